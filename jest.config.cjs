@@ -1,0 +1,9 @@
+/** The fast suite. Slow suites have a config of their own beside this one and an `npm run test:<name>`. */
+module.exports = {
+  testEnvironment: 'node',
+  roots: ['<rootDir>/test'],
+  testMatch: ['**/*.test.ts'],
+  testPathIgnorePatterns: ['/node_modules/', '\\.(full|soak)\\.test\\.ts$'],
+  transform: { '^.+\\.ts$': ['ts-jest', { tsconfig: 'tsconfig.json', isolatedModules: true, diagnostics: false }] },
+  testTimeout: 60000,
+};
