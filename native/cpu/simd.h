@@ -12,7 +12,14 @@
 #include <cstdint>
 
 #if defined(__x86_64__)
+// GCC 12's own header warns about the undefined operands it passes on purpose.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#ifndef __clang__
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
 #include <immintrin.h>
+#pragma GCC diagnostic pop
 #elif defined(__aarch64__)
 #include <arm_neon.h>
 #endif
@@ -27,13 +34,13 @@ namespace morphmlp {
 namespace MORPHMLP_ISA {
 
 #if defined(__AVX512F__) && defined(__AVX512DQ__)
-#include "simd_avx512.inc"
+#include "simd_avx512.h"
 #elif defined(__AVX2__) && defined(__FMA__)
-#include "simd_avx2.inc"
+#include "simd_avx2.h"
 #elif defined(__x86_64__)
-#include "simd_sse2.inc"
+#include "simd_sse2.h"
 #elif defined(__aarch64__)
-#include "simd_neon.inc"
+#include "simd_neon.h"
 #else
 #error "morphmlp: no vector layer for this processor (x86-64 and aarch64 have one)"
 #endif
