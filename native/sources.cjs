@@ -4,6 +4,7 @@
 //   node sources.cjs sources GROUP    the files they match, relative to this folder
 //   node sources.cjs flags [ISA]      the flags of every source, or those an instruction set adds
 //   node sources.cjs isas ARCH        the instruction sets an architecture (Node's name of it) is compiled for
+//   node sources.cjs gyp_targets ARCH the same, as names of binding.gyp's targets
 const { readdirSync } = require('node:fs');
 const path = require('node:path');
 
@@ -60,6 +61,7 @@ const ask = {
   sources: (group) => groups[group].flatMap(match),
   flags: (isa) => (isa ? Object.assign({}, ...Object.values(isas))[isa] : common),
   isas: (arch) => Object.keys(isas[arch] ?? {}),
+  gyp_targets: (arch) => ask.isas(arch).map((isa) => `cpu_${isa}`),
 };
 
 module.exports = ask;
