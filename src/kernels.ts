@@ -6,7 +6,11 @@
 export const OPS = {
   accumulate: ['forward', 'copy'],
   non_finite: ['count'],
+  gelu: ['forward', 'backward'],
   layer_norm: ['forward', 'backward'],
+  linear: ['forward', 'backward'],
+  morph_fc: ['forward', 'backward'],
+  temporal_fc: ['forward', 'backward'],
 } as const;
 
 type Ops = typeof OPS;

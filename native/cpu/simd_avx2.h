@@ -54,6 +54,10 @@ MORPHMLP_INLINE V scale_pow2(V a, V n) {
   const __m256i whole = _mm256_cvtps_epi32(n), half = _mm256_srai_epi32(whole, 1);
   return mul(mul(a, pow2(half)), pow2(_mm256_sub_epi32(whole, half)));
 }
+// The same where a and a * 2^n are known to be in the normal range (or NaN): n goes straight into the exponent.
+MORPHMLP_INLINE V scale_pow2_normal(V a, V n) {
+  return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(a), _mm256_slli_epi32(_mm256_cvtps_epi32(n), 23)));
+}
 
 MORPHMLP_INLINE float hsum(V v) {
   const __m128 q = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));

@@ -31,6 +31,8 @@ MORPHMLP_INLINE V select(Mask m, V yes, V no) { return _mm512_mask_blend_ps(m, n
 MORPHMLP_INLINE V round_even(V a) { return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
 // a * 2^n for a whole n in [-252, 254]; results below the normal range are denormal, not 0.
 MORPHMLP_INLINE V scale_pow2(V a, V n) { return _mm512_scalef_ps(a, n); }
+// The same where a * 2^n is known to be in the normal range.
+MORPHMLP_INLINE V scale_pow2_normal(V a, V n) { return _mm512_scalef_ps(a, n); }
 
 MORPHMLP_INLINE float hsum(V v) {
   const __m256 h = _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1));

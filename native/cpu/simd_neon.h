@@ -43,6 +43,10 @@ MORPHMLP_INLINE V scale_pow2(V a, V n) {
   const int32x4_t whole = vcvtnq_s32_f32(n), half = vshrq_n_s32(whole, 1);
   return mul(mul(a, pow2(half)), pow2(vsubq_s32(whole, half)));
 }
+// The same where a and a * 2^n are known to be in the normal range (or NaN): n goes straight into the exponent.
+MORPHMLP_INLINE V scale_pow2_normal(V a, V n) {
+  return vreinterpretq_f32_s32(vaddq_s32(vreinterpretq_s32_f32(a), vshlq_n_s32(vcvtnq_s32_f32(n), 23)));
+}
 
 MORPHMLP_INLINE float hsum(V v) {
   const float32x2_t d = vadd_f32(vget_low_f32(v), vget_high_f32(v));

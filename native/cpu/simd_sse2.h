@@ -45,6 +45,10 @@ MORPHMLP_INLINE V scale_pow2(V a, V n) {
   const __m128i whole = _mm_cvtps_epi32(n), half = _mm_srai_epi32(whole, 1);
   return mul(mul(a, pow2(half)), pow2(_mm_sub_epi32(whole, half)));
 }
+// The same where a and a * 2^n are known to be in the normal range (or NaN): n goes straight into the exponent.
+MORPHMLP_INLINE V scale_pow2_normal(V a, V n) {
+  return _mm_castsi128_ps(_mm_add_epi32(_mm_castps_si128(a), _mm_slli_epi32(_mm_cvtps_epi32(n), 23)));
+}
 
 MORPHMLP_INLINE float hsum(V v) {
   const __m128 d = _mm_add_ps(v, _mm_movehl_ps(v, v));

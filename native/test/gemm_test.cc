@@ -12,6 +12,7 @@ using std::int64_t;
 namespace isa = morphmlp::MORPHMLP_ISA;
 
 int gemm_bench(double seconds);
+void test_vmath();
 
 namespace {
 
@@ -239,6 +240,7 @@ int main(int argc, char** argv) {
   test_tn();
   test_col_sum();
   test_empty();
+  test_vmath();
   std::printf("%s: %s\n", isa::kIsaName, check::failures() ? "FAILED" : "ok");
   return check::failures() ? 1 : 0;
 }

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds and runs the tests of the CPU cores (gemm), one program for each instruction set this machine has.
+# Builds and runs the tests of the CPU cores (gemm, vector math), one program for each instruction set this machine has.
 # usage: native/test/gemm_test.sh [bench [seconds]]
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -13,7 +13,7 @@ run() {
   shift
   flags="-std=c++17 -O3 -ffp-contract=off -Wall -Wextra -Werror -pthread -DMORPHMLP_ISA=$isa"
   # shellcheck disable=SC2086
-  "$cxx" $flags "$@" -I "$here/../cpu" "$here"/gemm_test.cc "$here"/gemm_bench.cc "$here"/../cpu/gemm.cc -o "$out/test_$isa"
+  "$cxx" $flags "$@" -I "$here/../cpu" "$here"/gemm_test.cc "$here"/gemm_bench.cc "$here"/vmath_test.cc "$here"/../cpu/gemm.cc -o "$out/test_$isa"
   "$out/test_$isa" $mode
 }
 
