@@ -69,7 +69,7 @@ function firstLine(text: string): string {
 // Runs a program for its version; `pick` finds it in the output.
 async function probe(program: string, args: string[], pick: (out: string) => string, hint: string): Promise<Found> {
   try {
-    const { stdout } = await run(program, args, { timeout: 10000 });
+    const { stdout } = await run(program, args, { timeout: 10000, env: process.env });
     return { version: pick(stdout) };
   } catch (error) {
     const { code, stderr } = error as { code?: string | number; stderr?: string };
