@@ -143,6 +143,7 @@ async function install() {
   if (!process.env.MORPHMLP_BUILD) {
     const reason = tryPrebuilt();
     if (!reason) return say(`using the prebuilt addon for ${platformName()}`);
+    if (existsSync(prebuilt())) say(reason);
     tried.push(['prebuilt', [reason]]);
   }
   const ready = !process.env.MORPHMLP_CUDA && wanted.find(isReady);
