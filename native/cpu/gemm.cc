@@ -1,6 +1,7 @@
 #include "gemm.h"
 
 #include <chrono>
+#include <utility>
 
 #include "gemm_tile.h"
 
@@ -13,43 +14,48 @@ using std::int64_t;
 MORPHMLP_INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 MORPHMLP_INLINE int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
+constexpr int64_t kLineFloats = 16;  // in a cache line
+
 // Part i of `total` cut into `parts` runs whose lengths differ by at most one: no thin last piece.
 MORPHMLP_INLINE int64_t even_start(int64_t total, int64_t parts, int64_t i) { return total * i / parts; }
 
 // --- tiles ------------------------------------------------------------------------------------------------------
 
-template <int kVecs, class Cursor, int... kRows>
-TileFn pick_tile(int64_t rows) {
-  static constexpr TileFn table[] = {tile<kRows, kVecs, Cursor>...};
+template <int kVecs, class Cursor, std::size_t... kIndex>
+TileFn pick_tile(int64_t rows, std::index_sequence<kIndex...>) {
+  static constexpr TileFn table[] = {tile<static_cast<int>(kIndex) + 1, kVecs, Cursor>...};
   return table[rows - 1];
 }
 
-// Every height 1..kTileRows has its own tile: no row is computed for nothing.
-template <int kVecs, class Cursor>
-TileFn tile_for(int64_t rows) {
-#if defined(__AVX512F__)
-  return pick_tile<kVecs, Cursor, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14>(rows);
-#elif defined(__aarch64__)
-  return pick_tile<kVecs, Cursor, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12>(rows);
-#elif defined(__AVX2__)
-  return pick_tile<kVecs, Cursor, 1, 2, 3, 4, 5, 6>(rows);
-#else
-  return pick_tile<kVecs, Cursor, 1, 2, 3, 4>(rows);
-#endif
-}
+// What comes after the present panel: tile i of the first `tiles` fetches from start + i * tile_step on.
+struct Ahead {
+  const float* start;
+  int64_t step, tile_step, tiles;
+};
 
-// Runs tiles down the rows [first, last); `row_step` is from one row of the tile's A to the next.
-template <class Cursor>
-void run_column(TileArgs t, int64_t first, int64_t last, int64_t row_step) {
-  const int64_t rows = last - first, tiles = ceil_div(rows, kTileRows);
+// Runs tiles down the rows [first, last); `row_step` is from one row of the tile's A to the next. Every height up to
+// the tallest has its own tile: no row is computed for nothing.
+template <class Cursor, int kVecs>
+void run_column(TileArgs t, int64_t first, int64_t last, int64_t row_step, const Ahead& ahead) {
+  constexpr int64_t kTall = kVecs == 2 ? kTileRows : kNarrowTileRows;
+  const int64_t rows = last - first, tiles = ceil_div(rows, kTall);
   const float* a = t.a;
   float* c = t.c;
   for (int64_t i = 0; i < tiles; ++i) {
     const int64_t start = first + even_start(rows, tiles, i), end = first + even_start(rows, tiles, i + 1);
+    const bool fetch = i < ahead.tiles;
+    t.ahead = fetch ? ahead.start + i * ahead.tile_step : t.b;
+    t.ahead_step = fetch ? ahead.step : 0;
     t.a = a + start * row_step;
     t.c = c + start * t.ldc;
-    (t.cols > kLanes ? tile_for<2, Cursor>(end - start) : tile_for<1, Cursor>(end - start))(t);
+    pick_tile<kVecs, Cursor>(end - start, std::make_index_sequence<kTall>())(t);
   }
+}
+
+template <class Cursor>
+void run_column(const TileArgs& t, int64_t first, int64_t last, int64_t row_step, const Ahead& ahead) {
+  if (t.cols > kLanes) return run_column<Cursor, 2>(t, first, last, row_step, ahead);
+  run_column<Cursor, 1>(t, first, last, row_step, ahead);
 }
 
 // --- packing ----------------------------------------------------------------------------------------------------
@@ -147,7 +153,8 @@ void gemm_block_panels(int64_t rows, int64_t n, int64_t k, const float* a, int64
       t.ldc = ldc;
       t.cols = static_cast<int>(cols);
       t.add = accumulate || piece > 0;
-      run_column<RowCursor>(t, 0, rows, lda);
+      const int64_t lines = ceil_div(width, kLineFloats);
+      run_column<RowCursor>(t, 0, rows, lda, {t.b + t.k * width, kLineFloats, t.k * kLineFloats, lines});
     }
   }
 }
@@ -178,7 +185,8 @@ void gemm_tn_block_rows(int64_t m, int64_t n, int64_t k, const float* a, int64_t
       t.ldc = ldc;
       t.cols = static_cast<int>(least(k - start, kPanel));
       t.add = accumulate || piece > 0;
-      run_column<ColumnCursor>(t, first, last, 1);
+      run_column<ColumnCursor>(t, first, last, 1,
+                               {b + m0 * ldb + start + kPanel, ldb, kLineFloats, ceil_div(kPanel, kLineFloats)});
     }
   }
 }

@@ -15,6 +15,9 @@ struct TileArgs {
   std::int64_t ldc;
   int cols;  // valid columns, in (kLanes * (kVecs - 1), kLanes * kVecs]
   bool add;  // C += instead of C =
+  // Memory to bring into L2 meanwhile, one line for each k: the panel that comes next.
+  const float* ahead;
+  std::int64_t ahead_step;
 };
 
 using TileFn = void (*)(const TileArgs&);
@@ -108,6 +111,18 @@ MORPHMLP_INLINE void store_tile(V (&sum)[kRows][kVecs], const TileArgs& t) {
   }
 }
 
+// The tile of C will be read and written at the end: fetch it while the products run.
+template <int kRows>
+MORPHMLP_INLINE void prefetch_tile(const TileArgs& t) {
+  const float* c = t.c;
+#pragma GCC unroll 1
+  for (int r = 0; r < kRows; ++r, c += t.ldc) {
+    __builtin_prefetch(c, 1);
+    if (kPanel > 16) __builtin_prefetch(c + 16, 1);
+    __builtin_prefetch(c + t.cols - 1, 1);
+  }
+}
+
 template <int kRows, int kVecs, class Cursor>
 void tile(const TileArgs& t) {
   V sum[kRows][kVecs];
@@ -116,8 +131,11 @@ void tile(const TileArgs& t) {
 #pragma GCC unroll 2
     for (int v = 0; v < kVecs; ++v) sum[r][v] = zero();
   }
+  if (t.add) prefetch_tile<kRows>(t);
   Cursor a(t.a, t.lda);
   const float* b = t.b;
+  const float* ahead = t.ahead;
+  const std::int64_t ahead_step = t.ahead_step;
   for (std::int64_t k = t.k; k > 0; --k) {
     V row_of_b[kVecs];
 #pragma GCC unroll 2
@@ -128,6 +146,8 @@ void tile(const TileArgs& t) {
 #pragma GCC unroll 2
       for (int v = 0; v < kVecs; ++v) sum[r][v] = fma(x, row_of_b[v], sum[r][v]);
     }
+    __builtin_prefetch(ahead, 0, 2);
+    ahead += ahead_step;
     b += kVecs * kLanes;
     a.next();
   }
