@@ -8,7 +8,8 @@
 //  - Sums run over at most kSumLength products at a time; the partial sums are then added in order. That bounds the
 //    rounding error at long k, and is the same for every row.
 //  - Nothing is read or written outside the stated matrices. NaN and infinity reach exactly the results they belong to.
-//  - No allocation, no exceptions, any alignment. Sizes may be 0. Outputs must not overlap inputs.
+//  - Any alignment; sizes may be 0; outputs must not overlap inputs. Nothing is allocated, but for a scratch of 384 KB
+//    that a thread makes at its first large gemm_tn_block (below AVX-512) and keeps.
 #pragma once
 
 #include <cstdint>
