@@ -198,14 +198,15 @@ void run_column(TileArgs t, std::int64_t rows, TileSteps steps, const Ahead& ahe
   const std::int64_t tiles = ceil_div(rows, kTall);
   const float* a = t.a;
   float* c = t.c;
-  for (std::int64_t i = 0; i < tiles; ++i) {
-    const std::int64_t start = even_start(rows, tiles, i), end = even_start(rows, tiles, i + 1);
+  for (std::int64_t i = 0, start = 0; i < tiles; ++i) {
+    const std::int64_t end = even_start(rows, tiles, i + 1);
     const bool fetch = i < ahead.tiles;
     t.ahead = fetch ? ahead.start + i * ahead.tile_step : t.b;
     t.ahead_step = fetch ? ahead.step : 0;
     t.a = a + start * steps.row_step + i * steps.tile_step;
     t.c = c + start * t.ldc;
     pick_tile<kVecs, Cursor>(end - start, std::make_index_sequence<kTall>())(t);
+    start = end;
   }
 }
 

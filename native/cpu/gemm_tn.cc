@@ -15,7 +15,7 @@ constexpr int64_t kTileStep = (kTileRows + kLanes - 1) / kLanes * kLanes;  // on
 
 // Packing A pays where a tile uses only a part of each cache line, and from this many panels of B on.
 constexpr bool kMayPack = kTileStep < kLineFloats;
-constexpr int64_t kPackFrom = 32;
+constexpr int64_t kPackFrom = 20;
 
 // One piece of m: what all its groups share.
 struct Piece {

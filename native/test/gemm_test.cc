@@ -199,6 +199,7 @@ void test_tn() {
     }
   }
   for (int64_t m : {255, 256, 257, 300, 700}) test_one_tn(m, 29, 84, m & 1);
+  test_one_tn(200, 601, 530, true);  // packed and in groups, on every instruction set that does so
 }
 
 void test_col_sum() {
