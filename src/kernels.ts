@@ -11,6 +11,7 @@ export const OPS = {
   linear: ['forward', 'backward'],
   morph_fc: ['forward', 'backward'],
   temporal_fc: ['forward', 'backward'],
+  norm_mlp: ['forward', 'backward'],
 } as const;
 
 type Ops = typeof OPS;

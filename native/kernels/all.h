@@ -6,4 +6,5 @@
 #include "kernels/linear.h"
 #include "kernels/morph_fc.h"
 #include "kernels/non_finite.h"
+#include "kernels/norm_mlp.h"
 #include "kernels/temporal_fc.h"

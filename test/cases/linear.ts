@@ -1,19 +1,6 @@
 import { linear } from '../../src/ops/linear';
-import { array64, type Array64, type OpCase } from './case';
-import { erf64 } from '../support/erf';
-
-const gelu64 = (v: number) => 0.5 * v * (1 + erf64(v / Math.SQRT2));
-
-/** y = x weightᵀ + bias in float64; x is [rows, k] whatever its shape. */
-export function linear64(x: Float64Array, weight: Array64, bias: Array64 | undefined): Float64Array {
-  const [n, k] = weight.shape as [number, number];
-  return Float64Array.from({ length: (x.length / k) * n }, (_, i) => {
-    const [row, column] = [Math.floor(i / n), i % n];
-    let sum = bias?.data[column] ?? 0;
-    for (let j = 0; j < k; j++) sum += x[row * k + j]! * weight.data[column * k + j]!;
-    return sum;
-  });
-}
+import { array64, type OpCase } from './case';
+import { gelu64, linear64 } from './float64';
 
 function linearCase(rows: readonly number[], n: number, k: number, options: { gelu?: boolean; bias?: boolean } = {}): OpCase {
   const { gelu = false, bias = true } = options;

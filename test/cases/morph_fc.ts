@@ -1,6 +1,6 @@
 import { morphFc, type MorphFcOptions } from '../../src/ops/morph_fc';
 import { array64, type Array64, type OpCase } from './case';
-import { linear64 } from './linear';
+import { linear64 } from './float64';
 
 type Options = Required<MorphFcOptions>;
 

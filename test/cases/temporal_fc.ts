@@ -1,6 +1,6 @@
 import { temporalFc } from '../../src/ops/temporal_fc';
 import { array64, type Array64, type OpCase } from './case';
-import { linear64 } from './linear';
+import { linear64 } from './float64';
 
 function oracle({ x, weight, bias }: Record<string, Array64>, groups: number): Array64 {
   const [b, t, h, w, c] = x!.shape as [number, number, number, number, number];
