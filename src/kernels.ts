@@ -5,13 +5,21 @@
  */
 export const OPS = {
   accumulate: ['forward', 'copy'],
-  non_finite: ['count'],
+  arithmetic: ['forward', 'reduce'],
+  batch_norm: ['forward', 'backward'],
+  conv3d: ['forward', 'backward'],
+  cross_entropy: ['forward', 'backward'],
+  dropout: ['factors', 'apply'],
   gelu: ['forward', 'backward'],
   layer_norm: ['forward', 'backward'],
   linear: ['forward', 'backward'],
+  mean_pool: ['forward', 'backward'],
   morph_fc: ['forward', 'backward'],
-  temporal_fc: ['forward', 'backward'],
+  non_finite: ['count'],
   norm_mlp: ['forward', 'backward'],
+  reweight: ['forward', 'backward'],
+  softmax: ['forward', 'backward'],
+  temporal_fc: ['forward', 'backward'],
 } as const;
 
 type Ops = typeof OPS;

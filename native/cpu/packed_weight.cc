@@ -32,12 +32,14 @@ std::shared_ptr<PackedWeight> pack(const float* w, const Layout& at) {
 
 }  // namespace
 
-std::shared_ptr<PackedWeight> packed_weight(Buffer& weight, int64_t n, int64_t k, Use use) {
+std::shared_ptr<PackedWeight> packed_weight(Buffer& weight, int64_t n, int64_t k, Use use, const Reorder& reorder) {
   const int slot = static_cast<int>(use);
   const bool unchanged = weight.derived_version[slot] == weight.version + 1;
   if (unchanged && weight.derived[slot]) return std::static_pointer_cast<PackedWeight>(weight.derived[slot]);
   weight.derived[slot].reset();
-  auto packed = pack(static_cast<const float*>(weight.data), layout_for(n, k, use));
+  const float* source = static_cast<const float*>(weight.data);
+  const std::vector<float> reordered = reorder ? reorder(source) : std::vector<float>();
+  auto packed = pack(reorder ? reordered.data() : source, layout_for(n, k, use));
   if (unchanged) weight.derived[slot] = packed;
   weight.derived_version[slot] = weight.version + 1;  // + 1: 0 means never used
   return packed;

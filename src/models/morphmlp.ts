@@ -3,19 +3,17 @@
  * code, which decides where it and the paper's text differ. Tokens are x[B, T, H, W, C]; an image is a clip of one frame.
  */
 import { add } from '../ops/arithmetic';
-import { dropPath } from '../ops/drop_path';
-import { gelu } from '../ops/gelu';
+import { dropPath } from '../ops/dropout';
 import { meanPool } from '../ops/mean_pool';
 import { morphFc } from '../ops/morph_fc';
 import { reshape } from '../ops/reshape';
 import { reweight } from '../ops/reweight';
 import { softmax } from '../ops/softmax';
 import { temporalFc } from '../ops/temporal_fc';
-import { isGradEnabled } from '../autograd';
 import { BatchNorm, Conv3d, LayerNorm, Linear } from '../nn/layers';
 import { Module } from '../nn/module';
 import { scope } from '../scope';
-import { empty, ones, show, zeros, type Tensor } from '../tensor';
+import { show, type Tensor } from '../tensor';
 import { checkConfig, temporalGroups, timeSteps, VARIANTS, type MorphMlpConfig } from './config';
 
 type Triple = readonly [number, number, number];

@@ -1,0 +1,58 @@
+#include "kernels/reweight.h"
+
+#include "cpu/rows.h"
+
+namespace morphmlp::MORPHMLP_ISA {
+namespace {
+
+constexpr int64_t kTokenBlock = 64;
+
+// weights[clip, c, i] as rows [i][c] of the clip: what the inner loops read.
+std::vector<float> by_branch(const float* weights, int64_t clips, int64_t channels, int64_t branches) {
+  std::vector<float> rows(static_cast<size_t>(clips * branches * channels));
+  for (int64_t b = 0; b < clips; ++b)
+    for (int64_t c = 0; c < channels; ++c)
+      for (int64_t i = 0; i < branches; ++i)
+        rows[(b * branches + i) * channels + c] = weights[(b * channels + c) * branches + i];
+  return rows;
+}
+
+}  // namespace
+
+void reweight_forward(const ReweightForward& p) {
+  const std::vector<float> weights = by_branch(p.weights, p.clips, p.channels, p.branches);
+  for_blocks(p.clips * p.tokens, kTokenBlock, [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
+      const float* w = &weights[row / p.tokens * p.branches * p.channels];
+      for_lanes(p.channels, [&](int64_t c, auto get, auto put) {
+        V sum = mul(get(p.branch[0] + row * p.channels + c), get(w + c));
+        for (int64_t i = 1; i < p.branches; ++i)
+          sum = fma(get(p.branch[i] + row * p.channels + c), get(w + i * p.channels + c), sum);
+        put(p.y + row * p.channels + c, sum);
+      });
+    }
+  });
+}
+
+void reweight_backward(const ReweightBackward& p) {
+  const std::vector<float> weights = by_branch(p.weights, p.clips, p.channels, p.branches);
+  std::vector<float> sums(static_cast<size_t>(p.branches * p.channels));
+  for (int64_t clip = 0; clip < p.clips; ++clip) {
+    const float* w = &weights[clip * p.branches * p.channels];
+    sum_over_rows(p.tokens, p.branches * p.channels, sums.data(), [&](int64_t begin, int64_t end, float* partial) {
+      for (int64_t row = clip * p.tokens + begin; row < clip * p.tokens + end; ++row)
+        for (int64_t i = 0; i < p.branches; ++i)
+          for_lanes(p.channels, [&](int64_t c, auto get, auto put) {
+            const int64_t at = row * p.channels + c;
+            float* sum = partial + i * p.channels + c;
+            put(p.dbranch[i] + at, mul(get(p.dy + at), get(w + i * p.channels + c)));
+            put(sum, fma(get(p.dy + at), get(p.branch[i] + at), get(sum)));
+          });
+    });
+    for (int64_t c = 0; c < p.channels; ++c)
+      for (int64_t i = 0; i < p.branches; ++i)
+        p.dweights[(clip * p.channels + c) * p.branches + i] = sums[i * p.channels + c];
+  }
+}
+
+}  // namespace morphmlp::MORPHMLP_ISA
