@@ -78,6 +78,12 @@ export class Philox {
     return items;
   }
 
+  /** An independent generator for item `index` of this one's (seed, stream): clip i, epoch e, … */
+  fork(index: number): Philox {
+    const [a, b] = philox4x32([index >>> 0, Math.floor(index / 2 ** 32), this.stream >>> 0, 1], [this.seed >>> 0, Math.floor(this.seed / 2 ** 32) >>> 0]);
+    return new Philox((a as number) * 2 ** 20 + ((b as number) >>> 12), this.stream);
+  }
+
   /** The state, as plain JSON. */
   state(): PhiloxState {
     return { seed: this.seed, stream: this.stream, drawn: this.drawn };
