@@ -51,22 +51,24 @@ interface Look {
 
 const between = (random: Philox, low: number, high: number) => low + (high - low) * random.uniform();
 
-/** The two poses of a pair's first class; the second class shows them the other way round. */
+/**
+ * The two poses of a pair's first class; the second class shows them the other way round. Each pose is recognisable by itself
+ * (left, right, above, below, small, large, turned either way): a single frame tells the pair, never the order.
+ */
 function posesOf(pair: number, random: Philox): [Pose, Pose] {
+  const jitter = (amount: number) => between(random, -amount, amount);
   const base: Pose = {
-    x: between(random, 0.35, 0.65),
-    y: between(random, 0.35, 0.65),
-    radius: between(random, 0.15, 0.21),
+    x: 0.5 + jitter(0.06),
+    y: 0.5 + jitter(0.06),
+    radius: 0.24 + jitter(0.03),
     angle: between(random, 0, Math.PI),
   };
-  const shift = between(random, 0.13, 0.2);
-  const grow = between(random, 1.25, 1.45);
-  const turn = between(random, 0.2, 0.3) * Math.PI;
+  const [away, grow, turn] = [0.25 + jitter(0.03), 1.7 + jitter(0.15), Math.PI / 4 + jitter(0.15)];
   const changes: Partial<Pose>[][] = [
-    [{ x: base.x - shift }, { x: base.x + shift }],
-    [{ y: base.y + shift }, { y: base.y - shift }],
+    [{ x: base.x - away }, { x: base.x + away }],
+    [{ y: base.y + away }, { y: base.y - away }],
     [{ radius: base.radius / grow }, { radius: base.radius * grow }],
-    [{ angle: base.angle + turn / 2 }, { angle: base.angle - turn / 2 }],
+    [{ angle: -turn }, { angle: turn }],
   ];
   const [first, second] = changes[pair] as [Partial<Pose>, Partial<Pose>];
   return [{ ...base, ...first }, { ...base, ...second }];
