@@ -42,8 +42,8 @@ void add_bias(const float* bias, int64_t rows, int64_t n, float* y) {
   for (int64_t row = 0; row < rows; ++row) add_row(y + row * n, bias, n);
 }
 
-// A unit of the backward: positions whose patches no other unit's touch, so that each unit can add into dx. Frames are such
-// units where the kernel spans one frame; else whole clips. Without dx the patches may overlap.
+// A unit of the backward: positions whose patches no other unit's touch, so that each unit can add into dx. Frames are
+// such units where the kernel spans one frame; else whole clips. Without dx the patches may overlap.
 int64_t positions_a_unit(const Conv3dBackward& p) {
   return !p.dx || p.at.kernel[0] == 1 ? positions_a_frame(p.at) : positions_a_clip(p.at);
 }

@@ -1,5 +1,6 @@
-// Weights packed for gemm_block. A weight that is used twice without being written in between keeps its packed form beside its
-// buffer (evaluation, prediction); one that changes every step (training) is packed into memory that the caller gives back.
+// Weights packed for gemm_block. A weight that is used twice without being written in between keeps its packed form
+// beside its buffer (evaluation, prediction); one that changes every step (training) is packed into memory that the
+// caller gives back.
 #pragma once
 #include <functional>
 #include <memory>

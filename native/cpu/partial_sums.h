@@ -1,5 +1,6 @@
-// Weight gradients are summed in a fixed number of parts, chosen by the shape alone: each part goes through its blocks in order
-// and owns its sums; at the end the parts are added in order. So the bits do not depend on the number of threads.
+// Weight gradients are summed in a fixed number of parts, chosen by the shape alone: each part goes through its blocks
+// in order and owns its sums; at the end the parts are added in order. So the bits do not depend on the number of
+// threads.
 #pragma once
 #include <vector>
 

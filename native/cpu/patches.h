@@ -1,5 +1,6 @@
-// The patches of a convolution as rows (im2col), a block of output positions at a time: what makes it a matrix product. A row
-// holds the taps of one output position, channels innermost for channels-last inputs, in the weight's own order for planar ones.
+// The patches of a convolution as rows (im2col), a block of output positions at a time: what makes it a matrix product.
+// A row holds the taps of one output position, channels innermost for channels-last inputs, in the weight's own order
+// for planar ones.
 #pragma once
 #include "kernels/conv3d.h"
 

@@ -1,5 +1,5 @@
-// Philox4x32-10, the counter-based generator of Salmon et al. (SC 2011), by the scheme of src/rng.ts: element i of a draw is word
-// i mod 4 of counter (offset / 4 + i / 4), key = seed.
+// Philox4x32-10, the counter-based generator of Salmon et al. (SC 2011), by the scheme of src/rng.ts: element i of a
+// draw is word i mod 4 of counter (offset / 4 + i / 4), key = seed.
 #pragma once
 #include <cstdint>
 

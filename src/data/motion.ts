@@ -71,7 +71,10 @@ function posesOf(pair: number, random: Philox): [Pose, Pose] {
     [{ angle: -turn }, { angle: turn }],
   ];
   const [first, second] = changes[pair] as [Partial<Pose>, Partial<Pose>];
-  return [{ ...base, ...first }, { ...base, ...second }];
+  return [
+    { ...base, ...first },
+    { ...base, ...second },
+  ];
 }
 
 function lookOf(random: Philox): Look {
@@ -121,8 +124,10 @@ export class MotionDataset implements Dataset {
     this.options = { size: 64, frames: 16, stream: 0, ...options };
     this.length = options.length;
     const { frames, size } = this.options;
-    if (!Number.isInteger(frames / 16) || frames < 16) throw new Error(`motion dataset: frames must be a multiple of 16, got ${frames}`);
-    if (!Number.isInteger(size) || size < 32) throw new Error(`motion dataset: size must be a whole number of at least 32, got ${size}`);
+    if (!Number.isInteger(frames / 16) || frames < 16)
+      throw new Error(`motion dataset: frames must be a multiple of 16, got ${frames}`);
+    if (!Number.isInteger(size) || size < 32)
+      throw new Error(`motion dataset: size must be a whole number of at least 32, got ${size}`);
   }
 
   name(i: number): string {
@@ -144,7 +149,8 @@ export class MotionDataset implements Dataset {
 
   /** Draws clip i. */
   render(i: number): Clip {
-    if (!Number.isInteger(i) || i < 0 || i >= this.length) throw new Error(`motion dataset: clip ${i} of ${this.length}`);
+    if (!Number.isInteger(i) || i < 0 || i >= this.length)
+      throw new Error(`motion dataset: clip ${i} of ${this.length}`);
     const { seed, stream, size, frames } = this.options;
     const random = new Philox(seed, 1000 + stream).fork(i);
     const label = this.label(i);

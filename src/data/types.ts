@@ -53,7 +53,10 @@ export function toBatch(clips: readonly Clip[], { mean, std }: { mean: number; s
   if (!first) throw new Error('toBatch: no clips');
   const { frames, height, width } = first;
   const odd = clips.find((c) => c.frames !== frames || c.height !== height || c.width !== width);
-  if (odd) throw new Error(`toBatch: ${odd.path} is ${odd.frames}x${odd.height}x${odd.width}, ${first.path} ${frames}x${height}x${width}`);
+  if (odd)
+    throw new Error(
+      `toBatch: ${odd.path} is ${odd.frames}x${odd.height}x${odd.width}, ${first.path} ${frames}x${height}x${width}`,
+    );
   const table = Float32Array.from({ length: 256 }, (_, byte) => (byte / 255 - mean) / std);
   const size = 3 * frames * height * width;
   const x = new Float32Array(clips.length * size);

@@ -19,7 +19,8 @@ function checkBatchNorm(x: Tensor, vectors: Record<string, Tensor>, training: bo
   if (x.ndim === 0 || cols === 0) throw new Error(`batchNorm: x must be [..., C], got ${show(x.shape)}`);
   expectShape('batchNorm', vectors, [cols]);
   const rows = x.size / cols;
-  if (training && rows < 2) throw new Error(`batchNorm: training needs more than one value a channel, got shape ${show(x.shape)}`);
+  if (training && rows < 2)
+    throw new Error(`batchNorm: training needs more than one value a channel, got shape ${show(x.shape)}`);
   return [rows, cols];
 }
 

@@ -27,11 +27,19 @@ function geometry(x: Tensor, weight: Tensor, { stride, padding, input }: Conv3dO
   const size = (planar ? rest.slice(1) : rest.slice(0, 3)) as unknown as Triple;
   const [outChannels, inChannels, ...kernel] = weight.shape as [number, number, number, number, number];
   if (channels !== inChannels) {
-    throw new Error(`conv3d: the weight takes ${inChannels} channels, x of shape ${show(x.shape)} (${input}) has ${channels}`);
+    throw new Error(
+      `conv3d: the weight takes ${inChannels} channels, x of shape ${show(x.shape)} (${input}) has ${channels}`,
+    );
   }
   const out = size.map((length, i) => Math.floor((length + 2 * padding[i]! - kernel[i]!) / stride[i]!) + 1);
-  if (out.some((length) => length < 1)) throw new Error(`conv3d: kernel ${show(kernel)} does not fit an input of ${show(size)}`);
-  return { batch, size, out, args: [batch, inChannels, outChannels, ...size, ...kernel, ...stride, ...padding, planar] };
+  if (out.some((length) => length < 1))
+    throw new Error(`conv3d: kernel ${show(kernel)} does not fit an input of ${show(size)}`);
+  return {
+    batch,
+    size,
+    out,
+    args: [batch, inChannels, outChannels, ...size, ...kernel, ...stride, ...padding, planar],
+  };
 }
 
 function checkConv3d(x: Tensor, weight: Tensor, bias: Tensor | null, { stride, padding, input }: Conv3dOptions): void {
