@@ -8,11 +8,11 @@ import { Dice, mutate } from './fuzz';
 const folder = mkdtempSync(join(tmpdir(), 'safetensors-fuzz-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-test('3,000 mutated safetensors files: a result or one sentence', () => {
+test('1,000 mutated safetensors files: a result or one sentence', () => {
   const good = readFileSync(join(__dirname, '..', 'fixtures', 'safetensors', 'mixed.safetensors'));
   const path = join(folder, 'fuzz.safetensors');
   let loaded = 0;
-  for (let index = 0; index < 3_000; index++) {
+  for (let index = 0; index < 1_000; index++) {
     writeFileSync(path, mutate(good, new Dice(`safetensors/${index}`)));
     try {
       for (const { shape, data } of readSafetensors(path).tensors.values())
@@ -23,6 +23,6 @@ test('3,000 mutated safetensors files: a result or one sentence', () => {
       if (constructor !== Error || !message.startsWith(`${path}: `)) throw error;
     }
   }
-  expect(loaded).toBeGreaterThan(20);
-  expect(loaded).toBeLessThan(2_900);
+  expect(loaded).toBeGreaterThan(10);
+  expect(loaded).toBeLessThan(950);
 });
