@@ -4,7 +4,7 @@ import { writeVideo } from '../data/encode';
 import { MotionDataset } from '../data/motion';
 import type { Run } from '../train/run';
 import { loadModel } from '../train/state';
-import { classify, guessLines, middleClip } from './predict';
+import { classify, guessLines, middleClip } from './predict_action';
 
 const EXAMPLE_STREAM = 2; // neither training nor validation clips
 const EXAMPLE = 3;
