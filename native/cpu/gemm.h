@@ -8,7 +8,8 @@
 //  - Sums run over at most kSumLength products at a time; the partial sums are then added in order. That bounds the
 //    rounding error at long k, and is the same for every row.
 //  - Nothing is read or written outside the stated matrices. NaN and infinity reach exactly the results they belong to.
-//  - No allocation, no exceptions, any alignment. Sizes may be 0. Outputs must not overlap inputs.
+//  - Any alignment; sizes may be 0; outputs must not overlap inputs. Nothing is allocated, but for a scratch of 384 KB
+//    that a thread makes at its first large gemm_tn_block (below AVX-512) and keeps.
 #pragma once
 
 #include <cstdint>
@@ -21,15 +22,16 @@ namespace MORPHMLP_ISA {
 constexpr int kPanel = 2 * kLanes;  // columns of one packed panel, and of one register tile
 constexpr int kSumLength = 256;     // most products in one running fp32 sum
 
-// Rows of one register tile. Row blocks that are multiples of it run fastest; others are split evenly.
+// Rows of one register tile, and of one on a panel of one vector: enough independent sums to hide the latency of the
+// multiply-add. Row blocks that are multiples of kTileRows run fastest; others are split evenly.
 #if defined(__AVX512F__)
-constexpr int kTileRows = 14;
+constexpr int kTileRows = 14, kNarrowTileRows = 14;
 #elif defined(__aarch64__)
-constexpr int kTileRows = 12;
+constexpr int kTileRows = 12, kNarrowTileRows = 12;
 #elif defined(__AVX2__)
-constexpr int kTileRows = 6;
+constexpr int kTileRows = 6, kNarrowTileRows = 12;
 #else
-constexpr int kTileRows = 4;
+constexpr int kTileRows = 4, kNarrowTileRows = 8;
 #endif
 
 // Number of panels that n columns take.

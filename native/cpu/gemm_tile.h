@@ -1,10 +1,30 @@
-// The register tile of gemm.cc: a kRows x kVecs*kLanes piece of C held in registers over one run of k.
+// The register tile: a kRows x kVecs*kLanes piece of C held in registers over one run of k; and the loop over the tiles
+// of one panel. Used by gemm.cc and gemm_tn.cc.
 #pragma once
+
+#include <utility>
 
 #include "gemm.h"
 
 namespace morphmlp {
 namespace MORPHMLP_ISA {
+
+MORPHMLP_INLINE std::int64_t least(std::int64_t a, std::int64_t b) { return a < b ? a : b; }
+MORPHMLP_INLINE std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+constexpr std::int64_t kLineFloats = 16;  // in a cache line
+
+// Part i of `total` cut into `parts` runs whose lengths differ by at most one: no thin last piece.
+MORPHMLP_INLINE std::int64_t even_start(std::int64_t total, std::int64_t parts, std::int64_t i) {
+  return total * i / parts;
+}
+
+// With nothing to sum over there is still a result.
+inline void clear_rows(std::int64_t rows, std::int64_t n, float* c, std::int64_t ldc) {
+  for (std::int64_t r = 0; r < rows; ++r) {
+    for (std::int64_t j = 0; j < n; ++j) c[r * ldc + j] = 0.0f;
+  }
+}
 
 struct TileArgs {
   std::int64_t k;    // products to sum
@@ -15,6 +35,9 @@ struct TileArgs {
   std::int64_t ldc;
   int cols;  // valid columns, in (kLanes * (kVecs - 1), kLanes * kVecs]
   bool add;  // C += instead of C =
+  // Memory to bring into L2 meanwhile, one line for each k: the panel that comes next.
+  const float* ahead;
+  std::int64_t ahead_step;
 };
 
 using TileFn = void (*)(const TileArgs&);
@@ -23,7 +46,7 @@ using TileFn = void (*)(const TileArgs&);
 // there are more rows than registers.
 template <class T>
 MORPHMLP_INLINE void opaque(T& x) {
-  asm volatile("" : "+r"(x));
+  asm("" : "+r"(x));
 }
 
 // Addresses of up to 14 rows from two pointers and three strides: [p], [p+s], [p+2s], [p+3s], [p+4s], [p+5s], [p+6s]
@@ -108,6 +131,18 @@ MORPHMLP_INLINE void store_tile(V (&sum)[kRows][kVecs], const TileArgs& t) {
   }
 }
 
+// The tile of C will be read and written at the end: fetch it while the products run.
+template <int kRows>
+MORPHMLP_INLINE void prefetch_tile(const TileArgs& t) {
+  const float* c = t.c;
+#pragma GCC unroll 1
+  for (int r = 0; r < kRows; ++r, c += t.ldc) {
+    __builtin_prefetch(c, 1);
+    if (kPanel > 16) __builtin_prefetch(c + 16, 1);
+    __builtin_prefetch(c + t.cols - 1, 1);
+  }
+}
+
 template <int kRows, int kVecs, class Cursor>
 void tile(const TileArgs& t) {
   V sum[kRows][kVecs];
@@ -116,8 +151,11 @@ void tile(const TileArgs& t) {
 #pragma GCC unroll 2
     for (int v = 0; v < kVecs; ++v) sum[r][v] = zero();
   }
+  if (t.add) prefetch_tile<kRows>(t);
   Cursor a(t.a, t.lda);
   const float* b = t.b;
+  const float* ahead = t.ahead;
+  const std::int64_t ahead_step = t.ahead_step;
   for (std::int64_t k = t.k; k > 0; --k) {
     V row_of_b[kVecs];
 #pragma GCC unroll 2
@@ -128,10 +166,54 @@ void tile(const TileArgs& t) {
 #pragma GCC unroll 2
       for (int v = 0; v < kVecs; ++v) sum[r][v] = fma(x, row_of_b[v], sum[r][v]);
     }
+    __builtin_prefetch(ahead, 0, 2);
+    ahead += ahead_step;
     b += kVecs * kLanes;
     a.next();
   }
   store_tile<kRows, kVecs>(sum, t);
+}
+
+template <int kVecs, class Cursor, std::size_t... kIndex>
+TileFn pick_tile(std::int64_t rows, std::index_sequence<kIndex...>) {
+  static constexpr TileFn table[] = {tile<static_cast<int>(kIndex) + 1, kVecs, Cursor>...};
+  return table[rows - 1];
+}
+
+// Where the tiles of a column of tiles find their A: tile i, whose first row is r, at r * row_step + i * tile_step.
+struct TileSteps {
+  std::int64_t row_step, tile_step;
+};
+
+// What comes after the present panel: tile i of the first `tiles` fetches from start + i * tile_step on.
+struct Ahead {
+  const float* start;
+  std::int64_t step, tile_step, tiles;
+};
+
+// Runs tiles down `rows` rows. Every height up to the tallest has its own tile: no row is computed for nothing.
+template <class Cursor, int kVecs>
+void run_column(TileArgs t, std::int64_t rows, TileSteps steps, const Ahead& ahead) {
+  constexpr std::int64_t kTall = kVecs == 2 ? kTileRows : kNarrowTileRows;
+  const std::int64_t tiles = ceil_div(rows, kTall);
+  const float* a = t.a;
+  float* c = t.c;
+  for (std::int64_t i = 0, start = 0; i < tiles; ++i) {
+    const std::int64_t end = even_start(rows, tiles, i + 1);
+    const bool fetch = i < ahead.tiles;
+    t.ahead = fetch ? ahead.start + i * ahead.tile_step : t.b;
+    t.ahead_step = fetch ? ahead.step : 0;
+    t.a = a + start * steps.row_step + i * steps.tile_step;
+    t.c = c + start * t.ldc;
+    pick_tile<kVecs, Cursor>(end - start, std::make_index_sequence<kTall>())(t);
+    start = end;
+  }
+}
+
+template <class Cursor>
+void run_column(const TileArgs& t, std::int64_t rows, TileSteps steps, const Ahead& ahead) {
+  if (t.cols > kLanes) return run_column<Cursor, 2>(t, rows, steps, ahead);
+  run_column<Cursor, 1>(t, rows, steps, ahead);
 }
 
 }  // namespace MORPHMLP_ISA

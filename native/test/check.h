@@ -20,7 +20,11 @@ void expect(bool ok, const char* format, Args... args) {
   if (ok) return;
   if (++failures() > 20) return;
   std::fprintf(stderr, "FAILED: ");
-  std::fprintf(stderr, format, args...);
+  if constexpr (sizeof...(Args) == 0) {
+    std::fputs(format, stderr);
+  } else {
+    std::fprintf(stderr, format, args...);
+  }
   std::fprintf(stderr, "\n");
 }
 

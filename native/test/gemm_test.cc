@@ -136,11 +136,29 @@ void test_nan_stays() {
   }
 }
 
+// The layout that gemm.h states, with zeros in the padding.
+std::vector<float> packed_by_hand(const Matrix& w) {
+  const int64_t n = w.rows, k = w.cols, padded = isa::packed_weight_size(n, k) / k;
+  std::vector<float> out(static_cast<std::size_t>(padded * k + 1), kGuard);
+  for (int64_t j = 0; j < padded; ++j) {
+    const int64_t start = j / isa::kPanel * isa::kPanel;
+    const int64_t width = padded - start < isa::kPanel ? isa::kLanes : isa::kPanel;
+    for (int64_t kk = 0; kk < k; ++kk) {
+      out[static_cast<std::size_t>(start * k + kk * width + j - start)] = j < n ? w.at(j, kk) : 0.0f;
+    }
+  }
+  return out;
+}
+
 void test_pack() {
   for (int64_t n : {1, 4, 15, 16, 17, 33, 47, 48, 70}) {
     for (int64_t k : {1, 3, 4, 9, 28}) {
-      const Matrix w(n, k, 2, kPoison, 10), wt(k, n, 2, kPoison, 10);
-      const std::vector<float> whole = pack(w, false);
+      const Matrix w(n, k, 2, kPoison, 10);
+      Matrix turned(k, n, 3, kPoison, 10);
+      for (int64_t i = 0; i < n * k; ++i) turned.at(i % k, i / k) = w.at(i / k, i % k);
+      const std::vector<float> whole = packed_by_hand(w);
+      expect(pack(w, false) == whole, "pack %lld x %lld: wrong layout", (long long)n, (long long)k);
+      expect(pack(turned, true) == whole, "pack %lld x %lld: wrong layout, transposed", (long long)n, (long long)k);
       std::vector<float> parts(whole.size(), kGuard), wide(static_cast<std::size_t>(n * k * 6), kPoison),
           any(whole.size(), kGuard);
       for (int64_t p = isa::panel_count(n); p-- > 0;) {
@@ -199,6 +217,7 @@ void test_tn() {
     }
   }
   for (int64_t m : {255, 256, 257, 300, 700}) test_one_tn(m, 29, 84, m & 1);
+  test_one_tn(200, 601, 530, true);  // packed and in groups, on every instruction set that does so
 }
 
 void test_col_sum() {

@@ -13,7 +13,7 @@ run() {
   shift
   flags="-std=c++17 -O3 -ffp-contract=off -Wall -Wextra -Werror -pthread -DMORPHMLP_ISA=$isa"
   # shellcheck disable=SC2086
-  "$cxx" $flags "$@" -I "$here/../cpu" "$here"/gemm_test.cc "$here"/gemm_bench.cc "$here"/vmath_test.cc "$here"/../cpu/gemm.cc -o "$out/test_$isa"
+  "$cxx" $flags "$@" -I "$here/../cpu" "$here"/gemm_test.cc "$here"/gemm_bench.cc "$here"/vmath_test.cc "$here"/../cpu/gemm.cc "$here"/../cpu/gemm_tn.cc "$here"/../cpu/fma_peak.cc -o "$out/test_$isa"
   "$out/test_$isa" $mode
 }
 
