@@ -152,6 +152,7 @@ async function install() {
     const reason = await build(builder);
     if (!reason) return undefined;
     tried.push([builder.name, reason]);
+    if (builder !== wanted.at(-1)) say(`${builder.name}: ${reason[0]}`);
   }
   return giveUp(tried);
 }

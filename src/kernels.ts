@@ -5,12 +5,14 @@
  */
 export const OPS = {
   accumulate: ['forward', 'copy'],
+  adamw: ['step'],
   arithmetic: ['forward', 'reduce'],
   batch_norm: ['forward', 'backward'],
   conv3d: ['forward', 'backward'],
   cross_entropy: ['forward', 'backward'],
   dropout: ['factors', 'apply'],
   gelu: ['forward', 'backward'],
+  grad_norm: ['measure', 'scale', 'lerp'],
   layer_norm: ['forward', 'backward'],
   linear: ['forward', 'backward'],
   mean_pool: ['forward', 'backward'],
@@ -18,6 +20,7 @@ export const OPS = {
   non_finite: ['count'],
   norm_mlp: ['forward', 'backward'],
   reweight: ['forward', 'backward'],
+  sgd: ['step'],
   softmax: ['forward', 'backward'],
   temporal_fc: ['forward', 'backward'],
 } as const;

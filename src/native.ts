@@ -21,7 +21,7 @@ export interface MemoryStats {
 }
 
 /** What a kernel takes, in the order its binding reads it: sizes, options, then buffers (null where optional). */
-export type KernelArgument = number | boolean | Handle | null;
+export type KernelArgument = number | boolean | Handle | null | readonly Handle[];
 
 /** One function for every kernel of `OPS`. */
 export type Kernels = Record<KernelName, (...args: KernelArgument[]) => void>;

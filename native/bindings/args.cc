@@ -17,6 +17,7 @@ std::string describe(const Napi::Value& value) {
   if (value.IsNull()) return "null";
   if (value.IsUndefined()) return "undefined";
   if (value.IsExternal()) return "a buffer";
+  if (value.IsArray()) return "an array of " + std::to_string(value.As<Napi::Array>().Length());
   return "something else";
 }
 
@@ -70,7 +71,10 @@ bool Args::flag(const char* name) {
 
 Buffer* Args::buffer(const char* name, int64_t length, DType dtype, bool optional) {
   const Napi::Value value = next(name);
-  if (optional && value.IsNull()) return nullptr;
+  return optional && value.IsNull() ? nullptr : check(name, value, length, dtype);
+}
+
+Buffer* Args::check(const char* name, const Napi::Value& value, int64_t length, DType dtype) {
   bool tagged = false;
   if (value.IsExternal()) napi_check_object_type_tag(info_.Env(), value, &kHandleTag, &tagged);
   const std::string wanted = std::to_string(length) + " x " + dtype_name(dtype);
@@ -81,6 +85,48 @@ Buffer* Args::buffer(const char* name, int64_t length, DType dtype, bool optiona
   if (device_ && *device_ != b->device) bad(name, std::string("a buffer on ") + device_name(*device_), describe(*b));
   device_ = b->device;
   return b;
+}
+
+std::vector<int64_t> Args::lengths(const char* name) {
+  const Napi::Value value = next(name);
+  if (!value.IsArray()) bad(name, "an array of buffers", describe(value));
+  --position_;
+  const Napi::Array array = value.As<Napi::Array>();
+  std::vector<int64_t> out;
+  for (uint32_t i = 0; i < array.Length(); ++i) {
+    const Napi::Value item = array[i];
+    bool tagged = false;
+    if (item.IsExternal()) napi_check_object_type_tag(info_.Env(), item, &kHandleTag, &tagged);
+    const Buffer* b = tagged ? item.As<Napi::External<Handle>>().Data()->buffer.get() : nullptr;
+    if (!b) bad(name, "live buffers", tagged ? "a freed buffer" : describe(item));
+    out.push_back(b->length);
+  }
+  return out;
+}
+
+std::vector<Buffer*> Args::list(const char* name, const std::vector<int64_t>& lengths) {
+  const Napi::Value value = next(name);
+  const bool fits = value.IsArray() && value.As<Napi::Array>().Length() == lengths.size();
+  if (!fits) bad(name, "an array of " + std::to_string(lengths.size()) + " buffers", describe(value));
+  std::vector<Buffer*> out;
+  for (uint32_t i = 0; i < lengths.size(); ++i)
+    out.push_back(check(name, value.As<Napi::Array>().Get(i), lengths[i], DType::f32));
+  return out;
+}
+
+std::vector<const float*> Args::in_list(const char* name, const std::vector<int64_t>& lengths) {
+  std::vector<const float*> out;
+  for (Buffer* b : list(name, lengths)) out.push_back(static_cast<const float*>(b->data));
+  return out;
+}
+
+std::vector<float*> Args::out_list(const char* name, const std::vector<int64_t>& lengths) {
+  std::vector<float*> out;
+  for (Buffer* b : list(name, lengths)) {
+    ++b->version;
+    out.push_back(static_cast<float*>(b->data));
+  }
+  return out;
 }
 
 Buffer* Args::in_buffer(const char* name, int64_t length) { return buffer(name, length, DType::f32, false); }

@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "runtime/buffer.h"
 
@@ -34,6 +35,11 @@ class Args {
   float* out_or_null(const char* name, int64_t length);
   int32_t* out_i32(const char* name, int64_t length);
 
+  // Lists of f32 buffers: `lengths` looks at the next argument without taking it, the others check each buffer against them.
+  std::vector<int64_t> lengths(const char* name);
+  std::vector<const float*> in_list(const char* name, const std::vector<int64_t>& lengths);
+  std::vector<float*> out_list(const char* name, const std::vector<int64_t>& lengths);
+
   // The buffer object itself, for kernels that keep something derived from it (packed weights).
   Buffer* in_buffer(const char* name, int64_t length);
 
@@ -44,6 +50,8 @@ class Args {
  private:
   Napi::Value next(const char* name);
   Buffer* buffer(const char* name, int64_t length, DType dtype, bool optional);
+  Buffer* check(const char* name, const Napi::Value& value, int64_t length, DType dtype);
+  std::vector<Buffer*> list(const char* name, const std::vector<int64_t>& lengths);
   [[noreturn]] void bad(const char* name, const std::string& expected, const std::string& got) const;
 
   const Napi::CallbackInfo& info_;

@@ -1,12 +1,14 @@
 // The argument structs of all kernels, for the tables made from ops.def.
 #pragma once
 #include "kernels/accumulate.h"
+#include "kernels/adamw.h"
 #include "kernels/arithmetic.h"
 #include "kernels/batch_norm.h"
 #include "kernels/conv3d.h"
 #include "kernels/cross_entropy.h"
 #include "kernels/dropout.h"
 #include "kernels/gelu.h"
+#include "kernels/grad_norm.h"
 #include "kernels/layer_norm.h"
 #include "kernels/linear.h"
 #include "kernels/mean_pool.h"
@@ -14,5 +16,6 @@
 #include "kernels/non_finite.h"
 #include "kernels/norm_mlp.h"
 #include "kernels/reweight.h"
+#include "kernels/sgd.h"
 #include "kernels/softmax.h"
 #include "kernels/temporal_fc.h"

@@ -71,7 +71,7 @@ export class MorphFcS extends Module {
   }
 }
 
-/** The spatial MorphFC of stage 4: height (in strided order) and channel branches. */
+/** The spatial MorphFC of stage 4: the branch called height (tokens row by row, in strided order) and the channel branch. */
 export class MorphFcS2 extends Module {
   readonly mlp_c: Linear;
   readonly mlp_h: Linear;
@@ -93,7 +93,7 @@ export class MorphFcS2 extends Module {
   /** @param x [B, T, H, W, C] @returns the same shape */
   forward(x: Tensor): Tensor {
     const { chunk, mlp_h } = this;
-    const h = morphFc(x, mlp_h.weight, mlp_h.bias ?? null, { axis: 'height', chunk, order: 'strided' });
+    const h = morphFc(x, mlp_h.weight, mlp_h.bias ?? null, { axis: 'width', chunk, order: 'strided' });
     return this.proj.forward(this.reweight.forward([h, this.mlp_c.forward(x)]));
   }
 }

@@ -94,7 +94,9 @@ describe('install', () => {
     addTools('g++', 'make', 'python3');
     addCmake('echo "error: no such thing" >&2; exit 1');
     addNodeGyp();
-    expect(install().output).toContain('built the addon with node-gyp');
+    const { output } = install();
+    expect(output).toContain('morphmlp: CMake: the build failed; ');
+    expect(output).toContain('built the addon with node-gyp');
   });
 
   test('does not take a build that made an addon which does not load', () => {
