@@ -56,10 +56,15 @@ function showProgress(builder) {
   };
 }
 
+// A nodedir among npm's settings would go before the headers that builders.cjs names.
+function buildEnvironment() {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^npm_config_nodedir$/i.test(name)));
+}
+
 /** Runs a Node script with its output going to the log. Resolves to whether it succeeded. */
 function runScript(args, log) {
   return new Promise((done) => {
-    const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', log, log] });
+    const child = spawn(process.execPath, args, { cwd: root, env: buildEnvironment(), stdio: ['ignore', log, log] });
     child.on('error', () => done(false));
     child.on('exit', (status) => done(status === 0));
   });
@@ -80,7 +85,7 @@ function endOfLog(builder) {
   const lines = readFileSync(logFile(builder), 'utf8')
     .split('\n')
     .filter((line) => line.trim());
-  const errors = lines.filter((line) => /error|fatal|cannot|not found/i.test(line));
+  const errors = lines.filter((line) => /\berror[: ]|fatal|cannot find|not found/i.test(line));
   return (errors.length ? errors.slice(0, 8) : lines.slice(-8)).map((line) => `      ${line.slice(0, 200)}`);
 }
 
@@ -119,7 +124,8 @@ function advice() {
 
 function giveUp(tried) {
   const lines = tried.flatMap(([name, [first, ...rest]]) => [`  ${name}: ${first}`, ...rest]);
-  console.error(['morphmlp: the native addon could not be made ready. Tried:', ...lines, ...advice()].join('\n'));
+  const help = tried.some(([, [first]]) => first.startsWith('missing')) ? advice() : [];
+  console.error(['morphmlp: the native addon could not be made ready. Tried:', ...lines, ...help].join('\n'));
   process.exitCode = 1;
 }
 

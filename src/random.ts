@@ -40,7 +40,8 @@ export class Philox {
     private readonly seed: number,
     private readonly stream = 0,
   ) {
-    if (!Number.isSafeInteger(seed) || seed < 0) throw new Error(`random seed: expected a whole number of 0 or more, got ${seed}`);
+    if (!Number.isSafeInteger(seed) || seed < 0)
+      throw new Error(`random seed: expected a whole number of 0 or more, got ${seed}`);
   }
 
   /** The next 32 random bits. */
@@ -76,6 +77,15 @@ export class Philox {
       [items[i], items[j]] = [items[j] as T, items[i] as T];
     }
     return items;
+  }
+
+  /** An independent generator for item `index` of this one's (seed, stream): clip i, epoch e, … */
+  fork(index: number): Philox {
+    const [a, b] = philox4x32(
+      [index >>> 0, Math.floor(index / 2 ** 32), this.stream >>> 0, 1],
+      [this.seed >>> 0, Math.floor(this.seed / 2 ** 32) >>> 0],
+    );
+    return new Philox((a as number) * 2 ** 20 + ((b as number) >>> 12), this.stream);
   }
 
   /** The state, as plain JSON. */

@@ -35,7 +35,8 @@ void move_running(const BatchNormForward& p, const float* mean, const float* var
   }
 }
 
-// Per row: dz = dy, or dy * gelu'(z) with z = xhat * gamma + beta; kept in dx, and summed for dbeta and (times xhat) dgamma.
+// Per row: dz = dy, or dy * gelu'(z) with z = xhat * gamma + beta; kept in dx, and summed for dbeta and (times xhat)
+// dgamma.
 void gradient_row(const BatchNormBackward& p, int64_t row, float* sums) {
   const int64_t at = row * p.cols;
   for_lanes(p.cols, [&](int64_t i, auto get, auto put) {

@@ -1,4 +1,5 @@
-// Helpers for kernels that work on rows of floats: loops over whole vectors with a masked tail, and fixed-order sums over rows.
+// Helpers for kernels that work on rows of floats: loops over whole vectors with a masked tail, and fixed-order sums
+// over rows.
 #pragma once
 #include <vector>
 
@@ -7,7 +8,8 @@
 
 namespace morphmlp::MORPHMLP_ISA {
 
-// body(offset, load, store) over a row of n floats: `load(p)` and `store(p, v)` touch kLanes floats, or the n that are left.
+// body(offset, load, store) over a row of n floats: `load(p)` and `store(p, v)` touch kLanes floats, or the n that are
+// left.
 template <class F>
 MORPHMLP_INLINE void for_lanes(int64_t n, F&& body) {
   int64_t i = 0;
@@ -24,8 +26,8 @@ MORPHMLP_INLINE void add_row(float* into, const float* from, int64_t n) {
   for_lanes(n, [&](int64_t i, auto get, auto put) { put(into + i, add(get(into + i), get(from + i))); });
 }
 
-// Sums over rows in an order that depends on the number of rows alone: at most 128 blocks of rows are summed by the body into
-// rows of `width` floats (zeroed first), then the blocks are added in order, in double.
+// Sums over rows in an order that depends on the number of rows alone: at most 128 blocks of rows are summed by the
+// body into rows of `width` floats (zeroed first), then the blocks are added in order, in double.
 template <class F>
 void sum_over_rows(int64_t rows, int64_t width, float* total, F&& body) {
   const int64_t block = std::max<int64_t>(16, blocks_of(rows, 128));

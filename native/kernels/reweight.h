@@ -1,5 +1,5 @@
-// y[clip, token, c] = sum over i of branch_i[clip, token, c] * weights[clip, c, i]: the weighted sum of two or three branches
-// (paper section 3.2; the softmax over i has been taken).
+// y[clip, token, c] = sum over i of branch_i[clip, token, c] * weights[clip, c, i]: the weighted sum of two or three
+// branches (paper section 3.2; the softmax over i has been taken).
 #pragma once
 #include <cstdint>
 

@@ -1,6 +1,9 @@
 import { Command } from 'commander';
 import { collectDoctor } from './doctor';
 import { doctorText } from './doctor_text';
+import { registerEvaluate } from './evaluate';
+import { registerPredict } from './predict';
+import { registerTrain } from './train';
 import { packageVersion } from './version';
 
 async function doctor({ json }: { json?: boolean }): Promise<void> {
@@ -12,6 +15,10 @@ async function doctor({ json }: { json?: boolean }): Promise<void> {
 const program = new Command('morphmlp')
   .description('Train, evaluate and study MorphMLP video and image networks')
   .version(packageVersion());
+
+registerTrain(program);
+registerEvaluate(program);
+registerPredict(program);
 
 program
   .command('doctor')
