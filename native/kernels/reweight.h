@@ -18,7 +18,7 @@ struct ReweightBackward {
   int64_t clips, tokens, channels, branches;
   const float* branch[kMaxBranches];
   const float *weights, *dy;
-  float* dbranch[kMaxBranches];
+  float* dbranch[kMaxBranches];  // or null
   float* dweights;
 };
 

@@ -15,6 +15,8 @@ export function softCrossEntropy(logits: Tensor, targets: Tensor): Tensor {
   expectDims('softCrossEntropy', 'logits', logits, 2, '[B, classes]');
   if (logits.size === 0) throw new Error(`softCrossEntropy: logits are empty, shape ${show(logits.shape)}`);
   expectShape('softCrossEntropy', { targets }, logits.shape);
+  if (targets.requiresGrad)
+    throw new Error('softCrossEntropy: targets have no gradient, but require one: detach() them');
   const at = logits.shape as readonly [number, number];
   const [loss, probabilities] = [emptyLike(logits, []), emptyLike(logits)];
   kernels.cross_entropy_forward(...at, logits.handle, targets.handle, loss.handle, probabilities.handle);
