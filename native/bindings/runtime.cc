@@ -127,6 +127,12 @@ Napi::Value isa_list(const Info& info) {
   return out;
 }
 
+Napi::Value fma_peak(const Info& info) {
+  const double seconds = info[0].IsNumber() ? info[0].As<Napi::Number>().DoubleValue() : 0;
+  if (!(seconds > 0 && seconds <= 10)) fail("fmaPeak: expected 0 to 10 seconds");
+  return Napi::Number::New(info.Env(), measure_fma_peak(seconds));
+}
+
 Napi::Value cuda(const Info& info) { return Napi::String::New(info.Env(), cuda_status()); }
 
 // The pool's threads outlive every environment, so the library must never be unmapped, also not when a worker thread
@@ -156,6 +162,7 @@ void export_runtime(Napi::Env env, Napi::Object exports) {
   add("setIsa", guarded<isa_set>);
   add("isas", guarded<isa_list>);
   add("cudaStatus", guarded<cuda>);
+  add("fmaPeak", guarded<fma_peak>);
 }
 
 }  // namespace morphmlp
