@@ -3,6 +3,7 @@
 const { spawnSync } = require('node:child_process');
 const { cpSync, existsSync, readdirSync, rmSync, statSync } = require('node:fs');
 const path = require('node:path');
+const copyAssets = require('./copy_assets.cjs');
 
 const root = path.join(__dirname, '..');
 const src = path.join(root, 'src');
@@ -20,6 +21,7 @@ function build() {
   const tsc = [require.resolve('typescript/bin/tsc'), '-p', path.join(root, 'tsconfig.build.json')];
   const { status } = spawnSync(process.execPath, tsc, { stdio: 'inherit' });
   cpSync(src, dist, { recursive: true, filter: (file) => !/\.[cm]?ts$/.test(file) });
+  copyAssets();
   return status === 0;
 }
 

@@ -1,0 +1,41 @@
+import { percent } from '../cli/format';
+import { contactStrip } from './contact_sheet';
+import { html, type Html } from './html';
+import type { Section } from './sections';
+import type { ReportMistake, RunReport } from './types';
+
+const STRIP = { frames: 16, columns: 8, tile: 64 } as const;
+
+async function mistakeCard({ clip, predicted, probability }: ReportMistake, names: readonly string[]): Promise<Html> {
+  const { png, width, height } = await contactStrip(clip, STRIP);
+  const shown = Math.min(clip.frames, STRIP.frames);
+  const source = `data:image/png;base64,${png.toString('base64')}`;
+  return html`<figure class="panel mistake">
+    <img src="${source}" width="${width}" height="${height}" alt="${shown} frames of ${clip.path}" />
+    <figcaption>
+      <p>
+        <span class="tag wrong">${names[predicted]}</span> <b>${percent(probability)}</b>
+        <span class="muted">· is</span> <span class="tag right">${names[clip.label]}</span>
+      </p>
+      <p class="path muted" title="${clip.path}">${clip.path}</p>
+    </figcaption>
+  </figure>`;
+}
+
+/** Clips that were taken for another class, the surest first; null where there is nothing to show. */
+export async function mistakes({ evaluation, classNames }: RunReport): Promise<Section | null> {
+  if (!evaluation) return null;
+  const wrong = evaluation.confusion.reduce(
+    (n, row, truth) => n + row.reduce((m, k, i) => (i === truth ? m : m + k), 0),
+    0,
+  );
+  const cards = await Promise.all(evaluation.mistakes.map((mistake) => mistakeCard(mistake, classNames)));
+  const shown = cards.length < wrong ? `The surest ${cards.length} of ${wrong}` : `All ${wrong}`;
+  const intro =
+    wrong === 0
+      ? `All ${evaluation.clips} clips were classified correctly.`
+      : `${shown} wrong answers among ${evaluation.clips} clips.`;
+  const body = html`<p class="muted">${intro}</p>
+    <div class="grid three">${cards}</div>`;
+  return { id: 'mistakes', name: 'Mistakes', body };
+}

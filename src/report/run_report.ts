@@ -1,0 +1,76 @@
+import { writeFileAtomic } from '../io/atomic';
+import { duration } from '../cli/format';
+import { curveCharts } from './charts';
+import { html, renderPage, type Html } from './html';
+import { mistakes } from './mistakes';
+import { classes } from './class_section';
+import { data, setup, summary, training, type Section } from './sections';
+import type { RunReport } from './types';
+
+/** Class numbers and the matrix must fit the names: a report with rows under wrong names would be worse than none. */
+function check({ classNames, evaluation }: RunReport): void {
+  const k = classNames.length;
+  if (!evaluation) return;
+  const { confusion } = evaluation;
+  const odd = confusion.find((row) => row.length !== k);
+  if (confusion.length !== k || odd) {
+    throw new Error(
+      `report: expected a confusion matrix of ${k} × ${k} for ${k} class names, got ${confusion.length} × ${(odd ?? confusion[0] ?? []).length}`,
+    );
+  }
+  for (const { clip, predicted } of evaluation.mistakes) {
+    const wrong = [clip.label, predicted].find((c) => !Number.isInteger(c) || c < 0 || c >= k);
+    if (wrong !== undefined) throw new Error(`report: ${clip.path} has class ${wrong}, but there are ${k} classes`);
+  }
+}
+
+function when(iso: string): string {
+  const date = new Date(iso);
+  return Number.isNaN(date.getTime()) ? iso : `${date.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+}
+
+function header({ title, status, startedAt, seconds, model }: RunReport): Html {
+  return html`<p class="over">MorphMLP · training run</p>
+    <h1>${title}</h1>
+    <p class="sub">
+      <span class="status ${status}">${status}</span><span>${model.name}</span><span>started ${when(startedAt)}</span
+      ><span>took ${duration(seconds)}</span>
+    </p>`;
+}
+
+function wrap({ id, name, body }: Section): Html {
+  return html`<section id="${id}" aria-labelledby="${id}-name">
+    <h2 id="${id}-name">${name}</h2>
+    ${body}
+  </section>`;
+}
+
+/**
+ * The report of a training run as one HTML document: no other file and no network is needed to read it.
+ * @throws where the confusion matrix or a mistake does not fit the class names
+ */
+export async function renderRunReport(report: RunReport): Promise<string> {
+  check(report);
+  const all = [
+    summary(report),
+    training(report, curveCharts(report)),
+    classes(report),
+    await mistakes(report),
+    data(report),
+    setup(report),
+  ];
+  const sections = all.filter((s) => s !== null);
+  return renderPage({
+    title: `${report.title} · MorphMLP`,
+    sections,
+    header: header(report),
+    body: html`${sections.map(wrap)}`,
+    charts: sections.flatMap((s) => s.charts ?? []),
+  });
+}
+
+/** Writes the report of a training run, whole or not at all. */
+export async function writeRunReport(path: string, report: RunReport): Promise<void> {
+  const text = await renderRunReport(report);
+  writeFileAtomic(path, (write) => write(Buffer.from(text, 'utf8')));
+}

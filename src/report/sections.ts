@@ -1,0 +1,300 @@
+import { bytes, count, duration, macs, percent, significant } from '../cli/format';
+import { bestEpoch, type ChartSpec, type CurveChart } from './charts';
+import { html, type Html } from './html';
+import type { ConfigValue, Facts, ReportEvaluation, RunReport } from './types';
+
+/** A part of the page, with what its script draws. */
+export interface Section {
+  id: string;
+  name: string;
+  body: Html;
+  charts?: ChartSpec[];
+}
+
+function card(name: string, value: string, note: string, main = false): Html {
+  return html`<div class="card${main ? ' main' : ''}">
+    <dt>${name}</dt>
+    <dd>${value}<small>${note}</small></dd>
+  </div>`;
+}
+
+function accuracyCard({ epochs, evaluation }: RunReport): Html {
+  const best = bestEpoch(epochs);
+  if (best)
+    return card(
+      'Best accuracy',
+      percent(best.valTop1 ?? NaN),
+      `validation, epoch ${best.epoch} of ${epochs.length}`,
+      true,
+    );
+  if (evaluation) return card('Accuracy', percent(evaluation.top1), `of ${evaluation.clips} clips`, true);
+  return card('Accuracy', '–', 'not validated', true);
+}
+
+function lossCard({ epochs, evaluation }: RunReport): Html {
+  const last = epochs.at(-1);
+  const val = evaluation?.loss ?? last?.valLoss ?? null;
+  const train = last ? `${significant(last.trainLoss, 3)} in training` : 'no epoch done';
+  return card('Validation loss', val === null ? '–' : significant(val, 3), train);
+}
+
+function timeCard({ seconds, epochs }: RunReport): Html {
+  const each = epochs.length > 0 ? epochs.reduce((sum, e) => sum + e.seconds, 0) / epochs.length : NaN;
+  return card('Time', duration(seconds), epochs.length > 0 ? `${duration(each)} an epoch of training` : '');
+}
+
+function viewsText({ views }: ReportEvaluation): string {
+  return views && views.clips * views.crops > 1 ? ` × ${views.clips * views.crops} views` : '';
+}
+
+/** The cards at the top. */
+export function summary(report: RunReport): Section {
+  const { model, device, evaluation, classNames } = report;
+  const cost = html`${card('Compute', macs(model.macs), `${model.input}, one view${evaluation ? viewsText(evaluation) : ''}`)}`;
+  const threads = device.threads ? `${device.threads} ${device.threads === 1 ? 'thread' : 'threads'}` : '';
+  const where = [device.kernels, threads].filter(Boolean).join(', ');
+  const top5 =
+    evaluation && classNames.length > 10 && card('Top 5', percent(evaluation.top5), `of ${evaluation.clips} clips`);
+  const warnings = (report.warnings ?? []).map((text) => html`<p class="note warn"><b>Warning</b> ${text}</p>`);
+  const cards = html`${accuracyCard(report)}${top5}${lossCard(report)}${card('Parameters', count(model.parameters), model.name)}
+  ${cost}${timeCard(report)}${card('Device', device.name, where)}`;
+  return {
+    id: 'summary',
+    name: 'Summary',
+    body: html`<dl class="cards">${cards}</dl>
+      ${warnings}`,
+  };
+}
+
+/** A chart's place in the page, with its legend and a description in words. */
+export function figure(chart: ChartSpec, className = ''): Html {
+  const legend =
+    chart.type === 'curves' && chart.curves.length > 1
+      ? chart.curves.map(
+          ({ name, color }) =>
+            html`<button type="button" class="key" data-chart="${chart.id}" data-curve="${name}" aria-pressed="true">
+              <i class="swatch c${color}"></i>${name}
+            </button>`,
+        )
+      : [];
+  const log =
+    chart.type === 'curves' && chart.logScale
+      ? html`<button type="button" class="switch" data-log="${chart.id}" aria-pressed="false">log scale</button>`
+      : null;
+  const keys = chart.type === 'curves' ? ' Use the left and right arrow keys to read values.' : '';
+  return html`<figure class="panel ${className}">
+    <figcaption>
+      <h3 id="${chart.id}-title">${chart.title}</h3>
+      <span class="keys">${legend}${log}</span>
+    </figcaption>
+    <div
+      class="plot ${chart.type}"
+      id="chart-${chart.id}"
+      role="img"
+      tabindex="0"
+      aria-labelledby="${chart.id}-title"
+      aria-describedby="${chart.id}-text"
+    ></div>
+    <p class="hidden" id="${chart.id}-text">${chart.description}${keys}</p>
+  </figure>`;
+}
+
+const cell = (value: number | null | undefined, format: (v: number) => string) =>
+  html`<td>${value === null || value === undefined || Number.isNaN(value) ? '–' : format(value)}</td>`;
+
+function epochTable(report: RunReport): Html {
+  const best = bestEpoch(report.epochs);
+  const top5 = report.classNames.length > 10;
+  const rows = report.epochs.map(
+    (e) =>
+      html`<tr class="${e === best ? 'best' : ''}">
+        <th scope="row">${e.epoch}${e === best && ' · best'}</th>
+        ${cell(e.trainLoss, (v) => v.toFixed(4))}${cell(e.valLoss, (v) => v.toFixed(4))}${cell(e.trainTop1, percent)}
+        ${cell(e.valTop1, percent)}${top5 && cell(e.valTop5, percent)}${cell(e.learningRate, (v) => v.toExponential(2))}
+        ${cell(e.seconds, duration)}
+      </tr>`,
+  );
+  const head = [
+    'Epoch',
+    'Training loss',
+    'Validation loss',
+    'Training accuracy',
+    'Validation accuracy',
+    ...(top5 ? ['Top 5'] : []),
+    'Learning rate',
+    'Time',
+  ];
+  return html`<details class="panel">
+    <summary>All epochs as a table</summary>
+    <div class="scroll" role="region" aria-label="All epochs" tabindex="0">
+      <table class="figures">
+        <thead>
+          <tr>
+            ${head.map((name) => html`<th scope="col">${name}</th>`)}
+          </tr>
+        </thead>
+        <tbody>
+          ${rows}
+        </tbody>
+      </table>
+    </div>
+  </details>`;
+}
+
+const PARTS = [
+  ['data', 'Waiting for data'],
+  ['forward', 'Forward'],
+  ['backward', 'Backward'],
+  ['optimizer', 'Optimiser'],
+] as const;
+
+function advice(share: number): string {
+  if (share < 0.05) return 'Data is not what limits this run.';
+  if (share < 0.25) return 'Some time is lost waiting for data; more workers may help.';
+  return 'Much of the time is spent waiting for data: more workers, packed clips or a smaller source size will speed the run up.';
+}
+
+function timePanel({ shares, steps }: RunReport): Html | null {
+  const total = PARTS.reduce((sum, [key]) => sum + shares[key], 0);
+  if (!(total > 0)) return null;
+  const of = (key: (typeof PARTS)[number][0]) => shares[key] / total;
+  const bar = PARTS.map(([key]) => html`<i class="part ${key}" style="width:${(of(key) * 100).toFixed(2)}%"></i>`);
+  const each = steps.at(-1)?.step;
+  const perStep = (ms: number) => (each ? html`<td>${duration(ms / 1000 / each)}</td>` : null);
+  const rows = PARTS.map(
+    ([key, name]) =>
+      html`<tr>
+        <th scope="row"><i class="swatch part ${key}"></i>${name}</th>
+        <td>${percent(of(key))}</td>
+        <td>${duration(shares[key] / 1000)}</td>
+        ${perStep(shares[key])}
+      </tr>`,
+  );
+  return html`<figure class="panel">
+    <figcaption><h3>Where the time goes</h3></figcaption>
+    <div class="parts" aria-hidden="true">${bar}</div>
+    <table class="figures wide">
+      <thead>
+        <tr>
+          <th scope="col">Part of a step</th>
+          <th scope="col">Share</th>
+          <th scope="col">In all</th>
+          ${each && html`<th scope="col">A step</th>`}
+        </tr>
+      </thead>
+      <tbody>
+        ${rows}
+      </tbody>
+    </table>
+    <p class="muted">${advice(of('data'))}</p>
+  </figure>`;
+}
+
+/** Curves, the table of epochs and the shares of time. */
+export function training(report: RunReport, charts: CurveChart[]): Section {
+  const figures = charts.map((chart) => figure(chart));
+  const none = html`<p class="panel muted">The run ended before its first step.</p>`;
+  const body = html`<div class="grid two">${figures.length > 0 ? figures : none}${timePanel(report)}</div>
+    ${report.epochs.length > 0 && epochTable(report)}`;
+  return { id: 'training', name: 'Training', body, charts };
+}
+
+function factsTable(facts: Facts): Html {
+  const text = (name: string, value: string | number) =>
+    typeof value === 'string' ? value : name === 'bytes' ? bytes(value) : value.toLocaleString('en');
+  const rows = Object.entries(facts).map(
+    ([name, value]) =>
+      html`<tr>
+        <th scope="row">${name}</th>
+        <td class="text">${text(name, value)}</td>
+      </tr>`,
+  );
+  return html`<table class="facts">
+    <tbody>
+      ${rows}
+    </tbody>
+  </table>`;
+}
+
+function skippedTable(skipped: RunReport['skipped']): Html {
+  const rows = skipped.map(
+    ({ name, reason }) =>
+      html`<tr>
+        <th scope="row" class="path">${name}</th>
+        <td class="text">${reason}</td>
+      </tr>`,
+  );
+  const title = skipped.length === 1 ? '1 file was skipped' : `${skipped.length} files were skipped`;
+  return html`<details class="panel" ${{ markup: skipped.length <= 20 ? 'open' : '' }}>
+    <summary>${title}</summary>
+    <div class="scroll tall" role="region" aria-label="Skipped files" tabindex="0">
+      <table class="facts">
+        <thead>
+          <tr>
+            <th scope="col">File</th>
+            <th scope="col">Reason</th>
+          </tr>
+        </thead>
+        <tbody>
+          ${rows}
+        </tbody>
+      </table>
+    </div>
+  </details>`;
+}
+
+/** The manifests of the data and the files that could not be read. */
+export function data({ data: { train, val }, skipped }: RunReport): Section {
+  const panel = (name: string, facts: Facts) =>
+    html`<div class="panel">
+      <h3>${name}</h3>
+      ${factsTable(facts)}
+    </div>`;
+  const files = skipped.length > 0 ? skippedTable(skipped) : html`<p class="muted">Every file could be read.</p>`;
+  const body = html`<div class="grid two">${panel('Training', train)}${val && panel('Validation', val)}</div>
+    ${files}`;
+  return { id: 'data', name: 'Data', body };
+}
+
+/** `a.b.c` and its value, for each leaf. */
+function flatten(value: ConfigValue, name = ''): [string, string][] {
+  if (value === null || typeof value !== 'object') return [[name, String(value)]];
+  if (Array.isArray(value)) return [[name, JSON.stringify(value)]];
+  const entries = Object.entries(value);
+  if (entries.length === 0) return name ? [[name, '{}']] : [];
+  return entries.flatMap(([key, inner]) => flatten(inner as ConfigValue, name ? `${name}.${key}` : key));
+}
+
+/** How to repeat the run: its command, configuration, versions and files. */
+export function setup({ command, config, versions, files }: RunReport): Section {
+  const repeat = command
+    ? html`<div class="panel">
+        <h3 id="command-title">Command</h3>
+        <div class="command">
+          <code id="command" tabindex="0" aria-labelledby="command-title">${command}</code
+          ><button type="button" data-copy="command">Copy</button>
+        </div>
+      </div>`
+    : null;
+  const body = html`${repeat}
+    <div class="grid two">
+      <div class="panel">
+        <h3>Configuration</h3>
+        ${factsTable(Object.fromEntries(flatten(config)))}
+      </div>
+      <div class="stack">
+        <div class="panel">
+          <h3>Versions</h3>
+          ${factsTable(versions)}
+        </div>
+        ${
+          files &&
+          html`<div class="panel">
+            <h3>Files</h3>
+            ${factsTable(files)}
+          </div>`
+        }
+      </div>
+    </div>`;
+  return { id: 'setup', name: 'Set-up', body };
+}
