@@ -3,7 +3,7 @@ import { DecodePool } from '../data/decode_pool';
 import { Loader } from '../data/loader';
 import { evaluate as evaluateModel, type Evaluation } from '../train/evaluate';
 import { openDataset } from '../train/run';
-import { loadModel } from '../train/state';
+import { load } from '../models/load';
 import { percent } from './options';
 import { Progress } from './progress';
 
@@ -35,7 +35,7 @@ export async function evaluate({
   separator,
   json,
 }: EvaluateArguments): Promise<void> {
-  const { network, classNames, input } = loadModel(checkpoint);
+  const { network, classNames, input } = load(checkpoint);
   const pool = new DecodePool(workers);
   try {
     const dataset = openDataset(data, input, pool, { train: false, known: classNames, separator });

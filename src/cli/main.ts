@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { collectDoctor } from './doctor';
 import { doctorText } from './doctor_text';
 import { registerEvaluate } from './evaluate';
+import { registerFlops } from './flops';
 import { registerPredict } from './predict';
 import { registerTrain } from './train';
 import { packageVersion } from './version';
@@ -19,6 +20,7 @@ const program = new Command('morphmlp')
 registerTrain(program);
 registerEvaluate(program);
 registerPredict(program);
+registerFlops(program);
 
 program
   .command('doctor')

@@ -9,7 +9,7 @@ import type { MorphMLP } from '../models/morphmlp';
 import { softmax } from '../ops/softmax';
 import { scope } from '../scope';
 import { tensor } from '../tensor';
-import { loadModel, type InputSpec } from '../train/state';
+import { load, type InputSpec } from '../models/load';
 
 /** A class and its probability. */
 export interface Guess {
@@ -67,7 +67,7 @@ export interface PredictArguments {
 /** Runs `morphmlp predict`. */
 export async function predict(inputs: string[], { checkpoint, top, json }: PredictArguments): Promise<void> {
   const files = filesOf(inputs);
-  const { network, classNames, input } = loadModel(checkpoint);
+  const { network, classNames, input } = load(checkpoint);
   let failed = 0;
   for (const file of files) {
     try {

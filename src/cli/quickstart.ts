@@ -3,7 +3,7 @@ import { hasFfmpeg } from '../data/ffmpeg';
 import { writeVideo } from '../data/encode';
 import { MotionDataset } from '../data/motion';
 import type { Run } from '../train/run';
-import { loadModel } from '../train/state';
+import { load } from '../models/load';
 import { classify, guessLines, middleClip } from './predict_action';
 
 const EXAMPLE_STREAM = 2; // neither training nor validation clips
@@ -21,7 +21,7 @@ export async function afterQuickstart(run: Run): Promise<void> {
     EXAMPLE,
   );
   await writeVideo(example, file);
-  const { network, classNames, input } = loadModel(run.files.best);
+  const { network, classNames, input } = load(run.files.best);
   const guesses = classify(network, classNames, await middleClip(file, input), 3);
   network.dispose();
   console.log(`\n${file} shows '${classNames[example.label]}'; the model says:\n${guessLines(guesses).join('\n')}`);

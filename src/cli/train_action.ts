@@ -2,12 +2,11 @@ import os from 'node:os';
 import pc from 'picocolors';
 import { instructionSet, memory, requireDevice, setThreads, threads } from '../runtime';
 import { Run, type RunOptions } from '../train/run';
-import type { EpochRecord, TrainerEvents } from '../train/trainer';
 import type { Device } from '../native';
 import { percent } from './options';
-import { Progress } from './progress';
 import { afterQuickstart } from './quickstart';
 import { writeRunReport } from './run_report';
+import { TrainingView } from './training_view';
 
 /** The values of options that are not given; `--preset quickstart` has its own. */
 const DEFAULTS: RunOptions = {
@@ -56,57 +55,6 @@ const QUICKSTART: Partial<RunOptions> = {
 /** What the command line gives: only what was named there. */
 export type TrainArguments = Partial<RunOptions> & { preset?: string; threads?: number; device?: Device };
 
-/** Shows a run: one bar an epoch, then a line with its figures. */
-class TrainingView implements TrainerEvents {
-  private bar: Progress | null = null;
-  private run: Run | null = null;
-
-  attach(run: Run): void {
-    this.run = run;
-  }
-
-  step(epoch: number, batch: number, running: { loss: number; top1: number }): void {
-    const { train } = this.run!.loaders;
-    this.bar ??= this.start(epoch, batch - 1, train.batches);
-    const rate = (batch - this.startedAt.batch) / ((performance.now() - this.startedAt.time) / 1000);
-    const speed = `${(rate * this.run!.options.batchSize).toFixed(1)} clips/s`;
-    this.bar.update(batch, [`loss ${running.loss.toFixed(3)}`, `acc ${percent(running.top1)}`, speed]);
-  }
-
-  validating(done: number, total: number): void {
-    if (done === 1) {
-      this.bar?.finish();
-      this.bar = new Progress({ label: 'validating', total });
-    }
-    this.bar?.update(done);
-  }
-
-  epoch(record: EpochRecord): void {
-    this.bar?.finish();
-    this.bar = null;
-    const val =
-      record.valTop1 === null
-        ? ''
-        : `  validation loss ${record.valLoss!.toFixed(3)} acc ${pc.bold(percent(record.valTop1))}`;
-    const train = `loss ${record.trainLoss.toFixed(3)} acc ${percent(record.trainTop1)}`;
-    console.log(`epoch ${record.epoch}/${this.run!.options.epochs}  ${train}${val}  ${record.seconds.toFixed(1)} s`);
-  }
-
-  warning(text: string): void {
-    this.bar?.finish();
-    console.error(pc.yellow(`note: ${text}`));
-  }
-
-  private startedAt = { time: 0, batch: 0 };
-
-  private start(epoch: number, batch: number, total: number): Progress {
-    this.startedAt = { time: performance.now(), batch };
-    const bar = new Progress({ label: `epoch ${epoch + 1}/${this.run!.options.epochs}`, total });
-    bar.startAt(batch);
-    return bar;
-  }
-}
-
 function describeRun(run: Run): string {
   const { options, loaders } = run;
   const val = loaders.val ? `, ${loaders.val.dataset.length} for validation` : '';
@@ -132,7 +80,7 @@ function stopOnInterrupt(run: Run): () => void {
 }
 
 function showSkipped(run: Run): void {
-  const skipped = [run.loaders.train, run.loaders.val].flatMap((l) => (l ? [...l.skipped.values()] : []));
+  const { skipped } = run;
   if (skipped.length === 0) return;
   console.error(pc.yellow(`${skipped.length} files could not be read and were skipped:`));
   for (const { reason } of skipped) console.error(`  ${reason}`);
@@ -164,13 +112,14 @@ export async function train(given: TrainArguments): Promise<void> {
   const release = stopOnInterrupt(run);
   await run.train();
   release();
+  view.close();
   showSkipped(run);
   if (!run.trainer.finished) {
     console.log(`saved ${run.files.last}; go on with the same command and --resume`);
     process.exitCode = 130;
     return;
   }
-  await writeRunReport(run);
+  await writeRunReport(run, view.notes);
   const { best } = run.trainer.state;
   console.log(
     `best accuracy ${pc.bold(percent(best))}  ·  peak tensor memory ${(memory().peak / 2 ** 20).toFixed(0)} MiB`,

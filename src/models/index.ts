@@ -11,4 +11,4 @@ export {
   PatchEmbed,
   type FeatureName,
 } from './morphmlp';
-export { loadModel as load } from '../train/state';
+export { load, type InputSpec, type ModelInfo } from './load';

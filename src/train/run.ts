@@ -2,16 +2,17 @@ import { existsSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { DecodePool } from '../data/decode_pool';
 import { readListing } from '../data/listing';
-import { Loader } from '../data/loader';
+import { Loader, type Skipped } from '../data/loader';
 import { MotionDataset } from '../data/motion';
 import type { Dataset } from '../data/types';
 import { VideoDataset } from '../data/video_dataset';
-import { QUICKSTART, timeSteps, VARIANTS, type MorphMlpConfig } from '../models/config';
+import { QUICKSTART, VARIANTS, type MorphMlpConfig } from '../models/config';
 import { MorphMLP } from '../models/morphmlp';
 import { seedInit } from '../nn/init';
 import { AdamW, parameterGroups, type CosineSchedule } from '../optim';
 import { manualSeed } from '../rng';
-import { loadRun, saveRun, saveWeights, type InputSpec, type ModelInfo, type RunState } from './state';
+import type { InputSpec, ModelInfo } from '../models/load';
+import { loadRun, saveRun, saveWeights, type RunState } from './state';
 import { Trainer, type TrainerEvents, type TrainerState } from './trainer';
 
 /** Everything a training run is told. */
@@ -129,9 +130,9 @@ export class Run {
     return this.trainer.options.model.parameters().reduce((sum, p) => sum + p.size, 0);
   }
 
-  /** Time steps inside the network. */
-  get steps(): number {
-    return timeSteps(this.info.model);
+  /** Files that could not be read so far, of both sets. */
+  get skipped(): Skipped[] {
+    return [this.loaders.train, this.loaders.val].flatMap((l) => (l ? [...l.skipped.values()] : []));
   }
 
   /** Trains; writes `last` after every epoch and when stopped, and `best` when an epoch is the best so far. */

@@ -43,9 +43,18 @@ export interface TrainerOptions {
   evalEvery: number;
 }
 
+/** A step that was taken: `loss` is the batch's own, `running` the epoch's so far. Counts: epoch from 0, batch from 1. */
+export interface StepEvent {
+  epoch: number;
+  batch: number;
+  learningRate: number;
+  loss: number;
+  running: { loss: number; top1: number };
+}
+
 /** What happens while a trainer runs. */
 export interface TrainerEvents {
-  step?(epoch: number, batch: number, running: { loss: number; top1: number }, rate: number): void;
+  step?(event: StepEvent): void;
   validating?(done: number, total: number): void;
   epoch?(record: EpochRecord, evaluation: Evaluation | null): void;
   warning?(text: string): void;
@@ -101,9 +110,9 @@ export class Trainer {
     options.model.train();
     const waited = options.train.waited;
     for await (const { index, batch } of options.train.epoch(state.epoch, state.batch)) {
-      const rate = this.trainStep(batch, state.epoch + index / options.train.batches);
+      const taken = this.trainStep(batch, state.epoch + index / options.train.batches);
       state.batch = index + 1;
-      this.events.step?.(state.epoch, state.batch, averages(state.sums), rate);
+      this.events.step?.({ epoch: state.epoch, batch: state.batch, running: averages(state.sums), ...taken });
       await new Promise<void>((resolve) => setImmediate(resolve)); // lets signals and readers have their turn
       if (this.stopping) break;
     }
@@ -111,32 +120,34 @@ export class Trainer {
     if (!this.stopping) state.batch = options.train.batches;
   }
 
-  /** One step; returns the learning rate it used. */
-  private trainStep(batch: Batch, epoch: number): number {
+  private trainStep(batch: Batch, epoch: number): { learningRate: number; loss: number } {
     const { model, optimizer, schedule, clipNorm } = this.options;
     const rate = learningRate(schedule, epoch);
     optimizer.setLr(rate);
-    this.gradients(batch);
+    const loss = this.gradients(batch);
     const since = performance.now();
     this.checkGradients(batch);
     if (clipNorm > 0) clipGradNorm(model.parameters(), clipNorm);
     optimizer.step();
     optimizer.zeroGrad();
     this.shares.optimizer += performance.now() - since;
-    return rate;
+    return { learningRate: rate, loss };
   }
 
-  private gradients(batch: Batch): void {
+  /** Forward and backward of a batch; returns its loss. */
+  private gradients(batch: Batch): number {
     const { model, labelSmoothing } = this.options;
-    scope(() => {
+    return scope(() => {
       const start = performance.now();
       const logits = model.forward(tensor(batch.x, batch.shape));
       const loss = crossEntropy(logits, tensor(batch.labels), { labelSmoothing });
-      addBatch(this.state.sums, loss.item(), logits.floats(), batch.labels);
+      const value = loss.item();
+      addBatch(this.state.sums, value, logits.floats(), batch.labels);
       const middle = performance.now();
       backward(loss);
       this.shares.forward += middle - start;
       this.shares.backward += performance.now() - middle;
+      return value;
     });
   }
 
