@@ -1,0 +1,162 @@
+/**
+ * The embedded motion dataset: clips drawn from a seed, so that training can be shown on any machine without a
+ * download. A textured shape is shown twice over a noisy background. What tells the two classes of a pair apart is only
+ * which appearance came first: a clip with an odd index is the clip before it, frame for frame in reverse. A network
+ * that does not mix tokens over time can find the pair but not the class, and stays near 50%.
+ *
+ * Each appearance lasts four frames (of 16) that differ in noise alone, between gaps of at least two frames that
+ * divide evenly by the stem's temporal stride, so a 3-frame kernel sees both appearances in the same way.
+ */
+import { Philox } from '../random';
+import type { Figure, Pose, Rgb } from './shapes';
+import { drawFigure, hsv, OUTLINES, texture, TEXTURES } from './shapes';
+
+/** The eight classes; 2p and 2p+1 are each other in reverse. */
+export const MOTION_CLASSES = [
+  'left to right',
+  'right to left',
+  'downwards',
+  'upwards',
+  'growing',
+  'shrinking',
+  'turning clockwise',
+  'turning anticlockwise',
+] as const;
+
+/** What is seen in each sixteenth of a clip: 0 nothing, 1 the first pose, 2 the second. */
+const SCRIPT = [0, 0, 1, 1, 1, 1, 0, 0, 0, 0, 2, 2, 2, 2, 0, 0] as const;
+
+export interface MotionOptions {
+  seed: number | bigint;
+  /** Names an independent set of clips, so that training and validation never share one. Default 'train'. */
+  split?: string;
+  /** Height and width in pixels, at least 16. Default 64. */
+  size?: number;
+  /** Number of frames, a multiple of 16. Default 16; more frames show the same script more slowly. */
+  frames?: number;
+}
+
+export interface MotionClip {
+  /** u8 [frames, size, size, 3]. */
+  pixels: Uint8Array;
+  /** Index into MOTION_CLASSES. */
+  label: number;
+}
+
+/** Gaussian quantiles at the middles of 256 equal shares: one random byte picks one. */
+const QUANTILES = Float32Array.from({ length: 256 }, (_, i) => normalQuantile((i + 0.5) / 256));
+
+/** Inverse of the normal distribution function, by Newton's method on a logistic first guess. */
+function normalQuantile(p: number): number {
+  let x = Math.log(p / (1 - p)) / 1.702;
+  for (let i = 0; i < 8; i++) {
+    const density = Math.exp(-0.5 * x * x) / Math.sqrt(2 * Math.PI);
+    x -= (normalBelow(x) - p) / density;
+  }
+  return x;
+}
+
+/** Share of a standard normal distribution below x (series of Marsaglia, 2004). */
+function normalBelow(x: number): number {
+  let term = x;
+  let sum = x;
+  for (let i = 3; Math.abs(term) > 1e-12 && i < 200; i += 2) sum += term *= (x * x) / i;
+  return 0.5 + sum * Math.exp(-0.5 * x * x - 0.5 * Math.log(2 * Math.PI));
+}
+
+/** The poses shown first and second in the class 2·pair; one drawing per pair of classes. */
+function drawPoses(pair: number, size: number, rng: Philox): [Pose, Pose] {
+  const start: Pose = { x: 0, y: 0, radius: size * rng.uniform(0.18, 0.22), angle: rng.uniform(-0.2, 0.2) };
+  start.x = size * rng.uniform(0.43, 0.57);
+  start.y = size * rng.uniform(0.43, 0.57);
+  const end = { ...start };
+  const step = size * rng.uniform(0.2, 0.25);
+  if (pair === 0) [start.x, end.x] = [start.x - step, end.x + step];
+  if (pair === 1) [start.y, end.y] = [start.y - step, end.y + step];
+  if (pair === 2) [start.radius, end.radius] = [size * rng.uniform(0.1, 0.13), size * rng.uniform(0.28, 0.34)];
+  const turn = rng.uniform(0.7, 0.95);
+  if (pair === 3) [start.angle, end.angle] = [start.angle - turn, end.angle + turn];
+  return [start, end];
+}
+
+function drawFigureChoice(rng: Philox): Figure {
+  const hue = rng.uniform();
+  const main = hsv(hue, rng.uniform(0.7, 1), rng.uniform(0.75, 1));
+  const second = hsv(hue + rng.uniform(0.1, 0.3), rng.uniform(0.5, 1), rng.uniform(0.3, 0.6));
+  return {
+    outline: OUTLINES[rng.int(OUTLINES.length)]!,
+    texture: texture(rng.int(TEXTURES), rng.uniform(5, 10)),
+    colours: [main, second],
+  };
+}
+
+/** A dull background [size, size, 3] that fades from one colour to another. */
+function drawBackground(size: number, rng: Philox): Float32Array {
+  const colour = (): Rgb => hsv(rng.uniform(), rng.uniform(0, 0.3), rng.uniform(0.2, 0.5));
+  const [from, to] = [colour(), colour()];
+  const angle = rng.uniform(0, 2 * Math.PI);
+  const [across, down] = [Math.cos(angle) / size, Math.sin(angle) / size];
+  const picture = new Float32Array(size * size * 3);
+  for (let y = 0, at = 0; y < size; y++) {
+    for (let x = 0; x < size; x++) {
+      const share = 0.5 + 0.5 * ((x - size / 2) * across + (y - size / 2) * down);
+      for (let c = 0; c < 3; c++) picture[at++] = from[c]! + share * (to[c]! - from[c]!);
+    }
+  }
+  return picture;
+}
+
+/** The three still pictures of a scene: empty, first pose, second pose. */
+function drawStills(pair: number, size: number, rng: Philox): Float32Array[] {
+  const empty = drawBackground(size, rng);
+  const figure = drawFigureChoice(rng);
+  const shown = drawPoses(pair, size, rng).map((pose) => {
+    const picture = empty.slice();
+    drawFigure(picture, size, figure, pose);
+    return picture;
+  });
+  return [empty, ...shown];
+}
+
+/** Writes `picture` plus fresh noise, rounded and clamped to 0..255, to `frame`. */
+function addNoise(frame: Uint8ClampedArray, picture: Float32Array, noise: Float32Array, rng: Philox): void {
+  const bytes = rng.bytes(picture.length);
+  for (let i = 0; i < picture.length; i++) frame[i] = picture[i]! + noise[bytes[i]!]!;
+}
+
+function checkOptions(index: number, size: number, frames: number): void {
+  const bad = (what: string, got: number): Error => new Error(`motionClip: ${what}, got ${got}`);
+  if (!Number.isSafeInteger(index) || index < 0) throw bad('the index must be an integer from 0 on', index);
+  if (!Number.isInteger(size) || size < 16) throw bad('size must be an integer of at least 16', size);
+  if (!Number.isInteger(frames) || frames < 16 || frames % 16 !== 0) {
+    throw bad('frames must be a multiple of 16', frames);
+  }
+}
+
+/** The class of clip `index`: the classes take turns. */
+export const motionLabel = (index: number): number => index % MOTION_CLASSES.length;
+
+/**
+ * Draws clip `index`: the same options and index always give the same bytes, and no other clip is drawn for it.
+ * Clip 2j+1 is clip 2j in reverse. Throws where an option is out of its range.
+ */
+export function motionClip(index: number, options: MotionOptions): MotionClip {
+  const { seed, split = 'train', size = 64, frames = 16 } = options;
+  checkOptions(index, size, frames);
+  const label = motionLabel(index);
+  const rng = new Philox(seed)
+    .fork('motion')
+    .fork(split)
+    .fork(Math.floor(index / 2));
+  const stills = drawStills(label >> 1, size, rng.fork('scene'));
+  const sigma = rng.uniform(6, 14);
+  const noise = QUANTILES.map((q) => q * sigma);
+  const area = size * size * 3;
+  const pixels = new Uint8Array(frames * area);
+  for (let t = 0; t < frames; t++) {
+    const at = index % 2 === 0 ? t : frames - 1 - t;
+    const frame = new Uint8ClampedArray(pixels.buffer, at * area, area);
+    addNoise(frame, stills[SCRIPT[Math.floor((t * 16) / frames)]!]!, noise, rng);
+  }
+  return { pixels, label };
+}
