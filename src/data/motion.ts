@@ -8,6 +8,7 @@
  * divide evenly by the stem's temporal stride, so a 3-frame kernel sees both appearances in the same way.
  */
 import { Philox } from '../random';
+import type { Clip, Dataset } from './types';
 import type { Figure, Pose, Rgb } from './shapes';
 import { drawFigure, hsv, OUTLINES, texture, TEXTURES } from './shapes';
 
@@ -26,10 +27,13 @@ export const MOTION_CLASSES = [
 /** What is seen in each sixteenth of a clip: 0 nothing, 1 the first pose, 2 the second. */
 const SCRIPT = [0, 0, 1, 1, 1, 1, 0, 0, 0, 0, 2, 2, 2, 2, 0, 0] as const;
 
+const SIZE = 64;
+const FRAMES = 16;
+
 export interface MotionOptions {
   seed: number | bigint;
-  /** Names an independent set of clips, so that training and validation never share one. Default 'train'. */
-  split?: string;
+  /** Number of an independent set of clips, so that training and validation never share one. Default 0. */
+  stream?: number;
   /** Height and width in pixels, at least 16. Default 64. */
   size?: number;
   /** Number of frames, a multiple of 16. Default 16; more frames show the same script more slowly. */
@@ -66,23 +70,23 @@ function normalBelow(x: number): number {
 
 /** The poses shown first and second in the class 2·pair; one drawing per pair of classes. */
 function drawPoses(pair: number, size: number, rng: Philox): [Pose, Pose] {
-  const start: Pose = { x: 0, y: 0, radius: size * rng.uniform(0.18, 0.22), angle: rng.uniform(-0.2, 0.2) };
-  start.x = size * rng.uniform(0.43, 0.57);
-  start.y = size * rng.uniform(0.43, 0.57);
+  const start: Pose = { x: 0, y: 0, radius: size * rng.uniform(0.22, 0.26), angle: rng.uniform(-0.2, 0.2) };
+  start.x = size * rng.uniform(0.45, 0.55);
+  start.y = size * rng.uniform(0.45, 0.55);
   const end = { ...start };
-  const step = size * rng.uniform(0.2, 0.25);
+  const step = size * rng.uniform(0.22, 0.26);
   if (pair === 0) [start.x, end.x] = [start.x - step, end.x + step];
   if (pair === 1) [start.y, end.y] = [start.y - step, end.y + step];
   if (pair === 2) [start.radius, end.radius] = [size * rng.uniform(0.1, 0.13), size * rng.uniform(0.28, 0.34)];
-  const turn = rng.uniform(0.7, 0.95);
+  const turn = rng.uniform(0.9, 1.2);
   if (pair === 3) [start.angle, end.angle] = [start.angle - turn, end.angle + turn];
   return [start, end];
 }
 
 function drawFigureChoice(rng: Philox): Figure {
   const hue = rng.uniform();
-  const main = hsv(hue, rng.uniform(0.7, 1), rng.uniform(0.75, 1));
-  const second = hsv(hue + rng.uniform(0.1, 0.3), rng.uniform(0.5, 1), rng.uniform(0.3, 0.6));
+  const main = hsv(hue, rng.uniform(0.4, 0.9), rng.uniform(0.85, 1));
+  const second = hsv(hue + rng.uniform(0.1, 0.4), rng.uniform(0.4, 0.9), rng.uniform(0.5, 0.8));
   return {
     outline: OUTLINES[rng.int(OUTLINES.length)]!,
     texture: texture(rng.int(TEXTURES), rng.uniform(5, 10)),
@@ -92,7 +96,7 @@ function drawFigureChoice(rng: Philox): Figure {
 
 /** A dull background [size, size, 3] that fades from one colour to another. */
 function drawBackground(size: number, rng: Philox): Float32Array {
-  const colour = (): Rgb => hsv(rng.uniform(), rng.uniform(0, 0.3), rng.uniform(0.2, 0.5));
+  const colour = (): Rgb => hsv(rng.uniform(), rng.uniform(0, 0.4), rng.uniform(0.1, 0.3));
   const [from, to] = [colour(), colour()];
   const angle = rng.uniform(0, 2 * Math.PI);
   const [across, down] = [Math.cos(angle) / size, Math.sin(angle) / size];
@@ -125,7 +129,7 @@ function addNoise(frame: Uint8ClampedArray, picture: Float32Array, noise: Float3
 }
 
 function checkOptions(index: number, size: number, frames: number): void {
-  const bad = (what: string, got: number): Error => new Error(`motionClip: ${what}, got ${got}`);
+  const bad = (what: string, got: number): Error => new Error(`motion dataset: ${what}, got ${got}`);
   if (!Number.isSafeInteger(index) || index < 0) throw bad('the index must be an integer from 0 on', index);
   if (!Number.isInteger(size) || size < 16) throw bad('size must be an integer of at least 16', size);
   if (!Number.isInteger(frames) || frames < 16 || frames % 16 !== 0) {
@@ -141,15 +145,13 @@ export const motionLabel = (index: number): number => index % MOTION_CLASSES.len
  * Clip 2j+1 is clip 2j in reverse. Throws where an option is out of its range.
  */
 export function motionClip(index: number, options: MotionOptions): MotionClip {
-  const { seed, split = 'train', size = 64, frames = 16 } = options;
+  const { seed, stream = 0, size = SIZE, frames = FRAMES } = options;
   checkOptions(index, size, frames);
   const label = motionLabel(index);
-  const rng = new Philox(seed)
-    .fork('motion')
-    .fork(split)
+  const rng = new Philox(seed, stream).fork('motion')
     .fork(Math.floor(index / 2));
   const stills = drawStills(label >> 1, size, rng.fork('scene'));
-  const sigma = rng.uniform(6, 14);
+  const sigma = rng.uniform(4, 12);
   const noise = QUANTILES.map((q) => q * sigma);
   const area = size * size * 3;
   const pixels = new Uint8Array(frames * area);
@@ -159,4 +161,42 @@ export function motionClip(index: number, options: MotionOptions): MotionClip {
     addNoise(frame, stills[SCRIPT[Math.floor((t * 16) / frames)]!]!, noise, rng);
   }
   return { pixels, label };
+}
+
+/** `length` clips of the motion dataset; the classes take turns, so each has its share. */
+export class MotionDataset implements Dataset {
+  readonly classNames: readonly string[] = MOTION_CLASSES;
+  readonly length: number;
+
+  constructor(private readonly options: MotionOptions & { length: number }) {
+    this.length = options.length;
+    if (!Number.isInteger(this.length) || this.length < 1)
+      throw new Error(`motion dataset: length must be a whole number of at least 1, got ${this.length}`);
+    checkOptions(0, options.size ?? SIZE, options.frames ?? FRAMES);
+  }
+
+  name(i: number): string {
+    return `motion clip ${i} (${this.classNames[this.label(i)]})`;
+  }
+
+  label(i: number): number {
+    return motionLabel(i);
+  }
+
+  describe(): Record<string, string | number> {
+    const { seed, size = SIZE, frames = FRAMES, stream = 0 } = this.options;
+    return { source: 'embedded motion dataset', clips: this.length, seed: String(seed), stream, frames, size };
+  }
+
+  /** Clip i; there is nothing random about it beyond the dataset's seed. */
+  clip(i: number): Promise<Clip> {
+    return Promise.resolve(this.render(i));
+  }
+
+  /** Draws clip i. */
+  render(i: number): Clip {
+    if (!(i < this.length)) throw new Error(`motion dataset: clip ${i} is outside 0..${this.length - 1}`);
+    const { size = SIZE, frames = FRAMES } = this.options;
+    return { ...motionClip(i, this.options), frames, height: size, width: size, path: this.name(i) };
+  }
 }

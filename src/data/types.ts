@@ -1,61 +1,118 @@
-/** What every source of clips looks like, and how clips become the input of a network. */
+/** What every source of clips looks like, and how clips become batches. Nothing here knows of models or of tensors. */
 import type { Philox } from '../random';
 
-/** One clip as it is decoded: pixels stay u8 until they are on the device. */
+/** One decoded clip. Pixels stay bytes until they become the input of a network. */
 export interface Clip {
-  /** u8 [frames, height, width, 3], RGB, row-major. */
+  /** u8 [frames, height, width, 3]: red, green, blue. */
   pixels: Uint8Array;
-  /** [frames, height, width]. */
-  size: readonly [frames: number, height: number, width: number];
-  /** Class number, from 0. */
+  frames: number;
+  height: number;
+  width: number;
+  /** Class number, from 0; -1 where none is known. */
   label: number;
   /** The file, or a name for a drawn clip. */
   path: string;
 }
 
-/** What is known of a clip without decoding it. */
-export interface ClipInfo {
-  path: string;
-  label: number;
-}
-
-/** A description of a dataset as plain data, from which another thread opens its own copy (`openDataset`). */
-export type DatasetSpec =
-  | { kind: 'motion'; options: import('./motion').MotionOptions; length: number }
-  | {
-      kind: 'video';
-      options: import('./video_dataset').VideoOptions;
-      items: readonly ClipInfo[];
-      classNames: string[];
-    };
-
-/** A numbered set of clips. Clip i may be asked for at any time, in any order, by several callers at once. */
+/** A numbered set of labelled clips. Clip i may be asked for at any time, in any order, by several callers at once. */
 export interface Dataset {
   readonly length: number;
   readonly classNames: readonly string[];
-  /** Present where worker threads can open the same dataset; without it clips are made on the calling thread. */
-  readonly spec?: DatasetSpec;
-  /** Path and label of clip `index`, without decoding. */
-  describe(index: number): ClipInfo;
+  /** The file of item i, or what else names it. */
+  name(i: number): string;
+  /** The true class of item i. */
+  label(i: number): number;
   /**
-   * Clip `index`. Every random choice (time, crop, flip) comes from `rng` alone, so the same generator gives the same
-   * bytes. Rejects with an `UnreadableClip` where the file cannot be decoded, and stops early when `signal` aborts.
+   * Item i. Every random choice (time, crop, flip) comes from `random` alone, so the same generator gives the same bytes.
+   * Rejects with an `UnreadableClip` where the file cannot be decoded; gives up early when `signal` aborts.
    */
-  clip(index: number, rng: Philox, signal?: AbortSignal): Promise<Clip>;
+  clip(i: number, random: Philox, signal?: AbortSignal): Promise<Clip>;
+  /** What a report says about the data: source, counts, what is missing. */
+  describe(): Record<string, string | number>;
 }
 
-/** A file that cannot be read or decoded: the loader skips it and counts it; other errors stop the training. */
+const UNREADABLE = 'UNREADABLE_CLIP';
+
+/** A file that cannot be decoded. The loader skips it and counts it; any other error stops the training. */
 export class UnreadableClip extends Error {
-  readonly code = 'UNREADABLE_CLIP';
-  constructor(
-    readonly path: string,
-    readonly reason: string,
-  ) {
-    super(`${path}: ${reason}`);
+  readonly code = UNREADABLE;
+}
+
+/** Whether an error is an UnreadableClip, also when it comes from another realm (a test's sandbox, a worker). */
+export function isUnreadable(error: unknown): boolean {
+  return (error as { code?: unknown } | undefined)?.code === UNREADABLE;
+}
+
+/** Clips of one size as bytes: what goes to a device that normalises by itself. */
+export interface ClipBatch {
+  /** u8 [B, T, H, W, 3]. */
+  pixels: Uint8Array;
+  shape: readonly [number, number, number, number, 3];
+  /** i32 [B]. */
+  labels: Int32Array;
+  clips: readonly Clip[];
+}
+
+/** Normalised input of the network. */
+export interface Batch {
+  /** f32 [B, 3, T, H, W]: (pixel / 255 - mean) / std. */
+  x: Float32Array;
+  shape: readonly [number, number, number, number, number];
+  /** i32 [B]. */
+  labels: Int32Array;
+  clips: readonly Clip[];
+}
+
+/** Mean and standard deviation of the authors' recipes, on pixels scaled to [0, 1], the same for the three channels. */
+export const NORMALISATION = { mean: 0.45, std: 0.225 } as const;
+
+const sizeOf = ({ frames, height, width }: Clip): string => `${frames}x${height}x${width}`;
+
+/** The clips' common size; throws where there is no clip or two sizes differ. */
+function commonSize(name: string, clips: readonly Clip[]): Clip {
+  const first = clips[0];
+  if (first === undefined) throw new Error(`${name}: expected at least one clip, got none`);
+  for (const clip of clips) {
+    const bytes = clip.frames * clip.height * clip.width * 3;
+    if (clip.pixels.length !== bytes) {
+      throw new Error(`${name}: ${clip.path} has ${clip.pixels.length} bytes, ${sizeOf(clip)}x3 needs ${bytes}`);
+    }
+    if (sizeOf(clip) !== sizeOf(first)) {
+      throw new Error(`${name}: ${clip.path} is ${sizeOf(clip)}, ${first.path} ${sizeOf(first)}`);
+    }
+  }
+  return first;
+}
+
+const labelsOf = (clips: readonly Clip[]): Int32Array => Int32Array.from(clips, (clip) => clip.label);
+
+/** Clips of one size, one after the other, as bytes. */
+export function stackClips(clips: readonly Clip[]): ClipBatch {
+  const { frames, height, width, pixels: first } = commonSize('stackClips', clips);
+  const pixels = new Uint8Array(clips.length * first.length);
+  clips.forEach((clip, i) => pixels.set(clip.pixels, i * first.length));
+  return { pixels, shape: [clips.length, frames, height, width, 3], labels: labelsOf(clips), clips };
+}
+
+/** Writes u8 [T, H, W, 3] as f32 [3, T, H, W] through a table of 256 values. */
+function writePlanes(pixels: Uint8Array, table: Float32Array, x: Float32Array, at: number): void {
+  const plane = pixels.length / 3;
+  for (let i = 0, byte = 0; i < plane; i++, byte += 3) {
+    x[at + i] = table[pixels[byte]!]!;
+    x[at + plane + i] = table[pixels[byte + 1]!]!;
+    x[at + 2 * plane + i] = table[pixels[byte + 2]!]!;
   }
 }
 
-/** Whether an error is an UnreadableClip, also when it was made in another realm. */
-export function isUnreadable(error: unknown): error is UnreadableClip {
-  return (error as UnreadableClip | undefined)?.code === 'UNREADABLE_CLIP';
+/** Clips of one size as one normalised batch, planes first. */
+export function toBatch(clips: readonly Clip[], normalisation: { mean: number; std: number } = NORMALISATION): Batch {
+  const { frames, height, width, pixels } = commonSize('toBatch', clips);
+  const { mean, std } = normalisation;
+  if (!(std > 0) || !Number.isFinite(mean)) {
+    throw new Error(`toBatch: expected a finite mean and a positive std, got mean ${mean}, std ${std}`);
+  }
+  const table = Float32Array.from({ length: 256 }, (_, byte) => (byte / 255 - mean) / std);
+  const x = new Float32Array(clips.length * pixels.length);
+  clips.forEach((clip, i) => writePlanes(clip.pixels, table, x, i * pixels.length));
+  return { x, shape: [clips.length, 3, frames, height, width], labels: labelsOf(clips), clips };
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { MOTION_CLASSES, motionClip } from '../../src/data/motion';
+import { MOTION_CLASSES, MotionDataset, motionClip } from '../../src/data/motion';
 
 /** Looked up once: a global is slow to reach from jest's sandbox. */
 const distance = Math.abs;
@@ -50,12 +50,12 @@ describe('motionClip', () => {
     expect(MOTION_CLASSES).toHaveLength(8);
   });
 
-  test('the bytes are fixed by seed, split, index and size', () => {
-    const hash = (index: number, options: { seed: number; split?: string; size?: number; frames?: number }): string =>
+  test('the bytes are fixed by seed, stream, index and size', () => {
+    const hash = (index: number, options: { seed: number; stream?: number; size?: number; frames?: number }): string =>
       createHash('sha256').update(motionClip(index, options).pixels).digest('hex').slice(0, 16);
-    expect(hash(6, { seed: 1 })).toBe(hash(6, { seed: 1, split: 'train', size: 64, frames: 16 }));
-    expect(hash(6, { seed: 1 })).toBe('e6295002fd2e4280');
-    const others = [hash(6, { seed: 2 }), hash(8, { seed: 1 }), hash(6, { seed: 1, split: 'val' })];
+    expect(hash(6, { seed: 1 })).toBe(hash(6, { seed: 1, stream: 0, size: 64, frames: 16 }));
+    expect(hash(6, { seed: 1 })).toBe('d5fdc52aacf5f910');
+    const others = [hash(6, { seed: 2 }), hash(8, { seed: 1 }), hash(6, { seed: 1, stream: 1 })];
     expect(new Set([hash(6, { seed: 1 }), ...others]).size).toBe(4);
   });
 
@@ -114,5 +114,27 @@ describe('motionClip', () => {
     [0, { frames: 24 }, 'frames must be a multiple of 16, got 24'],
   ])('index %p with %p is refused', (index, options, message) => {
     expect(() => motionClip(index, { seed: 0, ...options })).toThrow(message);
+  });
+});
+
+describe('MotionDataset', () => {
+  test('its clips are those of motionClip, with names and labels', async () => {
+    const dataset = new MotionDataset({ seed: 3, length: 16, stream: 1, size: 32, frames: 32 });
+    const clip = await dataset.clip(9);
+    const drawn = motionClip(9, { seed: 3, stream: 1, size: 32, frames: 32 });
+    expect(Buffer.compare(clip.pixels, drawn.pixels)).toBe(0);
+    expect([clip.frames, clip.height, clip.width, clip.label]).toEqual([32, 32, 32, 1]);
+    expect([dataset.length, dataset.label(9), dataset.name(9)]).toEqual([16, 1, 'motion clip 9 (right to left)']);
+    expect(dataset.describe()).toMatchObject({ clips: 16, seed: '3', stream: 1 });
+  });
+
+  test('bad sizes are refused when it is made', () => {
+    expect(() => new MotionDataset({ seed: 0, length: 0 })).toThrow(
+      'length must be a whole number of at least 1, got 0',
+    );
+    expect(() => new MotionDataset({ seed: 0, length: 8, frames: 20 })).toThrow(
+      'frames must be a multiple of 16, got 20',
+    );
+    expect(() => new MotionDataset({ seed: 0, length: 8 }).render(8)).toThrow('clip 8 is outside 0..7');
   });
 });
