@@ -45,7 +45,7 @@ const PLAIN: readonly (readonly [RegExp, string])[] = [
   [/No such file or directory/, 'the file does not exist'],
   [/Permission denied/, 'the file may not be read (permission denied)'],
   [/Is a directory/, 'it is a folder, not a file'],
-  [/moov atom not found/, 'it is cut short or not finished: its index (moov) is missing'],
+  [/moov atom not found/, 'it is empty, cut short or no video: its index (moov) is missing'],
   [/does not contain any stream|matches no streams|Output file is empty/, 'it has no video stream'],
   [
     /Decoder .* not found|Unknown decoder|Unsupported codec|Could not find codec parameters/,
@@ -100,7 +100,7 @@ function feed(child: ChildProcess, input: Uint8Array | undefined): void {
 export function runProgram(program: Program, args: readonly string[], options: RunOptions): Promise<Outcome> {
   const { subject, timeoutMs = 60_000, signal, input } = options;
   if (signal?.aborted) return Promise.reject(signal.reason as Error);
-  const child = spawn(programPath(program), args, { stdio: ['pipe', 'pipe', 'pipe'] });
+  const child = spawn(programPath(program), args, { stdio: ['pipe', 'pipe', 'pipe'], env: process.env });
   let stopped: Error | undefined;
   const stop = (why: Error): void => {
     stopped ??= why;

@@ -148,8 +148,7 @@ export function motionClip(index: number, options: MotionOptions): MotionClip {
   const { seed, stream = 0, size = SIZE, frames = FRAMES } = options;
   checkOptions(index, size, frames);
   const label = motionLabel(index);
-  const rng = new Philox(seed, stream).fork('motion')
-    .fork(Math.floor(index / 2));
+  const rng = new Philox(seed, stream).fork('motion').fork(Math.floor(index / 2));
   const stills = drawStills(label >> 1, size, rng.fork('scene'));
   const sigma = rng.uniform(4, 12);
   const noise = QUANTILES.map((q) => q * sigma);
