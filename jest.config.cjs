@@ -1,9 +1,10 @@
 /** The fast suite. Slow suites have a config of their own beside this one and an `npm run test:<name>`. */
 module.exports = {
   testEnvironment: 'node',
+  globalSetup: '<rootDir>/scripts/build_ts.cjs',
   roots: ['<rootDir>/test'],
   testMatch: ['**/*.test.ts'],
   testPathIgnorePatterns: ['/node_modules/', '\\.(full|soak)\\.test\\.ts$'],
-  transform: { '^.+\\.ts$': ['ts-jest', { tsconfig: 'tsconfig.json', isolatedModules: true, diagnostics: false }] },
+  transform: { '^.+\\.ts$': ['ts-jest', { tsconfig: 'tsconfig.json', diagnostics: false }] },
   testTimeout: 60000,
 };

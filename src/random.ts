@@ -6,10 +6,9 @@
  *
  *     word(i) = philox4x32_10(counter = [n lo, n hi, stream lo, stream hi], key = [seed lo, seed hi])[i mod 4],   n = floor(i / 4)
  *
- * so that word i needs no word before it. Kernels use the same rule on the device: a dropout kernel is given the four
- * numbers of `kernelKey()` and, for element i of its output (row-major), drops the element where word(i) < p · 2^32.
- * The mask is therefore the same on every device, for every number of threads and in a recomputed forward pass, and
- * is never stored.
+ * so that word i needs no word before it. Kernels use the same rule: src/rng.ts hands the kernel of a dropout a seed and an
+ * offset, and its element i (row-major) is decided by word(offset + i) of `new Philox(seed)`, whatever the device and the number
+ * of threads; a recomputed forward pass draws the same mask again. Everything else draws from other streams or from forks.
  */
 
 const MULTIPLIER_A = 0xd2511f53;
@@ -34,11 +33,8 @@ function multiplyHigh(a: number, b: number): number {
   return (aHigh * bHigh + (middle >>> 16) + (carry >>> 16)) >>> 0;
 }
 
-/**
- * One block of Philox4x32-10: four unsigned 32-bit words written to `out[at .. at+3]`.
- * `c0..c3` is the counter and `k0, k1` the key, lowest word first (the order of Random123's known answers).
- */
-export function philoxBlock(
+/** One block: four unsigned words written to `out[at .. at+3]`, of counter c0..c3 and key k0, k1. */
+function philoxBlock(
   c0: number,
   c1: number,
   c2: number,
@@ -64,6 +60,15 @@ export function philoxBlock(
   out[at + 1] = c1;
   out[at + 2] = c2;
   out[at + 3] = c3;
+}
+
+/** Philox4x32-10: the four words of one block, from a counter of four words and a key of two, lowest first. */
+export function philox4x32(counter: readonly number[], key: readonly number[]): number[] {
+  const [c0 = 0, c1 = 0, c2 = 0, c3 = 0] = counter;
+  const [k0 = 0, k1 = 0] = key;
+  const out = new Uint32Array(4);
+  philoxBlock(c0, c1, c2, c3, k0, k1, out);
+  return [...out];
 }
 
 /** Everything a generator is: plain JSON, for checkpoints and for other threads. */
@@ -143,12 +148,7 @@ export class Philox {
     return { key: [...this.key], stream: [...this.stream], position: this.position };
   }
 
-  /** `[seed lo, seed hi, stream lo, stream hi]`: what a native kernel needs to draw word(i) for its element i. */
-  kernelKey(): Uint32Array {
-    return Uint32Array.of(...this.key, ...this.stream);
-  }
-
-  /** word(index), without moving the generator: what a kernel draws for element `index`. */
+  /** word(index), without moving the generator: what a kernel draws. */
   wordAt(index: number): number {
     const number = Math.floor(index / 4);
     if (number !== this.held) {

@@ -1,0 +1,48 @@
+// The addon's entry: exports the runtime functions and one function for every kernel of ops.def.
+#include <napi.h>
+
+#include "bindings/args.h"
+#include "bindings/runtime.h"
+#include "kernels/kernels.h"
+#include "runtime/dispatch.h"
+
+namespace morphmlp {
+namespace {
+
+// Reads the arguments, picks the kernel of their device, runs it. Any C++ exception becomes a JavaScript Error.
+template <class T>
+Napi::Value call(const Napi::CallbackInfo& info, const char* name, void (*Kernels::*kernel)(const T&)) {
+  try {
+    Args args(info, name);
+    const T arguments = read<T>(args);
+    args.finish();
+    (kernels_for(args.device()).*kernel)(arguments);
+  } catch (const std::exception& error) {
+    throw Napi::Error::New(info.Env(), error.what());
+  }
+  return info.Env().Undefined();
+}
+
+void export_kernels(Napi::Env env, Napi::Object table) {
+#define K(name, T)                      \
+  table.Set(#name, Napi::Function::New( \
+                       env, [](const Napi::CallbackInfo& i) { return call<T>(i, #name, &Kernels::name); }, #name));
+#define OP(stem, ...) __VA_ARGS__
+#include "ops.def"
+#undef OP
+#undef K
+}
+
+Napi::Object init(Napi::Env env, Napi::Object exports) {
+  export_runtime(env, exports);
+  Napi::Object table = Napi::Object::New(env);
+  export_kernels(env, table);
+  exports.Set("kernels", table);
+  return exports;
+}
+
+}  // namespace
+}  // namespace morphmlp
+
+static Napi::Object Init(Napi::Env env, Napi::Object exports) { return morphmlp::init(env, exports); }
+NODE_API_MODULE(morphmlp, Init)

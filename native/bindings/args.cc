@@ -1,0 +1,176 @@
+#include "bindings/args.h"
+
+#include <cmath>
+
+#include "runtime/error.h"
+
+namespace morphmlp {
+
+const napi_type_tag kHandleTag = {0x6d6f7270686d6c70ULL, 0x68616e646c653031ULL};
+
+namespace {
+
+constexpr double kMaxInteger = 9007199254740992.0;
+
+std::string describe(const Napi::Value& value) {
+  if (value.IsNumber()) return "the number " + value.ToString().Utf8Value();
+  if (value.IsNull()) return "null";
+  if (value.IsUndefined()) return "undefined";
+  if (value.IsExternal()) return "a buffer";
+  if (value.IsArray()) return "an array of " + std::to_string(value.As<Napi::Array>().Length());
+  return "something else";
+}
+
+std::string describe(const Buffer& b) {
+  return std::to_string(b.length) + " x " + dtype_name(b.dtype) + " on " + device_name(b.device);
+}
+
+}  // namespace
+
+void Args::reject(const std::string& what) const { fail(std::string(kernel_) + ": " + what); }
+
+void Args::bad(const char* name, const std::string& expected, const std::string& got) const {
+  reject(std::string("argument ") + name + ": expected " + expected + ", got " + got);
+}
+
+void Args::finish() const {
+  if (position_ != info_.Length())
+    reject("expected " + std::to_string(position_) + " arguments, got " + std::to_string(info_.Length()));
+}
+
+Napi::Value Args::next(const char* name) {
+  if (position_ >= info_.Length()) bad(name, "a value", "nothing: too few arguments");
+  return info_[position_++];
+}
+
+int64_t Args::integer(const char* name) {
+  const Napi::Value value = next(name);
+  const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : NAN;
+  if (!(std::fabs(number) <= kMaxInteger) || number != std::floor(number)) bad(name, "an integer", describe(value));
+  return static_cast<int64_t>(number);
+}
+
+int64_t Args::size(const char* name) {
+  const int64_t value = integer(name);
+  if (value < 0) bad(name, "a size of 0 or more", std::to_string(value));
+  return value;
+}
+
+float Args::real(const char* name) {
+  const Napi::Value value = next(name);
+  const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : NAN;
+  if (std::isnan(number)) bad(name, "a number", describe(value));
+  return static_cast<float>(number);
+}
+
+bool Args::flag(const char* name) {
+  const Napi::Value value = next(name);
+  if (!value.IsBoolean()) bad(name, "true or false", describe(value));
+  return value.As<Napi::Boolean>().Value();
+}
+
+Buffer* Args::buffer(const char* name, int64_t length, DType dtype, bool optional) {
+  const Napi::Value value = next(name);
+  return optional && value.IsNull() ? nullptr : check(name, value, length, dtype);
+}
+
+Buffer* Args::check(const char* name, const Napi::Value& value, int64_t length, DType dtype) {
+  bool tagged = false;
+  if (value.IsExternal()) napi_check_object_type_tag(info_.Env(), value, &kHandleTag, &tagged);
+  const std::string wanted = std::to_string(length) + " x " + dtype_name(dtype);
+  if (!tagged) bad(name, wanted, describe(value));
+  Buffer* b = value.As<Napi::External<Handle>>().Data()->buffer.get();
+  if (!b) bad(name, wanted, "a freed buffer");
+  if (b->length != length || b->dtype != dtype) bad(name, wanted, describe(*b));
+  if (device_ && *device_ != b->device) bad(name, std::string("a buffer on ") + device_name(*device_), describe(*b));
+  device_ = b->device;
+  return b;
+}
+
+std::vector<int64_t> Args::lengths(const char* name) {
+  const Napi::Value value = next(name);
+  if (!value.IsArray()) bad(name, "an array of buffers", describe(value));
+  --position_;
+  const Napi::Array array = value.As<Napi::Array>();
+  std::vector<int64_t> out;
+  for (uint32_t i = 0; i < array.Length(); ++i) {
+    const Napi::Value item = array[i];
+    bool tagged = false;
+    if (item.IsExternal()) napi_check_object_type_tag(info_.Env(), item, &kHandleTag, &tagged);
+    const Buffer* b = tagged ? item.As<Napi::External<Handle>>().Data()->buffer.get() : nullptr;
+    if (!b) bad(name, "live buffers", tagged ? "a freed buffer" : describe(item));
+    out.push_back(b->length);
+  }
+  return out;
+}
+
+std::vector<Buffer*> Args::list(const char* name, const std::vector<int64_t>& lengths) {
+  const Napi::Value value = next(name);
+  const bool fits = value.IsArray() && value.As<Napi::Array>().Length() == lengths.size();
+  if (!fits) bad(name, "an array of " + std::to_string(lengths.size()) + " buffers", describe(value));
+  std::vector<Buffer*> out;
+  for (uint32_t i = 0; i < lengths.size(); ++i)
+    out.push_back(check(name, value.As<Napi::Array>().Get(i), lengths[i], DType::f32));
+  return out;
+}
+
+std::vector<const float*> Args::in_list(const char* name, const std::vector<int64_t>& lengths) {
+  std::vector<const float*> out;
+  for (Buffer* b : list(name, lengths)) out.push_back(static_cast<const float*>(b->data));
+  return out;
+}
+
+std::vector<float*> Args::out_list(const char* name, const std::vector<int64_t>& lengths) {
+  std::vector<float*> out;
+  for (Buffer* b : list(name, lengths)) {
+    ++b->version;
+    out.push_back(static_cast<float*>(b->data));
+  }
+  return out;
+}
+
+Buffer* Args::in_buffer(const char* name, int64_t length) { return buffer(name, length, DType::f32, false); }
+
+const float* Args::in(const char* name, int64_t length) {
+  return static_cast<const float*>(buffer(name, length, DType::f32, false)->data);
+}
+
+const float* Args::in_or_null(const char* name, int64_t length) {
+  const Buffer* b = buffer(name, length, DType::f32, true);
+  return b ? static_cast<const float*>(b->data) : nullptr;
+}
+
+const int32_t* Args::in_i32(const char* name, int64_t length) {
+  return static_cast<const int32_t*>(buffer(name, length, DType::i32, false)->data);
+}
+
+const uint8_t* Args::in_u8(const char* name, int64_t length) {
+  return static_cast<const uint8_t*>(buffer(name, length, DType::u8, false)->data);
+}
+
+float* Args::out(const char* name, int64_t length) {
+  Buffer* b = buffer(name, length, DType::f32, false);
+  ++b->version;
+  return static_cast<float*>(b->data);
+}
+
+float* Args::out_or_null(const char* name, int64_t length) {
+  Buffer* b = buffer(name, length, DType::f32, true);
+  if (b) ++b->version;
+  return b ? static_cast<float*>(b->data) : nullptr;
+}
+
+int32_t* Args::out_i32(const char* name, int64_t length) {
+  Buffer* b = buffer(name, length, DType::i32, false);
+  ++b->version;
+  return static_cast<int32_t*>(b->data);
+}
+
+int64_t count(std::initializer_list<int64_t> sizes) {
+  double product = 1;
+  for (int64_t s : sizes) product *= static_cast<double>(s);
+  if (product > kMaxInteger) fail("a shape of more than 2^53 elements");
+  return static_cast<int64_t>(product);
+}
+
+}  // namespace morphmlp

@@ -1,0 +1,72 @@
+// Reads the arguments of a kernel from JavaScript, in order, and checks each: sizes first, then buffers against those
+// sizes. A wrong size that got past TypeScript would be a crash, so nothing is taken on trust here. Errors name kernel
+// and argument.
+#pragma once
+#include <napi.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "runtime/buffer.h"
+
+namespace morphmlp {
+
+// What JavaScript holds: a shared buffer, or nothing once it was freed.
+struct Handle {
+  std::shared_ptr<Buffer> buffer;
+};
+extern const napi_type_tag kHandleTag;
+
+class Args {
+ public:
+  Args(const Napi::CallbackInfo& info, const char* kernel) : info_(info), kernel_(kernel) {}
+
+  int64_t size(const char* name);     // an integer 0 .. 2^53
+  int64_t integer(const char* name);  // any integer
+  float real(const char* name);       // any number that is not NaN
+  bool flag(const char* name);
+
+  // Buffers of exactly `length` elements. The optional ones give nullptr for null.
+  const float* in(const char* name, int64_t length);
+  const float* in_or_null(const char* name, int64_t length);
+  const int32_t* in_i32(const char* name, int64_t length);
+  const uint8_t* in_u8(const char* name, int64_t length);
+  float* out(const char* name, int64_t length);
+  float* out_or_null(const char* name, int64_t length);
+  int32_t* out_i32(const char* name, int64_t length);
+
+  // Lists of f32 buffers: `lengths` looks at the next argument without taking it, the others check each buffer against
+  // them.
+  std::vector<int64_t> lengths(const char* name);
+  std::vector<const float*> in_list(const char* name, const std::vector<int64_t>& lengths);
+  std::vector<float*> out_list(const char* name, const std::vector<int64_t>& lengths);
+
+  // The buffer object itself, for kernels that keep something derived from it (packed weights).
+  Buffer* in_buffer(const char* name, int64_t length);
+
+  void finish() const;  // throws when arguments are left over
+  Device device() const { return device_.value_or(Device::cpu); }
+  [[noreturn]] void reject(const std::string& what) const;
+
+ private:
+  Napi::Value next(const char* name);
+  Buffer* buffer(const char* name, int64_t length, DType dtype, bool optional);
+  Buffer* check(const char* name, const Napi::Value& value, int64_t length, DType dtype);
+  std::vector<Buffer*> list(const char* name, const std::vector<int64_t>& lengths);
+  [[noreturn]] void bad(const char* name, const std::string& expected, const std::string& got) const;
+
+  const Napi::CallbackInfo& info_;
+  const char* kernel_;
+  size_t position_ = 0;
+  std::optional<Device> device_;
+};
+
+// Each binding file specialises this for its argument structs.
+template <class T>
+T read(Args& args);
+
+// The element count of a product of sizes; throws when it passes 2^53.
+int64_t count(std::initializer_list<int64_t> sizes);
+
+}  // namespace morphmlp

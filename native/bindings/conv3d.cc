@@ -1,0 +1,62 @@
+#include "kernels/conv3d.h"
+
+#include "bindings/args.h"
+
+namespace morphmlp {
+namespace {
+
+void read_three(Args& a, const char* name, int64_t (&out)[3]) {
+  for (int64_t& value : out) value = a.size(name);
+}
+
+Conv3dShape read_shape(Args& a) {
+  Conv3dShape at{};
+  at.batch = a.size("batch");
+  at.in_channels = a.size("in_channels");
+  at.out_channels = a.size("out_channels");
+  read_three(a, "in", at.in);
+  read_three(a, "kernel", at.kernel);
+  read_three(a, "stride", at.stride);
+  read_three(a, "padding", at.padding);
+  at.planar = a.flag("planar");
+  for (int i = 0; i < 3; ++i) {
+    const int64_t room = at.in[i] + 2 * at.padding[i] - at.kernel[i];
+    if (at.kernel[i] < 1 || at.stride[i] < 1 || room < 0) a.reject("the kernel does not fit the padded input");
+    at.out[i] = room / at.stride[i] + 1;
+  }
+  return at;
+}
+
+int64_t inputs(const Conv3dShape& at) { return count({at.batch, at.in_channels, at.in[0], at.in[1], at.in[2]}); }
+int64_t outputs(const Conv3dShape& at) { return count({at.batch, at.out_channels, at.out[0], at.out[1], at.out[2]}); }
+int64_t weights(const Conv3dShape& at) {
+  return count({at.out_channels, at.in_channels, at.kernel[0], at.kernel[1], at.kernel[2]});
+}
+
+}  // namespace
+
+template <>
+Conv3dForward read(Args& a) {
+  Conv3dForward p{};
+  p.at = read_shape(a);
+  p.x = a.in("x", inputs(p.at));
+  p.weight = a.in_buffer("weight", weights(p.at));
+  p.bias = a.in_or_null("bias", p.at.out_channels);
+  p.y = a.out("y", outputs(p.at));
+  return p;
+}
+
+template <>
+Conv3dBackward read(Args& a) {
+  Conv3dBackward p{};
+  p.at = read_shape(a);
+  p.x = a.in("x", inputs(p.at));
+  p.weight = a.in_buffer("weight", weights(p.at));
+  p.dy = a.in("dy", outputs(p.at));
+  p.dx = a.out_or_null("dx", inputs(p.at));
+  p.dweight = a.out("dweight", weights(p.at));
+  p.dbias = a.out("dbias", p.at.out_channels);
+  return p;
+}
+
+}  // namespace morphmlp

@@ -1,0 +1,69 @@
+// The argument readers of the multi-tensor kernels: adamw, sgd, grad_norm.
+#include "bindings/args.h"
+#include "kernels/adamw.h"
+#include "kernels/grad_norm.h"
+#include "kernels/sgd.h"
+
+namespace morphmlp {
+
+template <>
+AdamwStep read(Args& a) {
+  AdamwStep p{};
+  p.lr = a.real("lr");
+  p.beta1 = a.real("beta1");
+  p.beta2 = a.real("beta2");
+  p.eps = a.real("eps");
+  p.decay = a.real("decay");
+  p.step = a.size("step");
+  if (p.step < 1) a.reject("step counts from 1");
+  p.lengths = a.lengths("parameters");
+  p.parameters = a.out_list("parameters", p.lengths);
+  p.gradients = a.in_list("gradients", p.lengths);
+  p.first = a.out_list("first", p.lengths);
+  p.second = a.out_list("second", p.lengths);
+  return p;
+}
+
+template <>
+SgdStep read(Args& a) {
+  SgdStep p{};
+  p.lr = a.real("lr");
+  p.momentum = a.real("momentum");
+  p.decay = a.real("decay");
+  p.nesterov = a.flag("nesterov");
+  p.lengths = a.lengths("parameters");
+  p.parameters = a.out_list("parameters", p.lengths);
+  p.gradients = a.in_list("gradients", p.lengths);
+  p.buffers = a.out_list("buffers", p.lengths);
+  return p;
+}
+
+template <>
+GradNormMeasure read(Args& a) {
+  GradNormMeasure p{};
+  p.norm = a.out("norm", 1);
+  p.lengths = a.lengths("gradients");
+  p.gradients = a.in_list("gradients", p.lengths);
+  return p;
+}
+
+template <>
+GradNormScale read(Args& a) {
+  GradNormScale p{};
+  p.factor = a.real("factor");
+  p.lengths = a.lengths("gradients");
+  p.gradients = a.out_list("gradients", p.lengths);
+  return p;
+}
+
+template <>
+GradNormLerp read(Args& a) {
+  GradNormLerp p{};
+  p.weight = a.real("weight");
+  p.lengths = a.lengths("into");
+  p.into = a.out_list("into", p.lengths);
+  p.from = a.in_list("from", p.lengths);
+  return p;
+}
+
+}  // namespace morphmlp

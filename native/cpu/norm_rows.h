@@ -1,0 +1,63 @@
+// LayerNorm of single rows: what layer_norm and the fused kernels share.
+#pragma once
+#include <cmath>
+
+#include "cpu/rows.h"
+
+namespace morphmlp::MORPHMLP_ISA {
+
+struct RowStatistics {
+  float mean, rstd;
+};
+
+// Mean and 1 / sqrt(variance + eps) of a row. Two passes: the row is in cache, and a mean far from zero costs no
+// digits.
+inline RowStatistics row_statistics(const float* x, int64_t n, float eps) {
+  V sum = zero();
+  for_lanes(n, [&](int64_t i, auto get, auto) { sum = add(sum, get(x + i)); });
+  const float mean = hsum(sum) / static_cast<float>(n);
+  const V m = set1(mean);
+  V squares = zero();
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    const V d = sub(load(x + i), m);
+    squares = fma(d, d, squares);
+  }
+  float rest = 0;  // a masked load would count its zeros as values
+  for (; i < n; ++i) rest += (x[i] - mean) * (x[i] - mean);
+  const float variance = (hsum(squares) + rest) / static_cast<float>(n);
+  return {mean, 1.0f / std::sqrt(variance + eps)};
+}
+
+// y = (x - mean) * rstd * gamma + beta
+inline void normalise_row(const float* x, int64_t n, RowStatistics at, const float* gamma, const float* beta,
+                          float* y) {
+  const V m = set1(at.mean), r = set1(at.rstd);
+  for_lanes(n, [&](int64_t i, auto get, auto put) {
+    put(y + i, fma(mul(sub(get(x + i), m), r), get(gamma + i), get(beta + i)));
+  });
+}
+
+// The gradient of a normalised row: with g = dy * gamma, dx = rstd * (g - mean(g) - xhat * mean(g * xhat)), plus
+// `residual` where it is not null. Adds dy * xhat to dgamma and dy to dbeta. dx may be dy.
+inline void normalise_row_backward(const float* x, int64_t n, RowStatistics at, const float* gamma, const float* dy,
+                                   const float* residual, float* dx, float* dgamma, float* dbeta) {
+  const V m = set1(at.mean), r = set1(at.rstd);
+  V sum_g = zero(), sum_gx = zero();
+  for_lanes(n, [&](int64_t i, auto get, auto put) {
+    const V d = get(dy + i), xhat = mul(sub(get(x + i), m), r), g = mul(d, get(gamma + i));
+    sum_g = add(sum_g, g);
+    sum_gx = fma(g, xhat, sum_gx);
+    put(dgamma + i, fma(d, xhat, get(dgamma + i)));
+    put(dbeta + i, add(d, get(dbeta + i)));
+  });
+  const V mean_g = set1(hsum(sum_g) / static_cast<float>(n));
+  const V mean_gx = set1(hsum(sum_gx) / static_cast<float>(n));
+  for_lanes(n, [&](int64_t i, auto get, auto put) {
+    const V xhat = mul(sub(get(x + i), m), r), g = mul(get(dy + i), get(gamma + i));
+    const V d = mul(r, fnma(xhat, mean_gx, sub(g, mean_g)));
+    put(dx + i, residual ? add(get(residual + i), d) : d);
+  });
+}
+
+}  // namespace morphmlp::MORPHMLP_ISA

@@ -1,0 +1,112 @@
+#include "cpu/row_units.h"
+
+#include <cstring>
+
+#include "cpu/gemm.h"
+#include "cpu/rows.h"
+
+namespace morphmlp::MORPHMLP_ISA {
+namespace {
+
+// A copy whose length the compiler knows becomes a few vector moves; the runs of the published models are all listed.
+template <int64_t S>
+struct FixedRun {
+  explicit FixedRun(int64_t) {}
+  static constexpr int64_t length() { return S; }
+};
+
+struct AnyRun {
+  explicit AnyRun(int64_t n) : n(n) {}
+  int64_t length() const { return n; }
+  int64_t n;
+};
+
+template <class F>
+void with_run(int64_t run, F&& body) {
+  switch (run) {
+    case 6:
+      return body(FixedRun<6>(run));
+    case 7:
+      return body(FixedRun<7>(run));
+    case 8:
+      return body(FixedRun<8>(run));
+    case 12:
+      return body(FixedRun<12>(run));
+    case 14:
+      return body(FixedRun<14>(run));
+    case 16:
+      return body(FixedRun<16>(run));
+    case 28:
+      return body(FixedRun<28>(run));
+    case 49:
+      return body(FixedRun<49>(run));
+    case 98:
+      return body(FixedRun<98>(run));
+    default:
+      return body(AnyRun(run));
+  }
+}
+
+template <class Run>
+void gather_token(const RowUnits& at, Run run, const float* token, float* a) {
+  const int64_t stride = at.row_length(), s = run.length();
+  for (int64_t g = 0; g < at.groups; ++g) std::memcpy(a + g * stride, token + g * s, sizeof(float) * s);
+}
+
+template <class Run>
+void clear_token(const RowUnits& at, Run run, float* a) {
+  for (int64_t g = 0; g < at.groups; ++g) std::memset(a + g * at.row_length(), 0, sizeof(float) * run.length());
+}
+
+template <class Run>
+void scatter_token(const RowUnits& at, Run run, const float* a, float* token) {
+  const int64_t stride = at.row_length(), s = run.length();
+  for (int64_t g = 0; g < at.groups; ++g) std::memcpy(token + g * s, a + g * stride, sizeof(float) * s);
+}
+
+}  // namespace
+
+RowUnits spatial_units(int64_t frames, int64_t height, int64_t width, int64_t channels, int64_t chunk, bool vertical,
+                       bool strided) {
+  const int64_t chunks = blocks_of(height * width, chunk);
+  return {frames * chunks, chunk, chunk,  channels / chunk, channels, height * width,
+          height,          width, chunks, vertical,         strided};
+}
+
+RowUnits temporal_units(int64_t clips, int64_t steps, int64_t positions, int64_t channels, int64_t groups) {
+  return {clips * positions, steps, groups, channels / groups, channels, positions, 0, 0, 0, false, false};
+}
+
+int64_t units_per_block(const RowUnits& at) {
+  for (int64_t units = blocks_of(84, at.groups); units * at.groups <= 168; ++units)
+    if (units * at.groups % kTileRows == 0) return units;
+  return std::max<int64_t>(1, 112 / at.groups);
+}
+
+void gather_units(const RowUnits& at, int64_t first, int64_t last, const float* x, float* a) {
+  with_run(at.run, [&](auto run) {
+    for (int64_t u = first; u < last; ++u, a += at.groups * at.row_length())
+      for (int64_t l = 0; l < at.runs; ++l) {
+        const int64_t token = at.token(u, l);
+        float* to = a + l * run.length();
+        token >= 0 ? gather_token(at, run, x + token * at.channels, to) : clear_token(at, run, to);
+      }
+  });
+}
+
+void scatter_units(const RowUnits& at, int64_t first, int64_t last, const float* a, const float* bias, float* y) {
+  const int64_t length = at.row_length();
+  with_run(at.run, [&](auto run) {
+    for (int64_t u = first; u < last; ++u, a += at.groups * length)
+      for (int64_t l = 0; l < at.runs; ++l) {
+        const int64_t token = at.token(u, l);
+        if (token < 0) continue;
+        float* to = y + token * at.channels;
+        scatter_token(at, run, a + l * run.length(), to);
+        if (!bias) continue;
+        for (int64_t g = 0; g < at.groups; ++g) add_row(to + g * at.run, bias + l * run.length(), run.length());
+      }
+  });
+}
+
+}  // namespace morphmlp::MORPHMLP_ISA

@@ -1,0 +1,26 @@
+// y = a (op) b element by element over up to six dimensions, with a stride of 0 where an operand is repeated (NumPy
+// broadcasting), and the sum that takes a gradient back to an operand's shape.
+#pragma once
+#include <cstdint>
+
+namespace morphmlp {
+
+constexpr int kMaxDims = 6;
+
+struct ArithmeticForward {
+  int64_t kind;  // 0 add, 1 subtract, 2 multiply, 3 divide
+  int64_t dims[kMaxDims], stride_a[kMaxDims], stride_b[kMaxDims];
+  int64_t length_a, length_b;
+  const float *a, *b;
+  float* y;
+};
+
+// y[kept] = sum over `reduced` of x, whose strides are given for both sets of dimensions.
+struct ArithmeticReduce {
+  int64_t kept[kMaxDims], kept_stride[kMaxDims], reduced[kMaxDims], reduced_stride[kMaxDims];
+  int64_t length_x;
+  const float* x;
+  float* y;
+};
+
+}  // namespace morphmlp

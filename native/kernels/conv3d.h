@@ -1,0 +1,35 @@
+// A 3-D convolution with zero padding, y[b, t', h', w', o] = bias[o] + sum over c and taps of weight[o, c, kt, kh, kw]
+// * x. The input is [B, T, H, W, C], or with `planar` PyTorch's [B, C, T, H, W] (the network's input); the output is
+// always channels last.
+#pragma once
+#include <cstdint>
+
+#include "runtime/buffer.h"
+
+namespace morphmlp {
+
+struct Conv3dShape {
+  int64_t batch, in_channels, out_channels;
+  int64_t in[3], kernel[3], stride[3], padding[3], out[3];  // time, height, width
+  bool planar;
+};
+
+struct Conv3dForward {
+  Conv3dShape at;
+  const float* x;
+  Buffer* weight;
+  const float* bias;  // or null
+  float* y;
+};
+
+struct Conv3dBackward {
+  Conv3dShape at;
+  const float* x;
+  Buffer* weight;
+  const float* dy;
+  float* dx;  // or null
+  float* dweight;
+  float* dbias;
+};
+
+}  // namespace morphmlp

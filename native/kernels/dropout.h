@@ -1,0 +1,22 @@
+// factor[i] = 0 with probability p, else 1 / (1 - p), by the random numbers of src/rng.ts: the factors of dropout (one
+// an element) and of drop path (one a clip).
+#pragma once
+#include <cstdint>
+
+namespace morphmlp {
+
+struct DropoutFactors {
+  int64_t n;
+  float p;
+  int64_t seed, offset;
+  float* factor;
+};
+
+// y = x * factor, with one factor for every `span` elements; dx = dy * factor is the same kernel.
+struct DropoutApply {
+  int64_t n, span;
+  const float *x, *factor;
+  float* y;
+};
+
+}  // namespace morphmlp

@@ -1,0 +1,45 @@
+#include "runtime/buffer.h"
+
+#include "runtime/allocator.h"
+#include "runtime/error.h"
+
+namespace morphmlp {
+
+size_t dtype_bytes(DType dtype) {
+  switch (dtype) {
+    case DType::f32:
+    case DType::i32:
+      return 4;
+    case DType::bf16:
+      return 2;
+    case DType::u8:
+      return 1;
+  }
+  return 0;
+}
+
+const char* dtype_name(DType dtype) {
+  static const char* const names[] = {"f32", "bf16", "i32", "u8"};
+  return names[static_cast<int>(dtype)];
+}
+
+DType dtype_from(const std::string& name) {
+  for (DType d : {DType::f32, DType::bf16, DType::i32, DType::u8})
+    if (name == dtype_name(d)) return d;
+  fail("dtype '" + name + "' is not one of f32, bf16, i32, u8");
+}
+
+const char* device_name(Device device) { return device == Device::cpu ? "cpu" : "cuda"; }
+
+Device device_from(const std::string& name) {
+  if (name == "cpu") return Device::cpu;
+  if (name == "cuda") return Device::cuda;
+  fail("device '" + name + "' is not one of cpu, cuda");
+}
+
+Buffer::Buffer(DType dtype, Device device, int64_t length)
+    : dtype(dtype), device(device), length(length), data(allocate(bytes())) {}
+
+Buffer::~Buffer() { release(data, bytes()); }
+
+}  // namespace morphmlp

@@ -1,0 +1,42 @@
+// Tensor storage: one block of memory on one device, shared by reference counting (std::shared_ptr).
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace morphmlp {
+
+enum class DType : uint8_t { f32, bf16, i32, u8 };
+enum class Device : uint8_t { cpu, cuda };
+
+size_t dtype_bytes(DType dtype);
+const char* dtype_name(DType dtype);
+DType dtype_from(const std::string& name);  // throws on an unknown name
+const char* device_name(Device device);
+Device device_from(const std::string& name);
+
+// Something a kernel derived from a buffer's contents and keeps beside it, such as a weight packed for the GEMM.
+struct Derived {
+  virtual ~Derived() = default;
+};
+
+struct Buffer {
+  Buffer(DType dtype, Device device, int64_t length);
+  ~Buffer();
+  Buffer(const Buffer&) = delete;
+  Buffer& operator=(const Buffer&) = delete;
+
+  size_t bytes() const { return static_cast<size_t>(length) * dtype_bytes(dtype); }
+
+  const DType dtype;
+  const Device device;
+  const int64_t length;  // elements
+  void* data;
+  uint64_t version = 0;  // raised by every write through a binding; a Derived of an older version is stale
+  static constexpr int kDerivedSlots = 2;
+  std::shared_ptr<Derived> derived[kDerivedSlots];
+  uint64_t derived_version[kDerivedSlots] = {};
+};
+
+}  // namespace morphmlp

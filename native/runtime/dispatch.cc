@@ -1,0 +1,90 @@
+#include "runtime/dispatch.h"
+
+#include <cstdlib>
+
+#include "runtime/error.h"
+
+namespace morphmlp {
+
+#if defined(__x86_64__)
+namespace baseline {
+extern const Kernels kernels;
+}
+namespace avx2 {
+extern const Kernels kernels;
+}
+namespace avx512 {
+extern const Kernels kernels;
+}
+#else
+namespace neon {
+extern const Kernels kernels;
+}
+#endif
+const Kernels* cuda_kernels(std::string* reason);  // nullptr without a usable device
+
+namespace {
+
+struct Isa {
+  const char* name;
+  const Kernels* kernels;
+};
+
+std::vector<Isa> supported() {
+#if defined(__x86_64__)
+  std::vector<Isa> found{{"baseline", &baseline::kernels}};
+  __builtin_cpu_init();
+  const bool fma = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  if (fma) found.push_back({"avx2", &avx2::kernels});
+  const bool wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                    __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+  if (fma && wide) found.push_back({"avx512", &avx512::kernels});
+  return found;
+#else
+  return {{"neon", &neon::kernels}};
+#endif
+}
+
+Isa find_isa(const std::string& name) {
+  std::string have;
+  for (const Isa& isa : supported()) {
+    if (name == isa.name) return isa;
+    have += have.empty() ? isa.name : std::string(", ") + isa.name;
+  }
+  fail("instruction set '" + name + "' is not available here; this machine has: " + have);
+}
+
+Isa& current() {
+  static Isa chosen = [] {
+    const char* wanted = std::getenv("MORPHMLP_ISA");
+    return wanted && *wanted ? find_isa(wanted) : supported().back();
+  }();
+  return chosen;
+}
+
+}  // namespace
+
+std::vector<std::string> available_isas() {
+  std::vector<std::string> names;
+  for (const Isa& isa : supported()) names.push_back(isa.name);
+  return names;
+}
+
+std::string current_isa() { return current().name; }
+
+void set_isa(const std::string& name) { current() = find_isa(name); }
+
+std::string cuda_status() {
+  std::string reason;
+  return cuda_kernels(&reason) ? "available" : reason;
+}
+
+const Kernels& kernels_for(Device device) {
+  if (device == Device::cpu) return *current().kernels;
+  std::string reason;
+  const Kernels* cuda = cuda_kernels(&reason);
+  if (!cuda) fail("no CUDA device: " + reason);
+  return *cuda;
+}
+
+}  // namespace morphmlp

@@ -1,0 +1,28 @@
+#!/bin/sh
+# Builds and runs the tests of the CPU cores (gemm, vector math), one program for each instruction set this machine has.
+# usage: native/test/gemm_test.sh [bench [seconds]]
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+out=${OUT:-$(mktemp -d)}
+cxx=${CXX:-g++}
+
+has() { grep -qw "$1" /proc/cpuinfo; }
+
+run() {
+  isa=$1
+  shift
+  flags="-std=c++17 -O3 -ffp-contract=off -Wall -Wextra -Werror -pthread -DMORPHMLP_ISA=$isa"
+  # shellcheck disable=SC2086
+  "$cxx" $flags "$@" -I "$here/../cpu" "$here"/gemm_test.cc "$here"/gemm_bench.cc "$here"/vmath_test.cc "$here"/../cpu/gemm.cc "$here"/../cpu/gemm_tn.cc "$here"/../cpu/fma_peak.cc -o "$out/test_$isa"
+  "$out/test_$isa" $mode
+}
+
+mode=$*
+case $(uname -m) in
+  x86_64)
+    run baseline
+    if has fma && has avx2; then run avx2 -mavx2 -mfma; fi
+    if has avx512dq && has avx512vl; then run avx512 -mavx2 -mfma -mavx512f -mavx512dq -mavx512vl -mavx512bw; fi
+    ;;
+  *) run neon ;;
+esac

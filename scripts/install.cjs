@@ -1,0 +1,174 @@
+'use strict';
+// Gets the addon ready at install: a prebuilt that loads here, or else a build with CMake, or else one with node-gyp. When
+// nothing works it says what was tried, why each failed, and what to install. Nothing is downloaded.
+//   MORPHMLP_BUILD=cmake|gyp   build that way, whatever is there     MORPHMLP_BUILD=skip   do nothing
+//   MORPHMLP_CUDA=ON|OFF|AUTO  the CUDA backend of a CMake build (default AUTO: where nvcc works)
+const { spawn, spawnSync } = require('node:child_process');
+const { existsSync, mkdirSync, openSync, closeSync, readFileSync, readdirSync, rmSync, statSync } = require('node:fs');
+const path = require('node:path');
+const builders = require('./builders.cjs');
+const { root, prebuilt, platformName } = require('./find_addon.cjs');
+
+const say = (text) => console.log(`morphmlp: ${text}`);
+const seconds = (since) => `${((Date.now() - since) / 1000).toFixed(1)} s`;
+const relative = (file) => path.relative(root, file);
+
+/** Loads the file in a process of its own, which it may crash. Returns the reason why it does not load, or undefined. */
+function whyNotLoaded(file) {
+  if (!existsSync(file)) return `${relative(file)} is not there`;
+  const run = spawnSync(process.execPath, ['-e', 'require(process.argv[1])', file], { encoding: 'utf8' });
+  if (run.status === 0) return undefined;
+  const line = run.stderr.split('\n').find((text) => /Error: /.test(text)) ?? `loading it ended with ${run.signal}`;
+  return `${relative(file)} does not load: ${line.replace(/^.*?Error: /, '')}`;
+}
+
+function newestSource() {
+  const skipped = path.join('native', 'build');
+  const files = readdirSync(path.join(root, 'native'), { recursive: true }).map((f) => path.join('native', String(f)));
+  const sources = ['CMakeLists.txt', ...files.filter((f) => !f.startsWith(skipped))];
+  return Math.max(...sources.map((f) => statSync(path.join(root, f)).mtimeMs));
+}
+
+function isReady({ output }) {
+  return existsSync(output) && statSync(output).mtimeMs >= newestSource() && !whyNotLoaded(output);
+}
+
+const logFile = (builder) => path.join(root, 'build-logs', `${builder.name.toLowerCase()}.log`);
+
+function openLog(builder) {
+  mkdirSync(path.dirname(logFile(builder)), { recursive: true });
+  return openSync(logFile(builder), 'w');
+}
+
+// Keeps a terminal informed every second, and any other output every 20 seconds.
+function showProgress(builder) {
+  const { isTTY } = process.stdout;
+  const since = Date.now();
+  say(`building the addon with ${builder.name} …`);
+  const tick = () => {
+    const text = `morphmlp: building the addon with ${builder.name} … ${Math.round((Date.now() - since) / 1000)} s`;
+    process.stdout.write(isTTY ? `\r${text}` : `${text}\n`);
+  };
+  const timer = setInterval(tick, isTTY ? 1000 : 20000);
+  return () => {
+    clearInterval(timer);
+    if (isTTY) process.stdout.write('\r\x1b[K');
+  };
+}
+
+// A nodedir among npm's settings would go before the headers that builders.cjs names.
+function buildEnvironment() {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^npm_config_nodedir$/i.test(name)));
+}
+
+/** Runs a Node script with its output going to the log. Resolves to whether it succeeded. */
+function runScript(args, log) {
+  return new Promise((done) => {
+    const child = spawn(process.execPath, args, { cwd: root, env: buildEnvironment(), stdio: ['ignore', log, log] });
+    child.on('error', () => done(false));
+    child.on('exit', (status) => done(status === 0));
+  });
+}
+
+async function runAll(builder) {
+  const log = openLog(builder);
+  const stopProgress = showProgress(builder);
+  let ok = true;
+  for (const command of builder.commands()) ok = ok && (await runScript(command, log));
+  stopProgress();
+  closeSync(log);
+  return ok;
+}
+
+// The lines that name errors, or else the last ones.
+function endOfLog(builder) {
+  const lines = readFileSync(logFile(builder), 'utf8')
+    .split('\n')
+    .filter((line) => line.trim());
+  const errors = lines.filter((line) => /\berror[: ]|fatal|cannot find|not found/i.test(line));
+  return (errors.length ? errors.slice(0, 8) : lines.slice(-8)).map((line) => `      ${line.slice(0, 200)}`);
+}
+
+// A build folder left by another CMake, generator or path stops the configuration with a word about its cache: start over.
+async function runWithRetry(builder) {
+  if (await runAll(builder)) return true;
+  if (!readFileSync(logFile(builder), 'utf8').includes('CMakeCache.txt')) return false;
+  rmSync(path.dirname(path.dirname(builder.output)), { recursive: true, force: true });
+  return runAll(builder);
+}
+
+/** Builds, and returns undefined on success, or the lines that say why not. */
+async function build(builder) {
+  const since = Date.now();
+  const missing = builder.missing();
+  if (missing.length) return [`missing: ${missing.join(', ')}`];
+  if (!(await runWithRetry(builder)))
+    return [`the build failed; ${logFile(builder)} has it whole:`, ...endOfLog(builder)];
+  const reason = whyNotLoaded(builder.output);
+  if (reason) return [reason];
+  say(`built the addon with ${builder.name} in ${seconds(since)}: ${relative(builder.output)}`);
+  return undefined;
+}
+
+function advice() {
+  if (process.platform === 'win32') return ['Windows is not supported; the Windows Subsystem for Linux is.'];
+  return [
+    'What to install, then run the same command again:',
+    '  Debian, Ubuntu   apt-get install g++ make cmake',
+    '  Fedora           dnf install gcc-c++ make cmake',
+    '  Alpine           apk add g++ make cmake',
+    '  macOS            xcode-select --install, and CMake from cmake.org or Homebrew',
+    'Where CMake cannot be had, python3 instead of it is enough.',
+  ];
+}
+
+function giveUp(tried) {
+  const lines = tried.flatMap(([name, [first, ...rest]]) => [`  ${name}: ${first}`, ...rest]);
+  const help = tried.some(([, [first]]) => first.startsWith('missing')) ? advice() : [];
+  console.error(['morphmlp: the native addon could not be made ready. Tried:', ...lines, ...help].join('\n'));
+  process.exitCode = 1;
+}
+
+// A clone builds its own sources, which a prebuilt may be older than.
+function tryPrebuilt() {
+  if (existsSync(path.join(root, '.git'))) return 'not used in a clone of the repository';
+  if (!existsSync(prebuilt())) return `the package has none for ${platformName()}`;
+  return whyNotLoaded(prebuilt());
+}
+
+function wantedBuilders() {
+  const wanted = process.env.MORPHMLP_BUILD || undefined;
+  if (wanted === undefined) return [builders.cmake, builders.gyp];
+  if (!Object.hasOwn(builders, wanted)) throw new Error(`MORPHMLP_BUILD: expected cmake, gyp or skip, got '${wanted}'`);
+  return [builders[wanted]];
+}
+
+async function install() {
+  const wanted = wantedBuilders();
+  const tried = [];
+  if (!process.env.MORPHMLP_BUILD) {
+    const reason = tryPrebuilt();
+    if (!reason) return say(`using the prebuilt addon for ${platformName()}`);
+    if (existsSync(prebuilt())) say(reason);
+    tried.push(['prebuilt', [reason]]);
+  }
+  const ready = !process.env.MORPHMLP_CUDA && wanted.find(isReady);
+  if (ready) return say(`the addon is up to date: ${relative(ready.output)}`);
+  for (const builder of wanted) {
+    const reason = await build(builder);
+    if (!reason) return undefined;
+    tried.push([builder.name, reason]);
+    if (builder !== wanted.at(-1)) say(`${builder.name}: ${reason[0]}`);
+  }
+  return giveUp(tried);
+}
+
+async function main() {
+  if (process.env.MORPHMLP_BUILD === 'skip') return say('MORPHMLP_BUILD=skip: the addon was not built');
+  return install();
+}
+
+main().catch((error) => {
+  console.error(`morphmlp: ${error.message}`);
+  process.exitCode = 1;
+});

@@ -1,0 +1,299 @@
+import { kernels } from './native';
+import { emptyLike, ones, show, type Shape, type Tensor } from './tensor';
+import { scope } from './scope';
+
+/** Where a gradient goes: to the node that made the input, or to the input itself when it is a leaf. */
+interface Edge {
+  node: Node | null;
+  leaf: Tensor | null;
+  shape: Shape;
+}
+
+/**
+ * The gradient rule of an op: from the gradient of the output and the saved tensors to one gradient for each input (null where
+ * `needs` is false or there is none). It may return `grad` itself; anything else it returns must be newly made.
+ */
+export type Backward = (grad: Tensor, saved: Tensor[], needs: readonly boolean[]) => (Tensor | null)[];
+
+/** One applied op in the graph. */
+export interface Node {
+  readonly op: string;
+  readonly id: number;
+  readonly edges: (Edge | null)[];
+  readonly backward: Backward;
+  readonly shape: Shape;
+  readonly hooks: ((grad: Tensor) => Tensor | void)[];
+  saved: Tensor[];
+  freed: boolean;
+}
+
+/** What an op hands to `record`. */
+export interface Recorded {
+  op: string;
+  inputs: readonly (Tensor | null)[];
+  output: Tensor;
+  /** Tensors the backward reads: inputs, the output, or temporaries of the op (which this call takes over, or frees). */
+  saved?: readonly (Tensor | null)[];
+  /** null for an op that has no gradient: using it on an input that needs one is an error. */
+  backward: Backward | null;
+  /** Record even if no input needs a gradient: the op reaches parameters that are not among its inputs. */
+  always?: boolean;
+}
+
+let gradEnabled = true;
+let anomaly = false;
+let nodes = 0;
+
+function withGrad<T>(enabled: boolean, body: () => T): T {
+  const before = gradEnabled;
+  gradEnabled = enabled;
+  try {
+    return body();
+  } finally {
+    gradEnabled = before;
+  }
+}
+
+/** Runs `body` without building a graph. */
+export function noGrad<T>(body: () => T): T {
+  return withGrad(false, body);
+}
+
+/** Runs `body` building a graph, also inside `noGrad`. */
+export function enableGrad<T>(body: () => T): T {
+  return withGrad(true, body);
+}
+
+/** Whether ops build a graph at present. */
+export function isGradEnabled(): boolean {
+  return gradEnabled;
+}
+
+/** In anomaly mode every op's output and gradients are checked, and the op that made the first NaN or Inf is named. */
+export function setAnomalyDetection(enabled: boolean): void {
+  anomaly = enabled;
+}
+
+/** The number of NaN and infinite elements of an f32 tensor. */
+export function countNonFinite(t: Tensor): number {
+  return scope(() => {
+    const found = emptyLike(t, [1]);
+    kernels.non_finite_count(t.size, t.handle, found.handle);
+    return found.item();
+  });
+}
+
+function checkFinite(t: Tensor, where: string): void {
+  if (!anomaly || t.dtype !== 'f32') return;
+  const bad = countNonFinite(t);
+  if (bad > 0) throw new Error(`${where}: ${bad} of ${t.size} elements are NaN or infinite, shape ${show(t.shape)}`);
+}
+
+function edge(input: Tensor | null): Edge | null {
+  if (!input?.requiresGrad) return null;
+  return { node: input.node, leaf: input.node ? null : input, shape: input.shape };
+}
+
+/** Keeps what the backward reads: shared memory for inputs and the output, the object itself for the op's own temporaries. */
+function keep(t: Tensor, shared: ReadonlySet<Tensor>): Tensor {
+  const kept = shared.has(t) ? t.detach() : t;
+  kept.persistent = true;
+  return kept;
+}
+
+/**
+ * Enters an applied op into the graph and returns its output. Without a gradient to compute, it frees the op's temporaries.
+ * @throws when the op has no backward and an input needs a gradient.
+ */
+export function record({ op, inputs, output, saved = [], backward, always = false }: Recorded): Tensor {
+  checkFinite(output, `forward of ${op}`);
+  const shared = new Set<Tensor>([output, ...inputs.filter((t) => t !== null)]);
+  const tensors = saved.filter((t) => t !== null);
+  if (!gradEnabled || !(always || inputs.some((t) => t?.requiresGrad))) {
+    for (const t of tensors) if (!shared.has(t)) t.dispose();
+    return output;
+  }
+  if (backward === null)
+    throw new Error(`${op} has no gradient, but an input requires one (detach() it or use noGrad)`);
+  const { shape } = output;
+  const kept = tensors.map((t) => keep(t, shared));
+  output.node = {
+    op,
+    id: nodes++,
+    edges: inputs.map(edge),
+    backward,
+    shape,
+    hooks: output.hooks,
+    saved: kept,
+    freed: false,
+  };
+  output.requiresGrad = true;
+  return output;
+}
+
+/** A gradient on its way, and whether its memory is ours to write to. */
+interface Pending {
+  tensor: Tensor;
+  owned: boolean;
+}
+
+function addInto(into: Tensor, from: Tensor): void {
+  kernels.accumulate_forward(into.size, from.handle, into.handle);
+}
+
+function copyOf(t: Tensor): Tensor {
+  const copy = emptyLike(t);
+  kernels.accumulate_copy(t.size, t.handle, copy.handle);
+  return copy;
+}
+
+function merge(before: Pending | undefined, next: Pending): Pending {
+  if (!before) return next;
+  const sum = before.owned ? before.tensor : copyOf(before.tensor);
+  addInto(sum, next.tensor);
+  if (!before.owned) before.tensor.dispose();
+  next.tensor.dispose();
+  sum.persistent = true;
+  return { tensor: sum, owned: true };
+}
+
+function runHooks(hooks: Node['hooks'], gradient: Pending): Pending {
+  return hooks.reduce((current, hook) => {
+    const replaced = hook(current.tensor);
+    if (!replaced || replaced === current.tensor) return current;
+    current.tensor.dispose();
+    replaced.persistent = true;
+    return { tensor: replaced, owned: false };
+  }, gradient);
+}
+
+function deliverToLeaf(leaf: Tensor, incoming: Pending): void {
+  const gradient = runHooks(leaf.hooks, incoming);
+  if (leaf.grad) {
+    addInto(leaf.grad, gradient.tensor);
+    gradient.tensor.dispose();
+    return;
+  }
+  leaf.grad = gradient.owned ? gradient.tensor : copyOf(gradient.tensor);
+  leaf.grad.persistent = true;
+  if (!gradient.owned) gradient.tensor.dispose();
+}
+
+function free(node: Node): void {
+  for (const t of node.saved) t.dispose();
+  node.saved = [];
+  node.freed = true;
+}
+
+function reachable(root: Node): Node[] {
+  const seen = new Set<Node>([root]);
+  const stack = [root];
+  for (let node = stack.pop(); node; node = stack.pop()) {
+    for (const e of node.edges) {
+      if (!e?.node || seen.has(e.node)) continue;
+      seen.add(e.node);
+      stack.push(e.node);
+    }
+  }
+  return [...seen].sort((a, b) => b.id - a.id);
+}
+
+const sameShape = (a: Shape, b: Shape) => a.length === b.length && a.every((size, i) => size === b[i]);
+
+/** Runs one node's rule; its results outlive the scope that frees its temporaries. */
+function runNode(node: Node, gradient: Tensor): (Pending | null)[] {
+  const needs = node.edges.map((e) => e !== null);
+  const results = noGrad(() => scope(() => node.backward(gradient, node.saved, needs)));
+  return node.edges.map((e, i) => {
+    const result = results[i];
+    if (e && result) return claim(node, e, result, gradient);
+    if (result && result !== gradient) result.dispose();
+    return null;
+  });
+}
+
+function claim(node: Node, e: Edge, result: Tensor, gradient: Tensor): Pending {
+  if (!sameShape(result.shape, e.shape)) {
+    throw new Error(`backward of ${node.op}: gradient of shape ${show(result.shape)} for an input of ${show(e.shape)}`);
+  }
+  checkFinite(result, `backward of ${node.op}`);
+  const tensor = result === gradient ? result.detach() : result;
+  tensor.persistent = true;
+  return { tensor, owned: result !== gradient };
+}
+
+class Sweep {
+  private readonly pending = new Map<Node, Pending>();
+
+  start(root: Node, tensor: Tensor): void {
+    this.pending.set(root, { tensor, owned: false });
+  }
+
+  visit(node: Node): void {
+    const arrived = this.pending.get(node);
+    this.pending.delete(node);
+    if (!arrived) return;
+    const gradient = runHooks(node.hooks, arrived);
+    runNode(node, gradient.tensor).forEach((result, i) => {
+      if (result) this.deliver(node.edges[i] as Edge, result);
+    });
+    gradient.tensor.dispose();
+  }
+
+  abandon(): void {
+    for (const { tensor } of this.pending.values()) tensor.dispose();
+  }
+
+  private deliver(e: Edge, gradient: Pending): void {
+    if (e.node) this.pending.set(e.node, merge(this.pending.get(e.node), gradient));
+    else deliverToLeaf(e.leaf as Tensor, gradient);
+  }
+}
+
+function rootOf(t: Tensor): Node {
+  if (!t.node) throw new Error(`backward: ${t.label()} was not computed from anything that requires a gradient`);
+  if (t.node.freed) {
+    throw new Error(
+      `backward: the graph behind this output of ${t.node.op} was freed by an earlier backward; ` +
+        'run the forward again, or pass { retainGraph: true } to the first backward',
+    );
+  }
+  return t.node;
+}
+
+function seedGradient(t: Tensor, gradient: Tensor | undefined): Tensor {
+  if (!gradient && t.size !== 1) throw new Error(`backward: ${t.label()} is not a scalar: pass its gradient`);
+  if (gradient && !sameShape(gradient.shape, t.shape)) {
+    throw new Error(`backward: expected a gradient of shape ${show(t.shape)}, got ${show(gradient.shape)}`);
+  }
+  const seed = gradient ? gradient.detach() : ones(t.shape, { device: t.device });
+  seed.persistent = true;
+  return seed;
+}
+
+/**
+ * Computes the gradients of everything `output` was made from, adding them to `.grad` of the leaves, and frees the graph with
+ * all it saved (unless `retainGraph`). Contributions are added in a fixed order, so gradients have the same bits every time.
+ * @param gradient the gradient of `output`; 1 for a scalar.
+ */
+export function backward(output: Tensor, gradient?: Tensor, { retainGraph = false } = {}): void {
+  const root = rootOf(output);
+  const sweep = new Sweep();
+  sweep.start(root, seedGradient(output, gradient));
+  const order = reachable(root);
+  try {
+    for (const node of order) {
+      if (node.freed) throw new Error(`backward: a part of the graph (${node.op}) was freed by an earlier backward`);
+      sweep.visit(node);
+      if (!retainGraph) free(node);
+    }
+  } finally {
+    sweep.abandon();
+    if (!retainGraph) order.forEach(free);
+  }
+}
+
+/** Frees the graph behind `output` without computing gradients. */
+export function releaseGraph(output: Tensor): void {
+  if (output.node) reachable(output.node).forEach(free);
+}

@@ -1,0 +1,47 @@
+import type { AddonInfo, DoctorReport, Found, SelfTest } from './doctor';
+
+const gib = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+const found = (f: Found) => ('version' in f ? f.version : `none: ${f.missing}`);
+
+function addonRows(addon: AddonInfo): [string, string][] {
+  if ('missing' in addon) return [['addon', `none: ${addon.missing}`]];
+  const skipped = addon.tried.filter(({ reason }) => reason !== 'not there');
+  return [
+    ['addon', addon.file],
+    ...skipped.map(({ file, reason }): [string, string] => ['not loaded', `${file}: ${reason}`]),
+    ['kernels', `${addon.instructionSet} (this machine has ${addon.instructionSets.join(', ')})`],
+    ['threads', String(addon.threads)],
+  ];
+}
+
+function selfTestRows(selfTest: SelfTest | undefined): [string, string][] {
+  if (!selfTest) return [];
+  return [['self-test', [selfTest.ok ? 'passed' : 'FAILED', ...selfTest.lines].join('\n')]];
+}
+
+function rows(r: DoctorReport): [string, string][] {
+  return [
+    ['morphmlp', r.version],
+    ['Node', `${r.node}, ${r.platform}`],
+    ['compiler', found(r.compiler)],
+    ['CMake', found(r.cmake)],
+    ['CPU', `${r.cpu.model}: ${r.cpu.physicalCores} cores, ${r.cpu.logicalCores} hardware threads`],
+    ['features', r.cpu.features.join(' ') || 'unknown'],
+    ['memory', `${gib(r.memory.total)}, ${gib(r.memory.available)} free`],
+    ...addonRows(r.addon),
+    ['FFmpeg', found(r.ffmpeg)],
+    ['CUDA', r.cuda.backend],
+    ['nvcc', found(r.cuda.nvcc)],
+    ['GPU driver', found(r.cuda.driver)],
+    ...selfTestRows(r.selfTest),
+  ];
+}
+
+/** The report as lines of a name and a value, the values in one column. */
+export function doctorText(report: DoctorReport): string {
+  const width = 12;
+  const indent = (text: string) => text.split('\n').join(`\n${' '.repeat(width)}`);
+  return rows(report)
+    .map(([name, value]) => name.padEnd(width) + indent(value))
+    .join('\n');
+}

@@ -1,0 +1,32 @@
+import { Command } from 'commander';
+import { collectDoctor } from './doctor';
+import { doctorText } from './doctor_text';
+import { registerEvaluate } from './evaluate';
+import { registerPredict } from './predict';
+import { registerTrain } from './train';
+import { packageVersion } from './version';
+
+async function doctor({ json }: { json?: boolean }): Promise<void> {
+  const report = await collectDoctor();
+  console.log(json ? JSON.stringify(report, null, 2) : doctorText(report));
+  if ('missing' in report.addon || report.selfTest?.ok === false) process.exitCode = 1;
+}
+
+const program = new Command('morphmlp')
+  .description('Train, evaluate and study MorphMLP video and image networks')
+  .version(packageVersion());
+
+registerTrain(program);
+registerEvaluate(program);
+registerPredict(program);
+
+program
+  .command('doctor')
+  .description('show what this machine has and lacks: tools, processor, FFmpeg, CUDA, the native addon')
+  .option('--json', 'print as JSON')
+  .action(doctor);
+
+program.parseAsync().catch((error: Error) => {
+  console.error(`morphmlp: ${error.message}`);
+  process.exitCode = 1;
+});

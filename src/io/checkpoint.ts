@@ -1,0 +1,110 @@
+/**
+ * Checkpoints: one safetensors file that holds everything, so that weights and training state can never belong to
+ * different moments. Any safetensors reader can open it; what this project adds stands in the file's metadata.
+ *
+ *   NAME.safetensors   tensors of the model under their own names (parameters and buffers)
+ *                      tensors of the optimizer under `optimizer.` + name (absent in weights-only files)
+ *                      __metadata__: format = "morphmlp", version = "1", meta = JSON text
+ */
+import type { TensorData } from './dtypes';
+import { withSafetensors, writeSafetensors } from './safetensors';
+import type { SafetensorsFile } from './safetensors';
+
+/** Plain JSON: what may stand in a checkpoint's `meta`. Numbers are finite; larger integers are kept as text. */
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+
+/** A checkpoint in memory. Tensors keep their order on disk only up to sorting by type and name. */
+export interface Checkpoint {
+  /** Parameters and buffers of the model, by their PyTorch names. */
+  tensors: Map<string, TensorData>;
+  /** Moments and other tensors of the optimizer; empty in a weights-only file. */
+  optimizer: Map<string, TensorData>;
+  /** Model configuration, class names, epoch, step, data cursor, random state …: the caller's own. */
+  meta: { [key: string]: Json };
+}
+
+/** What {@link saveCheckpoint} takes: the optimizer's tensors may be left out. */
+export type CheckpointInput = Omit<Checkpoint, 'optimizer'> & { optimizer?: Map<string, TensorData> };
+
+const FORMAT = 'morphmlp';
+const VERSION = '1';
+const PREFIX = 'optimizer.';
+
+/**
+ * Writes a checkpoint atomically: after a crash at any moment the path holds the previous checkpoint or this one.
+ * Equal contents give equal bytes.
+ * @throws where a tensor's name starts with `optimizer.`, `meta` holds something that JSON cannot, or writing fails
+ */
+export function saveCheckpoint(path: string, { tensors, optimizer = new Map(), meta }: CheckpointInput): void {
+  const all = new Map<string, TensorData>();
+  for (const [name, tensor] of tensors) {
+    if (name.startsWith(PREFIX)) throw new Error(`${path}: tensor ${name}: names starting with ${PREFIX} are reserved`);
+    all.set(name, tensor);
+  }
+  for (const [name, tensor] of optimizer) all.set(PREFIX + name, tensor);
+  requireJson(path, 'meta', meta);
+  writeSafetensors(
+    path,
+    all,
+    new Map(Object.entries({ format: FORMAT, version: VERSION, meta: JSON.stringify(meta) })),
+  );
+}
+
+/**
+ * Reads a whole checkpoint. A safetensors file from elsewhere is accepted too: its `meta` is empty.
+ * @throws where the file is invalid, or was written in a later version of this format
+ */
+export function loadCheckpoint(path: string): Checkpoint {
+  return withSafetensors(path, (file) => {
+    const meta = metaOf(file);
+    const checkpoint: Checkpoint = { tensors: new Map(), optimizer: new Map(), meta };
+    for (const name of file.tensors.keys()) {
+      if (name.startsWith(PREFIX)) checkpoint.optimizer.set(name.slice(PREFIX.length), file.read(name));
+      else checkpoint.tensors.set(name, file.read(name));
+    }
+    return checkpoint;
+  });
+}
+
+/** The `meta` of a checkpoint without its tensors; `{}` for a safetensors file from elsewhere. */
+export function readCheckpointMeta(path: string): Checkpoint['meta'] {
+  return withSafetensors(path, metaOf);
+}
+
+function metaOf(file: SafetensorsFile): Checkpoint['meta'] {
+  if (file.metadata.get('format') !== FORMAT) return {};
+  const version = file.metadata.get('version');
+  if (version !== VERSION)
+    throw new Error(`${file.path}: checkpoint of format version ${version}, this program reads version ${VERSION}`);
+  const meta = parseMeta(file.path, file.metadata.get('meta') ?? '');
+  if (typeof meta === 'object' && meta !== null && !Array.isArray(meta)) return meta;
+  throw new Error(`${file.path}: checkpoint metadata: expected a JSON object`);
+}
+
+function parseMeta(path: string, text: string): Json {
+  try {
+    return JSON.parse(text) as Json;
+  } catch (error) {
+    throw new Error(`${path}: checkpoint metadata: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+/** `JSON.stringify` turns NaN into null and drops functions without a word; a checkpoint must not. */
+function requireJson(path: string, where: string, value: unknown): void {
+  if (value === null || typeof value === 'string' || typeof value === 'boolean' || Number.isFinite(value)) return;
+  if (Array.isArray(value)) return value.forEach((item, i) => requireJson(path, `${where}[${i}]`, item));
+  if (isPlainObject(value)) {
+    for (const [key, item] of Object.entries(value)) requireJson(path, `${where}.${key}`, item);
+    return;
+  }
+  throw new Error(`${path}: ${where} is ${describe(value)}, expected text, a finite number, a list or a plain object`);
+}
+
+function isPlainObject(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return false;
+  return Object.prototype.toString.call(value) === '[object Object]' && !('toJSON' in value);
+}
+
+function describe(value: unknown): string {
+  return typeof value === 'object' ? Object.prototype.toString.call(value).slice(8, -1) : String(value);
+}

@@ -1,0 +1,36 @@
+/**
+ * Every op once: its stem and the kernels it has, in the order of `native/ops.def`. A kernel's name is `<stem>_<kernel>`.
+ * Calling a kernel that is not listed here is a compile error; a difference from what the addon exports is an error when the
+ * addon is loaded.
+ */
+export const OPS = {
+  accumulate: ['forward', 'copy'],
+  adamw: ['step'],
+  arithmetic: ['forward', 'reduce'],
+  batch_norm: ['forward', 'backward'],
+  conv3d: ['forward', 'backward'],
+  cross_entropy: ['forward', 'backward'],
+  dropout: ['factors', 'apply'],
+  gelu: ['forward', 'backward'],
+  grad_norm: ['measure', 'scale', 'lerp'],
+  layer_norm: ['forward', 'backward'],
+  linear: ['forward', 'backward'],
+  mean_pool: ['forward', 'backward'],
+  morph_fc: ['forward', 'backward'],
+  non_finite: ['count'],
+  norm_mlp: ['forward', 'backward'],
+  reweight: ['forward', 'backward'],
+  sgd: ['step'],
+  softmax: ['forward', 'backward'],
+  temporal_fc: ['forward', 'backward'],
+} as const;
+
+type Ops = typeof OPS;
+
+/** The names of all kernels, such as `layer_norm_forward`. */
+export type KernelName = { [Op in keyof Ops]: `${Op}_${Ops[Op][number]}` }[keyof Ops];
+
+/** All kernel names, in table order. */
+export const KERNEL_NAMES = Object.entries(OPS).flatMap(([op, kernels]) =>
+  kernels.map((kernel) => `${op}_${kernel}` as KernelName),
+);

@@ -1,0 +1,95 @@
+/** What a MorphMLP is made of. Four stages; arrays have one entry a stage. */
+export interface MorphMlpConfig {
+  kind: 'video' | 'image';
+  /** Blocks a stage. */
+  layers: readonly [number, number, number, number];
+  /** Channels a stage. */
+  embedDims: readonly [number, number, number, number];
+  /** Chunk lengths L of the spatial FCs. */
+  segmentDim: readonly [number, number, number, number];
+  /** Frames of the input clip (video only): the stem halves them. */
+  frames: number;
+  numClasses: number;
+  /** Hidden width of a block's MLP, in channels. */
+  mlpRatio: number;
+  /** Whether the FCs of the spatial branches and of time have a bias. */
+  qkvBias: boolean;
+  /** Stochastic depth of the last block; rises linearly from 0 at the first. */
+  dropPath: number;
+}
+
+/** A published model and the figures the paper gives for it (parameters in millions, GMACs a view). */
+export interface Variant {
+  config: MorphMlpConfig;
+  paper: { params: number | null; gmacs: number };
+}
+
+type Stage4 = readonly [number, number, number, number];
+const WIDE: Stage4 = [112, 224, 392, 784];
+
+function image(layers: Stage4, embedDims: Stage4, dropPath: number): MorphMlpConfig {
+  const common = { segmentDim: [14, 28, 28, 49] as const, mlpRatio: 3, qkvBias: true };
+  return { kind: 'image', layers, embedDims, ...common, frames: 1, numClasses: 1000, dropPath };
+}
+
+function video(layers: Stage4, frames: number, dropPath: number): MorphMlpConfig {
+  return { ...image(layers, WIDE, dropPath), kind: 'video', frames, numClasses: 400 };
+}
+
+/** The models of the paper (tables 1, 3, 4 and 5), by the names the command line takes. 224 x 224 inputs. */
+export const VARIANTS: Readonly<Record<string, Variant>> = {
+  'image-t': { config: image([3, 4, 7, 3], [84, 168, 336, 588], 0.1), paper: { params: 23, gmacs: 3.9 } },
+  'image-s': { config: image([3, 4, 9, 3], WIDE, 0.1), paper: { params: 38, gmacs: 7.0 } },
+  'image-b': { config: image([4, 6, 15, 4], WIDE, 0.3), paper: { params: 58, gmacs: 10.2 } },
+  'image-l': { config: image([4, 8, 18, 6], WIDE, 0.4), paper: { params: 76, gmacs: 12.5 } },
+  'video-s': { config: video([3, 4, 9, 3], 16, 0.1), paper: { params: null, gmacs: 67 } },
+  'video-s-32': { config: video([3, 4, 9, 3], 32, 0.1), paper: { params: null, gmacs: 133 } },
+  'video-b': { config: video([4, 6, 15, 4], 16, 0.3), paper: { params: null, gmacs: 98 } },
+  'video-b-32': { config: video([4, 6, 15, 4], 32, 0.3), paper: { params: null, gmacs: 197 } },
+};
+
+/** The small video model of the quick start: 64 x 64, 16 frames (its data is described in data/motion.ts). */
+export const QUICKSTART: MorphMlpConfig = {
+  ...video([1, 1, 2, 1], 16, 0),
+  embedDims: [32, 64, 96, 128],
+  segmentDim: [16, 16, 16, 4],
+  numClasses: 8,
+};
+
+/** Time steps after the stem: half the frames of a video (odd counts rounded up), 1 for an image. */
+export function timeSteps(config: MorphMlpConfig): number {
+  return config.kind === 'video' ? Math.ceil(config.frames / 2) : 1;
+}
+
+/** Channel groups of the temporal FC: the largest divisor of the channels that is not above the time steps. */
+export function temporalGroups(channels: number, steps: number): number {
+  for (let groups = Math.min(steps, channels); groups > 1; groups--) if (channels % groups === 0) return groups;
+  return 1;
+}
+
+const STAGES = [0, 1, 2, 3] as const;
+
+function checkStage(config: MorphMlpConfig, i: 0 | 1 | 2 | 3): void {
+  const [layers, channels, chunk] = [config.layers[i], config.embedDims[i], config.segmentDim[i]];
+  const where = `stage ${i + 1}`;
+  for (const [name, value] of Object.entries({ layers, channels, chunk })) {
+    if (!Number.isInteger(value) || value < 1)
+      throw new Error(`model: ${where}: ${name} must be a whole number of at least 1, got ${value}`);
+  }
+  if (channels % chunk !== 0)
+    throw new Error(`model: ${where}: ${channels} channels are not a multiple of the chunk length ${chunk}`);
+  if (channels % 4 !== 0)
+    throw new Error(`model: ${where}: ${channels} channels are not a multiple of 4, which the reweighting FC needs`);
+}
+
+/** Throws one clear sentence when a configuration cannot be built. */
+export function checkConfig(config: MorphMlpConfig): void {
+  for (const i of STAGES) checkStage(config, i);
+  const { frames, numClasses, dropPath, mlpRatio } = config;
+  if (!Number.isInteger(frames) || frames < 1)
+    throw new Error(`model: frames must be a whole number of at least 1, got ${frames}`);
+  if (!Number.isInteger(numClasses) || numClasses < 1)
+    throw new Error(`model: classes must be a whole number of at least 1, got ${numClasses}`);
+  if (!(dropPath >= 0 && dropPath < 1)) throw new Error(`model: drop path must be in [0, 1), got ${dropPath}`);
+  if (!(mlpRatio > 0)) throw new Error(`model: MLP ratio must be above 0, got ${mlpRatio}`);
+}

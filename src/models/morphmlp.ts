@@ -1,0 +1,336 @@
+/**
+ * MorphMLP (Zhang et al., ECCV 2022, arXiv 2111.12527): layers, blocks and model. Parameter names are those of the authors' public
+ * code, which decides where it and the paper's text differ. Tokens are x[B, T, H, W, C]; an image is a clip of one frame.
+ */
+import { add } from '../ops/arithmetic';
+import { dropPath } from '../ops/dropout';
+import { meanPool } from '../ops/mean_pool';
+import { morphFc } from '../ops/morph_fc';
+import { reshape } from '../ops/reshape';
+import { reweight } from '../ops/reweight';
+import { softmax } from '../ops/softmax';
+import { temporalFc } from '../ops/temporal_fc';
+import { BatchNorm, Conv3d, LayerNorm, Linear } from '../nn/layers';
+import { Module } from '../nn/module';
+import { scope } from '../scope';
+import { show, type Tensor } from '../tensor';
+import { checkConfig, temporalGroups, timeSteps, VARIANTS, type MorphMlpConfig } from './config';
+
+type Triple = readonly [number, number, number];
+
+/** The FCs that weigh the branches: mean over all tokens → C/4 → GELU → n·C → softmax over the n branches (section 3.2). */
+class Reweight extends Module {
+  readonly fc1: Linear;
+  readonly fc2: Linear;
+
+  constructor(
+    private readonly channels: number,
+    private readonly branches: number,
+  ) {
+    super();
+    this.fc1 = new Linear(channels, channels / 4);
+    this.fc2 = new Linear(channels / 4, channels * branches);
+  }
+
+  /** @param branches outputs [B, T, H, W, C] @returns their weighted sum */
+  forward(branches: Tensor[]): Tensor {
+    const mean = meanPool(branches);
+    const scores = this.fc2.forward(this.fc1.forward(mean, { gelu: true }));
+    const weights = softmax(reshape(scores, [mean.shape[0] as number, this.channels, this.branches]));
+    return reweight(branches, weights);
+  }
+}
+
+/** The spatial MorphFC of stages 1 to 3: height, width and channel branches. */
+export class MorphFcS extends Module {
+  readonly mlp_h: Linear;
+  readonly mlp_w: Linear;
+  readonly mlp_c: Linear;
+  readonly reweight: Reweight;
+  readonly proj: Linear;
+
+  constructor(
+    channels: number,
+    readonly chunk: number,
+    bias: boolean,
+  ) {
+    super();
+    this.mlp_h = new Linear(channels, channels, { bias });
+    this.mlp_w = new Linear(channels, channels, { bias });
+    this.mlp_c = new Linear(channels, channels, { bias });
+    this.reweight = new Reweight(channels, 3);
+    this.proj = new Linear(channels, channels);
+  }
+
+  /** @param x [B, T, H, W, C] @returns the same shape */
+  forward(x: Tensor): Tensor {
+    const { chunk, mlp_h, mlp_w } = this;
+    const h = morphFc(x, mlp_h.weight, mlp_h.bias ?? null, { axis: 'height', chunk });
+    const w = morphFc(x, mlp_w.weight, mlp_w.bias ?? null, { axis: 'width', chunk });
+    return this.proj.forward(this.reweight.forward([h, w, this.mlp_c.forward(x)]));
+  }
+}
+
+/** The spatial MorphFC of stage 4: the branch called height (tokens row by row, in strided order) and the channel branch. */
+export class MorphFcS2 extends Module {
+  readonly mlp_c: Linear;
+  readonly mlp_h: Linear;
+  readonly reweight: Reweight;
+  readonly proj: Linear;
+
+  constructor(
+    channels: number,
+    readonly chunk: number,
+    bias: boolean,
+  ) {
+    super();
+    this.mlp_c = new Linear(channels, channels, { bias });
+    this.mlp_h = new Linear(channels, channels, { bias });
+    this.reweight = new Reweight(channels, 2);
+    this.proj = new Linear(channels, channels);
+  }
+
+  /** @param x [B, T, H, W, C] @returns the same shape */
+  forward(x: Tensor): Tensor {
+    const { chunk, mlp_h } = this;
+    const h = morphFc(x, mlp_h.weight, mlp_h.bias ?? null, { axis: 'width', chunk, order: 'strided' });
+    return this.proj.forward(this.reweight.forward([h, this.mlp_c.forward(x)]));
+  }
+}
+
+/** The temporal MorphFC (section 3.3). Starts as zero: `mlp_t` all 0, `proj` weight 1 and bias 0, as the authors have it. */
+export class MorphFcT extends Module {
+  readonly mlp_t: Linear;
+  readonly proj: Linear;
+  readonly groups: number;
+
+  constructor(channels: number, steps: number, bias: boolean) {
+    super();
+    this.groups = temporalGroups(channels, steps);
+    const row = steps * (channels / this.groups);
+    this.mlp_t = new Linear(row, row, { bias });
+    this.proj = new Linear(channels, channels);
+    fill(this.mlp_t.weight, 0);
+    fill(this.proj.weight, 1);
+  }
+
+  /** @param x [B, T, H, W, C] @returns the same shape */
+  forward(x: Tensor): Tensor {
+    return this.proj.forward(temporalFc(x, this.mlp_t.weight, this.mlp_t.bias ?? null, this.groups));
+  }
+}
+
+function fill(t: Tensor, value: number): void {
+  t.copyFrom(new Float32Array(t.size).fill(value));
+}
+
+/** Two FCs with a GELU between. */
+export class Mlp extends Module {
+  readonly fc1: Linear;
+  readonly fc2: Linear;
+
+  constructor(channels: number, hidden: number) {
+    super();
+    this.fc1 = new Linear(channels, hidden);
+    this.fc2 = new Linear(hidden, channels);
+  }
+
+  /** @param x [..., C] */
+  forward(x: Tensor): Tensor {
+    return this.fc2.forward(this.fc1.forward(x, { gelu: true }));
+  }
+}
+
+/**
+ * A block: xt = x + t(LN(x)); x = x + drop(s(LN(xt))); x = x + drop(mlp(LN(x))). The second residual starts at x, not at xt.
+ * Images have no temporal part.
+ */
+export class Block extends Module {
+  readonly norm1: LayerNorm;
+  readonly t_norm1?: LayerNorm;
+  readonly t_fc?: MorphFcT;
+  readonly fc: MorphFcS | MorphFcS2;
+  readonly norm2: LayerNorm;
+  readonly mlp: Mlp;
+
+  constructor(
+    config: MorphMlpConfig,
+    stage: 0 | 1 | 2 | 3,
+    readonly drop: number,
+  ) {
+    super();
+    const [channels, chunk, bias] = [config.embedDims[stage], config.segmentDim[stage], config.qkvBias];
+    this.norm1 = new LayerNorm(channels);
+    if (config.kind === 'video') {
+      this.t_norm1 = new LayerNorm(channels);
+      this.t_fc = new MorphFcT(channels, timeSteps(config), bias);
+    }
+    this.fc = stage === 3 ? new MorphFcS2(channels, chunk, bias) : new MorphFcS(channels, chunk, bias);
+    this.norm2 = new LayerNorm(channels);
+    this.mlp = new Mlp(channels, Math.trunc(channels * config.mlpRatio));
+  }
+
+  /** @param x [B, T, H, W, C] @returns the same shape */
+  forward(x: Tensor): Tensor {
+    return scope(() => this.mlpPart(this.spatialPart(x, this.temporalPart(x))));
+  }
+
+  private temporalPart(x: Tensor): Tensor {
+    if (!this.t_fc || !this.t_norm1) return x;
+    return add(x, this.t_fc.forward(this.t_norm1.forward(x)));
+  }
+
+  private spatialPart(x: Tensor, xt: Tensor): Tensor {
+    return add(x, this.dropped(this.fc.forward(this.norm1.forward(xt))));
+  }
+
+  private mlpPart(x: Tensor): Tensor {
+    return add(x, this.dropped(this.mlp.forward(this.norm2.forward(x))));
+  }
+
+  private dropped(x: Tensor): Tensor {
+    return dropPath(x, this.drop, this.training);
+  }
+}
+
+/** The stem: two convolutions, each followed by BatchNorm, a GELU between; 1/4 of the size and, for video, half the frames. */
+export class PatchEmbed extends Module {
+  readonly proj1: Conv3d;
+  readonly norm1: BatchNorm;
+  readonly proj2: Conv3d;
+  readonly norm2: BatchNorm;
+
+  constructor(channels: number, kind: MorphMlpConfig['kind']) {
+    super();
+    const time = kind === 'video' ? { kernel: 3, stride: 2, padding: 1 } : { kernel: 1, stride: 1, padding: 0 };
+    const half = Math.trunc(channels / 2);
+    const first = { stride: [time.stride, 2, 2] as Triple, padding: [time.padding, 1, 1] as Triple };
+    this.proj1 = new Conv3d(3, half, [time.kernel, 3, 3], { ...first, input: 'NCTHW' });
+    this.norm1 = new BatchNorm(half);
+    this.proj2 = new Conv3d(half, channels, [1, 3, 3], { stride: [1, 2, 2], padding: [0, 1, 1], input: 'NTHWC' });
+    this.norm2 = new BatchNorm(channels);
+  }
+
+  /** @param x [B, 3, T, H, W] @returns [B, T', H/4, W/4, C] */
+  forward(x: Tensor): Tensor {
+    return scope(() => {
+      const half = this.norm1.forward(this.proj1.forward(x), { gelu: true });
+      return this.norm2.forward(this.proj2.forward(half));
+    });
+  }
+}
+
+/** Halves the frame between stages: convolution 1×3×3 of stride (1, 2, 2), then LayerNorm. */
+export class Downsample extends Module {
+  readonly proj: Conv3d;
+  readonly norm: LayerNorm;
+
+  constructor(inChannels: number, outChannels: number) {
+    super();
+    const options = { stride: [1, 2, 2] as Triple, padding: [0, 1, 1] as Triple, input: 'NTHWC' as const };
+    this.proj = new Conv3d(inChannels, outChannels, [1, 3, 3], options);
+    this.norm = new LayerNorm(outChannels);
+  }
+
+  /** @param x [B, T, H, W, C] @returns [B, T, H/2, W/2, C'] */
+  forward(x: Tensor): Tensor {
+    return scope(() => this.norm.forward(this.proj.forward(x)));
+  }
+}
+
+/** The outputs a caller may look at, in order: patch_embed1, blocks1, …, patch_embed4, blocks4, norm. */
+export type FeatureName = 'norm' | `${'patch_embed' | 'blocks'}${1 | 2 | 3 | 4}`;
+
+/** Called with each feature map [B, T, H, W, C] as it is made. What it keeps of it, it must copy. */
+export type FeatureObserver = (name: FeatureName, tokens: Tensor) => void;
+
+/** The whole network. */
+export class MorphMLP extends Module {
+  readonly patch_embed1: PatchEmbed;
+  readonly blocks1: Block[];
+  readonly patch_embed2: Downsample;
+  readonly blocks2: Block[];
+  readonly patch_embed3: Downsample;
+  readonly blocks3: Block[];
+  readonly patch_embed4: Downsample;
+  readonly blocks4: Block[];
+  readonly norm: LayerNorm;
+  readonly head: Linear;
+
+  constructor(readonly config: MorphMlpConfig) {
+    super();
+    checkConfig(config);
+    const [c1, c2, c3, c4] = config.embedDims;
+    this.patch_embed1 = new PatchEmbed(c1, config.kind);
+    this.blocks1 = stageBlocks(config, 0);
+    this.patch_embed2 = new Downsample(c1, c2);
+    this.blocks2 = stageBlocks(config, 1);
+    this.patch_embed3 = new Downsample(c2, c3);
+    this.blocks3 = stageBlocks(config, 2);
+    this.patch_embed4 = new Downsample(c3, c4);
+    this.blocks4 = stageBlocks(config, 3);
+    this.norm = new LayerNorm(c4);
+    this.head = new Linear(c4, config.numClasses);
+    this.nameTensors();
+  }
+
+  /**
+   * @param x [B, 3, T, H, W], or [B, 3, H, W] for an image model; any H and W of at least 32
+   * @returns logits [B, classes]
+   */
+  forward(x: Tensor, observe?: FeatureObserver): Tensor {
+    return scope(() => this.classify(this.tokens(this.checkInput(x), observe), observe));
+  }
+
+  private checkInput(x: Tensor): Tensor {
+    const { kind, frames } = this.config;
+    const clip = kind === 'image' && x.ndim === 4 ? reshape(x, [x.shape[0]!, 3, 1, x.shape[2]!, x.shape[3]!]) : x;
+    const expected = kind === 'image' ? 1 : frames;
+    const [, channels, t, h = 0, w = 0] = clip.shape;
+    if (clip.ndim === 5 && channels === 3 && t === expected && h >= 32 && w >= 32) return clip;
+    throw new Error(`MorphMLP: x must be [B, 3, ${expected}, H, W] with H and W of at least 32, got ${show(x.shape)}`);
+  }
+
+  private tokens(x: Tensor, observe?: FeatureObserver): Tensor {
+    const stages = [
+      { embed: this.patch_embed1, blocks: this.blocks1 },
+      { embed: this.patch_embed2, blocks: this.blocks2 },
+      { embed: this.patch_embed3, blocks: this.blocks3 },
+      { embed: this.patch_embed4, blocks: this.blocks4 },
+    ];
+    return stages.reduce((before, { embed, blocks }, i) => {
+      const stage = (i + 1) as 1 | 2 | 3 | 4;
+      const start = release(before, x, embed.forward(before));
+      observe?.(`patch_embed${stage}`, start);
+      const end = blocks.reduce((tokens, block) => release(tokens, x, block.forward(tokens)), start);
+      observe?.(`blocks${stage}`, end);
+      return end;
+    }, x);
+  }
+
+  private classify(tokens: Tensor, observe?: FeatureObserver): Tensor {
+    const normed = this.norm.forward(tokens);
+    observe?.('norm', normed);
+    return this.head.forward(meanPool(normed));
+  }
+}
+
+/** Frees the input of a step once its output exists (the graph keeps what it needs), unless it is the caller's. */
+function release(before: Tensor, callers: Tensor, after: Tensor): Tensor {
+  if (before !== callers && before !== after) before.dispose();
+  return after;
+}
+
+function stageBlocks(config: MorphMlpConfig, stage: 0 | 1 | 2 | 3): Block[] {
+  const total = config.layers.reduce((a, b) => a + b, 0);
+  const first = config.layers.slice(0, stage).reduce((a, b) => a + b, 0);
+  const rate = (i: number) => (total > 1 ? (config.dropPath * (first + i)) / (total - 1) : 0);
+  return Array.from({ length: config.layers[stage] }, (_, i) => new Block(config, stage, rate(i)));
+}
+
+/** A model by its name in `VARIANTS`, with parts of its configuration replaced. */
+export function create(name: string, overrides: Partial<MorphMlpConfig> = {}): MorphMLP {
+  const variant = VARIANTS[name];
+  if (!variant) throw new Error(`model '${name}' is not one of ${Object.keys(VARIANTS).join(', ')}`);
+  return new MorphMLP({ ...variant.config, ...overrides });
+}

@@ -1,0 +1,68 @@
+import { loadAddon } from './addon_path';
+import { KERNEL_NAMES, type KernelName } from './kernels';
+
+/** A native buffer: opaque, freed by `bufferFree` or, at the latest, with the garbage collector. */
+export interface Handle {
+  readonly __handle: unique symbol;
+}
+
+/** Element types of a buffer. */
+export type DType = 'f32' | 'bf16' | 'i32' | 'u8';
+
+/** Where a buffer lives. */
+export type Device = 'cpu' | 'cuda';
+
+/** Bytes of tensor memory: handed out, kept for reuse, and the highest `live` since the last reset. */
+export interface MemoryStats {
+  live: number;
+  cached: number;
+  peak: number;
+  liveBlocks: number;
+}
+
+/** What a kernel takes, in the order its binding reads it: sizes, options, then buffers (null where optional). */
+export type KernelArgument = number | boolean | Handle | null | readonly Handle[];
+
+/** One function for every kernel of `OPS`. */
+export type Kernels = Record<KernelName, (...args: KernelArgument[]) => void>;
+
+/** The addon's exports. Nothing but this file and the tests of the addon itself calls them directly. */
+export interface Addon {
+  bufferNew(dtype: DType, device: Device, length: number): Handle;
+  bufferFree(handle: Handle): void;
+  bufferWrite(handle: Handle, from: ArrayBufferView): void;
+  bufferRead(handle: Handle, into: ArrayBufferView): void;
+  memory(): MemoryStats;
+  memoryResetPeak(): void;
+  memoryReleaseCache(): void;
+  threads(): number;
+  setThreads(n: number): void;
+  isa(): string;
+  setIsa(name: string): void;
+  isas(): string[];
+  cudaStatus(): string;
+  kernels: Kernels;
+}
+
+function checkKernels(addon: Addon, file: string): void {
+  const exported = new Set(Object.keys(addon.kernels));
+  const missing = KERNEL_NAMES.filter((name) => !exported.delete(name));
+  if (missing.length === 0 && exported.size === 0) return;
+  const list = (names: string[]) => names.join(', ') || 'none';
+  throw new Error(
+    `${file} does not match this version of morphmlp (kernels missing: ${list(missing)}; unknown: ${list([...exported])}). ` +
+      'Rebuild it: npm run build',
+  );
+}
+
+function load(): Addon {
+  const { addon, file } = loadAddon<Addon>();
+  checkKernels(addon, file);
+  return addon;
+}
+
+/** The addon, loaded and checked against `OPS`. */
+export const native: Addon = load();
+
+/** The kernels of the addon. */
+export const kernels: Kernels = native.kernels;

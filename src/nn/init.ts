@@ -1,0 +1,24 @@
+import { Philox } from '../random';
+import type { Tensor } from '../tensor';
+
+let generator = new Philox(0, 1);
+
+/** Restarts the numbers that initialise parameters. */
+export function seedInit(seed: number): void {
+  generator = new Philox(seed, 1);
+}
+
+/** Normal with standard deviation `std`, redrawn outside [-2, 2] (PyTorch's trunc_normal_ with its default bounds). */
+export function truncatedNormal(t: Tensor, std: number): Tensor {
+  const values = new Float32Array(t.size);
+  for (let i = 0; i < values.length; i++) {
+    do values[i] = generator.normal() * std;
+    while (Math.abs(values[i] as number) > 2);
+  }
+  return t.copyFrom(values);
+}
+
+/** Uniform in [-bound, bound). */
+export function uniform(t: Tensor, bound: number): Tensor {
+  return t.copyFrom(Float32Array.from({ length: t.size }, () => (generator.uniform() * 2 - 1) * bound));
+}

@@ -1,0 +1,90 @@
+import { batchNorm } from '../ops/batch_norm';
+import { conv3d, type Conv3dOptions } from '../ops/conv3d';
+import { layerNorm } from '../ops/layer_norm';
+import { linear } from '../ops/linear';
+import { empty, ones, zeros, type Tensor } from '../tensor';
+import { truncatedNormal, uniform } from './init';
+import { buffer, Module, parameter } from './module';
+
+/** y = x weightᵀ + bias. Weights start truncated-normal (0.02), biases at 0, as all FCs of MorphMLP do. */
+export class Linear extends Module {
+  readonly weight: Tensor;
+  readonly bias?: Tensor;
+
+  constructor(
+    readonly inFeatures: number,
+    readonly outFeatures: number,
+    { bias = true } = {},
+  ) {
+    super();
+    this.weight = parameter(truncatedNormal(empty([outFeatures, inFeatures]), 0.02));
+    if (bias) this.bias = parameter(zeros([outFeatures]));
+  }
+
+  /** @param x [..., inFeatures] */
+  forward(x: Tensor, options: { gelu?: boolean } = {}): Tensor {
+    return linear(x, this.weight, this.bias ?? null, options);
+  }
+}
+
+/** LayerNorm over the last dimension, eps 1e-5. */
+export class LayerNorm extends Module {
+  readonly weight: Tensor;
+  readonly bias: Tensor;
+
+  constructor(features: number) {
+    super();
+    this.weight = parameter(ones([features]));
+    this.bias = parameter(zeros([features]));
+  }
+
+  /** @param x [..., features] */
+  forward(x: Tensor): Tensor {
+    return layerNorm(x, this.weight, this.bias);
+  }
+}
+
+/** A 3-D convolution, channels last out, with PyTorch's default initialisation (uniform within 1/sqrt(fan in)). */
+export class Conv3d extends Module {
+  readonly weight: Tensor;
+  readonly bias: Tensor;
+
+  constructor(
+    inChannels: number,
+    outChannels: number,
+    readonly kernel: readonly [number, number, number],
+    readonly options: Conv3dOptions,
+  ) {
+    super();
+    const fanIn = inChannels * kernel[0] * kernel[1] * kernel[2];
+    this.weight = parameter(uniform(empty([outChannels, inChannels, ...kernel]), 1 / Math.sqrt(fanIn)));
+    this.bias = parameter(uniform(empty([outChannels]), 1 / Math.sqrt(fanIn)));
+  }
+
+  /** @param x [B, C, T, H, W] or [B, T, H, W, C], by `options.input`; returns [B, T', H', W', C'] */
+  forward(x: Tensor): Tensor {
+    return conv3d(x, this.weight, this.bias, this.options);
+  }
+}
+
+/** BatchNorm over the last dimension, eps 1e-5, momentum 0.1, with PyTorch's running statistics. */
+export class BatchNorm extends Module {
+  readonly weight: Tensor;
+  readonly bias: Tensor;
+  readonly running_mean: Tensor;
+  readonly running_var: Tensor;
+
+  constructor(features: number) {
+    super();
+    this.weight = parameter(ones([features]));
+    this.bias = parameter(zeros([features]));
+    this.running_mean = buffer(zeros([features]));
+    this.running_var = buffer(ones([features]));
+  }
+
+  /** @param x [..., features] */
+  forward(x: Tensor, options: { gelu?: boolean } = {}): Tensor {
+    const { weight, bias, running_mean, running_var, training } = this;
+    return batchNorm(x, weight, bias, running_mean, running_var, { training, ...options });
+  }
+}

@@ -1,0 +1,132 @@
+import { record } from '../autograd';
+import { kernels } from '../native';
+import { scope } from '../scope';
+import { elements, emptyLike, show, tensor, type Shape, type Tensor } from '../tensor';
+import { expectF32 } from './check';
+
+const MAX_DIMS = 6;
+const KINDS = { add: 0, sub: 1, mul: 2, div: 3 } as const;
+type Kind = keyof typeof KINDS;
+
+/** A dimension of a walk: its length, and each operand's stride. */
+interface Dim {
+  size: number;
+  strides: number[];
+}
+
+/** NumPy's broadcast shape: dimensions are aligned at the end, sizes of 1 are repeated. */
+export function broadcastShape(op: string, a: Shape, b: Shape): number[] {
+  const n = Math.max(a.length, b.length);
+  return Array.from({ length: n }, (_, i) => {
+    const [x, y] = [a[a.length - n + i] ?? 1, b[b.length - n + i] ?? 1];
+    if (x !== y && x !== 1 && y !== 1) throw new Error(`${op}: shapes ${show(a)} and ${show(b)} do not broadcast`);
+    return x === 1 ? y : x;
+  });
+}
+
+/** Row-major strides of `shape` within the broadcast shape `out`; 0 where it is repeated. */
+function stridesIn(shape: Shape, out: Shape): number[] {
+  const offset = out.length - shape.length;
+  let stride = elements(shape);
+  return out.map((_, i) => {
+    const size = shape[i - offset];
+    if (size === undefined) return 0;
+    stride = size === 0 ? 0 : stride / size;
+    return size === 1 ? 0 : stride;
+  });
+}
+
+/** Joins neighbours that every operand walks through in one go, and drops sizes of 1. */
+function collapse(out: Shape, strides: number[][]): Dim[] {
+  const dims: Dim[] = [];
+  out.forEach((size, i) => {
+    if (size === 1) return;
+    const mine = strides.map((s) => s[i] as number);
+    const last = dims[dims.length - 1];
+    if (last && mine.every((s, operand) => last.strides[operand] === s * size)) {
+      dims[dims.length - 1] = { size: last.size * size, strides: mine };
+    } else dims.push({ size, strides: mine });
+  });
+  return dims;
+}
+
+/** The numbers a kernel takes for a walk: sizes, then each operand's strides, padded in front to `MAX_DIMS`. */
+function walk(op: string, dims: Dim[], operands: number): number[] {
+  if (dims.length > MAX_DIMS) throw new Error(`${op}: more than ${MAX_DIMS} dimensions that cannot be joined`);
+  const pad = <T>(values: T[], fill: T): T[] => [...Array<T>(MAX_DIMS - values.length).fill(fill), ...values];
+  const strides = Array.from({ length: operands }, (_, i) =>
+    pad(
+      dims.map((d) => d.strides[i] as number),
+      0,
+    ),
+  );
+  return [
+    ...pad(
+      dims.map((d) => d.size),
+      1,
+    ),
+    ...strides.flat(),
+  ];
+}
+
+function compute(kind: Kind, a: Tensor, b: Tensor): Tensor {
+  const shape = broadcastShape(kind, a.shape, b.shape);
+  const y = emptyLike(a, shape);
+  const dims = collapse(shape, [stridesIn(a.shape, shape), stridesIn(b.shape, shape)]);
+  kernels.arithmetic_forward(KINDS[kind], ...walk(kind, dims, 2), a.size, b.size, a.handle, b.handle, y.handle);
+  return y;
+}
+
+/** Sums x down to `shape`, which must broadcast to x's: the gradient of a broadcast. */
+function sumTo(x: Tensor, shape: Shape): Tensor {
+  if (show(x.shape) === show(shape)) return x;
+  const repeated = stridesIn(shape, x.shape).map((stride, i) => stride === 0 && x.shape[i] !== 1);
+  const own = stridesIn(x.shape, x.shape);
+  const part = (wanted: boolean) =>
+    collapse(
+      x.shape.map((s, i) => (repeated[i] === wanted ? s : 1)),
+      [own],
+    );
+  const y = emptyLike(x, shape);
+  kernels.arithmetic_reduce(...walk('sum', part(false), 1), ...walk('sum', part(true), 1), x.size, x.handle, y.handle);
+  return y;
+}
+
+/** The gradients of a and b before they are summed to the operands' shapes. */
+const RULES: Record<Kind, (dy: Tensor, a: Tensor, b: Tensor) => [() => Tensor, () => Tensor]> = {
+  add: (dy) => [() => dy, () => dy],
+  sub: (dy) => [() => dy, () => compute('mul', dy, tensor([-1]))],
+  mul: (dy, a, b) => [() => compute('mul', dy, b), () => compute('mul', dy, a)],
+  div: (dy, a, b) => [
+    () => compute('div', dy, b),
+    () => compute('mul', compute('div', compute('mul', dy, a), compute('mul', b, b)), tensor([-1])),
+  ],
+};
+
+function binary(kind: Kind, x: Tensor | number, y: Tensor | number): Tensor {
+  return scope(() => apply(kind, x, y)); // frees the tensors made of numbers
+}
+
+function apply(kind: Kind, x: Tensor | number, y: Tensor | number): Tensor {
+  const [a, b] = [typeof x === 'number' ? tensor([x], []) : x, typeof y === 'number' ? tensor([y], []) : y];
+  expectF32(kind, { a, b });
+  return record({
+    op: kind,
+    inputs: [a, b],
+    output: compute(kind, a, b),
+    saved: [a, b],
+    backward: (dy, saved, needs) => {
+      const rules = RULES[kind](dy, saved[0]!, saved[1]!);
+      return saved.map((operand, i) => (needs[i] ? sumTo(rules[i as 0 | 1](), operand.shape) : null));
+    },
+  });
+}
+
+/** a + b, element by element with NumPy's broadcasting; either may be a number. */
+export const add = (a: Tensor | number, b: Tensor | number): Tensor => binary('add', a, b);
+/** a − b, element by element with NumPy's broadcasting; either may be a number. */
+export const sub = (a: Tensor | number, b: Tensor | number): Tensor => binary('sub', a, b);
+/** a · b, element by element with NumPy's broadcasting; either may be a number. */
+export const mul = (a: Tensor | number, b: Tensor | number): Tensor => binary('mul', a, b);
+/** a / b, element by element with NumPy's broadcasting; either may be a number. */
+export const div = (a: Tensor | number, b: Tensor | number): Tensor => binary('div', a, b);

@@ -1,0 +1,88 @@
+import { record } from '../autograd';
+import { kernels } from '../native';
+import { emptyLike, show, type Tensor } from '../tensor';
+import { expectDims, expectF32, expectInteger, expectShape } from './check';
+
+type Triple = readonly [number, number, number];
+
+/** Options of `conv3d`; triples are time, height, width. */
+export interface Conv3dOptions {
+  stride: Triple;
+  padding: Triple;
+  /** The order of x's dimensions: planar [B, C, T, H, W] (the network's input) or channels last [B, T, H, W, C]. */
+  input: 'NCTHW' | 'NTHWC';
+}
+
+interface Geometry {
+  batch: number;
+  size: Triple;
+  out: number[];
+  args: (number | boolean)[];
+}
+
+function geometry(x: Tensor, weight: Tensor, { stride, padding, input }: Conv3dOptions): Geometry {
+  const planar = input === 'NCTHW';
+  const [batch, ...rest] = x.shape as [number, ...number[]];
+  const channels = planar ? rest[0] : rest[3];
+  const size = (planar ? rest.slice(1) : rest.slice(0, 3)) as unknown as Triple;
+  const [outChannels, inChannels, ...kernel] = weight.shape as [number, number, number, number, number];
+  if (channels !== inChannels) {
+    throw new Error(
+      `conv3d: the weight takes ${inChannels} channels, x of shape ${show(x.shape)} (${input}) has ${channels}`,
+    );
+  }
+  const out = size.map((length, i) => Math.floor((length + 2 * padding[i]! - kernel[i]!) / stride[i]!) + 1);
+  if (kernel.includes(0)) throw new Error(`conv3d: kernel ${show(kernel)} has a size of 0`);
+  if (out.some((length) => length < 1))
+    throw new Error(`conv3d: kernel ${show(kernel)} does not fit an input of ${show(size)}`);
+  return {
+    batch,
+    size,
+    out,
+    args: [batch, inChannels, outChannels, ...size, ...kernel, ...stride, ...padding, planar],
+  };
+}
+
+function expectTriple(name: string, values: readonly number[], min: number): void {
+  if (values.length !== 3)
+    throw new Error(`conv3d: ${name} must be three numbers (time, height, width), got ${values.length}`);
+  values.forEach((value) => expectInteger('conv3d', name, value, min));
+}
+
+function checkConv3d(x: Tensor, weight: Tensor, bias: Tensor | null, { stride, padding, input }: Conv3dOptions): void {
+  expectF32('conv3d', { x, weight, bias });
+  if (input !== 'NCTHW' && input !== 'NTHWC')
+    throw new Error(`conv3d: input must be 'NCTHW' or 'NTHWC', got ${String(input)}`);
+  expectDims('conv3d', 'x', x, 5, input === 'NCTHW' ? '[B, C, T, H, W] (NCTHW)' : '[B, T, H, W, C] (NTHWC)');
+  expectDims('conv3d', 'weight', weight, 5, '[out, in, kt, kh, kw]');
+  expectShape('conv3d', { bias }, [weight.shape[0] as number]);
+  expectTriple('stride', stride, 1);
+  expectTriple('padding', padding, 0);
+}
+
+/**
+ * A 3-D convolution with zero padding.
+ * @param x [B, C, T, H, W] or [B, T, H, W, C], by `input`
+ * @param weight [out, in, kt, kh, kw], PyTorch's layout
+ * @param bias [out] or null
+ * @returns [B, T', H', W', out], always channels last
+ */
+export function conv3d(x: Tensor, weight: Tensor, bias: Tensor | null, options: Conv3dOptions): Tensor {
+  checkConv3d(x, weight, bias, options);
+  const { batch, out, args } = geometry(x, weight, options);
+  const y = emptyLike(x, [batch, ...out, weight.shape[0] as number]);
+  kernels.conv3d_forward(...args, x.handle, weight.handle, bias?.handle ?? null, y.handle);
+  return record({
+    op: 'conv3d',
+    inputs: [x, weight, bias],
+    output: y,
+    saved: [x, weight],
+    backward: (dy, [x, weight], needs) => {
+      const dx = needs[0] ? emptyLike(x!) : null;
+      const [dweight, dbias] = [emptyLike(weight!), emptyLike(weight!, [weight!.shape[0]!])];
+      const into = [dx?.handle ?? null, dweight.handle, dbias.handle];
+      kernels.conv3d_backward(...args, x!.handle, weight!.handle, dy.handle, ...into);
+      return [dx, dweight, dbias];
+    },
+  });
+}

@@ -1,0 +1,44 @@
+import { record } from '../autograd';
+import { kernels } from '../native';
+import { nextRandom } from '../rng';
+import { emptyLike, type Tensor } from '../tensor';
+import { expectF32 } from './check';
+
+function checkProbability(op: string, p: number): void {
+  if (!(p >= 0 && p < 1)) throw new Error(`${op}: the probability must be in [0, 1), got ${p}`);
+}
+
+/** n numbers, each 0 with probability p and 1/(1−p) otherwise, on the device of `like`. Draws n random words (src/rng.ts). */
+export function dropFactors(n: number, p: number, like: Tensor): Tensor {
+  checkProbability('dropFactors', p);
+  const { seed, offset } = nextRandom(n);
+  const factors = emptyLike(like, [n]);
+  kernels.dropout_factors(n, p, seed, offset, factors.handle);
+  return factors;
+}
+
+/** x with every `size / factors` elements multiplied by their factor. */
+function applyFactors(op: string, x: Tensor, factors: Tensor): Tensor {
+  const span = x.size / Math.max(1, factors.size);
+  const times = (from: Tensor, by: Tensor): Tensor => {
+    const to = emptyLike(from);
+    if (from.size > 0) kernels.dropout_apply(from.size, span, from.handle, by.handle, to.handle);
+    return to;
+  };
+  const output = times(x, factors);
+  return record({ op, inputs: [x], output, saved: [factors], backward: (dy, [by]) => [times(dy, by!)] });
+}
+
+/** Zeroes each element with probability p and scales the others by 1/(1−p); x itself outside training or with p = 0. */
+export function dropout(x: Tensor, p: number, training: boolean): Tensor {
+  checkProbability('dropout', p);
+  expectF32('dropout', { x });
+  return training && p > 0 ? applyFactors('dropout', x, dropFactors(x.size, p, x)) : x;
+}
+
+/** Stochastic depth: zeroes whole clips x[b] with probability p and scales the others by 1/(1−p). @param x [B, ...] */
+export function dropPath(x: Tensor, p: number, training: boolean): Tensor {
+  checkProbability('dropPath', p);
+  expectF32('dropPath', { x });
+  return training && p > 0 ? applyFactors('dropPath', x, dropFactors(x.shape[0] ?? 1, p, x)) : x;
+}

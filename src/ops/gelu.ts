@@ -1,0 +1,19 @@
+import { record } from '../autograd';
+import { kernels } from '../native';
+import { emptyLike, type Tensor } from '../tensor';
+import { expectF32 } from './check';
+
+/** The exact GELU of every element: x·Φ(x) with the normal distribution's Φ (erf, not the tanh form). */
+export function gelu(x: Tensor): Tensor {
+  expectF32('gelu', { x });
+  const y = emptyLike(x);
+  kernels.gelu_forward(x.size, x.handle, y.handle);
+  return record({ op: 'gelu', inputs: [x], output: y, saved: [x], backward: (dy, [x]) => [geluBackward(dy, x!)] });
+}
+
+/** The gradient before a GELU: dy · (Φ(x) + x·φ(x)). */
+export function geluBackward(dy: Tensor, x: Tensor): Tensor {
+  const dx = emptyLike(x);
+  kernels.gelu_backward(x.size, x.handle, dy.handle, dx.handle);
+  return dx;
+}

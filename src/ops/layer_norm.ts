@@ -1,0 +1,36 @@
+import { record } from '../autograd';
+import { kernels } from '../native';
+import { emptyLike, show, type Tensor } from '../tensor';
+import { expectF32, expectShape } from './check';
+
+/**
+ * LayerNorm over the last dimension: (x - mean) / sqrt(var + eps) * gamma + beta, with the biased variance.
+ * @param x [..., C]
+ * @param gamma [C]
+ * @param beta [C]
+ */
+export function layerNorm(x: Tensor, gamma: Tensor, beta: Tensor, eps = 1e-5): Tensor {
+  expectF32('layerNorm', { x, gamma, beta });
+  if (x.ndim === 0) throw new Error(`layerNorm: x needs at least one dimension, got ${show(x.shape)}`);
+  const cols = x.shape[x.ndim - 1] as number;
+  expectShape('layerNorm', { gamma, beta }, [cols]);
+  const rows = cols === 0 ? 0 : x.size / cols;
+  const y = emptyLike(x);
+  const [mean, rstd] = [emptyLike(x, [rows]), emptyLike(x, [rows])];
+  kernels.layer_norm_forward(rows, cols, eps, x.handle, gamma.handle, beta.handle, y.handle, mean.handle, rstd.handle);
+  return record({
+    op: 'layerNorm',
+    inputs: [x, gamma, beta],
+    output: y,
+    saved: [x, gamma, mean, rstd],
+    backward: (dy, [x, gamma, mean, rstd]) => layerNormBackward(dy, x!, gamma!, mean!, rstd!),
+  });
+}
+
+function layerNormBackward(dy: Tensor, x: Tensor, gamma: Tensor, mean: Tensor, rstd: Tensor): Tensor[] {
+  const [rows, cols] = [mean.size, gamma.size];
+  const [dx, dgamma, dbeta] = [emptyLike(x), emptyLike(x, [cols]), emptyLike(x, [cols])];
+  const from = [x.handle, gamma.handle, mean.handle, rstd.handle, dy.handle];
+  kernels.layer_norm_backward(rows, cols, ...from, dx.handle, dgamma.handle, dbeta.handle);
+  return [dx, dgamma, dbeta];
+}

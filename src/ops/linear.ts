@@ -1,0 +1,55 @@
+import { record } from '../autograd';
+import { kernels } from '../native';
+import { emptyLike, show, type Tensor } from '../tensor';
+import { expectDims, expectF32, expectShape } from './check';
+import { geluBackward } from './gelu';
+
+/** Options of `linear`. */
+export interface LinearOptions {
+  /** Apply the exact GELU to the result, in the same pass. */
+  gelu?: boolean;
+}
+
+function checkLinear(x: Tensor, weight: Tensor, bias: Tensor | null): void {
+  expectF32('linear', { x, weight, bias });
+  expectDims('linear', 'weight', weight, 2, '[out, in]');
+  const [n, k] = weight.shape as [number, number];
+  if (x.ndim === 0 || x.shape[x.ndim - 1] !== k) {
+    throw new Error(`linear: x must end in ${k}, the weight's second dimension, got shape ${show(x.shape)}`);
+  }
+  expectShape('linear', { bias }, [n]);
+}
+
+/**
+ * y = x weightᵀ + bias, and with `gelu` the exact GELU of that.
+ * @param x [..., K]
+ * @param weight [N, K], PyTorch's layout
+ * @param bias [N] or null
+ * @returns [..., N]
+ */
+export function linear(x: Tensor, weight: Tensor, bias: Tensor | null, { gelu = false }: LinearOptions = {}): Tensor {
+  checkLinear(x, weight, bias);
+  const [n, k] = weight.shape as [number, number];
+  const rows = k === 0 ? 0 : x.size / k;
+  const y = emptyLike(x, [...x.shape.slice(0, -1), n]);
+  const z = gelu ? emptyLike(y) : null;
+  const buffers = [x.handle, weight.handle, bias?.handle ?? null, y.handle, z?.handle ?? null];
+  kernels.linear_forward(rows, n, k, gelu, ...buffers);
+  return record({
+    op: 'linear',
+    inputs: [x, weight, bias],
+    output: y,
+    saved: [x, weight, z],
+    backward: (dy, [x, weight, z], needs) => linearBackward(z ? geluBackward(dy, z) : dy, x!, weight!, needs),
+  });
+}
+
+function linearBackward(dy: Tensor, x: Tensor, weight: Tensor, needs: readonly boolean[]): (Tensor | null)[] {
+  const [n, k] = weight.shape as [number, number];
+  const dx = needs[0] ? emptyLike(x) : null;
+  const dweight = needs[1] ? emptyLike(weight) : null;
+  const dbias = needs[2] ? emptyLike(weight, [n]) : null;
+  const results = [dx?.handle ?? null, dweight?.handle ?? null, dbias?.handle ?? null];
+  kernels.linear_backward(k === 0 ? 0 : x.size / k, n, k, x.handle, weight.handle, dy.handle, ...results);
+  return [dx, dweight, dbias];
+}

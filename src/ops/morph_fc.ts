@@ -1,0 +1,59 @@
+import { record } from '../autograd';
+import { kernels } from '../native';
+import { emptyLike, type Tensor } from '../tensor';
+import { expectDims, expectF32, expectInteger, expectShape } from './check';
+
+/** Which tokens `morphFc` mixes. */
+export interface MorphFcOptions {
+  /** `width` counts the tokens of a frame along its rows, `height` down its columns. */
+  axis: 'width' | 'height';
+  /** Tokens in a chunk, L; also the number of channel groups. */
+  chunk: number;
+  /** `consecutive`: token j·L + l is the l-th of chunk j; `strided` (stage 4): token l·J + j. */
+  order?: 'consecutive' | 'strided';
+}
+
+function shapeArguments(x: Tensor, { axis, chunk, order = 'consecutive' }: MorphFcOptions) {
+  const [b, t, h, w, c] = x.shape as [number, number, number, number, number];
+  return [b * t, h, w, c, chunk, axis === 'height', order === 'strided'] as const;
+}
+
+function checkMorphFc(x: Tensor, weight: Tensor, bias: Tensor | null, chunk: number): void {
+  expectF32('morphFc', { x, weight, bias });
+  expectDims('morphFc', 'x', x, 5, '[B, T, H, W, C]');
+  expectInteger('morphFc', 'chunk', chunk, 1);
+  const channels = x.shape[4] as number;
+  if (channels % chunk !== 0) {
+    throw new Error(`morphFc: x has ${channels} channels, chunk length ${chunk} needs a multiple of ${chunk}`);
+  }
+  expectShape('morphFc', { weight }, [channels, channels]);
+  expectShape('morphFc', { bias }, [channels]);
+}
+
+/**
+ * One spatial branch of MorphFC (MorphMLP, section 3.2): the tokens of each frame in chunks of L, the channels in L groups of
+ * S = C/L; group g of chunk j, the C numbers x[j·L + l, g·S + s] at index l·S + s, goes through one FC and back to its places.
+ * Where H·W is not a multiple of L the last chunk is filled with zeros, whose outputs are dropped.
+ * @param x [B, T, H, W, C] @param weight [C, C] @param bias [C] or null
+ * @returns [B, T, H, W, C]
+ */
+export function morphFc(x: Tensor, weight: Tensor, bias: Tensor | null, options: MorphFcOptions): Tensor {
+  checkMorphFc(x, weight, bias, options.chunk);
+  const at = shapeArguments(x, options);
+  const y = emptyLike(x);
+  kernels.morph_fc_forward(...at, x.handle, weight.handle, bias?.handle ?? null, y.handle);
+  return record({
+    op: 'morphFc',
+    inputs: [x, weight, bias],
+    output: y,
+    saved: [x, weight],
+    backward: (dy, [x, weight], needs) => {
+      const dx = needs[0] ? emptyLike(x!) : null;
+      const dweight = needs[1] ? emptyLike(weight!) : null;
+      const dbias = needs[2] ? emptyLike(weight!, [weight!.shape[0]!]) : null;
+      const results = [dx?.handle ?? null, dweight?.handle ?? null, dbias?.handle ?? null];
+      kernels.morph_fc_backward(...at, x!.handle, weight!.handle, dy.handle, ...results);
+      return [dx, dweight, dbias];
+    },
+  });
+}

@@ -1,0 +1,76 @@
+import { isGradEnabled, record } from '../autograd';
+import { kernels } from '../native';
+import { emptyLike, show, type Tensor } from '../tensor';
+import { expectF32, expectShape } from './check';
+
+/** The parameters of `normMlp`: LayerNorm's, and the two FCs' in PyTorch's layout. */
+export interface NormMlpParameters {
+  gamma: Tensor;
+  beta: Tensor;
+  w1: Tensor;
+  b1: Tensor;
+  w2: Tensor;
+  b2: Tensor;
+}
+
+function checkNormMlp(x: Tensor, p: NormMlpParameters, scale: Tensor | null): void {
+  expectF32('normMlp', { x, ...p, scale });
+  if (x.ndim < 2) throw new Error(`normMlp: x must be [B, ..., C], got ${show(x.shape)}`);
+  const [channels, hidden] = [x.shape[x.ndim - 1] as number, p.b1.size];
+  expectShape('normMlp', { gamma: p.gamma, beta: p.beta, b2: p.b2 }, [channels]);
+  expectShape('normMlp', { w1: p.w1 }, [hidden, channels]);
+  expectShape('normMlp', { w2: p.w2 }, [channels, hidden]);
+  expectShape('normMlp', { scale }, [x.shape[0] as number]);
+}
+
+/**
+ * The MLP part of a block in one kernel: x + scale · fc2(gelu(fc1(LN(x)))). Equal to layerNorm, linear with gelu, linear and add
+ * one after the other; the hidden tile stays in cache.
+ * @param x [B, ..., C]
+ * @param scale [B] (drop path: 0 or 1/(1-p) for each clip) or null for 1
+ */
+export function normMlp(x: Tensor, p: NormMlpParameters, scale: Tensor | null = null, eps = 1e-5): Tensor {
+  checkNormMlp(x, p, scale);
+  const [channels, hidden] = [x.shape[x.ndim - 1] as number, p.b1.size];
+  const rows = x.size / channels;
+  const at = [rows, channels, hidden, rows / (x.shape[0] as number)];
+  const inputs = [x, p.gamma, p.beta, p.w1, p.b1, p.w2, p.b2];
+  const keep = isGradEnabled() && inputs.some((t) => t.requiresGrad);
+  const [y, mean, rstd] = [emptyLike(x), emptyLike(x, [rows]), emptyLike(x, [rows])];
+  const z = keep ? emptyLike(x, [rows, hidden]) : null;
+  const handles = inputs.map((t) => t.handle);
+  const results = [y.handle, mean.handle, rstd.handle, z?.handle ?? null];
+  kernels.norm_mlp_forward(...at, eps, ...handles, scale?.handle ?? null, ...results);
+  return record({
+    op: 'normMlp',
+    inputs,
+    output: y,
+    saved: scale
+      ? [x, p.gamma, p.beta, p.w1, p.w2, mean, rstd, z, scale.detach()]
+      : [x, p.gamma, p.beta, p.w1, p.w2, mean, rstd, z],
+    backward: (dy, saved) => normMlpBackward(dy, at, saved),
+  });
+}
+
+/** Gradients in the order of the inputs: x, gamma, beta, w1, b1, w2, b2. */
+function normMlpBackward(dy: Tensor, at: number[], saved: Tensor[]): Tensor[] {
+  const [x, gamma, beta, w1, w2, mean, rstd, z, scale] = saved as [
+    Tensor,
+    Tensor,
+    Tensor,
+    Tensor,
+    Tensor,
+    Tensor,
+    Tensor,
+    Tensor,
+    Tensor?,
+  ];
+  const [channels, hidden] = [gamma.size, w1.shape[0] as number];
+  const [dx, dgamma, dbeta] = [emptyLike(x), emptyLike(gamma), emptyLike(beta)];
+  const [dw1, db1, dw2, db2] = [emptyLike(w1), emptyLike(x, [hidden]), emptyLike(w2), emptyLike(x, [channels])];
+  const from = [x, gamma, beta, w1, w2].map((t) => t.handle);
+  const kept = [scale?.handle ?? null, mean.handle, rstd.handle, z.handle, dy.handle];
+  const into = [dx, dgamma, dbeta, dw1, db1, dw2, db2].map((t) => t.handle);
+  kernels.norm_mlp_backward(...at, ...from, ...kept, ...into);
+  return [dx, dgamma, dbeta, dw1, db1, dw2, db2];
+}

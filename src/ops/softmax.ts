@@ -1,0 +1,28 @@
+import { record } from '../autograd';
+import { kernels } from '../native';
+import { emptyLike, type Tensor } from '../tensor';
+import { expectF32 } from './check';
+
+/**
+ * Softmax over the last dimension.
+ * @param x [..., C] with at least one dimension
+ */
+export function softmax(x: Tensor): Tensor {
+  expectF32('softmax', { x });
+  if (x.ndim === 0) throw new Error('softmax: x needs at least one dimension, got a scalar');
+  const cols = x.shape[x.ndim - 1] as number;
+  const rows = cols === 0 ? 0 : x.size / cols;
+  const y = emptyLike(x);
+  kernels.softmax_forward(rows, cols, x.handle, y.handle);
+  return record({
+    op: 'softmax',
+    inputs: [x],
+    output: y,
+    saved: [y],
+    backward: (dy, [y]) => {
+      const dx = emptyLike(y!);
+      kernels.softmax_backward(rows, cols, y!.handle, dy.handle, dx.handle);
+      return [dx];
+    },
+  });
+}

@@ -1,0 +1,47 @@
+import { record } from '../autograd';
+import { kernels } from '../native';
+import { emptyLike, type Tensor } from '../tensor';
+import { expectDims, expectF32, expectInteger, expectShape } from './check';
+
+function shapeArguments(x: Tensor, groups: number) {
+  const [b, t, h, w, c] = x.shape as [number, number, number, number, number];
+  return [b, t, h * w, c, groups] as const;
+}
+
+function checkTemporalFc(x: Tensor, weight: Tensor, bias: Tensor | null, groups: number): void {
+  expectF32('temporalFc', { x, weight, bias });
+  expectDims('temporalFc', 'x', x, 5, '[B, T, H, W, C]');
+  expectInteger('temporalFc', 'groups', groups, 1);
+  const [steps, channels] = [x.shape[1] as number, x.shape[4] as number];
+  if (channels % groups !== 0) throw new Error(`temporalFc: ${channels} channels do not divide into ${groups} groups`);
+  const row = steps * (channels / groups);
+  expectShape('temporalFc', { weight }, [row, row]);
+  expectShape('temporalFc', { bias }, [row]);
+}
+
+/**
+ * MorphFC along time (MorphMLP, section 3.3): at each position the channels are cut into G groups of S = C/G, and each group's
+ * T·S numbers x[t, g·S + s], at index t·S + s, go through one FC and back to their places.
+ * @param x [B, T, H, W, C] @param weight [T·S, T·S] @param bias [T·S] or null
+ * @returns [B, T, H, W, C]
+ */
+export function temporalFc(x: Tensor, weight: Tensor, bias: Tensor | null, groups: number): Tensor {
+  checkTemporalFc(x, weight, bias, groups);
+  const at = shapeArguments(x, groups);
+  const y = emptyLike(x);
+  kernels.temporal_fc_forward(...at, x.handle, weight.handle, bias?.handle ?? null, y.handle);
+  return record({
+    op: 'temporalFc',
+    inputs: [x, weight, bias],
+    output: y,
+    saved: [x, weight],
+    backward: (dy, [x, weight], needs) => {
+      const dx = needs[0] ? emptyLike(x!) : null;
+      const dweight = needs[1] ? emptyLike(weight!) : null;
+      const dbias = needs[2] ? emptyLike(weight!, [weight!.shape[0]!]) : null;
+      const results = [dx?.handle ?? null, dweight?.handle ?? null, dbias?.handle ?? null];
+      kernels.temporal_fc_backward(...at, x!.handle, weight!.handle, dy.handle, ...results);
+      return [dx, dweight, dbias];
+    },
+  });
+}

@@ -1,0 +1,36 @@
+import { kernels } from '../native';
+import type { Tensor } from '../tensor';
+import { Optimizer, type ParameterGroup } from './optimizer';
+
+/** Options of `AdamW`, with PyTorch's defaults. */
+export interface AdamWOptions {
+  lr?: number;
+  betas?: readonly [number, number];
+  eps?: number;
+  weightDecay?: number;
+}
+
+/** Adam with decoupled weight decay (Loshchilov and Hutter, 2019), PyTorch's formula; each group is one pass over memory. */
+export class AdamW extends Optimizer {
+  private readonly betas: readonly [number, number];
+  private readonly eps: number;
+
+  constructor(params: readonly Tensor[] | readonly ParameterGroup[], options: AdamWOptions = {}) {
+    super(params, options.lr ?? 1e-3, options.weightDecay ?? 1e-2, ['exp_avg', 'exp_avg_sq']);
+    this.betas = options.betas ?? [0.9, 0.999];
+    this.eps = options.eps ?? 1e-8;
+    if (!this.betas.every((b) => b >= 0 && b < 1))
+      throw new Error(`AdamW: betas must be in [0, 1), got ${this.betas.join(', ')}`);
+    if (!(this.eps > 0)) throw new Error(`AdamW: eps must be above 0, got ${this.eps}`);
+  }
+
+  protected update(
+    group: { lr: number; weightDecay: number },
+    params: Tensor[],
+    moments: (name: string) => Tensor[],
+  ): void {
+    const lists = [params, params.map((p) => p.grad!), moments('exp_avg'), moments('exp_avg_sq')];
+    const handles = lists.map((list) => list.map((t) => t.handle));
+    kernels.adamw_step(group.lr, ...this.betas, this.eps, group.weightDecay, this.step_, ...handles);
+  }
+}

@@ -1,0 +1,159 @@
+import { Tensor, zeros } from '../tensor';
+
+/** Parameters that share their options. Options not given come from the optimizer's defaults. */
+export interface ParameterGroup {
+  params: readonly Tensor[];
+  lr?: number;
+  weightDecay?: number;
+  /** For messages. */
+  name?: string;
+}
+
+interface Group {
+  params: readonly Tensor[];
+  lr: number;
+  weightDecay: number;
+  /** `lr` as it was given: schedules multiply it. */
+  readonly baseLr: number;
+}
+
+/** State of an optimizer as a checkpoint keeps it: the step count, and one array per parameter and moment. */
+export interface OptimizerState {
+  step: number;
+  moments: Map<string, Float32Array>;
+}
+
+function checkNumber(what: string, value: number, ok: boolean): void {
+  if (!ok) throw new Error(`optimizer: ${what}, got ${value}`);
+}
+
+function checkParameters(groups: readonly ParameterGroup[]): void {
+  const seen = new Set<Tensor>();
+  for (const p of groups.flatMap((g) => g.params)) {
+    if (!p.requiresGrad || p.node)
+      throw new Error(`optimizer: ${p.label()} is not a parameter (a leaf that requires a gradient)`);
+    if (seen.has(p)) throw new Error(`optimizer: ${p.label()} is in more than one group`);
+    seen.add(p);
+  }
+  if (seen.size === 0) throw new Error('optimizer: no parameters');
+}
+
+/** What AdamW and SGD share: parameter groups, gradients, moments and their state. */
+export abstract class Optimizer {
+  readonly groups: Group[];
+  protected step_ = 0;
+  private readonly moments: Map<string, Tensor>[] = [];
+
+  constructor(
+    params: readonly Tensor[] | readonly ParameterGroup[],
+    lr: number,
+    weightDecay: number,
+    names: readonly string[],
+  ) {
+    const groups =
+      params[0] instanceof Tensor ? [{ params: params as readonly Tensor[] }] : (params as readonly ParameterGroup[]);
+    checkParameters(groups);
+    this.groups = groups.map((g) => {
+      const rate = g.lr ?? lr;
+      const decay = g.weightDecay ?? weightDecay;
+      checkNumber('the learning rate must be 0 or more', rate, rate >= 0);
+      checkNumber('the weight decay must be 0 or more', decay, decay >= 0);
+      return { params: g.params, lr: rate, weightDecay: decay, baseLr: rate };
+    });
+    this.moments = this.all().map((p) => new Map(names.map((name) => [name, moment(p)])));
+  }
+
+  /** The number of steps taken. */
+  get steps(): number {
+    return this.step_;
+  }
+
+  /** Sets the learning rate of every group, keeping their ratios to the first. */
+  setLr(lr: number): void {
+    const base = this.groups[0]!.baseLr;
+    for (const group of this.groups) group.lr = base === 0 ? lr : (lr * group.baseLr) / base;
+  }
+
+  /** Drops all gradients. */
+  zeroGrad(): void {
+    for (const p of this.all()) {
+      p.grad?.dispose();
+      p.grad = null;
+    }
+  }
+
+  /** The names of parameters that have no gradient: after a backward, a part of the network that nothing reaches. */
+  missingGradients(): string[] {
+    return this.all().flatMap((p) => (p.grad ? [] : [p.name || p.label()]));
+  }
+
+  /** Takes one step along the gradients. Parameters without a gradient stay as they are. */
+  step(): void {
+    this.step_ += 1;
+    let first = 0;
+    for (const group of this.groups) {
+      const at = first;
+      const live = group.params.flatMap((p, i) => (p.grad ? [{ p, moments: this.moments[at + i]! }] : []));
+      if (live.length > 0) {
+        this.update(
+          group,
+          live.map(({ p }) => p),
+          (name) => live.map(({ moments }) => moments.get(name)!),
+        );
+      }
+      first += group.params.length;
+    }
+  }
+
+  /** The step count and copies of the moments, by `<parameter>.<moment>`. */
+  stateDict(): OptimizerState {
+    const entries = this.named().map(([name, t]): [string, Float32Array] => [name, t.floats()]);
+    return { step: this.step_, moments: new Map(entries) };
+  }
+
+  /** Continues from a state; names every moment that is missing or of the wrong size, and then changes nothing. */
+  loadStateDict(state: OptimizerState): void {
+    const problems = this.named().flatMap(([name, t]) => {
+      const size = state.moments.get(name)?.length;
+      return size === t.size ? [] : [`${name}: expected ${t.size} values, got ${size ?? 'none'}`];
+    });
+    if (problems.length > 0) throw new Error(`optimizer: the state does not fit:\n  ${problems.join('\n  ')}`);
+    for (const [name, t] of this.named()) t.copyFrom(state.moments.get(name)!);
+    this.step_ = state.step;
+  }
+
+  /** Frees the moments. */
+  dispose(): void {
+    for (const moments of this.moments) for (const t of moments.values()) t.dispose();
+  }
+
+  protected abstract update(group: Group, params: Tensor[], moments: (name: string) => Tensor[]): void;
+
+  private all(): Tensor[] {
+    return this.groups.flatMap((g) => [...g.params]);
+  }
+
+  private named(): [string, Tensor][] {
+    return this.all().flatMap((p, i) =>
+      [...this.moments[i]!].map(([name, t]): [string, Tensor] => [`${p.name || i}.${name}`, t]),
+    );
+  }
+}
+
+function moment(p: Tensor): Tensor {
+  const t = zeros(p.shape, { device: p.device });
+  t.persistent = true;
+  return t;
+}
+
+/**
+ * Two groups: weights of two or more dimensions decay, 1-D parameters (biases, LayerNorm and BatchNorm) do not, as the authors'
+ * recipes have it (ZERO_WD_1D_PARAM).
+ */
+export function parameterGroups(parameters: readonly Tensor[], weightDecay: number): ParameterGroup[] {
+  const groups = [
+    { name: 'decay', params: parameters.filter((p) => p.ndim > 1), weightDecay },
+    { name: 'no decay', params: parameters.filter((p) => p.ndim <= 1), weightDecay: 0 },
+  ];
+  return groups.filter((g) => g.params.length > 0);
+}

@@ -1,0 +1,217 @@
+import { percent, significant } from '../cli/format';
+import type { EpochPoint, RunReport, StepPoint } from './types';
+
+/** A point of a curve; null where there is no figure. */
+export type Point = [x: number, y: number | null];
+
+/** A curve. Colours are names of CSS variables, so that one page serves light and dark. */
+export interface Curve {
+  name: string;
+  color: string;
+  points: Point[];
+  /** A thin background line behind the curve, such as what was smoothed. */
+  raw?: Point[];
+  /** Show each point. */
+  dots?: boolean;
+  dashed?: boolean;
+}
+
+/** How values are written: `loss` with four digits, `share` as a percentage, `rate` in scientific form, `number` plainly. */
+export type ValueKind = 'loss' | 'share' | 'rate' | 'number';
+
+/** A chart of curves over steps or epochs, drawn by assets/report.js. */
+export interface CurveChart {
+  type: 'curves';
+  id: string;
+  title: string;
+  /** What it shows in a sentence, for those who do not see it. */
+  description: string;
+  kind: ValueKind;
+  xName: 'step' | 'epoch';
+  /** Steps an epoch, where x counts steps. */
+  perEpoch: number | null;
+  curves: Curve[];
+  /** A point that stands out. */
+  mark?: { x: number; y: number; text: string; color: string };
+  /** A level that stands out, such as chance. */
+  level?: { y: number; text: string };
+  /** Offer a logarithmic axis. */
+  logScale?: boolean;
+  /** Limits of the y axis. */
+  range?: [number, number];
+}
+
+/** A matrix as a heat map, for more classes than fit a table. */
+export interface HeatChart {
+  type: 'heat';
+  id: string;
+  title: string;
+  description: string;
+  names: readonly string[];
+  /** [predicted, true, share of the true class, clips], only where there are clips */
+  cells: [number, number, number, number][];
+}
+
+/** What the page's script can draw. */
+export type ChartSpec = CurveChart | HeatChart;
+
+const MOST_POINTS = 1000;
+
+/** At most `most` points: means over equal runs of them, so that a long run stays a small file and noise is not picked out. */
+export function thin(points: readonly Point[], most = MOST_POINTS): Point[] {
+  if (points.length <= most) return [...points];
+  return Array.from({ length: most }, (_, i) => {
+    const run = points.slice(Math.floor((i * points.length) / most), Math.floor(((i + 1) * points.length) / most));
+    const known = run.flatMap(([, y]) => (y === null ? [] : [y]));
+    const x = (run.at(-1) as Point)[0];
+    return [x, known.length > 0 ? known.reduce((a, b) => a + b, 0) / known.length : null];
+  });
+}
+
+/** An exponential mean over about `span` points, unbiased at the start. */
+export function smooth(points: readonly Point[], span: number): Point[] {
+  const keep = 1 - 1 / Math.max(1, span);
+  let [sum, weight] = [0, 0];
+  return points.map(([x, y]) => {
+    if (y === null || !Number.isFinite(y)) return [x, null];
+    sum = keep * sum + y;
+    weight = keep * weight + 1;
+    return [x, sum / weight];
+  });
+}
+
+const finite = (y: number | null | undefined): number | null =>
+  typeof y === 'number' && Number.isFinite(y) ? y : null;
+
+/** Steps an epoch, as the last step tells; null without steps. */
+function stepsPerEpoch(steps: readonly StepPoint[]): number | null {
+  const last = steps.at(-1);
+  return last && last.epoch > 0 ? last.step / last.epoch : null;
+}
+
+interface Axis {
+  xName: 'step' | 'epoch';
+  perEpoch: number | null;
+  /** x of an epoch's end. */
+  at(epoch: number): number;
+}
+
+function axisOf({ steps }: RunReport): Axis {
+  const perEpoch = stepsPerEpoch(steps);
+  if (perEpoch === null) return { xName: 'epoch', perEpoch, at: (epoch) => epoch };
+  return { xName: 'step', perEpoch, at: (epoch) => Math.round(epoch * perEpoch) };
+}
+
+const xOf = ({ xName, perEpoch }: Axis) => ({ xName, perEpoch });
+
+/** A curve of training: by step and smoothed where steps are known, by epoch elsewhere. */
+function trainCurve(
+  report: RunReport,
+  axis: Axis,
+  ofStep: (s: StepPoint) => number | null,
+  ofEpoch: (e: EpochPoint) => number,
+): Curve {
+  const byStep = report.steps.map((s): Point => [s.step, ofStep(s)]);
+  const base = { name: 'training', color: '--train' };
+  if (!byStep.some(([, y]) => y !== null)) {
+    return { ...base, points: report.epochs.map((e): Point => [axis.at(e.epoch), finite(ofEpoch(e))]), dots: true };
+  }
+  return { ...base, points: thin(smooth(byStep, byStep.length / 50)), raw: thin(byStep) };
+}
+
+function valCurve(
+  name: string,
+  color: string,
+  report: RunReport,
+  axis: Axis,
+  of: (e: EpochPoint) => number | null,
+): Curve[] {
+  const points = report.epochs.flatMap((e): Point[] => (finite(of(e)) === null ? [] : [[axis.at(e.epoch), of(e)]]));
+  return points.length > 0 ? [{ name, color, points, dots: true }] : [];
+}
+
+function change({ name, points }: Curve, format: (y: number) => string): string {
+  const known = points.flatMap(([, y]) => (y === null ? [] : [y]));
+  if (known.length === 0) return `${name}: no figures`;
+  return `${name} from ${format(known[0] as number)} to ${format(known.at(-1) as number)}`;
+}
+
+function describe(what: string, curves: readonly Curve[], format: (y: number) => string): string {
+  return `${what}: ${curves.map((curve) => change(curve, format)).join('; ')}.`;
+}
+
+function lossChart(report: RunReport, axis: Axis): CurveChart {
+  const curves = [
+    trainCurve(
+      report,
+      axis,
+      (s) => finite(s.loss),
+      (e) => e.trainLoss,
+    ),
+    ...valCurve('validation', '--val', report, axis, (e) => e.valLoss),
+  ];
+  const description = describe('Loss', curves, (y) => significant(y, 4));
+  return { type: 'curves', id: 'loss', title: 'Loss', description, kind: 'loss', ...xOf(axis), curves, logScale: true };
+}
+
+/** The epoch with the best validation accuracy, the earliest among equals; null without validation. */
+export function bestEpoch(epochs: readonly EpochPoint[]): EpochPoint | null {
+  const validated = epochs.filter((e) => finite(e.valTop1) !== null);
+  return validated.reduce<EpochPoint | null>(
+    (best, e) => (best === null || (e.valTop1 ?? 0) > (best.valTop1 ?? 0) ? e : best),
+    null,
+  );
+}
+
+function accuracyChart(report: RunReport, axis: Axis): CurveChart {
+  const best = bestEpoch(report.epochs);
+  const curves = [
+    trainCurve(
+      report,
+      axis,
+      (s) => finite(s.accuracy),
+      (e) => e.trainTop1,
+    ),
+    ...valCurve('validation', '--val', report, axis, (e) => e.valTop1),
+    ...(report.classNames.length > 10 ? valCurve('validation, top 5', '--val2', report, axis, (e) => e.valTop5) : []),
+  ];
+  const mark = best && {
+    x: axis.at(best.epoch),
+    y: best.valTop1 ?? 0,
+    text: `best ${percent(best.valTop1 ?? 0)}`,
+    color: '--val',
+  };
+  const chance = 1 / report.classNames.length;
+  return {
+    ...{ type: 'curves', id: 'accuracy', title: 'Accuracy', kind: 'share', ...xOf(axis), curves, range: [0, 1] },
+    description: describe('Accuracy', curves, (y) => percent(y)),
+    ...(mark ? { mark } : {}),
+    ...(chance >= 0.04 && chance < 1 ? { level: { y: chance, text: `chance ${percent(chance)}` } } : {}),
+  };
+}
+
+function rateChart(report: RunReport, axis: Axis): CurveChart {
+  const byStep = report.steps.map((s): Point => [s.step, finite(s.learningRate)]);
+  const points = byStep.length > 0 ? thin(byStep) : report.epochs.map((e): Point => [e.epoch, finite(e.learningRate)]);
+  const curves: Curve[] = [{ name: 'learning rate', color: '--rate', points }];
+  const peak = Math.max(0, ...points.map(([, y]) => y ?? 0));
+  const description = `${describe('Learning rate', curves, (y) => y.toExponential(2))} Its greatest value is ${peak.toExponential(2)}.`;
+  return { type: 'curves', id: 'rate', title: 'Learning rate', description, kind: 'rate', ...xOf(axis), curves };
+}
+
+/** The curves of a run. */
+export function curveCharts(report: RunReport): CurveChart[] {
+  const axis = axisOf(report);
+  if (report.steps.length === 0 && report.epochs.length === 0) return [];
+  return [lossChart(report, axis), accuracyChart(report, axis), rateChart(report, axis)];
+}
+
+/** The confusion matrix as a heat map. */
+export function confusionChart(confusion: readonly (readonly number[])[], names: readonly string[]): HeatChart {
+  const cells = confusion.flatMap((row, truth): HeatChart['cells'] => {
+    const total = row.reduce((a, b) => a + b, 0);
+    return row.flatMap((n, predicted): HeatChart['cells'] => (n > 0 ? [[predicted, truth, n / total, n]] : []));
+  });
+  const description = `Confusion matrix of ${names.length} classes. The tables beside it list accuracy by class and the pairs most often confused.`;
+  return { type: 'heat', id: 'confusion', title: 'Confusion matrix', description, names, cells };
+}

@@ -1,0 +1,47 @@
+/**
+ * The random numbers of ops (dropout, drop path): one counter-based generator for the process. Element i of a draw is word
+ * i mod 4 of Philox4x32-10 with the counter `offset / 4 + floor(i / 4)` (64 bits in words 0 and 1; words 2 and 3 are 0) and the
+ * key `seed` (low, high word). So a draw depends on its place in the sequence alone, not on threads or devices, and a
+ * checkpoint needs to keep only two numbers.
+ */
+export interface RngState {
+  /** 0 .. 2^52 - 1 */
+  seed: number;
+  /** Random words drawn so far, a multiple of 4. */
+  offset: number;
+}
+
+const MAX_SEED = 2 ** 52;
+let state: RngState = { seed: 0, offset: 0 };
+
+function checkState({ seed, offset }: RngState): void {
+  if (!Number.isInteger(seed) || seed < 0 || seed >= MAX_SEED) {
+    throw new Error(`random seed: expected a whole number from 0 to 2^52 - 1, got ${seed}`);
+  }
+  if (!Number.isSafeInteger(offset) || offset < 0 || offset % 4 !== 0) {
+    throw new Error(`random state: expected an offset that is a multiple of 4, got ${offset}`);
+  }
+}
+
+/** Starts the sequence of a seed. */
+export function manualSeed(seed: number): void {
+  setRngState({ seed, offset: 0 });
+}
+
+/** The state to put into a checkpoint. */
+export function rngState(): RngState {
+  return { ...state };
+}
+
+/** Continues from a state that `rngState` gave. */
+export function setRngState(next: RngState): void {
+  checkState(next);
+  state = { seed: next.seed, offset: next.offset };
+}
+
+/** Reserves `count` random words and says where they begin. */
+export function nextRandom(count: number): RngState {
+  const at = { ...state };
+  state.offset += Math.ceil(count / 4) * 4;
+  return at;
+}

@@ -1,0 +1,37 @@
+import { native, type Device, type MemoryStats } from './native';
+
+/** Bytes of tensor memory in use, cached and at the peak. */
+export function memory(): MemoryStats {
+  return native.memory();
+}
+
+/** Starts a new measurement of `memory().peak`. */
+export function resetPeakMemory(): void {
+  native.memoryResetPeak();
+}
+
+/** Gives the cached blocks back to the system. */
+export function releaseMemoryCache(): void {
+  native.memoryReleaseCache();
+}
+
+/** The number of threads the kernels use. Results do not depend on it. */
+export function threads(): number {
+  return native.threads();
+}
+
+/** Sets the number of threads (1 to 256); the environment variable MORPHMLP_THREADS sets it at the start. */
+export function setThreads(n: number): void {
+  native.setThreads(n);
+}
+
+/** The instruction set whose kernels run: baseline, avx2, avx512 or neon. */
+export function instructionSet(): string {
+  return native.isa();
+}
+
+/** Throws when the device is not there: nothing falls back in silence. */
+export function requireDevice(device: Device): void {
+  const status = device === 'cuda' ? native.cudaStatus() : 'available';
+  if (status !== 'available') throw new Error(`no CUDA device: ${status}`);
+}

@@ -1,0 +1,47 @@
+import type { Tensor } from './tensor';
+
+const scopes: Tensor[][] = [];
+
+/** Registers a new tensor with the innermost scope. Called by the Tensor constructor alone. */
+export function keepInScope(tensor: Tensor): void {
+  scopes[scopes.length - 1]?.push(tensor);
+}
+
+/** What a scope may return: tensors at any depth of arrays and plain objects are kept. */
+function collect(value: unknown, into: Set<object>): void {
+  if (typeof value !== 'object' || value === null || into.has(value)) return;
+  into.add(value);
+  const nested = Array.isArray(value)
+    ? value
+    : Object.getPrototypeOf(value) === Object.prototype
+      ? Object.values(value)
+      : [];
+  for (const item of nested) collect(item, into);
+}
+
+function close(result: unknown): void {
+  const made = scopes.pop() as Tensor[];
+  const kept = new Set<object>();
+  collect(result, kept);
+  for (const tensor of made) {
+    if (kept.has(tensor)) keepInScope(tensor);
+    else if (!tensor.persistent) tensor.dispose();
+  }
+}
+
+/**
+ * Runs `body` and frees every tensor it made, except those it returns (alone, in arrays, or in plain objects) and those marked
+ * `persistent` (parameters, gradients, optimizer state). What the autograd graph saved stays alive until `backward`. The body
+ * must be synchronous: a promise would outlive its scope.
+ */
+export function scope<T>(body: () => T): T {
+  scopes.push([]);
+  let result: T | undefined;
+  try {
+    result = body();
+    if (result instanceof Promise) throw new Error('scope: the body must not be asynchronous');
+    return result;
+  } finally {
+    close(result);
+  }
+}

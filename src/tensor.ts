@@ -1,0 +1,266 @@
+import { native, type Device, type DType, type Handle } from './native';
+import type { Node } from './autograd';
+import { keepInScope } from './scope';
+
+/** Sizes of a tensor, outermost first. */
+export type Shape = readonly number[];
+
+/** A typed array that can fill a tensor. */
+export type NumericArray = Float32Array | Int32Array | Uint8Array | Uint16Array;
+
+/** Options of the creation functions. */
+export interface TensorOptions {
+  device?: Device;
+  dtype?: DType;
+  requiresGrad?: boolean;
+}
+
+const ARRAYS = { f32: Float32Array, i32: Int32Array, u8: Uint8Array, bf16: Uint16Array } as const;
+
+/** Storage shared by a tensor and its views; the native buffer is freed with the last of them. */
+class Storage {
+  private owners = 1;
+  constructor(readonly handle: Handle) {}
+
+  retain(): this {
+    this.owners += 1;
+    return this;
+  }
+
+  release(): void {
+    this.owners -= 1;
+    if (this.owners === 0) native.bufferFree(this.handle);
+  }
+}
+
+/** The number of elements of a shape. */
+export function elements(shape: Shape): number {
+  return shape.reduce((product, size) => product * size, 1);
+}
+
+/** `[2, 3]` as people write it. */
+export function show(shape: Shape): string {
+  return `[${shape.join(', ')}]`;
+}
+
+/** Throws unless every size is a whole number of 0 or more and the product is below 2^53. */
+export function checkShape(shape: Shape, what: string): void {
+  for (const size of shape) {
+    if (!Number.isInteger(size) || size < 0) {
+      throw new Error(`${what}: shape ${show(shape)} has a size that is not a whole number of 0 or more`);
+    }
+  }
+  if (elements(shape) > Number.MAX_SAFE_INTEGER) throw new Error(`${what}: shape ${show(shape)} is too large`);
+}
+
+let created = 0;
+
+/**
+ * An n-dimensional array on a device: a shape, an element type and a native buffer, row-major and contiguous. Memory is freed
+ * by `dispose()`, by the `scope` it was made in, or with the graph that saved it; the garbage collector is only the last resort.
+ */
+export class Tensor {
+  /** A number that rises with every tensor made: the order of creation. */
+  readonly id = created++;
+  /** The gradient of the last `backward`, of this tensor's shape, where `requiresGrad` is set on a leaf. */
+  grad: Tensor | null = null;
+  /** The graph node that made this tensor; null for a leaf. */
+  node: Node | null = null;
+  /** A name for messages; parameters carry their full path. */
+  name = '';
+  /** Called with the gradient when a backward has computed it; a returned tensor replaces it. */
+  hooks: ((grad: Tensor) => Tensor | void)[] = [];
+  /** Set on tensors that outlive the scope they are made in: parameters, gradients, optimizer state. */
+  persistent = false;
+  private storage: Storage | null;
+  private wantsGrad = false;
+
+  constructor(
+    storage: Storage,
+    readonly shape: Shape,
+    readonly dtype: DType,
+    readonly device: Device,
+  ) {
+    this.storage = storage;
+    keepInScope(this);
+  }
+
+  /** The number of elements. */
+  get size(): number {
+    return elements(this.shape);
+  }
+
+  /** The number of dimensions. */
+  get ndim(): number {
+    return this.shape.length;
+  }
+
+  /** True once the memory was given back. */
+  get disposed(): boolean {
+    return this.storage === null;
+  }
+
+  /** The native buffer; throws when the tensor was freed. */
+  get handle(): Handle {
+    if (this.storage === null) throw new Error(`${this.label()} was freed: it is no longer usable`);
+    return this.storage.handle;
+  }
+
+  /** Whether a backward computes a gradient for this tensor. */
+  get requiresGrad(): boolean {
+    return this.wantsGrad;
+  }
+
+  set requiresGrad(value: boolean) {
+    if (value && this.dtype !== 'f32')
+      throw new Error(`requiresGrad: only f32 tensors have gradients, this is ${this.dtype}`);
+    this.wantsGrad = value;
+  }
+
+  /** How messages name this tensor. */
+  label(): string {
+    return this.name ? `tensor ${this.name} ${show(this.shape)}` : `a tensor of shape ${show(this.shape)}`;
+  }
+
+  /** Gives the memory back now. Harmless when repeated. Views keep the memory alive until the last is disposed. */
+  dispose(): void {
+    this.storage?.release();
+    this.storage = null;
+  }
+
+  /** A second handle on the same memory, without graph; it must be disposed like any tensor. */
+  detach(): Tensor {
+    return this.view(this.shape);
+  }
+
+  /** The same memory under another shape of equal size, without graph (`reshape` in ops is the differentiable one). */
+  view(shape: Shape): Tensor {
+    checkShape(shape, 'view');
+    if (elements(shape) !== this.size)
+      throw new Error(`view: ${show(this.shape)} does not have the size of ${show(shape)}`);
+    void this.handle;
+    return new Tensor((this.storage as Storage).retain(), shape, this.dtype, this.device);
+  }
+
+  /** The elements, row-major, copied into a new typed array of the dtype (bf16: its 16 bits). */
+  data(): NumericArray {
+    const array = new ARRAYS[this.dtype](this.size);
+    native.bufferRead(this.handle, array);
+    return array;
+  }
+
+  /** The elements of an f32 tensor. */
+  floats(): Float32Array {
+    if (this.dtype !== 'f32') throw new Error(`floats: expected an f32 tensor, got ${this.dtype}`);
+    return this.data() as Float32Array;
+  }
+
+  /** The only element of a tensor of size 1. */
+  item(): number {
+    if (this.size !== 1) throw new Error(`item: expected one element, got ${show(this.shape)}`);
+    return this.data()[0] as number;
+  }
+
+  /** Nested arrays of numbers; a number for a scalar. */
+  toArray(): unknown {
+    const data = this.data();
+    const build = (dim: number, offset: number): unknown => {
+      if (dim === this.ndim) return data[offset];
+      const step = elements(this.shape.slice(dim + 1));
+      return Array.from({ length: this.shape[dim] as number }, (_, i) => build(dim + 1, offset + i * step));
+    };
+    return build(0, 0);
+  }
+
+  /** Overwrites the elements in place from an array of the same size and element type. */
+  copyFrom(values: ArrayLike<number>): this {
+    if (values.length !== this.size) {
+      throw new Error(`copyFrom: ${this.label()} has ${this.size} elements, the array ${values.length}`);
+    }
+    const Kind = ARRAYS[this.dtype];
+    const same = ArrayBuffer.isView(values) && Object.prototype.toString.call(values) === `[object ${Kind.name}]`;
+    native.bufferWrite(this.handle, same ? (values as unknown as NumericArray) : Kind.from(values));
+    return this;
+  }
+
+  /** This tensor on another device: itself where it already is. */
+  to(device: Device): Tensor {
+    if (device === this.device) return this;
+    return tensor(this.data(), this.shape, { device, dtype: this.dtype });
+  }
+
+  toString(): string {
+    return `Tensor(${show(this.shape)}, ${this.dtype}, ${this.device}${this.disposed ? ', freed' : ''})`;
+  }
+}
+
+/** A new tensor whose elements are whatever the memory held: for kernels that write all of it. */
+export function empty(shape: Shape, options: TensorOptions = {}): Tensor {
+  checkShape(shape, 'tensor');
+  const { dtype = 'f32', device = 'cpu', requiresGrad = false } = options;
+  const handle = native.bufferNew(dtype, device, elements(shape));
+  const made = new Tensor(new Storage(handle), [...shape], dtype, device);
+  made.requiresGrad = requiresGrad;
+  return made;
+}
+
+/** A new f32 tensor on the device of `like`, of its shape or another; contents undefined, no gradient. */
+export function emptyLike(like: Tensor, shape: Shape = like.shape): Tensor {
+  return empty(shape, { device: like.device });
+}
+
+/** A tensor with one value everywhere. */
+export function full(shape: Shape, value: number, options: TensorOptions = {}): Tensor {
+  const made = empty(shape, options);
+  native.bufferWrite(made.handle, new ARRAYS[made.dtype](made.size).fill(value));
+  return made;
+}
+
+/** A tensor of zeros. */
+export function zeros(shape: Shape, options: TensorOptions = {}): Tensor {
+  return full(shape, 0, options);
+}
+
+/** A tensor of ones. */
+export function ones(shape: Shape, options: TensorOptions = {}): Tensor {
+  return full(shape, 1, options);
+}
+
+type Nested = number | readonly Nested[];
+
+function inferShape(values: Nested): number[] {
+  if (typeof values === 'number') return [];
+  return [values.length, ...(values.length > 0 ? inferShape(values[0] as Nested) : [])];
+}
+
+function flatten(values: Nested, shape: Shape, dim: number, out: number[]): number[] {
+  if (typeof values === 'number') {
+    if (dim !== shape.length) throw new Error(`tensor: a number where depth ${shape.length} was expected`);
+    out.push(values);
+    return out;
+  }
+  if (values.length !== shape[dim]) {
+    throw new Error(`tensor: ragged nested array: expected ${shape[dim]} values at depth ${dim}, got ${values.length}`);
+  }
+  for (const value of values) flatten(value, shape, dim + 1, out);
+  return out;
+}
+
+function dtypeOf(values: NumericArray | Nested): DType {
+  const kind = Object.prototype.toString.call(values); // not instanceof: arrays of another realm are as good
+  return kind === '[object Int32Array]' ? 'i32' : kind === '[object Uint8Array]' ? 'u8' : 'f32';
+}
+
+/**
+ * A tensor from nested arrays, or from a flat (typed) array with a shape. Int32Array makes i32, Uint8Array u8, all else f32.
+ * @throws when the array is ragged or does not have the shape's size.
+ */
+export function tensor(values: NumericArray | Nested, shape?: Shape, options: TensorOptions = {}): Tensor {
+  const dtype = options.dtype ?? dtypeOf(values);
+  const flat = ArrayBuffer.isView(values) ? values : flatten(values, inferShape(values), 0, []);
+  const dims = shape ?? (ArrayBuffer.isView(values) ? [values.length] : inferShape(values));
+  if (elements(dims) !== flat.length) {
+    throw new Error(`tensor: shape ${show(dims)} needs ${elements(dims)} values, got ${flat.length}`);
+  }
+  return empty(dims, { ...options, dtype }).copyFrom(flat);
+}

@@ -1,0 +1,4 @@
+import { linearCases } from '../cases/linear';
+import { runCases } from '../support/run_cases';
+
+runCases('linear', linearCases);

@@ -1,0 +1,63 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { root } from './package_copy';
+
+interface Packed {
+  files: { path: string; mode: number }[];
+}
+
+// A leftover such as every node-gyp build leaves: it must not be packed.
+const leftover = path.join(root, 'native', 'build', 'leftover.o');
+
+function packList(): string {
+  mkdirSync(path.dirname(leftover), { recursive: true });
+  writeFileSync(leftover, '');
+  try {
+    return execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], { cwd: root, encoding: 'utf8' });
+  } finally {
+    rmSync(leftover);
+  }
+}
+
+const packed = (JSON.parse(packList()) as Packed[])[0]?.files ?? [];
+const paths = packed.map((file) => file.path);
+
+describe('the files npm packs', () => {
+  test.each([
+    'package.json',
+    'LICENSE',
+    'CMakeLists.txt',
+    'bin/morphmlp.js',
+    'dist/addon_path.js',
+    'dist/tensor.d.ts',
+    'dist/cli/main.js',
+    'native/addon.cc',
+    'native/ops.def',
+    'native/sources.cjs',
+    'native/binding.gyp',
+    'native/gyp/include/node/common.gypi',
+    'scripts/install.cjs',
+    'scripts/builders.cjs',
+    'scripts/find_addon.cjs',
+  ])('has %s', (file) => expect(paths).toContain(file));
+
+  test('are of the package alone: no tests, no TypeScript sources, no build output', () => {
+    const allowed =
+      /^(package\.json|LICENSE|README\.md|CMakeLists\.txt|scripts\/(install|builders|find_addon)\.cjs|scripts\/find_addon\.d\.cts|(bin|dist|native|prebuilds|include)\/.*)$/;
+    expect(paths.filter((file) => !allowed.test(file) || /^native\/build\//.test(file))).toEqual([]);
+    expect(paths.filter((file) => /(?<!\.d)\.ts$|\.test\.|fixtures|\.log$|\.o$/.test(file))).toEqual([]);
+  });
+
+  test('have no binding.gyp in the root, which npm would run unasked', () =>
+    expect(paths).not.toContain('binding.gyp'));
+
+  test('have a command line that may be executed', () =>
+    expect((packed.find((file) => file.path === 'bin/morphmlp.js')?.mode ?? 0) & 0o111).not.toBe(0));
+
+  test('have every file that package.json names', () => {
+    const text = readFileSync(path.join(root, 'package.json'), 'utf8');
+    const { main, types, bin } = JSON.parse(text) as { main: string; types: string; bin: Record<string, string> };
+    expect(paths).toEqual(expect.arrayContaining([main, types, ...Object.values(bin)]));
+  });
+});

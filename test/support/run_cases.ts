@@ -1,0 +1,89 @@
+import { backward } from '../../src/autograd';
+import { tensor, type Tensor } from '../../src/tensor';
+import { scope } from '../../src/scope';
+import { memory } from '../../src/runtime';
+import type { Array64, Input, OpCase } from '../cases/case';
+import { relativeError, worstElement } from './compare';
+import { uniform } from './random';
+
+type Arrays = Record<string, Array64>;
+
+function makeInput(input: Input, seed: number): Array64 {
+  const n = input.shape.reduce((a, b) => a * b, 1);
+  const values = input.values ?? uniform(seed, n, input.scale ?? 1, input.offset ?? 0);
+  return { shape: input.shape, data: Float64Array.from(values) };
+}
+
+const hasGrad = (input: Input) => (input.dtype ?? 'f32') === 'f32' && input.grad !== false;
+
+function makeTensor(input: Input, array: Array64, requiresGrad: boolean): Tensor {
+  const Kind = input.dtype === 'i32' ? Int32Array : Float32Array;
+  return tensor(Kind.from(array.data), input.shape, { requiresGrad: requiresGrad && hasGrad(input) });
+}
+
+function mapInputs<T>(c: OpCase, make: (input: Input, name: string, index: number) => T): Record<string, T> {
+  return Object.fromEntries(Object.entries(c.inputs).map(([name, input], i) => [name, make(input, name, i)]));
+}
+
+/** d(sum(oracle * gy))/d(input) by central differences in float64. */
+function numericGradient(c: OpCase, arrays: Arrays, name: string, gy: Float64Array): Float64Array {
+  const x = (arrays[name] as Array64).data;
+  const loss = () => c.oracle(arrays).data.reduce((sum, y, i) => sum + y * (gy[i] as number), 0);
+  return x.map((value, i) => {
+    const h = 1e-4 * Math.max(1, Math.abs(value));
+    x[i] = value + h;
+    const up = loss();
+    x[i] = value - h;
+    const down = loss();
+    x[i] = value;
+    return (up - down) / (2 * h);
+  });
+}
+
+function expectClose(what: string, actual: ArrayLike<number>, expected: ArrayLike<number>, tolerance: number): void {
+  const errors = { l2: relativeError(actual, expected), worst: worstElement(actual, expected) };
+  if (!(errors.l2 <= tolerance) || !(errors.worst <= tolerance * 20)) {
+    throw new Error(
+      `${what}: L2 error ${errors.l2.toExponential(2)}, worst element ${errors.worst.toExponential(2)}, allowed ${tolerance}`,
+    );
+  }
+}
+
+function checkForward(c: OpCase): void {
+  const arrays = mapInputs(c, (input, _, i) => makeInput(input, i));
+  scope(() => {
+    const y = c.forward(mapInputs(c, (input, name) => makeTensor(input, arrays[name] as Array64, false)));
+    const expected = c.oracle(arrays);
+    expect(y.shape).toEqual(expected.shape);
+    expectClose('forward', y.floats(), expected.data, c.tolerance?.forward ?? 1e-6);
+  });
+}
+
+function checkGradient(c: OpCase): void {
+  const arrays = mapInputs(c, (input, _, i) => makeInput(input, i));
+  scope(() => {
+    const inputs = mapInputs(c, (input, name) => makeTensor(input, arrays[name] as Array64, true));
+    const y = c.forward(inputs);
+    const gy = uniform(77, y.size);
+    backward(y, tensor(gy, y.shape));
+    for (const [name, input] of Object.entries(c.inputs)) {
+      if (!hasGrad(input)) continue;
+      const grad = inputs[name]?.grad;
+      if (!grad) throw new Error(`no gradient for ${name}`);
+      const expected = numericGradient(c, arrays, name, Float64Array.from(gy));
+      expectClose(`gradient of ${name}`, grad.floats(), expected, c.tolerance?.gradient ?? 1e-5);
+      grad.dispose();
+    }
+  });
+}
+
+/** Registers the forward test and the gradient check of each case, and that neither leaves memory behind. */
+export function runCases(op: string, cases: readonly OpCase[]): void {
+  describe.each(cases.map((c) => [c.name, c] as const))(`${op}: %s`, (_, c) => {
+    let live = 0;
+    beforeEach(() => void (live = memory().live));
+    afterEach(() => expect(memory().live).toBe(live));
+    test('forward agrees with float64', () => checkForward(c));
+    if (Object.values(c.inputs).some(hasGrad)) test('gradients agree with float64', () => checkGradient(c));
+  });
+}
