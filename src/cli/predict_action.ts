@@ -2,9 +2,8 @@ import { readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import pc from 'picocolors';
 import { noGrad } from '../autograd';
-import { clipRequest } from '../data/clip_spec';
-import { decode, probe } from '../data/ffmpeg';
 import { toBatch, type Clip } from '../data/types';
+import { readViews } from '../data/video_clips';
 import type { MorphMLP } from '../models/morphmlp';
 import { softmax } from '../ops/softmax';
 import { scope } from '../scope';
@@ -20,11 +19,9 @@ export interface Guess {
 const VIDEO = /\.(mp4|m4v|mov|mkv|webm|avi|mpe?g|flv|wmv|3gp|ogv)$/i;
 
 /** The middle clip of a video, scaled and cropped as in evaluation. */
-export async function middleClip(file: string, { frames, rate, crop }: InputSpec): Promise<Clip> {
-  const info = await probe(file);
-  const spec = { path: file, frames, rate, crop, scale: 1, at: { time: 0.5, x: 0.5, y: 0.5 }, flip: false };
-  const pixels = await decode(clipRequest(spec, info), info);
-  return { pixels, frames, height: crop, width: crop, label: -1, path: file };
+export async function middleClip(file: string, input: InputSpec): Promise<Clip> {
+  const [clip] = await readViews(file, input);
+  return clip as Clip;
 }
 
 /** The `top` most probable classes of a clip, best first. */

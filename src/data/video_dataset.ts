@@ -1,35 +1,39 @@
+/** Clips of the video files of a listing, read by FFmpeg. */
 import type { Philox } from '../random';
-import type { ClipSpec } from './clip_spec';
 import type { DecodePool } from './decode_pool';
 import type { Listing } from './listing';
 import type { Clip, Dataset } from './types';
+import { MIDDLE, type ClipChoice, type VideoOptions } from './video_clips';
 
-/** How clips are taken from the videos of a listing. */
-export interface VideoOptions {
-  frames: number;
-  /** Distance between frames; shortened where a video is too short. */
-  rate: number;
-  /** Side of the square crop. */
-  crop: number;
-  /** true: random place, size and flip; false: the middle. */
-  train: boolean;
-  /** Mirror half of the training clips. Off for classes that tell left from right. */
-  flip: boolean;
+export type { VideoOptions } from './video_clips';
+
+const WHOLE = ['frames', 'rate', 'crop'] as const;
+
+function checkOptions(options: VideoOptions): void {
+  for (const name of WHOLE) {
+    const value = options[name];
+    if (!Number.isInteger(value) || value < 1)
+      throw new Error(`videos: ${name} must be a whole number of at least 1, got ${value}`);
+  }
+  const [shortest, longest] = options.jitter ?? [options.crop, options.crop];
+  if (!(shortest >= options.crop && longest >= shortest))
+    throw new Error(`videos: jitter ${shortest} to ${longest} must be a range from the crop, ${options.crop}, up`);
 }
 
-/** The short side is scaled to 256…320 for a crop of 224 (the authors' TRAIN_JITTER_SCALES), in proportion for others. */
-const JITTER = [256 / 224, 320 / 224] as const;
-
-/** Clips of video files, decoded by FFmpeg. */
+/**
+ * One clip per video. In training its time, scale, place and mirroring are drawn from the generator that `clip` is given;
+ * otherwise it is the middle clip, scaled so that the short side is the crop, and cut at the centre.
+ */
 export class VideoDataset implements Dataset {
   readonly length: number;
   readonly classNames: readonly string[];
 
   constructor(
-    private readonly listing: Listing,
-    private readonly options: VideoOptions,
+    readonly listing: Listing,
+    readonly options: VideoOptions,
     private readonly pool: DecodePool,
   ) {
+    checkOptions(options);
     this.length = listing.items.length;
     this.classNames = listing.classNames;
   }
@@ -43,28 +47,29 @@ export class VideoDataset implements Dataset {
   }
 
   describe(): Record<string, string | number> {
-    const { frames, rate, crop } = this.options;
-    return { source: this.listing.source, clips: this.length, classes: this.classNames.length, frames, rate, crop };
+    const { source, missing, duplicates } = this.listing;
+    const { frames, rate, crop, sampling = 'dense' } = this.options;
+    const counts = { clips: this.length, classes: this.classNames.length, missing: missing.length, duplicates };
+    return { source, ...counts, sampling, frames, rate, crop };
   }
 
-  async clip(i: number, random: Philox): Promise<Clip> {
+  async clip(i: number, random: Philox, signal?: AbortSignal): Promise<Clip> {
+    const choice = this.options.train ? { random: random.state() } : { view: 0, views: MIDDLE };
+    const [clip] = await this.clips(i, [choice], signal);
+    return clip!;
+  }
+
+  /** Several clips of item i (test views, repeated augmentation), one run of FFmpeg for all of one scale. */
+  async clips(i: number, choices: readonly ClipChoice[], signal?: AbortSignal): Promise<Clip[]> {
     const { path, label } = this.item(i);
-    const pixels = await this.pool.clip(this.spec(path, random));
     const { frames, crop } = this.options;
-    return { pixels, frames, height: crop, width: crop, label, path };
-  }
-
-  private spec(path: string, random: Philox): ClipSpec {
-    const { frames, rate, crop, train, flip } = this.options;
-    if (!train) return { path, frames, rate, crop, scale: 1, at: { time: 0.5, x: 0.5, y: 0.5 }, flip: false };
-    const scale = JITTER[0] + (JITTER[1] - JITTER[0]) * random.uniform();
-    const at = { time: random.uniform(), x: random.uniform(), y: random.uniform() };
-    return { path, frames, rate, crop, scale, at, flip: flip && random.uniform() < 0.5 };
+    const { clips } = await this.pool.read({ path, options: this.options, choices }, signal);
+    return clips.map((pixels) => ({ pixels, frames, height: crop, width: crop, label, path }));
   }
 
   private item(i: number): { path: string; label: number } {
     const item = this.listing.items[i];
-    if (!item) throw new Error(`${this.listing.source}: item ${i} of ${this.length}`);
+    if (item === undefined) throw new Error(`${this.listing.source}: item ${i} is outside 0..${this.length - 1}`);
     return item;
   }
 }
