@@ -1,4 +1,4 @@
-import { noGrad } from '../../src/autograd';
+import { backward, noGrad } from '../../src/autograd';
 import { batchNorm, type BatchNormOptions } from '../../src/ops/batch_norm';
 import { gelu } from '../../src/ops/gelu';
 import { scope } from '../../src/scope';
@@ -92,5 +92,24 @@ test('statistics of many rows around a large mean keep their digits', () => {
       (v, i) => (v - batch.mean[i % cols]!) / Math.sqrt(batch.variance[i % cols]!),
     );
     expect(relativeError(y.floats(), expected)).toBeLessThan(1e-5);
+  });
+});
+
+test('the gradient of gamma over many rows around a large mean keeps its digits', () => {
+  scope(() => {
+    const [rows, cols] = [40000, 3];
+    const [values, gy] = [uniform(1, rows * cols, 1, 50), uniform(2, rows * cols, 1, 0.5)];
+    const gamma = tensor(uniform(3, cols, 0.2, 1), [cols], { requiresGrad: true });
+    const statistics = [zeros([cols]), zeros([cols])] as const;
+    const y = batchNorm(tensor(values, [rows, cols]), gamma, zeros([cols]), ...statistics, { training: true, eps: 0 });
+    backward(y, tensor(gy, [rows, cols]));
+    const { mean, variance } = columnStatistics(values, cols);
+    const expected = new Float64Array(cols);
+    values.forEach((v, i) => {
+      const c = i % cols;
+      expected[c]! += (gy[i]! * (v - mean[c]!)) / Math.sqrt(variance[c]!);
+    });
+    expect(relativeError(gamma.grad!.floats(), expected)).toBeLessThan(1e-5);
+    gamma.grad!.dispose();
   });
 });
