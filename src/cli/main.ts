@@ -5,6 +5,7 @@ import { registerEvaluate } from './evaluate';
 import { registerFlops } from './flops';
 import { registerPredict } from './predict';
 import { registerTrain } from './train';
+import { registerVerify } from './verify';
 import { packageVersion } from './version';
 
 async function doctor({ json }: { json?: boolean }): Promise<void> {
@@ -21,6 +22,7 @@ registerTrain(program);
 registerEvaluate(program);
 registerPredict(program);
 registerFlops(program);
+registerVerify(program);
 
 program
   .command('doctor')
