@@ -8,7 +8,7 @@ export function registerEvaluate(program: Command): void {
   program
     .command('evaluate')
     .description('measure a trained model on labelled clips')
-    .requiredOption('--data <path>', 'clips: a csv, a folder of class folders, or `motion`')
+    .requiredOption('--data <path>', 'clips: a csv, a folder of class folders, or motion (motion:N for N clips)')
     .requiredOption('--checkpoint <file>', 'a .safetensors file that training wrote')
     .option('--batch-size <n>', 'clips at a time', wholeNumber(1), 8)
     .option('--workers <n>', 'threads that decode videos', wholeNumber(1), Math.max(1, os.cpus().length - 1))

@@ -193,7 +193,7 @@ export function checkModel(name: string, c: ModelCase): Finding[] {
 }
 
 /** The steps of a case of trajectory.json: losses, gradient norms, learning rates, and the parameters after the last. */
-export function checkTrajectory(name: string, c: TrajectoryCase): Finding[] {
+export function checkTrajectory(c: TrajectoryCase): Finding[] {
   const model = build(c.config).train();
   const optimizer = new AdamW(parameterGroups(model.parameters(), c.weight_decay), { lr: c.base_lr });
   const schedule = {

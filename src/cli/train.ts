@@ -18,7 +18,7 @@ export function registerTrain(program: Command): void {
     .command('train')
     .description('train a video model on your own clips, or on the embedded motion dataset')
     .option('--preset <name>', 'a complete recipe: quickstart (single options still count)')
-    .option('--data <path>', 'training clips: a csv, a folder of class folders, or `motion`')
+    .option('--data <path>', 'training clips: a csv, a folder of class folders, or motion (motion:N for N clips)')
     .option('--val <path>', 'validation clips, in the same forms')
     .option('--separator <text>', 'between path and label in a csv')
     .option('--model <name>', 'quickstart, video-s, video-b (default: video-s)')

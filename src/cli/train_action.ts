@@ -82,7 +82,7 @@ function stopOnInterrupt(run: Run): () => void {
 function showSkipped(run: Run): void {
   const { skipped } = run;
   if (skipped.length === 0) return;
-  console.error(pc.yellow(`${skipped.length} files could not be read and were skipped:`));
+  console.error(pc.yellow(`${skipped.length === 1 ? '1 file' : `${skipped.length} files`} could not be read:`));
   for (const { reason } of skipped) console.error(`  ${reason}`);
 }
 
@@ -109,6 +109,7 @@ export async function train(given: TrainArguments): Promise<void> {
   const run = new Run(options, view);
   view.attach(run);
   console.log(describeRun(run));
+  for (const remark of run.remarks) console.error(pc.yellow(`note: ${remark}`));
   const release = stopOnInterrupt(run);
   await run.train();
   release();

@@ -39,7 +39,7 @@ export const holds = ({ error, tolerance }: Finding): boolean => error <= tolera
 
 /** Compares one case with this machine's kernels. */
 export function checkCase(name: string, c: Case): Finding[] {
-  return 'steps' in c ? checkTrajectory(name, c) : checkModel(name, c);
+  return 'steps' in c ? checkTrajectory(c) : checkModel(name, c);
 }
 
 function line(f: Finding): string {

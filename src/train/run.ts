@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { DecodePool } from '../data/decode_pool';
-import { readListing } from '../data/listing';
+import { describeListing, readListing } from '../data/listing';
 import { Loader, type Skipped } from '../data/loader';
 import { MotionDataset } from '../data/motion';
 import type { Dataset } from '../data/types';
@@ -17,7 +17,7 @@ import { Trainer, type TrainerEvents, type TrainerState } from './trainer';
 
 /** Everything a training run is told. */
 export interface RunOptions {
-  /** A csv, a folder of class folders, or `motion`. */
+  /** A csv, a folder of class folders, or `motion` (`motion:N` for N clips). */
   data: string;
   val: string | null;
   separator: string;
@@ -54,7 +54,7 @@ export const runFiles = (out: string) => ({
   report: path.join(out, 'report.html'),
 });
 
-/** A dataset by name: `motion`, a csv, or a folder of class folders. */
+/** A dataset by name: `motion` (or `motion:N` for N clips), a csv, or a folder of class folders. */
 export function openDataset(
   source: string,
   input: InputSpec,
@@ -67,8 +67,9 @@ export function openDataset(
     seed = 0,
   }: { train: boolean; known?: readonly string[]; flip?: boolean; separator?: string; seed?: number },
 ): Dataset {
-  if (source === 'motion') {
-    const length = train ? MOTION_SIZES.train : MOTION_SIZES.val;
+  const motion = /^motion(?::(\d+))?$/.exec(source);
+  if (motion) {
+    const length = Number(motion[1] ?? (train ? MOTION_SIZES.train : MOTION_SIZES.val));
     return new MotionDataset({ seed, stream: train ? 0 : 1, length, size: input.crop, frames: input.frames });
   }
   const listing = readListing(source, known ? { separator, known } : { separator });
@@ -128,6 +129,12 @@ export class Run {
   /** Parameters of the network. */
   get parameters(): number {
     return this.trainer.options.model.parameters().reduce((sum, p) => sum + p.size, 0);
+  }
+
+  /** What was found wrong with the lists of files. */
+  get remarks(): string[] {
+    const sets = [this.loaders.train.dataset, this.loaders.val?.dataset];
+    return sets.flatMap((set) => (set instanceof VideoDataset ? describeListing(set.listing).slice(1) : []));
   }
 
   /** Files that could not be read so far, of both sets. */
