@@ -11,20 +11,20 @@ namespace morphmlp {
 namespace baseline {
 extern const Kernels kernels;
 double fma_peak(double seconds);
-}
+}  // namespace baseline
 namespace avx2 {
 extern const Kernels kernels;
 double fma_peak(double seconds);
-}
+}  // namespace avx2
 namespace avx512 {
 extern const Kernels kernels;
 double fma_peak(double seconds);
-}
+}  // namespace avx512
 #else
 namespace neon {
 extern const Kernels kernels;
 double fma_peak(double seconds);
-}
+}  // namespace neon
 #endif
 const Kernels* cuda_kernels(std::string* reason);  // nullptr without a usable device
 
