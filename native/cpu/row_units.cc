@@ -1,6 +1,7 @@
 #include "cpu/row_units.h"
 
 #include <cstring>
+#include <vector>
 
 #include "cpu/gemm.h"
 #include "cpu/rows.h"
@@ -64,7 +65,42 @@ void scatter_token(const RowUnits& at, Run run, const float* a, float* token) {
   for (int64_t g = 0; g < at.groups; ++g) std::memcpy(token + g * s, a + g * stride, sizeof(float) * s);
 }
 
+// The tokens of a unit, on the stack where they fit.
+class UnitTokens {
+ public:
+  explicit UnitTokens(const RowUnits& at) : at_(at), many_(at.runs > kFew ? at.runs : 0) {}
+  const int64_t* of(int64_t unit) {
+    int64_t* out = many_.empty() ? few_ : many_.data();
+    at_.tokens(unit, out);
+    return out;
+  }
+
+ private:
+  static constexpr int64_t kFew = 128;
+  const RowUnits& at_;
+  int64_t few_[kFew];
+  std::vector<int64_t> many_;
+};
+
 }  // namespace
+
+// Counted on from token to token: a division for each would cost more than copying it.
+void RowUnits::tokens(int64_t u, int64_t* out) const {
+  if (chunks == 0) {
+    const int64_t start = u / frame_tokens * runs * frame_tokens + u % frame_tokens;
+    for (int64_t l = 0; l < runs; ++l) out[l] = start + l * frame_tokens;
+    return;
+  }
+  const int64_t j = u % chunks, frame = u / chunks * frame_tokens;
+  const int64_t start = strided ? j : j * runs, step = strided ? chunks : 1;
+  int64_t row = vertical ? start % height : 0, column = vertical ? start / height : start;
+  for (int64_t l = 0, n = start; l < runs; ++l, n += step) {
+    out[l] = n < frame_tokens ? frame + row * width + column : -1;
+    if (!vertical) column += step;
+    if (vertical) row += step;
+    for (; vertical && row >= height; ++column) row -= height;
+  }
+}
 
 RowUnits spatial_units(int64_t frames, int64_t height, int64_t width, int64_t channels, int64_t chunk, bool vertical,
                        bool strided) {
@@ -84,28 +120,26 @@ int64_t units_per_block(const RowUnits& at) {
 }
 
 void gather_units(const RowUnits& at, int64_t first, int64_t last, const float* x, float* a) {
+  UnitTokens tokens(at);
   with_run(at.run, [&](auto run) {
-    for (int64_t u = first; u < last; ++u, a += at.groups * at.row_length())
+    for (int64_t u = first; u < last; ++u, a += at.groups * at.row_length()) {
+      const int64_t* token = tokens.of(u);
       for (int64_t l = 0; l < at.runs; ++l) {
-        const int64_t token = at.token(u, l);
         float* to = a + l * run.length();
-        token >= 0 ? gather_token(at, run, x + token * at.channels, to) : clear_token(at, run, to);
+        token[l] >= 0 ? gather_token(at, run, x + token[l] * at.channels, to) : clear_token(at, run, to);
       }
+    }
   });
 }
 
-void scatter_units(const RowUnits& at, int64_t first, int64_t last, const float* a, const float* bias, float* y) {
-  const int64_t length = at.row_length();
+void scatter_units(const RowUnits& at, int64_t first, int64_t last, const float* a, float* y) {
+  UnitTokens tokens(at);
   with_run(at.run, [&](auto run) {
-    for (int64_t u = first; u < last; ++u, a += at.groups * length)
-      for (int64_t l = 0; l < at.runs; ++l) {
-        const int64_t token = at.token(u, l);
-        if (token < 0) continue;
-        float* to = y + token * at.channels;
-        scatter_token(at, run, a + l * run.length(), to);
-        if (!bias) continue;
-        for (int64_t g = 0; g < at.groups; ++g) add_row(to + g * at.run, bias + l * run.length(), run.length());
-      }
+    for (int64_t u = first; u < last; ++u, a += at.groups * at.row_length()) {
+      const int64_t* token = tokens.of(u);
+      for (int64_t l = 0; l < at.runs; ++l)
+        if (token[l] >= 0) scatter_token(at, run, a + l * run.length(), y + token[l] * at.channels);
+    }
   });
 }
 

@@ -27,14 +27,8 @@ struct RowUnits {
 
   int64_t row_length() const { return runs * run; }
 
-  // The row of x that holds token l of unit u, or -1 for padding.
-  int64_t token(int64_t u, int64_t l) const {
-    if (chunks == 0) return (u / frame_tokens * runs + l) * frame_tokens + u % frame_tokens;
-    const int64_t frame = u / chunks, j = u % chunks;
-    const int64_t n = strided ? l * chunks + j : j * runs + l;
-    if (n >= frame_tokens) return -1;
-    return frame * frame_tokens + (vertical ? n % height * width + n / height : n);
-  }
+  // The rows of x that hold the tokens of unit u, in order; -1 for padding. `out` has room for `runs` entries.
+  void tokens(int64_t u, int64_t* out) const;
 };
 
 RowUnits spatial_units(int64_t frames, int64_t height, int64_t width, int64_t channels, int64_t chunk, bool vertical,
@@ -47,7 +41,7 @@ int64_t units_per_block(const RowUnits& at);
 // a[(unit - first) * G + g][R * S] = the rows of units [first, last) of x; padding gives zeros.
 void gather_units(const RowUnits& at, int64_t first, int64_t last, const float* x, float* a);
 
-// The reverse: writes each row back to its places in y. With `bias` [R * S] added to every row.
-void scatter_units(const RowUnits& at, int64_t first, int64_t last, const float* a, const float* bias, float* y);
+// The reverse: writes each row back to its places in y.
+void scatter_units(const RowUnits& at, int64_t first, int64_t last, const float* a, float* y);
 
 }  // namespace morphmlp::MORPHMLP_ISA

@@ -30,7 +30,9 @@ void product_to(const RowUnits& at, const UnitBlock& block, const float* rows, c
   const int64_t k = at.row_length();
   float* product = scratch(kProduct, block.floats);
   gemm_block(block.rows, k, k, rows, k, packed, product, k, false);
-  scatter_units(at, block.first, block.last, product, bias, y);
+  if (bias)
+    for (int64_t row = 0; row < block.rows; ++row) add_row(product + row * k, bias, k);
+  scatter_units(at, block.first, block.last, product, y);
 }
 
 }  // namespace
