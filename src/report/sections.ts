@@ -1,4 +1,4 @@
-import { bytes, count, duration, macs, percent, significant } from '../cli/format';
+import { bytes, count, duration, percent, significant } from '../cli/format';
 import { bestEpoch, type ChartSpec, type CurveChart } from './charts';
 import { html, type Html } from './html';
 import type { ConfigValue, Facts, ReportEvaluation, RunReport } from './types';
@@ -43,21 +43,21 @@ function timeCard({ seconds, epochs }: RunReport): Html {
   return card('Time', duration(seconds), epochs.length > 0 ? `${duration(each)} an epoch of training` : '');
 }
 
-function viewsText({ views }: ReportEvaluation): string {
-  return views && views.clips * views.crops > 1 ? ` × ${views.clips * views.crops} views` : '';
+function viewsText(evaluation: ReportEvaluation | null): string {
+  const views = evaluation?.views ? evaluation.views.clips * evaluation.views.crops : 1;
+  return views > 1 ? `a view; ${views} views a clip` : 'a forward pass';
 }
 
-/** The cards at the top. */
+/** The cards at the top, and what the run warned of. */
 export function summary(report: RunReport): Section {
-  const { model, device, evaluation, classNames } = report;
-  const cost = html`${card('Compute', macs(model.macs), `${model.input}, one view${evaluation ? viewsText(evaluation) : ''}`)}`;
-  const threads = device.threads ? `${device.threads} ${device.threads === 1 ? 'thread' : 'threads'}` : '';
-  const where = [device.kernels, threads].filter(Boolean).join(', ');
+  const { model, evaluation, classNames } = report;
   const top5 =
-    evaluation && classNames.length > 10 && card('Top 5', percent(evaluation.top5), `of ${evaluation.clips} clips`);
+    evaluation &&
+    classNames.length > 10 &&
+    card('Top 5', percent(evaluation.top5), `of ${evaluation.clips.toLocaleString('en')} clips`);
   const warnings = (report.warnings ?? []).map((text) => html`<p class="note warn"><b>Warning</b> ${text}</p>`);
-  const cards = html`${accuracyCard(report)}${top5}${lossCard(report)}${card('Parameters', count(model.parameters), model.name)}
-  ${cost}${timeCard(report)}${card('Device', device.name, where)}`;
+  const cards = html`${accuracyCard(report)}${top5}${lossCard(report)}${card('Parameters', count(model.parameters), 'weights and biases')}
+  ${card('Multiply-adds', count(model.macs), viewsText(evaluation))}${timeCard(report)}`;
   return {
     id: 'summary',
     name: 'Summary',
