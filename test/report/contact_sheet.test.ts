@@ -60,6 +60,13 @@ test.each([
   expect((await sharp(png).metadata()).width).toBe(272);
 });
 
+test('markup in a caption paints nothing', async () => {
+  const caption = '</text><rect width="240" height="22" fill="#fff"/><text>';
+  const { data, width } = await pixelsOf(await contactSheet([{ clip: flat(2), caption }], { tile: 20 }));
+  const white = data.subarray(4 * width * 16, 4 * width * 38).filter((v, i) => i % 4 === 0 && v > 235).length;
+  expect(white).toBe(0);
+});
+
 test('a wrong size is an error', async () => {
   const clip = { ...flat(2), frames: 3 };
   await expect(contactStrip(clip)).rejects.toThrow('contact sheet: expected 3 × 8 × 8 × 3 bytes, got 384');

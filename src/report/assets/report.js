@@ -277,7 +277,7 @@
   function start(spec) {
     const node = document.getElementById(`chart-${spec.id}`);
     if (!node) return;
-    const renderer = spec.type === 'heat' && spec.cells.length > 2000 ? 'canvas' : 'svg';
+    const renderer = spec.type === 'heat' && spec.names.length > 60 ? 'canvas' : 'svg';
     const chart = echarts.init(node, null, { renderer });
     const state = { spec, chart, logarithmic: false, off: new Set() };
     charts.set(spec.id, state);
