@@ -81,11 +81,12 @@ export function figure(chart: ChartSpec, className = ''): Html {
     chart.type === 'curves' && chart.logScale
       ? html`<button type="button" class="switch" data-log="${chart.id}" aria-pressed="false">log scale</button>`
       : null;
+  const note = html`<span class="muted">blue: right · red: wrong · stronger: more of the class</span>`;
   const keys = chart.type === 'curves' ? ' Use the left and right arrow keys to read values.' : '';
   return html`<figure class="panel ${className}">
     <figcaption>
       <h3 id="${chart.id}-title">${chart.title}</h3>
-      <span class="keys">${legend}${log}</span>
+      ${chart.type === 'heat' ? note : html`<span class="keys">${legend}${log}</span>`}
     </figcaption>
     <div
       class="plot ${chart.type}"
@@ -173,19 +174,21 @@ function timePanel({ shares, steps }: RunReport): Html | null {
   return html`<figure class="panel">
     <figcaption><h3>Where the time goes</h3></figcaption>
     <div class="parts" aria-hidden="true">${bar}</div>
-    <table class="figures wide">
-      <thead>
-        <tr>
-          <th scope="col">Part of a step</th>
-          <th scope="col">Share</th>
-          <th scope="col">In all</th>
-          ${each && html`<th scope="col">A step</th>`}
-        </tr>
-      </thead>
-      <tbody>
-        ${rows}
-      </tbody>
-    </table>
+    <div class="scroll">
+      <table class="figures">
+        <thead>
+          <tr>
+            <th scope="col">Part of a step</th>
+            <th scope="col">Share</th>
+            <th scope="col">In all</th>
+            ${each && html`<th scope="col">A step</th>`}
+          </tr>
+        </thead>
+        <tbody>
+          ${rows}
+        </tbody>
+      </table>
+    </div>
     <p class="muted">${advice(of('data'))}</p>
   </figure>`;
 }

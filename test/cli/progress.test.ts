@@ -142,7 +142,6 @@ test('colours only where they are wanted', () => {
   b.clock.ms = 1000;
   b.progress.update(10);
   b.progress.finish();
-  // eslint-disable-next-line no-control-regex
   expect(plain.text).not.toMatch(/\x1b\[[0-9;]*m/);
 });
 

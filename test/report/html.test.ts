@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
 import { escapeHtml, html, jsonScript, renderPage } from '../../src/report/html';
 
 const HOSTILE = `</script><img src=x onerror="alert(1)">'&`;
@@ -37,4 +39,13 @@ test('a page refers to nothing outside itself and allows its own scripts alone',
   expect(page.match(/sha256-/g)).toHaveLength(2);
   expect(page.replace(/<script>.*?<\/script>/gs, '')).not.toMatch(/(src|href)="(?!#)/);
   expect(page.match(/<script/g)).toHaveLength(3);
+});
+
+test('the built package makes the same page from files of its own', () => {
+  const dist = path.join(__dirname, '../../dist/report');
+  for (const name of ['echarts.min.js', 'echarts.LICENSE', 'echarts.NOTICE'])
+    expect(existsSync(path.join(dist, name))).toBe(true);
+  const built = jest.requireActual<{ renderPage: typeof renderPage }>(path.join(dist, 'html.js'));
+  const page = { title: 't', sections: [], header: html``, body: html`<p>b</p>`, charts: [1] };
+  expect(built.renderPage(page) === renderPage(page)).toBe(true);
 });
