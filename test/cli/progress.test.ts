@@ -214,13 +214,18 @@ function run(
   kill: boolean,
 ): Promise<{ signal: NodeJS.Signals | null; code: number | null; text: string }> {
   const child = spawn(process.execPath, ['--import', 'tsx', '-e', DRAWS.replace('HOW', how)]);
-  let text = '';
+  const stuck = setTimeout(() => child.kill('SIGKILL'), 20_000);
+  let [text, sent] = ['', false];
   return new Promise((resolve) => {
     child.stdout.on('data', (data: Buffer) => {
       text += data.toString();
-      if (kill && text.includes('30%')) child.kill('SIGINT');
+      if (!kill || sent || !text.includes('30%')) return;
+      sent = child.kill('SIGINT');
     });
-    child.on('close', (code, signal) => resolve({ signal, code, text }));
+    child.on('close', (code, signal) => {
+      clearTimeout(stuck);
+      resolve({ signal, code, text });
+    });
   });
 }
 
