@@ -24,8 +24,9 @@ Napi::Value call(const Napi::CallbackInfo& info, const char* name, void (*Kernel
 }
 
 void export_kernels(Napi::Env env, Napi::Object table) {
-#define K(name, T) \
-  table.Set(#name, Napi::Function::New(env, [](const Napi::CallbackInfo& i) { return call<T>(i, #name, &Kernels::name); }, #name));
+#define K(name, T)                      \
+  table.Set(#name, Napi::Function::New( \
+                       env, [](const Napi::CallbackInfo& i) { return call<T>(i, #name, &Kernels::name); }, #name));
 #define OP(stem, ...) __VA_ARGS__
 #include "ops.def"
 #undef OP

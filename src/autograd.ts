@@ -113,10 +113,20 @@ export function record({ op, inputs, output, saved = [], backward, always = fals
     for (const t of tensors) if (!shared.has(t)) t.dispose();
     return output;
   }
-  if (backward === null) throw new Error(`${op} has no gradient, but an input requires one (detach() it or use noGrad)`);
+  if (backward === null)
+    throw new Error(`${op} has no gradient, but an input requires one (detach() it or use noGrad)`);
   const { shape } = output;
   const kept = tensors.map((t) => keep(t, shared));
-  output.node = { op, id: nodes++, edges: inputs.map(edge), backward, shape, hooks: output.hooks, saved: kept, freed: false };
+  output.node = {
+    op,
+    id: nodes++,
+    edges: inputs.map(edge),
+    backward,
+    shape,
+    hooks: output.hooks,
+    saved: kept,
+    freed: false,
+  };
   output.requiresGrad = true;
   return output;
 }

@@ -1,7 +1,12 @@
+/** morphmlp: a tensor engine with autograd over own kernels, and the MorphMLP networks on it. */
 export { Tensor, empty, full, ones, tensor, zeros } from './tensor';
 export type { Shape, TensorOptions } from './tensor';
 export type { Device, DType, MemoryStats } from './native';
-export { enableGrad, isGradEnabled, noGrad, setAnomalyDetection } from './autograd';
-export { manualSeed } from './rng';
-export { instructionSet, memory, releaseMemoryCache, resetPeakMemory, setThreads, threads } from './runtime';
+export { backward, enableGrad, isGradEnabled, noGrad, releaseGraph, setAnomalyDetection } from './autograd';
+export { manualSeed, rngState, setRngState } from './rng';
+export { fmaPeak, instructionSet, memory, releaseMemoryCache, resetPeakMemory, setThreads, threads } from './runtime';
 export { scope } from './scope';
+export * from './ops';
+export * as models from './models';
+export * as nn from './nn';
+export * as optim from './optim';

@@ -41,6 +41,7 @@ export interface Addon {
   setIsa(name: string): void;
   isas(): string[];
   cudaStatus(): string;
+  fmaPeak(seconds: number): number;
   kernels: Kernels;
 }
 

@@ -30,6 +30,11 @@ export function instructionSet(): string {
   return native.isa();
 }
 
+/** Multiply-adds a second with nothing but registers, on all threads, in GFLOP/s: the limit that benchmarks divide by. */
+export function fmaPeak(seconds = 0.2): number {
+  return native.fmaPeak(seconds);
+}
+
 /** Throws when the device is not there: nothing falls back in silence. */
 export function requireDevice(device: Device): void {
   const status = device === 'cuda' ? native.cudaStatus() : 'available';

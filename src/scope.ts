@@ -11,7 +11,11 @@ export function keepInScope(tensor: Tensor): void {
 function collect(value: unknown, into: Set<object>): void {
   if (typeof value !== 'object' || value === null || into.has(value)) return;
   into.add(value);
-  const nested = Array.isArray(value) ? value : Object.getPrototypeOf(value) === Object.prototype ? Object.values(value) : [];
+  const nested = Array.isArray(value)
+    ? value
+    : Object.getPrototypeOf(value) === Object.prototype
+      ? Object.values(value)
+      : [];
   for (const item of nested) collect(item, into);
 }
 

@@ -112,7 +112,8 @@ export class Tensor {
   }
 
   set requiresGrad(value: boolean) {
-    if (value && this.dtype !== 'f32') throw new Error(`requiresGrad: only f32 tensors have gradients, this is ${this.dtype}`);
+    if (value && this.dtype !== 'f32')
+      throw new Error(`requiresGrad: only f32 tensors have gradients, this is ${this.dtype}`);
     this.wantsGrad = value;
   }
 
@@ -135,7 +136,8 @@ export class Tensor {
   /** The same memory under another shape of equal size, without graph (`reshape` in ops is the differentiable one). */
   view(shape: Shape): Tensor {
     checkShape(shape, 'view');
-    if (elements(shape) !== this.size) throw new Error(`view: ${show(this.shape)} does not have the size of ${show(shape)}`);
+    if (elements(shape) !== this.size)
+      throw new Error(`view: ${show(this.shape)} does not have the size of ${show(shape)}`);
     void this.handle;
     return new Tensor((this.storage as Storage).retain(), shape, this.dtype, this.device);
   }

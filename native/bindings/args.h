@@ -1,5 +1,6 @@
-// Reads the arguments of a kernel from JavaScript, in order, and checks each: sizes first, then buffers against those sizes. A
-// wrong size that got past TypeScript would be a crash, so nothing is taken on trust here. Errors name kernel and argument.
+// Reads the arguments of a kernel from JavaScript, in order, and checks each: sizes first, then buffers against those
+// sizes. A wrong size that got past TypeScript would be a crash, so nothing is taken on trust here. Errors name kernel
+// and argument.
 #pragma once
 #include <napi.h>
 
@@ -35,7 +36,8 @@ class Args {
   float* out_or_null(const char* name, int64_t length);
   int32_t* out_i32(const char* name, int64_t length);
 
-  // Lists of f32 buffers: `lengths` looks at the next argument without taking it, the others check each buffer against them.
+  // Lists of f32 buffers: `lengths` looks at the next argument without taking it, the others check each buffer against
+  // them.
   std::vector<int64_t> lengths(const char* name);
   std::vector<const float*> in_list(const char* name, const std::vector<int64_t>& lengths);
   std::vector<float*> out_list(const char* name, const std::vector<int64_t>& lengths);

@@ -36,7 +36,7 @@ ReweightBackward read(Args& a) {
   p.dy = a.in("dy", n);
   p.dweights = a.out("dweights", count({p.clips, p.channels, p.branches}));
   for (int64_t i = 0; i < p.branches; ++i) p.branch[i] = a.in("branch", n);
-  for (int64_t i = 0; i < p.branches; ++i) p.dbranch[i] = a.out("dbranch", n);
+  for (int64_t i = 0; i < p.branches; ++i) p.dbranch[i] = a.out_or_null("dbranch", n);
   return p;
 }
 

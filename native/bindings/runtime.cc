@@ -76,7 +76,8 @@ Napi::Value copy(const Info& info, bool write) {
     fail("a buffer of " + std::to_string(buffer.bytes()) + " bytes and an array of " +
          std::to_string(array.ByteLength()) + " bytes");
   char* js = static_cast<char*>(array.ArrayBuffer().Data()) + array.ByteOffset();
-  if (buffer.bytes() != 0) write ? std::memcpy(buffer.data, js, buffer.bytes()) : std::memcpy(js, buffer.data, buffer.bytes());
+  if (buffer.bytes() != 0)
+    write ? std::memcpy(buffer.data, js, buffer.bytes()) : std::memcpy(js, buffer.data, buffer.bytes());
   if (write) ++buffer.version;
   return info.Env().Undefined();
 }
@@ -126,10 +127,16 @@ Napi::Value isa_list(const Info& info) {
   return out;
 }
 
+Napi::Value fma_peak(const Info& info) {
+  const double seconds = info[0].IsNumber() ? info[0].As<Napi::Number>().DoubleValue() : 0;
+  if (!(seconds > 0 && seconds <= 10)) fail("fmaPeak: expected 0 to 10 seconds");
+  return Napi::Number::New(info.Env(), measure_fma_peak(seconds));
+}
+
 Napi::Value cuda(const Info& info) { return Napi::String::New(info.Env(), cuda_status()); }
 
-// The pool's threads outlive every environment, so the library must never be unmapped, also not when a worker thread that
-// loaded it ends.
+// The pool's threads outlive every environment, so the library must never be unmapped, also not when a worker thread
+// that loaded it ends.
 void stay_loaded() {
   Dl_info self;
   if (dladdr(reinterpret_cast<void*>(&stay_loaded), &self)) dlopen(self.dli_fname, RTLD_NOW | RTLD_NODELETE);
@@ -155,6 +162,7 @@ void export_runtime(Napi::Env env, Napi::Object exports) {
   add("setIsa", guarded<isa_set>);
   add("isas", guarded<isa_list>);
   add("cudaStatus", guarded<cuda>);
+  add("fmaPeak", guarded<fma_peak>);
 }
 
 }  // namespace morphmlp

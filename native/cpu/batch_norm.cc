@@ -35,7 +35,8 @@ void move_running(const BatchNormForward& p, const float* mean, const float* var
   }
 }
 
-// Per row: dz = dy, or dy * gelu'(z) with z = xhat * gamma + beta; kept in dx, and summed for dbeta and (times xhat) dgamma.
+// Per row: dz = dy, or dy * gelu'(z) with z = xhat * gamma + beta; kept in dx, and summed for dbeta and (times xhat)
+// dgamma.
 void gradient_row(const BatchNormBackward& p, int64_t row, float* sums) {
   const int64_t at = row * p.cols;
   for_lanes(p.cols, [&](int64_t i, auto get, auto put) {
@@ -45,7 +46,18 @@ void gradient_row(const BatchNormBackward& p, int64_t row, float* sums) {
     put(p.dx + at + i, dz);
     put(sums + i, fma(dz, xhat, get(sums + i)));
     put(sums + p.cols + i, add(dz, get(sums + p.cols + i)));
+    if (p.training) put(sums + 2 * p.cols + i, add(xhat, get(sums + 2 * p.cols + i)));
   });
+}
+
+// In training the xhat of a channel sum to zero but for the rounding of the mean, which over many rows would weigh as
+// much as dgamma itself: what they sum to corrects it. (Evaluation leaves that sum at zero.)
+void write_parameter_gradients(const BatchNormBackward& p, const std::vector<float>& sums) {
+  for (int64_t c = 0; c < p.cols; ++c) {
+    const double dbeta = sums[p.cols + c], excess = sums[2 * p.cols + c];
+    p.dbeta[c] = sums[p.cols + c];
+    p.dgamma[c] = static_cast<float>(sums[c] - excess / static_cast<double>(p.rows) * dbeta);
+  }
 }
 
 // dx = gamma * rstd * (dz - mean(dz) - xhat * mean(dz * xhat)); by fixed statistics the two means do not appear.
@@ -89,12 +101,11 @@ void batch_norm_forward(const BatchNormForward& p) {
 }
 
 void batch_norm_backward(const BatchNormBackward& p) {
-  std::vector<float> sums(static_cast<size_t>(2 * p.cols));
-  sum_over_rows(p.rows, 2 * p.cols, sums.data(), [&](int64_t begin, int64_t end, float* partial) {
+  std::vector<float> sums(static_cast<size_t>(3 * p.cols));
+  sum_over_rows(p.rows, 3 * p.cols, sums.data(), [&](int64_t begin, int64_t end, float* partial) {
     for (int64_t row = begin; row < end; ++row) gradient_row(p, row, partial);
   });
-  std::copy(sums.begin(), sums.begin() + p.cols, p.dgamma);
-  std::copy(sums.begin() + p.cols, sums.end(), p.dbeta);
+  write_parameter_gradients(p, sums);
   for_rows(p.rows, [&](int64_t row) { input_gradient_row(p, row); });
 }
 

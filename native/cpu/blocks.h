@@ -1,5 +1,5 @@
-// Cuts n elements into blocks of a fixed size for parallel_for. The blocks depend on n alone, never on the number of threads,
-// so sums over blocks have the same bits for any number of threads.
+// Cuts n elements into blocks of a fixed size for parallel_for. The blocks depend on n alone, never on the number of
+// threads, so sums over blocks have the same bits for any number of threads.
 #pragma once
 #include <algorithm>
 #include <cstdint>
@@ -8,7 +8,8 @@
 
 namespace morphmlp {
 
-constexpr int64_t kElementBlock = 1 << 15;  // 128 KiB of f32: a few µs of streaming, well above the cost of handing out a task
+constexpr int64_t kElementBlock =
+    1 << 15;  // 128 KiB of f32: a few µs of streaming, well above the cost of handing out a task
 
 inline int64_t blocks_of(int64_t n, int64_t block) { return (n + block - 1) / block; }
 

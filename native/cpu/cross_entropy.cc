@@ -17,7 +17,7 @@ double row_loss(const float* logits, const float* targets, int64_t n, float* pro
   for (int64_t i = 0; i < n; ++i) {
     const double log_probability = static_cast<double>(logits[i]) - largest - log_sum;
     probabilities[i] = static_cast<float>(std::exp(log_probability));
-    loss -= targets[i] * log_probability;
+    if (targets[i] != 0) loss -= targets[i] * log_probability;  // a class ruled out (-inf) costs nothing
   }
   return loss;
 }

@@ -1,4 +1,5 @@
-// Every file of native/cpu is compiled once for each instruction set, with MORPHMLP_ISA naming the set and the namespace.
+// Every file of native/cpu is compiled once for each instruction set, with MORPHMLP_ISA naming the set and the
+// namespace.
 #pragma once
 
 #ifndef MORPHMLP_ISA

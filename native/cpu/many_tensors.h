@@ -1,5 +1,5 @@
-// One parallel loop over many tensors: they are laid end to end and cut into blocks, so that hundreds of small ones cost no more
-// than a large one.
+// One parallel loop over many tensors: they are laid end to end and cut into blocks, so that hundreds of small ones
+// cost no more than a large one.
 #pragma once
 #include <vector>
 

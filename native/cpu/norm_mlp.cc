@@ -32,9 +32,7 @@ void activate_row(float* hidden, const float* b1, int64_t n, float* z) {
 
 void residual_row(const float* x, const float* out, const float* b2, float scale, int64_t n, float* y) {
   const V s = set1(scale);
-  for_lanes(n, [&](int64_t i, auto get, auto put) {
-    put(y + i, fma(s, add(get(out + i), get(b2 + i)), get(x + i)));
-  });
+  for_lanes(n, [&](int64_t i, auto get, auto put) { put(y + i, fma(s, add(get(out + i), get(b2 + i)), get(x + i))); });
 }
 
 float scale_of(const NormMlpShape& at, const float* scale, int64_t row) {

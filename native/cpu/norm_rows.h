@@ -10,7 +10,8 @@ struct RowStatistics {
   float mean, rstd;
 };
 
-// Mean and 1 / sqrt(variance + eps) of a row. Two passes: the row is in cache, and a mean far from zero costs no digits.
+// Mean and 1 / sqrt(variance + eps) of a row. Two passes: the row is in cache, and a mean far from zero costs no
+// digits.
 inline RowStatistics row_statistics(const float* x, int64_t n, float eps) {
   V sum = zero();
   for_lanes(n, [&](int64_t i, auto get, auto) { sum = add(sum, get(x + i)); });
@@ -29,15 +30,16 @@ inline RowStatistics row_statistics(const float* x, int64_t n, float eps) {
 }
 
 // y = (x - mean) * rstd * gamma + beta
-inline void normalise_row(const float* x, int64_t n, RowStatistics at, const float* gamma, const float* beta, float* y) {
+inline void normalise_row(const float* x, int64_t n, RowStatistics at, const float* gamma, const float* beta,
+                          float* y) {
   const V m = set1(at.mean), r = set1(at.rstd);
   for_lanes(n, [&](int64_t i, auto get, auto put) {
     put(y + i, fma(mul(sub(get(x + i), m), r), get(gamma + i), get(beta + i)));
   });
 }
 
-// The gradient of a normalised row: with g = dy * gamma, dx = rstd * (g - mean(g) - xhat * mean(g * xhat)), plus `residual`
-// where it is not null. Adds dy * xhat to dgamma and dy to dbeta. dx may be dy.
+// The gradient of a normalised row: with g = dy * gamma, dx = rstd * (g - mean(g) - xhat * mean(g * xhat)), plus
+// `residual` where it is not null. Adds dy * xhat to dgamma and dy to dbeta. dx may be dy.
 inline void normalise_row_backward(const float* x, int64_t n, RowStatistics at, const float* gamma, const float* dy,
                                    const float* residual, float* dx, float* dgamma, float* dbeta) {
   const V m = set1(at.mean), r = set1(at.rstd);

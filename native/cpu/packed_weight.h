@@ -1,9 +1,8 @@
-// Weights packed for gemm_block. A weight that is used twice without being written in between keeps its packed form beside its
-// buffer (evaluation, prediction); one that changes every step (training) is packed into memory that the caller gives back.
+// Weights packed for gemm_block. A weight that is used twice without being written in between keeps its packed form
+// beside its buffer (evaluation, prediction); one that changes every step (training) is packed into memory that the
+// caller gives back.
 #pragma once
-#include <functional>
 #include <memory>
-#include <vector>
 
 #include "cpu/gemm.h"
 #include "runtime/buffer.h"
@@ -12,22 +11,35 @@ namespace morphmlp::MORPHMLP_ISA {
 
 enum class Use : int { forward, backward };  // y = x W^T, or dx = dy W
 
+// A PyTorch weight [n, k]. With taps > 1 (a channels-last convolution) its rows are [k / taps][taps] in memory and are
+// taken as [taps][k / taps].
+struct WeightMatrix {
+  int64_t n, k, taps = 1;
+};
+
 class PackedWeight : public Derived {
  public:
-  explicit PackedWeight(int64_t floats);
+  PackedWeight(const WeightMatrix& matrix, int64_t floats);
   ~PackedWeight() override;
   float* data() const { return data_; }
 
+  // A buffer may be used as another matrix too (a view of another shape): then this form is not the one wanted.
+  bool is_of(const WeightMatrix& matrix) const;
+
  private:
+  WeightMatrix matrix_;
   int64_t floats_;
   float* data_;
 };
 
-// Another order of a weight's elements, made before packing (a convolution's taps).
-using Reorder = std::function<std::vector<float>(const float*)>;
+// The packed form of a weight, on the pool's threads.
+std::shared_ptr<PackedWeight> packed_weight(Buffer& weight, const WeightMatrix& matrix, Use use);
 
-// The packed form of a PyTorch weight [n, k], on the pool's threads.
-std::shared_ptr<PackedWeight> packed_weight(Buffer& weight, int64_t n, int64_t k, Use use,
-                                            const Reorder& reorder = nullptr);
+inline std::shared_ptr<PackedWeight> packed_weight(Buffer& weight, int64_t n, int64_t k, Use use) {
+  return packed_weight(weight, WeightMatrix{n, k}, use);
+}
+
+// Each of n matrices [rows][cols] turned into [cols][rows], on the pool's threads.
+void transpose_each(int64_t n, int64_t rows, int64_t cols, const float* from, float* to);
 
 }  // namespace morphmlp::MORPHMLP_ISA

@@ -1,5 +1,6 @@
-// Weight gradients are summed in a fixed number of parts, chosen by the shape alone: each part goes through its blocks in order
-// and owns its sums; at the end the parts are added in order. So the bits do not depend on the number of threads.
+// Weight gradients are summed in a fixed number of parts, chosen by the shape alone: each part goes through its blocks
+// in order and owns its sums; at the end the parts are added in order. So the bits do not depend on the number of
+// threads.
 #pragma once
 #include <vector>
 
@@ -20,9 +21,16 @@ class PartialSums {
   // body(block, sums, first): adds block's contribution to `sums`, or with `first` overwrites what they held.
   template <class F>
   void run(F&& body) {
-    parallel_for(parts_, [&](int64_t part) {
+    run_slices(1, [&](int64_t block, int64_t, float* sums, bool first) { body(block, sums, first); });
+  }
+
+  // The same where the sums are cut into `slices` that are computed independently: body(block, slice, sums, first).
+  template <class F>
+  void run_slices(int64_t slices, F&& body) {
+    parallel_for(parts_ * slices, [&](int64_t task) {
+      const int64_t part = task / slices, slice = task % slices;
       const int64_t begin = part * blocks_ / parts_, end = (part + 1) * blocks_ / parts_;
-      for (int64_t block = begin; block < end; ++block) body(block, data_ + part * floats_, block == begin);
+      for (int64_t block = begin; block < end; ++block) body(block, slice, data_ + part * floats_, block == begin);
     });
   }
 

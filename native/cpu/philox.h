@@ -1,5 +1,5 @@
-// Philox4x32-10, the counter-based generator of Salmon et al. (SC 2011), by the scheme of src/rng.ts: element i of a draw is word
-// i mod 4 of counter (offset / 4 + i / 4), key = seed.
+// Philox4x32-10, the counter-based generator of Salmon et al. (SC 2011), by the scheme of src/rng.ts: element i of a
+// draw is word i mod 4 of counter (offset / 4 + i / 4), key = seed.
 #pragma once
 #include <cstdint>
 
@@ -23,9 +23,7 @@ inline PhiloxBlock philox(uint64_t seed, uint64_t counter) {
   return {{c[0], c[1], c[2], c[3]}};
 }
 
-// Element i of the draw at (seed, offset), uniform in [0, 1) with 24 bits.
-inline float philox_uniform(uint64_t seed, uint64_t offset, uint64_t i) {
-  return static_cast<float>(philox(seed, offset / 4 + i / 4).word[i % 4] >> 8) * 0x1p-24f;
-}
+// A word as a number uniform in [0, 1), with 24 bits.
+inline float philox_uniform(uint32_t word) { return static_cast<float>(word >> 8) * 0x1p-24f; }
 
 }  // namespace morphmlp::MORPHMLP_ISA

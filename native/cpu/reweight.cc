@@ -17,6 +17,16 @@ std::vector<float> by_branch(const float* weights, int64_t clips, int64_t channe
   return rows;
 }
 
+// Of one branch and token: its gradient, and the sums for its weights.
+void gradient_row(const ReweightBackward& p, int64_t branch, int64_t row, const float* weights, float* sums) {
+  const int64_t at = row * p.channels;
+  for_lanes(p.channels, [&](int64_t c, auto get, auto put) {
+    const V dy = get(p.dy + at + c);
+    if (p.dbranch[branch]) put(p.dbranch[branch] + at + c, mul(dy, get(weights + c)));
+    put(sums + c, fma(dy, get(p.branch[branch] + at + c), get(sums + c)));
+  });
+}
+
 }  // namespace
 
 void reweight_forward(const ReweightForward& p) {
@@ -41,13 +51,7 @@ void reweight_backward(const ReweightBackward& p) {
     const float* w = &weights[clip * p.branches * p.channels];
     sum_over_rows(p.tokens, p.branches * p.channels, sums.data(), [&](int64_t begin, int64_t end, float* partial) {
       for (int64_t row = clip * p.tokens + begin; row < clip * p.tokens + end; ++row)
-        for (int64_t i = 0; i < p.branches; ++i)
-          for_lanes(p.channels, [&](int64_t c, auto get, auto put) {
-            const int64_t at = row * p.channels + c;
-            float* sum = partial + i * p.channels + c;
-            put(p.dbranch[i] + at, mul(get(p.dy + at), get(w + i * p.channels + c)));
-            put(sum, fma(get(p.dy + at), get(p.branch[i] + at), get(sum)));
-          });
+        for (int64_t i = 0; i < p.branches; ++i) gradient_row(p, i, row, w + i * p.channels, partial + i * p.channels);
     });
     for (int64_t c = 0; c < p.channels; ++c)
       for (int64_t i = 0; i < p.branches; ++i)

@@ -69,7 +69,8 @@ void scatter_token(const RowUnits& at, Run run, const float* a, float* token) {
 RowUnits spatial_units(int64_t frames, int64_t height, int64_t width, int64_t channels, int64_t chunk, bool vertical,
                        bool strided) {
   const int64_t chunks = blocks_of(height * width, chunk);
-  return {frames * chunks, chunk, chunk, channels / chunk, channels, height * width, height, width, chunks, vertical, strided};
+  return {frames * chunks, chunk, chunk,  channels / chunk, channels, height * width,
+          height,          width, chunks, vertical,         strided};
 }
 
 RowUnits temporal_units(int64_t clips, int64_t steps, int64_t positions, int64_t channels, int64_t groups) {

@@ -1,7 +1,8 @@
-// How the rows of a morph FC lie in a token tensor [tokens, C]. A *unit* is a set of tokens that is mixed: a chunk of a frame
-// (spatial FCs) or one position at all time steps (temporal FC). With R tokens a unit and G groups of S = C / G channels, a unit
-// has G rows of R * S: row g holds channels [g S, (g + 1) S) of token 0, then of token 1, …: runs of S contiguous floats. Rows
-// are gathered into scratch, multiplied, and scattered back to the same places; no permuted tensor exists.
+// How the rows of a morph FC lie in a token tensor [tokens, C]. A *unit* is a set of tokens that is mixed: a chunk of a
+// frame (spatial FCs) or one position at all time steps (temporal FC). With R tokens a unit and G groups of S = C / G
+// channels, a unit has G rows of R * S: row g holds channels [g S, (g + 1) S) of token 0, then of token 1, …: runs of S
+// contiguous floats. Rows are gathered into scratch, multiplied, and scattered back to the same places; no permuted
+// tensor exists.
 #pragma once
 #include <cstdint>
 
@@ -16,8 +17,8 @@ struct RowUnits {
   int64_t run;       // S: channels a run
   int64_t channels;  // C = G * S
 
-  // Spatial units: token n of a frame is j * L + l ("consecutive") or l * J + j ("strided", stage 4), counted along rows or,
-  // with `vertical`, along columns. Tokens past the end of the frame read as zero and are never written.
+  // Spatial units: token n of a frame is j * L + l ("consecutive") or l * J + j ("strided", stage 4), counted along
+  // rows or, with `vertical`, along columns. Tokens past the end of the frame read as zero and are never written.
   // Temporal units: token l of a unit is frame l of its clip.
   int64_t frame_tokens;  // H * W
   int64_t height, width;

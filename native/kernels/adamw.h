@@ -1,5 +1,6 @@
 // One AdamW step (Loshchilov and Hutter, decoupled weight decay; PyTorch's formula) over many tensors in one pass:
-//   p *= 1 - lr * decay;  m += (1 - b1) (g - m);  v += (1 - b2) (g^2 - v);  p -= lr / c1 * m / (sqrt(v) / sqrt(c2) + eps)
+//   p *= 1 - lr * decay;  m += (1 - b1) (g - m);  v += (1 - b2) (g^2 - v);  p -= lr / c1 * m / (sqrt(v) / sqrt(c2) +
+//   eps)
 // with the bias corrections c1 = 1 - b1^step and c2 = 1 - b2^step.
 #pragma once
 #include <cstdint>

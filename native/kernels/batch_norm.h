@@ -1,6 +1,6 @@
-// BatchNorm over the rows of x[rows, cols] (PyTorch's semantics): in training by the batch's mean and biased variance, and the
-// running statistics move by `momentum` towards mean and unbiased variance; otherwise by the running statistics. With gelu the
-// exact GELU follows in the same pass. mean and rstd, as used, are written for the backward.
+// BatchNorm over the rows of x[rows, cols] (PyTorch's semantics): in training by the batch's mean and biased variance,
+// and the running statistics move by `momentum` towards mean and unbiased variance; otherwise by the running
+// statistics. With gelu the exact GELU follows in the same pass. mean and rstd, as used, are written for the backward.
 #pragma once
 #include <cstdint>
 

@@ -1,5 +1,6 @@
-// A 3-D convolution with zero padding, y[b, t', h', w', o] = bias[o] + sum over c and taps of weight[o, c, kt, kh, kw] * x. The
-// input is [B, T, H, W, C], or with `planar` PyTorch's [B, C, T, H, W] (the network's input); the output is always channels last.
+// A 3-D convolution with zero padding, y[b, t', h', w', o] = bias[o] + sum over c and taps of weight[o, c, kt, kh, kw]
+// * x. The input is [B, T, H, W, C], or with `planar` PyTorch's [B, C, T, H, W] (the network's input); the output is
+// always channels last.
 #pragma once
 #include <cstdint>
 

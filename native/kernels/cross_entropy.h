@@ -1,5 +1,5 @@
-// Softmax cross entropy with soft targets: loss = mean over rows of -sum(target * log_softmax(logits)); probabilities are kept
-// for the backward, dlogits = dloss / rows * (probabilities * sum(target) - target).
+// Softmax cross entropy with soft targets: loss = mean over rows of -sum(target * log_softmax(logits)); probabilities
+// are kept for the backward, dlogits = dloss / rows * (probabilities * sum(target) - target).
 #pragma once
 #include <cstdint>
 

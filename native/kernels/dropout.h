@@ -1,5 +1,5 @@
-// factor[i] = 0 with probability p, else 1 / (1 - p), by the random numbers of src/rng.ts: the factors of dropout (one an element)
-// and of drop path (one a clip).
+// factor[i] = 0 with probability p, else 1 / (1 - p), by the random numbers of src/rng.ts: the factors of dropout (one
+// an element) and of drop path (one a clip).
 #pragma once
 #include <cstdint>
 

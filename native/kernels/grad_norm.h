@@ -1,5 +1,5 @@
-// The L2 norm of many tensors as one vector, summed in double and in a fixed order, and their scaling by one factor: gradient
-// clipping. lerp moves tensors towards others: the moving average of weights.
+// The L2 norm of many tensors as one vector, summed in double and in a fixed order, and their scaling by one factor:
+// gradient clipping. lerp moves tensors towards others: the moving average of weights.
 #pragma once
 #include <cstdint>
 #include <vector>

@@ -1,5 +1,6 @@
-// The contract of a device: one function for every kernel of ops.def. A kernel takes its argument struct and nothing else, checks
-// nothing (bindings did), and leaves its outputs complete when it returns (on a GPU: enqueued on the stream).
+// The contract of a device: one function for every kernel of ops.def. A kernel takes its argument struct and nothing
+// else, checks nothing (bindings did), and leaves its outputs complete when it returns (on a GPU: enqueued on the
+// stream).
 #pragma once
 #include "kernels/all.h"
 

@@ -1,5 +1,5 @@
-// LayerNorm over the last dimension of x[rows, cols]: y = (x - mean) * rstd * gamma + beta, rstd = 1 / sqrt(var + eps), with the
-// biased variance. mean and rstd (one a row) are written for the backward.
+// LayerNorm over the last dimension of x[rows, cols]: y = (x - mean) * rstd * gamma + beta, rstd = 1 / sqrt(var + eps),
+// with the biased variance. mean and rstd (one a row) are written for the backward.
 #pragma once
 #include <cstdint>
 

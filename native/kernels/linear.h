@@ -1,5 +1,5 @@
-// y[rows, n] = x[rows, k] weight^T + bias, PyTorch's nn.Linear. With gelu: z = x weight^T + bias and y = gelu(z); z may be null
-// where no backward follows. The backward takes dz: the gradient before the GELU.
+// y[rows, n] = x[rows, k] weight^T + bias, PyTorch's nn.Linear. With gelu: z = x weight^T + bias and y = gelu(z); z may
+// be null where no backward follows. The backward takes dz: the gradient before the GELU.
 #pragma once
 #include <cstdint>
 

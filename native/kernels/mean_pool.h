@@ -1,4 +1,5 @@
-// y[clip, c] = mean over the tokens of the sum of the inputs [clip, token, c]; the backward spreads dy / tokens over all tokens.
+// y[clip, c] = mean over the tokens of the sum of the inputs [clip, token, c]; the backward spreads dy / tokens over
+// all tokens.
 #pragma once
 #include <cstdint>
 

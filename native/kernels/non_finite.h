@@ -1,4 +1,5 @@
-// The number of NaN and infinite elements of x[n], written to found[0]: anomaly detection and the early stop of a training run.
+// The number of NaN and infinite elements of x[n], written to found[0]: anomaly detection and the early stop of a
+// training run.
 #pragma once
 #include <cstdint>
 

@@ -1,6 +1,6 @@
-// The MLP part of a block as one kernel: y = x + scale * (gelu(LN(x) w1^T + b1) w2^T + b2), row by row, with LN's gamma and beta.
-// scale holds one number a clip (drop path) or is null. Only z = LN(x) w1^T + b1 and LN's statistics are kept for the backward,
-// and only where it follows (z null otherwise).
+// The MLP part of a block as one kernel: y = x + scale * (gelu(LN(x) w1^T + b1) w2^T + b2), row by row, with LN's gamma
+// and beta. scale holds one number a clip (drop path) or is null. Only z = LN(x) w1^T + b1 and LN's statistics are kept
+// for the backward, and only where it follows (z null otherwise).
 #pragma once
 #include <cstdint>
 

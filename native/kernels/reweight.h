@@ -1,5 +1,5 @@
-// y[clip, token, c] = sum over i of branch_i[clip, token, c] * weights[clip, c, i]: the weighted sum of two or three branches
-// (paper section 3.2; the softmax over i has been taken).
+// y[clip, token, c] = sum over i of branch_i[clip, token, c] * weights[clip, c, i]: the weighted sum of two or three
+// branches (paper section 3.2; the softmax over i has been taken).
 #pragma once
 #include <cstdint>
 
@@ -18,7 +18,7 @@ struct ReweightBackward {
   int64_t clips, tokens, channels, branches;
   const float* branch[kMaxBranches];
   const float *weights, *dy;
-  float* dbranch[kMaxBranches];
+  float* dbranch[kMaxBranches];  // or null
   float* dweights;
 };
 

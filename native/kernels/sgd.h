@@ -1,5 +1,6 @@
-// One SGD step with momentum over many tensors in one pass (PyTorch's formula, no dampening): g += decay * p; buffer = momentum *
-// buffer + g; p -= lr * (nesterov ? g + momentum * buffer : buffer). The first step has buffer = g: buffers start at zero.
+// One SGD step with momentum over many tensors in one pass (PyTorch's formula, no dampening): g += decay * p; buffer =
+// momentum * buffer + g; p -= lr * (nesterov ? g + momentum * buffer : buffer). The first step has buffer = g: buffers
+// start at zero.
 #pragma once
 #include <cstdint>
 #include <vector>

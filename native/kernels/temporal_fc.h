@@ -1,5 +1,6 @@
-// MorphFC along time (paper section 3.3): at each position of a clip the channels are cut into `groups` groups of S = channels /
-// groups, and each group's steps * S numbers go through one FC [steps * S, steps * S] and back to their places.
+// MorphFC along time (paper section 3.3): at each position of a clip the channels are cut into `groups` groups of S =
+// channels / groups, and each group's steps * S numbers go through one FC [steps * S, steps * S] and back to their
+// places.
 #pragma once
 #include <cstdint>
 

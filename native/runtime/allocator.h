@@ -1,5 +1,6 @@
-// A caching allocator for tensor storage: freed blocks are kept by size class and handed out again, so a training loop stops
-// asking the system for memory after its first step. Thread safe. Every pointer is aligned to 64 bytes (a cache line, a zmm).
+// A caching allocator for tensor storage: freed blocks are kept by size class and handed out again, so a training loop
+// stops asking the system for memory after its first step. Thread safe. Every pointer is aligned to 64 bytes (a cache
+// line, a zmm).
 #pragma once
 #include <cstddef>
 #include <cstdint>

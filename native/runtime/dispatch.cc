@@ -3,15 +3,28 @@
 #include <cstdlib>
 
 #include "runtime/error.h"
+#include "runtime/threads.h"
 
 namespace morphmlp {
 
 #if defined(__x86_64__)
-namespace baseline { extern const Kernels kernels; }
-namespace avx2 { extern const Kernels kernels; }
-namespace avx512 { extern const Kernels kernels; }
+namespace baseline {
+extern const Kernels kernels;
+double fma_peak(double seconds);
+}  // namespace baseline
+namespace avx2 {
+extern const Kernels kernels;
+double fma_peak(double seconds);
+}  // namespace avx2
+namespace avx512 {
+extern const Kernels kernels;
+double fma_peak(double seconds);
+}  // namespace avx512
 #else
-namespace neon { extern const Kernels kernels; }
+namespace neon {
+extern const Kernels kernels;
+double fma_peak(double seconds);
+}  // namespace neon
 #endif
 const Kernels* cuda_kernels(std::string* reason);  // nullptr without a usable device
 
@@ -20,20 +33,21 @@ namespace {
 struct Isa {
   const char* name;
   const Kernels* kernels;
+  double (*fma_peak)(double);
 };
 
 std::vector<Isa> supported() {
 #if defined(__x86_64__)
-  std::vector<Isa> found{{"baseline", &baseline::kernels}};
+  std::vector<Isa> found{{"baseline", &baseline::kernels, &baseline::fma_peak}};
   __builtin_cpu_init();
   const bool fma = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-  if (fma) found.push_back({"avx2", &avx2::kernels});
+  if (fma) found.push_back({"avx2", &avx2::kernels, &avx2::fma_peak});
   const bool wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                     __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
-  if (fma && wide) found.push_back({"avx512", &avx512::kernels});
+  if (fma && wide) found.push_back({"avx512", &avx512::kernels, &avx512::fma_peak});
   return found;
 #else
-  return {{"neon", &neon::kernels}};
+  return {{"neon", &neon::kernels, &neon::fma_peak}};
 #endif
 }
 
@@ -65,6 +79,14 @@ std::vector<std::string> available_isas() {
 std::string current_isa() { return current().name; }
 
 void set_isa(const std::string& name) { current() = find_isa(name); }
+
+double measure_fma_peak(double seconds) {
+  std::vector<double> rates(static_cast<size_t>(thread_count()));
+  parallel_for(thread_count(), [&](int64_t i) { rates[static_cast<size_t>(i)] = current().fma_peak(seconds); });
+  double total = 0;
+  for (double rate : rates) total += rate;
+  return total;
+}
 
 std::string cuda_status() {
   std::string reason;

@@ -1,4 +1,5 @@
-// Which kernels run: a device's table, and on the CPU the best instruction set this machine has (or MORPHMLP_ISA names).
+// Which kernels run: a device's table, and on the CPU the best instruction set this machine has (or MORPHMLP_ISA
+// names).
 #pragma once
 #include <string>
 #include <vector>
@@ -13,6 +14,9 @@ const Kernels& kernels_for(Device device);  // throws when the device is not the
 std::vector<std::string> available_isas();  // slowest first
 std::string current_isa();
 void set_isa(const std::string& name);  // throws on an instruction set this machine lacks
-std::string cuda_status();              // "available", or the reason why not
+// Multiply-adds a second with nothing but registers, all threads at once, in GFLOP/s (2 a multiply-add): what
+// benchmarks divide by.
+double measure_fma_peak(double seconds);
+std::string cuda_status();  // "available", or the reason why not
 
 }  // namespace morphmlp

@@ -21,7 +21,8 @@ namespace {
 
 constexpr int kMaxThreads = 256;
 constexpr int kScratchSlots = 8;
-constexpr int kSpins = 4000;  // about 40 µs: longer than the gap between two kernels of a step, shorter than a nap costs
+constexpr int kSpins =
+    4000;  // about 40 µs: longer than the gap between two kernels of a step, shorter than a nap costs
 
 void pause() {
 #if defined(__x86_64__)
@@ -57,7 +58,8 @@ class Pool {
     const int helpers = static_cast<int>(std::min<int64_t>(size(), tasks)) - 1;
     start(Job{tasks, task, context, helpers});
     drain();
-    while (running_.load(std::memory_order_acquire) != 0) pause();
+    for (int spin = 0; running_.load(std::memory_order_acquire) != 0; ++spin)
+      spin < kSpins ? pause() : std::this_thread::yield();  // a worker may have lost its core to another program
     if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
   }
 
@@ -75,7 +77,8 @@ class Pool {
     resize(n >= 1 && n <= kMaxThreads ? n : physical_cores());
   }
 
-  // All spawned workers take part in the hand-shake of every job, so that none can see a job twice or a half-written one.
+  // All spawned workers take part in the hand-shake of every job, so that none can see a job twice or a half-written
+  // one.
   void start(const Job& job) {
     job_ = job;
     next_.store(0, std::memory_order_relaxed);

@@ -1,6 +1,11 @@
 import { Command } from 'commander';
 import { collectDoctor } from './doctor';
 import { doctorText } from './doctor_text';
+import { registerEvaluate } from './evaluate';
+import { registerFlops } from './flops';
+import { registerPredict } from './predict';
+import { registerTrain } from './train';
+import { registerVerify } from './verify';
 import { packageVersion } from './version';
 
 async function doctor({ json }: { json?: boolean }): Promise<void> {
@@ -12,6 +17,12 @@ async function doctor({ json }: { json?: boolean }): Promise<void> {
 const program = new Command('morphmlp')
   .description('Train, evaluate and study MorphMLP video and image networks')
   .version(packageVersion());
+
+registerTrain(program);
+registerEvaluate(program);
+registerPredict(program);
+registerFlops(program);
+registerVerify(program);
 
 program
   .command('doctor')

@@ -1,128 +1,177 @@
+/**
+ * The embedded motion dataset: clips drawn from a seed, so that training can be shown on any machine without a
+ * download. A textured shape is shown twice over a noisy background. What tells the two classes of a pair apart is only
+ * which appearance came first: a clip with an odd index is the clip before it, frame for frame in reverse. A network
+ * that does not mix tokens over time can find the pair but not the class, and stays near 50%.
+ *
+ * Each appearance lasts four frames (of 16) that differ in noise alone, between gaps of at least two frames that
+ * divide evenly by the stem's temporal stride, so a 3-frame kernel sees both appearances in the same way.
+ */
 import { Philox } from '../random';
 import type { Clip, Dataset } from './types';
+import type { Figure, Pose, Rgb } from './shapes';
+import { drawFigure, hsv, OUTLINES, texture, TEXTURES } from './shapes';
 
-/**
- * The embedded motion dataset. Each clip shows a textured shape twice: 2 empty frames, 4 of the first pose, 4 empty, 4 of the
- * second pose, 2 empty, over noise. The two clips of a pair are each other in reverse, and within each appearance nothing moves:
- * the stem's 3-frame kernel cannot tell them apart, only mixing along time can.
- */
+/** The eight classes; 2p and 2p+1 are each other in reverse. */
 export const MOTION_CLASSES = [
   'left to right',
   'right to left',
-  'upwards',
   'downwards',
+  'upwards',
   'growing',
   'shrinking',
-  'turning left',
-  'turning right',
+  'turning clockwise',
+  'turning anticlockwise',
 ] as const;
 
-/** Which of the 16 parts of a clip show which pose: 0 none, 1 the first, 2 the second. */
-const TIMELINE = [0, 0, 1, 1, 1, 1, 0, 0, 0, 0, 2, 2, 2, 2, 0, 0] as const;
+/** What is seen in each sixteenth of a clip: 0 nothing, 1 the first pose, 2 the second. */
+const SCRIPT = [0, 0, 1, 1, 1, 1, 0, 0, 0, 0, 2, 2, 2, 2, 0, 0] as const;
 
-/** Options of the dataset. */
+const SIZE = 64;
+const FRAMES = 16;
+
 export interface MotionOptions {
-  seed: number;
-  /** Clips in the set; labels go round the classes, so each has its share. */
-  length: number;
-  /** Width and height in pixels. */
-  size?: number;
-  /** A multiple of 16. */
-  frames?: number;
-  /** Separates sets of one seed, such as training and validation. */
+  seed: number | bigint;
+  /** Number of an independent set of clips, so that training and validation never share one. Default 0. */
   stream?: number;
+  /** Height and width in pixels, at least 16. Default 64. */
+  size?: number;
+  /** Number of frames, a multiple of 16. Default 16; more frames show the same script more slowly. */
+  frames?: number;
 }
 
-/** Where and how the shape appears; lengths in units of the frame. */
-interface Pose {
-  x: number;
-  y: number;
-  radius: number;
-  angle: number;
+export interface MotionClip {
+  /** u8 [frames, size, size, 3]. */
+  pixels: Uint8Array;
+  /** Index into MOTION_CLASSES. */
+  label: number;
 }
 
-/** What the shape looks like in both poses. */
-interface Look {
-  colour: [number, number, number];
-  stripes: number;
-  phase: number;
-  slim: number;
+/** Gaussian quantiles at the middles of 256 equal shares: one random byte picks one. */
+const QUANTILES = Float32Array.from({ length: 256 }, (_, i) => normalQuantile((i + 0.5) / 256));
+
+/** Inverse of the normal distribution function, by Newton's method on a logistic first guess. */
+function normalQuantile(p: number): number {
+  let x = Math.log(p / (1 - p)) / 1.702;
+  for (let i = 0; i < 8; i++) {
+    const density = Math.exp(-0.5 * x * x) / Math.sqrt(2 * Math.PI);
+    x -= (normalBelow(x) - p) / density;
+  }
+  return x;
 }
 
-const between = (random: Philox, low: number, high: number) => low + (high - low) * random.uniform();
+/** Share of a standard normal distribution below x (series of Marsaglia, 2004). */
+function normalBelow(x: number): number {
+  let term = x;
+  let sum = x;
+  for (let i = 3; Math.abs(term) > 1e-12 && i < 200; i += 2) sum += term *= (x * x) / i;
+  return 0.5 + sum * Math.exp(-0.5 * x * x - 0.5 * Math.log(2 * Math.PI));
+}
 
-/**
- * The two poses of a pair's first class; the second class shows them the other way round. Each pose is recognisable by itself
- * (left, right, above, below, small, large, turned either way): a single frame tells the pair, never the order.
- */
-function posesOf(pair: number, random: Philox): [Pose, Pose] {
-  const jitter = (amount: number) => between(random, -amount, amount);
-  const base: Pose = {
-    x: 0.5 + jitter(0.06),
-    y: 0.5 + jitter(0.06),
-    radius: 0.24 + jitter(0.03),
-    angle: between(random, 0, Math.PI),
+/** The poses shown first and second in the class 2·pair; one drawing per pair of classes. */
+function drawPoses(pair: number, size: number, rng: Philox): [Pose, Pose] {
+  const start: Pose = { x: 0, y: 0, radius: size * rng.uniform(0.22, 0.26), angle: rng.uniform(-0.2, 0.2) };
+  start.x = size * rng.uniform(0.45, 0.55);
+  start.y = size * rng.uniform(0.45, 0.55);
+  const end = { ...start };
+  const step = size * rng.uniform(0.22, 0.26);
+  if (pair === 0) [start.x, end.x] = [start.x - step, end.x + step];
+  if (pair === 1) [start.y, end.y] = [start.y - step, end.y + step];
+  if (pair === 2) [start.radius, end.radius] = [size * rng.uniform(0.1, 0.13), size * rng.uniform(0.28, 0.34)];
+  const turn = rng.uniform(0.9, 1.2);
+  if (pair === 3) [start.angle, end.angle] = [start.angle - turn, end.angle + turn];
+  return [start, end];
+}
+
+function drawFigureChoice(rng: Philox): Figure {
+  const hue = rng.uniform();
+  const main = hsv(hue, rng.uniform(0.4, 0.9), rng.uniform(0.85, 1));
+  const second = hsv(hue + rng.uniform(0.1, 0.4), rng.uniform(0.4, 0.9), rng.uniform(0.5, 0.8));
+  return {
+    outline: OUTLINES[rng.int(OUTLINES.length)]!,
+    texture: texture(rng.int(TEXTURES), rng.uniform(5, 10)),
+    colours: [main, second],
   };
-  const [away, grow, turn] = [0.25 + jitter(0.03), 1.7 + jitter(0.15), Math.PI / 4 + jitter(0.15)];
-  const changes: Partial<Pose>[][] = [
-    [{ x: base.x - away }, { x: base.x + away }],
-    [{ y: base.y + away }, { y: base.y - away }],
-    [{ radius: base.radius / grow }, { radius: base.radius * grow }],
-    [{ angle: -turn }, { angle: turn }],
-  ];
-  const [first, second] = changes[pair] as [Partial<Pose>, Partial<Pose>];
-  return [{ ...base, ...first }, { ...base, ...second }];
 }
 
-function lookOf(random: Philox): Look {
-  const colour = [0, 1, 2].map(() => between(random, 90, 255)) as Look['colour'];
-  return { colour, stripes: between(random, 6, 12), phase: between(random, 0, 6), slim: between(random, 0.4, 0.55) };
-}
-
-/** Blends an ellipse with stripes across its long axis into a frame; edges are one pixel soft. */
-function draw(frame: Uint8Array, size: number, pose: Pose, look: Look): void {
-  const [cos, sin, r] = [Math.cos(pose.angle), Math.sin(pose.angle), pose.radius * size];
-  const [cx, cy] = [pose.x * size, pose.y * size];
-  const bound = (value: number) => Math.max(0, Math.min(size, Math.round(value)));
-  for (let y = bound(cy - r - 1); y < bound(cy + r + 2); y++) {
-    for (let x = bound(cx - r - 1); x < bound(cx + r + 2); x++) {
-      const [dx, dy] = [x + 0.5 - cx, y + 0.5 - cy];
-      const [u, v] = [(dx * cos - dy * sin) / r, (dx * sin + dy * cos) / (r * look.slim)];
-      const cover = Math.max(0, Math.min(1, (1 - Math.hypot(u, v)) * r * look.slim + 0.5));
-      if (cover === 0) continue;
-      const shade = 0.7 + 0.3 * Math.sin(look.stripes * u + look.phase);
-      for (let c = 0; c < 3; c++) {
-        const at = (y * size + x) * 3 + c;
-        frame[at] = Math.round((frame[at] as number) * (1 - cover) + look.colour[c]! * shade * cover);
-      }
+/** A dull background [size, size, 3] that fades from one colour to another. */
+function drawBackground(size: number, rng: Philox): Float32Array {
+  const colour = (): Rgb => hsv(rng.uniform(), rng.uniform(0, 0.4), rng.uniform(0.1, 0.3));
+  const [from, to] = [colour(), colour()];
+  const angle = rng.uniform(0, 2 * Math.PI);
+  const [across, down] = [Math.cos(angle) / size, Math.sin(angle) / size];
+  const picture = new Float32Array(size * size * 3);
+  for (let y = 0, at = 0; y < size; y++) {
+    for (let x = 0; x < size; x++) {
+      const share = 0.5 + 0.5 * ((x - size / 2) * across + (y - size / 2) * down);
+      for (let c = 0; c < 3; c++) picture[at++] = from[c]! + share * (to[c]! - from[c]!);
     }
   }
+  return picture;
 }
 
-/** Fills a clip with grey noise. Cheap bits (xorshift) from one Philox word: a clip has 65,000 pixels. */
-function fillNoise(pixels: Uint8Array, random: Philox): void {
-  let state = random.word() | 1;
-  const level = between(random, 40, 90);
-  for (let i = 0; i < pixels.length; i += 3) {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    pixels[i] = pixels[i + 1] = pixels[i + 2] = level + (state & 31) - 16;
+/** The three still pictures of a scene: empty, first pose, second pose. */
+function drawStills(pair: number, size: number, rng: Philox): Float32Array[] {
+  const empty = drawBackground(size, rng);
+  const figure = drawFigureChoice(rng);
+  const shown = drawPoses(pair, size, rng).map((pose) => {
+    const picture = empty.slice();
+    drawFigure(picture, size, figure, pose);
+    return picture;
+  });
+  return [empty, ...shown];
+}
+
+/** Writes `picture` plus fresh noise, rounded and clamped to 0..255, to `frame`. */
+function addNoise(frame: Uint8ClampedArray, picture: Float32Array, noise: Float32Array, rng: Philox): void {
+  const bytes = rng.bytes(picture.length);
+  for (let i = 0; i < picture.length; i++) frame[i] = picture[i]! + noise[bytes[i]!]!;
+}
+
+function checkOptions(index: number, size: number, frames: number): void {
+  const bad = (what: string, got: number): Error => new Error(`motion dataset: ${what}, got ${got}`);
+  if (!Number.isSafeInteger(index) || index < 0) throw bad('the index must be an integer from 0 on', index);
+  if (!Number.isInteger(size) || size < 16) throw bad('size must be an integer of at least 16', size);
+  if (!Number.isInteger(frames) || frames < 16 || frames % 16 !== 0) {
+    throw bad('frames must be a multiple of 16', frames);
   }
 }
 
-/** The clips of the motion dataset; clip i depends on (seed, stream, i) alone. */
+/** The class of clip `index`: the classes take turns. */
+export const motionLabel = (index: number): number => index % MOTION_CLASSES.length;
+
+/**
+ * Draws clip `index`: the same options and index always give the same bytes, and no other clip is drawn for it.
+ * Clip 2j+1 is clip 2j in reverse. Throws where an option is out of its range.
+ */
+export function motionClip(index: number, options: MotionOptions): MotionClip {
+  const { seed, stream = 0, size = SIZE, frames = FRAMES } = options;
+  checkOptions(index, size, frames);
+  const label = motionLabel(index);
+  const rng = new Philox(seed, stream).fork('motion').fork(Math.floor(index / 2));
+  const stills = drawStills(label >> 1, size, rng.fork('scene'));
+  const sigma = rng.uniform(4, 12);
+  const noise = QUANTILES.map((q) => q * sigma);
+  const area = size * size * 3;
+  const pixels = new Uint8Array(frames * area);
+  for (let t = 0; t < frames; t++) {
+    const at = index % 2 === 0 ? t : frames - 1 - t;
+    const frame = new Uint8ClampedArray(pixels.buffer, at * area, area);
+    addNoise(frame, stills[SCRIPT[Math.floor((t * 16) / frames)]!]!, noise, rng);
+  }
+  return { pixels, label };
+}
+
+/** `length` clips of the motion dataset; the classes take turns, so each has its share. */
 export class MotionDataset implements Dataset {
   readonly classNames: readonly string[] = MOTION_CLASSES;
   readonly length: number;
-  private readonly options: Required<MotionOptions>;
 
-  constructor(options: MotionOptions) {
-    this.options = { size: 64, frames: 16, stream: 0, ...options };
+  constructor(private readonly options: MotionOptions & { length: number }) {
     this.length = options.length;
-    const { frames, size } = this.options;
-    if (!Number.isInteger(frames / 16) || frames < 16) throw new Error(`motion dataset: frames must be a multiple of 16, got ${frames}`);
-    if (!Number.isInteger(size) || size < 32) throw new Error(`motion dataset: size must be a whole number of at least 32, got ${size}`);
+    if (!Number.isInteger(this.length) || this.length < 1)
+      throw new Error(`motion dataset: length must be a whole number of at least 1, got ${this.length}`);
+    checkOptions(0, options.size ?? SIZE, options.frames ?? FRAMES);
   }
 
   name(i: number): string {
@@ -130,34 +179,23 @@ export class MotionDataset implements Dataset {
   }
 
   label(i: number): number {
-    return i % this.classNames.length;
+    return motionLabel(i);
   }
 
   describe(): Record<string, string | number> {
-    const { seed, size, frames } = this.options;
-    return { source: 'embedded motion dataset', clips: this.length, seed, frames, size };
+    const { seed, size = SIZE, frames = FRAMES, stream = 0 } = this.options;
+    return { source: 'embedded motion dataset', clips: this.length, seed: String(seed), stream, frames, size };
   }
 
+  /** Clip i; there is nothing random about it beyond the dataset's seed. */
   clip(i: number): Promise<Clip> {
     return Promise.resolve(this.render(i));
   }
 
   /** Draws clip i. */
   render(i: number): Clip {
-    if (!Number.isInteger(i) || i < 0 || i >= this.length) throw new Error(`motion dataset: clip ${i} of ${this.length}`);
-    const { seed, stream, size, frames } = this.options;
-    const random = new Philox(seed, 1000 + stream).fork(i);
-    const label = this.label(i);
-    const poses = posesOf(label >> 1, random);
-    if (label % 2 === 1) poses.reverse();
-    const look = lookOf(random);
-    const pixels = new Uint8Array(frames * size * size * 3);
-    fillNoise(pixels, random);
-    for (let t = 0; t < frames; t++) {
-      const shown = TIMELINE[Math.floor((t * 16) / frames)] as number;
-      const frame = pixels.subarray(t * size * size * 3, (t + 1) * size * size * 3);
-      if (shown > 0) draw(frame, size, poses[shown - 1] as Pose, look);
-    }
-    return { pixels, frames, height: size, width: size, label, path: this.name(i) };
+    if (!(i < this.length)) throw new Error(`motion dataset: clip ${i} is outside 0..${this.length - 1}`);
+    const { size = SIZE, frames = FRAMES } = this.options;
+    return { ...motionClip(i, this.options), frames, height: size, width: size, path: this.name(i) };
   }
 }

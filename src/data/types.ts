@@ -1,62 +1,118 @@
+/** What every source of clips looks like, and how clips become batches. Nothing here knows of models or of tensors. */
 import type { Philox } from '../random';
 
-/** A decoded clip: pixels as bytes, not yet normalised. */
+/** One decoded clip. Pixels stay bytes until they become the input of a network. */
 export interface Clip {
-  /** [T, H, W, 3], red green blue */
+  /** u8 [frames, height, width, 3]: red, green, blue. */
   pixels: Uint8Array;
   frames: number;
   height: number;
   width: number;
+  /** Class number, from 0; -1 where none is known. */
   label: number;
-  /** Where it came from, for messages and reports. */
+  /** The file, or a name for a drawn clip. */
   path: string;
 }
 
-/** A set of labelled clips. Nothing in here knows of models. */
+/** A numbered set of labelled clips. Clip i may be asked for at any time, in any order, by several callers at once. */
 export interface Dataset {
   readonly length: number;
   readonly classNames: readonly string[];
-  /** A file path, or what else names item i. */
+  /** The file of item i, or what else names it. */
   name(i: number): string;
   /** The true class of item i. */
   label(i: number): number;
-  /** Item i; training sets draw their crops and flips from `random`. Rejects when the item cannot be read. */
-  clip(i: number, random: Philox): Promise<Clip>;
+  /**
+   * Item i. Every random choice (time, crop, flip) comes from `random` alone, so the same generator gives the same bytes.
+   * Rejects with an `UnreadableClip` where the file cannot be decoded; gives up early when `signal` aborts.
+   */
+  clip(i: number, random: Philox, signal?: AbortSignal): Promise<Clip>;
   /** What a report says about the data: source, counts, what is missing. */
   describe(): Record<string, string | number>;
 }
 
-/** Normalised input of the network. */
-export interface Batch {
-  /** [B, 3, T, H, W] */
-  x: Float32Array;
-  shape: readonly [number, number, number, number, number];
+const UNREADABLE = 'UNREADABLE_CLIP';
+
+/** A file that cannot be decoded. The loader skips it and counts it; any other error stops the training. */
+export class UnreadableClip extends Error {
+  readonly code = UNREADABLE;
+}
+
+/** Whether an error is an UnreadableClip, also when it comes from another realm (a test's sandbox, a worker). */
+export function isUnreadable(error: unknown): boolean {
+  return (error as { code?: unknown } | undefined)?.code === UNREADABLE;
+}
+
+/** Clips of one size as bytes: what goes to a device that normalises by itself. */
+export interface ClipBatch {
+  /** u8 [B, T, H, W, 3]. */
+  pixels: Uint8Array;
+  shape: readonly [number, number, number, number, 3];
+  /** i32 [B]. */
   labels: Int32Array;
   clips: readonly Clip[];
 }
 
-/** Mean and standard deviation of the authors' recipes, on pixels scaled to [0, 1]. */
+/** Normalised input of the network. */
+export interface Batch {
+  /** f32 [B, 3, T, H, W]: (pixel / 255 - mean) / std. */
+  x: Float32Array;
+  shape: readonly [number, number, number, number, number];
+  /** i32 [B]. */
+  labels: Int32Array;
+  clips: readonly Clip[];
+}
+
+/** Mean and standard deviation of the authors' recipes, on pixels scaled to [0, 1], the same for the three channels. */
 export const NORMALISATION = { mean: 0.45, std: 0.225 } as const;
 
-function writePlanes(clip: Clip, table: Float32Array, out: Float32Array): void {
-  const plane = clip.pixels.length / 3;
-  for (let i = 0, pixel = 0; i < plane; i++) {
-    out[i] = table[clip.pixels[pixel++] as number] as number;
-    out[plane + i] = table[clip.pixels[pixel++] as number] as number;
-    out[2 * plane + i] = table[clip.pixels[pixel++] as number] as number;
+const sizeOf = ({ frames, height, width }: Clip): string => `${frames}x${height}x${width}`;
+
+/** The clips' common size; throws where there is no clip or two sizes differ. */
+function commonSize(name: string, clips: readonly Clip[]): Clip {
+  const first = clips[0];
+  if (first === undefined) throw new Error(`${name}: expected at least one clip, got none`);
+  for (const clip of clips) {
+    const bytes = clip.frames * clip.height * clip.width * 3;
+    if (clip.pixels.length !== bytes) {
+      throw new Error(`${name}: ${clip.path} has ${clip.pixels.length} bytes, ${sizeOf(clip)}x3 needs ${bytes}`);
+    }
+    if (sizeOf(clip) !== sizeOf(first)) {
+      throw new Error(`${name}: ${clip.path} is ${sizeOf(clip)}, ${first.path} ${sizeOf(first)}`);
+    }
+  }
+  return first;
+}
+
+const labelsOf = (clips: readonly Clip[]): Int32Array => Int32Array.from(clips, (clip) => clip.label);
+
+/** Clips of one size, one after the other, as bytes. */
+export function stackClips(clips: readonly Clip[]): ClipBatch {
+  const { frames, height, width, pixels: first } = commonSize('stackClips', clips);
+  const pixels = new Uint8Array(clips.length * first.length);
+  clips.forEach((clip, i) => pixels.set(clip.pixels, i * first.length));
+  return { pixels, shape: [clips.length, frames, height, width, 3], labels: labelsOf(clips), clips };
+}
+
+/** Writes u8 [T, H, W, 3] as f32 [3, T, H, W] through a table of 256 values. */
+function writePlanes(pixels: Uint8Array, table: Float32Array, x: Float32Array, at: number): void {
+  const plane = pixels.length / 3;
+  for (let i = 0, byte = 0; i < plane; i++, byte += 3) {
+    x[at + i] = table[pixels[byte]!]!;
+    x[at + plane + i] = table[pixels[byte + 1]!]!;
+    x[at + 2 * plane + i] = table[pixels[byte + 2]!]!;
   }
 }
 
 /** Clips of one size as one normalised batch, planes first. */
-export function toBatch(clips: readonly Clip[], { mean, std }: { mean: number; std: number } = NORMALISATION): Batch {
-  const [first] = clips;
-  if (!first) throw new Error('toBatch: no clips');
-  const { frames, height, width } = first;
-  const odd = clips.find((c) => c.frames !== frames || c.height !== height || c.width !== width);
-  if (odd) throw new Error(`toBatch: ${odd.path} is ${odd.frames}x${odd.height}x${odd.width}, ${first.path} ${frames}x${height}x${width}`);
+export function toBatch(clips: readonly Clip[], normalisation: { mean: number; std: number } = NORMALISATION): Batch {
+  const { frames, height, width, pixels } = commonSize('toBatch', clips);
+  const { mean, std } = normalisation;
+  if (!(std > 0) || !Number.isFinite(mean)) {
+    throw new Error(`toBatch: expected a finite mean and a positive std, got mean ${mean}, std ${std}`);
+  }
   const table = Float32Array.from({ length: 256 }, (_, byte) => (byte / 255 - mean) / std);
-  const size = 3 * frames * height * width;
-  const x = new Float32Array(clips.length * size);
-  clips.forEach((clip, i) => writePlanes(clip, table, x.subarray(i * size, (i + 1) * size)));
-  return { x, shape: [clips.length, 3, frames, height, width], labels: Int32Array.from(clips, (c) => c.label), clips };
+  const x = new Float32Array(clips.length * pixels.length);
+  clips.forEach((clip, i) => writePlanes(clip.pixels, table, x, i * pixels.length));
+  return { x, shape: [clips.length, 3, frames, height, width], labels: labelsOf(clips), clips };
 }

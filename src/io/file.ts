@@ -4,8 +4,43 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 /** Node refuses reads of 2 GiB and more at once. */
 const LARGEST_READ = 1 << 30;
 
+/** Bytes that can be read by position: a file, or the same in memory. */
+export interface Source {
+  /** Names the source in errors. */
+  readonly path: string;
+  readonly size: number;
+  read(target: Uint8Array, position: number, what: string): void;
+  bytes(position: number, length: number, what: string): Buffer;
+}
+
+/** A source that already lies in memory. */
+export class MemorySource implements Source {
+  constructor(
+    readonly path: string,
+    private readonly content: Uint8Array,
+  ) {}
+
+  get size(): number {
+    return this.content.length;
+  }
+
+  read(target: Uint8Array, position: number, what: string): void {
+    target.set(this.bytes(position, target.length, what));
+  }
+
+  bytes(position: number, length: number, what: string): Buffer {
+    requireInside(this, position, length, what);
+    return Buffer.from(this.content.subarray(position, position + length));
+  }
+}
+
+function requireInside({ path, size }: Source, position: number, length: number, what: string): void {
+  if (position + length > size)
+    throw new Error(`${path}: ${what} needs ${position + length} bytes, the file has ${size}: file truncated`);
+}
+
 /** An open regular file of known size. Close it, or leave that to {@link withFile}. */
-export class InputFile {
+export class InputFile implements Source {
   private constructor(
     readonly path: string,
     private fd: number,
@@ -45,10 +80,7 @@ export class InputFile {
 
   /** Reads `length` bytes at `position` into new memory; both must have been checked against {@link size}. */
   bytes(position: number, length: number, what: string): Buffer {
-    if (position + length > this.size)
-      throw new Error(
-        `${this.path}: ${what} needs ${position + length} bytes, the file has ${this.size}: file truncated`,
-      );
+    requireInside(this, position, length, what);
     const buffer = Buffer.alloc(length);
     this.read(buffer, position, what);
     return buffer;

@@ -73,18 +73,23 @@ function checkStage(config: MorphMlpConfig, i: 0 | 1 | 2 | 3): void {
   const [layers, channels, chunk] = [config.layers[i], config.embedDims[i], config.segmentDim[i]];
   const where = `stage ${i + 1}`;
   for (const [name, value] of Object.entries({ layers, channels, chunk })) {
-    if (!Number.isInteger(value) || value < 1) throw new Error(`model: ${where}: ${name} must be a whole number of at least 1, got ${value}`);
+    if (!Number.isInteger(value) || value < 1)
+      throw new Error(`model: ${where}: ${name} must be a whole number of at least 1, got ${value}`);
   }
-  if (channels % chunk !== 0) throw new Error(`model: ${where}: ${channels} channels are not a multiple of the chunk length ${chunk}`);
-  if (channels % 4 !== 0) throw new Error(`model: ${where}: ${channels} channels are not a multiple of 4, which the reweighting FC needs`);
+  if (channels % chunk !== 0)
+    throw new Error(`model: ${where}: ${channels} channels are not a multiple of the chunk length ${chunk}`);
+  if (channels % 4 !== 0)
+    throw new Error(`model: ${where}: ${channels} channels are not a multiple of 4, which the reweighting FC needs`);
 }
 
 /** Throws one clear sentence when a configuration cannot be built. */
 export function checkConfig(config: MorphMlpConfig): void {
   for (const i of STAGES) checkStage(config, i);
   const { frames, numClasses, dropPath, mlpRatio } = config;
-  if (!Number.isInteger(frames) || frames < 1) throw new Error(`model: frames must be a whole number of at least 1, got ${frames}`);
-  if (!Number.isInteger(numClasses) || numClasses < 1) throw new Error(`model: classes must be a whole number of at least 1, got ${numClasses}`);
+  if (!Number.isInteger(frames) || frames < 1)
+    throw new Error(`model: frames must be a whole number of at least 1, got ${frames}`);
+  if (!Number.isInteger(numClasses) || numClasses < 1)
+    throw new Error(`model: classes must be a whole number of at least 1, got ${numClasses}`);
   if (!(dropPath >= 0 && dropPath < 1)) throw new Error(`model: drop path must be in [0, 1), got ${dropPath}`);
   if (!(mlpRatio > 0)) throw new Error(`model: MLP ratio must be above 0, got ${mlpRatio}`);
 }

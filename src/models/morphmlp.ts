@@ -3,9 +3,10 @@
  * code, which decides where it and the paper's text differ. Tokens are x[B, T, H, W, C]; an image is a clip of one frame.
  */
 import { add } from '../ops/arithmetic';
-import { dropPath } from '../ops/dropout';
+import { dropFactors, dropPath } from '../ops/dropout';
 import { meanPool } from '../ops/mean_pool';
 import { morphFc } from '../ops/morph_fc';
+import { normMlp } from '../ops/norm_mlp';
 import { reshape } from '../ops/reshape';
 import { reweight } from '../ops/reweight';
 import { softmax } from '../ops/softmax';
@@ -185,7 +186,12 @@ export class Block extends Module {
   }
 
   private mlpPart(x: Tensor): Tensor {
-    return add(x, this.dropped(this.mlp.forward(this.norm2.forward(x))));
+    const { norm2, mlp } = this;
+    const [fc1, fc2] = [mlp.fc1, mlp.fc2];
+    const norm = { gamma: norm2.weight, beta: norm2.bias };
+    const fcs = { w1: fc1.weight, b1: fc1.bias!, w2: fc2.weight, b2: fc2.bias! };
+    const scale = this.training && this.drop > 0 ? dropFactors(x.shape[0]!, this.drop, x) : null;
+    return normMlp(x, { ...norm, ...fcs }, scale);
   }
 
   private dropped(x: Tensor): Tensor {

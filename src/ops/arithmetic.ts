@@ -54,8 +54,19 @@ function collapse(out: Shape, strides: number[][]): Dim[] {
 function walk(op: string, dims: Dim[], operands: number): number[] {
   if (dims.length > MAX_DIMS) throw new Error(`${op}: more than ${MAX_DIMS} dimensions that cannot be joined`);
   const pad = <T>(values: T[], fill: T): T[] => [...Array<T>(MAX_DIMS - values.length).fill(fill), ...values];
-  const strides = Array.from({ length: operands }, (_, i) => pad(dims.map((d) => d.strides[i] as number), 0));
-  return [...pad(dims.map((d) => d.size), 1), ...strides.flat()];
+  const strides = Array.from({ length: operands }, (_, i) =>
+    pad(
+      dims.map((d) => d.strides[i] as number),
+      0,
+    ),
+  );
+  return [
+    ...pad(
+      dims.map((d) => d.size),
+      1,
+    ),
+    ...strides.flat(),
+  ];
 }
 
 function compute(kind: Kind, a: Tensor, b: Tensor): Tensor {
@@ -71,7 +82,11 @@ function sumTo(x: Tensor, shape: Shape): Tensor {
   if (show(x.shape) === show(shape)) return x;
   const repeated = stridesIn(shape, x.shape).map((stride, i) => stride === 0 && x.shape[i] !== 1);
   const own = stridesIn(x.shape, x.shape);
-  const part = (wanted: boolean) => collapse(x.shape.map((s, i) => (repeated[i] === wanted ? s : 1)), [own]);
+  const part = (wanted: boolean) =>
+    collapse(
+      x.shape.map((s, i) => (repeated[i] === wanted ? s : 1)),
+      [own],
+    );
   const y = emptyLike(x, shape);
   kernels.arithmetic_reduce(...walk('sum', part(false), 1), ...walk('sum', part(true), 1), x.size, x.handle, y.handle);
   return y;

@@ -13,13 +13,19 @@ export interface BatchNormOptions {
   gelu?: boolean;
 }
 
+function checkNumbers(momentum: number, eps: number): void {
+  if (!(momentum >= 0 && momentum <= 1)) throw new Error(`batchNorm: momentum must be from 0 to 1, got ${momentum}`);
+  if (!(eps >= 0)) throw new Error(`batchNorm: eps must be a number of 0 or more, got ${eps}`);
+}
+
 function checkBatchNorm(x: Tensor, vectors: Record<string, Tensor>, training: boolean): [number, number] {
   expectF32('batchNorm', { x, ...vectors });
   const cols = x.shape[x.ndim - 1] ?? 0;
   if (x.ndim === 0 || cols === 0) throw new Error(`batchNorm: x must be [..., C], got ${show(x.shape)}`);
   expectShape('batchNorm', vectors, [cols]);
   const rows = x.size / cols;
-  if (training && rows < 2) throw new Error(`batchNorm: training needs more than one value a channel, got shape ${show(x.shape)}`);
+  if (training && rows < 2)
+    throw new Error(`batchNorm: training needs more than one value a channel, got shape ${show(x.shape)}`);
   return [rows, cols];
 }
 
@@ -36,6 +42,7 @@ export function batchNorm(
   runningVar: Tensor,
   { training, momentum = 0.1, eps = 1e-5, gelu = false }: BatchNormOptions,
 ): Tensor {
+  checkNumbers(momentum, eps);
   const at = checkBatchNorm(x, { gamma, beta, runningMean, runningVar }, training);
   const [y, mean, rstd] = [emptyLike(x), emptyLike(gamma), emptyLike(gamma)];
   const inputs = [x, gamma, beta, runningMean, runningVar].map((t) => t.handle);

@@ -25,7 +25,13 @@ export function expectDims(op: string, name: string, t: Tensor, ndim: number, me
 }
 
 /** Throws unless `value` is a whole number within the bounds. */
-export function expectInteger(op: string, name: string, value: number, min: number, max = Number.MAX_SAFE_INTEGER): void {
+export function expectInteger(
+  op: string,
+  name: string,
+  value: number,
+  min: number,
+  max = Number.MAX_SAFE_INTEGER,
+): void {
   if (Number.isInteger(value) && value >= min && value <= max) return;
   const range = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`;
   throw new Error(`${op}: ${name} must be a whole number ${range}, got ${value}`);

@@ -27,20 +27,37 @@ function geometry(x: Tensor, weight: Tensor, { stride, padding, input }: Conv3dO
   const size = (planar ? rest.slice(1) : rest.slice(0, 3)) as unknown as Triple;
   const [outChannels, inChannels, ...kernel] = weight.shape as [number, number, number, number, number];
   if (channels !== inChannels) {
-    throw new Error(`conv3d: the weight takes ${inChannels} channels, x of shape ${show(x.shape)} (${input}) has ${channels}`);
+    throw new Error(
+      `conv3d: the weight takes ${inChannels} channels, x of shape ${show(x.shape)} (${input}) has ${channels}`,
+    );
   }
   const out = size.map((length, i) => Math.floor((length + 2 * padding[i]! - kernel[i]!) / stride[i]!) + 1);
-  if (out.some((length) => length < 1)) throw new Error(`conv3d: kernel ${show(kernel)} does not fit an input of ${show(size)}`);
-  return { batch, size, out, args: [batch, inChannels, outChannels, ...size, ...kernel, ...stride, ...padding, planar] };
+  if (kernel.includes(0)) throw new Error(`conv3d: kernel ${show(kernel)} has a size of 0`);
+  if (out.some((length) => length < 1))
+    throw new Error(`conv3d: kernel ${show(kernel)} does not fit an input of ${show(size)}`);
+  return {
+    batch,
+    size,
+    out,
+    args: [batch, inChannels, outChannels, ...size, ...kernel, ...stride, ...padding, planar],
+  };
+}
+
+function expectTriple(name: string, values: readonly number[], min: number): void {
+  if (values.length !== 3)
+    throw new Error(`conv3d: ${name} must be three numbers (time, height, width), got ${values.length}`);
+  values.forEach((value) => expectInteger('conv3d', name, value, min));
 }
 
 function checkConv3d(x: Tensor, weight: Tensor, bias: Tensor | null, { stride, padding, input }: Conv3dOptions): void {
   expectF32('conv3d', { x, weight, bias });
-  expectDims('conv3d', 'x', x, 5, input);
+  if (input !== 'NCTHW' && input !== 'NTHWC')
+    throw new Error(`conv3d: input must be 'NCTHW' or 'NTHWC', got ${String(input)}`);
+  expectDims('conv3d', 'x', x, 5, input === 'NCTHW' ? '[B, C, T, H, W] (NCTHW)' : '[B, T, H, W, C] (NTHWC)');
   expectDims('conv3d', 'weight', weight, 5, '[out, in, kt, kh, kw]');
   expectShape('conv3d', { bias }, [weight.shape[0] as number]);
-  stride.forEach((s) => expectInteger('conv3d', 'stride', s, 1));
-  padding.forEach((s) => expectInteger('conv3d', 'padding', s, 0));
+  expectTriple('stride', stride, 1);
+  expectTriple('padding', padding, 0);
 }
 
 /**
@@ -48,12 +65,11 @@ function checkConv3d(x: Tensor, weight: Tensor, bias: Tensor | null, { stride, p
  * @param x [B, C, T, H, W] or [B, T, H, W, C], by `input`
  * @param weight [out, in, kt, kh, kw], PyTorch's layout
  * @param bias [out] or null
- * @returns [B, T', H', W', out], always channels last. A planar input (the network's) has no gradient.
+ * @returns [B, T', H', W', out], always channels last
  */
 export function conv3d(x: Tensor, weight: Tensor, bias: Tensor | null, options: Conv3dOptions): Tensor {
   checkConv3d(x, weight, bias, options);
   const { batch, out, args } = geometry(x, weight, options);
-  if (options.input === 'NCTHW' && x.requiresGrad) throw new Error('conv3d: an NCTHW input has no gradient; use NTHWC');
   const y = emptyLike(x, [batch, ...out, weight.shape[0] as number]);
   kernels.conv3d_forward(...args, x.handle, weight.handle, bias?.handle ?? null, y.handle);
   return record({

@@ -15,6 +15,8 @@ export function softCrossEntropy(logits: Tensor, targets: Tensor): Tensor {
   expectDims('softCrossEntropy', 'logits', logits, 2, '[B, classes]');
   if (logits.size === 0) throw new Error(`softCrossEntropy: logits are empty, shape ${show(logits.shape)}`);
   expectShape('softCrossEntropy', { targets }, logits.shape);
+  if (targets.requiresGrad)
+    throw new Error('softCrossEntropy: targets have no gradient, but require one: detach() them');
   const at = logits.shape as readonly [number, number];
   const [loss, probabilities] = [emptyLike(logits, []), emptyLike(logits)];
   kernels.cross_entropy_forward(...at, logits.handle, targets.handle, loss.handle, probabilities.handle);
@@ -49,9 +51,12 @@ export function oneHot(labels: ArrayLike<number>, classes: number, labelSmoothin
 
 /** Cross entropy with hard labels. @param logits [B, classes] @param labels B class indices, i32 */
 export function crossEntropy(logits: Tensor, labels: Tensor, { labelSmoothing = 0 } = {}): Tensor {
-  if (!(labelSmoothing >= 0 && labelSmoothing <= 1)) throw new Error(`crossEntropy: labelSmoothing must be in [0, 1], got ${labelSmoothing}`);
+  if (!(labelSmoothing >= 0 && labelSmoothing <= 1))
+    throw new Error(`crossEntropy: labelSmoothing must be in [0, 1], got ${labelSmoothing}`);
   if (labels.dtype !== 'i32') throw new Error(`crossEntropy: labels must be i32, got ${labels.dtype}`);
   expectDims('crossEntropy', 'logits', logits, 2, '[B, classes]');
   expectShape('crossEntropy', { labels }, [logits.shape[0] as number]);
-  return scope(() => softCrossEntropy(logits, oneHot(labels.data(), logits.shape[1] as number, labelSmoothing).to(logits.device)));
+  return scope(() =>
+    softCrossEntropy(logits, oneHot(labels.data(), logits.shape[1] as number, labelSmoothing).to(logits.device)),
+  );
 }

@@ -8,7 +8,8 @@ function checkMeanPool(inputs: readonly Tensor[]): [number, number, number] {
   if (!first || inputs.length > 3) throw new Error(`meanPool: expected 1 to 3 tensors, got ${inputs.length}`);
   expectF32('meanPool', Object.fromEntries(inputs.map((x, i) => [`tensor ${i}`, x])));
   others.forEach((x, i) => expectShape('meanPool', { [`tensor ${i + 1}`]: x }, first.shape));
-  if (first.ndim < 2 || first.size === 0) throw new Error(`meanPool: expected [B, ..., C] with tokens, got ${show(first.shape)}`);
+  if (first.ndim < 2 || first.size === 0)
+    throw new Error(`meanPool: expected [B, ..., C] with tokens, got ${show(first.shape)}`);
   const [clips, channels] = [first.shape[0] as number, first.shape[first.ndim - 1] as number];
   return [clips, first.size / (clips * channels), channels];
 }

@@ -45,14 +45,26 @@ export function normMlp(x: Tensor, p: NormMlpParameters, scale: Tensor | null = 
     op: 'normMlp',
     inputs,
     output: y,
-    saved: scale ? [x, p.gamma, p.beta, p.w1, p.w2, mean, rstd, z, scale.detach()] : [x, p.gamma, p.beta, p.w1, p.w2, mean, rstd, z],
+    saved: scale
+      ? [x, p.gamma, p.beta, p.w1, p.w2, mean, rstd, z, scale.detach()]
+      : [x, p.gamma, p.beta, p.w1, p.w2, mean, rstd, z],
     backward: (dy, saved) => normMlpBackward(dy, at, saved),
   });
 }
 
 /** Gradients in the order of the inputs: x, gamma, beta, w1, b1, w2, b2. */
 function normMlpBackward(dy: Tensor, at: number[], saved: Tensor[]): Tensor[] {
-  const [x, gamma, beta, w1, w2, mean, rstd, z, scale] = saved as [Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor?];
+  const [x, gamma, beta, w1, w2, mean, rstd, z, scale] = saved as [
+    Tensor,
+    Tensor,
+    Tensor,
+    Tensor,
+    Tensor,
+    Tensor,
+    Tensor,
+    Tensor,
+    Tensor?,
+  ];
   const [channels, hidden] = [gamma.size, w1.shape[0] as number];
   const [dx, dgamma, dbeta] = [emptyLike(x), emptyLike(gamma), emptyLike(beta)];
   const [dw1, db1, dw2, db2] = [emptyLike(w1), emptyLike(x, [hidden]), emptyLike(w2), emptyLike(x, [channels])];

@@ -28,11 +28,11 @@ export function reweight(branches: readonly Tensor[], weights: Tensor): Tensor {
     inputs: [weights, ...branches],
     output: y,
     saved: [weights, ...branches],
-    backward: (dy, [weights, ...branches]) => {
+    backward: (dy, [weights, ...branches], [, ...needs]) => {
       const dweights = emptyLike(weights!);
-      const gradients = branches.map((b) => emptyLike(b));
+      const gradients = branches.map((b, i) => (needs[i] ? emptyLike(b) : null));
       const from = [weights!.handle, dy.handle, dweights.handle, ...branches.map((b) => b.handle)];
-      kernels.reweight_backward(...at, ...from, ...gradients.map((g) => g.handle));
+      kernels.reweight_backward(...at, ...from, ...gradients.map((g) => g?.handle ?? null));
       return [dweights, ...gradients];
     },
   });

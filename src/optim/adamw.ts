@@ -19,11 +19,16 @@ export class AdamW extends Optimizer {
     super(params, options.lr ?? 1e-3, options.weightDecay ?? 1e-2, ['exp_avg', 'exp_avg_sq']);
     this.betas = options.betas ?? [0.9, 0.999];
     this.eps = options.eps ?? 1e-8;
-    if (!this.betas.every((b) => b >= 0 && b < 1)) throw new Error(`AdamW: betas must be in [0, 1), got ${this.betas.join(', ')}`);
+    if (!this.betas.every((b) => b >= 0 && b < 1))
+      throw new Error(`AdamW: betas must be in [0, 1), got ${this.betas.join(', ')}`);
     if (!(this.eps > 0)) throw new Error(`AdamW: eps must be above 0, got ${this.eps}`);
   }
 
-  protected update(group: { lr: number; weightDecay: number }, params: Tensor[], moments: (name: string) => Tensor[]): void {
+  protected update(
+    group: { lr: number; weightDecay: number },
+    params: Tensor[],
+    moments: (name: string) => Tensor[],
+  ): void {
     const lists = [params, params.map((p) => p.grad!), moments('exp_avg'), moments('exp_avg_sq')];
     const handles = lists.map((list) => list.map((t) => t.handle));
     kernels.adamw_step(group.lr, ...this.betas, this.eps, group.weightDecay, this.step_, ...handles);

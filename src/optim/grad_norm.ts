@@ -20,11 +20,19 @@ export function clipGradNorm(params: readonly Tensor[], maxNorm: number): number
   if (!(maxNorm > 0)) throw new Error(`clipGradNorm: the norm must be above 0, got ${maxNorm}`);
   const norm = gradNorm(params);
   const factor = maxNorm / (norm + 1e-6);
-  if (factor < 1) kernels.grad_norm_scale(factor, gradients(params).map((g) => g.handle));
+  if (factor < 1)
+    kernels.grad_norm_scale(
+      factor,
+      gradients(params).map((g) => g.handle),
+    );
   return norm;
 }
 
 /** into += weight · (from − into) for each pair: the moving average of weights. */
 export function lerp(into: readonly Tensor[], from: readonly Tensor[], weight: number): void {
-  kernels.grad_norm_lerp(weight, into.map((t) => t.handle), from.map((t) => t.handle));
+  kernels.grad_norm_lerp(
+    weight,
+    into.map((t) => t.handle),
+    from.map((t) => t.handle),
+  );
 }

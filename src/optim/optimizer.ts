@@ -30,7 +30,8 @@ function checkNumber(what: string, value: number, ok: boolean): void {
 function checkParameters(groups: readonly ParameterGroup[]): void {
   const seen = new Set<Tensor>();
   for (const p of groups.flatMap((g) => g.params)) {
-    if (!p.requiresGrad || p.node) throw new Error(`optimizer: ${p.label()} is not a parameter (a leaf that requires a gradient)`);
+    if (!p.requiresGrad || p.node)
+      throw new Error(`optimizer: ${p.label()} is not a parameter (a leaf that requires a gradient)`);
     if (seen.has(p)) throw new Error(`optimizer: ${p.label()} is in more than one group`);
     seen.add(p);
   }
@@ -43,8 +44,14 @@ export abstract class Optimizer {
   protected step_ = 0;
   private readonly moments: Map<string, Tensor>[] = [];
 
-  constructor(params: readonly Tensor[] | readonly ParameterGroup[], lr: number, weightDecay: number, names: readonly string[]) {
-    const groups = params[0] instanceof Tensor ? [{ params: params as readonly Tensor[] }] : (params as readonly ParameterGroup[]);
+  constructor(
+    params: readonly Tensor[] | readonly ParameterGroup[],
+    lr: number,
+    weightDecay: number,
+    names: readonly string[],
+  ) {
+    const groups =
+      params[0] instanceof Tensor ? [{ params: params as readonly Tensor[] }] : (params as readonly ParameterGroup[]);
     checkParameters(groups);
     this.groups = groups.map((g) => {
       const rate = g.lr ?? lr;
@@ -88,7 +95,11 @@ export abstract class Optimizer {
       const at = first;
       const live = group.params.flatMap((p, i) => (p.grad ? [{ p, moments: this.moments[at + i]! }] : []));
       if (live.length > 0) {
-        this.update(group, live.map(({ p }) => p), (name) => live.map(({ moments }) => moments.get(name)!));
+        this.update(
+          group,
+          live.map(({ p }) => p),
+          (name) => live.map(({ moments }) => moments.get(name)!),
+        );
       }
       first += group.params.length;
     }
@@ -123,7 +134,9 @@ export abstract class Optimizer {
   }
 
   private named(): [string, Tensor][] {
-    return this.all().flatMap((p, i) => [...this.moments[i]!].map(([name, t]): [string, Tensor] => [`${p.name || i}.${name}`, t]));
+    return this.all().flatMap((p, i) =>
+      [...this.moments[i]!].map(([name, t]): [string, Tensor] => [`${p.name || i}.${name}`, t]),
+    );
   }
 }
 

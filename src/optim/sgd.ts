@@ -15,7 +15,10 @@ export class SGD extends Optimizer {
   private readonly momentum: number;
   private readonly nesterov: boolean;
 
-  constructor(params: readonly Tensor[] | readonly ParameterGroup[], { lr, momentum = 0, weightDecay = 0, nesterov = false }: SGDOptions) {
+  constructor(
+    params: readonly Tensor[] | readonly ParameterGroup[],
+    { lr, momentum = 0, weightDecay = 0, nesterov = false }: SGDOptions,
+  ) {
     super(params, lr, weightDecay, ['momentum_buffer']);
     if (!(momentum >= 0)) throw new Error(`SGD: the momentum must be 0 or more, got ${momentum}`);
     if (nesterov && momentum === 0) throw new Error('SGD: nesterov needs a momentum above 0');
@@ -23,7 +26,11 @@ export class SGD extends Optimizer {
     this.nesterov = nesterov;
   }
 
-  protected update(group: { lr: number; weightDecay: number }, params: Tensor[], moments: (name: string) => Tensor[]): void {
+  protected update(
+    group: { lr: number; weightDecay: number },
+    params: Tensor[],
+    moments: (name: string) => Tensor[],
+  ): void {
     const lists = [params, params.map((p) => p.grad!), moments('momentum_buffer')];
     const handles = lists.map((list) => list.map((t) => t.handle));
     kernels.sgd_step(group.lr, this.momentum, group.weightDecay, this.nesterov, ...handles);

@@ -5,7 +5,12 @@ import { linear64 } from './float64';
 type Options = Required<MorphFcOptions>;
 
 /** The token (row-major position in its frame) at place l of chunk j, by DESIGN's formula; null beyond the frame. */
-function tokenAt([h, w]: readonly [number, number], { axis, chunk, order }: Options, j: number, l: number): number | null {
+function tokenAt(
+  [h, w]: readonly [number, number],
+  { axis, chunk, order }: Options,
+  j: number,
+  l: number,
+): number | null {
   const chunks = Math.ceil((h * w) / chunk);
   const n = order === 'strided' ? l * chunks + j : j * chunk + l;
   if (n >= h * w) return null;

@@ -11,7 +11,11 @@ function oracle({ x, weight, bias }: Record<string, Array64>, groups: number): A
       for (let g = 0; g < groups; g++)
         for (let i = 0; i < t * run; i++)
           places.push(((clip * t + Math.floor(i / run)) * h * w + position) * c + g * run + (i % run));
-  const product = linear64(Float64Array.from(places, (place) => x!.data[place]!), weight!, bias);
+  const product = linear64(
+    Float64Array.from(places, (place) => x!.data[place]!),
+    weight!,
+    bias,
+  );
   const y = new Float64Array(x!.data.length).fill(NaN);
   places.forEach((place, i) => (y[place] = product[i]!));
   return array64(x!.shape, (i) => y[i]!);

@@ -33,8 +33,9 @@ describe('the generator', () => {
 
   test('rounds to float32 after the product and after the sum', () => {
     const u = value('x', [1000]);
-    const filled = value('x', [1000], 0.2, 1);
-    const expected = u.map((v) => Math.fround(Math.fround(v * Math.fround(0.2)) + 1));
+    const [scale, offset] = [Math.fround(0.2), Math.fround(0.1)];
+    const filled = value('x', [1000], 0.2, 0.1);
+    const expected = u.map((v) => Math.fround(Math.fround(v * scale) + offset));
     expect(filled).toEqual(expected);
   });
 

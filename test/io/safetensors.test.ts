@@ -67,6 +67,7 @@ describe('files of the reference library', () => {
     expect(tensors.get('__proto__')!.data).toEqual(new Float32Array([4]));
     expect(tensors.get('a"quote\\and\nnewline')!.data).toEqual(new Float32Array([1]));
     expect(tensors.get('é中\u{1F600}')!.data).toEqual(new Float32Array([2]));
+    expect(tensors.get('\u{1F601}')!.data).toEqual(new Float32Array([5]));
     expect(metadata.get('format')).toBe('pt é "x"\u0001\u2028');
   });
 });

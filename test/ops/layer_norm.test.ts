@@ -8,6 +8,8 @@ runCases('layerNorm', layerNormCases);
 
 test('a gamma of another width is refused with both shapes', () => {
   scope(() => {
-    expect(() => layerNorm(zeros([2, 4]), ones([3]), zeros([4]))).toThrow('layerNorm: gamma must have shape [4], got [3]');
+    expect(() => layerNorm(zeros([2, 4]), ones([3]), zeros([4]))).toThrow(
+      'layerNorm: gamma must have shape [4], got [3]',
+    );
   });
 });

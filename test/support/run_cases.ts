@@ -43,7 +43,9 @@ function numericGradient(c: OpCase, arrays: Arrays, name: string, gy: Float64Arr
 function expectClose(what: string, actual: ArrayLike<number>, expected: ArrayLike<number>, tolerance: number): void {
   const errors = { l2: relativeError(actual, expected), worst: worstElement(actual, expected) };
   if (!(errors.l2 <= tolerance) || !(errors.worst <= tolerance * 20)) {
-    throw new Error(`${what}: L2 error ${errors.l2.toExponential(2)}, worst element ${errors.worst.toExponential(2)}, allowed ${tolerance}`);
+    throw new Error(
+      `${what}: L2 error ${errors.l2.toExponential(2)}, worst element ${errors.worst.toExponential(2)}, allowed ${tolerance}`,
+    );
   }
 }
 

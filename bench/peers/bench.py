@@ -1,0 +1,215 @@
+"""Times the PyTorch peer: forward (eval) and training step (forward, soft cross entropy, backward, AdamW).
+
+usage: bench.py [--threads N] [--reps N] [--cases 'video-s-16 forward 1,...']   each case in a fresh process
+       bench.py --serve [--threads N]                                           one timed repetition per request
+
+A case is 'VARIANT forward|train BATCH'. Answers are JSON lines on stdout. Requests of the server, one a line:
+  setup CASE   builds the model, verifies it against float64 and warms up     run CASE    one timed repetition
+  output CASE  logits (forward) or first loss (train) of the common input     drop CASE   frees it     quit
+"""
+
+import argparse
+import json
+import math
+import statistics
+import subprocess
+import sys
+import time
+import warnings
+
+warnings.filterwarnings('ignore', message='Failed to initialize NumPy')
+import torch
+from torch import nn
+
+from morphmlp_torch import VARIANTS, MorphMLP, soft_cross_entropy, variant_config
+from values import fill, soft_targets, value
+
+CASES = (
+    'video-s-16 forward 1', 'video-b-16 forward 1', 'image-s forward 8', 'image-t forward 16',
+    'video-s-16 train 1', 'video-s-16 train 2', 'image-s train 8',
+)
+TOLERANCE = 2e-6
+
+
+def parse_case(text):
+    """'video-s-16 forward 1' -> (variant, work, batch)."""
+    parts = text.split()
+    if len(parts) != 3 or parts[0] not in VARIANTS or parts[1] not in ('forward', 'train') or not parts[2].isdecimal():
+        raise ValueError(f"expected 'VARIANT forward|train BATCH' with a variant of {', '.join(VARIANTS)}, got '{text}'")
+    return parts[0], parts[1], int(parts[2])
+
+
+def peak_rss_mb():
+    """High-water mark of this process alone; getrusage would carry over the parent's."""
+    with open('/proc/self/status') as status:
+        return next(int(line.split()[1]) for line in status if line.startswith('VmHWM')) / 1024
+
+
+def count_gmacs(model, x):
+    """Multiply-adds of the FCs and convolutions of one eval forward, in 1e9."""
+    total = 0
+
+    def count(module, _, y):
+        nonlocal total
+        weight = module.weight
+        total += y.numel() * (module.in_features if isinstance(module, nn.Linear) else weight[0].numel())
+
+    hooks = [m.register_forward_hook(count) for m in model.modules() if isinstance(m, (nn.Linear, nn.Conv3d))]
+    with torch.inference_mode():
+        model.eval()(x)
+    for hook in hooks:
+        hook.remove()
+    return total / 1e9
+
+
+class Case:
+    """A model with weights from values.py, the common input 'bench.x' and targets 'bench.t', all float32."""
+
+    def __init__(self, text, dtype=torch.float32):
+        self.text = text
+        variant, self.work, batch = parse_case(text)
+        config = variant_config(variant)
+        self.model = fill(MorphMLP(config)).to(dtype)
+        self.x = value('bench.x', (batch, 3, config['frames'], 224, 224)).to(dtype)
+        self.targets = soft_targets('bench.t', batch, config['num_classes']).to(dtype)
+        # fused is the fastest of AdamW's implementations on a CPU; the default there is a loop over parameters
+        decay = [p for p in self.model.parameters() if p.dim() > 1]
+        rest = [p for p in self.model.parameters() if p.dim() <= 1]
+        groups = [{'params': decay, 'weight_decay': 0.05}, {'params': rest, 'weight_decay': 0.0}]
+        self.optimizer = torch.optim.AdamW(groups, lr=1e-4, fused=True) if self.work == 'train' else None
+
+    def forward(self):
+        with torch.inference_mode():
+            return self.model.eval()(self.x)
+
+    def step(self):
+        self.model.train()
+        loss = soft_cross_entropy(self.model(self.x), self.targets)
+        loss.backward()
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        return loss
+
+    def output(self):
+        """Logits, or the training loss of the untouched weights; before any step."""
+        if self.work == 'forward':
+            return self.forward().tolist()
+        with torch.no_grad():
+            loss = soft_cross_entropy(self.model.train()(self.x), self.targets).item()
+        fill(self.model)  # puts the running statistics back
+        return loss
+
+    def run(self):
+        start = time.perf_counter()
+        self.forward() if self.work == 'forward' else self.step()
+        return (time.perf_counter() - start) * 1e3
+
+
+def oracle_output(text, threads):
+    """The same output in float64, from another process so that its memory is not counted here."""
+    command = [sys.executable, __file__, '--oracle', text, '--threads', str(threads)]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def relative_error(got, want):
+    got, want = torch.tensor(got, dtype=torch.float64), torch.tensor(want, dtype=torch.float64)
+    if got.shape != want.shape or bool(got.isnan().any()):
+        return math.inf
+    return float((got - want).norm() / want.norm())
+
+
+def prepare(text, threads, warmup=2):
+    """A verified, warm case and what is known about it; raises when its output is wrong."""
+    case = Case(text)
+    output = case.output()
+    error = relative_error(output, oracle_output(text, threads))
+    if not error <= TOLERANCE:
+        raise ValueError(f'{text}: output differs from float64 by {error:.1e}, expected at most {TOLERANCE:.0e}')
+    gmacs = count_gmacs(case.model, case.x)
+    for _ in range(warmup):
+        case.run()
+    info = {'peer': 'pytorch', 'version': torch.__version__, 'case': text, 'threads': threads}
+    return case, {**info, 'error': error, 'gmacs': round(gmacs, 4)}, output
+
+
+def flops_of(info):
+    """2 a multiply-add; a training step counts three forwards."""
+    return info['gmacs'] * (2 if ' forward ' in info['case'] else 6)
+
+
+def measure(text, threads, reps):
+    case, info, _ = prepare(text, threads)
+    ms = [round(case.run(), 2) for _ in range(reps)]
+    median = statistics.median(ms)
+    rss = round(peak_rss_mb(), 1)
+    return {**info, 'ms': ms, 'median_ms': median, 'peak_rss_mb': rss, 'gflops': round(flops_of(info) / median * 1e3, 1)}
+
+
+class Server:
+    def __init__(self, threads):
+        self.threads, self.cases = threads, {}
+
+    def setup(self, text):
+        self.cases[text] = prepare(text, self.threads)
+        return self.cases[text][1]
+
+    def run(self, text):
+        return {'case': text, 'ms': round(self.cases[text][0].run(), 3)}
+
+    def output(self, text):
+        return {'case': text, 'output': self.cases[text][2]}
+
+    def drop(self, text):
+        del self.cases[text]
+        return {'case': text, 'dropped': True}
+
+    def answer(self, line):
+        verb, _, text = line.partition(' ')
+        text = ' '.join(text.split())
+        if verb not in ('setup', 'run', 'output', 'drop'):
+            return {'error': f"expected setup, run, output, drop or quit, got '{verb}'"}
+        if verb != 'setup' and text not in self.cases:
+            return {'error': f"expected 'setup {text}' before '{verb} {text}'"}
+        try:
+            return getattr(self, verb)(text)
+        except (ValueError, RuntimeError, subprocess.CalledProcessError) as error:
+            return {'error': str(error)}
+
+
+def serve(threads):
+    server = Server(threads)
+    for line in sys.stdin:
+        if line.strip() == 'quit':
+            return
+        print(json.dumps(server.answer(line.strip())), flush=True)
+
+
+def drive(args):
+    """One fresh process per case. This one has torch loaded too, which peak_rss_mb does not count."""
+    for text in args.cases.split(','):
+        command = [sys.executable, __file__, '--one', text.strip(), '--threads', str(args.threads), '--reps', str(args.reps)]
+        subprocess.run(command, check=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--threads', type=int, default=2)
+    parser.add_argument('--reps', type=int, default=10)
+    parser.add_argument('--cases', default=','.join(CASES))
+    parser.add_argument('--serve', action='store_true')
+    parser.add_argument('--one', help='measure one case in this process')
+    parser.add_argument('--oracle', help='print the float64 output of one case')
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    if args.oracle:
+        print(json.dumps(Case(args.oracle, torch.float64).output()))
+    elif args.serve:
+        serve(args.threads)
+    elif args.one:
+        print(json.dumps(measure(args.one, args.threads, args.reps)), flush=True)
+    else:
+        drive(args)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,24 @@
+import { InvalidArgumentError } from 'commander';
+
+/** A parser for a number option within bounds; commander names the option in the message. */
+export function numberIn(min: number, max = Infinity): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() !== '' && value >= min && value <= max) return value;
+    throw new InvalidArgumentError(
+      max === Infinity ? `Expected a number of at least ${min}.` : `Expected a number from ${min} to ${max}.`,
+    );
+  };
+}
+
+/** A parser for a whole-number option of at least `min`. */
+export function wholeNumber(min: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() !== '' && Number.isSafeInteger(value) && value >= min) return value;
+    throw new InvalidArgumentError(`Expected a whole number of at least ${min}.`);
+  };
+}
+
+/** 0.9714 as 97.1%. */
+export const percent = (share: number): string => `${(share * 100).toFixed(1)}%`;

@@ -1,0 +1,44 @@
+import { countOps } from '../models/flops';
+import { writeRunReport as writeReport } from '../report/run_report';
+import type { StepPoint } from '../report/types';
+import { instructionSet, threads } from '../runtime';
+import type { Run } from '../train/run';
+import { packageVersion } from './version';
+
+/** What the view noted while the run went on. */
+export interface RunNotes {
+  startedAt: Date;
+  steps: StepPoint[];
+  warnings: string[];
+}
+
+/** Writes the run's report.html. */
+export function writeRunReport(run: Run, { startedAt, steps, warnings }: RunNotes): Promise<void> {
+  const { options, trainer, info, loaders, files } = run;
+  const { crop, frames } = info.input;
+  return writeReport(files.report, {
+    title: options.out,
+    status: trainer.finished ? 'finished' : 'interrupted',
+    startedAt: startedAt.toISOString(),
+    seconds: (Date.now() - startedAt.getTime()) / 1000,
+    command: `morphmlp ${process.argv.slice(2).join(' ')}`,
+    model: {
+      name: options.model,
+      parameters: run.parameters,
+      macs: countOps(info.model, { height: crop, width: crop }).macs,
+      input: `${frames} × ${crop} × ${crop}`,
+    },
+    device: { name: 'cpu', kernels: instructionSet(), threads: threads() },
+    versions: { morphmlp: packageVersion(), node: process.version },
+    data: { train: loaders.train.dataset.describe(), val: loaders.val?.dataset.describe() ?? null },
+    classNames: info.classNames,
+    steps,
+    epochs: trainer.state.history,
+    evaluation: trainer.lastEvaluation,
+    shares: trainer.shares,
+    config: { ...options },
+    skipped: run.skipped,
+    warnings,
+    files: { checkpoint: files.best, 'last state': files.last },
+  });
+}

@@ -1,0 +1,47 @@
+import type { Command } from 'commander';
+import { numberIn, wholeNumber } from './options';
+import type { TrainArguments } from './train_action';
+
+const EXAMPLES = `
+Examples:
+  morphmlp train --preset quickstart
+  morphmlp train --data train.csv --val val.csv --model video-s --frames 16 --crop 224 --out runs/mine
+  morphmlp train --data videos/train --val videos/val --epochs 30 --batch-size 4 --lr 1e-4
+  morphmlp train --data train.csv --out runs/mine --resume
+
+A csv has lines of path,label: paths relative to the csv, labels as indices or names. A folder has one folder of videos for
+each class. Ctrl-C saves; --resume goes on bit for bit as if the run had never stopped.`;
+
+/** Adds `morphmlp train`. */
+export function registerTrain(program: Command): void {
+  program
+    .command('train')
+    .description('train a video model on your own clips, or on the embedded motion dataset')
+    .option('--preset <name>', 'a complete recipe: quickstart (single options still count)')
+    .option('--data <path>', 'training clips: a csv, a folder of class folders, or motion (motion:N for N clips)')
+    .option('--val <path>', 'validation clips, in the same forms')
+    .option('--separator <text>', 'between path and label in a csv')
+    .option('--model <name>', 'quickstart, video-s, video-b (default: video-s)')
+    .option('--frames <n>', 'frames of a clip (default: 16)', wholeNumber(1))
+    .option('--rate <n>', 'distance between frames (default: 4)', wholeNumber(1))
+    .option('--crop <pixels>', 'side of the square crop (default: 224)', wholeNumber(32))
+    .option('--no-flip', 'do not mirror training clips: for classes that tell left from right')
+    .option('--epochs <n>', 'passes over the training clips (default: 60)', wholeNumber(1))
+    .option('--batch-size <n>', 'clips a step (default: 8)', wholeNumber(1))
+    .option('--lr <rate>', 'learning rate after the warm-up (default: 2e-4)', numberIn(0))
+    .option('--end-lr <rate>', 'learning rate at the end of the cosine (default: 1e-6)', numberIn(0))
+    .option('--warmup-epochs <n>', 'epochs of linear warm-up (default: 10, at most a sixth of the epochs)', numberIn(0))
+    .option('--weight-decay <x>', 'on weights of two or more dimensions (default: 0.05)', numberIn(0))
+    .option('--label-smoothing <x>', 'share of the target spread over all classes (default: 0)', numberIn(0, 1))
+    .option('--drop-path <p>', "stochastic depth of the last block (default: the model's)", numberIn(0, 0.99))
+    .option('--clip-norm <x>', 'largest gradient norm; 0 for no clipping (default: 0)', numberIn(0))
+    .option('--eval-every <n>', 'epochs between validations (default: 1)', wholeNumber(1))
+    .option('--seed <n>', 'of every random choice (default: 0)', wholeNumber(0))
+    .option('--workers <n>', 'threads that decode videos', wholeNumber(1))
+    .option('--threads <n>', 'threads that compute (default: physical cores)', wholeNumber(1))
+    .option('--device <name>', 'cpu or cuda (default: cpu)')
+    .option('--out <folder>', 'where checkpoints and the report go (default: runs/train)')
+    .option('--resume', 'continue the run in --out')
+    .addHelpText('after', EXAMPLES)
+    .action(async (given: TrainArguments) => (await import('./train_action.js')).train(given));
+}

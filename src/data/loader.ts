@@ -1,0 +1,162 @@
+/** Batches of a dataset, in an order that a seed fixes, read ahead of the computation. */
+import { Philox } from '../random';
+import { isUnreadable, toBatch, type Batch, type Clip, type Dataset } from './types';
+
+/** How a loader makes batches. */
+export interface LoaderOptions {
+  batchSize: number;
+  seed: number;
+  /** Whether each epoch has an order of its own; otherwise the dataset's. */
+  shuffle: boolean;
+  /** Leave out a last batch that is not full. Default false. */
+  dropLast?: boolean;
+  /** Batches that are read ahead of the one in use: bounds the memory. Default 2. */
+  prefetch?: number;
+  /** Ends every epoch under way with the signal's reason. */
+  signal?: AbortSignal;
+}
+
+/** A file that could not be read, and why. */
+export interface Skipped {
+  name: string;
+  reason: string;
+}
+
+/** The clips of one batch; fewer than the batch size where files were skipped or the epoch ends. */
+export interface ClipGroup {
+  /** Number of the batch within its epoch. */
+  index: number;
+  clips: Clip[];
+}
+
+function checkCount(what: string, value: number, least: number): void {
+  if (!Number.isInteger(value) || value < least)
+    throw new Error(`${what}: expected a whole number of at least ${least}, got ${value}`);
+}
+
+/**
+ * Batch k of epoch e depends on (seed, e, k) alone: not on what was read before, nor on how many workers read ahead. So
+ * `epoch(e, k)` goes on with exactly what an uninterrupted run would have seen. A file that cannot be read is left out of its
+ * batch, and the other batches do not change.
+ */
+export class Loader {
+  /** Files skipped so far, each once. */
+  readonly skipped = new Map<string, Skipped>();
+  /** Milliseconds spent waiting for a batch that was not ready. */
+  waited = 0;
+
+  constructor(
+    readonly dataset: Dataset,
+    private readonly options: LoaderOptions,
+  ) {
+    checkCount('batch size', options.batchSize, 1);
+    checkCount('prefetch', options.prefetch ?? 2, 0);
+    if (this.batches === 0)
+      throw new Error(`${dataset.length} clips are not enough for one batch of ${options.batchSize}`);
+  }
+
+  /** Batches an epoch. */
+  get batches(): number {
+    const { batchSize, dropLast = false } = this.options;
+    return dropLast ? Math.floor(this.dataset.length / batchSize) : Math.ceil(this.dataset.length / batchSize);
+  }
+
+  /** The item numbers of an epoch, in its order. */
+  order(epoch: number): Int32Array {
+    const order = Int32Array.from({ length: this.dataset.length }, (_, i) => i);
+    return this.options.shuffle ? new Philox(this.options.seed).fork('order').fork(epoch).shuffle(order) : order;
+  }
+
+  /** The normalised batches of an epoch from batch `first` on; see `clips`. */
+  async *epoch(epoch: number, first = 0): AsyncGenerator<{ index: number; batch: Batch }> {
+    for await (const { index, clips } of this.clips(epoch, first)) yield { index, batch: toBatch(clips) };
+  }
+
+  /**
+   * The batches of an epoch from batch `first` on, as bytes. Throws where no clip of a whole epoch could be read, and for any
+   * error but an unreadable file. Leaving the loop early stops what is being read ahead.
+   */
+  async *clips(epoch: number, first = 0): AsyncGenerator<ClipGroup> {
+    const stop = new AbortController();
+    const onAbort = (): void => stop.abort(this.options.signal?.reason);
+    if (this.options.signal?.aborted) onAbort();
+    this.options.signal?.addEventListener('abort', onAbort, { once: true });
+    const ahead: Promise<Clip[]>[] = [];
+    try {
+      yield* this.readAhead(epoch, first, ahead, stop.signal);
+    } finally {
+      this.options.signal?.removeEventListener('abort', onAbort);
+      stop.abort(new Error('the epoch was left early'));
+      await Promise.allSettled(ahead);
+    }
+  }
+
+  /** Lines for the end of a run: how many files were skipped, and the first `limit` of them with the reason. */
+  skippedLines(limit = 20): string[] {
+    if (this.skipped.size === 0) return [];
+    const reasons = [...this.skipped.values()].map(({ reason }) => `  ${reason}`);
+    const more = reasons.length > limit ? [`  … and ${reasons.length - limit} more`] : [];
+    const files = reasons.length === 1 ? '1 file was' : `${reasons.length} files were`;
+    return [`${files} skipped:`, ...reasons.slice(0, limit), ...more];
+  }
+
+  private async *readAhead(
+    epoch: number,
+    first: number,
+    ahead: Promise<Clip[]>[],
+    signal: AbortSignal,
+  ): AsyncGenerator<ClipGroup> {
+    checkCount('epoch', epoch, 0);
+    checkCount('first batch', first, 0);
+    const order = this.order(epoch);
+    const { prefetch = 2 } = this.options;
+    let [asked, given] = [first, 0];
+    for (let index = first; index < this.batches; index++) {
+      for (; asked < this.batches && asked <= index + prefetch; asked++)
+        ahead.push(this.load(order, epoch, asked, signal));
+      const clips = await this.timed(ahead[0]!);
+      ahead.shift();
+      given += clips.length;
+      if (clips.length > 0) yield { index, clips };
+    }
+    if (given === 0 && first === 0) throw new Error(this.nothingRead());
+  }
+
+  private nothingRead(): string {
+    const reason = [...this.skipped.values()][0]?.reason;
+    return `none of the ${this.dataset.length} clips could be read; the first: ${reason}`;
+  }
+
+  private async timed<T>(promise: Promise<T>): Promise<T> {
+    const since = performance.now();
+    const value = await promise;
+    this.waited += performance.now() - since;
+    return value;
+  }
+
+  /** Reads one batch. All its clips settle before it does, so that nothing is left under way after an error. */
+  private load(order: Int32Array, epoch: number, index: number, signal: AbortSignal): Promise<Clip[]> {
+    const { batchSize, seed } = this.options;
+    const items = [...order.subarray(index * batchSize, (index + 1) * batchSize)];
+    const random = new Philox(seed).fork('clip').fork(epoch);
+    const loading = Promise.allSettled(items.map((i) => this.read(i, random.fork(i), signal))).then((results) => {
+      const failed = results.find((result) => result.status === 'rejected');
+      if (failed !== undefined) throw failed.reason as Error;
+      return results.flatMap((result) => (result.status === 'fulfilled' && result.value ? [result.value] : []));
+    });
+    loading.catch(() => undefined); // an error of a batch read ahead is raised when its turn comes
+    return loading;
+  }
+
+  private async read(i: number, random: Philox, signal: AbortSignal): Promise<Clip | null> {
+    signal.throwIfAborted();
+    try {
+      return await this.dataset.clip(i, random, signal);
+    } catch (error) {
+      if (!isUnreadable(error)) throw error;
+      const name = this.dataset.name(i);
+      this.skipped.set(name, { name, reason: (error as Error).message });
+      return null;
+    }
+  }
+}

@@ -1,0 +1,197 @@
+/** Facts about a video file, and exactly the frames that are asked for. */
+import { explain, runProgram } from './ffmpeg';
+import { UnreadableClip } from './types';
+
+/** What is known of a video's first picture stream, as it is shown (rotation applied). */
+export interface VideoInfo {
+  width: number;
+  height: number;
+  fps: number;
+  /** Number of frames. */
+  frames: number;
+  /** Whether `frames` is counted in the file; otherwise it is estimated from the duration. */
+  exact: boolean;
+  /** Seconds. */
+  duration: number;
+  /** Degrees that a player turns the pictures by; `width` and `height` have it applied. */
+  rotation: number;
+  /** Whether frames are evenly spaced, so that frame n can be found by its time. */
+  steady: boolean;
+  /** Seconds from the start of the file to the first picture (sound may begin before). */
+  offset: number;
+}
+
+export interface CallOptions {
+  timeoutMs?: number;
+  signal?: AbortSignal | undefined;
+}
+
+interface ProbedStream {
+  codec_type?: string;
+  width?: number;
+  height?: number;
+  avg_frame_rate?: string;
+  r_frame_rate?: string;
+  nb_frames?: string;
+  duration?: string;
+  start_time?: string;
+  tags?: { rotate?: string; DURATION?: string };
+  side_data_list?: { rotation?: number }[];
+}
+
+interface Probed {
+  streams?: ProbedStream[];
+  format?: { duration?: string; start_time?: string };
+}
+
+const PROBED =
+  'stream=codec_type,width,height,avg_frame_rate,r_frame_rate,nb_frames,duration,start_time:stream_tags=rotate,DURATION' +
+  ':stream_side_data=rotation:format=duration,start_time';
+
+/** A number out of ffprobe's texts ("30000/1001", "12.5", "N/A"); 0 where there is none. */
+function number(text: string | undefined): number {
+  const [above, below = '1'] = (text ?? '').split('/');
+  const value = Number(above) / Number(below);
+  return Number.isFinite(value) ? value : 0;
+}
+
+/** Seconds of "00:01:02.5", the form Matroska keeps. */
+const clockSeconds = (text = ''): number => text.split(':').reduce((sum, part) => sum * 60 + (Number(part) || 0), 0);
+
+function frameCount(stream: ProbedStream, duration: number, fps: number): { frames: number; exact: boolean } {
+  const counted = number(stream.nb_frames);
+  return counted > 0 ? { frames: counted, exact: true } : { frames: Math.round(duration * fps), exact: false };
+}
+
+function rotationOf(stream: ProbedStream): number {
+  const turned = stream.side_data_list?.find((data) => data.rotation !== undefined)?.rotation;
+  return turned ?? number(stream.tags?.rotate);
+}
+
+function infoOf(path: string, { streams = [], format = {} }: Probed): VideoInfo {
+  const stream = streams.find((s) => s.codec_type === 'video');
+  if (stream === undefined) throw new UnreadableClip(`${path}: it has no video stream`);
+  const rates = [number(stream.avg_frame_rate), number(stream.r_frame_rate)] as const;
+  const fps = rates[0] || rates[1];
+  const duration = number(stream.duration) || clockSeconds(stream.tags?.DURATION) || number(format.duration);
+  const { frames, exact } = frameCount(stream, duration, fps);
+  const { width = 0, height = 0 } = stream;
+  if (!(width > 0 && height > 0)) throw new UnreadableClip(`${path}: the size of its pictures is unknown`);
+  if (!(fps > 0) || !(frames > 0))
+    throw new UnreadableClip(`${path}: its frame rate or length is unknown, or it has no frame`);
+  const rotation = rotationOf(stream);
+  const upright = Math.round(rotation / 90) % 2 === 0;
+  const steady = Math.abs(rates[0] - rates[1]) <= 1e-3 * fps;
+  const offset = Math.max(0, number(stream.start_time) - number(format.start_time));
+  const size = upright ? { width, height } : { width: height, height: width };
+  return { ...size, fps, frames, exact, duration, rotation, steady, offset };
+}
+
+/** Only local files: neither a listing nor a playlist inside a file may reach for anything else. */
+const inputArguments = (path: string): string[] => ['-protocol_whitelist', 'file', '-i', `file:${path}`];
+
+/** Size, frame rate and length of a video. Rejects with `UnreadableClip` where the file is none. */
+export async function probe(path: string, options: CallOptions = {}): Promise<VideoInfo> {
+  const args = ['-v', 'error', '-show_entries', PROBED, '-of', 'json', ...inputArguments(path)];
+  const { stdout } = await runProgram('ffprobe', args, { ...options, subject: path });
+  return infoOf(path, JSON.parse(stdout.toString()) as Probed);
+}
+
+/** Pictures of one size, one after the other. */
+export interface Frames {
+  /** u8 [count, height, width, 3]: red, green, blue. */
+  pixels: Uint8Array;
+  width: number;
+  height: number;
+}
+
+/** Frame numbers grouped to `select` conditions: runs of evenly spaced numbers are one condition each. */
+export function selectExpression(numbers: readonly number[]): string {
+  const parts: string[] = [];
+  for (let i = 0; i < numbers.length;) {
+    const first = numbers[i]!;
+    const step = (numbers[i + 1] ?? first + 1) - first;
+    let last = i;
+    while (last + 1 < numbers.length && numbers[last + 1]! - numbers[last]! === step) last++;
+    if (last - i < 2) parts.push(`eq(n,${first})`);
+    else parts.push(`between(n,${first},${numbers[last]})${step > 1 ? `*not(mod(n-${first},${step}))` : ''}`);
+    i = last - i < 2 ? i + 1 : last + 1;
+  }
+  return parts.join('+');
+}
+
+/** Where to seek so that frame `first` is the next one decoded: half a frame before it. 0: from the start. */
+function seekSeconds(first: number, info: VideoInfo): number {
+  return first > 0 && info.steady ? info.offset + (first - 0.5) / info.fps : 0;
+}
+
+function decodeArguments(
+  path: string,
+  wanted: readonly number[],
+  size: readonly [number, number],
+  info: VideoInfo,
+): string[] {
+  const seconds = seekSeconds(wanted[0]!, info);
+  const base = seconds > 0 ? wanted[0]! : 0;
+  const select = selectExpression(wanted.map((n) => n - base));
+  const filters = `select='${select}',scale=${size[0]}:${size[1]}:flags=bicubic,format=rgb24`;
+  return [
+    ...['-v', 'error', '-nostdin', '-threads', '1', ...(seconds > 0 ? ['-ss', seconds.toFixed(6)] : [])],
+    ...inputArguments(path),
+    ...['-map', '0:v:0', '-an', '-sn', '-dn', '-vf', filters, '-vsync', '0', '-frames:v', String(wanted.length)],
+    ...['-f', 'rawvideo', '-pix_fmt', 'rgb24', 'pipe:1'],
+  ];
+}
+
+/** How many frames a video whose length was only estimated may lack at its end: a tenth, and at least 2. */
+const tolerated = (info: VideoInfo): number => (info.exact ? 0 : Math.max(2, Math.ceil(info.frames / 10)));
+
+/** Fills up to `count` frames by repeating the last one, where the length was an estimate; else says what is missing. */
+function complete(
+  path: string,
+  got: Buffer,
+  wanted: readonly number[],
+  bytes: number,
+  info: VideoInfo,
+  stderr: string,
+): Uint8Array {
+  const decoded = Math.floor(got.length / bytes);
+  const pixels = new Uint8Array(got.buffer, got.byteOffset, got.length);
+  if (decoded === wanted.length) return pixels;
+  const firstMissing = wanted[decoded]!;
+  if (decoded === 0 || firstMissing < info.frames - tolerated(info)) {
+    const why = stderr === '' ? 'it is cut short' : explain(stderr);
+    throw new UnreadableClip(`${path}: frame ${firstMissing} of ${info.frames} cannot be decoded: ${why}`);
+  }
+  const filled = new Uint8Array(wanted.length * bytes);
+  filled.set(pixels.subarray(0, decoded * bytes));
+  for (let i = decoded; i < wanted.length; i++) filled.copyWithin(i * bytes, (decoded - 1) * bytes, decoded * bytes);
+  return filled;
+}
+
+/**
+ * Decodes exactly the frames `numbers` (from 0, in any order, repeats allowed), scaled to `size` [width, height], in one run
+ * of FFmpeg. The pictures come in the order asked for. Rejects with `UnreadableClip` where a frame cannot be had.
+ */
+export async function decodeFrames(
+  path: string,
+  numbers: readonly number[],
+  size: readonly [width: number, height: number],
+  info: VideoInfo,
+  options: CallOptions = {},
+): Promise<Frames> {
+  const wanted = [...new Set(numbers)].sort((a, b) => a - b);
+  if (wanted.length === 0 || !(wanted[0]! >= 0))
+    throw new Error(`decodeFrames: expected frame numbers from 0 on, got ${numbers.join(', ') || 'none'}`);
+  const [width, height] = size;
+  const args = decodeArguments(path, wanted, size, info);
+  const { stdout, stderr } = await runProgram('ffmpeg', args, { ...options, subject: path });
+  const bytes = width * height * 3;
+  const unique = complete(path, stdout, wanted, bytes, info, stderr);
+  if (wanted.length === numbers.length && wanted.every((n, i) => n === numbers[i]))
+    return { pixels: unique, width, height };
+  const place = new Map(wanted.map((n, i) => [n, i]));
+  const pixels = new Uint8Array(numbers.length * bytes);
+  numbers.forEach((n, i) => pixels.set(unique.subarray(place.get(n)! * bytes, (place.get(n)! + 1) * bytes), i * bytes));
+  return { pixels, width, height };
+}

@@ -1,0 +1,75 @@
+/** Clips of the video files of a listing, read by FFmpeg. */
+import type { Philox } from '../random';
+import type { DecodePool } from './decode_pool';
+import type { Listing } from './listing';
+import type { Clip, Dataset } from './types';
+import { MIDDLE, type ClipChoice, type VideoOptions } from './video_clips';
+
+export type { VideoOptions } from './video_clips';
+
+const WHOLE = ['frames', 'rate', 'crop'] as const;
+
+function checkOptions(options: VideoOptions): void {
+  for (const name of WHOLE) {
+    const value = options[name];
+    if (!Number.isInteger(value) || value < 1)
+      throw new Error(`videos: ${name} must be a whole number of at least 1, got ${value}`);
+  }
+  const [shortest, longest] = options.jitter ?? [options.crop, options.crop];
+  if (!(shortest >= options.crop && longest >= shortest))
+    throw new Error(`videos: jitter ${shortest} to ${longest} must be a range from the crop, ${options.crop}, up`);
+}
+
+/**
+ * One clip per video. In training its time, scale, place and mirroring are drawn from the generator that `clip` is given;
+ * otherwise it is the middle clip, scaled so that the short side is the crop, and cut at the centre.
+ */
+export class VideoDataset implements Dataset {
+  readonly length: number;
+  readonly classNames: readonly string[];
+
+  constructor(
+    readonly listing: Listing,
+    readonly options: VideoOptions,
+    private readonly pool: DecodePool,
+  ) {
+    checkOptions(options);
+    this.length = listing.items.length;
+    this.classNames = listing.classNames;
+  }
+
+  name(i: number): string {
+    return this.item(i).path;
+  }
+
+  label(i: number): number {
+    return this.item(i).label;
+  }
+
+  describe(): Record<string, string | number> {
+    const { source, missing, duplicates } = this.listing;
+    const { frames, rate, crop, sampling = 'dense' } = this.options;
+    const counts = { clips: this.length, classes: this.classNames.length, missing: missing.length, duplicates };
+    return { source, ...counts, sampling, frames, rate, crop };
+  }
+
+  async clip(i: number, random: Philox, signal?: AbortSignal): Promise<Clip> {
+    const choice = this.options.train ? { random: random.state() } : { view: 0, views: MIDDLE };
+    const [clip] = await this.clips(i, [choice], signal);
+    return clip!;
+  }
+
+  /** Several clips of item i (test views, repeated augmentation), one run of FFmpeg for all of one scale. */
+  async clips(i: number, choices: readonly ClipChoice[], signal?: AbortSignal): Promise<Clip[]> {
+    const { path, label } = this.item(i);
+    const { frames, crop } = this.options;
+    const { clips } = await this.pool.read({ path, options: this.options, choices }, signal);
+    return clips.map((pixels) => ({ pixels, frames, height: crop, width: crop, label, path }));
+  }
+
+  private item(i: number): { path: string; label: number } {
+    const item = this.listing.items[i];
+    if (item === undefined) throw new Error(`${this.listing.source}: item ${i} is outside 0..${this.length - 1}`);
+    return item;
+  }
+}

@@ -1,0 +1,83 @@
+/** What a pickle may hold: inert data. Nothing here is ever called, and no key of a file becomes a property. */
+import type { DType } from '../dtypes';
+
+/** Anything wrong with the content of a file. The message says what was expected and where, without the file's name. */
+export class FormatError extends Error {}
+
+/** Python's dict, OrderedDict, Counter or Namespace. */
+export class PickleDict {
+  readonly entries = new Map<PickleValue, PickleValue>();
+
+  /** @param isNamespace whether attributes that the pickle sets are entries (argparse.Namespace) */
+  constructor(readonly isNamespace = false) {}
+}
+
+/** Python's list or set. */
+export class PickleList {
+  readonly items: PickleValue[] = [];
+}
+
+/** Python's tuple or torch.Size. */
+export class PickleTuple {
+  constructor(readonly items: readonly PickleValue[]) {}
+}
+
+/** A name that stands for a constructor or constant; only names on the list in `globals.ts` come to exist. */
+export class PickleGlobal {
+  constructor(readonly name: string) {}
+}
+
+/** Part of a storage: `count` elements from element `start` of the storage called `key`. */
+export class StorageRef {
+  constructor(
+    readonly key: string,
+    readonly dtype: DType,
+    readonly start: number,
+    readonly count: number,
+    /** Elements of the whole storage. */
+    readonly total: number,
+  ) {}
+}
+
+/** A strided view of a storage; offset and strides count elements. Checked to lie inside the storage. */
+export class TensorRef {
+  constructor(
+    readonly storage: StorageRef,
+    readonly offset: number,
+    readonly shape: readonly number[],
+    readonly stride: readonly number[],
+    readonly count: number,
+  ) {}
+}
+
+export type PickleValue =
+  | null
+  | boolean
+  | number
+  | bigint
+  | string
+  | Uint8Array
+  | PickleDict
+  | PickleList
+  | PickleTuple
+  | PickleGlobal
+  | StorageRef
+  | TensorRef;
+
+/** A value in words, short enough for an error message. */
+export function describe(value: PickleValue | undefined): string {
+  if (value === undefined) return 'nothing';
+  if (value === null) return 'None';
+  if (typeof value === 'string') return JSON.stringify(value.length > 40 ? `${value.slice(0, 37)}...` : value);
+  if (typeof value !== 'object') return String(value);
+  if (value instanceof PickleGlobal) return value.name;
+  if (value instanceof TensorRef) return `a tensor of shape [${value.shape}]`;
+  return describeContainer(value);
+}
+
+function describeContainer(value: object): string {
+  if (value instanceof PickleDict) return `a dict of ${value.entries.size} entries`;
+  if (value instanceof PickleList) return `a list of ${value.items.length} items`;
+  if (value instanceof PickleTuple) return `a tuple of ${value.items.length} items`;
+  return value instanceof StorageRef ? 'a storage' : 'bytes';
+}

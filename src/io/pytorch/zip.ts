@@ -1,0 +1,220 @@
+/**
+ * The part of the zip format that `torch.save` writes: stored entries, found through the central directory, with zip64.
+ * Whatever could make two readers see different contents, or a small file large, is refused.
+ */
+import { crc32 } from '../crc32';
+import type { Source } from '../file';
+import { FormatError } from './values';
+
+/** An entry of `size` bytes in the file. `limit` is where the next one (or the directory) starts. */
+interface Entry {
+  name: string;
+  method: number;
+  size: number;
+  crc: number;
+  header: number;
+  limit: number;
+}
+
+const LOCAL_HEADER = 0x04034b50;
+const DIRECTORY_ENTRY = 0x02014b50;
+const END = 0x06054b50;
+const END_64 = 0x06064b50;
+const LOCATOR_64 = 0x07064b50;
+const END_SIZE = 22;
+const LONGEST_COMMENT = 0xffff;
+const DIRECTORY_LIMIT = 64 << 20;
+const ENCRYPTED = 1;
+
+/** Where the central directory lies. */
+interface Directory {
+  at: number;
+  size: number;
+  count: number;
+}
+
+/** An open archive: names and sizes are known and checked, contents are read on demand. */
+export class ZipArchive {
+  private readonly entries = new Map<string, Entry>();
+
+  /** @throws FormatError where the archive is truncated, compressed, ambiguous or has a name that is no plain path */
+  constructor(private readonly source: Source) {
+    const directory = findDirectory(source);
+    const sorted = readDirectory(source, directory).sort((a, b) => a.header - b.header);
+    sorted.forEach((entry, i) => {
+      entry.limit = sorted[i + 1]?.header ?? directory.at;
+      this.add(entry);
+    });
+  }
+
+  private add(entry: Entry): void {
+    if (this.entries.has(entry.name)) throw new FormatError(`the zip entry ${entry.name} stands twice`);
+    if (dataStart(entry, 0) + entry.size > entry.limit)
+      throw new FormatError(`the zip entry ${entry.name} of ${entry.size} bytes overlaps what follows it`);
+    this.entries.set(entry.name, entry);
+  }
+
+  /** @throws FormatError naming the first compressed entry: a small file could become a very large one */
+  requireStored(): void {
+    for (const { name, method } of this.entries.values())
+      if (method !== 0)
+        throw new FormatError(`the zip entry ${name} is compressed (method ${method}), PyTorch stores its entries`);
+  }
+
+  get names(): string[] {
+    return [...this.entries.keys()];
+  }
+
+  /** Bytes of an entry's contents, or undefined where there is none of this name. */
+  sizeOf(name: string): number | undefined {
+    return this.entries.get(name)?.size;
+  }
+
+  /** Fills `target`, which must have the entry's size. @throws FormatError where the checksum does not match */
+  readInto(name: string, target: Uint8Array): void {
+    const entry = this.entries.get(name);
+    if (!entry) throw new FormatError(`has no zip entry ${name}`);
+    this.source.read(target, this.locate(entry), `zip entry ${name}`);
+    // PyTorch can be told not to compute checksums, and then writes 0.
+    if (entry.crc !== 0 && crc32(target) !== entry.crc)
+      throw new FormatError(`the zip entry ${name} is damaged: its checksum does not match`);
+  }
+
+  read(name: string): Buffer {
+    const target = Buffer.alloc(this.sizeOf(name) ?? 0);
+    this.readInto(name, target);
+    return target;
+  }
+
+  /** Where an entry's data start: its own header may have more extra fields than the directory says. */
+  private locate(entry: Entry): number {
+    const { name, size, header, limit } = entry;
+    const local = this.source.bytes(header, 30, `zip header of ${name}`);
+    const nameLength = local.readUInt16LE(26);
+    if (local.readUInt32LE(0) !== LOCAL_HEADER || local.readUInt16LE(8) !== 0)
+      throw new FormatError(`the zip entry ${name} has no valid header at byte ${header}`);
+    if (this.source.bytes(header + 30, nameLength, `zip header of ${name}`).toString() !== name)
+      throw new FormatError(`the zip entry ${name} has another name in its header at byte ${header}`);
+    const start = dataStart(entry, local.readUInt16LE(28));
+    if (start + size <= limit) return start;
+    throw new FormatError(`the zip entry ${name} of ${size} bytes overlaps what follows it`);
+  }
+}
+
+function dataStart({ name, header }: Entry, extraLength: number): number {
+  return header + 30 + Buffer.byteLength(name) + extraLength;
+}
+
+/** A 64-bit number of the file, which must be exact in float64. */
+function u64(bytes: Buffer, at: number): number {
+  const n = bytes.readBigUInt64LE(at);
+  if (n > BigInt(Number.MAX_SAFE_INTEGER)) throw new FormatError(`the zip directory holds the size ${n}`);
+  return Number(n);
+}
+
+function findDirectory(source: Source): Directory {
+  const length = Math.min(source.size, END_SIZE + LONGEST_COMMENT);
+  const from = source.size - length;
+  const tail = source.bytes(from, length, 'the end of the zip archive');
+  for (let at = tail.length - END_SIZE; at >= 0; at--) {
+    if (tail.readUInt32LE(at) === END && at + END_SIZE + tail.readUInt16LE(at + 20) === tail.length)
+      return checkedDirectory(source, tail.subarray(at, at + END_SIZE), from + at);
+  }
+  throw new FormatError('the zip archive has no directory at its end: file truncated');
+}
+
+function checkedDirectory(source: Source, end: Buffer, endAt: number): Directory {
+  const [disk, firstDisk] = [end.readUInt16LE(4), end.readUInt16LE(6)];
+  if (disk !== 0 || firstDisk !== 0) throw new FormatError('the zip archive is one part of several');
+  const extended = extendedEnd(source, endAt);
+  const directory = extended?.directory ?? {
+    count: end.readUInt16LE(10),
+    size: end.readUInt32LE(12),
+    at: end.readUInt32LE(16),
+  };
+  const expectedEnd = extended?.at ?? endAt;
+  if (directory.at + directory.size !== expectedEnd)
+    throw new FormatError(`the zip directory ends at byte ${directory.at + directory.size}, expected ${expectedEnd}`);
+  if (directory.size > DIRECTORY_LIMIT)
+    throw new FormatError(`a zip directory of ${directory.size} bytes, expected at most ${DIRECTORY_LIMIT}`);
+  return directory;
+}
+
+/** The zip64 record, where a locator stands right before the ordinary end record. */
+function extendedEnd(source: Source, endAt: number): { directory: Directory; at: number } | undefined {
+  if (endAt < 20) return undefined;
+  const locator = source.bytes(endAt - 20, 20, 'the zip64 locator');
+  if (locator.readUInt32LE(0) !== LOCATOR_64) return undefined;
+  const at = u64(locator, 8);
+  if (at + 56 > endAt - 20) throw new FormatError(`the zip64 end record at byte ${at} overlaps its locator`);
+  const end = source.bytes(at, 56, 'the zip64 end record');
+  if (end.readUInt32LE(0) !== END_64) throw new FormatError(`no zip64 end record at byte ${at}`);
+  return { directory: { count: u64(end, 32), size: u64(end, 40), at: u64(end, 48) }, at };
+}
+
+function readDirectory(source: Source, { at, size, count }: Directory): Entry[] {
+  const bytes = source.bytes(at, size, 'the zip directory');
+  const entries: Entry[] = [];
+  let next = 0;
+  while (next < size) {
+    if (size - next < 46 || bytes.readUInt32LE(next) !== DIRECTORY_ENTRY)
+      throw new FormatError(`no valid zip directory entry at byte ${at + next}`);
+    const length = 46 + [28, 30, 32].reduce((sum, field) => sum + bytes.readUInt16LE(next + field), 0);
+    if (length > size - next) throw new FormatError(`the zip directory entry at byte ${at + next} is cut off`);
+    entries.push(readEntry(bytes.subarray(next, next + length)));
+    next += length;
+  }
+  if (entries.length !== count)
+    throw new FormatError(`the zip directory has ${entries.length} entries, its end record says ${count}`);
+  return entries;
+}
+
+function readEntry(record: Buffer): Entry {
+  const nameEnd = 46 + record.readUInt16LE(28);
+  const name = plainPath(record.subarray(46, nameEnd));
+  const flags = record.readUInt16LE(8);
+  const method = record.readUInt16LE(10);
+  if (flags & ENCRYPTED) throw new FormatError(`the zip entry ${name} is encrypted`);
+  const extra = record.subarray(nameEnd, nameEnd + record.readUInt16LE(30));
+  const [size, packed, header] = wideFields(
+    name,
+    extra,
+    [24, 20, 42].map((field) => record.readUInt32LE(field)),
+  );
+  if (method === 0 && size !== packed)
+    throw new FormatError(`the zip entry ${name} has ${packed} stored bytes for ${size}`);
+  return { name, method, size: packed as number, crc: record.readUInt32LE(16), header: header as number, limit: 0 };
+}
+
+/** Replaces sizes and offset that are all ones by their 64-bit values from the extra field 1, in this order. */
+function wideFields(name: string, extra: Buffer, fields: number[]): number[] {
+  if (!fields.includes(0xffffffff)) return fields;
+  const wide = extraField(extra, 1);
+  let at = 0;
+  return fields.map((value) => {
+    if (value !== 0xffffffff) return value;
+    if (wide === undefined || at + 8 > wide.length)
+      throw new FormatError(`the zip entry ${name} lacks its 64-bit size`);
+    at += 8;
+    return u64(wide, at - 8);
+  });
+}
+
+function extraField(extra: Buffer, id: number): Buffer | undefined {
+  for (let at = 0; at + 4 <= extra.length;) {
+    const length = extra.readUInt16LE(at + 2);
+    if (extra.readUInt16LE(at) === id) return extra.subarray(at + 4, at + 4 + length);
+    at += 4 + length;
+  }
+  return undefined;
+}
+
+/** Entry names become keys only, never paths; one that tries to be more is a sign of a crafted file. */
+function plainPath(bytes: Buffer): string {
+  const name = bytes.toString('utf8');
+  const faithful = Buffer.from(name, 'utf8').equals(bytes);
+  const plain = name.split('/').every((part) => part !== '' && part !== '.' && part !== '..');
+
+  if (faithful && plain && !/[\\:\u0000-\u001f]/.test(name)) return name;
+  throw new FormatError(`the zip entry name ${JSON.stringify(name.slice(0, 80))} is not a plain path`);
+}

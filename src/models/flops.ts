@@ -1,0 +1,112 @@
+import { temporalGroups, timeSteps, type MorphMlpConfig } from './config';
+
+/** One FC or convolution of a model. */
+export interface CountedOp {
+  /** Its PyTorch name, such as `blocks1.0.fc.mlp_h`. */
+  name: string;
+  /** 0 the stem, 1 to 4 the stages, 5 the head. */
+  stage: number;
+  kind: 'conv' | 'fc';
+  /** Rows × in × out of the matrix product it is. */
+  rows: number;
+  in: number;
+  out: number;
+  /** Multiply-adds of one view. */
+  macs: number;
+  params: number;
+}
+
+/** Parameters and multiply-adds of a model for one view. */
+export interface Count {
+  ops: CountedOp[];
+  /** Normalisation parameters included. */
+  params: number;
+  macs: number;
+}
+
+type Stage = 0 | 1 | 2 | 3;
+
+/** Half, rounded up: a convolution of stride 2, kernel 3 and padding 1. */
+const half = (n: number) => Math.floor((n - 1) / 2) + 1;
+
+class Counter {
+  readonly ops: CountedOp[] = [];
+  norms = 0;
+
+  add(
+    name: string,
+    stage: number,
+    kind: CountedOp['kind'],
+    [rows, inside, out]: readonly [number, number, number],
+    bias = true,
+  ): void {
+    this.ops.push({
+      name,
+      stage,
+      kind,
+      rows,
+      in: inside,
+      out,
+      macs: rows * inside * out,
+      params: inside * out + (bias ? out : 0),
+    });
+  }
+}
+
+function countBlock(counter: Counter, config: MorphMlpConfig, stage: Stage, name: string, frame: number): void {
+  const [c, steps, bias] = [config.embedDims[stage], timeSteps(config), config.qkvBias];
+  const [rows, at] = [steps * frame, stage + 1];
+  const fc = (part: string, shape: readonly [number, number, number], own = true) =>
+    counter.add(`${name}.${part}`, at, 'fc', shape, own);
+  if (config.kind === 'video') {
+    const groups = temporalGroups(c, steps);
+    const row = steps * (c / groups);
+    fc('t_fc.mlp_t', [frame * groups, row, row], bias);
+    fc('t_fc.proj', [rows, c, c]);
+  }
+  const branches = stage === 3 ? ['mlp_c', 'mlp_h'] : ['mlp_h', 'mlp_w', 'mlp_c'];
+  for (const branch of branches) fc(`fc.${branch}`, [rows, c, c], bias);
+  fc('fc.reweight.fc1', [1, c, c / 4]);
+  fc('fc.reweight.fc2', [1, c / 4, c * branches.length]);
+  fc('fc.proj', [rows, c, c]);
+  const hidden = Math.trunc(c * config.mlpRatio);
+  fc('mlp.fc1', [rows, c, hidden]);
+  fc('mlp.fc2', [rows, hidden, c]);
+  counter.norms += (config.kind === 'video' ? 6 : 4) * c;
+}
+
+/**
+ * Counts the FCs and convolutions of a model on one view of height × width, without building it. Chunks that the frame does not
+ * fill are counted as filled.
+ */
+export function countOps(config: MorphMlpConfig, { height = 224, width = 224 } = {}): Count {
+  const counter = new Counter();
+  const [steps, kt] = [timeSteps(config), config.kind === 'video' ? 3 : 1];
+  const [c1, first] = [config.embedDims[0], Math.trunc(config.embedDims[0] / 2)];
+  let size: [number, number] = [half(height), half(width)];
+  counter.add('patch_embed1.proj1', 0, 'conv', [steps * size[0] * size[1], 3 * kt * 9, first]);
+  size = [half(size[0]), half(size[1])];
+  counter.add('patch_embed1.proj2', 0, 'conv', [steps * size[0] * size[1], first * 9, c1]);
+  counter.norms += 2 * first + 2 * c1;
+  for (const stage of [0, 1, 2, 3] as const) {
+    const c = config.embedDims[stage];
+    if (stage > 0) {
+      size = [half(size[0]), half(size[1])];
+      counter.add(`patch_embed${stage + 1}.proj`, stage + 1, 'conv', [
+        steps * size[0] * size[1],
+        config.embedDims[(stage - 1) as Stage] * 9,
+        c,
+      ]);
+      counter.norms += 2 * c;
+    }
+    for (let i = 0; i < config.layers[stage]; i++)
+      countBlock(counter, config, stage, `blocks${stage + 1}.${i}`, size[0] * size[1]);
+  }
+  counter.add('head', 5, 'fc', [1, config.embedDims[3], config.numClasses]);
+  counter.norms += 2 * config.embedDims[3];
+  const sum = (pick: (op: CountedOp) => number) => counter.ops.reduce((total, op) => total + pick(op), 0);
+  return { ops: counter.ops, params: sum((op) => op.params) + counter.norms, macs: sum((op) => op.macs) };
+}
+
+/** Giga multiply-adds of one view of 224 × 224. */
+export const gmacs = (config: MorphMlpConfig): number => countOps(config).macs / 1e9;

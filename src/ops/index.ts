@@ -1,0 +1,15 @@
+export { add, div, mul, sub } from './arithmetic';
+export { batchNorm } from './batch_norm';
+export { conv3d } from './conv3d';
+export { crossEntropy, oneHot, softCrossEntropy } from './cross_entropy';
+export { dropFactors, dropout, dropPath } from './dropout';
+export { gelu } from './gelu';
+export { layerNorm } from './layer_norm';
+export { linear } from './linear';
+export { meanPool } from './mean_pool';
+export { morphFc } from './morph_fc';
+export { normMlp } from './norm_mlp';
+export { reshape } from './reshape';
+export { reweight } from './reweight';
+export { softmax } from './softmax';
+export { temporalFc } from './temporal_fc';

@@ -1,0 +1,44 @@
+/** Running sums over the clips of an epoch. */
+export interface Metrics {
+  clips: number;
+  loss: number;
+  top1: number;
+  top5: number;
+}
+
+/** Sums of nothing. */
+export const emptyMetrics = (): Metrics => ({ clips: 0, loss: 0, top1: 0, top5: 0 });
+
+/** How many scores of a row are above that of `label`; a NaN never ranks well. */
+export function rankOf(scores: ArrayLike<number>, row: number, classes: number, label: number): number {
+  const own = scores[row * classes + label] as number;
+  let above = 0;
+  for (let c = 0; c < classes; c++) if (c !== label && !((scores[row * classes + c] as number) <= own)) above++;
+  return above;
+}
+
+/** The class with the highest score of a row. */
+export function bestClass(scores: ArrayLike<number>, row: number, classes: number): number {
+  let best = 0;
+  for (let c = 1; c < classes; c++)
+    if ((scores[row * classes + c] as number) > (scores[row * classes + best] as number)) best = c;
+  return best;
+}
+
+/** Adds a batch: its mean loss and its scores [B, classes]. */
+export function addBatch(into: Metrics, loss: number, scores: Float32Array, labels: Int32Array): void {
+  const classes = scores.length / labels.length;
+  into.clips += labels.length;
+  into.loss += loss * labels.length;
+  labels.forEach((label, row) => {
+    const rank = rankOf(scores, row, classes, label);
+    if (rank < 1) into.top1 += 1;
+    if (rank < 5) into.top5 += 1;
+  });
+}
+
+/** Mean loss and shares of clips in [0, 1]. */
+export function averages({ clips, loss, top1, top5 }: Metrics): { loss: number; top1: number; top5: number } {
+  const n = Math.max(1, clips);
+  return { loss: loss / n, top1: top1 / n, top5: top5 / n };
+}

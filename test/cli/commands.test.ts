@@ -1,0 +1,112 @@
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { writeVideo } from '../../src/data/encode';
+import { MotionDataset } from '../../src/data/motion';
+
+const folder = mkdtempSync(path.join(os.tmpdir(), 'morphmlp-'));
+const at = (name: string) => path.join(folder, name);
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function morphmlp(...args: string[]): { status: number | null; out: string; err: string } {
+  const bin = path.join(__dirname, '..', '..', 'bin', 'morphmlp.js');
+  const { status, stdout, stderr } = spawnSync(process.execPath, [bin, ...args], {
+    encoding: 'utf8',
+    env: { ...process.env, NO_COLOR: '1' },
+  });
+  return { status, out: stdout, err: stderr };
+}
+
+const SMALL = ['--model', 'quickstart', '--crop', '32', '--rate', '1', '--epochs', '1', '--batch-size', '4'];
+
+beforeAll(async () => {
+  mkdirSync(at('videos'));
+  const clips = new MotionDataset({ seed: 1, length: 8, size: 48 });
+  const lines: string[] = [];
+  for (let i = 0; i < 8; i++) {
+    await writeVideo(clips.render(i), at(`videos/${i}.mp4`));
+    lines.push(`videos/${i}.mp4,${i % 2 === 0 ? 'even' : 'odd'}`);
+  }
+  writeFileSync(at('videos/broken.mp4'), 'this is not a video');
+  writeFileSync(at('all.csv'), [...lines, 'videos/broken.mp4,odd', 'videos/missing.mp4,even'].join('\n'));
+  writeFileSync(at('val.csv'), lines.join('\r\n'));
+  writeFileSync(at('bad_line.csv'), 'videos/0.mp4,even\nvideos/1.mp4\n');
+  writeFileSync(at('bad_label.csv'), 'videos/0.mp4,green\n');
+  for (let i = 0; i < 4; i++) writeFileSync(at(`videos/bad${i}.mp4`), 'no video');
+  writeFileSync(at('unreadable.csv'), [0, 1, 2, 3].map((i) => `videos/bad${i}.mp4,0`).join('\n'));
+}, 60000);
+
+test('trains on video files, skipping and naming the unreadable, then evaluates and predicts', () => {
+  const train = morphmlp('train', '--data', at('all.csv'), '--val', at('val.csv'), ...SMALL, '--out', at('run'));
+  expect(train).toMatchObject({ status: 0 });
+  expect(train.err).toMatch(/1 file could not be read:/);
+  expect(train.err).toMatch(/1 listed files do not exist, the first is .*missing.mp4/);
+  expect(train.err).toMatch(/broken.mp4/);
+  expect(train.out).toMatch(/epoch 1\/1 {2}loss \d/);
+  const checkpoint = at('run/best.safetensors');
+  const evaluated = JSON.parse(
+    morphmlp('evaluate', '--data', at('val.csv'), '--checkpoint', checkpoint, '--json').out,
+  ) as { clips: number; classNames: string[] };
+  expect(evaluated).toMatchObject({ clips: 8, classNames: ['even', 'odd'] });
+  const predicted = morphmlp(
+    'predict',
+    at('videos/3.mp4'),
+    at('videos/broken.mp4'),
+    '--checkpoint',
+    checkpoint,
+    '--json',
+  );
+  expect(predicted.status).toBe(1);
+  expect(predicted.err).toMatch(/broken.mp4/);
+  const { guesses } = JSON.parse(predicted.out) as { guesses: { label: string; probability: number }[] };
+  expect(guesses.reduce((sum, g) => sum + g.probability, 0)).toBeCloseTo(1, 5);
+}, 120000);
+
+test.each([
+  [['train'], /--data is missing/],
+  [['train', '--data', 'nowhere.csv'], /nowhere.csv: no such file or folder/],
+  [['train', '--data', 'motion', '--model', 'video-xl'], /'video-xl' is not one of quickstart, .*video-s/],
+  [['train', '--data', 'motion', '--frames', 'many'], /Expected a whole number of at least 1/],
+  [['train', '--data', 'motion', '--model', 'image-t'], /takes images/],
+  [['train', '--data', 'motion', '--device', 'cuda'], /no CUDA device: /],
+  [['train', '--data', 'motion', '--colour'], /unknown option '--colour'/],
+  [['train', '--preset', 'slow'], /--preset slow is not one of: quickstart/],
+  [['evaluate', '--data', 'motion', '--checkpoint', 'nowhere.safetensors'], /nowhere.safetensors/],
+  [['predict', 'clip.mp4', '--checkpoint', 'x.safetensors'], /clip.mp4: no such file or folder/],
+  [['flops', 'video-xl'], /model 'video-xl' is not one of/],
+  [['verify', 'nowhere.json'], /nowhere.json: not a reference file/],
+])('%j is one clear sentence and exit status 1', (args, message) => {
+  const { status, err } = morphmlp(...args);
+  expect(err).toMatch(message);
+  expect(err).not.toMatch(/\n\s+at /);
+  expect(status).toBe(1);
+});
+
+test.each([
+  ['bad_line.csv', /bad_line.csv:2: /],
+  ['unreadable.csv', /no clip|none of|could be read/],
+])('a list like %s is refused by name and line', (csv, message) => {
+  expect(morphmlp('train', '--data', at(csv), ...SMALL, '--out', at('refused'))).toMatchObject({
+    status: 1,
+    err: expect.stringMatching(message) as string,
+  });
+});
+
+test('labels that the checkpoint does not know are refused with their line', () => {
+  const { err, status } = morphmlp(
+    'evaluate',
+    '--data',
+    at('bad_label.csv'),
+    '--checkpoint',
+    at('run/best.safetensors'),
+  );
+  expect(err).toMatch(/bad_label.csv:1: /);
+  expect(status).toBe(1);
+});
+
+test('every command has help with examples', () => {
+  for (const command of ['train', 'evaluate', 'predict', 'flops', 'verify']) {
+    expect(morphmlp(command, '--help').out).toMatch(/Example/);
+  }
+});

@@ -1,0 +1,178 @@
+import { backward } from '../../src/autograd';
+import { conv3d, type Conv3dOptions } from '../../src/ops/conv3d';
+import { linear } from '../../src/ops/linear';
+import { setThreads, threads } from '../../src/runtime';
+import { scope } from '../../src/scope';
+import { tensor, zeros } from '../../src/tensor';
+import { conv3dCases } from '../cases/conv3d';
+import { relativeError } from '../support/compare';
+import { uniform } from '../support/random';
+import { runCases } from '../support/run_cases';
+
+runCases('conv3d', conv3dCases);
+
+const plain: Conv3dOptions = { stride: [1, 1, 1], padding: [0, 0, 0], input: 'NTHWC' };
+const run = (x: number[], weight: number[], options: Partial<Conv3dOptions> = {}, bias: number[] | null = null) =>
+  conv3d(zeros(x), zeros(weight), bias && zeros(bias), { ...plain, ...options });
+const ok = [
+  [1, 2, 3, 3, 4],
+  [5, 4, 1, 3, 3],
+] as [number[], number[]];
+
+test.each([
+  [
+    'four dimensions',
+    () => run([2, 3, 3, 4], ok[1]),
+    'conv3d: x must be [B, T, H, W, C] (NTHWC), got shape [2, 3, 3, 4]',
+  ],
+  ['a flat weight', () => run(ok[0], [5, 36]), 'conv3d: weight must be [out, in, kt, kh, kw], got shape [5, 36]'],
+  [
+    'other channels',
+    () => run(ok[0], [5, 3, 1, 3, 3]),
+    'conv3d: the weight takes 3 channels, x of shape [1, 2, 3, 3, 4] (NTHWC) has 4',
+  ],
+  [
+    'the other order',
+    () => run(ok[0], ok[1], { input: 'NCTHW' }),
+    'conv3d: the weight takes 4 channels, x of shape [1, 2, 3, 3, 4] (NCTHW) has 2',
+  ],
+  ['a bias of another width', () => run(...ok, {}, [4]), 'conv3d: bias must have shape [5], got [4]'],
+  [
+    'a kernel too large',
+    () => run(ok[0], [5, 4, 1, 4, 3]),
+    'conv3d: kernel [1, 4, 3] does not fit an input of [2, 3, 3]',
+  ],
+  ['an empty kernel', () => run(ok[0], [5, 4, 1, 0, 3]), 'conv3d: kernel [1, 0, 3] has a size of 0'],
+  [
+    'a stride of 0',
+    () => run(...ok, { stride: [1, 0, 1] }),
+    'conv3d: stride must be a whole number of at least 1, got 0',
+  ],
+  [
+    'half a padding',
+    () => run(...ok, { padding: [0, 0.5, 0] }),
+    'conv3d: padding must be a whole number of at least 0, got 0.5',
+  ],
+  [
+    'two strides',
+    () => run(...ok, { stride: [1, 1] as never }),
+    'conv3d: stride must be three numbers (time, height, width), got 2',
+  ],
+  [
+    'an unknown order',
+    () => run(...ok, { input: 'NCHW' as never }),
+    "conv3d: input must be 'NCTHW' or 'NTHWC', got NCHW",
+  ],
+])('%s: refused with what was expected and what came', (_, call, message) => {
+  scope(() => expect(call).toThrow(message));
+});
+
+test('an empty batch gives an empty result', () => {
+  scope(() => expect(run([0, 2, 3, 3, 4], ok[1]).shape).toEqual([0, 2, 1, 1, 5]));
+});
+
+interface Geometry {
+  x: number[];
+  weight: number[];
+  options: Conv3dOptions;
+}
+
+/** The result and all gradients of one convolution, as one list. */
+function results({ x: shape, weight: kernel, options }: Geometry): Float32Array[] {
+  return scope(() => {
+    const random = (seed: number, dims: number[], scale = 1) =>
+      tensor(
+        uniform(
+          seed,
+          dims.reduce((a, b) => a * b, 1),
+          scale,
+        ),
+        dims,
+        { requiresGrad: true },
+      );
+    const inputs = [random(1, shape), random(2, kernel, 0.1), random(3, [kernel[0]!])] as const;
+    const y = conv3d(...inputs, options);
+    backward(y, tensor(uniform(4, y.size), y.shape));
+    return [
+      y.floats(),
+      ...inputs.map((t) => {
+        const values = t.grad!.floats();
+        t.grad!.dispose();
+        return values;
+      }),
+    ];
+  });
+}
+
+const half = { stride: [1, 2, 2], padding: [0, 1, 1], input: 'NTHWC' } as const;
+const large: [string, Geometry][] = [
+  [
+    'a stem',
+    {
+      x: [2, 3, 6, 30, 31],
+      weight: [20, 3, 3, 3, 3],
+      options: { stride: [2, 2, 2], padding: [1, 1, 1], input: 'NCTHW' },
+    },
+  ],
+  ['a downsampling', { x: [2, 2, 27, 24, 40], weight: [50, 40, 1, 3, 3], options: half }],
+  ['a late downsampling', { x: [1, 3, 6, 6, 120], weight: [260, 120, 1, 3, 3], options: half }],
+  ['overlap in time', { x: [2, 5, 14, 13, 20], weight: [30, 20, 3, 3, 3], options: { ...half, padding: [1, 1, 1] } }],
+];
+
+test.each(large)('%s: the bits do not depend on the number of threads', (_, geometry) => {
+  const before = threads();
+  try {
+    setThreads(1);
+    const expected = results(geometry);
+    for (const count of [2, 3, 5]) {
+      setThreads(count);
+      expect(results(geometry)).toEqual(expected);
+    }
+  } finally {
+    setThreads(before);
+  }
+});
+
+/** Both orders of one convolution; x's gradient is brought to channels last. */
+test('both orders of the input agree at a size of many blocks', () => {
+  const [c, pixels] = [3, 6 * 30 * 31];
+  const [b, , t, h, w] = large[0]![1].x as [number, number, number, number, number];
+  const toLast = (values: Float32Array) =>
+    Float32Array.from(
+      values,
+      (_, i) => values[(Math.floor(i / (pixels * c)) * c + (i % c)) * pixels + (Math.floor(i / c) % pixels)]!,
+    );
+  scope(() => {
+    const { options, weight: kernel, x } = large[0]![1];
+    const values = uniform(1, b * c * pixels);
+    const run = (data: Float32Array, shape: number[], input: 'NCTHW' | 'NTHWC') => {
+      const x = tensor(data, shape, { requiresGrad: true });
+      const weight = tensor(uniform(2, 20 * 81, 0.1), kernel, { requiresGrad: true });
+      const y = conv3d(x, weight, null, { ...options, input });
+      backward(y, tensor(uniform(4, y.size), y.shape));
+      return { y, dx: x.grad!, dweight: weight.grad! };
+    };
+    const [planar, last] = [run(values, x, 'NCTHW'), run(toLast(values), [b, t, h, w, c], 'NTHWC')];
+    expect(relativeError(planar.y.floats(), last.y.floats())).toBeLessThan(5e-7);
+    expect(relativeError(planar.dweight.floats(), last.dweight.floats())).toBeLessThan(2e-6);
+    expect(relativeError(toLast(planar.dx.floats()), last.dx.floats())).toBeLessThan(5e-7);
+    for (const { dx, dweight } of [planar, last]) [dx, dweight].forEach((g) => g.dispose());
+  });
+});
+
+test('a weight whose packed form was kept for one use is packed anew for another', () => {
+  scope(() => {
+    const weight = tensor(uniform(1, 24), [2, 3, 1, 2, 2]);
+    const x = { last: tensor(uniform(2, 12), [1, 1, 2, 2, 3]), planar: tensor(uniform(2, 12), [1, 3, 1, 2, 2]) };
+    const rows = tensor(uniform(2, 12), [3, 4]);
+    const uses = [
+      () => conv3d(x.last, weight, null, plain),
+      () => conv3d(x.planar, weight, null, { ...plain, input: 'NCTHW' }),
+      () => conv3d(x.last.view([1, 1, 1, 1, 12]), weight.view([2, 12, 1, 1, 1]), null, plain),
+      () => linear(rows, weight.view([6, 4]), null),
+    ].map((use) => () => use().floats());
+    const fresh = uses.map((use) => (weight.copyFrom(weight.floats()), use()));
+    for (let round = 0; round < 3; round++)
+      uses.forEach((use, i) => expect([use(), use()]).toEqual([fresh[i], fresh[i]]));
+  });
+});

@@ -1,0 +1,36 @@
+import { reweight } from '../../src/ops/reweight';
+import { scope } from '../../src/scope';
+import { ones, tensor, zeros } from '../../src/tensor';
+import { reweightCases } from '../cases/reweight';
+import { runCases } from '../support/run_cases';
+
+runCases('reweight', reweightCases);
+
+const x = () => zeros([2, 3, 4]);
+
+test.each([
+  ['no branch', () => reweight([], ones([2, 4, 1])), 'reweight: expected 1 to 3 branches, got 0'],
+  ['four branches', () => reweight([x(), x(), x(), x()], ones([2, 4, 4])), 'reweight: expected 1 to 3 branches, got 4'],
+  [
+    'unequal branches',
+    () => reweight([x(), zeros([2, 4, 3])], ones([2, 4, 2])),
+    'reweight: branch 1 must have shape [2, 3, 4], got [2, 4, 3]',
+  ],
+  [
+    'weights of another count',
+    () => reweight([x(), x()], ones([2, 4, 3])),
+    'reweight: weights must have shape [2, 4, 2], got [2, 4, 3]',
+  ],
+  ['one dimension', () => reweight([zeros([4])], ones([4, 1])), 'reweight: branches must be [B, ..., C], got [4]'],
+  [
+    'integers',
+    () => reweight([tensor(new Int32Array(4), [1, 4])], ones([1, 4, 1])),
+    'reweight: branch 0 must be f32, got i32',
+  ],
+])('%s: refused with what was expected and what came', (_, run, message) => {
+  scope(() => expect(run).toThrow(message));
+});
+
+test('clips without tokens give an empty result', () => {
+  scope(() => expect(reweight([zeros([2, 0, 4])], ones([2, 4, 1])).shape).toEqual([2, 0, 4]));
+});

@@ -1,0 +1,51 @@
+import { Loader } from '../../src/data/loader';
+import { MotionDataset } from '../../src/data/motion';
+import { QUICKSTART } from '../../src/models/config';
+import { MorphMLP } from '../../src/models/morphmlp';
+import { seedInit } from '../../src/nn/init';
+import { AdamW, parameterGroups } from '../../src/optim';
+import { Trainer } from '../../src/train/trainer';
+
+/** Validation accuracy after the quick start's recipe; `silent` leaves MorphFC_t at its initial zero. */
+async function accuracy(silent: boolean): Promise<number> {
+  seedInit(0);
+  const model = new MorphMLP(QUICKSTART);
+  const learned = model.namedParameters().filter(([name]) => !silent || !name.includes('t_fc'));
+  const optimizer = new AdamW(
+    parameterGroups(
+      learned.map(([, p]) => p),
+      0.05,
+    ),
+    { lr: 2e-3 },
+  );
+  const set = (stream: number, length: number) => new MotionDataset({ seed: 0, stream, length, size: 64, frames: 16 });
+  const trainer = new Trainer({
+    ...{ model, optimizer, labelSmoothing: 0, clipNorm: 0, evalEvery: 5 },
+    train: new Loader(set(0, 768), { batchSize: 8, seed: 0, shuffle: true }),
+    val: new Loader(set(1, 256), { batchSize: 32, seed: 0, shuffle: false }),
+    schedule: {
+      baseLr: 2e-3,
+      endLr: 1e-5,
+      warmupStartLr: 1e-5,
+      warmupEpochs: 0.2,
+      maxEpoch: 5,
+      cosineAfterWarmup: true,
+    },
+  });
+  await trainer.run(() => undefined);
+  model.dispose();
+  optimizer.dispose();
+  return trainer.state.best;
+}
+
+test(
+  'the motion dataset is learned to 95%',
+  async () => expect(await accuracy(false)).toBeGreaterThanOrEqual(0.95),
+  600_000,
+);
+
+test('with MorphFC_t silenced only the pairs are told apart: about half', async () => {
+  const share = await accuracy(true);
+  expect(share).toBeGreaterThan(0.4);
+  expect(share).toBeLessThan(0.6);
+}, 600_000);
