@@ -71,7 +71,7 @@ function classRows(confusion: ReportEvaluation['confusion'], names: readonly str
 const sortable = (name: string, kind: 'text' | 'number', order = 'none') =>
   html`<th scope="col" aria-sort="${order}"><button type="button" data-sort="${kind}">${name}</button></th>`;
 
-function classTable(rows: readonly ClassRow[]): Html {
+function classTable(rows: readonly ClassRow[], className: string): Html {
   const worstFirst = [...rows].sort(
     (a, b) => (Number.isNaN(a.accuracy) ? 2 : a.accuracy) - (Number.isNaN(b.accuracy) ? 2 : b.accuracy),
   );
@@ -82,13 +82,13 @@ function classTable(rows: readonly ClassRow[]): Html {
       html`<tr>
         <th scope="row" class="long">${name}</th>
         <td data-value="${clips}">${clips}</td>
-        <td data-value="${Number.isNaN(accuracy) ? 2 : accuracy}" class="bar">
+        <td data-value="${Number.isNaN(accuracy) ? 2 : accuracy}" class="metered">
           ${percent(accuracy)}${!Number.isNaN(accuracy) && bar(accuracy)}
         </td>
         <td class="text long">${other ? `${other.name} (${other.clips})` : '–'}</td>
       </tr>`,
   );
-  return html`<figure class="panel">
+  return html`<figure class="panel ${className}">
     <figcaption>
       <h3>Accuracy by class</h3>
       <span class="muted">click a heading to sort</span>
@@ -150,6 +150,8 @@ export function classes({ evaluation, classNames }: RunReport): Section | null {
   const small = classNames.length <= TABLE_CLASSES;
   const chart = small ? null : confusionChart(confusion, classNames);
   const matrix = chart ? html`${figure(chart)}${pairTable(confusion, classNames)}` : matrixTable(confusion, classNames);
-  const body = html`<div class="grid two">${matrix}${classTable(classRows(confusion, classNames))}</div>`;
+  const body = html`<div class="grid two">
+    ${matrix}${classTable(classRows(confusion, classNames), small ? '' : 'whole')}
+  </div>`;
   return { id: 'classes', name: 'Classes', body, charts: chart ? [chart] : [] };
 }

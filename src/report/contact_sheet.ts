@@ -53,11 +53,13 @@ async function grid(clip: Pixels, { frames = 16, columns = 8, tile = 72 }: Strip
   const raw = { width: clip.width, height: clip.height, channels: 3 } as const;
   const overlays = chosen.map(async (frame, i): Promise<OverlayOptions> => {
     const pixels = clip.pixels.subarray(frame * size, (frame + 1) * size);
-    const input = await sharp(pixels, { raw })
-      .resize(width, tile, { kernel, fit: 'fill' })
-      .png({ compressionLevel: 1 })
-      .toBuffer();
-    return { input, left: (i % across) * (width + GAP), top: Math.floor(i / across) * (tile + GAP) };
+    const input = await sharp(pixels, { raw }).resize(width, tile, { kernel, fit: 'fill' }).raw().toBuffer();
+    return {
+      input,
+      raw: { width, height: tile, channels: 3 },
+      left: (i % across) * (width + GAP),
+      top: Math.floor(i / across) * (tile + GAP),
+    };
   });
   const rows = Math.ceil(chosen.length / across);
   return {
@@ -74,7 +76,7 @@ export async function contactStrip(
 ): Promise<{ png: Buffer; width: number; height: number }> {
   const { overlays, width, height } = await grid(clip, options);
   const create = { width, height, channels: 4, background: { r: 0, g: 0, b: 0, alpha: 0 } } as const;
-  const png = await sharp({ create }).composite(overlays).png({ palette: true, quality: 85, effort: 4 }).toBuffer();
+  const png = await sharp({ create }).composite(overlays).png({ palette: true, quality: 85, effort: 1 }).toBuffer();
   return { png, width, height };
 }
 

@@ -13,10 +13,12 @@ async function mistakeCard({ clip, predicted, probability }: ReportMistake, name
   return html`<figure class="panel mistake">
     <img src="${source}" width="${width}" height="${height}" alt="${shown} frames of ${clip.path}" />
     <figcaption>
-      <p>
-        <span class="tag wrong">${names[predicted]}</span> <b>${percent(probability)}</b>
-        <span class="muted">· is</span> <span class="tag right">${names[clip.label]}</span>
-      </p>
+      <dl>
+        <dt>is</dt>
+        <dd class="tag right">${names[clip.label]}</dd>
+        <dt>taken for</dt>
+        <dd class="tag wrong">${names[predicted]}, ${percent(probability)}</dd>
+      </dl>
       <p class="path muted" title="${clip.path}">${clip.path}</p>
     </figcaption>
   </figure>`;

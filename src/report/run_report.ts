@@ -29,13 +29,42 @@ function when(iso: string): string {
   return Number.isNaN(date.getTime()) ? iso : `${date.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 }
 
-function header({ title, status, startedAt, seconds, model }: RunReport): Html {
+const joined = (texts: readonly (string | number | false | undefined)[]): string => texts.filter(Boolean).join(' · ');
+
+function dataText({ data: { train, val }, classNames }: RunReport): string {
+  const clips = [train, val].flatMap((facts) =>
+    typeof facts?.['clips'] === 'number' ? [facts['clips'].toLocaleString('en')] : [],
+  );
+  return joined([train['source'], clips.length > 0 && `${clips.join(' + ')} clips`, `${classNames.length} classes`]);
+}
+
+function identity(report: RunReport): Html {
+  const { model, device, versions } = report;
+  const threads = device.threads && `${device.threads} ${device.threads === 1 ? 'thread' : 'threads'}`;
+  const facts = {
+    Model: joined([model.name, `input ${model.input}`]),
+    Data: dataText(report),
+    Device: joined([device.name, device.kernels, threads || undefined]),
+    Versions: joined(Object.entries(versions).map(([name, version]) => `${name} ${version}`)),
+  };
+  return html`<dl class="identity">
+    ${Object.entries(facts).map(
+      ([name, text]) =>
+        html`<dt>${name}</dt>
+          <dd>${text}</dd>`,
+    )}
+  </dl>`;
+}
+
+function header(report: RunReport): Html {
+  const { title, status, startedAt, seconds } = report;
   return html`<p class="over">MorphMLP · training run</p>
     <h1>${title}</h1>
     <p class="sub">
-      <span class="status ${status}">${status}</span><span>${model.name}</span><span>started ${when(startedAt)}</span
+      <span class="status ${status}">${status}</span><span>started ${when(startedAt)}</span
       ><span>took ${duration(seconds)}</span>
-    </p>`;
+    </p>
+    ${identity(report)}`;
 }
 
 function wrap({ id, name, body }: Section): Html {

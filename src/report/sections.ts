@@ -1,4 +1,4 @@
-import { bytes, count, duration, macs, percent, significant } from '../cli/format';
+import { bytes, count, duration, percent, significant } from '../cli/format';
 import { bestEpoch, type ChartSpec, type CurveChart } from './charts';
 import { html, type Html } from './html';
 import type { ConfigValue, Facts, ReportEvaluation, RunReport } from './types';
@@ -43,21 +43,21 @@ function timeCard({ seconds, epochs }: RunReport): Html {
   return card('Time', duration(seconds), epochs.length > 0 ? `${duration(each)} an epoch of training` : '');
 }
 
-function viewsText({ views }: ReportEvaluation): string {
-  return views && views.clips * views.crops > 1 ? ` × ${views.clips * views.crops} views` : '';
+function viewsText(evaluation: ReportEvaluation | null): string {
+  const views = evaluation?.views ? evaluation.views.clips * evaluation.views.crops : 1;
+  return views > 1 ? `a view; ${views} views a clip` : 'a forward pass';
 }
 
-/** The cards at the top. */
+/** The cards at the top, and what the run warned of. */
 export function summary(report: RunReport): Section {
-  const { model, device, evaluation, classNames } = report;
-  const cost = html`${card('Compute', macs(model.macs), `${model.input}, one view${evaluation ? viewsText(evaluation) : ''}`)}`;
-  const threads = device.threads ? `${device.threads} ${device.threads === 1 ? 'thread' : 'threads'}` : '';
-  const where = [device.kernels, threads].filter(Boolean).join(', ');
+  const { model, evaluation, classNames } = report;
   const top5 =
-    evaluation && classNames.length > 10 && card('Top 5', percent(evaluation.top5), `of ${evaluation.clips} clips`);
+    evaluation &&
+    classNames.length > 10 &&
+    card('Top 5', percent(evaluation.top5), `of ${evaluation.clips.toLocaleString('en')} clips`);
   const warnings = (report.warnings ?? []).map((text) => html`<p class="note warn"><b>Warning</b> ${text}</p>`);
-  const cards = html`${accuracyCard(report)}${top5}${lossCard(report)}${card('Parameters', count(model.parameters), model.name)}
-  ${cost}${timeCard(report)}${card('Device', device.name, where)}`;
+  const cards = html`${accuracyCard(report)}${top5}${lossCard(report)}${card('Parameters', count(model.parameters), 'weights and biases')}
+  ${card('Multiply-adds', count(model.macs), viewsText(evaluation))}${timeCard(report)}`;
   return {
     id: 'summary',
     name: 'Summary',
@@ -81,11 +81,12 @@ export function figure(chart: ChartSpec, className = ''): Html {
     chart.type === 'curves' && chart.logScale
       ? html`<button type="button" class="switch" data-log="${chart.id}" aria-pressed="false">log scale</button>`
       : null;
+  const note = html`<span class="muted">blue: right · red: wrong · stronger: more of the class</span>`;
   const keys = chart.type === 'curves' ? ' Use the left and right arrow keys to read values.' : '';
   return html`<figure class="panel ${className}">
     <figcaption>
       <h3 id="${chart.id}-title">${chart.title}</h3>
-      <span class="keys">${legend}${log}</span>
+      ${chart.type === 'heat' ? note : html`<span class="keys">${legend}${log}</span>`}
     </figcaption>
     <div
       class="plot ${chart.type}"
@@ -173,19 +174,21 @@ function timePanel({ shares, steps }: RunReport): Html | null {
   return html`<figure class="panel">
     <figcaption><h3>Where the time goes</h3></figcaption>
     <div class="parts" aria-hidden="true">${bar}</div>
-    <table class="figures wide">
-      <thead>
-        <tr>
-          <th scope="col">Part of a step</th>
-          <th scope="col">Share</th>
-          <th scope="col">In all</th>
-          ${each && html`<th scope="col">A step</th>`}
-        </tr>
-      </thead>
-      <tbody>
-        ${rows}
-      </tbody>
-    </table>
+    <div class="scroll">
+      <table class="figures">
+        <thead>
+          <tr>
+            <th scope="col">Part of a step</th>
+            <th scope="col">Share</th>
+            <th scope="col">In all</th>
+            ${each && html`<th scope="col">A step</th>`}
+          </tr>
+        </thead>
+        <tbody>
+          ${rows}
+        </tbody>
+      </table>
+    </div>
     <p class="muted">${advice(of('data'))}</p>
   </figure>`;
 }

@@ -142,7 +142,6 @@ test('colours only where they are wanted', () => {
   b.clock.ms = 1000;
   b.progress.update(10);
   b.progress.finish();
-  // eslint-disable-next-line no-control-regex
   expect(plain.text).not.toMatch(/\x1b\[[0-9;]*m/);
 });
 
@@ -215,13 +214,18 @@ function run(
   kill: boolean,
 ): Promise<{ signal: NodeJS.Signals | null; code: number | null; text: string }> {
   const child = spawn(process.execPath, ['--import', 'tsx', '-e', DRAWS.replace('HOW', how)]);
-  let text = '';
+  const stuck = setTimeout(() => child.kill('SIGKILL'), 20_000);
+  let [text, sent] = ['', false];
   return new Promise((resolve) => {
     child.stdout.on('data', (data: Buffer) => {
       text += data.toString();
-      if (kill && text.includes('30%')) child.kill('SIGINT');
+      if (!kill || sent || !text.includes('30%')) return;
+      sent = child.kill('SIGINT');
     });
-    child.on('close', (code, signal) => resolve({ signal, code, text }));
+    child.on('close', (code, signal) => {
+      clearTimeout(stuck);
+      resolve({ signal, code, text });
+    });
   });
 }
 

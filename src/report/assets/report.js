@@ -104,7 +104,12 @@
         nameGap: 26,
         nameTextStyle: label(),
         minInterval: 1,
-        axisLabel: { ...label(), hideOverlap: true, showMaxLabel: false, formatter: (v) => whole.format(v) },
+        axisLabel: {
+          ...label(),
+          hideOverlap: true,
+          ...(spec.xName === 'step' ? { showMaxLabel: false } : {}),
+          formatter: (v) => whole.format(v),
+        },
         axisLine: { lineStyle: { color: color('--line') } },
         axisTick: { show: false },
         splitLine: { show: false },
@@ -114,6 +119,8 @@
         min: spec.range?.[0] ?? null,
         max: spec.range?.[1] ?? null,
         axisLabel: { ...label(), formatter: (v) => TICKS[spec.kind](v) },
+        axisLine: { show: false },
+        axisTick: { show: false },
         splitLine: { lineStyle: { color: color('--faint') } },
       },
     };
@@ -122,8 +129,7 @@
   function markOf(spec) {
     if (!spec.mark) return {};
     const { x, y, text } = spec.mark;
-    const nearTop = spec.range && y > spec.range[1] * 0.85;
-    const nearEnd = x > 0.85 * Math.max(...spec.curves.map(({ points }) => points.at(-1)?.[0] ?? 0));
+    const right = x > 0.8 * Math.max(...spec.curves.map(({ points }) => points.at(-1)?.[0] ?? 0));
     return {
       markPoint: {
         silent: true,
@@ -132,8 +138,9 @@
         itemStyle: { color: color('--panel'), borderColor: color(spec.mark.color), borderWidth: 2.5 },
         label: {
           formatter: text,
-          position: nearTop ? (nearEnd ? ['-600%', '160%'] : 'bottom') : 'top',
-          distance: 8,
+          position: spec.range && y > 0.85 * spec.range[1] ? 'bottom' : 'top',
+          align: right ? 'right' : 'left',
+          distance: 12,
           color: color(spec.mark.color),
           fontWeight: 600,
           fontSize: 12,
@@ -203,7 +210,22 @@
   }
 
   function heatOption(spec) {
-    const n = spec.names.length;
+    const itemStyle = spec.names.length <= 60 ? { borderWidth: 1, borderColor: color('--panel') } : {};
+    // The root of the share: rare mistakes among hundreds of classes would else be too faint to see.
+    const layer = (wanted) => ({
+      type: 'heatmap',
+      data: spec.cells.filter(wanted).map((cell) => [...cell, Math.sqrt(cell[2])]),
+      progressive: 0,
+      itemStyle,
+    });
+    const scale = (seriesIndex, name) => ({
+      show: false,
+      seriesIndex,
+      min: 0,
+      max: 1,
+      dimension: 4,
+      inRange: { color: [color(name)], colorAlpha: [0.3, 1] },
+    });
     const axis = (name) => ({
       type: 'category',
       data: spec.names,
@@ -220,23 +242,10 @@
       textStyle: { fontFamily: getComputedStyle(document.body).fontFamily },
       grid: { left: 26, right: 4, top: 4, bottom: 26 },
       tooltip: tooltip((params) => heatTip(spec, params.data)),
-      visualMap: {
-        show: false,
-        min: 0,
-        max: 1,
-        dimension: 2,
-        inRange: { color: [color('--faint'), color('--accent')] },
-      },
+      visualMap: [scale(0, '--train'), scale(1, '--wrong')],
       xAxis: axis('predicted class'),
       yAxis: { ...axis('true class'), inverse: true },
-      series: [
-        {
-          type: 'heatmap',
-          data: spec.cells,
-          progressive: 0,
-          itemStyle: n <= 60 ? { borderWidth: 1, borderColor: color('--panel') } : {},
-        },
-      ],
+      series: [layer(([predicted, truth]) => predicted === truth), layer(([predicted, truth]) => predicted !== truth)],
     };
   }
 
@@ -268,7 +277,7 @@
   function start(spec) {
     const node = document.getElementById(`chart-${spec.id}`);
     if (!node) return;
-    const renderer = spec.type === 'heat' && spec.cells.length > 2000 ? 'canvas' : 'svg';
+    const renderer = spec.type === 'heat' && spec.names.length > 60 ? 'canvas' : 'svg';
     const chart = echarts.init(node, null, { renderer });
     const state = { spec, chart, logarithmic: false, off: new Set() };
     charts.set(spec.id, state);

@@ -1,0 +1,209 @@
+/// <reference lib="dom" />
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { Browser, Page } from 'playwright-core';
+import { writeRunReport } from '../../src/report/run_report';
+import type { RunReport } from '../../src/report/types';
+import { launchChromium, openFile } from '../support/chromium';
+import { CLASSES, largeReport, sampleReport } from './sample';
+
+let folder = '';
+let browser: Browser;
+beforeAll(async () => {
+  folder = mkdtempSync(path.join(tmpdir(), 'report-'));
+  browser = await launchChromium();
+});
+afterAll(async () => {
+  await browser?.close();
+  rmSync(folder, { recursive: true });
+});
+
+async function open(name: string, report: RunReport, options: Parameters<typeof openFile>[2] = {}) {
+  const file = path.join(folder, `${name}.html`);
+  await writeRunReport(file, report);
+  return openFile(browser, file, options);
+}
+
+/** Keeps a screenshot where MORPHMLP_SCREENSHOTS names a folder. */
+async function shoot(page: Page, name: string): Promise<void> {
+  const out = process.env['MORPHMLP_SCREENSHOTS'];
+  if (!out) return;
+  mkdirSync(out, { recursive: true });
+  await page.screenshot({ path: path.join(out, `${name}.png`), fullPage: true });
+}
+
+/** How many coloured lines a chart has drawn. */
+const lines = (page: Page, id: string, stroke: string) =>
+  page.locator(`#chart-${id} svg path[fill="none"][stroke="${stroke}"]`).count();
+const variable = (page: Page, name: string) =>
+  page.evaluate((n) => getComputedStyle(document.documentElement).getPropertyValue(n).trim(), name);
+const contrast = (page: Page, selector: string) =>
+  page.locator(selector).evaluateAll((nodes) => {
+    type Color = [number, number, number, number];
+    const parse = (css: string) => (css.match(/[\d.]+/g) ?? []).map(Number) as unknown as Color;
+    const light = ([r, g, b]: Color) =>
+      [r, g, b].reduce((sum, v, i) => {
+        const s = v / 255;
+        return (
+          sum + (s <= 0.04045 ? s / 12.92 : ((s + 0.055) / 1.055) ** 2.4) * ([0.2126, 0.7152, 0.0722][i] as number)
+        );
+      }, 0);
+    const over = ([r, g, b, a = 1]: Color, [R, G, B]: Color): Color => [
+      r * a + R * (1 - a),
+      g * a + G * (1 - a),
+      b * a + B * (1 - a),
+      1,
+    ];
+    const ground = (node: Element | null): Color =>
+      node ? over(parse(getComputedStyle(node).backgroundColor), ground(node.parentElement)) : [255, 255, 255, 1];
+    const ratios = nodes.map((node) => {
+      const [a, b] = [light(parse(getComputedStyle(node).color)), light(ground(node))];
+      return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    });
+    return Math.min(...ratios);
+  });
+
+const TEXTS = [
+  '.card dt',
+  '.card small',
+  '.sub span',
+  '.muted',
+  '.matrix td',
+  '.matrix th',
+  '.tag',
+  '.facts th',
+  'thead th',
+  'figcaption button',
+];
+
+describe.each(['light', 'dark'] as const)('a report in %s', (colorScheme) => {
+  test('draws its charts, asks for nothing, complains of nothing, and can be read', async () => {
+    const { page, complaints, requests } = await open(colorScheme, sampleReport(), { colorScheme });
+    const [train, val, rate] = [
+      await variable(page, '--train'),
+      await variable(page, '--val'),
+      await variable(page, '--rate'),
+    ];
+    expect([await lines(page, 'loss', train), await lines(page, 'loss', val)]).toEqual([2, 1]);
+    expect([await lines(page, 'accuracy', train), await lines(page, 'rate', rate)]).toEqual([2, 1]);
+    expect(
+      await page
+        .locator('.mistake img')
+        .evaluateAll((all) => all.every((i) => (i as HTMLImageElement).naturalWidth > 100)),
+    ).toBe(true);
+    for (const selector of TEXTS)
+      expect({ selector, enough: (await contrast(page, selector)) >= 4.5 }).toEqual({ selector, enough: true });
+    await shoot(page, `run_report_${colorScheme}`);
+    expect({ complaints, requests }).toEqual({ complaints: [], requests: [] });
+  });
+});
+
+test('the two grounds differ, and charts follow a change of the scheme', async () => {
+  const { page } = await open('scheme', sampleReport());
+  const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  const before = { ground: await ground(), train: await variable(page, '--train') };
+  await page.emulateMedia({ colorScheme: 'dark' });
+  const train = await variable(page, '--train');
+  expect(train).not.toBe(before.train);
+  expect(await ground()).not.toBe(before.ground);
+  expect([await lines(page, 'loss', train), await lines(page, 'loss', before.train)]).toEqual([2, 0]);
+});
+
+test('labels, paths and reasons cannot become markup or code', async () => {
+  const evil = (where: string) =>
+    `</script><img src="file:///evil" onerror="window.hacked='${where}'"><script>window.hacked=1</script>${where}`;
+  const base = sampleReport();
+  const [first] = base.evaluation!.mistakes;
+  const { page, complaints, requests } = await open('evil', {
+    ...base,
+    ...{ title: evil('title'), classNames: CLASSES.map((_, i) => evil(`class ${i}`)), command: evil('command') },
+    ...{ skipped: [{ name: evil('file'), reason: evil('reason') }], config: { [evil('key')]: evil('value') } },
+    evaluation: { ...base.evaluation!, mistakes: [{ ...first!, clip: { ...first!.clip, path: evil('path') } }] },
+  });
+  await page.locator('#chart-loss').hover();
+  expect(await page.evaluate(() => (window as unknown as { hacked?: unknown }).hacked)).toBeUndefined();
+  expect(await page.locator('img:not([src^="data:"]), main script, [onerror]').count()).toBe(0);
+  expect(await page.locator('h1').textContent()).toBe(evil('title'));
+  expect(await page.locator('.mistake img').getAttribute('alt')).toContain(evil('path'));
+  expect({ complaints, requests }).toEqual({ complaints: [], requests: [] });
+});
+
+test('names in a heat map stay text in its tooltip', async () => {
+  const evil = '<img src="file:///evil" onerror="window.hacked=1">';
+  const names = Array.from({ length: 30 }, (_, i) => `${evil}${i}`);
+  const confusion = names.map((_, i) => names.map((_n, j) => (i === j ? 5 : 1)));
+  const base = sampleReport();
+  const { page, complaints, requests } = await open('heat', {
+    ...base,
+    classNames: names,
+    evaluation: { ...base.evaluation!, confusion, mistakes: [] },
+  });
+  await page.locator('#chart-confusion').scrollIntoViewIfNeeded();
+  await page.locator('#chart-confusion').hover();
+  await expect(page.locator('.tip b').textContent()).resolves.toMatch(/^<img.*→ <img/);
+  expect(await page.locator('#chart-confusion img').count()).toBe(0);
+  expect({ complaints, requests }).toEqual({ complaints: [], requests: [] });
+});
+
+test('everything can be done by keys', async () => {
+  const { page } = await open('keys', sampleReport());
+  await page.keyboard.press('Tab');
+  expect(await page.evaluate(() => document.activeElement?.className)).toBe('skip');
+  await page.locator('#chart-loss').focus();
+  await page.keyboard.press('End');
+  expect(await page.locator('#live').textContent()).toMatch(
+    /^step 288 · epoch 12\.00, training [\d.]+, validation [\d.]+$/,
+  );
+  await expect(page.locator('#chart-loss .tip b').textContent()).resolves.toBe('step 288 · epoch 12.00');
+  await page.keyboard.press('ArrowLeft');
+  expect(await page.locator('#live').textContent()).toMatch(/^step 274 · /);
+
+  const [train, val] = [await variable(page, '--train'), await variable(page, '--val')];
+  await page.locator('[data-chart="loss"][data-curve="training"]').focus();
+  await page.keyboard.press('Space');
+  expect([await lines(page, 'loss', train), await lines(page, 'loss', val)]).toEqual([0, 1]);
+  await page.locator('[data-log="loss"]').press('Enter');
+  expect(await page.locator('[data-log="loss"]').getAttribute('aria-pressed')).toBe('true');
+  await page.locator('summary').first().press('Enter');
+  expect(await page.locator('details tbody tr').first().isVisible()).toBe(true);
+});
+
+test('classes are sorted by a click on a heading', async () => {
+  const { page } = await open('sort', sampleReport());
+  const column = (n: number) => page.locator(`.sortable tbody tr > :nth-child(${n})`).allTextContents();
+  const figures = async () => (await column(3)).map((t) => parseFloat(t));
+  expect(await figures()).toEqual([...(await figures())].sort((a, b) => a - b));
+  await page.locator('[data-sort]', { hasText: 'Accuracy' }).click();
+  expect(await figures()).toEqual([...(await figures())].sort((a, b) => b - a));
+  await page.locator('[data-sort]', { hasText: 'Class' }).click();
+  expect(await column(1)).toEqual([...CLASSES].sort());
+  expect(await page.locator('[aria-sort="ascending"]').textContent()).toBe('Class');
+});
+
+test.each([360, 768])('a page of %d pixels has no sideways scrolling', async (width) => {
+  for (const [name, report] of [
+    ['small', sampleReport()],
+    ['large', largeReport()],
+  ] as const) {
+    const { page, complaints } = await open(`${name}_${width}`, report, { width });
+    const [needed, there] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+    expect(needed).toBeLessThanOrEqual(there as number);
+    await shoot(page, `run_report_${name}_${width}`);
+    expect(complaints).toEqual([]);
+  }
+});
+
+test('400 classes are drawn on a canvas that is not empty', async () => {
+  const { page, complaints, requests } = await open('large', largeReport());
+  const colors = await page.locator('#chart-confusion canvas').evaluateAll((nodes) => {
+    const seen = (nodes as HTMLCanvasElement[]).map((canvas) => {
+      const { data } = canvas.getContext('2d')!.getImageData(0, 0, canvas.width, canvas.height);
+      return new Set(new Uint32Array(data.buffer)).size;
+    });
+    return Math.max(...seen);
+  });
+  expect(colors).toBeGreaterThan(20);
+  await shoot(page, 'run_report_large_light');
+  expect({ complaints, requests }).toEqual({ complaints: [], requests: [] });
+});

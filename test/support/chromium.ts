@@ -1,0 +1,49 @@
+import { existsSync } from 'node:fs';
+import { chromium, type Browser, type Page } from 'playwright-core';
+
+const PLACES = [
+  '/usr/bin/chromium',
+  '/usr/bin/chromium-browser',
+  '/usr/bin/google-chrome',
+  '/snap/bin/chromium',
+  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+];
+
+/** A headless Chromium: the one MORPHMLP_CHROMIUM names, or one in a usual place. */
+export async function launchChromium(): Promise<Browser> {
+  const executablePath = process.env['MORPHMLP_CHROMIUM'] ?? PLACES.find((file) => existsSync(file));
+  if (!executablePath) {
+    throw new Error(
+      `the browser tests need Chromium (Debian: apt-get install chromium), or its path in MORPHMLP_CHROMIUM; looked at ${PLACES.join(', ')}`,
+    );
+  }
+  return chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'] });
+}
+
+/** What a page did that a page without faults does not do. */
+export interface Watched {
+  page: Page;
+  /** Console errors and warnings, exceptions. */
+  complaints: string[];
+  /** Everything it asked for, the page itself left out. */
+  requests: string[];
+}
+
+/** Opens a file in a new page and waits until its script has run. */
+export async function openFile(
+  browser: Browser,
+  file: string,
+  { colorScheme = 'light' as 'light' | 'dark', width = 1280, height = 900 } = {},
+): Promise<Watched> {
+  const page = await browser.newPage({ colorScheme, viewport: { width, height } });
+  const [complaints, requests]: [string[], string[]] = [[], []];
+  page.on('console', (m) => void (['error', 'warning'].includes(m.type()) && complaints.push(m.text())));
+  page.on('pageerror', (error) => void complaints.push(error.message));
+  page.on(
+    'request',
+    (r) => void (r.url() !== `file://${file}` && !r.url().startsWith('data:') && requests.push(r.url())),
+  );
+  await page.goto(`file://${file}`);
+  await page.waitForSelector('html[data-ready]', { state: 'attached' });
+  return { page, complaints, requests };
+}
