@@ -70,23 +70,24 @@ function normalBelow(x: number): number {
 
 /** The poses shown first and second in the class 2·pair; one drawing per pair of classes. */
 function drawPoses(pair: number, size: number, rng: Philox): [Pose, Pose] {
-  const start: Pose = { x: 0, y: 0, radius: size * rng.uniform(0.22, 0.26), angle: rng.uniform(-0.2, 0.2) };
-  start.x = size * rng.uniform(0.45, 0.55);
-  start.y = size * rng.uniform(0.45, 0.55);
+  const start: Pose = { x: 0, y: 0, radius: size * rng.uniform(0.26, 0.3), angle: rng.uniform(-0.1, 0.1) };
+  start.x = size * rng.uniform(0.47, 0.53);
+  start.y = size * rng.uniform(0.47, 0.53);
   const end = { ...start };
-  const step = size * rng.uniform(0.22, 0.26);
+  const step = size * rng.uniform(0.24, 0.28);
   if (pair === 0) [start.x, end.x] = [start.x - step, end.x + step];
   if (pair === 1) [start.y, end.y] = [start.y - step, end.y + step];
-  if (pair === 2) [start.radius, end.radius] = [size * rng.uniform(0.1, 0.13), size * rng.uniform(0.28, 0.34)];
-  const turn = rng.uniform(0.9, 1.2);
+  if (pair === 2) [start.radius, end.radius] = [size * rng.uniform(0.12, 0.15), size * rng.uniform(0.36, 0.42)];
+  if (pair === 3) start.radius = end.radius = size * rng.uniform(0.34, 0.38);
+  const turn = rng.uniform(0.7, 0.9);
   if (pair === 3) [start.angle, end.angle] = [start.angle - turn, end.angle + turn];
   return [start, end];
 }
 
 function drawFigureChoice(rng: Philox): Figure {
   const hue = rng.uniform();
-  const main = hsv(hue, rng.uniform(0.4, 0.9), rng.uniform(0.85, 1));
-  const second = hsv(hue + rng.uniform(0.1, 0.4), rng.uniform(0.4, 0.9), rng.uniform(0.5, 0.8));
+  const main = hsv(hue, rng.uniform(0.1, 0.4), rng.uniform(0.9, 1));
+  const second = hsv(hue + rng.uniform(0.1, 0.4), rng.uniform(0.2, 0.6), rng.uniform(0.7, 0.85));
   return {
     outline: OUTLINES[rng.int(OUTLINES.length)]!,
     texture: texture(rng.int(TEXTURES), rng.uniform(5, 10)),
@@ -96,7 +97,7 @@ function drawFigureChoice(rng: Philox): Figure {
 
 /** A dull background [size, size, 3] that fades from one colour to another. */
 function drawBackground(size: number, rng: Philox): Float32Array {
-  const colour = (): Rgb => hsv(rng.uniform(), rng.uniform(0, 0.4), rng.uniform(0.1, 0.3));
+  const colour = (): Rgb => hsv(rng.uniform(), rng.uniform(0, 0.2), rng.uniform(0.12, 0.18));
   const [from, to] = [colour(), colour()];
   const angle = rng.uniform(0, 2 * Math.PI);
   const [across, down] = [Math.cos(angle) / size, Math.sin(angle) / size];
@@ -150,7 +151,7 @@ export function motionClip(index: number, options: MotionOptions): MotionClip {
   const label = motionLabel(index);
   const rng = new Philox(seed, stream).fork('motion').fork(Math.floor(index / 2));
   const stills = drawStills(label >> 1, size, rng.fork('scene'));
-  const sigma = rng.uniform(4, 12);
+  const sigma = rng.uniform(3, 6);
   const noise = QUANTILES.map((q) => q * sigma);
   const area = size * size * 3;
   const pixels = new Uint8Array(frames * area);

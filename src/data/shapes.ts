@@ -48,12 +48,12 @@ const union =
   (u, v) =>
     min(...parts.map((part) => part(u, v)));
 
-/** A triangle, a drop, an arrow and a house. */
+/** A triangle, a drop, an arrow and a house, all longer than wide: that makes a turn easy to see. */
 export const OUTLINES: readonly Outline[] = [
-  polygon([0, -1], [0.75, 0.8], [-0.75, 0.8]),
-  union(disc(0, 0.35, 0.6), polygon([0, -1], [0.56, 0.13], [0, 0.5], [-0.56, 0.13])),
-  union(polygon([0, -1], [0.8, 0.05], [-0.8, 0.05]), polygon([-0.35, 0], [0.35, 0], [0.35, 0.95], [-0.35, 0.95])),
-  polygon([0, -1], [0.7, -0.2], [0.7, 0.8], [-0.7, 0.8], [-0.7, -0.2]),
+  polygon([0, -1], [0.55, 0.9], [-0.55, 0.9]),
+  union(disc(0, 0.5, 0.45), polygon([0, -1], [0.43, 0.37], [0, 0.6], [-0.43, 0.37])),
+  union(polygon([0, -1], [0.6, -0.1], [-0.6, -0.1]), polygon([-0.3, -0.2], [0.3, -0.2], [0.3, 0.95], [-0.3, 0.95])),
+  polygon([0, -1], [0.45, -0.4], [0.45, 0.95], [-0.45, 0.95], [-0.45, -0.4]),
 ];
 
 const wave = (x: number): number => 0.5 + 0.5 * sin(x);
