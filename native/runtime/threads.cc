@@ -46,7 +46,7 @@ class Pool {
   void resize(int n) {
     if (n < 1 || n > kMaxThreads) fail("threads: expected 1 to 256, got " + std::to_string(n));
     std::lock_guard<std::mutex> turn(turn_);
-    const uint64_t seen = generation_.load();
+    const uint64_t seen = state_.load() >> kGenerationShift;
     for (int worker = spawned_; worker < n - 1; ++worker)
       std::thread([this, worker, seen] { work(worker, seen); }).detach();
     spawned_ = std::max(spawned_, n - 1);
@@ -55,11 +55,9 @@ class Pool {
 
   void run(int64_t tasks, TaskFunction task, void* context) {
     std::lock_guard<std::mutex> turn(turn_);
-    const int helpers = static_cast<int>(std::min<int64_t>(size(), tasks)) - 1;
-    start(Job{tasks, task, context, helpers});
+    open(Job{tasks, task, context});
     drain();
-    for (int spin = 0; running_.load(std::memory_order_acquire) != 0; ++spin)
-      spin < kSpins ? pause() : std::this_thread::yield();  // a worker may have lost its core to another program
+    close();
     if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
   }
 
@@ -68,8 +66,12 @@ class Pool {
     int64_t tasks = 0;
     TaskFunction task = nullptr;
     void* context = nullptr;
-    int helpers = 0;
   };
+
+  // state_: how many workers are inside the job, whether it is open, and its number. Workers join an open job; one that
+  // does not get to run in time is not waited for, since another program may have its core.
+  static constexpr uint64_t kInside = 0xffff, kOpen = 1 << 16;
+  static constexpr int kGenerationShift = 17;
 
   Pool() {
     const char* wanted = std::getenv("MORPHMLP_THREADS");
@@ -77,17 +79,19 @@ class Pool {
     resize(n >= 1 && n <= kMaxThreads ? n : physical_cores());
   }
 
-  // All spawned workers take part in the hand-shake of every job, so that none can see a job twice or a half-written
-  // one.
-  void start(const Job& job) {
+  void open(const Job& job) {
     job_ = job;
     next_.store(0, std::memory_order_relaxed);
-    running_.store(spawned_, std::memory_order_relaxed);
-    {
-      std::lock_guard<std::mutex> lock(sleep_);
-      generation_.fetch_add(1, std::memory_order_release);
-    }
-    wake_.notify_all();
+    const uint64_t generation = (state_.load(std::memory_order_relaxed) >> kGenerationShift) + 1;
+    std::lock_guard<std::mutex> lock(sleep_);
+    state_.store(generation << kGenerationShift | kOpen, std::memory_order_release);
+    if (sleeping_ > 0) wake_.notify_all();
+  }
+
+  void close() {
+    state_.fetch_and(~kOpen, std::memory_order_acq_rel);
+    for (int spin = 0; (state_.load(std::memory_order_acquire) & kInside) != 0; ++spin)
+      spin < kSpins ? pause() : std::this_thread::yield();
   }
 
   void drain() {
@@ -103,30 +107,47 @@ class Pool {
 
   void work(int worker, uint64_t seen) {
     for (;;) {
-      seen = await(seen);
-      if (worker < job_.helpers) drain();
-      running_.fetch_sub(1, std::memory_order_release);
+      await(worker, seen);
+      if (!join(seen)) continue;
+      drain();
+      state_.fetch_sub(1, std::memory_order_release);
     }
   }
 
-  uint64_t await(uint64_t seen) {
+  bool ready(int worker, uint64_t seen) const {
+    const uint64_t now = state_.load(std::memory_order_acquire);
+    return (now & kOpen) != 0 && now >> kGenerationShift != seen && worker < size() - 1;
+  }
+
+  // Enters the open job and notes its number; false when it was closed meanwhile.
+  bool join(uint64_t& seen) {
+    uint64_t now = state_.load(std::memory_order_acquire);
+    while ((now & kOpen) != 0) {
+      if (!state_.compare_exchange_weak(now, now + 1, std::memory_order_acq_rel)) continue;
+      seen = now >> kGenerationShift;
+      return true;
+    }
+    return false;
+  }
+
+  void await(int worker, uint64_t seen) {
     for (int spin = 0; spin < kSpins; ++spin) {
-      const uint64_t now = generation_.load(std::memory_order_acquire);
-      if (now != seen) return now;
+      if (ready(worker, seen)) return;
       pause();
     }
     std::unique_lock<std::mutex> lock(sleep_);
-    wake_.wait(lock, [&] { return generation_.load(std::memory_order_acquire) != seen; });
-    return generation_.load(std::memory_order_acquire);
+    ++sleeping_;
+    wake_.wait(lock, [&] { return ready(worker, seen); });
+    --sleeping_;
   }
 
   std::mutex turn_;  // one job at a time
   std::mutex sleep_;
   std::condition_variable wake_;
-  std::atomic<uint64_t> generation_{0};
+  std::atomic<uint64_t> state_{0};
   std::atomic<int64_t> next_{0};
-  std::atomic<int> running_{0};
   std::atomic<int> threads_{1};
+  int sleeping_ = 0;
   int spawned_ = 0;
   Job job_;
   std::exception_ptr error_;

@@ -1,0 +1,44 @@
+import { backward } from '../../src/autograd';
+import { MorphMLP } from '../../src/models/morphmlp';
+import { crossEntropy } from '../../src/ops/cross_entropy';
+import { AdamW, parameterGroups } from '../../src/optim';
+import { memory } from '../../src/runtime';
+import { scope } from '../../src/scope';
+import { tensor } from '../../src/tensor';
+import { uniform } from './random';
+
+/** A model of the smallest sizes that still have every kind of layer, so that thousands of steps take seconds. */
+const TINY = {
+  ...({ kind: 'video', layers: [1, 1, 1, 1], embedDims: [8, 8, 8, 8], segmentDim: [4, 4, 4, 2] } as const),
+  ...{ frames: 4, numClasses: 3, mlpRatio: 2, qkvBias: true, dropPath: 0.2 },
+};
+
+/** Live native bytes and resident memory after some of the steps. */
+export interface Watched {
+  step: number;
+  live: number;
+  rss: number;
+}
+
+/**
+ * Takes training steps and notes memory after those listed. The event loop gets its turn after each, as in training: the runtime
+ * clears away the handles of freed tensors only then.
+ */
+export async function watchSteps(steps: number, at: readonly number[]): Promise<Watched[]> {
+  const model = new MorphMLP(TINY);
+  const optimizer = new AdamW(parameterGroups(model.parameters(), 0.05), { lr: 1e-3 });
+  const watched: Watched[] = [];
+  for (let step = 1; step <= steps; step++) {
+    scope(() => {
+      const x = tensor(uniform(step, 2 * 3 * 4 * 32 * 32), [2, 3, 4, 32, 32]);
+      backward(crossEntropy(model.forward(x), tensor(Int32Array.of(step % 3, 1))));
+    });
+    optimizer.step();
+    optimizer.zeroGrad();
+    await new Promise((resolve) => setImmediate(resolve));
+    if (at.includes(step)) watched.push({ step, live: memory().live, rss: process.memoryUsage().rss });
+  }
+  model.dispose();
+  optimizer.dispose();
+  return watched;
+}
