@@ -2,7 +2,12 @@ import { linear } from '../../src/ops/linear';
 import { array64, type OpCase } from './case';
 import { gelu64, linear64 } from './float64';
 
-function linearCase(rows: readonly number[], n: number, k: number, options: { gelu?: boolean; bias?: boolean } = {}): OpCase {
+function linearCase(
+  rows: readonly number[],
+  n: number,
+  k: number,
+  options: { gelu?: boolean; bias?: boolean } = {},
+): OpCase {
   const { gelu = false, bias = true } = options;
   return {
     name: `[${rows.join(', ')}, ${k}] -> ${n}${gelu ? ', gelu' : ''}${bias ? '' : ', no bias'}`,
