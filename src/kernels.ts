@@ -19,6 +19,7 @@ export const OPS = {
   morph_fc: ['forward', 'backward'],
   non_finite: ['count'],
   norm_mlp: ['forward', 'backward'],
+  norm_temporal: ['forward', 'backward'],
   reweight: ['forward', 'backward'],
   sgd: ['step'],
   softmax: ['forward', 'backward'],

@@ -1,7 +1,6 @@
 #include "cpu/row_units.h"
 
 #include <cstring>
-#include <vector>
 
 #include "cpu/gemm.h"
 #include "cpu/rows.h"
@@ -64,23 +63,6 @@ void scatter_token(const RowUnits& at, Run run, const float* a, float* token) {
   const int64_t stride = at.row_length(), s = run.length();
   for (int64_t g = 0; g < at.groups; ++g) std::memcpy(token + g * s, a + g * stride, sizeof(float) * s);
 }
-
-// The tokens of a unit, on the stack where they fit.
-class UnitTokens {
- public:
-  explicit UnitTokens(const RowUnits& at) : at_(at), many_(at.runs > kFew ? at.runs : 0) {}
-  const int64_t* of(int64_t unit) {
-    int64_t* out = many_.empty() ? few_ : many_.data();
-    at_.tokens(unit, out);
-    return out;
-  }
-
- private:
-  static constexpr int64_t kFew = 128;
-  const RowUnits& at_;
-  int64_t few_[kFew];
-  std::vector<int64_t> many_;
-};
 
 }  // namespace
 

@@ -5,6 +5,7 @@
 // tensor exists.
 #pragma once
 #include <cstdint>
+#include <vector>
 
 #include "cpu/simd.h"
 
@@ -29,6 +30,23 @@ struct RowUnits {
 
   // The rows of x that hold the tokens of unit u, in order; -1 for padding. `out` has room for `runs` entries.
   void tokens(int64_t u, int64_t* out) const;
+};
+
+// The tokens of a unit, on the stack where they fit.
+class UnitTokens {
+ public:
+  explicit UnitTokens(const RowUnits& at) : at_(at), many_(at.runs > kFew ? at.runs : 0) {}
+  const int64_t* of(int64_t unit) {
+    int64_t* out = many_.empty() ? few_ : many_.data();
+    at_.tokens(unit, out);
+    return out;
+  }
+
+ private:
+  static constexpr int64_t kFew = 128;
+  const RowUnits& at_;
+  int64_t few_[kFew];
+  std::vector<int64_t> many_;
 };
 
 RowUnits spatial_units(int64_t frames, int64_t height, int64_t width, int64_t channels, int64_t chunk, bool vertical,

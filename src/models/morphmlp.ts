@@ -7,6 +7,7 @@ import { dropFactors, dropPath } from '../ops/dropout';
 import { meanPool } from '../ops/mean_pool';
 import { morphFc } from '../ops/morph_fc';
 import { normMlp } from '../ops/norm_mlp';
+import { normTemporal } from '../ops/norm_temporal';
 import { reshape } from '../ops/reshape';
 import { reweight } from '../ops/reweight';
 import { softmax } from '../ops/softmax';
@@ -178,7 +179,10 @@ export class Block extends Module {
 
   private temporalPart(x: Tensor): Tensor {
     if (!this.t_fc || !this.t_norm1) return x;
-    return add(x, this.t_fc.forward(this.t_norm1.forward(x)));
+    const { t_norm1, t_fc } = this;
+    const norm = { gamma: t_norm1.weight, beta: t_norm1.bias };
+    const fc = { weight: t_fc.mlp_t.weight, bias: t_fc.mlp_t.bias ?? null };
+    return normTemporal(x, { ...norm, ...fc, proj: t_fc.proj.weight, projBias: t_fc.proj.bias! }, t_fc.groups);
   }
 
   private spatialPart(x: Tensor, xt: Tensor): Tensor {

@@ -9,6 +9,7 @@ export { linear } from './linear';
 export { meanPool } from './mean_pool';
 export { morphFc } from './morph_fc';
 export { normMlp } from './norm_mlp';
+export { normTemporal } from './norm_temporal';
 export { reshape } from './reshape';
 export { reweight } from './reweight';
 export { softmax } from './softmax';

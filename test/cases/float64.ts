@@ -1,3 +1,4 @@
+import type { MorphFcOptions } from '../../src/ops/morph_fc';
 import { erf64 } from '../support/erf';
 import type { Array64 } from './case';
 
@@ -27,4 +28,74 @@ export function linear64(x: Float64Array, weight: Array64, bias: Array64 | undef
     for (let j = 0; j < k; j++) sum += x[row * k + j]! * weight.data[column * k + j]!;
     return sum;
   });
+}
+
+/** An FC over rows gathered from x: `places[i]` is where number i of the rows lies in x, or null for a zero. */
+function gatheredFc64(x: Array64, places: readonly (number | null)[], weight: Array64, bias?: Array64): Float64Array {
+  const rows = Float64Array.from(places, (place) => (place === null ? 0 : x.data[place]!));
+  const product = linear64(rows, weight, bias);
+  const y = new Float64Array(x.data.length).fill(NaN);
+  places.forEach((place, i) => {
+    if (place !== null) y[place] = product[i]!;
+  });
+  return y;
+}
+
+/** All options of `morphFc`. */
+export type MorphOptions = Required<MorphFcOptions>;
+
+/** The token (row-major position in its frame) at place l of chunk j, by DESIGN's formula; null beyond the frame. */
+function tokenAt(
+  [h, w]: readonly [number, number],
+  { axis, chunk, order }: MorphOptions,
+  j: number,
+  l: number,
+): number | null {
+  const chunks = Math.ceil((h * w) / chunk);
+  const n = order === 'strided' ? l * chunks + j : j * chunk + l;
+  if (n >= h * w) return null;
+  return axis === 'width' ? n : (n % h) * w + Math.floor(n / h);
+}
+
+/** The places of the FC's rows in x: `places[row][l * S + s]` is an index into x, or null for padding. */
+function rowPlaces(shape: readonly number[], options: MorphOptions): (number | null)[][] {
+  const [b, t, h, w, c] = shape as [number, number, number, number, number];
+  const run = c / options.chunk;
+  const places: (number | null)[][] = [];
+  for (let frame = 0; frame < b * t; frame++)
+    for (let j = 0; j < Math.ceil((h * w) / options.chunk); j++)
+      for (let g = 0; g < options.chunk; g++)
+        places.push(
+          Array.from({ length: c }, (_, i) => {
+            const token = tokenAt([h, w], options, j, Math.floor(i / run));
+            return token === null ? null : (frame * h * w + token) * c + g * run + (i % run);
+          }),
+        );
+  return places;
+}
+
+/** The spatial MorphFC of x [B, T, H, W, C]. */
+export function morphFc64(x: Array64, weight: Array64, bias: Array64 | undefined, options: MorphOptions): Float64Array {
+  return gatheredFc64(x, rowPlaces(x.shape, options).flat(), weight, bias);
+}
+
+/** The temporal MorphFC of x [B, T, H, W, C]. */
+export function temporalFc64(x: Array64, weight: Array64, bias: Array64 | undefined, groups: number): Float64Array {
+  const [b, t, h, w, c] = x.shape as [number, number, number, number, number];
+  const run = c / groups;
+  const places: number[] = [];
+  for (let clip = 0; clip < b; clip++)
+    for (let position = 0; position < h * w; position++)
+      for (let g = 0; g < groups; g++)
+        for (let i = 0; i < t * run; i++)
+          places.push(((clip * t + Math.floor(i / run)) * h * w + position) * c + g * run + (i % run));
+  return gatheredFc64(x, places, weight, bias);
+}
+
+/** Softmax over the last dimension of `cols`. */
+export function softmax64(x: Float64Array, cols: number): Float64Array {
+  const sums = Array.from({ length: x.length / cols }, (_, row) =>
+    x.subarray(row * cols, (row + 1) * cols).reduce((sum, v) => sum + Math.exp(v), 0),
+  );
+  return x.map((v, i) => Math.exp(v) / sums[Math.floor(i / cols)]!);
 }

@@ -1,25 +1,6 @@
 import { temporalFc } from '../../src/ops/temporal_fc';
-import { array64, type Array64, type OpCase } from './case';
-import { linear64 } from './float64';
-
-function oracle({ x, weight, bias }: Record<string, Array64>, groups: number): Array64 {
-  const [b, t, h, w, c] = x!.shape as [number, number, number, number, number];
-  const run = c / groups;
-  const places: number[] = [];
-  for (let clip = 0; clip < b; clip++)
-    for (let position = 0; position < h * w; position++)
-      for (let g = 0; g < groups; g++)
-        for (let i = 0; i < t * run; i++)
-          places.push(((clip * t + Math.floor(i / run)) * h * w + position) * c + g * run + (i % run));
-  const product = linear64(
-    Float64Array.from(places, (place) => x!.data[place]!),
-    weight!,
-    bias,
-  );
-  const y = new Float64Array(x!.data.length).fill(NaN);
-  places.forEach((place, i) => (y[place] = product[i]!));
-  return array64(x!.shape, (i) => y[i]!);
-}
+import type { OpCase } from './case';
+import { temporalFc64 } from './float64';
 
 function temporalFcCase(shape: readonly number[], groups: number, withBias = true): OpCase {
   const row = shape[1]! * (shape[4]! / groups);
@@ -31,7 +12,7 @@ function temporalFcCase(shape: readonly number[], groups: number, withBias = tru
       ...(withBias ? { bias: { shape: [row], scale: 0.5 } } : {}),
     },
     forward: ({ x, weight, bias }) => temporalFc(x!, weight!, bias ?? null, groups),
-    oracle: (inputs) => oracle(inputs, groups),
+    oracle: ({ x, weight, bias }) => ({ shape, data: temporalFc64(x!, weight!, bias, groups) }),
   };
 }
 

@@ -1,0 +1,67 @@
+import { isGradEnabled, record } from '../autograd';
+import { kernels } from '../native';
+import { emptyLike, type Tensor } from '../tensor';
+import { expectDims, expectF32, expectInteger, expectShape } from './check';
+
+/** The parameters of `normTemporal`: LayerNorm's, the temporal FC's and the projection's, weights in PyTorch's layout. */
+export interface NormTemporalParameters {
+  gamma: Tensor;
+  beta: Tensor;
+  /** [T·S, T·S] with S = C / groups */
+  weight: Tensor;
+  /** [T·S] or null */
+  bias: Tensor | null;
+  /** [C, C] */
+  proj: Tensor;
+  projBias: Tensor;
+}
+
+function checkNormTemporal(x: Tensor, p: NormTemporalParameters, groups: number): void {
+  expectF32('normTemporal', { x, ...p });
+  expectDims('normTemporal', 'x', x, 5, '[B, T, H, W, C]');
+  expectInteger('normTemporal', 'groups', groups, 1);
+  const [steps, channels] = [x.shape[1] as number, x.shape[4] as number];
+  if (channels % groups !== 0)
+    throw new Error(`normTemporal: ${channels} channels do not divide into ${groups} groups`);
+  const row = steps * (channels / groups);
+  expectShape('normTemporal', { gamma: p.gamma, beta: p.beta, projBias: p.projBias }, [channels]);
+  expectShape('normTemporal', { proj: p.proj }, [channels, channels]);
+  expectShape('normTemporal', { weight: p.weight }, [row, row]);
+  expectShape('normTemporal', { bias: p.bias }, [row]);
+}
+
+/**
+ * The temporal part of a block in one kernel: x + proj(temporalFc(LN(x))). Equal to layerNorm, temporalFc, linear and add one
+ * after the other; what lies between stays in cache.
+ * @param x [B, T, H, W, C]
+ * @param groups the temporal FC's channel groups G (see `temporalFc`)
+ * @returns the shape of x
+ */
+export function normTemporal(x: Tensor, p: NormTemporalParameters, groups: number, eps = 1e-5): Tensor {
+  checkNormTemporal(x, p, groups);
+  const [b, t, h, w, c] = x.shape as [number, number, number, number, number];
+  const [at, rows] = [[b, t, h * w, c, groups], b * t * h * w];
+  const inputs = [x, p.gamma, p.beta, p.weight, p.bias, p.proj, p.projBias];
+  const keep = isGradEnabled() && inputs.some((input) => input?.requiresGrad);
+  const [y, mean, rstd, u] = [emptyLike(x), emptyLike(x, [rows]), emptyLike(x, [rows]), keep ? emptyLike(x) : null];
+  const results = [y.handle, mean.handle, rstd.handle, u?.handle ?? null];
+  kernels.norm_temporal_forward(...at, eps, ...inputs.map((input) => input?.handle ?? null), ...results);
+  return record({
+    op: 'normTemporal',
+    inputs,
+    output: y,
+    saved: [x, p.gamma, p.beta, p.weight, p.proj, mean, rstd, u],
+    backward: (dy, saved) => normTemporalBackward(dy, at, saved, p.bias !== null),
+  });
+}
+
+/** Gradients in the order of the inputs: x, gamma, beta, weight, bias, proj, projBias. */
+function normTemporalBackward(dy: Tensor, at: number[], saved: Tensor[], withBias: boolean): (Tensor | null)[] {
+  const [x, gamma, beta, weight, proj] = saved as [Tensor, Tensor, Tensor, Tensor, Tensor];
+  const dbias = withBias ? emptyLike(weight, [weight.shape[0] as number]) : null;
+  const lead = [emptyLike(x), emptyLike(gamma), emptyLike(beta), emptyLike(weight)];
+  const results = [...lead, dbias, emptyLike(proj), emptyLike(gamma)];
+  const from = saved.map((t) => t.handle);
+  kernels.norm_temporal_backward(...at, ...from, dy.handle, ...results.map((t) => t?.handle ?? null));
+  return results;
+}

@@ -1,0 +1,47 @@
+import { backward } from '../../src/autograd';
+import { memory } from '../../src/runtime';
+import { scope } from '../../src/scope';
+import { tensor, type Tensor } from '../../src/tensor';
+import type { OpCase } from '../cases/case';
+import { relativeError } from './compare';
+import { uniform } from './random';
+
+type Tensors = Record<string, Tensor>;
+
+function makeInputs(c: OpCase): Tensors {
+  const entries = Object.entries(c.inputs).map(([name, input], i): [string, Tensor] => {
+    const n = input.shape.reduce((a, b) => a * b, 1);
+    const values = uniform(i, n, input.scale ?? 1, input.offset ?? 0);
+    return [name, tensor(Float32Array.from(values), input.shape, { requiresGrad: true })];
+  });
+  return Object.fromEntries(entries);
+}
+
+/** The output and the gradient of every input, copied out. */
+function run(c: OpCase, forward: (inputs: Tensors) => Tensor): Record<string, Float32Array> {
+  return scope(() => {
+    const inputs = makeInputs(c);
+    const y = forward(inputs);
+    const results: Record<string, Float32Array> = { output: y.floats() };
+    backward(y, tensor(uniform(77, y.size), y.shape));
+    for (const [name, input] of Object.entries(inputs)) {
+      if (!input.grad) throw new Error(`no gradient for ${name}`);
+      results[`gradient of ${name}`] = input.grad.floats();
+      input.grad.dispose();
+    }
+    return results;
+  });
+}
+
+/** Registers a test that holds a fused op against the same computation of simple ops: output and the gradient of each input. */
+export function runComposed(c: OpCase, composed: (inputs: Tensors) => Tensor): void {
+  test(`agrees with the simple ops: ${c.name}`, () => {
+    const live = memory().live;
+    const [fused, simple] = [run(c, (inputs) => c.forward(inputs)), run(c, composed)];
+    for (const [what, values] of Object.entries(fused)) {
+      const error = relativeError(values, simple[what]!);
+      if (!(error <= 3e-6)) throw new Error(`${what}: fused and simple ops differ by ${error.toExponential(2)}`);
+    }
+    expect(memory().live).toBe(live);
+  });
+}
