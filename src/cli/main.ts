@@ -9,7 +9,7 @@ import { registerVerify } from './verify';
 import { packageVersion } from './version';
 
 async function doctor({ json }: { json?: boolean }): Promise<void> {
-  const report = await collectDoctor();
+  const report = await collectDoctor(async () => (await import('./self_test.js')).selfTest());
   console.log(json ? JSON.stringify(report, null, 2) : doctorText(report));
   if ('missing' in report.addon || report.selfTest?.ok === false) process.exitCode = 1;
 }
