@@ -234,10 +234,13 @@ class Sweep {
     this.pending.delete(node);
     if (!arrived) return;
     const gradient = runHooks(node.hooks, arrived);
-    runNode(node, gradient.tensor).forEach((result, i) => {
-      if (result) this.deliver(node.edges[i] as Edge, result);
-    });
-    gradient.tensor.dispose();
+    try {
+      runNode(node, gradient.tensor).forEach((result, i) => {
+        if (result) this.deliver(node.edges[i] as Edge, result);
+      });
+    } finally {
+      gradient.tensor.dispose();
+    }
   }
 
   abandon(): void {

@@ -3,6 +3,7 @@ export { Tensor, empty, full, ones, tensor, zeros } from './tensor';
 export type { Shape, TensorOptions } from './tensor';
 export type { Device, DType, MemoryStats } from './native';
 export { backward, enableGrad, isGradEnabled, noGrad, releaseGraph, setAnomalyDetection } from './autograd';
+export { checkpoint } from './checkpoint';
 export { manualSeed, rngState, setRngState } from './rng';
 export { fmaPeak, instructionSet, memory, releaseMemoryCache, resetPeakMemory, setThreads, threads } from './runtime';
 export { scope } from './scope';

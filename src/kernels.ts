@@ -13,6 +13,7 @@ export const OPS = {
   dropout: ['factors', 'apply'],
   gelu: ['forward', 'backward'],
   grad_norm: ['measure', 'scale', 'lerp'],
+  index_rows: ['forward', 'backward'],
   layer_norm: ['forward', 'backward'],
   linear: ['forward', 'backward'],
   mean_pool: ['forward', 'backward'],

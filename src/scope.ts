@@ -19,20 +19,28 @@ function collect(value: unknown, into: Set<object>): void {
   for (const item of nested) collect(item, into);
 }
 
+/** Whether a kept value is a tensor whose graph may still be walked. */
+const hasGraph = (value: object): boolean => 'node' in value && value.node !== null && !(value as Tensor).node?.freed;
+
 function close(result: unknown): void {
   const made = scopes.pop() as Tensor[];
   const kept = new Set<object>();
   collect(result, kept);
+  const graphIsOver = ![...kept].some(hasGraph);
   for (const tensor of made) {
     if (kept.has(tensor)) keepInScope(tensor);
-    else if (!tensor.persistent) tensor.dispose();
+    else if (!tensor.persistent) {
+      tensor.dispose();
+      if (graphIsOver) tensor.dropGraph();
+    }
   }
 }
 
 /**
  * Runs `body` and frees every tensor it made, except those it returns (alone, in arrays, or in plain objects) and those marked
- * `persistent` (parameters, gradients, optimizer state). What the autograd graph saved stays alive until `backward`. The body
- * must be synchronous: a promise would outlive its scope.
+ * `persistent` (parameters, gradients, optimizer state). What the graph of a returned tensor saved stays alive until `backward`;
+ * where no returned tensor has a graph, or the body throws, the graph made here is freed too. The body must be synchronous: a
+ * promise would outlive its scope.
  */
 export function scope<T>(body: () => T): T {
   scopes.push([]);

@@ -128,6 +128,13 @@ export class Tensor {
     this.storage = null;
   }
 
+  /** Frees what the node that made this tensor saved for a backward, if none has come. */
+  dropGraph(): void {
+    if (!this.node || this.node.freed) return;
+    for (const t of this.node.saved.splice(0)) t.dispose();
+    this.node.freed = true;
+  }
+
   /** A second handle on the same memory, without graph; it must be disposed like any tensor. */
   detach(): Tensor {
     return this.view(this.shape);

@@ -9,6 +9,7 @@
 #include "kernels/dropout.h"
 #include "kernels/gelu.h"
 #include "kernels/grad_norm.h"
+#include "kernels/index_rows.h"
 #include "kernels/layer_norm.h"
 #include "kernels/linear.h"
 #include "kernels/mean_pool.h"

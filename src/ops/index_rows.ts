@@ -1,0 +1,32 @@
+import { record } from '../autograd';
+import { kernels } from '../native';
+import { emptyLike, show, type Tensor } from '../tensor';
+import { expectDims, expectF32 } from './check';
+
+/**
+ * Rows of x by index, along the first dimension (PyTorch's index_select with dim 0); an index may come several times.
+ * @param x [N, ...]
+ * @param index i32 [M], each 0 to N - 1
+ * @returns [M, ...]
+ */
+export function indexSelect(x: Tensor, index: Tensor): Tensor {
+  expectF32('indexSelect', { x });
+  if (index.dtype !== 'i32') throw new Error(`indexSelect: index must be i32, got ${index.dtype}`);
+  expectDims('indexSelect', 'index', index, 1, '[M]');
+  if (x.ndim === 0) throw new Error(`indexSelect: x needs at least one dimension, got ${show(x.shape)}`);
+  const rows = x.shape[0] as number;
+  const at = [rows, rows === 0 ? 0 : x.size / rows, index.size];
+  const y = emptyLike(x, [index.size, ...x.shape.slice(1)]);
+  kernels.index_rows_forward(...at, x.handle, index.handle, y.handle);
+  return record({
+    op: 'indexSelect',
+    inputs: [x],
+    output: y,
+    saved: [index.detach()],
+    backward: (dy, [index]) => {
+      const dx = emptyLike(dy, x.shape);
+      kernels.index_rows_backward(...at, dy.handle, index!.handle, dx.handle);
+      return [dx];
+    },
+  });
+}

@@ -1,0 +1,34 @@
+import { record } from '../autograd';
+import { kernels } from '../native';
+import { emptyLike, show, type Tensor } from '../tensor';
+import { expectDims, expectF32 } from './check';
+
+/**
+ * The matrix product a b. It needs no kernel of its own: linear computes x wᵀ forward, dy w for its input's gradient, and dyᵀ x for
+ * its weight's, which are the three products of a matmul and its gradients.
+ * @param a [M, K]
+ * @param b [K, N]
+ * @returns [M, N]
+ */
+export function matmul(a: Tensor, b: Tensor): Tensor {
+  expectF32('matmul', { a, b });
+  expectDims('matmul', 'a', a, 2, '[M, K]');
+  expectDims('matmul', 'b', b, 2, '[K, N]');
+  const [m, k] = a.shape as [number, number];
+  const n = b.shape[1] as number;
+  if (b.shape[0] !== k) throw new Error(`matmul: shapes ${show(a.shape)} and ${show(b.shape)} do not fit`);
+  const y = emptyLike(a, [m, n]);
+  kernels.linear_backward(m, k, n, y.handle, b.handle, a.handle, y.handle, null, null);
+  return record({
+    op: 'matmul',
+    inputs: [a, b],
+    output: y,
+    saved: [a, b],
+    backward: (dy, [a, b], needs) => {
+      const [da, db] = [needs[0] ? emptyLike(a!) : null, needs[1] ? emptyLike(b!) : null];
+      if (da) kernels.linear_forward(m, k, n, false, dy.handle, b!.handle, null, da.handle, null);
+      if (db) kernels.linear_backward(m, k, n, dy.handle, b!.handle, a!.handle, null, db.handle, null);
+      return [da, db];
+    },
+  });
+}

@@ -1,0 +1,4 @@
+import { matmulCases } from '../cases/matmul';
+import { runCases } from '../support/run_cases';
+
+runCases('matmul', matmulCases);
