@@ -104,7 +104,7 @@ void backward_block(const NormTemporalBackward& p, const RowUnits& at, const Blo
   col_sum_block(n, k, grad, k, sums + sum.dbias, !first);
   float* dnormed = scratch(kTokens, block.floats);
   multiply_rows(local, grad, weight, nullptr, scratch(kProduct, block.floats), dnormed);
-  if (first) std::memset(sums + sum.dgamma, 0, static_cast<size_t>(2 * c) * sizeof(float));
+  if (first) clear_row(sums + sum.dgamma, 2 * c);
   for_block_tokens(at, block.first, block.last, [&](int64_t i, int64_t row) {
     normalise_row_backward(p.x + row * c, c, {p.mean[row], p.rstd[row]}, p.gamma, dnormed + i * c, p.dy + row * c,
                            p.dx + row * c, sums + sum.dgamma, sums + sum.dbeta);

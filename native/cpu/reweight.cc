@@ -1,21 +1,12 @@
 #include "kernels/reweight.h"
 
+#include "cpu/branch_weights.h"
 #include "cpu/rows.h"
 
 namespace morphmlp::MORPHMLP_ISA {
 namespace {
 
 constexpr int64_t kTokenBlock = 64;
-
-// weights[clip, c, i] as rows [i][c] of the clip: what the inner loops read.
-std::vector<float> by_branch(const float* weights, int64_t clips, int64_t channels, int64_t branches) {
-  std::vector<float> rows(static_cast<size_t>(clips * branches * channels));
-  for (int64_t b = 0; b < clips; ++b)
-    for (int64_t c = 0; c < channels; ++c)
-      for (int64_t i = 0; i < branches; ++i)
-        rows[(b * branches + i) * channels + c] = weights[(b * channels + c) * branches + i];
-  return rows;
-}
 
 // Of one branch and token: its gradient, and the sums for its weights.
 void gradient_row(const ReweightBackward& p, int64_t branch, int64_t row, const float* weights, float* sums) {

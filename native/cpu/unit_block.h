@@ -48,4 +48,6 @@ inline void copy_row(float* to, const float* from, int64_t n) {
   std::memcpy(to, from, static_cast<size_t>(n) * sizeof(float));
 }
 
+inline void clear_row(float* row, int64_t n) { std::memset(row, 0, static_cast<size_t>(n) * sizeof(float)); }
+
 }  // namespace morphmlp::MORPHMLP_ISA

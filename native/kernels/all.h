@@ -16,6 +16,7 @@
 #include "kernels/morph_fc.h"
 #include "kernels/non_finite.h"
 #include "kernels/norm_mlp.h"
+#include "kernels/norm_spatial.h"
 #include "kernels/norm_temporal.h"
 #include "kernels/reweight.h"
 #include "kernels/sgd.h"

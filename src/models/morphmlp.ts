@@ -2,11 +2,11 @@
  * MorphMLP (Zhang et al., ECCV 2022, arXiv 2111.12527): layers, blocks and model. Parameter names are those of the authors' public
  * code, which decides where it and the paper's text differ. Tokens are x[B, T, H, W, C]; an image is a clip of one frame.
  */
-import { add } from '../ops/arithmetic';
-import { dropFactors, dropPath } from '../ops/dropout';
+import { dropFactors } from '../ops/dropout';
 import { meanPool } from '../ops/mean_pool';
 import { morphFc } from '../ops/morph_fc';
 import { normMlp } from '../ops/norm_mlp';
+import { normSpatial, type BiasedFc, type Fc } from '../ops/norm_spatial';
 import { normTemporal } from '../ops/norm_temporal';
 import { reshape } from '../ops/reshape';
 import { reweight } from '../ops/reweight';
@@ -64,6 +64,11 @@ export class MorphFcS extends Module {
     this.proj = new Linear(channels, channels);
   }
 
+  /** The FCs of the branches, in the order of their weights. */
+  get branches(): Linear[] {
+    return [this.mlp_h, this.mlp_w, this.mlp_c];
+  }
+
   /** @param x [B, T, H, W, C] @returns the same shape */
   forward(x: Tensor): Tensor {
     const { chunk, mlp_h, mlp_w } = this;
@@ -90,6 +95,11 @@ export class MorphFcS2 extends Module {
     this.mlp_h = new Linear(channels, channels, { bias });
     this.reweight = new Reweight(channels, 2);
     this.proj = new Linear(channels, channels);
+  }
+
+  /** The FCs of the branches, in the order of their weights. */
+  get branches(): Linear[] {
+    return [this.mlp_h, this.mlp_c];
   }
 
   /** @param x [B, T, H, W, C] @returns the same shape */
@@ -179,28 +189,47 @@ export class Block extends Module {
 
   private temporalPart(x: Tensor): Tensor {
     if (!this.t_fc || !this.t_norm1) return x;
-    const { t_norm1, t_fc } = this;
-    const norm = { gamma: t_norm1.weight, beta: t_norm1.bias };
-    const fc = { weight: t_fc.mlp_t.weight, bias: t_fc.mlp_t.bias ?? null };
-    return normTemporal(x, { ...norm, ...fc, proj: t_fc.proj.weight, projBias: t_fc.proj.bias! }, t_fc.groups);
+    const { mlp_t, proj, groups } = this.t_fc;
+    const projection = biasedFcOf(proj);
+    const p = { ...normOf(this.t_norm1), ...fcOf(mlp_t), proj: projection.weight, projBias: projection.bias };
+    return normTemporal(x, p, groups);
   }
 
   private spatialPart(x: Tensor, xt: Tensor): Tensor {
-    return add(x, this.dropped(this.fc.forward(this.norm1.forward(xt))));
+    const { branches, reweight, proj, chunk } = this.fc;
+    const p = {
+      ...normOf(this.norm1),
+      branches: branches.map(fcOf),
+      fc1: biasedFcOf(reweight.fc1),
+      fc2: biasedFcOf(reweight.fc2),
+      proj: biasedFcOf(proj),
+    };
+    return normSpatial(x, xt, p, chunk, this.dropScale(x));
   }
 
   private mlpPart(x: Tensor): Tensor {
-    const { norm2, mlp } = this;
-    const [fc1, fc2] = [mlp.fc1, mlp.fc2];
-    const norm = { gamma: norm2.weight, beta: norm2.bias };
-    const fcs = { w1: fc1.weight, b1: fc1.bias!, w2: fc2.weight, b2: fc2.bias! };
-    const scale = this.training && this.drop > 0 ? dropFactors(x.shape[0]!, this.drop, x) : null;
-    return normMlp(x, { ...norm, ...fcs }, scale);
+    const [first, second] = [biasedFcOf(this.mlp.fc1), biasedFcOf(this.mlp.fc2)];
+    const fcs = { w1: first.weight, b1: first.bias, w2: second.weight, b2: second.bias };
+    return normMlp(x, { ...normOf(this.norm2), ...fcs }, this.dropScale(x));
   }
 
-  private dropped(x: Tensor): Tensor {
-    return dropPath(x, this.drop, this.training);
+  /** Drop path's factor for each clip; null where nothing is dropped. */
+  private dropScale(x: Tensor): Tensor | null {
+    return this.training && this.drop > 0 ? dropFactors(x.shape[0]!, this.drop, x) : null;
   }
+}
+
+function normOf({ weight, bias }: LayerNorm): { gamma: Tensor; beta: Tensor } {
+  return { gamma: weight, beta: bias };
+}
+
+function fcOf({ weight, bias }: Linear): Fc {
+  return { weight, bias: bias ?? null };
+}
+
+function biasedFcOf({ weight, bias }: Linear): BiasedFc {
+  if (!bias) throw new Error('Block: this FC must have a bias');
+  return { weight, bias };
 }
 
 /** The stem: two convolutions, each followed by BatchNorm, a GELU between; 1/4 of the size and, for video, half the frames. */

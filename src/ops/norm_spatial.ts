@@ -1,0 +1,210 @@
+import { record } from '../autograd';
+import { kernels } from '../native';
+import { emptyLike, show, type Shape, type Tensor } from '../tensor';
+import { expectDims, expectF32, expectInteger, expectShape } from './check';
+import { geluBackward } from './gelu';
+
+/** An FC in PyTorch's layout: weight [out, in], bias [out] or null. */
+export interface Fc {
+  weight: Tensor;
+  bias: Tensor | null;
+}
+
+/** An FC that has a bias. */
+export type BiasedFc = Fc & { bias: Tensor };
+
+/** The parameters of `normSpatial`. */
+export interface NormSpatialParameters {
+  gamma: Tensor;
+  beta: Tensor;
+  /** Height, width and channel FC; or, for stage 4, the strided FC and the channel FC. All [C, C]. */
+  branches: readonly Fc[];
+  /** The FCs that weigh the branches: [hidden, C] and [C · branches, hidden]. */
+  fc1: BiasedFc;
+  fc2: BiasedFc;
+  /** [C, C] */
+  proj: BiasedFc;
+}
+
+type Handles = (Tensor | null | undefined)[];
+const handlesOf = (tensors: Handles) => tensors.map((t) => t?.handle ?? null);
+
+function checkSizes(p: NormSpatialParameters, channels: number): void {
+  const [n, hidden] = [p.branches.length, p.fc1.bias.size];
+  expectShape('normSpatial', { gamma: p.gamma, beta: p.beta, 'proj bias': p.proj.bias }, [channels]);
+  for (const { weight, bias } of p.branches) {
+    expectShape('normSpatial', { 'branch weight': weight }, [channels, channels]);
+    expectShape('normSpatial', { 'branch bias': bias }, [channels]);
+  }
+  expectShape('normSpatial', { 'proj weight': p.proj.weight }, [channels, channels]);
+  expectShape('normSpatial', { 'fc1 weight': p.fc1.weight }, [hidden, channels]);
+  expectShape('normSpatial', { 'fc2 weight': p.fc2.weight }, [channels * n, hidden]);
+  expectShape('normSpatial', { 'fc2 bias': p.fc2.bias }, [channels * n]);
+}
+
+function checkNormSpatial(x: Tensor, xt: Tensor, p: NormSpatialParameters, chunk: number, scale: Tensor | null): void {
+  const tensors = Object.fromEntries(parameterList(p).map((t, i) => [`parameter ${i}`, t]));
+  expectF32('normSpatial', { x, xt, scale, ...tensors });
+  expectDims('normSpatial', 'x', x, 5, '[B, T, H, W, C]');
+  expectShape('normSpatial', { xt }, x.shape);
+  expectShape('normSpatial', { scale }, [x.shape[0] as number]);
+  if (p.branches.length !== 2 && p.branches.length !== 3)
+    throw new Error(`normSpatial: expected 2 or 3 branches, got ${p.branches.length}`);
+  if (x.size === 0) throw new Error(`normSpatial: x has no tokens, its shape is ${show(x.shape)}`);
+  const channels = x.shape[4] as number;
+  expectInteger('normSpatial', 'chunk', chunk, 1);
+  if (channels % chunk !== 0) throw new Error(`normSpatial: ${channels} channels do not divide into ${chunk} groups`);
+  checkSizes(p, channels);
+}
+
+/** All parameters, in the order of the op's inputs. */
+function parameterList(p: NormSpatialParameters): (Tensor | null)[] {
+  const fcs = [...p.branches, p.fc1, p.fc2, p.proj];
+  return [p.gamma, p.beta, ...fcs.flatMap(({ weight, bias }) => [weight, bias])];
+}
+
+/** What the kernels of one call share: the shape arguments, and what the FCs that weigh the branches see. */
+interface Call {
+  at: (number | boolean)[];
+  clips: number;
+  channels: number;
+  hidden: number;
+  branches: number;
+}
+
+function callOf(x: Tensor, p: NormSpatialParameters, chunk: number): Call {
+  const [clips, t, h, w, channels] = x.shape as [number, number, number, number, number];
+  const branches = p.branches.length;
+  return { at: [clips, t, h, w, channels, chunk, branches === 2], clips, channels, hidden: p.fc1.bias.size, branches };
+}
+
+/** The branches [branches, B, T, H, W, C], LN's statistics and the mean of the branches' sum over the tokens, [B, C]. */
+function computeBranches(xt: Tensor, p: NormSpatialParameters, { at, clips, channels, branches }: Call, eps: number) {
+  const rows = xt.size / channels;
+  const branch = emptyLike(xt, [branches, ...xt.shape]);
+  const [mean, rstd, pooled] = [emptyLike(xt, [rows]), emptyLike(xt, [rows]), emptyLike(xt, [clips, channels])];
+  const fcs = p.branches.flatMap(({ weight, bias }) => [weight, bias]);
+  kernels.norm_spatial_branches(...at, eps, ...handlesOf([xt, p.gamma, p.beta, ...fcs, branch, mean, rstd, pooled]));
+  return { mean, rstd, branch, pooled };
+}
+
+/** The weights of the branches, softmax(fc2(gelu(fc1(pooled)))), and what its backward needs. */
+function computeWeights(pooled: Tensor, p: NormSpatialParameters, { clips, channels, hidden, branches }: Call) {
+  const like = (shape: Shape) => emptyLike(pooled, shape);
+  const [z, activated] = [like([clips, hidden]), like([clips, hidden])];
+  const [scores, weights] = [like([clips, channels * branches]), like([clips, channels, branches])];
+  const first = handlesOf([pooled, p.fc1.weight, p.fc1.bias, activated, z]);
+  kernels.linear_forward(clips, hidden, channels, true, ...first);
+  const second = handlesOf([activated, p.fc2.weight, p.fc2.bias, scores, null]);
+  kernels.linear_forward(clips, channels * branches, hidden, false, ...second);
+  kernels.softmax_forward(clips * channels, branches, scores.handle, weights.handle);
+  scores.dispose();
+  return { z, activated, weights };
+}
+
+/** What the backward reads, by name; the weights of the branches' FCs are listed apart. */
+type Saved = Record<
+  | 'xt'
+  | 'gamma'
+  | 'beta'
+  | 'fc1'
+  | 'fc2'
+  | 'proj'
+  | 'mean'
+  | 'rstd'
+  | 'branch'
+  | 'pooled'
+  | 'z'
+  | 'activated'
+  | 'weights',
+  Tensor
+> & { scale?: Tensor };
+
+/**
+ * The spatial part of a block: x + scale · proj(Σᵢ wᵢ ⊙ FCᵢ(LN(xt))) with w = softmax(fc2(gelu(fc1(mean over all tokens of
+ * Σᵢ FCᵢ(LN(xt)))))) (MorphMLP, section 3.2). Equal to layerNorm, morphFc and linear for the branches, meanPool, the two FCs,
+ * softmax, reweight, linear and add one after the other; only the branches themselves are written to memory.
+ * @param x [B, T, H, W, C], where the residual starts
+ * @param xt [B, T, H, W, C], what is normed and mixed: x itself for images
+ * @param chunk tokens in a chunk of the morph FCs (see `morphFc`)
+ * @param scale [B] (drop path: 0 or 1/(1-p) for each clip) or null for 1
+ * @returns the shape of x
+ */
+export function normSpatial(
+  x: Tensor,
+  xt: Tensor,
+  p: NormSpatialParameters,
+  chunk: number,
+  scale: Tensor | null = null,
+  eps = 1e-5,
+): Tensor {
+  checkNormSpatial(x, xt, p, chunk, scale);
+  const call = callOf(x, p, chunk);
+  const made = computeBranches(xt, p, call, eps);
+  const weighed = computeWeights(made.pooled, p, call);
+  const y = emptyLike(x);
+  const from = [x, made.branch, weighed.weights, scale, p.proj.weight, p.proj.bias];
+  kernels.norm_spatial_mix(...call.at, ...handlesOf([...from, y]));
+  const weights = { gamma: p.gamma, beta: p.beta, fc1: p.fc1.weight, fc2: p.fc2.weight, proj: p.proj.weight };
+  const saved: Saved = { xt, ...weights, ...made, ...weighed, ...(scale ? { scale: scale.detach() } : {}) };
+  return recorded(y, x, p, call, saved);
+}
+
+/** Enters the call into the graph. Where x and xt are one tensor it is one input, and its gradient includes the residual's. */
+function recorded(y: Tensor, x: Tensor, p: NormSpatialParameters, call: Call, saved: Saved): Tensor {
+  const names = Object.keys(saved);
+  const one = x === saved.xt;
+  return record({
+    op: 'normSpatial',
+    inputs: [one ? null : x, saved.xt, ...parameterList(p)],
+    output: y,
+    saved: [...Object.values(saved), ...p.branches.map((fc) => fc.weight)],
+    backward: (dy, kept, needs) => {
+      const named = Object.fromEntries(names.map((name, i) => [name, kept[i]])) as Saved;
+      return [one ? null : dy, ...normSpatialBackward(dy, named, kept.slice(names.length), call, one, needs)];
+    },
+  });
+}
+
+/** Gradients in the order of the inputs after x: xt, gamma, beta, the branches', fc1's, fc2's and proj's. */
+function normSpatialBackward(
+  dy: Tensor,
+  saved: Saved,
+  fcs: Tensor[],
+  call: Call,
+  residual: boolean,
+  needs: readonly boolean[],
+): (Tensor | null)[] {
+  const { dmix, dweights, proj } = mixBackward(dy, saved, call);
+  const { dpooled, fc1, fc2 } = weightsBackward(dweights, saved, call);
+  const [dxt, dgamma, dbeta] = [emptyLike(saved.xt), emptyLike(saved.gamma), emptyLike(saved.beta)];
+  const gradients = fcs.flatMap((fc, i) => [emptyLike(fc), needs[5 + 2 * i] ? emptyLike(saved.beta) : null]);
+  const from = [saved.xt, saved.gamma, saved.beta, saved.mean, saved.rstd, saved.weights, dmix, dpooled];
+  const handles = handlesOf([...from, residual ? dy : null, ...fcs, dxt, dgamma, dbeta, ...gradients]);
+  kernels.norm_spatial_branches_backward(...call.at, ...handles);
+  return [dxt, dgamma, dbeta, ...gradients, ...fc1, ...fc2, ...proj];
+}
+
+/** The gradients of the mixed branches, of their weights, and of the projection. */
+function mixBackward(dy: Tensor, s: Saved, call: Call) {
+  const [dmix, dweights] = [emptyLike(dy), emptyLike(s.weights)];
+  const proj = [emptyLike(s.proj), emptyLike(s.beta)];
+  const from = [s.branch, s.weights, s.scale, s.proj, dy];
+  kernels.norm_spatial_mix_backward(...call.at, ...handlesOf([...from, dmix, dweights, ...proj]));
+  return { dmix, dweights, proj };
+}
+
+/** The gradients of the pooled branches and of the two FCs that weigh them. */
+function weightsBackward(dweights: Tensor, s: Saved, { clips, channels, hidden, branches }: Call) {
+  const [dscores, n] = [emptyLike(dweights), channels * branches];
+  kernels.softmax_backward(clips * channels, branches, ...handlesOf([s.weights, dweights, dscores]));
+  const [dactivated, dpooled] = [emptyLike(s.activated), emptyLike(s.pooled)];
+  const [fc1, fc2] = [
+    [emptyLike(s.fc1), emptyLike(dweights, [hidden])],
+    [emptyLike(s.fc2), emptyLike(dweights, [n])],
+  ];
+  kernels.linear_backward(clips, n, hidden, ...handlesOf([s.activated, s.fc2, dscores, dactivated, ...fc2]));
+  const dz = geluBackward(dactivated, s.z);
+  kernels.linear_backward(clips, hidden, channels, ...handlesOf([s.pooled, s.fc1, dz, dpooled, ...fc1]));
+  return { dpooled, fc1, fc2 };
+}

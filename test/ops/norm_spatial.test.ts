@@ -1,0 +1,45 @@
+import { add, mul } from '../../src/ops/arithmetic';
+import { layerNorm } from '../../src/ops/layer_norm';
+import { linear } from '../../src/ops/linear';
+import { meanPool } from '../../src/ops/mean_pool';
+import { morphFc } from '../../src/ops/morph_fc';
+import { reshape } from '../../src/ops/reshape';
+import { reweight } from '../../src/ops/reweight';
+import { softmax } from '../../src/ops/softmax';
+import { tensor, type Tensor } from '../../src/tensor';
+import {
+  normSpatialCase,
+  normSpatialCases,
+  normSpatialParameters,
+  spatialOptions,
+  type SpatialCase,
+} from '../cases/norm_spatial';
+import { runCases } from '../support/run_cases';
+import { runComposed } from '../support/run_composed';
+
+runCases('normSpatial', normSpatialCases);
+
+function composed(t: Record<string, Tensor>, c: SpatialCase): Tensor {
+  const p = normSpatialParameters(t, c.branches);
+  const normed = layerNorm(t.xt ?? t.x!, p.gamma, p.beta);
+  const options = spatialOptions(c);
+  const branches = p.branches.map(({ weight, bias }, i) =>
+    i < options.length ? morphFc(normed, weight, bias, options[i]!) : linear(normed, weight, bias),
+  );
+  const hidden = linear(meanPool(branches), p.fc1.weight, p.fc1.bias, { gelu: true });
+  const scores = linear(hidden, p.fc2.weight, p.fc2.bias);
+  const weights = softmax(reshape(scores, [c.shape[0]!, c.shape[4]!, c.branches]));
+  const out = linear(reweight(branches, weights), p.proj.weight, p.proj.bias);
+  const scale = c.scale ? mul(out, tensor(Float32Array.from(c.scale), [c.shape[0]!, 1, 1, 1, 1])) : out;
+  return add(t.x!, scale);
+}
+
+// Several blocks a frame; frames enough to go through the backward whole, and so few that they are shared out; padding.
+const large: SpatialCase[] = [
+  { shape: [2, 3, 14, 14, 56], chunk: 14, branches: 3, scale: [1.5, 0] },
+  { shape: [1, 1, 19, 17, 28], chunk: 14, branches: 3, same: true },
+  { shape: [3, 1, 15, 13, 24], chunk: 12, branches: 3, bias: false },
+  { shape: [2, 4, 7, 7, 98], chunk: 49, branches: 2 },
+  { shape: [1, 2, 9, 8, 32], chunk: 16, branches: 2, same: true },
+];
+for (const c of large) runComposed(normSpatialCase(c), (inputs) => composed(inputs, c));
