@@ -31,18 +31,20 @@ export interface DigestError {
 }
 
 const STEP = 0x9e3779b1;
+// Local names: where code runs in a context of its own, as tests do, looking up a global in these loops takes most of their time.
+const { fround, imul } = Math;
 
 /** FNV-1a hash (32 bits) of the UTF-8 bytes of `text`, as an unsigned integer. */
 export function fnv1a32(text: string): number {
   let hash = 0x811c9dc5;
-  for (const byte of Buffer.from(text, 'utf8')) hash = Math.imul(hash ^ byte, 0x01000193);
+  for (const byte of Buffer.from(text, 'utf8')) hash = imul(hash ^ byte, 0x01000193);
   return hash >>> 0;
 }
 
 /** The final mixing of MurmurHash3: every bit of the input reaches every bit of the output. */
 function mix(h: number): number {
-  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  h = imul(h ^ (h >>> 16), 0x85ebca6b);
+  h = imul(h ^ (h >>> 13), 0xc2b2ae35);
   return h ^ (h >>> 16);
 }
 
@@ -56,11 +58,11 @@ function unit(h: number): number {
  * after the multiplication and after the addition, as float32 hardware does.
  */
 export function valueInto(out: Float32Array, name: string, scale = 1, offset = 0): Float32Array {
-  const s = Math.fround(scale);
-  const o = Math.fround(offset);
+  const s = fround(scale);
+  const o = fround(offset);
   let h = fnv1a32(name) | 0;
   for (let i = 0; i < out.length; i++) {
-    out[i] = Math.fround(unit(h) * s) + o;
+    out[i] = fround(unit(h) * s) + o;
     h = (h + STEP) | 0;
   }
   return out;
@@ -89,7 +91,7 @@ export function parameterKind(name: string, shape: readonly number[]): Parameter
 export function fillFor(name: string, shape: readonly number[], kind = parameterKind(name, shape)): Fill {
   switch (kind) {
     case 'weight':
-      return { scale: Math.fround(Math.sqrt(3 / product(shape.slice(1)))), offset: 0 };
+      return { scale: fround(Math.sqrt(3 / product(shape.slice(1)))), offset: 0 };
     case 'normWeight':
       return { scale: 0.2, offset: 1 };
     case 'runningVar':

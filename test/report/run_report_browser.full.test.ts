@@ -2,6 +2,7 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import type { Browser, Page } from 'playwright-core';
 import { writeRunReport } from '../../src/report/run_report';
 import type { RunReport } from '../../src/report/types';
@@ -36,6 +37,14 @@ async function shoot(page: Page, name: string): Promise<void> {
 /** How many coloured lines a chart has drawn. */
 const lines = (page: Page, id: string, stroke: string) =>
   page.locator(`#chart-${id} svg path[fill="none"][stroke="${stroke}"]`).count();
+/** Waits until a chart shows so many lines of each colour: it draws anew some time after what makes it do so. */
+const expectLines = async (page: Page, id: string, expected: Record<string, number>) => {
+  const found = async () =>
+    Object.fromEntries(await Promise.all(Object.keys(expected).map(async (c) => [c, await lines(page, id, c)])));
+  for (let tries = 0; tries < 100 && !isDeepStrictEqual(await found(), expected); tries++)
+    await page.waitForTimeout(50);
+  expect(await found()).toEqual(expected);
+};
 const variable = (page: Page, name: string) =>
   page.evaluate((n) => getComputedStyle(document.documentElement).getPropertyValue(n).trim(), name);
 const contrast = (page: Page, selector: string) =>
@@ -85,8 +94,9 @@ describe.each(['light', 'dark'] as const)('a report in %s', (colorScheme) => {
       await variable(page, '--val'),
       await variable(page, '--rate'),
     ];
-    expect([await lines(page, 'loss', train), await lines(page, 'loss', val)]).toEqual([2, 1]);
-    expect([await lines(page, 'accuracy', train), await lines(page, 'rate', rate)]).toEqual([2, 1]);
+    await expectLines(page, 'loss', { [train]: 2, [val]: 1 });
+    await expectLines(page, 'accuracy', { [train]: 2 });
+    await expectLines(page, 'rate', { [rate]: 1 });
     expect(
       await page
         .locator('.mistake img')
@@ -107,7 +117,7 @@ test('the two grounds differ, and charts follow a change of the scheme', async (
   const train = await variable(page, '--train');
   expect(train).not.toBe(before.train);
   expect(await ground()).not.toBe(before.ground);
-  expect([await lines(page, 'loss', train), await lines(page, 'loss', before.train)]).toEqual([2, 0]);
+  await expectLines(page, 'loss', { [train]: 2, [before.train]: 0 });
 });
 
 test('labels, paths and reasons cannot become markup or code', async () => {
@@ -162,7 +172,7 @@ test('everything can be done by keys', async () => {
   const [train, val] = [await variable(page, '--train'), await variable(page, '--val')];
   await page.locator('[data-chart="loss"][data-curve="training"]').focus();
   await page.keyboard.press('Space');
-  expect([await lines(page, 'loss', train), await lines(page, 'loss', val)]).toEqual([0, 1]);
+  await expectLines(page, 'loss', { [train]: 0, [val]: 1 });
   await page.locator('[data-log="loss"]').press('Enter');
   expect(await page.locator('[data-log="loss"]').getAttribute('aria-pressed')).toBe('true');
   await page.locator('summary').first().press('Enter');

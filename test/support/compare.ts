@@ -1,3 +1,5 @@
+const { abs, max, sqrt } = Math;
+
 /** Relative L2 error of `actual` against `expected`; throws on a NaN or a wrong length first, so that neither can pass. */
 export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
   if (actual.length !== expected.length) throw new Error(`expected ${expected.length} elements, got ${actual.length}`);
@@ -9,7 +11,7 @@ export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<num
     difference += (a - e) ** 2;
     norm += e ** 2;
   }
-  return norm === 0 ? Math.sqrt(difference) : Math.sqrt(difference / norm);
+  return norm === 0 ? sqrt(difference) : sqrt(difference / norm);
 }
 
 /** The worst |actual - expected| in units of the largest |expected|: an elementwise bound that a small L2 error cannot hide. */
@@ -17,8 +19,8 @@ export function worstElement(actual: ArrayLike<number>, expected: ArrayLike<numb
   let [worst, largest] = [0, 1e-30];
   for (let i = 0; i < expected.length; i++) {
     const [a, e] = [actual[i] as number, expected[i] as number];
-    if (!(Math.abs(a - e) <= worst)) worst = Math.abs(a - e);
-    largest = Math.max(largest, Math.abs(e));
+    if (!(abs(a - e) <= worst)) worst = abs(a - e);
+    largest = max(largest, abs(e));
   }
   return worst / largest;
 }

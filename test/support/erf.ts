@@ -1,15 +1,17 @@
+const { abs, exp, sign, sqrt, PI } = Math;
+
 /** erf in float64 to about 1e-15: the Taylor series near zero, a continued fraction for erfc beyond. */
 export function erf64(x: number): number {
-  const a = Math.abs(x);
+  const a = abs(x);
   if (a < 2.5) {
     let [term, sum] = [a, a];
     for (let n = 1; n < 80; n++) {
       term *= (-a * a) / n;
       sum += term / (2 * n + 1);
     }
-    return (Math.sign(x) * 2 * sum) / Math.sqrt(Math.PI);
+    return (sign(x) * 2 * sum) / sqrt(PI);
   }
   let fraction = 0;
   for (let n = 60; n >= 1; n--) fraction = n / 2 / (a + fraction);
-  return Math.sign(x) * (1 - Math.exp(-a * a) / Math.sqrt(Math.PI) / (a + fraction));
+  return sign(x) * (1 - exp(-a * a) / sqrt(PI) / (a + fraction));
 }
