@@ -32,7 +32,8 @@ function oracle({ x, gamma, beta, runningMean, runningVar }: Record<string, Arra
   });
 }
 
-function batchNormCase(shape: readonly number[], changes: Partial<Options> & { offset?: number }): OpCase {
+/** A case of one shape. */
+export function batchNormCase(shape: readonly number[], changes: Partial<Options> & { offset?: number }): OpCase {
   const { offset = 0, ...options } = changes;
   const settings = { training: true, gelu: false, eps: 1e-5, ...options };
   const c = [shape[shape.length - 1]!];

@@ -57,7 +57,8 @@ interface Geometry extends Conv3dOptions {
   grad?: boolean;
 }
 
-function conv3dCase({ x, weight, bias = true, grad = true, ...options }: Geometry): OpCase {
+/** A case of one shape. */
+export function conv3dCase({ x, weight, bias = true, grad = true, ...options }: Geometry): OpCase {
   const { stride, padding, input } = options;
   const fanIn = weight.slice(1).reduce((a, b) => a * b, 1);
   const words = [`stride ${stride.join(' ')}`, `padding ${padding.join(' ')}`, input, ...(bias ? [] : ['no bias'])];

@@ -22,21 +22,24 @@ export function layerNorm64(x: Array64, gamma: Array64, beta: Array64): Float64A
 /** y = x weightᵀ + bias; x is [rows, k] whatever its shape. */
 export function linear64(x: Float64Array, weight: Array64, bias: Array64 | undefined): Float64Array {
   const [n, k] = weight.shape as [number, number];
-  return Float64Array.from({ length: (x.length / k) * n }, (_, i) => {
-    const [row, column] = [Math.floor(i / n), i % n];
-    let sum = bias?.data[column] ?? 0;
-    for (let j = 0; j < k; j++) sum += x[row * k + j]! * weight.data[column * k + j]!;
-    return sum;
-  });
+  const [w, rows] = [weight.data, x.length / k];
+  const y = new Float64Array(rows * n);
+  for (let row = 0; row < rows; row++)
+    for (let column = 0; column < n; column++) {
+      let sum = bias?.data[column] ?? 0;
+      for (let j = 0; j < k; j++) sum += x[row * k + j]! * w[column * k + j]!;
+      y[row * n + column] = sum;
+    }
+  return y;
 }
 
-/** An FC over rows gathered from x: `places[i]` is where number i of the rows lies in x, or null for a zero. */
-function gatheredFc64(x: Array64, places: readonly (number | null)[], weight: Array64, bias?: Array64): Float64Array {
-  const rows = Float64Array.from(places, (place) => (place === null ? 0 : x.data[place]!));
+/** An FC over rows gathered from x: `places[i]` is where number i of the rows lies in x, or -1 for a zero. */
+function gatheredFc64(x: Array64, places: Int32Array, weight: Array64, bias?: Array64): Float64Array {
+  const rows = Float64Array.from(places, (place) => (place < 0 ? 0 : x.data[place]!));
   const product = linear64(rows, weight, bias);
   const y = new Float64Array(x.data.length).fill(NaN);
   places.forEach((place, i) => {
-    if (place !== null) y[place] = product[i]!;
+    if (place >= 0) y[place] = product[i]!;
   });
   return y;
 }
@@ -57,26 +60,25 @@ function tokenAt(
   return axis === 'width' ? n : (n % h) * w + Math.floor(n / h);
 }
 
-/** The places of the FC's rows in x: `places[row][l * S + s]` is an index into x, or null for padding. */
-function rowPlaces(shape: readonly number[], options: MorphOptions): (number | null)[][] {
+/** The places of the FC's rows in x, one row of C after the other: element l * S + s of a row is an index into x, or -1. */
+function rowPlaces(shape: readonly number[], options: MorphOptions): Int32Array {
   const [b, t, h, w, c] = shape as [number, number, number, number, number];
-  const run = c / options.chunk;
-  const places: (number | null)[][] = [];
+  const [run, chunks] = [c / options.chunk, Math.ceil((h * w) / options.chunk)];
+  const places = new Int32Array(b * t * chunks * options.chunk * c);
+  let at = 0;
   for (let frame = 0; frame < b * t; frame++)
-    for (let j = 0; j < Math.ceil((h * w) / options.chunk); j++)
+    for (let j = 0; j < chunks; j++)
       for (let g = 0; g < options.chunk; g++)
-        places.push(
-          Array.from({ length: c }, (_, i) => {
-            const token = tokenAt([h, w], options, j, Math.floor(i / run));
-            return token === null ? null : (frame * h * w + token) * c + g * run + (i % run);
-          }),
-        );
+        for (let l = 0; l < options.chunk; l++) {
+          const token = tokenAt([h, w], options, j, l);
+          for (let s = 0; s < run; s++) places[at++] = token === null ? -1 : (frame * h * w + token) * c + g * run + s;
+        }
   return places;
 }
 
 /** The spatial MorphFC of x [B, T, H, W, C]. */
 export function morphFc64(x: Array64, weight: Array64, bias: Array64 | undefined, options: MorphOptions): Float64Array {
-  return gatheredFc64(x, rowPlaces(x.shape, options).flat(), weight, bias);
+  return gatheredFc64(x, rowPlaces(x.shape, options), weight, bias);
 }
 
 /** The temporal MorphFC of x [B, T, H, W, C]. */
@@ -89,7 +91,7 @@ export function temporalFc64(x: Array64, weight: Array64, bias: Array64 | undefi
       for (let g = 0; g < groups; g++)
         for (let i = 0; i < t * run; i++)
           places.push(((clip * t + Math.floor(i / run)) * h * w + position) * c + g * run + (i % run));
-  return gatheredFc64(x, places, weight, bias);
+  return gatheredFc64(x, Int32Array.from(places), weight, bias);
 }
 
 /** Softmax over the last dimension of `cols`. */

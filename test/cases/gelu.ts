@@ -2,7 +2,8 @@ import { gelu } from '../../src/ops/gelu';
 import { array64, type OpCase } from './case';
 import { gelu64 } from './float64';
 
-function geluCase(shape: readonly number[], scale: number): OpCase {
+/** A case of one shape. */
+export function geluCase(shape: readonly number[], scale: number): OpCase {
   return {
     name: `[${shape.join(', ')}] up to ${scale}`,
     inputs: { x: { shape, scale } },

@@ -2,7 +2,8 @@ import { layerNorm } from '../../src/ops/layer_norm';
 import type { OpCase } from './case';
 import { layerNorm64 } from './float64';
 
-function layerNormCase(shape: readonly number[], offset = 0): OpCase {
+/** A case of one shape. */
+export function layerNormCase(shape: readonly number[], offset = 0): OpCase {
   const cols = shape[shape.length - 1]!;
   return {
     name: `[${shape.join(', ')}]${offset ? ` around ${offset}` : ''}`,

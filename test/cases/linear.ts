@@ -2,7 +2,8 @@ import { linear } from '../../src/ops/linear';
 import { array64, type OpCase } from './case';
 import { gelu64, linear64 } from './float64';
 
-function linearCase(
+/** A case of one shape. */
+export function linearCase(
   rows: readonly number[],
   n: number,
   k: number,

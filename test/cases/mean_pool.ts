@@ -14,7 +14,8 @@ function oracle(inputs: Record<string, Array64>): Array64 {
   });
 }
 
-function meanPoolCase(shape: readonly number[], count: number, offset = 0): OpCase {
+/** A case of one shape. */
+export function meanPoolCase(shape: readonly number[], count: number, offset = 0): OpCase {
   const inputs = Object.fromEntries(Array.from({ length: count }, (_, i) => [`x${i}`, { shape, offset }]));
   return {
     name: `${count} of [${shape.join(', ')}]${offset ? ` around ${offset}` : ''}`,

@@ -2,7 +2,8 @@ import { morphFc } from '../../src/ops/morph_fc';
 import type { OpCase } from './case';
 import { morphFc64, type MorphOptions } from './float64';
 
-function morphFcCase(shape: readonly number[], options: MorphOptions, withBias = true): OpCase {
+/** A case of one shape. */
+export function morphFcCase(shape: readonly number[], options: MorphOptions, withBias = true): OpCase {
   const c = shape[4]!;
   return {
     name: `[${shape.join(', ')}] ${options.axis}, L = ${options.chunk}, ${options.order}${withBias ? '' : ', no bias'}`,

@@ -11,7 +11,8 @@ function oracle(i: Record<string, Array64>, scale: readonly number[] | null): Ar
   return array64(i.x!.shape, (j) => i.x!.data[j]! + (scale?.[Math.floor(j / clip)] ?? 1) * out[j]!);
 }
 
-function normMlpCase(shape: readonly number[], hidden: number, scale: readonly number[] | null = null): OpCase {
+/** A case of one shape. */
+export function normMlpCase(shape: readonly number[], hidden: number, scale: readonly number[] | null = null): OpCase {
   const c = shape[shape.length - 1]!;
   return {
     name: `[${shape.join(', ')}] -> ${hidden}${scale ? `, scale ${scale.join(' ')}` : ''}`,

@@ -11,7 +11,8 @@ function oracle({ weights, ...branches }: Record<string, Array64>): Array64 {
   });
 }
 
-function reweightCase(shape: readonly number[], count: number, frozen: readonly string[] = []): OpCase {
+/** A case of one shape. */
+export function reweightCase(shape: readonly number[], count: number, frozen: readonly string[] = []): OpCase {
   const names = Array.from({ length: count }, (_, i) => `branch${i}`);
   const inputs = {
     weights: { shape: [shape[0]!, shape[shape.length - 1]!, count] },

@@ -2,7 +2,8 @@ import { temporalFc } from '../../src/ops/temporal_fc';
 import type { OpCase } from './case';
 import { temporalFc64 } from './float64';
 
-function temporalFcCase(shape: readonly number[], groups: number, withBias = true): OpCase {
+/** A case of one shape. */
+export function temporalFcCase(shape: readonly number[], groups: number, withBias = true): OpCase {
   const row = shape[1]! * (shape[4]! / groups);
   return {
     name: `[${shape.join(', ')}] in ${groups} groups${withBias ? '' : ', no bias'}`,

@@ -5,7 +5,7 @@ export function erf64(x: number): number {
   const a = abs(x);
   if (a < 2.5) {
     let [term, sum] = [a, a];
-    for (let n = 1; n < 80; n++) {
+    for (let n = 1; abs(term) > 1e-18; n++) {
       term *= (-a * a) / n;
       sum += term / (2 * n + 1);
     }

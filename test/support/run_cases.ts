@@ -1,29 +1,13 @@
 import { backward } from '../../src/autograd';
-import { tensor, type Tensor } from '../../src/tensor';
+import { tensor } from '../../src/tensor';
 import { scope } from '../../src/scope';
 import { memory } from '../../src/runtime';
-import type { Array64, Input, OpCase } from '../cases/case';
+import type { Array64, OpCase } from '../cases/case';
+import { hasGrad, makeInput, makeTensor, mapInputs } from './case_tensors';
 import { relativeError, worstElement } from './compare';
 import { uniform } from './random';
 
 type Arrays = Record<string, Array64>;
-
-function makeInput(input: Input, seed: number): Array64 {
-  const n = input.shape.reduce((a, b) => a * b, 1);
-  const values = input.values ?? uniform(seed, n, input.scale ?? 1, input.offset ?? 0);
-  return { shape: input.shape, data: Float64Array.from(values) };
-}
-
-const hasGrad = (input: Input) => (input.dtype ?? 'f32') === 'f32' && input.grad !== false;
-
-function makeTensor(input: Input, array: Array64, requiresGrad: boolean): Tensor {
-  const Kind = input.dtype === 'i32' ? Int32Array : Float32Array;
-  return tensor(Kind.from(array.data), input.shape, { requiresGrad: requiresGrad && hasGrad(input) });
-}
-
-function mapInputs<T>(c: OpCase, make: (input: Input, name: string, index: number) => T): Record<string, T> {
-  return Object.fromEntries(Object.entries(c.inputs).map(([name, input], i) => [name, make(input, name, i)]));
-}
 
 /** d(sum(oracle * gy))/d(input) by central differences in float64. */
 function numericGradient(c: OpCase, arrays: Arrays, name: string, gy: Float64Array): Float64Array {

@@ -1,0 +1,14 @@
+import type { OpCase } from '../test/cases/case';
+
+/** One op at one stage's shapes. */
+export interface KernelCase {
+  /** The op's stem, and what of it: `morph_fc width`. */
+  op: string;
+  stage: number;
+  /** What is timed. */
+  timed: OpCase;
+  /** What is held to float64, where the oracle is too slow for the timed shape: the same widths, fewer tokens. */
+  verified?: OpCase;
+  /** Multiply-adds of the forward; its backward has twice as many. */
+  macs: number;
+}
