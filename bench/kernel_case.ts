@@ -9,6 +9,10 @@ export interface KernelCase {
   timed: OpCase;
   /** What is held to float64, where the oracle is too slow for the timed shape: the same widths, fewer tokens. */
   verified?: OpCase;
-  /** Multiply-adds of the forward; its backward has twice as many. */
+  /** Multiply-adds of the forward. */
   macs: number;
+  /** Those of the backward, where it does not have twice as many. */
+  backwardMacs?: number;
+  /** The backward needs nothing but the upstream gradient. */
+  backwardReadsNothing?: true;
 }

@@ -16,7 +16,7 @@ import { normMlp } from './ops/norm_mlp.bench';
 import { normSpatial } from './ops/norm_spatial.bench';
 import { normTemporal } from './ops/norm_temporal.bench';
 import { temporalFc } from './ops/temporal_fc.bench';
-import { CLOCKS, timeCase, type Clock } from './time_case';
+import { CLOCKS, timeCase, type Clock, type Timing } from './time_case';
 import { verify, type Errors } from './verify';
 
 const ALL = [normSpatial, normMlp, normTemporal, morphFc, temporalFc, linear, conv3d, memoryBound].flat();
@@ -37,18 +37,24 @@ interface Row {
   errors: Errors | null;
 }
 
-function rowOf(c: KernelCase, direction: Row['direction'], ms: number[], bytes: number, limits: Limits): Row {
-  const flops = 2 * c.macs * (direction === 'forward' ? 1 : 2);
-  const [middle, floor] = [median(ms), floorMs(flops, bytes, limits)];
+/** What a direction computes, and the bytes it must at least move. */
+function workOf(c: KernelCase, direction: Row['direction'], { inputs, gradients, output }: Timing['bytes']) {
+  if (direction === 'forward') return { flops: 2 * c.macs, bytes: inputs + output };
+  const read = c.backwardReadsNothing ? 0 : inputs;
+  return { flops: 2 * (c.backwardMacs ?? 2 * c.macs), bytes: read + output + gradients };
+}
+
+function rowOf(c: KernelCase, direction: Row['direction'], timing: Timing, limits: Limits): Omit<Row, 'errors'> {
+  const allMs = timing[`${direction}Ms`];
+  const { flops, bytes } = workOf(c, direction, timing.bytes);
+  const [ms, floor] = [median(allMs), floorMs(flops, bytes, limits)];
   // 5%: the limits are measurements too. A time further below them is a wrong time.
-  if (middle < 0.95 * floor.ms)
-    throw new Error(
-      `${c.op} stage ${c.stage} ${direction}: ${middle} ms is less than the machine's limit, ${floor.ms}`,
-    );
+  if (ms < 0.95 * floor.ms)
+    throw new Error(`${c.op} stage ${c.stage} ${direction}: ${ms} ms is less than the machine's limit, ${floor.ms}`);
   return {
-    ...{ op: c.op, stage: c.stage, shape: c.timed.name, direction },
-    ...{ ms: middle, allMs: ms, gflops: flops / middle / 1e6, gbs: bytes / middle / 1e6 },
-    ...{ shareOfLimit: floor.ms / middle, limit: floor.by, limits, errors: null },
+    ...{ op: c.op, stage: c.stage, shape: c.timed.name, direction, ms, allMs },
+    ...{ gflops: flops / ms / 1e6, gbs: bytes / ms / 1e6 },
+    ...{ shareOfLimit: floor.ms / ms, limit: floor.by, limits },
   };
 }
 
@@ -61,14 +67,10 @@ interface Options {
 function measure(c: KernelCase, { check, repetitions, clock }: Options): Row[] {
   const errors = check ? verify(c.verified ?? c.timed) : null;
   const before = measureLimits();
-  const { forwardMs, backwardMs, forwardBytes, backwardBytes } = timeCase(c.timed, repetitions, clock);
+  const timing = timeCase(c.timed, repetitions, clock);
   const after = measureLimits();
   const limits = { gflops: Math.max(before.gflops, after.gflops), gbs: Math.max(before.gbs, after.gbs) };
-  const rows = [
-    rowOf(c, 'forward', forwardMs, forwardBytes, limits),
-    rowOf(c, 'backward', backwardMs, backwardBytes, limits),
-  ];
-  return rows.map((row) => ({ ...row, errors }));
+  return (['forward', 'backward'] as const).map((direction) => ({ ...rowOf(c, direction, timing, limits), errors }));
 }
 
 function show(row: Row): void {

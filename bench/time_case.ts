@@ -5,12 +5,11 @@ import type { OpCase } from '../test/cases/case';
 import { makeInput, makeTensor, mapInputs } from '../test/support/case_tensors';
 import { uniform } from '../test/support/random';
 
-/** Milliseconds of each repetition, and the bytes that the two directions must at least move. */
+/** Milliseconds of each repetition, and bytes: of the inputs, of their gradients, and of the output. */
 export interface Timing {
   forwardMs: number[];
   backwardMs: number[];
-  forwardBytes: number;
-  backwardBytes: number;
+  bytes: { inputs: number; gradients: number; output: number };
 }
 
 /** What a repetition is timed by: milliseconds since some moment. */
@@ -67,15 +66,14 @@ export function timeCase(c: OpCase, repetitions: number, clock: Clock = CLOCKS.w
       ),
       shape,
     );
-    const all = Object.values(inputs);
-    const [read, grads] = [bytesOf(all), bytesOf(all.filter((t) => t.requiresGrad))];
     const times: Times = { clock, forwardMs: [], backwardMs: [] };
     const first = once(c, inputs, gy, { clock, forwardMs: [], backwardMs: [] });
     let last = first;
     for (let i = 0; i < repetitions; i++) last = once(c, inputs, gy, times);
     if (!sameBits(first, last)) throw new Error(`${c.name}: the output changed while it was timed`);
-    const { forwardMs, backwardMs } = times;
-    const passed = bytesOf([gy]);
-    return { forwardMs, backwardMs, forwardBytes: read + passed, backwardBytes: read + passed + grads };
+    const all = Object.values(inputs);
+    const gradients = bytesOf(all.filter((t) => t.requiresGrad));
+    const bytes = { inputs: bytesOf(all), gradients, output: bytesOf([gy]) };
+    return { forwardMs: times.forwardMs, backwardMs: times.backwardMs, bytes };
   });
 }

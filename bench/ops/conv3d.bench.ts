@@ -23,7 +23,7 @@ export const conv3d: KernelCase[] = [
     ...{ op: 'conv3d stem', stage: 1 },
     timed: conv3dCase({ x: [1, 3, 16, 224, 224], ...stem }),
     verified: conv3dCase({ x: [1, 3, 5, 31, 30], ...stem }),
-    macs: 8 * 112 * 112 * 56 * 81,
+    ...{ macs: 8 * 112 * 112 * 56 * 81, backwardMacs: 8 * 112 * 112 * 56 * 81 },
   },
   halving(1, [56, 112], 112),
   ...STAGES.slice(1).map(({ number, channels, size }, i) => halving(number, [STAGES[i]!.channels, channels], 2 * size)),
