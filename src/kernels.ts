@@ -20,7 +20,7 @@ export const OPS = {
   morph_fc: ['forward', 'backward'],
   non_finite: ['count'],
   norm_mlp: ['forward', 'backward'],
-  norm_spatial: ['branches', 'branches_backward', 'mix', 'mix_backward'],
+  norm_spatial: ['branches', 'branches_backward', 'mix', 'mix_backward', 'pool', 'apply'],
   norm_temporal: ['forward', 'backward'],
   reweight: ['forward', 'backward'],
   sgd: ['step'],

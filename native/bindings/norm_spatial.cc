@@ -110,4 +110,46 @@ NormSpatialMixBackward read(Args& a) {
   return p;
 }
 
+template <>
+NormSpatialPool read(Args& a) {
+  NormSpatialPool p{};
+  p.at = read_shape(a);
+  const Sizes size(p.at);
+  p.eps = a.real("eps");
+  p.x = a.in("x", size.elements);
+  p.gamma = a.in("gamma", p.at.channels);
+  p.beta = a.in("beta", p.at.channels);
+  for (int64_t i = 0; i < p.at.branches(); ++i) {
+    p.weight[i] = a.in_buffer("weight", size.square);
+    p.bias[i] = a.in_or_null("bias", p.at.channels);
+  }
+  p.mean = a.out("mean", size.tokens);
+  p.rstd = a.out("rstd", size.tokens);
+  p.pooled = a.out("pooled", size.pooled);
+  return p;
+}
+
+template <>
+NormSpatialApply read(Args& a) {
+  NormSpatialApply p{};
+  p.at = read_shape(a);
+  const Sizes size(p.at);
+  p.x = a.in("x", size.elements);
+  p.xt = a.in("xt", size.elements);
+  p.gamma = a.in("gamma", p.at.channels);
+  p.beta = a.in("beta", p.at.channels);
+  p.mean = a.in("mean", size.tokens);
+  p.rstd = a.in("rstd", size.tokens);
+  p.weights = a.in("weights", size.weights);
+  p.scale = a.in_or_null("scale", p.at.clips);
+  for (int64_t i = 0; i < p.at.branches(); ++i) {
+    p.weight[i] = a.in_buffer("weight", size.square);
+    p.bias[i] = a.in_or_null("bias", p.at.channels);
+  }
+  p.proj = a.in_buffer("proj", size.square);
+  p.proj_bias = a.in("proj_bias", p.at.channels);
+  p.y = a.out("y", size.elements);
+  return p;
+}
+
 }  // namespace morphmlp

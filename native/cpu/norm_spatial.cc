@@ -1,8 +1,8 @@
 #include "kernels/norm_spatial.h"
 
 #include "cpu/branch_weights.h"
+#include "cpu/branches.h"
 #include "cpu/norm_rows.h"
-#include "cpu/packed_weight.h"
 #include "cpu/partial_sums.h"
 #include "cpu/unit_block.h"
 
@@ -10,14 +10,6 @@ namespace morphmlp::MORPHMLP_ISA {
 namespace {
 
 enum Slot { kTokens, kRows, kProduct, kInner, kGradRows, kSum };
-
-using Weights = std::vector<std::shared_ptr<PackedWeight>>;
-
-RowUnits branch_units(const NormSpatialShape& at, int64_t i) {
-  const bool channel = i + 1 == at.branches();
-  const bool vertical = !at.strided && i == 0, strided = at.strided && !channel;
-  return spatial_units(at.frames(), at.height, at.width, at.channels, channel ? 1 : at.chunk, vertical, strided);
-}
 
 // A frame, or where there are few frames an equal share of each branch's units.
 struct Segment {
@@ -75,7 +67,7 @@ void forward_branch(const NormSpatialBranches& p, const Segment& segment, int64_
     const int64_t floats = local.frame_tokens * local.channels;
     const float* tokens = normed_tokens(p, units, first, last, [&](int64_t row) {
       const RowStatistics s = row_statistics(p.x + row * units.channels, units.channels, p.eps);
-      if (i + 1 == p.at.branches()) {  // once for each token: in the channel branch
+      if (is_channel_branch(p.at, i)) {  // once for each token: in the channel branch
         p.mean[row] = s.mean;
         p.rstd[row] = s.rstd;
       }
@@ -113,7 +105,7 @@ struct Sums {
 struct Backward {
   const NormSpatialBranchesBackward& p;
   std::vector<float> weights;  // [clip][i][c]
-  Weights packed;
+  PackedWeights packed;
   Sums sum;
 };
 
@@ -192,17 +184,10 @@ void run_steps(const Backward& b, int64_t segments, PartialSums& sums) {
   for (int64_t i = 0; i <= branches; ++i) run(i, i + 1);
 }
 
-Weights packed_weights(const NormSpatialShape& at, Buffer* const* weights, Use use) {
-  Weights packed;
-  for (int64_t i = 0; i < at.branches(); ++i)
-    packed.push_back(packed_weight(*weights[i], at.channels, at.channels, use));
-  return packed;
-}
-
 }  // namespace
 
 void norm_spatial_branches(const NormSpatialBranches& p) {
-  const Weights packed = packed_weights(p.at, p.weight, Use::forward);
+  const PackedWeights packed = packed_weights(p.at, p.weight, Use::forward);
   const int64_t segments = segments_for(p.at, 64), tasks = p.at.frames() * segments;
   std::vector<float> sums(static_cast<size_t>(tasks * p.at.channels), 0.0f);
   parallel_for(tasks, [&](int64_t index) {

@@ -64,6 +64,41 @@ void scatter_token(const RowUnits& at, Run run, const float* a, float* token) {
   for (int64_t g = 0; g < at.groups; ++g) std::memcpy(token + g * s, a + g * stride, sizeof(float) * s);
 }
 
+// to (+)= weight * (from + bias), S floats.
+template <bool kAdd, class Run>
+void weigh_run(Run run, const float* from, const float* weight, const float* bias, float* to) {
+  for (int64_t s = 0; s < run.length(); ++s) {
+    const float value = weight[s] * (from[s] + bias[s]);
+    to[s] = kAdd ? to[s] + value : value;
+  }
+}
+
+template <bool kAdd>
+void weigh_units(const RowUnits& at, int64_t first, int64_t last, const float* a, const float* weight,
+                 const float* bias, float* y) {
+  UnitTokens tokens(at);
+  with_run(at.run, [&](auto run) {
+    const int64_t stride = at.row_length(), s = run.length();
+    for (int64_t u = first; u < last; ++u, a += at.groups * stride) {
+      const int64_t* token = tokens.of(u);
+      for (int64_t l = 0; l < at.runs; ++l)
+        for (int64_t g = 0; token[l] >= 0 && g < at.groups; ++g)
+          weigh_run<kAdd>(run, a + g * stride + l * s, weight + g * s, bias + l * s,
+                          y + token[l] * at.channels + g * s);
+    }
+  });
+}
+
+// The same where a unit is one token: whole rows.
+template <bool kAdd>
+void weigh_rows(int64_t rows, int64_t n, const float* a, const float* weight, const float* bias, float* y) {
+  for (int64_t row = 0; row < rows; ++row, a += n, y += n)
+    for_lanes(n, [&](int64_t i, auto get, auto put) {
+      const V value = add(get(a + i), get(bias + i));
+      put(y + i, kAdd ? fma(get(weight + i), value, get(y + i)) : mul(get(weight + i), value));
+    });
+}
+
 }  // namespace
 
 // Counted on from token to token: a division for each would cost more than copying it.
@@ -123,6 +158,15 @@ void scatter_units(const RowUnits& at, int64_t first, int64_t last, const float*
         if (token[l] >= 0) scatter_token(at, run, a + l * run.length(), y + token[l] * at.channels);
     }
   });
+}
+
+void add_weighted_units(const RowUnits& at, int64_t first, int64_t last, const float* a, const float* weight,
+                        const float* bias, bool add, float* y) {
+  const std::vector<float> none(static_cast<size_t>(bias ? 0 : at.row_length()));
+  const float* b = bias ? bias : none.data();
+  if (at.runs > 1) return (add ? weigh_units<true> : weigh_units<false>)(at, first, last, a, weight, b, y);
+  const int64_t c = at.channels;
+  (add ? weigh_rows<true> : weigh_rows<false>)(last - first, c, a, weight, b, y + first * c);
 }
 
 }  // namespace morphmlp::MORPHMLP_ISA

@@ -53,6 +53,11 @@ RowUnits spatial_units(int64_t frames, int64_t height, int64_t width, int64_t ch
                        bool strided);
 RowUnits temporal_units(int64_t clips, int64_t steps, int64_t positions, int64_t channels, int64_t groups);
 
+// y (or, with `add`, y +=) weight[channel] * (row + bias), at the places of the rows of units [first, last): weight is
+// [C] by the channel of the token, bias [R * S] by the place in the row, or null.
+void add_weighted_units(const RowUnits& at, int64_t first, int64_t last, const float* a, const float* weight,
+                        const float* bias, bool add, float* y);
+
 // Units that make a block of rows worth a GEMM call: about 112 rows, a multiple of the register tile where possible.
 int64_t units_per_block(const RowUnits& at);
 

@@ -2,6 +2,10 @@
 // between them and is small:
 //   branches: branch_i = FC_i(LN(x)) and their mean over the tokens of a clip, summed over i;
 //   mix: y = x + scale * proj(sum over i of weights_i * branch_i), with one scale a clip or null.
+// Without a backward the branches themselves are not needed, and their mean, being linear in LN(x), is known before
+// them:
+//   pool: the mean of the branches' sum, from sums of LN(x) over the chunks' positions (C^2 multiply-adds a frame);
+//   apply: y as above, in one pass over tiles that stay in cache.
 // With `strided` (stage 4) branch 0 is the horizontal FC in strided order and branch 1 the channel FC; otherwise they
 // are the vertical, the horizontal and the channel FC (morph_fc.h). branch is one tensor [branches, tokens, C], weights
 // is [clips, C, branches] (reweight.h).
@@ -57,6 +61,26 @@ struct NormSpatialMixBackward {
   Buffer* proj;
   const float* dy;
   float *dmix, *dweights, *dproj, *dproj_bias;
+};
+
+struct NormSpatialPool {
+  NormSpatialShape at;
+  float eps;
+  const float *x, *gamma, *beta;
+  Buffer* weight[kMaxBranches];
+  const float* bias[kMaxBranches];  // each may be null
+  float *mean, *rstd, *pooled;
+};
+
+// x is where the residual starts, xt what is normed and mixed.
+struct NormSpatialApply {
+  NormSpatialShape at;
+  const float *x, *xt, *gamma, *beta, *mean, *rstd, *weights, *scale;
+  Buffer* weight[kMaxBranches];
+  const float* bias[kMaxBranches];  // each may be null
+  Buffer* proj;
+  const float* proj_bias;
+  float* y;
 };
 
 }  // namespace morphmlp

@@ -1,4 +1,4 @@
-import { record } from '../autograd';
+import { isGradEnabled, record } from '../autograd';
 import { kernels } from '../native';
 import { emptyLike, show, type Shape, type Tensor } from '../tensor';
 import { expectDims, expectF32, expectInteger, expectShape } from './check';
@@ -123,7 +123,8 @@ type Saved = Record<
 /**
  * The spatial part of a block: x + scale · proj(Σᵢ wᵢ ⊙ FCᵢ(LN(xt))) with w = softmax(fc2(gelu(fc1(mean over all tokens of
  * Σᵢ FCᵢ(LN(xt)))))) (MorphMLP, section 3.2). Equal to layerNorm, morphFc and linear for the branches, meanPool, the two FCs,
- * softmax, reweight, linear and add one after the other; only the branches themselves are written to memory.
+ * softmax, reweight, linear and add one after the other. Only the branches themselves are written to memory; where no gradient
+ * is wanted, not even they.
  * @param x [B, T, H, W, C], where the residual starts
  * @param xt [B, T, H, W, C], what is normed and mixed: x itself for images
  * @param chunk tokens in a chunk of the morph FCs (see `morphFc`)
@@ -140,6 +141,8 @@ export function normSpatial(
 ): Tensor {
   checkNormSpatial(x, xt, p, chunk, scale);
   const call = callOf(x, p, chunk);
+  if (!isGradEnabled() || ![x, xt, ...parameterList(p)].some((t) => t?.requiresGrad))
+    return withoutBackward(x, xt, p, call, scale, eps);
   const made = computeBranches(xt, p, call, eps);
   const weighed = computeWeights(made.pooled, p, call);
   const y = emptyLike(x);
@@ -148,6 +151,29 @@ export function normSpatial(
   const weights = { gamma: p.gamma, beta: p.beta, fc1: p.fc1.weight, fc2: p.fc2.weight, proj: p.proj.weight };
   const saved: Saved = { xt, ...weights, ...made, ...weighed, ...(scale ? { scale: scale.detach() } : {}) };
   return recorded(y, x, p, call, saved);
+}
+
+/** The same where nothing is kept for a backward: the branches' mean comes first, and the branches never exist as tensors. */
+function withoutBackward(
+  x: Tensor,
+  xt: Tensor,
+  p: NormSpatialParameters,
+  call: Call,
+  scale: Tensor | null,
+  eps: number,
+): Tensor {
+  const like = (shape: Shape) => emptyLike(xt, shape);
+  const [mean, rstd] = [like([xt.size / call.channels]), like([xt.size / call.channels])];
+  const pooled = like([call.clips, call.channels]);
+  const norm = [p.gamma, p.beta];
+  const fcs = p.branches.flatMap(({ weight, bias }) => [weight, bias]);
+  kernels.norm_spatial_pool(...call.at, eps, ...handlesOf([xt, ...norm, ...fcs, mean, rstd, pooled]));
+  const weighed = computeWeights(pooled, p, call);
+  const y = emptyLike(x);
+  const from = [x, xt, ...norm, mean, rstd, weighed.weights, scale, ...fcs, p.proj.weight, p.proj.bias];
+  kernels.norm_spatial_apply(...call.at, ...handlesOf([...from, y]));
+  for (const t of [mean, rstd, pooled, ...Object.values(weighed)]) t.dispose();
+  return y;
 }
 
 /** Enters the call into the graph. Where x and xt are one tensor it is one input, and its gradient includes the residual's. */

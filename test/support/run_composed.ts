@@ -1,4 +1,4 @@
-import { backward } from '../../src/autograd';
+import { backward, noGrad } from '../../src/autograd';
 import { memory } from '../../src/runtime';
 import { scope } from '../../src/scope';
 import { tensor, type Tensor } from '../../src/tensor';
@@ -22,7 +22,10 @@ function run(c: OpCase, forward: (inputs: Tensors) => Tensor): Record<string, Fl
   return scope(() => {
     const inputs = makeInputs(c);
     const y = forward(inputs);
-    const results: Record<string, Float32Array> = { output: y.floats() };
+    const results: Record<string, Float32Array> = {
+      output: y.floats(),
+      'output without gradients': noGrad(() => forward(inputs)).floats(),
+    };
     backward(y, tensor(uniform(77, y.size), y.shape));
     for (const [name, input] of Object.entries(inputs)) {
       if (!input.grad) throw new Error(`no gradient for ${name}`);
