@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "bindings/args.h"
+#include "bindings/external_memory.h"
 #include "runtime/allocator.h"
 #include "runtime/dispatch.h"
 #include "runtime/error.h"
@@ -42,7 +43,7 @@ Buffer& live_buffer(const Napi::Value& value) {
 
 void forget(Napi::Env env, Handle* handle) {
   if (!handle->buffer) return;
-  Napi::MemoryManagement::AdjustExternalMemory(env, -static_cast<int64_t>(handle->buffer->bytes()));
+  ExternalMemory::here().add(env, -static_cast<int64_t>(handle->buffer->bytes()));
   handle->buffer.reset();
 }
 
@@ -53,7 +54,7 @@ Napi::Value buffer_new(const Info& info) {
   if (!(length >= 0 && length <= 9007199254740992.0)) fail("a buffer of " + std::to_string(length) + " elements");
   if (device == Device::cuda) kernels_for(device);
   auto* handle = new Handle{std::make_shared<Buffer>(dtype, device, static_cast<int64_t>(length))};
-  Napi::MemoryManagement::AdjustExternalMemory(info.Env(), static_cast<int64_t>(handle->buffer->bytes()));
+  ExternalMemory::here().add(info.Env(), static_cast<int64_t>(handle->buffer->bytes()));
   auto external = Napi::External<Handle>::New(info.Env(), handle, [](Napi::Env env, Handle* h) {
     forget(env, h);
     delete h;
