@@ -1,3 +1,4 @@
+import { isDryRun } from './dry_run';
 import { native, type Device, type DType, type Handle } from './native';
 import type { Node } from './autograd';
 import { keepInScope } from './scope';
@@ -219,6 +220,7 @@ export function emptyLike(like: Tensor, shape: Shape = like.shape): Tensor {
 /** A tensor with one value everywhere. */
 export function full(shape: Shape, value: number, options: TensorOptions = {}): Tensor {
   const made = empty(shape, options);
+  if (isDryRun()) return made;
   native.bufferWrite(made.handle, new ARRAYS[made.dtype](made.size).fill(value));
   return made;
 }

@@ -20,5 +20,13 @@ export function wholeNumber(min: number): (text: string) => number {
   };
 }
 
+/** A parser for an amount of memory: bytes, or a number with K, M or G (of 1024). */
+export function byteSize(text: string): number {
+  const [, digits, unit = ''] = /^(\d+(?:\.\d+)?)([KMG]?)(?:i?B)?$/i.exec(text.trim()) ?? [];
+  const bytes = Math.floor(Number(digits) * 1024 ** ['', 'K', 'M', 'G'].indexOf(unit.toUpperCase()));
+  if (bytes > 0) return bytes;
+  throw new InvalidArgumentError('Expected an amount of memory such as 1500M or 2G.');
+}
+
 /** 0.9714 as 97.1%. */
 export const percent = (share: number): string => `${(share * 100).toFixed(1)}%`;

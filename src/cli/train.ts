@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { numberIn, wholeNumber } from './options';
+import { byteSize, numberIn, wholeNumber } from './options';
 import type { TrainArguments } from './train_action';
 
 const EXAMPLES = `
@@ -39,6 +39,11 @@ export function registerTrain(program: Command): void {
     .option('--seed <n>', 'of every random choice (default: 0)', wholeNumber(0))
     .option('--workers <n>', 'threads that decode videos', wholeNumber(1))
     .option('--threads <n>', 'threads that compute (default: physical cores)', wholeNumber(1))
+    .option(
+      '--memory-budget <size>',
+      'most memory for tensors, such as 1500M or 2G: recomputes blocks as needed',
+      byteSize,
+    )
     .option('--device <name>', 'cpu or cuda (default: cpu)')
     .option('--out <folder>', 'where checkpoints and the report go (default: runs/train)')
     .option('--resume', 'continue the run in --out')

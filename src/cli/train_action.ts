@@ -31,6 +31,7 @@ const DEFAULTS: RunOptions = {
   evalEvery: 1,
   seed: 0,
   workers: Math.max(1, os.cpus().length - 1),
+  memoryBudget: null,
   out: 'runs/train',
   resume: false,
 };
@@ -56,11 +57,18 @@ const QUICKSTART: Partial<RunOptions> = {
 export type TrainArguments = Partial<RunOptions> & { preset?: string; threads?: number; device?: Device };
 
 function describeRun(run: Run): string {
-  const { options, loaders } = run;
+  const { options, loaders, plan } = run;
   const val = loaders.val ? `, ${loaders.val.dataset.length} for validation` : '';
+  const mib = (bytes: number) => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
+  const memory = plan
+    ? [
+        `memory: tensors up to ${mib(plan.peak)} (${mib(plan.full)} without a budget), ${plan.recompute} blocks recomputed`,
+      ]
+    : [];
   return [
     `${options.model}: ${(run.parameters / 1e6).toFixed(2)}M parameters, ${options.frames} frames of ${options.crop}x${options.crop}, ${run.info.classNames.length} classes`,
     `data: ${loaders.train.dataset.length} clips${val}  ·  cpu (${instructionSet()}, ${threads()} threads)  ·  seed ${options.seed}`,
+    ...memory,
   ].join('\n');
 }
 

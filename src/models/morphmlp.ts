@@ -2,6 +2,8 @@
  * MorphMLP (Zhang et al., ECCV 2022, arXiv 2111.12527): layers, blocks and model. Parameter names are those of the authors' public
  * code, which decides where it and the paper's text differ. Tokens are x[B, T, H, W, C]; an image is a clip of one frame.
  */
+import { isGradEnabled } from '../autograd';
+import { checkpoint } from '../checkpoint';
 import { dropFactors } from '../ops/dropout';
 import { meanPool } from '../ops/mean_pool';
 import { morphFc } from '../ops/morph_fc';
@@ -169,6 +171,8 @@ export class Block extends Module {
     config: MorphMlpConfig,
     stage: 0 | 1 | 2 | 3,
     readonly drop: number,
+    /** Its place among the blocks of all stages. */
+    readonly index = 0,
   ) {
     super();
     const [channels, chunk, bias] = [config.embedDims[stage], config.segmentDim[stage], config.qkvBias];
@@ -295,6 +299,8 @@ export class MorphMLP extends Module {
   readonly blocks4: Block[];
   readonly norm: LayerNorm;
   readonly head: Linear;
+  /** So many blocks, from the first, keep nothing for the backward but their input, and are computed again there. */
+  recompute = 0;
 
   constructor(readonly config: MorphMlpConfig) {
     super();
@@ -341,10 +347,15 @@ export class MorphMLP extends Module {
       const stage = (i + 1) as 1 | 2 | 3 | 4;
       const start = release(before, x, embed.forward(before));
       observe?.(`patch_embed${stage}`, start);
-      const end = blocks.reduce((tokens, block) => release(tokens, x, block.forward(tokens)), start);
+      const end = blocks.reduce((tokens, block) => release(tokens, x, this.runBlock(block, tokens)), start);
       observe?.(`blocks${stage}`, end);
       return end;
     }, x);
+  }
+
+  private runBlock(block: Block, tokens: Tensor): Tensor {
+    const again = block.index < this.recompute && this.training && isGradEnabled();
+    return again ? checkpoint((t) => block.forward(t), tokens) : block.forward(tokens);
   }
 
   private classify(tokens: Tensor, observe?: FeatureObserver): Tensor {
@@ -364,7 +375,7 @@ function stageBlocks(config: MorphMlpConfig, stage: 0 | 1 | 2 | 3): Block[] {
   const total = config.layers.reduce((a, b) => a + b, 0);
   const first = config.layers.slice(0, stage).reduce((a, b) => a + b, 0);
   const rate = (i: number) => (total > 1 ? (config.dropPath * (first + i)) / (total - 1) : 0);
-  return Array.from({ length: config.layers[stage] }, (_, i) => new Block(config, stage, rate(i)));
+  return Array.from({ length: config.layers[stage] }, (_, i) => new Block(config, stage, rate(i), first + i));
 }
 
 /** A model by its name in `VARIANTS`, with parts of its configuration replaced. */

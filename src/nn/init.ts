@@ -1,3 +1,4 @@
+import { isDryRun } from '../dry_run';
 import { Philox } from '../random';
 import type { Tensor } from '../tensor';
 
@@ -10,6 +11,7 @@ export function seedInit(seed: number): void {
 
 /** Normal with standard deviation `std`, redrawn outside [-2, 2] (PyTorch's trunc_normal_ with its default bounds). */
 export function truncatedNormal(t: Tensor, std: number): Tensor {
+  if (isDryRun()) return t;
   const values = new Float32Array(t.size);
   for (let i = 0; i < values.length; i++) {
     do values[i] = generator.normal() * std;
@@ -20,5 +22,6 @@ export function truncatedNormal(t: Tensor, std: number): Tensor {
 
 /** Uniform in [-bound, bound). */
 export function uniform(t: Tensor, bound: number): Tensor {
+  if (isDryRun()) return t;
   return t.copyFrom(Float32Array.from({ length: t.size }, () => (generator.uniform() * 2 - 1) * bound));
 }

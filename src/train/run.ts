@@ -12,6 +12,7 @@ import { seedInit } from '../nn/init';
 import { AdamW, parameterGroups, type CosineSchedule } from '../optim';
 import { manualSeed } from '../rng';
 import type { InputSpec, ModelInfo } from '../models/load';
+import { planMemory, type MemoryPlan } from './memory_plan';
 import { loadRun, saveRun, saveWeights, type RunState } from './state';
 import { Trainer, type TrainerEvents, type TrainerState } from './trainer';
 
@@ -39,6 +40,8 @@ export interface RunOptions {
   evalEvery: number;
   seed: number;
   workers: number;
+  /** Most bytes that tensors may hold in a step, or null for no limit; the first blocks are recomputed as it needs. */
+  memoryBudget: number | null;
   out: string;
   /** Continue the run in `out`. */
   resume: boolean;
@@ -91,9 +94,15 @@ function scheduleOf(options: RunOptions): CosineSchedule {
   return { baseLr: lr, endLr, warmupStartLr, warmupEpochs, maxEpoch: epochs, cosineAfterWarmup: true };
 }
 
+function planFor(config: MorphMlpConfig, { memoryBudget, batchSize, crop }: RunOptions): MemoryPlan | null {
+  return memoryBudget === null ? null : planMemory(config, { batch: batchSize, crop }, memoryBudget);
+}
+
 /** A run that is ready to go: its data, model and trainer. */
 export class Run {
   readonly info: ModelInfo;
+  /** How the run keeps to its memory budget, where it has one. */
+  readonly plan: MemoryPlan | null;
   readonly trainer: Trainer;
   readonly files;
   private readonly optimizer: AdamW;
@@ -116,7 +125,10 @@ export class Run {
     };
     manualSeed(options.seed);
     seedInit(options.seed);
-    const model = new MorphMLP(configFor(options, train.classNames.length));
+    const config = configFor(options, train.classNames.length);
+    this.plan = planFor(config, options);
+    const model = new MorphMLP(config);
+    model.recompute = this.plan?.recompute ?? 0;
     this.info = { model: model.config, classNames: [...train.classNames], input };
     this.optimizer = new AdamW(parameterGroups(model.parameters(), options.weightDecay), { lr: options.lr });
     const { labelSmoothing, clipNorm, evalEvery } = options;

@@ -1,0 +1,68 @@
+import { backward } from '../autograd';
+import { dryRun } from '../dry_run';
+import type { MorphMlpConfig } from '../models/config';
+import { MorphMLP } from '../models/morphmlp';
+import { crossEntropy } from '../ops/cross_entropy';
+import { AdamW, parameterGroups } from '../optim';
+import { memory, resetPeakMemory } from '../runtime';
+import { scope } from '../scope';
+import { zeros } from '../tensor';
+
+/** What a training step is given. */
+export interface StepSize {
+  batch: number;
+  /** Side of the square frames. */
+  crop: number;
+}
+
+/** How many blocks, from the first, are computed again in the backward, and the most that tensors then hold, in bytes. */
+export interface MemoryPlan {
+  recompute: number;
+  peak: number;
+  /** The peak with nothing recomputed. */
+  full: number;
+}
+
+function step(model: MorphMLP, optimizer: AdamW, { batch, crop }: StepSize): void {
+  const { kind, frames } = model.config;
+  scope(() => {
+    const x = zeros([batch, 3, kind === 'video' ? frames : 1, crop, crop]);
+    backward(crossEntropy(model.forward(x), zeros([batch], { dtype: 'i32' })));
+  });
+  optimizer.step();
+  optimizer.zeroGrad();
+}
+
+/**
+ * The most bytes that tensors hold during a training step, for each number of recomputed blocks from none to all of them, by a
+ * dry run. The kernels' own workspace (packed weights, sums of weight gradients: some tens of MiB) comes on top.
+ */
+export function predictPeaks(config: MorphMlpConfig, size: StepSize): number[] {
+  return dryRun(() => {
+    const model = new MorphMLP(config).train() as MorphMLP;
+    const optimizer = new AdamW(parameterGroups(model.parameters(), 0.05));
+    const blocks = config.layers.reduce((a, b) => a + b, 0);
+    return Array.from({ length: blocks + 1 }, (_, recompute) => {
+      model.recompute = recompute;
+      resetPeakMemory();
+      step(model, optimizer, size);
+      return memory().peak;
+    });
+  });
+}
+
+/**
+ * The fewest recomputed blocks with which a training step fits `budget` bytes. The first blocks hold the most bytes for each
+ * multiply-add, so they are the cheapest to compute again.
+ * @throws when nothing fits, with what the least would be
+ */
+export function planMemory(config: MorphMlpConfig, size: StepSize, budget: number): MemoryPlan {
+  const peaks = predictPeaks(config, size);
+  const recompute = peaks.findIndex((peak) => peak <= budget);
+  const mib = (bytes: number) => `${Math.ceil(bytes / 2 ** 20)} MiB`;
+  if (recompute < 0)
+    throw new Error(
+      `a memory budget of ${mib(budget)} is too small: a step of ${size.batch} clips of ${size.crop}x${size.crop} needs at least ${mib(Math.min(...peaks))}`,
+    );
+  return { recompute, peak: peaks[recompute]!, full: peaks[0]! };
+}
