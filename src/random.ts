@@ -20,7 +20,7 @@ const ROUNDS = 10;
 const FORK_DOMAIN = 0x464f524b;
 const TWO_32 = 4294967296;
 /** Looked up once: in a sandboxed context (jest, node:vm) every access to a global is slow. */
-const imul = Math.imul;
+const { ceil, cos, floor, imul, log, sqrt, PI } = Math;
 
 /** High 32 bits of the unsigned product a · b. */
 function multiplyHigh(a: number, b: number): number {
@@ -150,10 +150,10 @@ export class Philox {
 
   /** word(index), without moving the generator: what a kernel draws. */
   wordAt(index: number): number {
-    const number = Math.floor(index / 4);
+    const number = floor(index / 4);
     if (number !== this.held) {
       const [s0, s1] = this.stream;
-      philoxBlock(number >>> 0, Math.floor(number / TWO_32), s0, s1, this.key[0], this.key[1], this.block);
+      philoxBlock(number >>> 0, floor(number / TWO_32), s0, s1, this.key[0], this.key[1], this.block);
       this.held = number;
     }
     return this.block[index % 4]!;
@@ -171,8 +171,8 @@ export class Philox {
 
   /** A standard normal number (Box-Muller, two words each). */
   normal(mean = 0, std = 1): number {
-    const radius = Math.sqrt(-2 * Math.log((this.word() + 1) / TWO_32));
-    return mean + std * radius * Math.cos(2 * Math.PI * (this.word() / TWO_32));
+    const radius = sqrt(-2 * log((this.word() + 1) / TWO_32));
+    return mean + std * radius * cos(2 * PI * (this.word() / TWO_32));
   }
 
   /** An integer in 0..n-1, every one equally likely (words beyond the last full multiple of n are drawn again). */
@@ -197,13 +197,13 @@ export class Philox {
 
   /** `count` random bytes (the next words, low byte first; a started word is used up). */
   bytes(count: number): Uint8Array {
-    const first = Math.ceil(this.position / 4);
-    const blocks = Math.ceil(count / 16);
+    const first = ceil(this.position / 4);
+    const blocks = ceil(count / 16);
     const words = new Uint32Array(blocks * 4);
     const [k0, k1] = this.key;
     for (let i = 0; i < blocks; i++) {
       const number = first + i;
-      const high = Math.floor(number / TWO_32);
+      const high = floor(number / TWO_32);
       philoxBlock(number >>> 0, high, this.stream[0], this.stream[1], k0, k1, words, i * 4);
     }
     this.position = (first + blocks) * 4;

@@ -14,8 +14,9 @@ export function truncatedNormal(t: Tensor, std: number): Tensor {
   if (isDryRun()) return t;
   const values = new Float32Array(t.size);
   for (let i = 0; i < values.length; i++) {
-    do values[i] = generator.normal() * std;
-    while (Math.abs(values[i] as number) > 2);
+    let value = generator.normal() * std;
+    while (value < -2 || value > 2) value = generator.normal() * std;
+    values[i] = value;
   }
   return t.copyFrom(values);
 }
