@@ -1,5 +1,5 @@
 // The addon's entry: exports the runtime functions and one function for every kernel of ops.def.
-#include <napi.h>
+#include "bindings/node_api.h"
 
 #include "bindings/args.h"
 #include "bindings/runtime.h"

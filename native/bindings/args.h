@@ -2,7 +2,7 @@
 // sizes. A wrong size that got past TypeScript would be a crash, so nothing is taken on trust here. Errors name the
 // argument; the caller puts the kernel's name before it.
 #pragma once
-#include <napi.h>
+#include "bindings/node_api.h"
 
 #include <memory>
 #include <optional>

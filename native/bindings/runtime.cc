@@ -67,12 +67,13 @@ Napi::Value buffer_new(const Info& info) {
   const Device device = device_from(string_of(info[1], "device", "cpu or cuda"));
   const int64_t length = integer_of(info[2], "length", 0, int64_t{1} << 53);
   if (device == Device::cuda) kernels_for(device);
-  auto* handle = new Handle{std::make_shared<Buffer>(dtype, device, length)};
-  Napi::MemoryManagement::AdjustExternalMemory(info.Env(), static_cast<int64_t>(handle->buffer->bytes()));
-  auto external = Napi::External<Handle>::New(info.Env(), handle, [](Napi::Env env, Handle* h) {
+  auto handle = std::make_unique<Handle>(Handle{std::make_shared<Buffer>(dtype, device, length)});
+  auto external = Napi::External<Handle>::New(info.Env(), handle.get(), [](Napi::Env env, Handle* h) {
     forget(env, h);
     delete h;
   });
+  const Handle* owned = handle.release();  // by the external: where making it failed, the buffer was freed here
+  Napi::MemoryManagement::AdjustExternalMemory(info.Env(), static_cast<int64_t>(owned->buffer->bytes()));
   napi_type_tag_object(info.Env(), external, &kHandleTag);
   return external;
 }
