@@ -149,11 +149,11 @@ export class Tensor {
     return this.view(this.shape);
   }
 
-  /** The same memory under another shape of equal size, without graph (`reshape` in ops is the differentiable one). */
-  view(shape: Shape): Tensor {
-    checkShape(shape, 'view');
+  /** The same memory under another shape of equal size, without graph (`reshape` in ops is the differentiable one, `op` who asks). */
+  view(shape: Shape, op = 'view'): Tensor {
+    checkShape(shape, op);
     if (elements(shape) !== this.size)
-      throw new Error(`view: ${show(this.shape)} does not have the size of ${show(shape)}`);
+      throw new Error(`${op}: ${show(this.shape)} does not have the size of ${show(shape)}`);
     void this.handle;
     return new Tensor((this.storage as Storage).retain(), shape, this.dtype, this.device);
   }
