@@ -1,5 +1,5 @@
 // The addon's entry: exports the runtime functions and one function for every kernel of ops.def.
-#include <napi.h>
+#include "bindings/node_api.h"
 
 #include "bindings/args.h"
 #include "bindings/runtime.h"
@@ -9,16 +9,18 @@
 namespace morphmlp {
 namespace {
 
-// Reads the arguments, picks the kernel of their device, runs it. Any C++ exception becomes a JavaScript Error.
+// Reads the arguments, picks the kernel of their device, runs it unless there is nothing to write. Any C++ exception
+// becomes a JavaScript Error that begins with the kernel's name.
 template <class T>
 Napi::Value call(const Napi::CallbackInfo& info, const char* name, void (*Kernels::*kernel)(const T&)) {
   try {
-    Args args(info, name);
+    Args args(info);
     const T arguments = read<T>(args);
     args.finish();
-    (kernels_for(args.device()).*kernel)(arguments);
+    const Kernels& kernels = kernels_for(args.device());
+    if (args.writes()) (kernels.*kernel)(arguments);
   } catch (const std::exception& error) {
-    throw Napi::Error::New(info.Env(), error.what());
+    throw Napi::Error::New(info.Env(), std::string(name) + ": " + error.what());
   }
   return info.Env().Undefined();
 }

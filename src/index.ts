@@ -2,6 +2,7 @@
 export { Tensor, empty, full, ones, tensor, zeros } from './tensor';
 export type { Shape, TensorOptions } from './tensor';
 export type { Device, DType, MemoryStats } from './native';
+export { liveTensorReport, liveTensors, trackLiveTensors, type LiveTensors } from './live_tensors';
 export { backward, enableGrad, isGradEnabled, noGrad, releaseGraph, setAnomalyDetection } from './autograd';
 export { checkpoint } from './checkpoint';
 export { manualSeed, rngState, setRngState } from './rng';

@@ -1,6 +1,7 @@
 import { isDryRun } from './dry_run';
 import { native, type Device, type DType, type Handle } from './native';
 import type { Node } from './autograd';
+import { noteMade } from './live_tensors';
 import { keepInScope } from './scope';
 
 /** Sizes of a tensor, outermost first. */
@@ -23,6 +24,10 @@ class Storage {
   private owners = 1;
   constructor(readonly handle: Handle) {}
 
+  get freed(): boolean {
+    return this.owners === 0;
+  }
+
   retain(): this {
     this.owners += 1;
     return this;
@@ -44,14 +49,19 @@ export function show(shape: Shape): string {
   return `[${shape.join(', ')}]`;
 }
 
-/** Throws unless every size is a whole number of 0 or more and the product is below 2^53. */
+/** Throws unless every size is a whole number of 0 or more and their product, without zeros, is below 2^53. */
 export function checkShape(shape: Shape, what: string): void {
   for (const size of shape) {
     if (!Number.isInteger(size) || size < 0) {
       throw new Error(`${what}: shape ${show(shape)} has a size that is not a whole number of 0 or more`);
     }
   }
-  if (elements(shape) > Number.MAX_SAFE_INTEGER) throw new Error(`${what}: shape ${show(shape)} is too large`);
+  if (elements(shape.filter((size) => size > 0)) > Number.MAX_SAFE_INTEGER)
+    throw new Error(`${what}: shape ${show(shape)} is too large`);
+}
+
+function checkGradDtype(dtype: DType): void {
+  if (dtype !== 'f32') throw new Error(`requiresGrad: only f32 tensors have gradients, this is ${dtype}`);
 }
 
 let created = 0;
@@ -113,8 +123,7 @@ export class Tensor {
   }
 
   set requiresGrad(value: boolean) {
-    if (value && this.dtype !== 'f32')
-      throw new Error(`requiresGrad: only f32 tensors have gradients, this is ${this.dtype}`);
+    if (value) checkGradDtype(this.dtype);
     this.wantsGrad = value;
   }
 
@@ -141,11 +150,11 @@ export class Tensor {
     return this.view(this.shape);
   }
 
-  /** The same memory under another shape of equal size, without graph (`reshape` in ops is the differentiable one). */
-  view(shape: Shape): Tensor {
-    checkShape(shape, 'view');
+  /** The same memory under another shape of equal size, without graph (`reshape` in ops is the differentiable one, `op` who asks). */
+  view(shape: Shape, op = 'view'): Tensor {
+    checkShape(shape, op);
     if (elements(shape) !== this.size)
-      throw new Error(`view: ${show(this.shape)} does not have the size of ${show(shape)}`);
+      throw new Error(`${op}: ${show(this.shape)} does not have the size of ${show(shape)}`);
     void this.handle;
     return new Tensor((this.storage as Storage).retain(), shape, this.dtype, this.device);
   }
@@ -185,9 +194,7 @@ export class Tensor {
     if (values.length !== this.size) {
       throw new Error(`copyFrom: ${this.label()} has ${this.size} elements, the array ${values.length}`);
     }
-    const Kind = ARRAYS[this.dtype];
-    const same = ArrayBuffer.isView(values) && Object.prototype.toString.call(values) === `[object ${Kind.name}]`;
-    native.bufferWrite(this.handle, same ? (values as unknown as NumericArray) : Kind.from(values));
+    native.bufferWrite(this.handle, asElements(values, this.dtype));
     return this;
   }
 
@@ -202,12 +209,27 @@ export class Tensor {
   }
 }
 
+/** Numbers in the array type of a dtype: rounded for f32; refused where an integer type cannot hold them. */
+function asElements(values: ArrayLike<number>, dtype: DType): NumericArray {
+  const Kind = ARRAYS[dtype];
+  const same = ArrayBuffer.isView(values) && Object.prototype.toString.call(values) === `[object ${Kind.name}]`;
+  if (same) return values as unknown as NumericArray;
+  const array = Kind.from(values);
+  if (dtype === 'bf16' && array.some((bits) => bits !== 0))
+    throw new Error('a bf16 tensor takes 16 bits for each element, in a Uint16Array');
+  const bad = dtype === 'f32' ? -1 : array.findIndex((value, i) => value !== values[i]);
+  if (bad >= 0) throw new Error(`a tensor of ${dtype} cannot hold ${values[bad]}, at position ${bad}`);
+  return array;
+}
+
 /** A new tensor whose elements are whatever the memory held: for kernels that write all of it. */
 export function empty(shape: Shape, options: TensorOptions = {}): Tensor {
   checkShape(shape, 'tensor');
   const { dtype = 'f32', device = 'cpu', requiresGrad = false } = options;
-  const handle = native.bufferNew(dtype, device, elements(shape));
-  const made = new Tensor(new Storage(handle), [...shape], dtype, device);
+  if (requiresGrad) checkGradDtype(dtype);
+  const storage = new Storage(native.bufferNew(dtype, device, elements(shape)));
+  noteMade(storage, elements(shape) * ARRAYS[dtype].BYTES_PER_ELEMENT);
+  const made = new Tensor(storage, [...shape], dtype, device);
   made.requiresGrad = requiresGrad;
   return made;
 }
@@ -219,9 +241,10 @@ export function emptyLike(like: Tensor, shape: Shape = like.shape): Tensor {
 
 /** A tensor with one value everywhere. */
 export function full(shape: Shape, value: number, options: TensorOptions = {}): Tensor {
+  const [element] = asElements([value], options.dtype ?? 'f32');
   const made = empty(shape, options);
   if (isDryRun()) return made;
-  native.bufferWrite(made.handle, new ARRAYS[made.dtype](made.size).fill(value));
+  native.bufferWrite(made.handle, new ARRAYS[made.dtype](made.size).fill(element as number));
   return made;
 }
 
@@ -238,7 +261,7 @@ export function ones(shape: Shape, options: TensorOptions = {}): Tensor {
 type Nested = number | readonly Nested[];
 
 function inferShape(values: Nested): number[] {
-  if (typeof values === 'number') return [];
+  if (!Array.isArray(values)) return [];
   return [values.length, ...(values.length > 0 ? inferShape(values[0] as Nested) : [])];
 }
 
@@ -248,6 +271,7 @@ function flatten(values: Nested, shape: Shape, dim: number, out: number[]): numb
     out.push(values);
     return out;
   }
+  if (!Array.isArray(values)) throw new Error(`tensor: expected numbers, got ${String(values)}`);
   if (values.length !== shape[dim]) {
     throw new Error(`tensor: ragged nested array: expected ${shape[dim]} values at depth ${dim}, got ${values.length}`);
   }
@@ -268,8 +292,10 @@ export function tensor(values: NumericArray | Nested, shape?: Shape, options: Te
   const dtype = options.dtype ?? dtypeOf(values);
   const flat = ArrayBuffer.isView(values) ? values : flatten(values, inferShape(values), 0, []);
   const dims = shape ?? (ArrayBuffer.isView(values) ? [values.length] : inferShape(values));
+  checkShape(dims, 'tensor');
   if (elements(dims) !== flat.length) {
     throw new Error(`tensor: shape ${show(dims)} needs ${elements(dims)} values, got ${flat.length}`);
   }
-  return empty(dims, { ...options, dtype }).copyFrom(flat);
+  const filling = asElements(flat, dtype); // before the memory is taken: it may throw
+  return empty(dims, { ...options, dtype }).copyFrom(filling);
 }

@@ -1,5 +1,6 @@
 #include "bindings/args.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "runtime/error.h"
@@ -12,13 +13,33 @@ namespace {
 
 constexpr double kMaxInteger = 9007199254740992.0;
 
-std::string describe(const Napi::Value& value) {
-  if (value.IsNumber()) return "the number " + value.ToString().Utf8Value();
-  if (value.IsNull()) return "null";
-  if (value.IsUndefined()) return "undefined";
-  if (value.IsExternal()) return "a buffer";
-  if (value.IsArray()) return "an array of " + std::to_string(value.As<Napi::Array>().Length());
-  return "something else";
+const char* type_name(napi_valuetype type) {
+  switch (type) {
+    case napi_undefined:
+      return "undefined";
+    case napi_null:
+      return "null";
+    case napi_boolean:
+      return "a boolean";
+    case napi_string:
+      return "a string";
+    case napi_symbol:
+      return "a symbol";
+    case napi_bigint:
+      return "a bigint";
+    case napi_function:
+      return "a function";
+    case napi_external:
+      return "a foreign handle";
+    default:
+      return "an object";
+  }
+}
+
+std::string joined(std::initializer_list<int64_t> sizes) {
+  std::string out;
+  for (int64_t s : sizes) out += (out.empty() ? "" : " x ") + std::to_string(s);
+  return out;
 }
 
 std::string describe(const Buffer& b) {
@@ -27,7 +48,19 @@ std::string describe(const Buffer& b) {
 
 }  // namespace
 
-void Args::reject(const std::string& what) const { fail(std::string(kernel_) + ": " + what); }
+Handle* handle_from(const Napi::Value& value) {
+  bool tagged = false;
+  if (value.IsExternal()) napi_check_object_type_tag(value.Env(), value, &kHandleTag, &tagged);
+  return tagged ? value.As<Napi::External<Handle>>().Data() : nullptr;
+}
+
+std::string describe(const Napi::Value& value) {
+  if (value.IsNumber()) return "the number " + value.ToString().Utf8Value();
+  if (value.IsArray()) return "an array of " + std::to_string(value.As<Napi::Array>().Length());
+  return handle_from(value) ? "a buffer" : type_name(value.Type());
+}
+
+void Args::reject(const std::string& what) const { fail(what); }
 
 void Args::bad(const char* name, const std::string& expected, const std::string& got) const {
   reject(std::string("argument ") + name + ": expected " + expected + ", got " + got);
@@ -75,15 +108,22 @@ Buffer* Args::buffer(const char* name, int64_t length, DType dtype, bool optiona
 }
 
 Buffer* Args::check(const char* name, const Napi::Value& value, int64_t length, DType dtype) {
-  bool tagged = false;
-  if (value.IsExternal()) napi_check_object_type_tag(info_.Env(), value, &kHandleTag, &tagged);
+  const Handle* handle = handle_from(value);
   const std::string wanted = std::to_string(length) + " x " + dtype_name(dtype);
-  if (!tagged) bad(name, wanted, describe(value));
-  Buffer* b = value.As<Napi::External<Handle>>().Data()->buffer.get();
+  if (!handle) bad(name, wanted, describe(value));
+  Buffer* b = handle->buffer.get();
   if (!b) bad(name, wanted, "a freed buffer");
   if (b->length != length || b->dtype != dtype) bad(name, wanted, describe(*b));
   if (device_ && *device_ != b->device) bad(name, std::string("a buffer on ") + device_name(*device_), describe(*b));
   device_ = b->device;
+  held_.push_back(handle->buffer);
+  return b;
+}
+
+Buffer* Args::written(Buffer* b) {
+  if (!b) return nullptr;
+  ++b->version;
+  writes_ = writes_ || b->length > 0;
   return b;
 }
 
@@ -95,11 +135,9 @@ std::vector<int64_t> Args::lengths(const char* name) {
   std::vector<int64_t> out;
   for (uint32_t i = 0; i < array.Length(); ++i) {
     const Napi::Value item = array[i];
-    bool tagged = false;
-    if (item.IsExternal()) napi_check_object_type_tag(info_.Env(), item, &kHandleTag, &tagged);
-    const Buffer* b = tagged ? item.As<Napi::External<Handle>>().Data()->buffer.get() : nullptr;
-    if (!b) bad(name, "live buffers", tagged ? "a freed buffer" : describe(item));
-    out.push_back(b->length);
+    const Handle* handle = handle_from(item);
+    if (!handle || !handle->buffer) bad(name, "live buffers", handle ? "a freed buffer" : describe(item));
+    out.push_back(handle->buffer->length);
   }
   return out;
 }
@@ -122,10 +160,7 @@ std::vector<const float*> Args::in_list(const char* name, const std::vector<int6
 
 std::vector<float*> Args::out_list(const char* name, const std::vector<int64_t>& lengths) {
   std::vector<float*> out;
-  for (Buffer* b : list(name, lengths)) {
-    ++b->version;
-    out.push_back(static_cast<float*>(b->data));
-  }
+  for (Buffer* b : list(name, lengths)) out.push_back(static_cast<float*>(written(b)->data));
   return out;
 }
 
@@ -149,28 +184,27 @@ const uint8_t* Args::in_u8(const char* name, int64_t length) {
 }
 
 float* Args::out(const char* name, int64_t length) {
-  Buffer* b = buffer(name, length, DType::f32, false);
-  ++b->version;
-  return static_cast<float*>(b->data);
+  return static_cast<float*>(written(buffer(name, length, DType::f32, false))->data);
 }
 
 float* Args::out_or_null(const char* name, int64_t length) {
-  Buffer* b = buffer(name, length, DType::f32, true);
-  if (b) ++b->version;
+  const Buffer* b = written(buffer(name, length, DType::f32, true));
   return b ? static_cast<float*>(b->data) : nullptr;
 }
 
 int32_t* Args::out_i32(const char* name, int64_t length) {
-  Buffer* b = buffer(name, length, DType::i32, false);
-  ++b->version;
-  return static_cast<int32_t*>(b->data);
+  return static_cast<int32_t*>(written(buffer(name, length, DType::i32, false))->data);
 }
 
 int64_t count(std::initializer_list<int64_t> sizes) {
   double product = 1;
-  for (int64_t s : sizes) product *= static_cast<double>(s);
-  if (product > kMaxInteger) fail("a shape of more than 2^53 elements");
-  return static_cast<int64_t>(product);
+  bool empty = false;
+  for (int64_t s : sizes) {
+    product *= static_cast<double>(std::max<int64_t>(1, s));
+    empty = empty || s == 0;
+  }
+  if (product > kMaxInteger) fail("sizes: expected at most 2^53 elements, got " + joined(sizes));
+  return empty ? 0 : static_cast<int64_t>(product);
 }
 
 }  // namespace morphmlp

@@ -1,9 +1,10 @@
 // Reads the arguments of a kernel from JavaScript, in order, and checks each: sizes first, then buffers against those
-// sizes. A wrong size that got past TypeScript would be a crash, so nothing is taken on trust here. Errors name kernel
-// and argument.
+// sizes. A wrong size that got past TypeScript would be a crash, so nothing is taken on trust here. Errors name the
+// argument; the caller puts the kernel's name before it.
 #pragma once
-#include <napi.h>
+#include "bindings/node_api.h"
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,9 +19,15 @@ struct Handle {
 };
 extern const napi_type_tag kHandleTag;
 
+// The handle behind a JavaScript value, or nullptr if it is none of ours.
+Handle* handle_from(const Napi::Value& value);
+
+// A value as error messages say it.
+std::string describe(const Napi::Value& value);
+
 class Args {
  public:
-  Args(const Napi::CallbackInfo& info, const char* kernel) : info_(info), kernel_(kernel) {}
+  explicit Args(const Napi::CallbackInfo& info) : info_(info) {}
 
   int64_t size(const char* name);     // an integer 0 .. 2^53
   int64_t integer(const char* name);  // any integer
@@ -45,28 +52,32 @@ class Args {
   // The buffer object itself, for kernels that keep something derived from it (packed weights).
   Buffer* in_buffer(const char* name, int64_t length);
 
-  void finish() const;  // throws when arguments are left over
+  void finish() const;                     // throws when arguments are left over
+  bool writes() const { return writes_; }  // whether an output has elements: without one a kernel has nothing to do
   Device device() const { return device_.value_or(Device::cpu); }
   [[noreturn]] void reject(const std::string& what) const;
 
  private:
   Napi::Value next(const char* name);
   Buffer* buffer(const char* name, int64_t length, DType dtype, bool optional);
+  Buffer* written(Buffer* b);
   Buffer* check(const char* name, const Napi::Value& value, int64_t length, DType dtype);
   std::vector<Buffer*> list(const char* name, const std::vector<int64_t>& lengths);
   [[noreturn]] void bad(const char* name, const std::string& expected, const std::string& got) const;
 
   const Napi::CallbackInfo& info_;
-  const char* kernel_;
   size_t position_ = 0;
+  bool writes_ = false;
   std::optional<Device> device_;
+  std::vector<std::shared_ptr<Buffer>> held_;  // a getter of a list may free what was read before it
 };
 
 // Each binding file specialises this for its argument structs.
 template <class T>
 T read(Args& args);
 
-// The element count of a product of sizes; throws when it passes 2^53.
+// The element count of a product of sizes; throws when it passes 2^53, also when it would without sizes of 0: kernels
+// multiply some of them.
 int64_t count(std::initializer_list<int64_t> sizes);
 
 }  // namespace morphmlp

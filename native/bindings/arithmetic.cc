@@ -21,6 +21,11 @@ int64_t reach(const int64_t (&dims)[kMaxDims], const int64_t (&strides)[kMaxDims
 
 int64_t elements(const int64_t (&d)[kMaxDims]) { return count({d[0], d[1], d[2], d[3], d[4], d[5]}); }
 
+// The kernel takes the last dimension as whole vectors, or as one number for all.
+bool runs(const int64_t (&dims)[kMaxDims], const int64_t (&strides)[kMaxDims]) {
+  return dims[kMaxDims - 1] <= 1 || strides[kMaxDims - 1] <= 1;
+}
+
 }  // namespace
 
 template <>
@@ -35,6 +40,7 @@ ArithmeticForward read(Args& a) {
   p.length_b = a.size("length_b");
   if (reach(p.dims, p.stride_a) > p.length_a || reach(p.dims, p.stride_b) > p.length_b)
     a.reject("the strides reach beyond an operand");
+  if (!runs(p.dims, p.stride_a) || !runs(p.dims, p.stride_b)) a.reject("the last stride must be 0 or 1");
   p.a = a.in("a", p.length_a);
   p.b = a.in("b", p.length_b);
   p.y = a.out("y", elements(p.dims));
@@ -49,6 +55,7 @@ ArithmeticReduce read(Args& a) {
   read_dims(a, "reduced", p.reduced);
   read_dims(a, "reduced_stride", p.reduced_stride);
   p.length_x = a.size("length_x");
+  if (count({elements(p.kept), elements(p.reduced)}) != p.length_x) a.reject("kept and reduced must make up x");
   const int64_t inner = reach(p.reduced, p.reduced_stride);
   if (inner > 0 && reach(p.kept, p.kept_stride, inner) > p.length_x) a.reject("the strides reach beyond x");
   p.x = a.in("x", p.length_x);

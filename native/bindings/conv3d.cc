@@ -19,6 +19,7 @@ Conv3dShape read_shape(Args& a) {
   read_three(a, "stride", at.stride);
   read_three(a, "padding", at.padding);
   at.planar = a.flag("planar");
+  if (at.in_channels < 1 || at.out_channels < 1) a.reject("no channels");
   for (int i = 0; i < 3; ++i) {
     const int64_t room = at.in[i] + 2 * at.padding[i] - at.kernel[i];
     if (at.kernel[i] < 1 || at.stride[i] < 1 || room < 0) a.reject("the kernel does not fit the padded input");

@@ -11,6 +11,7 @@ NormMlpShape read_shape(Args& a) {
   at.channels = a.size("channels");
   at.hidden = a.size("hidden");
   at.rows_per_clip = a.size("rows_per_clip");
+  if (at.channels < 1) a.reject("no channels");
   if (at.rows_per_clip < 1 || at.rows % at.rows_per_clip != 0) a.reject("rows must be whole clips");
   return at;
 }

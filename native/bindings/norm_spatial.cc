@@ -16,6 +16,7 @@ NormSpatialShape read_shape(Args& a) {
   at.strided = a.flag("strided");
   if (at.chunk < 1 || at.channels % at.chunk != 0) a.reject("channels must be a multiple of chunk");
   if (at.clips < 1 || at.steps < 1 || at.height < 1 || at.width < 1) a.reject("no tokens");
+  if (at.channels < 1) a.reject("no channels");
   return at;
 }
 

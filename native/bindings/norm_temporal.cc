@@ -12,7 +12,9 @@ TemporalFcShape read_shape(Args& a) {
   at.positions = a.size("positions");
   at.channels = a.size("channels");
   at.groups = a.size("groups");
+  if (at.channels < 1) a.reject("no channels");
   if (at.groups < 1 || at.channels % at.groups != 0) a.reject("channels must be a multiple of groups");
+  if (at.steps == 0) at.clips = 0;  // no units of no elements
   return at;
 }
 

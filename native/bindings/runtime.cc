@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 
+#include <cmath>
 #include <cstring>
 
 #include "bindings/args.h"
@@ -16,28 +17,43 @@ namespace {
 
 using Info = Napi::CallbackInfo;
 
-// Turns C++ exceptions into JavaScript errors.
+// Turns C++ exceptions into JavaScript errors that begin with the function's name.
 template <Napi::Value (*body)(const Info&)>
 Napi::Value guarded(const Info& info) {
   try {
     return body(info);
-  } catch (const Napi::Error&) {
-    throw;
   } catch (const std::exception& error) {
-    throw Napi::Error::New(info.Env(), error.what());
+    const std::string name = static_cast<const char*>(info.Data());
+    throw Napi::Error::New(info.Env(), name + ": " + error.what());
   }
 }
 
+[[noreturn]] void bad(const char* argument, const std::string& expected, const std::string& got) {
+  fail(std::string("argument ") + argument + ": expected " + expected + ", got " + got);
+}
+
+std::string string_of(const Napi::Value& value, const char* argument, const char* expected) {
+  if (!value.IsString()) bad(argument, expected, describe(value));
+  return value.As<Napi::String>();
+}
+
+// A whole number from `least` to `most`.
+int64_t integer_of(const Napi::Value& value, const char* argument, int64_t least, int64_t most) {
+  const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : NAN;
+  if (number >= static_cast<double>(least) && number <= static_cast<double>(most) && number == std::floor(number))
+    return static_cast<int64_t>(number);
+  bad(argument, "a whole number from " + std::to_string(least) + " to " + std::to_string(most), describe(value));
+}
+
 Handle* handle_of(const Napi::Value& value) {
-  bool tagged = false;
-  if (value.IsExternal()) napi_check_object_type_tag(value.Env(), value, &kHandleTag, &tagged);
-  if (!tagged) fail("expected a buffer handle");
-  return value.As<Napi::External<Handle>>().Data();
+  Handle* handle = handle_from(value);
+  if (!handle) bad("handle", "a buffer", describe(value));
+  return handle;
 }
 
 Buffer& live_buffer(const Napi::Value& value) {
   Buffer* buffer = handle_of(value)->buffer.get();
-  if (!buffer) fail("the buffer was freed");
+  if (!buffer) bad("handle", "a buffer", "a freed buffer");
   return *buffer;
 }
 
@@ -48,17 +64,17 @@ void forget(Napi::Env env, Handle* handle) {
 }
 
 Napi::Value buffer_new(const Info& info) {
-  const DType dtype = dtype_from(info[0].As<Napi::String>());
-  const Device device = device_from(info[1].As<Napi::String>());
-  const double length = info[2].As<Napi::Number>().DoubleValue();
-  if (!(length >= 0 && length <= 9007199254740992.0)) fail("a buffer of " + std::to_string(length) + " elements");
+  const DType dtype = dtype_from(string_of(info[0], "dtype", "f32, bf16, i32 or u8"));
+  const Device device = device_from(string_of(info[1], "device", "cpu or cuda"));
+  const int64_t length = integer_of(info[2], "length", 0, int64_t{1} << 53);
   if (device == Device::cuda) kernels_for(device);
-  auto* handle = new Handle{std::make_shared<Buffer>(dtype, device, static_cast<int64_t>(length))};
-  ExternalMemory::here().add(info.Env(), static_cast<int64_t>(handle->buffer->bytes()));
-  auto external = Napi::External<Handle>::New(info.Env(), handle, [](Napi::Env env, Handle* h) {
+  auto handle = std::make_unique<Handle>(Handle{std::make_shared<Buffer>(dtype, device, length)});
+  auto external = Napi::External<Handle>::New(info.Env(), handle.get(), [](Napi::Env env, Handle* h) {
     forget(env, h);
     delete h;
   });
+  const Handle* owned = handle.release();  // by the external: where making it failed, the buffer was freed here
+  ExternalMemory::here().add(info.Env(), static_cast<int64_t>(owned->buffer->bytes()));
   napi_type_tag_object(info.Env(), external, &kHandleTag);
   return external;
 }
@@ -71,12 +87,12 @@ Napi::Value buffer_free(const Info& info) {
 // Copies between a typed array and the whole buffer; the byte lengths must agree.
 Napi::Value copy(const Info& info, bool write) {
   Buffer& buffer = live_buffer(info[0]);
-  if (!info[1].IsTypedArray()) fail("expected a typed array");
-  Napi::TypedArray array = info[1].As<Napi::TypedArray>();
-  if (array.ByteLength() != buffer.bytes())
-    fail("a buffer of " + std::to_string(buffer.bytes()) + " bytes and an array of " +
-         std::to_string(array.ByteLength()) + " bytes");
-  char* js = static_cast<char*>(array.ArrayBuffer().Data()) + array.ByteOffset();
+  if (!info[1].IsTypedArray()) bad("array", "a typed array", describe(info[1]));
+  const size_t bytes = info[1].As<Napi::TypedArray>().ByteLength();
+  if (bytes != buffer.bytes())
+    bad("array", std::to_string(buffer.bytes()) + " bytes, as the buffer has", std::to_string(bytes));
+  void* js = nullptr;  // asked for this way because the array may lie in a SharedArrayBuffer
+  napi_get_typedarray_info(info.Env(), info[1], nullptr, nullptr, &js, nullptr, nullptr);
   if (buffer.bytes() != 0)
     write ? std::memcpy(buffer.data, js, buffer.bytes()) : std::memcpy(js, buffer.data, buffer.bytes());
   if (write) ++buffer.version;
@@ -109,15 +125,14 @@ Napi::Value memory_release_cache(const Info& info) {
 Napi::Value threads_get(const Info& info) { return Napi::Number::New(info.Env(), thread_count()); }
 
 Napi::Value threads_set(const Info& info) {
-  const double n = info[0].IsNumber() ? info[0].As<Napi::Number>().DoubleValue() : 0;
-  set_thread_count(n >= 1 && n <= 256 ? static_cast<int>(n) : 0);
+  set_thread_count(static_cast<int>(integer_of(info[0], "threads", 1, kMaxThreads)));
   return info.Env().Undefined();
 }
 
 Napi::Value isa_get(const Info& info) { return Napi::String::New(info.Env(), current_isa()); }
 
 Napi::Value isa_set(const Info& info) {
-  set_isa(info[0].As<Napi::String>());
+  set_isa(string_of(info[0], "name", "the name of an instruction set"));
   return info.Env().Undefined();
 }
 
@@ -130,7 +145,7 @@ Napi::Value isa_list(const Info& info) {
 
 Napi::Value fma_peak(const Info& info) {
   const double seconds = info[0].IsNumber() ? info[0].As<Napi::Number>().DoubleValue() : 0;
-  if (!(seconds > 0 && seconds <= 10)) fail("fmaPeak: expected 0 to 10 seconds");
+  if (!(seconds > 0 && seconds <= 10)) bad("seconds", "a number above 0, at most 10", describe(info[0]));
   return Napi::Number::New(info.Env(), measure_fma_peak(seconds));
 }
 
@@ -148,7 +163,7 @@ void stay_loaded() {
 void export_runtime(Napi::Env env, Napi::Object exports) {
   stay_loaded();
   const auto add = [&](const char* name, Napi::Value (*function)(const Info&)) {
-    exports.Set(name, Napi::Function::New(env, function, name));
+    exports.Set(name, Napi::Function::New(env, function, name, const_cast<char*>(name)));
   };
   add("bufferNew", guarded<buffer_new>);
   add("bufferFree", guarded<buffer_free>);

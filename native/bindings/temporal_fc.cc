@@ -13,6 +13,7 @@ TemporalFcShape read_shape(Args& a) {
   at.channels = a.size("channels");
   at.groups = a.size("groups");
   if (at.groups < 1 || at.channels % at.groups != 0) a.reject("channels must be a multiple of groups");
+  if (at.steps == 0) at.clips = 0;  // no units of no elements
   return at;
 }
 

@@ -46,7 +46,8 @@ void run(const ArithmeticForward& p, const float* a, const float* b, float* y, i
 
 double sum_of(const ArithmeticReduce& p, const float* x) {
   double sum = 0;
-  const int64_t outer = product(p.reduced, kLast), step = p.reduced_stride[kLast];
+  const int64_t step = p.reduced_stride[kLast];
+  const int64_t outer = p.reduced[kLast] == 0 ? 0 : product(p.reduced, kLast);
   for (int64_t o = 0; o < outer; ++o) {
     const float* from = x + offset_of(o, p.reduced, p.reduced_stride, kLast);
     for (int64_t i = 0; i < p.reduced[kLast]; ++i) sum += from[i * step];

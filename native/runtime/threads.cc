@@ -19,7 +19,6 @@
 namespace morphmlp {
 namespace {
 
-constexpr int kMaxThreads = 256;
 constexpr int kScratchSlots = 8;
 constexpr int kSpins =
     4000;  // about 40 µs: longer than the gap between two kernels of a step, shorter than a nap costs

@@ -6,6 +6,8 @@
 
 namespace morphmlp {
 
+constexpr int kMaxThreads = 256;
+
 int thread_count();
 void set_thread_count(int n);  // 1..256; throws otherwise
 int physical_cores();

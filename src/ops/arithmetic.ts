@@ -80,7 +80,8 @@ function compute(kind: Kind, a: Tensor, b: Tensor): Tensor {
 /** Sums x down to `shape`, which must broadcast to x's: the gradient of a broadcast, and what reductions are made of. */
 export function sumTo(x: Tensor, shape: Shape): Tensor {
   if (show(x.shape) === show(shape)) return x;
-  const repeated = stridesIn(shape, x.shape).map((stride, i) => stride === 0 && x.shape[i] !== 1);
+  const missing = x.ndim - shape.length;
+  const repeated = x.shape.map((size, i) => size !== 1 && (shape[i - missing] ?? 1) === 1);
   const own = stridesIn(x.shape, x.shape);
   const part = (wanted: boolean) =>
     collapse(

@@ -1,6 +1,6 @@
 import { record } from '../autograd';
 import { kernels } from '../native';
-import { emptyLike, show, type Tensor } from '../tensor';
+import { elements, emptyLike, show, type Tensor } from '../tensor';
 import { expectDims, expectF32 } from './check';
 
 /**
@@ -15,7 +15,7 @@ export function indexSelect(x: Tensor, index: Tensor): Tensor {
   expectDims('indexSelect', 'index', index, 1, '[M]');
   if (x.ndim === 0) throw new Error(`indexSelect: x needs at least one dimension, got ${show(x.shape)}`);
   const rows = x.shape[0] as number;
-  const at = [rows, rows === 0 ? 0 : x.size / rows, index.size];
+  const at = [rows, elements(x.shape.slice(1)), index.size];
   const y = emptyLike(x, [index.size, ...x.shape.slice(1)]);
   kernels.index_rows_forward(...at, x.handle, index.handle, y.handle);
   return record({

@@ -1,0 +1,121 @@
+import { spawnSync } from 'node:child_process';
+import path from 'node:path';
+import { loadAddon } from '../../src/addon_path';
+import { KERNEL_NAMES } from '../../src/kernels';
+import { native, type DType, type Handle } from '../../src/native';
+import { setThreads, threads } from '../../src/runtime';
+
+interface Probed {
+  kernels: string[];
+  calls: number;
+  ran: number;
+  problems: string[];
+}
+
+/** Runs a probe of probe.cjs in a process of its own: a crash and a hang fail the test, not the test runner. */
+function probe(name: string): Probed {
+  const args = [path.join(__dirname, 'probe.cjs'), loadAddon().file, name];
+  const run = spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 50_000, maxBuffer: 1 << 26 });
+  expect({ status: run.status, signal: run.signal, stderr: run.stderr }).toEqual({
+    status: 0,
+    signal: null,
+    stderr: '',
+  });
+  return JSON.parse(run.stdout) as Probed;
+}
+
+/** At least `calls` calls for each kernel went as they must, and at least `ran` of each were accepted. */
+test.each([
+  ['arguments', 'runs with sizes of 1, and refuses one argument more and any number less', 4, 1],
+  ['types', 'refuses every argument of a wrong type, freed, foreign, too small or of another dtype', 40, 0],
+  ['sizes', 'refuses negative, huge and NaN sizes', 8, 0],
+  ['combinations', 'refuses or computes any sizes, 0 and 2^52 among them', 300, 10],
+  ['aliasing', 'stays within memory where all buffers are one', 2, 0.9],
+])('every kernel, %s: %s', (name, _, calls, ran) => {
+  const found = probe(name);
+  expect(found.kernels).toEqual(KERNEL_NAMES);
+  expect(found.problems).toEqual([]);
+  expect(found.calls).toBeGreaterThanOrEqual(calls * KERNEL_NAMES.length);
+  expect(found.ran).toBeGreaterThanOrEqual(ran * KERNEL_NAMES.length);
+});
+
+test('a getter of a list cannot free a buffer under the kernel that reads it', () => {
+  expect(probe('getters')).toMatchObject({ problems: [], ran: 3 });
+});
+
+describe('buffers', () => {
+  const make = (...args: unknown[]) => native.bufferNew(...(args as [DType, 'cpu', number]));
+  const freed = native.bufferNew('f32', 'cpu', 1);
+  native.bufferFree(freed);
+
+  test.each([
+    [[], 'bufferNew: argument dtype: expected f32, bf16, i32 or u8, got undefined'],
+    [['f16', 'cpu', 1], "bufferNew: dtype 'f16' is not one of f32, bf16, i32, u8"],
+    [['f32', 'gpu', 1], "bufferNew: device 'gpu' is not one of cpu, cuda"],
+    [['f32', 5, 1], 'bufferNew: argument device: expected cpu or cuda, got the number 5'],
+    [['f32', 'cpu', '1'], /bufferNew: argument length: expected a whole number from 0 to \d+, got a string/],
+    [['f32', 'cpu', -1], /argument length: expected .* got the number -1/],
+    [['f32', 'cpu', 1.5], /argument length: expected .* got the number 1.5/],
+    [['f32', 'cpu', NaN], /argument length: expected .* got the number NaN/],
+    [['f32', 'cpu', 2 ** 60], /argument length: expected .* got the number 1152921504606847000/],
+    [['f32', 'cpu', 2 ** 45], 'bufferNew: out of memory: 140737488355328 bytes asked for at once'],
+  ])('bufferNew%j is refused: %s', (args, message) => expect(() => make(...args)).toThrow(message));
+
+  test.each([undefined, null, {}, 'x', 7, [freed]])('%p is no buffer', (value) => {
+    const handle = value as unknown as Handle;
+    expect(() => native.bufferFree(handle)).toThrow(/^bufferFree: argument handle: expected a buffer, got /);
+    expect(() => native.bufferRead(handle, new Float32Array(1))).toThrow(
+      /^bufferRead: argument handle: expected a buffer/,
+    );
+  });
+
+  test('a freed buffer is named; freeing it again does no harm', () => {
+    native.bufferFree(freed);
+    const write = () => native.bufferWrite(freed, new Float32Array(1));
+    expect(write).toThrow('bufferWrite: argument handle: expected a buffer, got a freed buffer');
+  });
+
+  test('arrays of the wrong size or kind are refused', () => {
+    const handle = make('f32', 'cpu', 2);
+    const detached = new Float32Array(2);
+    structuredClone(detached.buffer, { transfer: [detached.buffer] });
+    const tooSmall = /expected 8 bytes, as the buffer has, got /;
+    for (const array of [new Float32Array(1), new Float32Array(3), new Uint8Array(7), detached]) {
+      expect(() => native.bufferRead(handle, array)).toThrow(tooSmall);
+      expect(() => native.bufferWrite(handle, array)).toThrow(tooSmall);
+    }
+    for (const array of [new DataView(new ArrayBuffer(8)), [1, 2] as unknown as Float32Array, null as never])
+      expect(() => native.bufferRead(handle, array)).toThrow(
+        /^bufferRead: argument array: expected a typed array, got /,
+      );
+    native.bufferFree(handle);
+  });
+
+  test('an array in shared memory is as good as any', () => {
+    const handle = make('f32', 'cpu', 3);
+    const [from, into] = [1, 2].map(() => new Float32Array(new SharedArrayBuffer(16), 4, 3)) as [
+      Float32Array,
+      Float32Array,
+    ];
+    from.set([1, 2, 3]);
+    native.bufferWrite(handle, from);
+    native.bufferRead(handle, into);
+    expect([...into]).toEqual([1, 2, 3]);
+    native.bufferFree(handle);
+  });
+});
+
+test('settings refuse what they cannot be, and stay as they were', () => {
+  const before = [threads(), native.isa()];
+  for (const n of [0, -1, 257, 1.5, NaN, Infinity, '2' as unknown as number, undefined as unknown as number])
+    expect(() => setThreads(n)).toThrow(/^setThreads: argument threads: expected a whole number from 1 to 256, got /);
+  expect(() => native.setIsa('mmx')).toThrow(
+    /^setIsa: instruction set 'mmx' is not available here; this machine has: /,
+  );
+  expect(() => native.setIsa(3 as unknown as string)).toThrow(/^setIsa: argument name: expected .*, got the number 3$/);
+  for (const seconds of [0, -1, 11, NaN])
+    expect(() => native.fmaPeak(seconds)).toThrow(
+      /^fmaPeak: argument seconds: expected a number above 0, at most 10, got /,
+    );
+  expect([threads(), native.isa()]).toEqual(before);
+});

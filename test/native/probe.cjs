@@ -1,0 +1,211 @@
+'use strict';
+// Calls kernels of the addon the wrong way. Runs in a process of its own, because a mistake in a binding is a crash there:
+//   node probe.cjs ADDON PROBE
+// prints { kernels, calls, ran, problems } as JSON: the kernels there are, the calls made and those accepted. A problem is a call that did not end as it must.
+const path = require('node:path');
+
+const addon = require(path.resolve(process.argv[2]));
+const probes = {};
+const problems = [];
+let [calls, ran] = [0, 0];
+
+const BYTES = { f32: 4, i32: 4, bf16: 2, u8: 1 };
+
+function buffer(length = 1, dtype = 'f32') {
+  const made = addon.bufferNew(dtype, 'cpu', length);
+  addon.bufferWrite(made, new Uint8Array(length * BYTES[dtype]));
+  return made;
+}
+const freed = buffer();
+addon.bufferFree(freed);
+// The one External a plain Node process hands out: the native side of a stream.
+const foreign = require('node:net').createServer().listen(0).unref()._handle._externalStream;
+
+/** The message a call ends with, or null when it succeeds. */
+function messageOf(kernel, args) {
+  calls += 1;
+  try {
+    addon.kernels[kernel](...args);
+    ran += 1;
+    return null;
+  } catch (error) {
+    return error instanceof Error ? error.message : `not an Error: ${error}`;
+  }
+}
+
+const show = (value) =>
+  typeof value === 'object' && value !== null
+    ? Array.isArray(value)
+      ? `[${value.map(show)}]`
+      : 'object'
+    : String(value);
+
+function expectMessage(kernel, args, what, pattern) {
+  const message = messageOf(kernel, args);
+  if (message !== null && message.startsWith(`${kernel}: `) && pattern.test(message)) return;
+  problems.push(`${kernel}(${args.map(show)}), ${what}: ${message ?? 'accepted'}`);
+}
+
+const REFUSED = /^\w+: argument (\w+): expected (.+), got (.+)$/;
+
+/** A value of the kind that a message asks for, and the kind. `most` bounds the length of a buffer. */
+function wanted(name, expected, sizeOf, most) {
+  if (/integer|size/.test(expected)) return { kind: 'size', value: sizeOf(name) };
+  if (expected === 'a number') return { kind: 'number', value: 0.5 };
+  if (expected === 'true or false') return { kind: 'flag', value: false };
+  if (expected === 'an array of buffers') return { kind: 'list', value: [buffer()] };
+  if (/^an array of \d+ buffers$/.test(expected)) return { kind: 'list', value: [buffer()] };
+  const [, length, dtype] = /^(\d+) x (\w+)$/.exec(expected);
+  return Number(length) > most ? null : { kind: 'buffer', value: buffer(Number(length), dtype) };
+}
+
+/**
+ * Finds the arguments of a kernel by asking: each refusal names what it misses. Returns them with their names and kinds, or the
+ * refusal that no value answers (sizes that do not fit), or that a buffer would be too large.
+ */
+function solve(kernel, sizeOf, most = 4096) {
+  const found = [];
+  for (;;) {
+    const message = messageOf(kernel, [...found.map((a) => a.value), undefined]);
+    if (/expected \d+ arguments, got \d+$/.test(message)) return { found };
+    const [, name, expected, got] = REFUSED.exec(message) ?? [];
+    if (got !== 'undefined') return { refusal: message };
+    const argument = wanted(name, expected, sizeOf, most);
+    if (!argument) return { refusal: 'a buffer too large to try' };
+    found.push({ name, ...argument });
+  }
+}
+
+const ONE = (name) => (name === 'offset' ? 4 : 1);
+const valid = (kernel) => solve(kernel, ONE).found;
+const kernels = Object.keys(addon.kernels);
+
+// Every kernel runs with sizes of 1, refuses one argument more and any number less.
+probes.arguments = () => {
+  for (const kernel of kernels) {
+    const { found, refusal } = solve(kernel, ONE);
+    if (!found) problems.push(`${kernel}: no arguments found: ${refusal}`);
+    const values = (found ?? []).map((a) => a.value);
+    const message = messageOf(kernel, values);
+    if (message !== null) problems.push(`${kernel}(${values.map(show)}): ${message}`);
+    for (let n = 0; n < values.length; n++)
+      expectMessage(
+        kernel,
+        values.slice(0, n),
+        `${n} arguments`,
+        /argument \w+: expected a value, got nothing: too few/,
+      );
+    expectMessage(kernel, [...values, null], 'one more', /: expected \d+ arguments, got \d+$/);
+  }
+};
+
+const ANYWHERE = [undefined, 'x', {}, Symbol.iterator, 1n, () => 1, foreign];
+const WRONG = {
+  size: [...ANYWHERE, null, NaN, 1.5, Infinity, -Infinity, 2 ** 53 + 2, true, [], buffer()],
+  number: [...ANYWHERE, null, NaN, true, [], buffer()],
+  flag: [...ANYWHERE, null, 0, 1, [], buffer()],
+  buffer: [...ANYWHERE, 0, true, [], freed, [buffer()], buffer(0), buffer(2), buffer(1, 'u8'), buffer(1, 'bf16')],
+  list: [...ANYWHERE, null, 0, buffer(), [undefined], [null], [{}], [freed], [foreign], [buffer(1, 'i32')]],
+};
+
+// Every argument of every kernel, in turn, is something else.
+probes.types = () => {
+  for (const kernel of kernels) {
+    const found = valid(kernel) ?? [];
+    found.forEach(({ name, kind, value }, i) => {
+      const wrong = kind === 'buffer' && value ? WRONG.buffer : WRONG[kind];
+      for (const other of wrong) {
+        const args = found.map((a, j) => (i === j ? other : a.value));
+        expectMessage(kernel, args, `${name} is ${show(other)}`, new RegExp(`argument ${name}: expected .+, got .+`));
+      }
+    });
+  }
+};
+
+const FREE = /^(seed|step|offset|stride_[ab]|kept_stride|reduced_stride)$/; // any number is fine where nothing is walked
+
+// Every size in turn is negative or huge, and no buffer fits.
+probes.sizes = () => {
+  for (const kernel of kernels) {
+    const found = valid(kernel) ?? [];
+    found.forEach(({ name, kind }, i) => {
+      for (const size of kind === 'size' ? [-1, -(2 ** 53), 2 ** 31, 2 ** 32, 2 ** 53] : []) {
+        const args = found.map((a, j) => (i === j ? size : a.value));
+        if (size < 0 || !FREE.test(name)) expectMessage(kernel, args, `${name} is ${size}`, /./);
+        else messageOf(kernel, args);
+      }
+    });
+    for (const size of [2 ** 31, 2 ** 53, NaN, -1]) {
+      const args = found.map((a) => (a.kind === 'size' ? size : a.value));
+      if (found.some((a) => a.kind === 'size' && !FREE.test(a.name)))
+        expectMessage(kernel, args, `sizes are ${size}`, /./);
+    }
+  }
+};
+
+/** Numbers of a fixed sequence, 0 to n - 1. */
+function sequence() {
+  let state = 1;
+  return (n) => {
+    state = (Math.imul(state, 1103515245) + 12345) >>> 0;
+    return (state >>> 8) % n;
+  };
+}
+
+// Sizes at random, with 0 and huge ones among them, and buffers that fit them: the call is refused, or runs.
+probes.combinations = () => {
+  const next = sequence();
+  const sizes = [0, 0, 0, ...Array(8).fill(1), 2, 3, 2 ** 20, 2 ** 31, 2 ** 52];
+  for (const kernel of kernels) {
+    for (let i = 0; i < 150; i++) {
+      const chosen = [];
+      const { found, refusal } = solve(kernel, () => chosen[chosen.push(sizes[next(sizes.length)]) - 1]);
+      if (!found && !refusal.startsWith(`${kernel}: `) && refusal !== 'a buffer too large to try')
+        problems.push(`${kernel}, sizes ${chosen}: ${refusal}`);
+      if (!found) continue;
+      const message = messageOf(kernel, found.map((a) => a.value)); // prettier-ignore
+      if (message !== null) problems.push(`${kernel}, sizes ${chosen}: ${message}`);
+      for (const a of found) [a.value].flat().forEach((b) => a.kind === 'buffer' && addon.bufferFree(b));
+    }
+  }
+};
+
+// One buffer in the place of all of its length: results are undefined, memory is safe.
+probes.aliasing = () => {
+  for (const kernel of kernels) {
+    const { found } = solve(kernel, (name) => (name === 'offset' ? 4 : 2), 1 << 16);
+    if (!found) continue;
+    const same = new Map();
+    const args = found.map(({ kind, value }, i) => {
+      if (kind !== 'buffer') return value;
+      const key = /(\d+ x \w+)/.exec(messageOf(kernel, found.map((a, j) => (i === j ? {} : a.value))))[1]; // prettier-ignore
+      if (!same.has(key)) same.set(key, value);
+      return same.get(key);
+    });
+    const message = messageOf(kernel, args);
+    if (message !== null) problems.push(`${kernel} with one buffer for all: ${message}`);
+  }
+};
+
+// A getter frees the buffer that was read before it.
+probes.getters = () => {
+  for (let i = 0; i < 3; i++) {
+    const [first, second] = [buffer(1 << 23), buffer(1)]; // memory of this size goes back to the system at once
+    let reads = 0;
+    const list = [first, second];
+    Object.defineProperty(list, 1, {
+      get: () => {
+        if (++reads === 2) {
+          addon.bufferFree(first);
+          addon.memoryReleaseCache();
+        }
+        return second;
+      },
+    });
+    const message = messageOf('grad_norm_scale', [0.5, list]);
+    if (message !== null || reads !== 2) problems.push(`grad_norm_scale: ${message}, ${reads} reads`);
+  }
+};
+
+probes[process.argv[3]]();
+console.log(JSON.stringify({ kernels, calls, ran, problems }));
