@@ -163,7 +163,10 @@ probes.combinations = () => {
       if (!found && !refusal.startsWith(`${kernel}: `) && refusal !== 'a buffer too large to try')
         problems.push(`${kernel}, sizes ${chosen}: ${refusal}`);
       if (!found) continue;
-      const message = messageOf(kernel, found.map((a) => a.value)); // prettier-ignore
+      const message = messageOf(
+        kernel,
+        found.map((a) => a.value),
+      );
       if (message !== null) problems.push(`${kernel}, sizes ${chosen}: ${message}`);
       for (const a of found) [a.value].flat().forEach((b) => a.kind === 'buffer' && addon.bufferFree(b));
     }
@@ -178,7 +181,12 @@ probes.aliasing = () => {
     const same = new Map();
     const args = found.map(({ kind, value }, i) => {
       if (kind !== 'buffer') return value;
-      const key = /(\d+ x \w+)/.exec(messageOf(kernel, found.map((a, j) => (i === j ? {} : a.value))))[1]; // prettier-ignore
+      const key = /(\d+ x \w+)/.exec(
+        messageOf(
+          kernel,
+          found.map((a, j) => (i === j ? {} : a.value)),
+        ),
+      )[1];
       if (!same.has(key)) same.set(key, value);
       return same.get(key);
     });
