@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { collectDoctor } from './doctor';
 import { doctorText } from './doctor_text';
+import { registerConvert } from './convert';
 import { registerEvaluate } from './evaluate';
 import { registerFlops } from './flops';
 import { registerPredict } from './predict';
@@ -21,6 +22,7 @@ const program = new Command('morphmlp')
 registerTrain(program);
 registerEvaluate(program);
 registerPredict(program);
+registerConvert(program);
 registerFlops(program);
 registerVerify(program);
 

@@ -8,7 +8,7 @@ export function registerPredict(program: Command): void {
     .command('predict')
     .description('classify videos with a trained model')
     .argument('<videos...>', 'video files, or folders of them')
-    .requiredOption('--checkpoint <file>', 'a .safetensors file that training wrote')
+    .requiredOption('--checkpoint <file>', 'a .safetensors file that training wrote, or a PyTorch .pth')
     .option('--top <n>', 'how many classes to show', wholeNumber(1), 5)
     .option('--json', 'print one JSON object a line')
     .addHelpText(

@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { byteSize, numberIn, wholeNumber } from './options';
 import type { TrainArguments } from './train_action';
 
@@ -8,6 +8,7 @@ Examples:
   morphmlp train --data train.csv --val val.csv --model video-s --frames 16 --crop 224 --out runs/mine
   morphmlp train --data videos/train --val videos/val --epochs 30 --batch-size 4 --lr 1e-4
   morphmlp train --data train.csv --out runs/mine --resume
+  morphmlp train --data train.csv --init image_s.safetensors --reset-head
 
 A csv has lines of path,label: paths relative to the csv, labels as indices or names. A folder has one folder of videos for
 each class. Ctrl-C saves; --resume goes on bit for bit as if the run had never stopped.`;
@@ -26,6 +27,14 @@ export function registerTrain(program: Command): void {
     .option('--rate <n>', 'distance between frames (default: 4)', wholeNumber(1))
     .option('--crop <pixels>', 'side of the square crop (default: 224)', wholeNumber(32))
     .option('--no-flip', 'do not mirror training clips: for classes that tell left from right')
+    .option(
+      '--init <file>',
+      'start from these weights: .safetensors or .pth; an image model of the same widths will do',
+    )
+    .option('--reset-head', 'with --init: start the head anew where the file has other classes')
+    .addOption(
+      new Option('--inflate <how>', 'with --init from an image model: its stem over time').choices(['centre', 'mean']),
+    )
     .option('--epochs <n>', 'passes over the training clips (default: 60)', wholeNumber(1))
     .option('--batch-size <n>', 'clips a step (default: 8)', wholeNumber(1))
     .option('--lr <rate>', 'learning rate after the warm-up (default: 2e-4)', numberIn(0))

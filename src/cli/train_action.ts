@@ -32,6 +32,9 @@ const DEFAULTS: RunOptions = {
   seed: 0,
   workers: Math.max(1, os.cpus().length - 1),
   memoryBudget: null,
+  init: null,
+  resetHead: false,
+  inflate: 'centre',
   out: 'runs/train',
   resume: false,
 };
@@ -65,10 +68,17 @@ function describeRun(run: Run): string {
         `memory: tensors up to ${mib(plan.peak)} (${mib(plan.full)} without a budget), ${plan.recompute} blocks recomputed`,
       ]
     : [];
+  const started = run.started
+    ? [
+        `started from ${run.started.from}: ${run.started.copied} tensors`,
+        ...run.started.fresh.map((why) => `started anew: ${why}`),
+      ]
+    : [];
   return [
     `${options.model}: ${(run.parameters / 1e6).toFixed(2)}M parameters, ${options.frames} frames of ${options.crop}x${options.crop}, ${run.info.classNames.length} classes`,
     `data: ${loaders.train.dataset.length} clips${val}  ·  cpu (${instructionSet()}, ${threads()} threads)  ·  seed ${options.seed}`,
     ...memory,
+    ...started,
   ].join('\n');
 }
 

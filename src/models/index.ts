@@ -11,4 +11,6 @@ export {
   PatchEmbed,
   type FeatureName,
 } from './morphmlp';
-export { load, type InputSpec, type ModelInfo } from './load';
+export { initialise, type Initialised, type InitialiseOptions } from './initialise';
+export { load, readWeights, type InputSpec, type LoadOptions, type ModelInfo, type Weights } from './load';
+export { describeModel, recognise, type Hints, type Recognised } from './recognise';

@@ -11,7 +11,8 @@ import { MorphMLP } from '../models/morphmlp';
 import { seedInit } from '../nn/init';
 import { AdamW, parameterGroups, type CosineSchedule } from '../optim';
 import { manualSeed } from '../rng';
-import type { InputSpec, ModelInfo } from '../models/load';
+import { initialise, type Initialised } from '../models/initialise';
+import { readWeights, type InputSpec, type ModelInfo } from '../models/load';
 import { planMemory, type MemoryPlan } from './memory_plan';
 import { loadRun, saveRun, saveWeights, type RunState } from './state';
 import { Trainer, type TrainerEvents, type TrainerState } from './trainer';
@@ -42,6 +43,10 @@ export interface RunOptions {
   workers: number;
   /** Most bytes that tensors may hold in a step, or null for no limit; the first blocks are recomputed as it needs. */
   memoryBudget: number | null;
+  /** A file with the weights to start from, or null for a new model. */
+  init: string | null;
+  resetHead: boolean;
+  inflate: 'centre' | 'mean';
   out: string;
   /** Continue the run in `out`. */
   resume: boolean;
@@ -103,6 +108,8 @@ export class Run {
   readonly info: ModelInfo;
   /** How the run keeps to its memory budget, where it has one. */
   readonly plan: MemoryPlan | null;
+  /** What `options.init` gave the model; null where there is none, or the run was resumed. */
+  readonly started: Initialised | null = null;
   readonly trainer: Trainer;
   readonly files;
   private readonly optimizer: AdamW;
@@ -136,6 +143,7 @@ export class Run {
     this.trainer = new Trainer({ model, optimizer: this.optimizer, ...this.loaders, ...steps }, events);
     mkdirSync(options.out, { recursive: true });
     if (options.resume) this.resume();
+    else if (options.init) this.started = this.startFrom(options.init);
   }
 
   /** Parameters of the network. */
@@ -181,6 +189,16 @@ export class Run {
   private save(): void {
     const run = this.trainer.state as unknown as RunState;
     saveRun(this.files.last, this.trainer.options.model, this.optimizer, this.info, run);
+  }
+
+  private startFrom(file: string): Initialised {
+    const { resetHead, inflate } = this.options;
+    const { tensors, info } = readWeights(file, { segmentDim: this.info.model.segmentDim });
+    try {
+      return initialise(this.trainer.options.model, tensors, { resetHead, inflate, frames: info.model.frames });
+    } catch (error) {
+      throw new Error(`${file}: ${(error as Error).message}`, { cause: error });
+    }
   }
 
   private resume(): void {

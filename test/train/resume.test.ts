@@ -22,7 +22,7 @@ function options(name: string): RunOptions {
     },
     ...{ epochs: 2, batchSize: 8, lr: 1e-3, endLr: 1e-5, warmupStartLr: 1e-5, warmupEpochs: 0.2, weightDecay: 0.05 },
     ...{ labelSmoothing: 0.1, dropPath: 0.3, clipNorm: 1, evalEvery: 1, seed: 7, workers: 1 },
-    memoryBudget: null,
+    ...{ memoryBudget: null, init: null, resetHead: false, inflate: 'centre' as const },
     ...{ out: path.join(folder, name), resume: false },
   };
 }

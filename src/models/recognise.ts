@@ -1,0 +1,116 @@
+import type { Shape } from '../tensor';
+import { checkConfig, temporalGroups, VARIANTS, type MorphMlpConfig } from './config';
+
+/** What a file says of its tensors: shapes by PyTorch name. */
+export type Shapes = ReadonlyMap<string, { readonly shape: Shape }>;
+
+/** What the tensors of a model cannot say, and a caller may know. */
+export interface Hints {
+  /** Frames of a clip, where the temporal FCs fit several numbers. */
+  frames?: number | undefined;
+  /** Chunk lengths: no weight depends on them. */
+  segmentDim?: MorphMlpConfig['segmentDim'] | undefined;
+}
+
+/** A model as its tensors show it. */
+export interface Recognised {
+  config: MorphMlpConfig;
+  /** Its name in `VARIANTS`, whatever the classes; null where no published model has these sizes. */
+  variant: string | null;
+}
+
+type Four<T> = readonly [T, T, T, T];
+const four = <T>(make: (stage: number) => T): Four<T> => [make(1), make(2), make(3), make(4)];
+const list = (numbers: readonly number[]) => numbers.join(', ');
+
+class Reader {
+  constructor(private readonly tensors: Shapes) {}
+
+  has(name: string): boolean {
+    return this.tensors.has(name);
+  }
+
+  /** Size number `dim` of a tensor. */
+  size(name: string, dim = 0): number {
+    const size = this.tensors.get(name)?.shape[dim];
+    if (size === undefined) throw new Error(`these are not the weights of a MorphMLP: there is no tensor ${name}`);
+    return size;
+  }
+
+  blocks(stage: number): number {
+    let count = 0;
+    while (this.has(`blocks${stage}.${count}.norm1.weight`)) count++;
+    return count;
+  }
+}
+
+/** The row length of the temporal FC in a stage of `channels`, for a number of steps: steps × channels / groups. */
+const rowOf = (channels: number, steps: number) => (steps * channels) / temporalGroups(channels, steps);
+
+/** The number of frames whose temporal FCs have these rows: the hint, else one of the published models' 16 and 32, else the least. */
+function framesFor(channels: Four<number>, rows: Four<number>, hint: number | undefined): number {
+  const fits = (frames: number) => channels.every((c, i) => rowOf(c, Math.ceil(frames / 2)) === rows[i]);
+  const candidates = hint ? [hint] : [16, 32, ...Array.from({ length: 128 }, (_, i) => i + 1)];
+  const found = candidates.find(fits);
+  if (found !== undefined) return found;
+  const asked = hint
+    ? `${hint} frames need ${list(channels.map((c) => rowOf(c, Math.ceil(hint / 2))))}`
+    : 'no number of frames fits';
+  throw new Error(`the temporal FCs have rows of ${list(rows)}; ${asked}`);
+}
+
+const sameSizes = (a: MorphMlpConfig, b: MorphMlpConfig) =>
+  a.kind === b.kind &&
+  a.frames === b.frames &&
+  list(a.layers) === list(b.layers) &&
+  list(a.embedDims) === list(b.embedDims);
+
+/** Widths of a published model mean its chunk lengths. */
+function chunksFor(channels: Four<number>, hint: Hints['segmentDim']): MorphMlpConfig['segmentDim'] {
+  if (hint) return hint;
+  const known = Object.values(VARIANTS).find(({ config }) => list(config.embedDims) === list(channels));
+  if (known) return known.config.segmentDim;
+  throw new Error(
+    `no published model has widths ${list(channels)}, and weights do not show the chunk lengths: give them (--segment-dim)`,
+  );
+}
+
+/**
+ * The configuration of a MorphMLP from the names and shapes of its tensors: depths, widths, classes, MLP ratio, biases, and the
+ * frames as far as the temporal FCs tell. Stochastic depth is that of the published model, or 0.
+ * @throws where a tensor that every MorphMLP has is missing, or sizes contradict each other
+ */
+export function recognise(tensors: Shapes, hints: Hints = {}): Recognised {
+  const read = new Reader(tensors);
+  const embedDims = four((stage) => read.size(`blocks${stage}.0.norm1.weight`));
+  const kind = read.has('blocks1.0.t_fc.mlp_t.weight') ? 'video' : 'image';
+  const rows = () => four((stage) => read.size(`blocks${stage}.0.t_fc.mlp_t.weight`));
+  const config: MorphMlpConfig = {
+    ...{ kind, layers: four((stage) => read.blocks(stage)), embedDims },
+    segmentDim: chunksFor(embedDims, hints.segmentDim),
+    frames: kind === 'image' ? 1 : framesFor(embedDims, rows(), hints.frames),
+    numClasses: read.size('head.weight'),
+    mlpRatio: read.size('blocks1.0.mlp.fc1.weight') / embedDims[0],
+    qkvBias: read.has('blocks1.0.fc.mlp_c.bias'),
+    dropPath: 0,
+  };
+  const variant = Object.entries(VARIANTS).find(([, known]) => sameSizes(known.config, config));
+  const found = { ...config, dropPath: variant?.[1].config.dropPath ?? 0 };
+  checkConfig(found);
+  return { config: found, variant: variant?.[0] ?? null };
+}
+
+/** A model in a few words: its name, or its kind, depths, widths and frames. */
+export function describeModel({ config, variant }: Recognised): string {
+  const sizes = `layers ${list(config.layers)}, widths ${list(config.embedDims)}`;
+  const frames = config.kind === 'video' ? `, ${config.frames} frames` : '';
+  return `${variant ?? (config.kind === 'image' ? 'an image model' : 'a video model')} (${sizes}${frames})`;
+}
+
+/** Throws where the tensors are not those of the variant that was asked for, naming both. */
+export function expectVariant(found: Recognised, wanted: string): void {
+  const config = VARIANTS[wanted]?.config;
+  if (!config) throw new Error(`model '${wanted}' is not one of ${Object.keys(VARIANTS).join(', ')}`);
+  if (found.variant === wanted) return;
+  throw new Error(`it holds ${describeModel(found)}, not ${describeModel({ config, variant: wanted })}`);
+}

@@ -1,0 +1,229 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { dryRun } from '../../src/dry_run';
+import type { TensorData } from '../../src/io/dtypes';
+import { writeSafetensors } from '../../src/io/safetensors';
+import { loadCheckpoint } from '../../src/io/checkpoint';
+import { noGrad } from '../../src/autograd';
+import { value } from '../../src/io/reference';
+import { VARIANTS, type MorphMlpConfig } from '../../src/models/config';
+import { initialise } from '../../src/models/initialise';
+import { load, readWeights } from '../../src/models/load';
+import { create, MorphMLP, type FeatureName } from '../../src/models/morphmlp';
+import { expectVariant, recognise } from '../../src/models/recognise';
+import type { StoredTensor } from '../../src/nn/module';
+import { scope } from '../../src/scope';
+import { tensor, type Shape } from '../../src/tensor';
+import { relativeError } from '../support/compare';
+import { uniform } from '../support/random';
+
+const checkpoints = path.join(__dirname, '..', 'fixtures', 'reference', 'checkpoints');
+const file = (name: string) => path.join(checkpoints, name);
+const folder = mkdtempSync(path.join(os.tmpdir(), 'morphmlp-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** Names and shapes of a variant's tensors, without its memory. */
+const shapesOf = (name: string) =>
+  dryRun(() => new Map([...create(name).stateDict()].map(([key, t]) => [key, { shape: t.shape as Shape }])));
+
+describe('recognition', () => {
+  test.each(Object.keys(VARIANTS))('%s by its shapes alone', (name) =>
+    expect(recognise(shapesOf(name))).toEqual({ variant: name, config: VARIANTS[name]!.config }),
+  );
+
+  test('B published as S is refused, with both named', () =>
+    expect(() => expectVariant(recognise(shapesOf('video-b')), 'video-s')).toThrow(
+      'it holds video-b (layers 4, 6, 15, 4, widths 112, 224, 392, 784, 16 frames), not video-s (layers 3, 4, 9, 3, widths 112, 224, 392, 784, 16 frames)',
+    ));
+
+  test('16 and 32 frames are told apart, and a hint that cannot be is refused', () => {
+    expect(recognise(shapesOf('video-s-32')).config.frames).toBe(32);
+    expect(() => recognise(shapesOf('video-s-32'), { frames: 16 })).toThrow(
+      'the temporal FCs have rows of 112, 224, 448, 784; 16 frames need 112, 224, 392, 784',
+    );
+  });
+
+  test('what is no MorphMLP, and widths without known chunks', () => {
+    expect(() => recognise(new Map([['conv1.weight', { shape: [1] }]]))).toThrow(
+      'these are not the weights of a MorphMLP: there is no tensor blocks1.0.norm1.weight',
+    );
+    expect(() => readWeights(file('tiny_video16.pth'))).toThrow(
+      /tiny_video16.pth: no published model has widths 16, 32, 32, 64, and weights do not show the chunk lengths: give them \(--segment-dim\)$/,
+    );
+  });
+});
+
+const SEGMENTS = [8, 8, 16, 4] as const;
+interface Case {
+  x: number[];
+  eval_logits: number[][];
+}
+const reference = JSON.parse(readFileSync(path.join(checkpoints, '..', 'tiny.json'), 'utf8')) as Record<string, Case>;
+
+function expectLogits(network: MorphMLP, name: string): void {
+  const { x, eval_logits } = reference[name]!;
+  const logits = scope(() =>
+    noGrad(() =>
+      network
+        .eval()
+        .forward(tensor(value(`${name}.x`, x), x))
+        .floats(),
+    ),
+  );
+  expect(relativeError(logits, eval_logits.flat())).toBeLessThan(2e-6);
+  network.dispose();
+}
+
+test.each([
+  ['tiny_video16.pth', 'tiny_video16'],
+  ['tiny_video16_legacy.pth', 'tiny_video16'],
+  ['tiny_video16_slowfast.pyth', 'tiny_video16'],
+  ['tiny_image_deit_style.pth', 'tiny_image'],
+])("%s gives the authors' logits, and so does what convert makes of it", (name, referenceCase) => {
+  expectLogits(load(file(name), { segmentDim: SEGMENTS }).network, referenceCase);
+  const out = path.join(folder, `${name}.safetensors`);
+  const cli = path.join(__dirname, '..', '..', 'bin', 'morphmlp.js');
+  const said = execFileSync(process.execPath, [cli, 'convert', file(name), out, '--segment-dim', SEGMENTS.join(',')]);
+  expect(said.toString()).toMatch(/layers 1, 1, 2, 1, widths 16, 32, 32, 64(, 16 frames)?\), 8 classes\nwritten to /);
+  expectLogits(load(out).network, referenceCase);
+});
+
+test('convert says what is wrong in one line, and writes nothing', () => {
+  const cli = path.join(__dirname, '..', '..', 'bin', 'morphmlp.js');
+  const names = path.join(folder, 'names.txt');
+  writeFileSync(names, 'a\nb\n');
+  const run = (...args: string[]) => {
+    const { status, stderr } = spawnSync(process.execPath, [cli, 'convert', ...args], { encoding: 'utf8' });
+    expect(status).toBe(1);
+    return stderr.replaceAll(checkpoints, '…').trim();
+  };
+  const [from, out] = [file('tiny_video16.pth'), path.join(folder, 'no.safetensors')];
+  const chunks = ['--segment-dim', SEGMENTS.join(',')];
+  expect(run(from, out, ...chunks, '--model', 'video-s')).toMatch(
+    /^morphmlp: …\/tiny_video16.pth: it holds a video model \(layers 1, 1, 2, 1, .*\), not video-s \(layers 3, 4, 9, 3, .*\)$/,
+  );
+  expect(run(from, out, ...chunks, '--classes', names)).toMatch(/: it has 8 classes, 2 names were given$/);
+  expect(run(from, out, '--segment-dim', '1,2')).toMatch(/Expected four whole numbers such as 14,28,28,49\.$/);
+  expect(run(from, 'out.bin')).toBe('morphmlp: out.bin: expected a name that ends in .safetensors');
+  expect(run(file('hostile_os_system.pth'), out)).toMatch(/posix\.system|os\.system/);
+  expect(() => loadCheckpoint(out)).toThrow();
+});
+
+describe('starting from other weights', () => {
+  const SIZES = {
+    ...({ layers: [1, 1, 2, 1], embedDims: [16, 32, 32, 64], segmentDim: SEGMENTS } as const),
+    ...{ numClasses: 8, mlpRatio: 3, qkvBias: true, dropPath: 0 },
+  };
+  const image: MorphMlpConfig = { ...SIZES, kind: 'image', frames: 1 };
+  const video: MorphMlpConfig = { ...SIZES, kind: 'video', frames: 8 };
+  const stateOf = (model: MorphMLP) =>
+    new Map(
+      [...model.stateDict()].map(([name, t]): [string, StoredTensor] => [name, { shape: t.shape, data: t.floats() }]),
+    );
+
+  /** Every feature map of one clip, [T, H, W, C] each. */
+  function features(model: MorphMLP, x: Float32Array, shape: number[]): Map<FeatureName | 'logits', Float32Array> {
+    const found = new Map<FeatureName | 'logits', Float32Array>();
+    scope(() =>
+      noGrad(() => {
+        const logits = model.eval().forward(tensor(x, shape), (name, tokens) => found.set(name, tokens.floats()));
+        found.set('logits', logits.floats());
+      }),
+    );
+    return found;
+  }
+
+  /** The image model of the checkpoints, and a still clip of `frames` frames. */
+  const pretrained = load(file('tiny_image_deit_style.pth'), { segmentDim: SEGMENTS }).network;
+  const picture = uniform(4, 3 * 48 * 40);
+  const still = (frames: number) => {
+    const clip = new Float32Array(3 * frames * 48 * 40);
+    for (let c = 0; c < 3; c++)
+      for (let t = 0; t < frames; t++) clip.set(picture.subarray(c * 1920, (c + 1) * 1920), (c * frames + t) * 1920);
+    return clip;
+  };
+
+  test('on a still clip the video model has the features of the image model at every step', () => {
+    const model = new MorphMLP(video);
+    const { fresh } = initialise(model, stateOf(pretrained));
+    expect(fresh).toEqual(['the temporal parts: an image model has none']);
+    const expected = features(pretrained, picture, [1, 3, 1, 48, 40]);
+    for (const [name, values] of features(model, still(8), [1, 3, 8, 48, 40])) {
+      const image = expected.get(name)!;
+      for (let step = 0; step < values.length / image.length; step++)
+        expect(relativeError(values.subarray(step * image.length, (step + 1) * image.length), image)).toBeLessThan(
+          2e-6,
+        );
+    }
+    model.dispose();
+  });
+
+  test('with the mean over time that holds from the second step of the stem on', () => {
+    const model = new MorphMLP(video);
+    initialise(model, stateOf(pretrained), { inflate: 'mean' });
+    const stem = (m: MorphMLP, x: Float32Array, frames: number) =>
+      features(m, x, [1, 3, frames, 48, 40]).get('patch_embed1')!;
+    const [one, all] = [stem(pretrained, picture, 1), stem(model, still(8), 8)];
+    for (const step of [1, 2, 3])
+      expect(relativeError(all.subarray(step * one.length, (step + 1) * one.length), one)).toBeLessThan(2e-6);
+    expect(relativeError(all.subarray(0, one.length), one)).toBeGreaterThan(1e-2);
+    model.dispose();
+  });
+
+  test('from other frames everything but time is taken over, and the first pass adds nothing over time', () => {
+    const [from, to] = [new MorphMLP({ ...video, frames: 16 }), new MorphMLP({ ...video, frames: 8 })];
+    from.namedParameters().forEach(([, p], i) => p.copyFrom(uniform(i, p.size, 0.3)));
+    const { fresh, copied } = initialise(to, stateOf(from), { frames: 16 });
+    expect(fresh).toEqual(['the temporal parts: trained on 16 frames']);
+    expect(copied).toBe(to.namedTensors().filter(([name]) => !/\.(t_fc|t_norm1)\./.test(name)).length);
+    const t = new Map(to.namedTensors());
+    expect(
+      t
+        .get('blocks3.1.t_fc.mlp_t.weight')!
+        .floats()
+        .every((v) => v === 0),
+    ).toBe(true);
+    expect(t.get('blocks3.1.mlp.fc1.weight')!.floats()).toEqual(
+      new Map(from.namedTensors()).get('blocks3.1.mlp.fc1.weight')!.floats(),
+    );
+    from.dispose();
+    to.dispose();
+  });
+
+  test('another head needs --reset-head; other sizes are refused; the model is then unchanged', () => {
+    const model = new MorphMLP({ ...video, numClasses: 5 });
+    const before = stateOf(model);
+    expect(() => initialise(model, stateOf(pretrained))).toThrow(
+      'the head has 8 classes, this model 5: --reset-head starts the head anew',
+    );
+    expect(stateOf(model)).toEqual(before);
+    const { fresh } = initialise(model, stateOf(pretrained), { resetHead: true });
+    expect(fresh[0]).toBe('the head: 8 classes there, 5 here');
+    expect(stateOf(model).get('head.weight')).toEqual(before.get('head.weight'));
+    const deeper = new MorphMLP({ ...video, layers: [1, 1, 3, 1] });
+    expect(() => initialise(deeper, stateOf(pretrained))).toThrow(
+      /^it holds an? image model \(layers 1, 1, 2, 1.*this is a video model \(layers 1, 1, 3, 1/,
+    );
+    const still = new MorphMLP(image);
+    expect(() => initialise(still, stateOf(new MorphMLP(video)))).toThrow(/it holds a video model/);
+    const partial = stateOf(pretrained);
+    partial.delete('norm.bias');
+    expect(() => initialise(still, partial)).toThrow('tensors are missing from it: norm.bias');
+  });
+});
+
+test('a safetensors file from elsewhere is recognised too', () => {
+  const from = load(file('tiny_video16.pth'), { segmentDim: SEGMENTS }).network;
+  const out = path.join(folder, 'plain.safetensors');
+  const tensors = [...from.stateDict()].map(([name, t]): [string, TensorData] => [
+    name,
+    { dtype: 'F32', shape: [...t.shape], data: t.floats() },
+  ]);
+  writeSafetensors(out, new Map(tensors), new Map());
+  from.dispose();
+  const { network, classNames, input } = load(out, { segmentDim: SEGMENTS });
+  expect([classNames[7], input]).toEqual(['class 7', { frames: 16, rate: 4, crop: 224 }]);
+  expectLogits(network, 'tiny_video16');
+});
