@@ -16,6 +16,7 @@ export const OPS = {
   index_rows: ['forward', 'backward'],
   layer_norm: ['forward', 'backward'],
   linear: ['forward', 'backward'],
+  max: ['forward', 'backward'],
   mean_pool: ['forward', 'backward'],
   morph_fc: ['forward', 'backward'],
   non_finite: ['count'],

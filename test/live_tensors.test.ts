@@ -1,14 +1,23 @@
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
+import { releaseGraph } from '../src/autograd';
 import { loadAddon } from '../src/addon_path';
 import { liveTensorReport, liveTensors, trackLiveTensors } from '../src/live_tensors';
 import { Linear } from '../src/nn';
 import { mul } from '../src/ops';
+import { memory } from '../src/runtime';
 import { scope } from '../src/scope';
 import { tensor, zeros, type Tensor } from '../src/tensor';
 
-beforeEach(() => trackLiveTensors(true));
-afterEach(() => trackLiveTensors(false));
+let live = 0;
+beforeEach(() => {
+  live = memory().live;
+  trackLiveTensors(true);
+});
+afterEach(() => {
+  trackLiveTensors(false);
+  expect(memory().live).toBe(live);
+});
 
 /** The line of this file at which it is called, as reports name it, and one further down for `after`. */
 function here(after = 0): string {
@@ -50,13 +59,15 @@ test('inside a layer both are named: the line of the layer, and the line outside
   const layer = new Linear(4, 2);
   trackLiveTensors(true);
   const line = here(1);
-  const y = layer.forward(zeros([3, 4]));
+  const y = scope(() => layer.forward(zeros([3, 4])));
   const made = liveTensors().filter(({ op }) => op === 'linear');
   expect(made).toEqual([
     { op: 'linear', line: expect.stringMatching(/^src\/nn\/\w+\.ts:\d+, called from /), count: 1, bytes: 24 },
   ]);
   expect(made[0]!.line.endsWith(line)).toBe(true);
+  releaseGraph(y);
   dispose(y);
+  layer.dispose();
 });
 
 test('tensors that come and go are not reported, however many', () => {

@@ -196,6 +196,13 @@ int32_t* Args::out_i32(const char* name, int64_t length) {
   return static_cast<int32_t*>(written(buffer(name, length, DType::i32, false))->data);
 }
 
+void check_index(const Args& args, const int32_t* index, int64_t n, int64_t rows) {
+  for (int64_t i = 0; i < n; ++i)
+    if (index[i] < 0 || index[i] >= rows)
+      args.reject("index " + std::to_string(index[i]) + " at position " + std::to_string(i) + " is outside 0 to " +
+                  std::to_string(rows - 1));
+}
+
 int64_t count(std::initializer_list<int64_t> sizes) {
   double product = 1;
   bool empty = false;

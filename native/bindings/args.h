@@ -72,6 +72,9 @@ class Args {
   std::vector<std::shared_ptr<Buffer>> held_;  // a getter of a list may free what was read before it
 };
 
+// Throws unless each of `n` indices is from 0 to rows - 1: one outside would read or write foreign memory.
+void check_index(const Args& args, const int32_t* index, int64_t n, int64_t rows);
+
 // Each binding file specialises this for its argument structs.
 template <class T>
 T read(Args& args);

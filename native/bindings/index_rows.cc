@@ -14,14 +14,6 @@ T read_shape(Args& a) {
   return p;
 }
 
-// An index outside would read or write foreign memory: checked here, whatever TypeScript did.
-void check_index(const Args& a, const int32_t* index, int64_t taken, int64_t rows) {
-  for (int64_t i = 0; i < taken; ++i)
-    if (index[i] < 0 || index[i] >= rows)
-      a.reject("index " + std::to_string(index[i]) + " at position " + std::to_string(i) + " is outside 0 to " +
-               std::to_string(rows - 1));
-}
-
 }  // namespace
 
 template <>

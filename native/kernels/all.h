@@ -12,6 +12,7 @@
 #include "kernels/index_rows.h"
 #include "kernels/layer_norm.h"
 #include "kernels/linear.h"
+#include "kernels/max.h"
 #include "kernels/mean_pool.h"
 #include "kernels/morph_fc.h"
 #include "kernels/non_finite.h"

@@ -93,6 +93,14 @@ export function sumTo(x: Tensor, shape: Shape): Tensor {
   return y;
 }
 
+/** x's elements copied in the order of a walk over `shape` with these strides, which must visit each element once. */
+export function strided(op: string, x: Tensor, shape: Shape, strides: readonly number[]): Tensor {
+  const y = emptyLike(x, shape);
+  const dims = collapse(shape, [[...strides]]);
+  kernels.arithmetic_reduce(...walk(op, dims, 1), ...walk(op, [], 1), x.size, x.handle, y.handle);
+  return y;
+}
+
 /** The gradients of a and b before they are summed to the operands' shapes. */
 const RULES: Record<Kind, (dy: Tensor, a: Tensor, b: Tensor) => [() => Tensor, () => Tensor]> = {
   add: (dy) => [() => dy, () => dy],

@@ -1,0 +1,45 @@
+import { record } from '../autograd';
+import { kernels } from '../native';
+import { elements, empty, emptyLike, show, type Tensor } from '../tensor';
+import { expectF32 } from './check';
+
+/** Options of `max`. */
+export interface MaxOptions {
+  /** The dimension to reduce, a negative one counted from the end; all of them where nothing is said. */
+  axis?: number;
+  /** Keep reduced dimensions as size 1. */
+  keepDims?: boolean;
+}
+
+/**
+ * The largest element along one dimension, or of all. A NaN counts as larger than any number. The gradient goes to the first
+ * of equals.
+ * @returns the shape without the dimension (or with 1, `keepDims`)
+ * @throws when there is nothing to choose from
+ */
+export function max(x: Tensor, { axis, keepDims = false }: MaxOptions = {}): Tensor {
+  expectF32('max', { x });
+  if (axis !== undefined && !(Number.isInteger(axis) && axis >= -x.ndim && axis < x.ndim))
+    throw new Error(`max: axis ${axis} is not a dimension of shape ${show(x.shape)}`);
+  const from = axis === undefined ? 0 : (axis + x.ndim) % x.ndim;
+  const to = axis === undefined ? x.ndim : from + 1;
+  const [before, after] = [x.shape.slice(0, from), x.shape.slice(to)];
+  const reduced = x.shape.slice(from, to);
+  const at = [before, reduced, after].map(elements) as [number, number, number];
+  if (at[1] === 0) throw new Error(`max: nothing to choose from in shape ${show(x.shape)}`);
+  const shape = [...before, ...(keepDims ? reduced.map(() => 1) : []), ...after];
+  const [y, index] = [emptyLike(x, shape), empty(shape, { device: x.device, dtype: 'i32' })];
+  kernels.max_forward(...at, x.handle, y.handle, index.handle);
+  const { shape: full } = x;
+  return record({
+    op: 'max',
+    inputs: [x],
+    output: y,
+    saved: [index],
+    backward: (dy, [index]) => {
+      const dx = emptyLike(dy, full);
+      kernels.max_backward(...at, dy.handle, index!.handle, dx.handle);
+      return [dx];
+    },
+  });
+}

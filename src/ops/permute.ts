@@ -1,0 +1,24 @@
+import { record } from '../autograd';
+import { show, type Tensor } from '../tensor';
+import { strided } from './arithmetic';
+import { expectF32 } from './check';
+
+function reordered(x: Tensor, axes: readonly number[]): Tensor {
+  const strides = x.shape.map((_, d) => x.shape.slice(d + 1).reduce((a, b) => a * b, 1));
+  const [shape, steps] = [axes.map((d) => x.shape[d] as number), axes.map((d) => strides[d] as number)];
+  return strided('permute', x, shape, steps);
+}
+
+/**
+ * x with its dimensions in another order, copied: dimension d of the result is dimension `axes[d]` of x. A zero loses its sign.
+ * Kernels of this library take their layouts as they are; this is for what has no kernel.
+ * @param axes each of 0 to ndim - 1 once, negative ones counted from the end
+ */
+export function permute(x: Tensor, axes: readonly number[]): Tensor {
+  expectF32('permute', { x });
+  const order = axes.map((d) => (d < 0 ? d + x.ndim : d));
+  if (order.length !== x.ndim || x.shape.some((_, d) => !order.includes(d)))
+    throw new Error(`permute: expected each dimension of shape ${show(x.shape)} once, got ${show(axes)}`);
+  const back = order.map((_, d) => order.indexOf(d));
+  return record({ op: 'permute', inputs: [x], output: reordered(x, order), backward: (dy) => [reordered(dy, back)] });
+}
