@@ -3,6 +3,7 @@ import { collectDoctor } from './doctor';
 import { doctorText } from './doctor_text';
 import { registerConvert } from './convert';
 import { registerEvaluate } from './evaluate';
+import { registerExport } from './export';
 import { registerFlops } from './flops';
 import { registerPredict } from './predict';
 import { registerTrain } from './train';
@@ -23,6 +24,7 @@ registerTrain(program);
 registerEvaluate(program);
 registerPredict(program);
 registerConvert(program);
+registerExport(program);
 registerFlops(program);
 registerVerify(program);
 

@@ -15,7 +15,7 @@ import {
   readFields,
   unpackDoubles,
   type Field,
-} from './protobuf';
+} from '../io/protobuf';
 
 const EVENT = { wallTime: 1, step: 2, fileVersion: 3, summary: 5 } as const;
 const VALUE = { tag: 1, simple: 2, image: 4, histogram: 5 } as const;

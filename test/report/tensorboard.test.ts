@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import sharp from 'sharp';
 import { crc32c, maskedCrc32c } from '../../src/report/crc32c';
-import { bytesField, intField, packedDoubles, readFields, unpackDoubles } from '../../src/report/protobuf';
+import { bytesField, intField, packedDoubles, readFields, unpackDoubles } from '../../src/io/protobuf';
 import { frame, histogramOf, pngSize, readEvents, TensorBoardWriter } from '../../src/report/tensorboard';
 
 let folder = '';
