@@ -3,8 +3,10 @@ import { crossEntropy, oneHot } from '../src/ops';
 import { memory, requireDevice } from '../src/runtime';
 import { scope } from '../src/scope';
 import { empty, full, ones, tensor, zeros, type Shape } from '../src/tensor';
+import { collectGarbage } from './support/collect';
 
 let live = 0;
+beforeAll(collectGarbage);
 beforeEach(() => void (live = memory().live));
 afterEach(() => expect(memory().live).toBe(live));
 

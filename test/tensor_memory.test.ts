@@ -3,8 +3,10 @@ import { add, mul, sum } from '../src/ops';
 import { memory, releaseMemoryCache, resetPeakMemory } from '../src/runtime';
 import { scope } from '../src/scope';
 import { ones, tensor, zeros, type Tensor } from '../src/tensor';
+import { collectGarbage } from './support/collect';
 
 let live = 0;
+beforeAll(collectGarbage);
 beforeEach(() => void (live = memory().live));
 afterEach(() => expect(memory().live).toBe(live));
 

@@ -6,8 +6,10 @@ import { scope } from '../../src/scope';
 import { elements, tensor, type Shape, type Tensor } from '../../src/tensor';
 import { relativeError, worstElement } from '../support/compare';
 import { uniform } from '../support/random';
+import { collectGarbage } from '../support/collect';
 
 let live = 0;
+beforeAll(collectGarbage);
 beforeEach(() => void (live = memory().live));
 afterEach(() => expect(memory().live).toBe(live));
 
