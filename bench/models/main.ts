@@ -1,12 +1,12 @@
 // npm run bench:models [-- --peers] [--cases 'video-s-16 forward 1,…'] [--rounds N] [--threads N]
 // Times whole models; with --peers PyTorch and ONNX Runtime take turns with us, repetition by repetition, in one run.
-import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { gmacs } from '../../src/models/flops';
 import { VARIANTS } from '../../src/models/config';
+import { setThreads } from '../../src/runtime';
+import { machine, median } from '../machine';
 import { CASES, parseCase } from './case';
 import { missingPeers, startOurs, startPeers, type Peer } from './peer';
 
@@ -21,8 +21,6 @@ interface Row {
   shareOfPeak: number;
   peakRssMb: number | null;
 }
-
-const median = (values: readonly number[]) => [...values].sort((a, b) => a - b)[values.length >> 1] as number;
 
 /** 2 a multiply-add; a training step counts three forwards. */
 function gflop(text: string): number {
@@ -111,24 +109,16 @@ async function main(): Promise<void> {
     },
   });
   const options = { peers: values.peers, rounds: Number(values.rounds), threads: Number(values.threads) };
+  setThreads(options.threads);
   if (options.peers) missingPeers().forEach((hint) => console.log(`absent: ${hint}`));
+  const file = values.out ?? path.join('bench', 'results', 'models.json');
   const rows: Row[] = [];
   for (const text of values.cases?.split(',').map((t) => t.trim()) ?? CASES) {
     const measured = await measure(text, options);
     show(measured);
     rows.push(...measured);
+    writeFileSync(file, `${JSON.stringify({ machine: machine(), rows }, null, 1)}\n`);
   }
-  const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD']).toString().trim();
-  const machine = {
-    cpu: os.cpus()[0]?.model.trim(),
-    cores: os.cpus().length,
-    threads: options.threads,
-    node: process.version,
-    commit,
-    date: new Date().toISOString(),
-  };
-  const file = values.out ?? path.join('bench', 'results', 'models.json');
-  writeFileSync(file, `${JSON.stringify({ machine, rows }, null, 1)}\n`);
   console.log(`written to ${file}`);
 }
 

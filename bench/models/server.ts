@@ -46,7 +46,7 @@ class Served {
   private readonly targets: Float32Array;
 
   constructor(readonly what: ModelCase) {
-    this.model = create(what.variant);
+    this.model = create(what.variant, { dropPath: 0 }); // as the peers: the same work in every step
     fill(this.model);
     const { config } = this.model;
     this.shape = [what.batch, 3, config.kind === 'video' ? config.frames : 1, 224, 224];
