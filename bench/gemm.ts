@@ -46,7 +46,7 @@ async function measure(shape: Shape, peer: Peer | null, rounds: number): Promise
   const peaks: number[] = [];
   for (let round = -2; round < rounds; round++) {
     const start = performance.now();
-    scope(() => noGrad(() => linear(x!, weight!, null)));
+    scope(() => void noGrad(() => linear(x!, weight!, null)));
     if (round >= 0) times.morphmlp!.push(performance.now() - start);
     for (const name of libraries) {
       const { ms } = await peer!.ask(`run ${name}`);
