@@ -35,6 +35,9 @@ const SHAPES: Shape[] = STAGES.flatMap(({ number, channels: c, tokens }) => [
   { what: `stage ${number} 3C to C`, rows: tokens, n: c, k: 3 * c },
 ]);
 
+/** Libraries let their threads spin for a while after a product, and those would take a core from whoever comes next. */
+const settled = () => new Promise((resolve) => setTimeout(resolve, 50));
+
 async function measure(shape: Shape, peer: Peer | null, rounds: number): Promise<Row> {
   const { rows, n, k } = shape;
   const { forward } = verify(linearCase([Math.min(rows, 300)], n, k, { bias: false }));
@@ -45,14 +48,16 @@ async function measure(shape: Shape, peer: Peer | null, rounds: number): Promise
   const times: Record<string, number[]> = Object.fromEntries(['morphmlp', ...libraries].map((name) => [name, []]));
   const peaks: number[] = [];
   for (let round = -2; round < rounds; round++) {
+    peaks.push(fmaPeak(0.05));
+    await settled();
     const start = performance.now();
     scope(() => void noGrad(() => linear(x!, weight!, null)));
     if (round >= 0) times.morphmlp!.push(performance.now() - start);
     for (const name of libraries) {
+      await settled();
       const { ms } = await peer!.ask(`run ${name}`);
       if (round >= 0) times[name]!.push(ms as number);
     }
-    peaks.push(fmaPeak(0.05));
   }
   x!.dispose();
   weight!.dispose();
