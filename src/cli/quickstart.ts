@@ -22,7 +22,7 @@ export async function afterQuickstart(run: Run): Promise<void> {
   );
   await writeVideo(example, file);
   const { network, classNames, input } = load(run.files.best);
-  const guesses = classify(network, classNames, await middleClip(file, input), 3);
+  const guesses = classify(network, classNames, [await middleClip(file, input)], 3);
   network.dispose();
   console.log(`\n${file} shows '${classNames[example.label]}'; the model says:\n${guessLines(guesses).join('\n')}`);
   console.log(`\nTry it: npx morphmlp predict ${file} --checkpoint ${run.files.best}`);

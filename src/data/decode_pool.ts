@@ -3,12 +3,13 @@ import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { FromWorker, ToWorker } from './decode_worker';
 import { FfmpegMissing } from './ffmpeg';
+import { sourceKey } from './source';
 import { UnreadableClip } from './types';
 import type { VideoInfo } from './video';
 import type { ReadRequest, ReadResult } from './video_clips';
 
 interface Waiting {
-  path: string;
+  key: string;
   resolve(result: ReadResult): void;
   reject(error: Error): void;
   /** Stops listening to the caller's signal. */
@@ -64,9 +65,10 @@ export class DecodePool {
       };
       signal?.addEventListener('abort', cancel, { once: true });
       const release = (): void => signal?.removeEventListener('abort', cancel);
-      thread.waiting.set(id, { path: request.path, resolve, reject, release });
+      const key = sourceKey(request.source);
+      thread.waiting.set(id, { key, resolve, reject, release });
       thread.worker.ref();
-      this.send(thread, { id, request: { ...request, info: request.info ?? this.known.get(request.path) } });
+      this.send(thread, { id, request: { ...request, info: request.info ?? this.known.get(key) } });
     });
   }
 
@@ -110,7 +112,7 @@ export class DecodePool {
     const waiting = this.settle(thread, message.id);
     if (waiting === undefined) return;
     if ('error' in message) return waiting.reject(rebuild(message.error, message.code));
-    this.known.set(waiting.path, message.result.info);
+    this.known.set(waiting.key, message.result.info);
     waiting.resolve(message.result);
   }
 

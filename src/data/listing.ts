@@ -4,6 +4,7 @@
  */
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
+import type { Source } from './source';
 
 export interface ListingOptions {
   /** What stands between path and label. Default ','. */
@@ -22,6 +23,8 @@ export interface ListingOptions {
 export interface LabelledFile {
   path: string;
   label: number;
+  /** How to read it, where the file's name does not say. */
+  source?: Source;
 }
 
 /** A list of files that exist, and what was found wrong with it. */
@@ -37,7 +40,20 @@ export interface Listing {
   emptyClasses: string[];
 }
 
-export const VIDEO_ENDINGS = ['.mp4', '.webm', '.mkv', '.avi', '.mov', '.m4v', '.mpg', '.mpeg', '.flv', '.wmv', '.3gp'];
+export const VIDEO_ENDINGS = [
+  '.mp4',
+  '.webm',
+  '.mkv',
+  '.avi',
+  '.mov',
+  '.m4v',
+  '.mpg',
+  '.mpeg',
+  '.flv',
+  '.wmv',
+  '.3gp',
+  '.gif',
+];
 
 /** Name of the optional file with one class name a line, beside the csv or in the folder of class folders. */
 const CLASSES_FILE = 'classes.txt';

@@ -21,9 +21,17 @@ export interface VideoInfo {
   offset: number;
 }
 
+/** The bytes of a file that are a video of their own: from `start` up to, not with, `end`. */
+export interface Part {
+  start: number;
+  end: number;
+}
+
 export interface CallOptions {
   timeoutMs?: number;
   signal?: AbortSignal | undefined;
+  /** Only this part of the file is the video. */
+  part?: Part | undefined;
 }
 
 interface ProbedStream {
@@ -33,6 +41,7 @@ interface ProbedStream {
   avg_frame_rate?: string;
   r_frame_rate?: string;
   nb_frames?: string;
+  nb_read_packets?: string;
   duration?: string;
   start_time?: string;
   tags?: { rotate?: string; DURATION?: string };
@@ -59,7 +68,7 @@ function number(text: string | undefined): number {
 const clockSeconds = (text = ''): number => text.split(':').reduce((sum, part) => sum * 60 + (Number(part) || 0), 0);
 
 function frameCount(stream: ProbedStream, duration: number, fps: number): { frames: number; exact: boolean } {
-  const counted = number(stream.nb_frames);
+  const counted = number(stream.nb_frames) || number(stream.nb_read_packets);
   return counted > 0 ? { frames: counted, exact: true } : { frames: Math.round(duration * fps), exact: false };
 }
 
@@ -68,9 +77,15 @@ function rotationOf(stream: ProbedStream): number {
   return turned ?? number(stream.tags?.rotate);
 }
 
-function infoOf(path: string, { streams = [], format = {} }: Probed): VideoInfo {
+function pictureStream(path: string, { streams = [] }: Probed): ProbedStream {
   const stream = streams.find((s) => s.codec_type === 'video');
   if (stream === undefined) throw new UnreadableClip(`${path}: it has no video stream`);
+  return stream;
+}
+
+function infoOf(path: string, probed: Probed): VideoInfo {
+  const { format = {} } = probed;
+  const stream = pictureStream(path, probed);
   const rates = [number(stream.avg_frame_rate), number(stream.r_frame_rate)] as const;
   const fps = rates[0] || rates[1];
   const duration = number(stream.duration) || clockSeconds(stream.tags?.DURATION) || number(format.duration);
@@ -81,20 +96,49 @@ function infoOf(path: string, { streams = [], format = {} }: Probed): VideoInfo 
     throw new UnreadableClip(`${path}: its frame rate or length is unknown, or it has no frame`);
   const rotation = rotationOf(stream);
   const upright = Math.round(rotation / 90) % 2 === 0;
-  const steady = Math.abs(rates[0] - rates[1]) <= 1e-3 * fps;
+  const seekable = stream.nb_read_packets === undefined;
+  const steady = seekable && Math.abs(rates[0] - rates[1]) <= 1e-3 * fps;
   const offset = Math.max(0, number(stream.start_time) - number(format.start_time));
   const size = upright ? { width, height } : { width: height, height: width };
   return { ...size, fps, frames, exact, duration, rotation, steady, offset };
 }
 
 /** Only local files: neither a listing nor a playlist inside a file may reach for anything else. */
-const inputArguments = (path: string): string[] => ['-protocol_whitelist', 'file', '-i', `file:${path}`];
+function inputArguments(path: string, part?: Part): string[] {
+  if (part === undefined) return ['-protocol_whitelist', 'file', '-i', `file:${path}`];
+  const { start, end } = part;
+  return ['-protocol_whitelist', 'file,subfile', '-i', `subfile,,start,${start},end,${end},,:${path}`];
+}
+
+async function runProbe(path: string, entries: string, extra: string[], options: CallOptions): Promise<Probed> {
+  const args = [
+    '-v',
+    'error',
+    ...extra,
+    '-show_entries',
+    entries,
+    '-of',
+    'json',
+    ...inputArguments(path, options.part),
+  ];
+  const { stdout } = await runProgram('ffprobe', args, { ...options, subject: path });
+  return JSON.parse(stdout.toString()) as Probed;
+}
+
+/** Streams of pictures without an index or a duration (Motion JPEG, raw H.264) tell their length only by being read through. */
+const lacksLength = ({ streams = [], format = {} }: Probed): boolean =>
+  streams.some((s) => s.codec_type === 'video' && !number(s.nb_frames) && !number(s.duration) && !s.tags?.DURATION) &&
+  !number(format.duration);
 
 /** Size, frame rate and length of a video. Rejects with `UnreadableClip` where the file is none. */
 export async function probe(path: string, options: CallOptions = {}): Promise<VideoInfo> {
-  const args = ['-v', 'error', '-show_entries', PROBED, '-of', 'json', ...inputArguments(path)];
-  const { stdout } = await runProgram('ffprobe', args, { ...options, subject: path });
-  return infoOf(path, JSON.parse(stdout.toString()) as Probed);
+  const probed = await runProbe(path, PROBED, [], options);
+  if (!lacksLength(probed)) return infoOf(path, probed);
+  const counting = ['-count_packets', '-select_streams', 'v:0'];
+  return infoOf(
+    path,
+    await runProbe(path, PROBED.replace('nb_frames', 'nb_frames,nb_read_packets'), counting, options),
+  );
 }
 
 /** Pictures of one size, one after the other. */
@@ -130,6 +174,7 @@ function decodeArguments(
   wanted: readonly number[],
   size: readonly [number, number],
   info: VideoInfo,
+  part: Part | undefined,
 ): string[] {
   const seconds = seekSeconds(wanted[0]!, info);
   const base = seconds > 0 ? wanted[0]! : 0;
@@ -137,7 +182,7 @@ function decodeArguments(
   const filters = `select='${select}',scale=${size[0]}:${size[1]}:flags=bicubic,format=rgb24`;
   return [
     ...['-v', 'error', '-nostdin', '-threads', '1', ...(seconds > 0 ? ['-ss', seconds.toFixed(6)] : [])],
-    ...inputArguments(path),
+    ...inputArguments(path, part),
     ...['-map', '0:v:0', '-an', '-sn', '-dn', '-vf', filters, '-vsync', '0', '-frames:v', String(wanted.length)],
     ...['-f', 'rawvideo', '-pix_fmt', 'rgb24', 'pipe:1'],
   ];
@@ -184,7 +229,7 @@ export async function decodeFrames(
   if (wanted.length === 0 || !(wanted[0]! >= 0))
     throw new Error(`decodeFrames: expected frame numbers from 0 on, got ${numbers.join(', ') || 'none'}`);
   const [width, height] = size;
-  const args = decodeArguments(path, wanted, size, info);
+  const args = decodeArguments(path, wanted, size, info, options.part);
   const { stdout, stderr } = await runProgram('ffmpeg', args, { ...options, subject: path });
   const bytes = width * height * 3;
   const unique = complete(path, stdout, wanted, bytes, info, stderr);

@@ -12,7 +12,8 @@ import {
   type Views,
 } from './sampling';
 import type { Clip } from './types';
-import { decodeFrames, probe, type CallOptions, type Frames, type VideoInfo } from './video';
+import { decodeSource, probeSource, sourceOf, type Source } from './source';
+import type { CallOptions, Frames, VideoInfo } from './video';
 
 /** How clips are taken out of videos. */
 export interface VideoOptions {
@@ -114,9 +115,9 @@ function mirrorRows(pixels: Uint8Array, width: number): void {
   }
 }
 
-/** What to read of one video. */
+/** What to read of one video, picture or folder of frames. */
 export interface ReadRequest {
-  path: string;
+  source: Source;
   options: VideoOptions;
   choices: readonly ClipChoice[];
   /** Spares the probe where the video was read before. */
@@ -150,13 +151,13 @@ function framesOf(plan: ClipPlan, decoded: Frames, numbers: readonly number[]): 
   return { ...decoded, pixels };
 }
 
-async function readGroup(path: string, group: ClipPlan[], info: VideoInfo, call: CallOptions): Promise<Uint8Array[]> {
+async function readGroup(source: Source, group: ClipPlan[], info: VideoInfo, call: CallOptions): Promise<Uint8Array[]> {
   if (group.length === 1) {
     const [plan] = group as [ClipPlan];
-    return [cropFrames(await decodeFrames(path, plan.frames, plan.size, info, call), plan.box, plan.flip)];
+    return [cropFrames(await decodeSource(source, plan.frames, plan.size, info, call), plan.box, plan.flip)];
   }
   const numbers = [...new Set(group.flatMap((plan) => plan.frames))].sort((a, b) => a - b);
-  const decoded = await decodeFrames(path, numbers, group[0]!.size, info, call);
+  const decoded = await decodeSource(source, numbers, group[0]!.size, info, call);
   return group.map((plan) => cropFrames(framesOf(plan, decoded, numbers), plan.box, plan.flip));
 }
 
@@ -166,11 +167,11 @@ async function readGroup(path: string, group: ClipPlan[], info: VideoInfo, call:
  */
 export async function readClips(request: ReadRequest, signal?: AbortSignal): Promise<ReadResult> {
   const call = { signal, timeoutMs: request.options.timeoutMs ?? 60_000 };
-  const info = request.info ?? (await probe(request.path, call));
+  const info = request.info ?? (await probeSource(request.source, call));
   const plans = request.choices.map((choice) => planClip(request.options, info, choice));
   const pixels = new Map<ClipPlan, Uint8Array>();
   for (const group of groupBySize(plans)) {
-    const clips = await readGroup(request.path, group, info, call);
+    const clips = await readGroup(request.source, group, info, call);
     group.forEach((plan, i) => pixels.set(plan, clips[i]!));
   }
   return { clips: plans.map((plan) => pixels.get(plan)!), info };
@@ -184,15 +185,16 @@ export function allViews(views: Views): ClipChoice[] {
 /** One view: the middle clip, the centre crop. */
 export const MIDDLE: Views = { clips: 1, crops: 1 };
 
-/** Reads the test views of one video on this thread, all in one run of FFmpeg; label -1. */
+/** Reads the test views of one video (a file, or any source) on this thread, all in one run of FFmpeg; label -1. */
 export async function readViews(
-  path: string,
+  from: string | Source,
   input: Pick<VideoOptions, 'frames' | 'rate' | 'crop'> & Partial<VideoOptions>,
   views: Views = MIDDLE,
   signal?: AbortSignal,
 ): Promise<Clip[]> {
   const options = { ...input, train: false, flip: false };
-  const { clips } = await readClips({ path, options, choices: allViews(views) }, signal);
+  const source = typeof from === 'string' ? sourceOf(from) : from;
+  const { clips } = await readClips({ source, options, choices: allViews(views) }, signal);
   const { frames, crop } = options;
-  return clips.map((pixels) => ({ pixels, frames, height: crop, width: crop, label: -1, path }));
+  return clips.map((pixels) => ({ pixels, frames, height: crop, width: crop, label: -1, path: source.path }));
 }

@@ -1,7 +1,8 @@
 /** Clips of the video files of a listing, read by FFmpeg. */
 import type { Philox } from '../random';
 import type { DecodePool } from './decode_pool';
-import type { Listing } from './listing';
+import type { LabelledFile, Listing } from './listing';
+import { sourceOf } from './source';
 import type { Clip, Dataset } from './types';
 import { MIDDLE, type ClipChoice, type VideoOptions } from './video_clips';
 
@@ -61,13 +62,13 @@ export class VideoDataset implements Dataset {
 
   /** Several clips of item i (test views, repeated augmentation), one run of FFmpeg for all of one scale. */
   async clips(i: number, choices: readonly ClipChoice[], signal?: AbortSignal): Promise<Clip[]> {
-    const { path, label } = this.item(i);
+    const { path, label, source = sourceOf(path) } = this.item(i);
     const { frames, crop } = this.options;
-    const { clips } = await this.pool.read({ path, options: this.options, choices }, signal);
+    const { clips } = await this.pool.read({ source, options: this.options, choices }, signal);
     return clips.map((pixels) => ({ pixels, frames, height: crop, width: crop, label, path }));
   }
 
-  private item(i: number): { path: string; label: number } {
+  private item(i: number): LabelledFile {
     const item = this.listing.items[i];
     if (item === undefined) throw new Error(`${this.listing.source}: item ${i} is outside 0..${this.length - 1}`);
     return item;

@@ -1,0 +1,93 @@
+/** What a clip can be read from: a video (or a part of a file that is one), a picture, a folder of frames, raw frames. */
+import { open, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { frameName, isImage, pictureSize, readFrames, readPicture, resizePicture } from './pictures';
+import { UnreadableClip } from './types';
+import { decodeFrames, probe, type CallOptions, type Frames, type Part, type VideoInfo } from './video';
+
+export type Source =
+  | { kind: 'video'; path: string; part?: Part }
+  /** A picture: a video of one frame. */
+  | { kind: 'image'; path: string }
+  /** `count` pictures in a folder, named by the template and numbered from 1. */
+  | { kind: 'frames'; path: string; count: number; template: string }
+  /** The named pictures of a folder, in this order. */
+  | { kind: 'files'; path: string; files: readonly string[] }
+  /** Frames u8 [height, width, 3] one after the other in a file. */
+  | { kind: 'raw'; path: string; width: number; height: number };
+
+/** A file by its name: a picture, or else a video. */
+export const sourceOf = (file: string): Source => ({ kind: isImage(file) ? 'image' : 'video', path: file });
+
+/** Tells apart what one file may hold several of. */
+export const sourceKey = (source: Source): string =>
+  source.kind === 'video' && source.part ? `${source.path}@${source.part.start}` : source.path;
+
+/** Pictures have no frame rate; they count as frames of a video at the rate that recipes refer to. */
+const NOMINAL_FPS = 30;
+
+function infoOf(size: { width: number; height: number }, frames: number): VideoInfo {
+  const { width, height } = size;
+  const time = { fps: NOMINAL_FPS, frames, exact: true, duration: frames / NOMINAL_FPS, steady: true, offset: 0 };
+  return { width, height, ...time, rotation: 0 };
+}
+
+type Pictures = Source & { kind: 'image' | 'frames' | 'files' };
+
+function pictureFile(source: Pictures, number: number): string {
+  if (source.kind === 'image') return source.path;
+  const name = source.kind === 'files' ? source.files[number]! : frameName(source.template, number + 1);
+  return path.join(source.path, name);
+}
+
+function countOf(source: Pictures): number {
+  if (source.kind === 'image') return 1;
+  return source.kind === 'files' ? source.files.length : source.count;
+}
+
+async function rawInfo({ path: file, width, height }: Source & { kind: 'raw' }): Promise<VideoInfo> {
+  const { size } = await stat(file);
+  const frames = size / (width * height * 3);
+  if (Number.isInteger(frames) && frames > 0) return infoOf({ width, height }, frames);
+  throw new UnreadableClip(
+    `${file}: ${size} bytes are not a whole number of ${width}x${height} frames of 3 bytes a pixel`,
+  );
+}
+
+/** Size, frame rate and length. Rejects with `UnreadableClip` where the source is none. */
+export async function probeSource(source: Source, call: CallOptions = {}): Promise<VideoInfo> {
+  if (source.kind === 'video') return probe(source.path, { ...call, part: source.part });
+  if (source.kind === 'raw') return rawInfo(source);
+  return infoOf(await pictureSize(pictureFile(source, 0)), countOf(source));
+}
+
+async function readRaw(
+  source: Source & { kind: 'raw' },
+  numbers: readonly number[],
+  size: readonly [number, number],
+): Promise<Frames> {
+  const { width, height } = source;
+  const bytes = width * height * 3;
+  const file = await open(source.path);
+  try {
+    return await readFrames(numbers, size, async (number) => {
+      const { buffer } = await file.read(new Uint8Array(bytes), 0, bytes, number * bytes);
+      return resizePicture(buffer, [width, height], size);
+    });
+  } finally {
+    await file.close();
+  }
+}
+
+/** The frames `numbers` (from 0) scaled to `size` [width, height], in the order asked for. */
+export async function decodeSource(
+  source: Source,
+  numbers: readonly number[],
+  size: readonly [width: number, height: number],
+  info: VideoInfo,
+  call: CallOptions = {},
+): Promise<Frames> {
+  if (source.kind === 'video') return decodeFrames(source.path, numbers, size, info, { ...call, part: source.part });
+  if (source.kind === 'raw') return readRaw(source, numbers, size);
+  return readFrames(numbers, size, (number) => readPicture(pictureFile(source, number), size));
+}
