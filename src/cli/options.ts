@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from 'commander';
+import { parseBytes } from '../config/bytes';
 
 /** A parser for a number option within bounds; commander names the option in the message. */
 export function numberIn(min: number, max = Infinity): (text: string) => number {
@@ -20,11 +21,9 @@ export function wholeNumber(min: number): (text: string) => number {
   };
 }
 
-/** A parser for an amount of memory: bytes, or a number with K, M or G (of 1024). */
-export function byteSize(text: string): number {
-  const [, digits, unit = ''] = /^(\d+(?:\.\d+)?)([KMG]?)(?:i?B)?$/i.exec(text.trim()) ?? [];
-  const bytes = Math.floor(Number(digits) * 1024 ** ['', 'K', 'M', 'G'].indexOf(unit.toUpperCase()));
-  if (bytes > 0) return bytes;
+/** A parser for an amount of memory, kept as text: bytes, or a number with K, M or G (of 1024). */
+export function byteSize(text: string): string {
+  if (parseBytes(text) !== null) return text;
   throw new InvalidArgumentError('Expected an amount of memory such as 1500M or 2G.');
 }
 

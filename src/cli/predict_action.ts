@@ -4,11 +4,12 @@ import pc from 'picocolors';
 import { DecodePool } from '../data/decode_pool';
 import { viewCount, type Views } from '../data/sampling';
 import type { Clip } from '../data/types';
-import { allViews, readViews } from '../data/video_clips';
+import { allViews } from '../data/clip_plan';
+import { readViews } from '../data/video_clips';
 import { load, type InputSpec, type ModelInfo } from '../models/load';
 import type { MorphMLP } from '../models/morphmlp';
 import { contactSheet, type SheetRow } from '../report/contact_sheet';
-import { probabilities, viewLogits } from '../train/views';
+import { meanOfRows, probabilities, viewLogits } from '../train/views';
 import { percent, table } from './format';
 import { fileInputs, standardInput, type Input, type StreamInput } from './predict_inputs';
 import { Progress } from './progress';
@@ -27,7 +28,7 @@ export async function middleClip(file: string, input: InputSpec): Promise<Clip> 
 
 /** The `top` most probable classes of a video of which `views` are seen, best first. */
 export function classify(model: MorphMLP, classNames: readonly string[], views: readonly Clip[], top: number): Guess[] {
-  const scores = probabilities(viewLogits(model.eval(), views));
+  const scores = probabilities(meanOfRows(viewLogits(model.eval(), views)));
   const guesses = classNames.map((label, i) => ({ label, probability: scores[i]! }));
   return guesses.sort((a, b) => b.probability - a.probability).slice(0, top);
 }

@@ -17,7 +17,7 @@ export async function afterQuickstart(run: Run): Promise<void> {
     console.log('\nFFmpeg is not on the PATH, so no video was classified (Debian: apt-get install ffmpeg).');
     return;
   }
-  const example = new MotionDataset({ seed, stream: EXAMPLE_STREAM, length: 8, size: run.options.crop }).render(
+  const example = new MotionDataset({ seed, stream: EXAMPLE_STREAM, length: 8, size: run.options.testCrop }).render(
     EXAMPLE,
   );
   await writeVideo(example, file);

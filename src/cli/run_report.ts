@@ -1,6 +1,7 @@
+import type { Config } from '../config/keys';
 import { countOps } from '../models/flops';
 import { writeRunReport as writeReport } from '../report/run_report';
-import type { StepPoint } from '../report/types';
+import type { RunReport, StepPoint } from '../report/types';
 import { instructionSet, threads } from '../runtime';
 import type { Run } from '../train/run';
 import { packageVersion } from './version';
@@ -13,7 +14,7 @@ export interface RunNotes {
 }
 
 /** Writes the run's report.html. */
-export function writeRunReport(run: Run, { startedAt, steps, warnings }: RunNotes): Promise<void> {
+export function writeRunReport(run: Run, { startedAt, steps, warnings }: RunNotes, config: Config): Promise<void> {
   const { options, trainer, info, loaders, files } = run;
   const { crop, frames } = info.input;
   return writeReport(files.report, {
@@ -23,7 +24,7 @@ export function writeRunReport(run: Run, { startedAt, steps, warnings }: RunNote
     seconds: (Date.now() - startedAt.getTime()) / 1000,
     command: `morphmlp ${process.argv.slice(2).join(' ')}`,
     model: {
-      name: options.model,
+      name: options.name,
       parameters: run.parameters,
       macs: countOps(info.model, { height: crop, width: crop }).macs,
       input: `${frames} × ${crop} × ${crop}`,
@@ -36,9 +37,9 @@ export function writeRunReport(run: Run, { startedAt, steps, warnings }: RunNote
     epochs: trainer.state.history,
     evaluation: trainer.lastEvaluation,
     shares: trainer.shares,
-    config: { ...options },
+    config: { ...config } as RunReport['config'],
     skipped: run.skipped,
     warnings,
-    files: { checkpoint: files.best, 'last state': files.last },
+    files: { checkpoint: files.best, 'last state': files.last, configuration: files.config },
   });
 }

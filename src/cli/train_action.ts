@@ -1,84 +1,50 @@
-import os from 'node:os';
 import pc from 'picocolors';
+import { printConfig } from '../config/config';
+import type { Config } from '../config/keys';
+import { runOptions, testingOf } from '../config/recipe';
+import { writeFileAtomic } from '../io/atomic';
 import { instructionSet, memory, requireDevice, setThreads, threads } from '../runtime';
-import { Run, type RunOptions } from '../train/run';
-import type { Device } from '../native';
-import { percent } from './options';
+import type { RunOptions } from '../train/options';
+import { Run } from '../train/run';
+import { percent } from './format';
 import { afterQuickstart } from './quickstart';
 import { writeRunReport } from './run_report';
+import { testRun } from './test_action';
+import { resolveConfig, type TrainFlags } from './train_settings';
 import { TrainingView } from './training_view';
 
-/** The values of options that are not given; `--preset quickstart` has its own. */
-const DEFAULTS: RunOptions = {
-  data: '',
-  val: null,
-  separator: ',',
-  model: 'video-s',
-  frames: 16,
-  rate: 4,
-  crop: 224,
-  flip: true,
-  epochs: 60,
-  batchSize: 8,
-  lr: 2e-4,
-  endLr: 1e-6,
-  warmupStartLr: 1e-6,
-  warmupEpochs: 10,
-  weightDecay: 0.05,
-  labelSmoothing: 0,
-  dropPath: null,
-  clipNorm: 0,
-  evalEvery: 1,
-  seed: 0,
-  workers: Math.max(1, os.cpus().length - 1),
-  memoryBudget: null,
-  init: null,
-  resetHead: false,
-  inflate: 'centre',
-  out: 'runs/train',
-  resume: false,
-};
-
-const QUICKSTART: Partial<RunOptions> = {
-  data: 'motion',
-  val: 'motion',
-  model: 'quickstart',
-  frames: 16,
-  rate: 1,
-  crop: 64,
-  flip: false,
-  epochs: 5,
-  batchSize: 8,
-  lr: 2e-3,
-  endLr: 1e-5,
-  warmupStartLr: 1e-5,
-  warmupEpochs: 0.2,
-  out: 'runs/quickstart',
-};
-
 /** What the command line gives: only what was named there. */
-export type TrainArguments = Partial<RunOptions> & { preset?: string; threads?: number; device?: Device };
+export type TrainArguments = TrainFlags & { resume?: boolean; printConfig?: boolean };
+
+const mib = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
+
+function describeBatches({ batchSize, microBatch, clips, mix }: RunOptions): string[] {
+  const parts = [
+    ...(microBatch < batchSize ? [`${batchSize} a step, ${microBatch} at a time`] : []),
+    ...((clips.samples ?? 1) > 1 ? [`${clips.samples} augmented clips of each`] : []),
+    ...(clips.augmentation?.randAugment ? [clips.augmentation.randAugment] : []),
+    ...(mix ? ['mixup and cutmix'] : []),
+  ];
+  return parts.length > 0 ? [`batches: ${parts.join('  ·  ')}`] : [];
+}
 
 function describeRun(run: Run): string {
-  const { options, loaders, plan } = run;
+  const { options, loaders, plan, started } = run;
+  const { clips } = options;
   const val = loaders.val ? `, ${loaders.val.dataset.length} for validation` : '';
-  const mib = (bytes: number) => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
-  const memory = plan
-    ? [
-        `memory: tensors up to ${mib(plan.peak)} (${mib(plan.full)} without a budget), ${plan.recompute} blocks recomputed`,
-      ]
-    : [];
-  const started = run.started
-    ? [
-        `started from ${run.started.from}: ${run.started.copied} tensors`,
-        ...run.started.fresh.map((why) => `started anew: ${why}`),
-      ]
-    : [];
+  const input = `${clips.frames > 1 ? `${clips.frames} frames of ` : ''}${clips.crop}x${clips.crop}`;
   return [
-    `${options.model}: ${(run.parameters / 1e6).toFixed(2)}M parameters, ${options.frames} frames of ${options.crop}x${options.crop}, ${run.info.classNames.length} classes`,
+    `${options.name}: ${(run.parameters / 1e6).toFixed(2)}M parameters, ${input}, ${run.info.classNames.length} classes`,
     `data: ${loaders.train.dataset.length} clips${val}  ·  cpu (${instructionSet()}, ${threads()} threads)  ·  seed ${options.seed}`,
-    ...memory,
-    ...started,
+    ...describeBatches(options),
+    ...(plan
+      ? [
+          `memory: tensors up to ${mib(plan.peak)} (${mib(plan.full)} without a budget), ${plan.recompute} blocks recomputed`,
+        ]
+      : []),
+    ...(started ? [`started from ${started.from}: ${started.copied} tensors`] : []),
+    ...(started?.fresh ?? []).map((why) => `started anew: ${why}`),
+    ...(run.resumed ? [`goes on with ${run.files.last} at epoch ${run.trainer.state.epoch + 1}`] : []),
   ].join('\n');
 }
 
@@ -104,30 +70,26 @@ function showSkipped(run: Run): void {
   for (const { reason } of skipped) console.error(`  ${reason}`);
 }
 
-function resolveOptions(given: TrainArguments): RunOptions {
-  const { preset, threads: count, device = 'cpu', ...own } = given;
-  if (preset !== undefined && preset !== 'quickstart') throw new Error(`--preset ${preset} is not one of: quickstart`);
+function checkDevice(config: Config): void {
+  const device = config['RUN.DEVICE'];
   requireDevice(device);
   if (device !== 'cpu') throw new Error('--device cuda: training on CUDA is not built yet');
-  if (count) setThreads(count);
-  const options = { ...DEFAULTS, ...(preset ? QUICKSTART : {}), ...own };
-  if (!options.data)
+  if (config['RUN.THREADS'] > 0) setThreads(config['RUN.THREADS']);
+}
+
+function optionsFor(config: Config, resume: boolean): RunOptions {
+  const nothing = config['RUN.TRAIN_DATA'] === '' && config['DATA.PATH_TO_DATA_DIR'] === '';
+  if (nothing && config['TRAIN.DATASET'] === 'folders')
     throw new Error(
       '--data is missing: a csv of path,label, or a folder with a folder of videos for each class (or --preset quickstart)',
     );
-  if (!preset && own.warmupEpochs === undefined)
-    options.warmupEpochs = Math.min(options.warmupEpochs, options.epochs / 6);
-  return options;
+  const options = runOptions(config);
+  return resume ? { ...options, resume: 'must' } : options;
 }
 
-/** Runs `morphmlp train`. */
-export async function train(given: TrainArguments): Promise<void> {
-  const view = new TrainingView();
-  const options = resolveOptions(given);
-  const run = new Run(options, view);
-  view.attach(run);
-  console.log(describeRun(run));
-  for (const remark of run.remarks) console.error(pc.yellow(`note: ${remark}`));
+/** Trains to the end, or until it is stopped; writes the report. Returns whether the end was reached. */
+async function trainRun(run: Run, view: TrainingView, config: Config): Promise<boolean> {
+  writeFileAtomic(run.files.config, (write) => write(Buffer.from(printConfig(config))));
   const release = stopOnInterrupt(run);
   await run.train();
   release();
@@ -136,14 +98,34 @@ export async function train(given: TrainArguments): Promise<void> {
   if (!run.trainer.finished) {
     console.log(`saved ${run.files.last}; go on with the same command and --resume`);
     process.exitCode = 130;
-    return;
+    return false;
   }
-  await writeRunReport(run, view.notes);
+  await writeRunReport(run, view.notes, config);
   const { best } = run.trainer.state;
-  console.log(
-    `best accuracy ${pc.bold(percent(best))}  ·  peak tensor memory ${(memory().peak / 2 ** 20).toFixed(0)} MiB`,
-  );
+  console.log(`best accuracy ${pc.bold(percent(best))}  ·  peak tensor memory ${mib(memory().peak)}`);
   console.log(`checkpoint  ${run.files.best}\nreport      ${run.files.report}`);
-  if (given.preset === 'quickstart') await afterQuickstart(run);
+  return true;
+}
+
+async function trainFirst(config: Config, given: TrainArguments): Promise<boolean> {
+  const view = new TrainingView();
+  const run = new Run(optionsFor(config, given.resume ?? false), view);
+  view.attach(run);
+  console.log(describeRun(run));
+  for (const remark of run.remarks) console.error(pc.yellow(`note: ${remark}`));
+  const finished = await trainRun(run, view, config);
+  if (finished && given.preset === 'quickstart') await afterQuickstart(run);
   run.dispose();
+  return finished;
+}
+
+/** Runs `morphmlp train`: training, then the test, as far as the configuration has them. */
+export async function train(pairs: string[], given: TrainArguments): Promise<void> {
+  const { config, notes } = resolveConfig(given, pairs);
+  if (given.printConfig) return void process.stdout.write(printConfig(config));
+  for (const note of notes) console.error(pc.yellow(`note: ${note}`));
+  checkDevice(config);
+  const testing = testingOf(config);
+  if (config['TRAIN.ENABLE'] && !(await trainFirst(config, given))) return;
+  if (testing) await testRun(testing, config);
 }

@@ -1,43 +1,41 @@
-import path from 'node:path';
 import pc from 'picocolors';
-import { MetricLog } from '../report/jsonl';
 import type { Run } from '../train/run';
 import type { EpochRecord, StepEvent, TrainerEvents } from '../train/trainer';
 import { percent } from './options';
 import { Progress } from './progress';
+import { RunLog } from './run_log';
 import type { RunNotes } from './run_report';
 
 /** Shows a run: one bar an epoch, then a line with its figures. */
 export class TrainingView implements TrainerEvents {
   private bar: Progress | null = null;
   private run: Run | null = null;
-  private log: MetricLog | null = null;
+  private log: RunLog | null = null;
   private startedAt = { time: 0, batch: 0 };
   /** What the report will want to know. */
   readonly notes: RunNotes = { startedAt: new Date(), steps: [], warnings: [] };
 
-  /** Names the run to show, and opens its metrics.jsonl; a resumed run goes on with the log where it stands. */
+  /** Names the run to show, and opens its logs; a resumed run goes on with them where it stands. */
   attach(run: Run): void {
     this.run = run;
-    const file = path.join(run.options.out, 'metrics.jsonl');
-    const { epoch, batch } = run.trainer.state;
-    const step = epoch * run.loaders.train.batches + batch;
-    this.log = run.options.resume ? MetricLog.resume(file, step) : MetricLog.create(file);
+    this.log = new RunLog(run);
+    this.notes.steps = this.log.steps;
   }
 
-  /** Closes the log. */
+  /** Closes the logs. */
   close(): void {
     this.log?.close();
   }
 
-  step({ epoch, batch, learningRate, loss, running }: StepEvent): void {
+  step(event: StepEvent): void {
     const run = this.run as Run;
+    const { epoch, batch, running } = event;
     const { batches } = run.loaders.train;
-    this.notes.steps.push({ step: epoch * batches + batch, epoch: epoch + batch / batches, loss, learningRate });
-    this.log?.append({ kind: 'step', step: epoch * batches + batch, loss, learningRate });
-    this.bar ??= this.start(epoch, batch - 1, batches);
+    this.log?.step(event);
+    const { batchSize, microBatch } = run.options;
+    this.bar ??= this.start(epoch, batch - batchSize / microBatch, batches);
     const rate = (batch - this.startedAt.batch) / ((performance.now() - this.startedAt.time) / 1000);
-    const clipsPerSecond = rate * run.options.batchSize;
+    const clipsPerSecond = rate * microBatch;
     this.bar.update(batch, { loss: running.loss, accuracy: running.top1, clipsPerSecond });
   }
 
@@ -50,8 +48,7 @@ export class TrainingView implements TrainerEvents {
   }
 
   epoch(record: EpochRecord): void {
-    const { batches } = this.run!.loaders.train;
-    this.log?.append({ kind: 'epoch', step: record.epoch * batches, ...record });
+    this.log?.epoch(record);
     this.bar?.finish();
     this.bar = null;
     const val =
@@ -59,7 +56,9 @@ export class TrainingView implements TrainerEvents {
         ? ''
         : `  validation loss ${record.valLoss!.toFixed(3)} acc ${pc.bold(percent(record.valTop1))}`;
     const train = `loss ${record.trainLoss.toFixed(3)} acc ${percent(record.trainTop1)}`;
-    console.log(`epoch ${record.epoch}/${this.run!.options.epochs}  ${train}${val}  ${record.seconds.toFixed(1)} s`);
+    console.log(
+      `epoch ${record.epoch}/${this.run!.options.schedule.maxEpoch}  ${train}${val}  ${record.seconds.toFixed(1)} s`,
+    );
   }
 
   warning(text: string): void {
@@ -70,7 +69,7 @@ export class TrainingView implements TrainerEvents {
 
   private start(epoch: number, batch: number, total: number): Progress {
     this.startedAt = { time: performance.now(), batch };
-    const bar = new Progress({ label: `epoch ${epoch + 1}/${this.run!.options.epochs}`, total });
+    const bar = new Progress({ label: `epoch ${epoch + 1}/${this.run!.options.schedule.maxEpoch}`, total });
     bar.startAt(batch);
     return bar;
   }

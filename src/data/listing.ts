@@ -2,18 +2,18 @@
  * Lists of labelled files: a csv of `path,label`, or a folder with one folder of files per class. A wrong line is an
  * error that names file and line; what is merely absent from the disk is left out, counted and reported.
  */
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
+import { expectClasses, givenClasses, readLines, type ClassOptions } from './class_names';
 import type { Source } from './source';
 
-export interface ListingOptions {
+export interface ListingOptions extends ClassOptions {
   /** What stands between path and label. Default ','. */
   separator?: string;
   /** Folder that relative paths start from. Default: the folder of the csv. */
   root?: string;
-  /** The classes in order, when they are known already (from the training list or a checkpoint). */
-  known?: readonly string[];
-  /** Whether a class without a file is an error. Default: yes, unless the classes were `known`. */
+  /** Whether a class without a file is an error. Default: yes, unless classes or their number were given. */
   allowEmptyClasses?: boolean;
   /** File name endings taken from class folders. Default: videos. */
   endings?: readonly string[];
@@ -38,6 +38,8 @@ export interface Listing {
   /** Lines that repeat a file with the same label; it is used once. */
   duplicates: number;
   emptyClasses: string[];
+  /** SHA-256 over the listed paths (as they were listed) and labels: tells whether two runs saw the same list. */
+  digest: string;
 }
 
 export const VIDEO_ENDINGS = [
@@ -55,9 +57,6 @@ export const VIDEO_ENDINGS = [
   '.gif',
 ];
 
-/** Name of the optional file with one class name a line, beside the csv or in the folder of class folders. */
-const CLASSES_FILE = 'classes.txt';
-
 /** Reads a listing from a csv file or a folder of class folders, whichever `source` is. */
 export function readListing(source: string, options: ListingOptions = {}): Listing {
   if (!existsSync(source))
@@ -65,31 +64,10 @@ export function readListing(source: string, options: ListingOptions = {}): Listi
   return statSync(source).isDirectory() ? readFolders(source, options) : readCsv(source, options);
 }
 
-/** Lines of a text file without byte order mark, carriage returns and empty lines, with their numbers from 1. */
-function readLines(file: string): { text: string; number: number }[] {
-  const lines = readFileSync(file, 'utf8')
-    .replace(/^\uFEFF/, '')
-    .split(/\r\n|\n|\r/);
-  return lines.map((text, i) => ({ text: text.trim(), number: i + 1 })).filter(({ text }) => text !== '');
-}
-
-function readClassNames(folder: string): string[] | undefined {
-  const file = path.join(folder, CLASSES_FILE);
-  if (!existsSync(file)) return undefined;
-  const lines = readLines(file);
-  const seen = new Map<string, number>();
-  for (const { text, number } of lines) {
-    const before = seen.get(text);
-    if (before !== undefined) throw new Error(`${file}:${number}: class ${text} is on line ${before} already`);
-    seen.set(text, number);
-  }
-  return lines.map(({ text }) => text);
-}
-
 /** Guards against a column of something else than labels. */
 const MOST_CLASSES = 1_000_000;
 
-interface Row {
+export interface Row {
   file: string;
   label: string;
   line: number;
@@ -121,20 +99,20 @@ function readRows(source: string, separator: string): Row[] {
 
 const isNumber = (label: string): boolean => /^[+-]?\d+$/.test(label);
 
-/** The classes of a csv: given, from classes.txt, the sorted names found, or the numbers from 0 to the largest. */
-function chooseClasses(source: string, rows: Row[], options: ListingOptions): string[] {
-  const known = options.known ?? readClassNames(path.dirname(source));
-  if (known !== undefined) return [...known];
+/** The classes of a csv: given, the sorted names found, or the numbers from 0 to the largest (or to the head's last). */
+export function chooseClasses(source: string, rows: Row[], options: ListingOptions): string[] {
+  const given = givenClasses(path.dirname(source), options);
+  if (given !== undefined) return given;
   const labels = [...new Set(rows.map((row) => row.label))];
-  if (!labels.every(isNumber)) return labels.sort();
+  if (!labels.every(isNumber)) return expectClasses(source, labels.sort(), options);
   const largest = labels.reduce((most, label) => Math.max(most, Number(label)), 0);
   const line = rows.find((row) => Number(row.label) > MOST_CLASSES)?.line;
   if (line !== undefined) throw new Error(`${source}:${line}: labels beyond ${MOST_CLASSES} are not supported`);
-  return Array.from({ length: largest + 1 }, (_, i) => String(i));
+  return Array.from({ length: options.classes ?? largest + 1 }, (_, i) => String(i));
 }
 
 /** Turns the text of a label into a class number: a name, or a number where no class has that name. */
-function labelReader(source: string, rows: Row[], classNames: string[]): (row: Row) => number {
+export function labelReader(source: string, rows: Row[], classNames: string[]): (row: Row) => number {
   const numbers = new Map(classNames.map((name, i) => [name, i]));
   const numeric = rows.every((row) => isNumber(row.label));
   return (row) => {
@@ -150,7 +128,7 @@ function unknownLabel(label: string, numeric: boolean, classNames: string[]): st
   return `label "${label}" is none of the ${classNames.length} classes (${shown})`;
 }
 
-interface Labelled extends LabelledFile {
+export interface Labelled extends LabelledFile {
   line: number;
 }
 
@@ -190,7 +168,7 @@ const isDirectory = (full: string): boolean => statSync(full, { throwIfNoEntry: 
 export function readFolders(source: string, options: ListingOptions = {}): Listing {
   const folders = entries(source, isDirectory);
   if (folders.length === 0) throw new Error(`${source}: expected one folder per class, found no folder`);
-  const classNames = [...(options.known ?? readClassNames(source) ?? folders)];
+  const classNames = givenClasses(source, options) ?? expectClasses(source, folders, options);
   const stranger = folders.find((name) => !classNames.includes(name));
   if (stranger !== undefined) {
     throw new Error(`${path.join(source, stranger)}: ${unknownLabel(stranger, false, classNames)}`);
@@ -209,8 +187,8 @@ export function readFolders(source: string, options: ListingOptions = {}): Listi
   return finish(source, items, classNames, 0, options);
 }
 
-/** Takes out what is not on the disk and looks for classes that have nothing left. */
-function finish(
+/** A listing of all that was read: takes out what is not on the disk and looks for classes that have nothing left. */
+export function finish(
   source: string,
   all: Labelled[],
   classNames: string[],
@@ -219,14 +197,20 @@ function finish(
 ): Listing {
   const missing = all.filter((item) => !existsSync(item.path)).map((item) => item.path);
   const gone = new Set(missing);
-  const items = all.filter((item) => !gone.has(item.path)).map(({ path: file, label }) => ({ path: file, label }));
+  const items = all.filter((item) => !gone.has(item.path)).map(({ line: _, ...item }) => item);
   if (items.length === 0)
     throw new Error(`${source}: none of the ${all.length} listed files exists, the first is ${all[0]!.path}`);
   const used = new Set(items.map((item) => item.label));
   const emptyClasses = classNames.filter((_, label) => !used.has(label));
-  const allowed = options.allowEmptyClasses ?? options.known !== undefined;
+  const allowed = options.allowEmptyClasses ?? (options.known !== undefined || options.classes !== undefined);
   if (emptyClasses.length > 0 && !allowed) throw new Error(`${source}: ${emptyMessage(emptyClasses)}`);
-  return { source, items, classNames, missing, duplicates, emptyClasses };
+  return { source, items, classNames, missing, duplicates, emptyClasses, digest: digestOf(source, all) };
+}
+
+function digestOf(source: string, all: readonly Labelled[]): string {
+  const root = path.resolve(source);
+  const lines = all.map((item) => `${path.relative(root, item.path)}\t${item.label}\n`);
+  return createHash('sha256').update(lines.join('')).digest('hex');
 }
 
 function emptyMessage(names: string[]): string {

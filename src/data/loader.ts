@@ -1,6 +1,7 @@
 /** Batches of a dataset, in an order that a seed fixes, read ahead of the computation. */
 import { Philox } from '../random';
-import { isUnreadable, toBatch, type Batch, type Clip, type Dataset } from './types';
+import { drawMix, mixBatch, softTargets, type MixOptions } from './augment';
+import { isUnreadable, toBatch, type Batch, type Clip, type Dataset, type Normalisation } from './types';
 
 /** How a loader makes batches. */
 export interface LoaderOptions {
@@ -10,6 +11,11 @@ export interface LoaderOptions {
   shuffle: boolean;
   /** Leave out a last batch that is not full. Default false. */
   dropLast?: boolean;
+  /** Batches that belong together (gradient accumulation): an epoch has a whole number of such groups. Default 1. */
+  group?: number;
+  normalisation?: Normalisation;
+  /** Mixup and cutmix of every batch, and the smoothing of its labels. */
+  mix?: MixOptions & { smoothing: number };
   /** Batches that are read ahead of the one in use: bounds the memory. Default 2. */
   prefetch?: number;
   /** Ends every epoch under way with the signal's reason. */
@@ -52,13 +58,16 @@ export class Loader {
     checkCount('batch size', options.batchSize, 1);
     checkCount('prefetch', options.prefetch ?? 2, 0);
     if (this.batches === 0)
-      throw new Error(`${dataset.length} clips are not enough for one batch of ${options.batchSize}`);
+      throw new Error(
+        `${dataset.length} clips are not enough for one batch of ${options.batchSize * (options.group ?? 1)}`,
+      );
   }
 
   /** Batches an epoch. */
   get batches(): number {
-    const { batchSize, dropLast = false } = this.options;
-    return dropLast ? Math.floor(this.dataset.length / batchSize) : Math.ceil(this.dataset.length / batchSize);
+    const { batchSize, dropLast = false, group = 1 } = this.options;
+    if (!dropLast) return Math.ceil(this.dataset.length / batchSize);
+    return Math.floor(this.dataset.length / (batchSize * group)) * group;
   }
 
   /** The item numbers of an epoch, in its order. */
@@ -67,9 +76,24 @@ export class Loader {
     return this.options.shuffle ? new Philox(this.options.seed).fork('order').fork(epoch).shuffle(order) : order;
   }
 
-  /** The normalised batches of an epoch from batch `first` on; see `clips`. */
+  /** The normalised batches of an epoch from batch `first` on, mixed where the options say so; see `clips`. */
   async *epoch(epoch: number, first = 0): AsyncGenerator<{ index: number; batch: Batch }> {
-    for await (const { index, clips } of this.clips(epoch, first)) yield { index, batch: toBatch(clips) };
+    for await (const { index, clips } of this.clips(epoch, first)) {
+      const batch = toBatch(clips, this.options.normalisation);
+      yield { index, batch: this.mixed(batch, epoch, index) };
+    }
+  }
+
+  /** The batch mixed with itself in reverse; which way depends on (seed, epoch, index) alone. */
+  private mixed(batch: Batch, epoch: number, index: number): Batch {
+    const { mix, seed } = this.options;
+    if (!mix) return batch;
+    const [, , , height, width] = batch.shape;
+    const random = new Philox(seed).fork('mix').fork(epoch).fork(index);
+    const drawn = drawMix(mix, { height, width }, random);
+    if (drawn) mixBatch(batch.x, batch.shape, drawn);
+    const classes = this.dataset.classNames.length;
+    return { ...batch, targets: softTargets(batch.labels, classes, mix.smoothing, drawn?.lambda ?? 1) };
   }
 
   /**
@@ -142,21 +166,22 @@ export class Loader {
     const loading = Promise.allSettled(items.map((i) => this.read(i, random.fork(i), signal))).then((results) => {
       const failed = results.find((result) => result.status === 'rejected');
       if (failed !== undefined) throw failed.reason as Error;
-      return results.flatMap((result) => (result.status === 'fulfilled' && result.value ? [result.value] : []));
+      return results.flatMap((result) => (result.status === 'fulfilled' ? result.value : []));
     });
     loading.catch(() => undefined); // an error of a batch read ahead is raised when its turn comes
     return loading;
   }
 
-  private async read(i: number, random: Philox, signal: AbortSignal): Promise<Clip | null> {
+  private async read(i: number, random: Philox, signal: AbortSignal): Promise<Clip[]> {
     signal.throwIfAborted();
     try {
-      return await this.dataset.clip(i, random, signal);
+      if (this.dataset.samples) return await this.dataset.samples(i, random, signal);
+      return [await this.dataset.clip(i, random, signal)];
     } catch (error) {
       if (!isUnreadable(error)) throw error;
       const name = this.dataset.name(i);
       this.skipped.set(name, { name, reason: (error as Error).message });
-      return null;
+      return [];
     }
   }
 }

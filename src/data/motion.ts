@@ -8,6 +8,7 @@
  * divide evenly by the stem's temporal stride, so a 3-frame kernel sees both appearances in the same way.
  */
 import { Philox } from '../random';
+import { viewCount, type Views } from './sampling';
 import type { Clip, Dataset } from './types';
 import type { Figure, Pose, Rgb } from './shapes';
 import { drawFigure, hsv, OUTLINES, texture, TEXTURES } from './shapes';
@@ -191,6 +192,12 @@ export class MotionDataset implements Dataset {
   /** Clip i; there is nothing random about it beyond the dataset's seed. */
   clip(i: number): Promise<Clip> {
     return Promise.resolve(this.render(i));
+  }
+
+  /** A drawn clip fills its frames whole: whatever the views, they are the clip. */
+  views(i: number, sets: readonly Views[]): Promise<Clip[]> {
+    const clip = this.render(i);
+    return Promise.resolve(sets.flatMap((views) => Array.from({ length: viewCount(views) }, () => clip)));
   }
 
   /** Draws clip i. */

@@ -1,5 +1,6 @@
 /** What every source of clips looks like, and how clips become batches. Nothing here knows of models or of tensors. */
 import type { Philox } from '../random';
+import type { Views } from './sampling';
 
 /** One decoded clip. Pixels stay bytes until they become the input of a network. */
 export interface Clip {
@@ -27,6 +28,10 @@ export interface Dataset {
    * Rejects with an `UnreadableClip` where the file cannot be decoded; gives up early when `signal` aborts.
    */
   clip(i: number, random: Philox, signal?: AbortSignal): Promise<Clip>;
+  /** The clips that one reading of item i gives in training, where it gives more than one. */
+  samples?(i: number, random: Philox, signal?: AbortSignal): Promise<Clip[]>;
+  /** The test views of item i: those of the first set, of the second, … Absent where an item has one view only. */
+  views?(i: number, sets: readonly Views[], signal?: AbortSignal): Promise<Clip[]>;
   /** What a report says about the data: source, counts, what is missing. */
   describe(): Record<string, string | number>;
 }
@@ -60,11 +65,19 @@ export interface Batch {
   shape: readonly [number, number, number, number, number];
   /** i32 [B]. */
   labels: Int32Array;
+  /** f32 [B, classes]: the shares of the classes, where clips were mixed or labels smoothed. */
+  targets?: Float32Array;
   clips: readonly Clip[];
 }
 
-/** Mean and standard deviation of the authors' recipes, on pixels scaled to [0, 1], the same for the three channels. */
-export const NORMALISATION = { mean: 0.45, std: 0.225 } as const;
+/** Mean and standard deviation of pixels scaled to [0, 1]: red, green, blue. */
+export interface Normalisation {
+  mean: readonly number[];
+  std: readonly number[];
+}
+
+/** That of the authors' recipes. */
+export const NORMALISATION: Normalisation = { mean: [0.45, 0.45, 0.45], std: [0.225, 0.225, 0.225] };
 
 const sizeOf = ({ frames, height, width }: Clip): string => `${frames}x${height}x${width}`;
 
@@ -94,25 +107,31 @@ export function stackClips(clips: readonly Clip[]): ClipBatch {
   return { pixels, shape: [clips.length, frames, height, width, 3], labels: labelsOf(clips), clips };
 }
 
-/** Writes u8 [T, H, W, 3] as f32 [3, T, H, W] through a table of 256 values. */
-function writePlanes(pixels: Uint8Array, table: Float32Array, x: Float32Array, at: number): void {
+/** Writes u8 [T, H, W, 3] as f32 [3, T, H, W] through tables of 256 values. */
+function writePlanes(pixels: Uint8Array, tables: readonly Float32Array[], x: Float32Array, at: number): void {
+  const [red, green, blue] = tables as [Float32Array, Float32Array, Float32Array];
   const plane = pixels.length / 3;
   for (let i = 0, byte = 0; i < plane; i++, byte += 3) {
-    x[at + i] = table[pixels[byte]!]!;
-    x[at + plane + i] = table[pixels[byte + 1]!]!;
-    x[at + 2 * plane + i] = table[pixels[byte + 2]!]!;
+    x[at + i] = red[pixels[byte]!]!;
+    x[at + plane + i] = green[pixels[byte + 1]!]!;
+    x[at + 2 * plane + i] = blue[pixels[byte + 2]!]!;
   }
 }
 
+function normalisingTables({ mean, std }: Normalisation): Float32Array[] {
+  return [0, 1, 2].map((channel) => {
+    const [m, s] = [mean[channel] ?? NaN, std[channel] ?? NaN];
+    if (!(s > 0) || !Number.isFinite(m))
+      throw new Error(`toBatch: expected a finite mean and a positive std, got mean ${m}, std ${s}`);
+    return Float32Array.from({ length: 256 }, (_, byte) => (byte / 255 - m) / s);
+  });
+}
+
 /** Clips of one size as one normalised batch, planes first. */
-export function toBatch(clips: readonly Clip[], normalisation: { mean: number; std: number } = NORMALISATION): Batch {
+export function toBatch(clips: readonly Clip[], normalisation: Normalisation = NORMALISATION): Batch {
   const { frames, height, width, pixels } = commonSize('toBatch', clips);
-  const { mean, std } = normalisation;
-  if (!(std > 0) || !Number.isFinite(mean)) {
-    throw new Error(`toBatch: expected a finite mean and a positive std, got mean ${mean}, std ${std}`);
-  }
-  const table = Float32Array.from({ length: 256 }, (_, byte) => (byte / 255 - mean) / std);
+  const tables = normalisingTables(normalisation);
   const x = new Float32Array(clips.length * pixels.length);
-  clips.forEach((clip, i) => writePlanes(clip.pixels, table, x, i * pixels.length));
+  clips.forEach((clip, i) => writePlanes(clip.pixels, tables, x, i * pixels.length));
   return { x, shape: [clips.length, 3, frames, height, width], labels: labelsOf(clips), clips };
 }

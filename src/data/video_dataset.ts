@@ -2,11 +2,12 @@
 import type { Philox } from '../random';
 import type { DecodePool } from './decode_pool';
 import type { LabelledFile, Listing } from './listing';
+import type { Views } from './sampling';
 import { sourceOf } from './source';
 import type { Clip, Dataset } from './types';
-import { MIDDLE, type ClipChoice, type VideoOptions } from './video_clips';
+import { allViews, MIDDLE, type ClipChoice, type VideoOptions } from './clip_plan';
 
-export type { VideoOptions } from './video_clips';
+export type { VideoOptions } from './clip_plan';
 
 const WHOLE = ['frames', 'rate', 'crop'] as const;
 
@@ -48,16 +49,28 @@ export class VideoDataset implements Dataset {
   }
 
   describe(): Record<string, string | number> {
-    const { source, missing, duplicates } = this.listing;
+    const { source, missing, duplicates, digest } = this.listing;
     const { frames, rate, crop, sampling = 'dense' } = this.options;
     const counts = { clips: this.length, classes: this.classNames.length, missing: missing.length, duplicates };
-    return { source, ...counts, sampling, frames, rate, crop };
+    return { source, 'sha-256': digest.slice(0, 16), ...counts, sampling, frames, rate, crop };
   }
 
   async clip(i: number, random: Philox, signal?: AbortSignal): Promise<Clip> {
     const choice = this.options.train ? { random: random.state() } : { view: 0, views: MIDDLE };
     const [clip] = await this.clips(i, [choice], signal);
     return clip!;
+  }
+
+  /** The differently augmented clips of one decoding of item i (`options.samples`). */
+  async samples(i: number, random: Philox, signal?: AbortSignal): Promise<Clip[]> {
+    if (!this.options.train) return [await this.clip(i, random, signal)];
+    const state = random.state();
+    const choices = Array.from({ length: this.options.samples ?? 1 }, (_, sample) => ({ random: state, sample }));
+    return this.clips(i, choices, signal);
+  }
+
+  async views(i: number, sets: readonly Views[], signal?: AbortSignal): Promise<Clip[]> {
+    return this.clips(i, sets.flatMap(allViews), signal);
   }
 
   /** Several clips of item i (test views, repeated augmentation), one run of FFmpeg for all of one scale. */

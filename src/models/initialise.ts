@@ -1,8 +1,7 @@
 import type { StoredTensor } from '../nn/module';
-import { show, type Shape } from '../tensor';
-import type { MorphMlpConfig } from './config';
+import type { Shape } from '../tensor';
 import type { MorphMLP } from './morphmlp';
-import { describeModel, recognise, type Hints } from './recognise';
+import { describeModel, expectSizes, recognise, type Hints } from './recognise';
 
 /** How a model starts from the weights of another. */
 export interface InitialiseOptions extends Hints {
@@ -59,12 +58,6 @@ function checkHead(state: State, model: MorphMLP, resetHead: boolean): string[] 
   return [`the head: ${classes} classes there, ${wanted} here`];
 }
 
-function checkSizes(theirs: MorphMlpConfig, ours: MorphMlpConfig, from: string): void {
-  const sizes = ({ layers, embedDims }: MorphMlpConfig) => `layers ${show(layers)}, widths ${show(embedDims)}`;
-  if (sizes(theirs) === sizes(ours) && !(theirs.kind === 'video' && ours.kind === 'image')) return;
-  throw new Error(`it holds ${from}; this is ${describeModel({ config: ours, variant: null })}`);
-}
-
 /**
  * Starts a model from the weights of a pretrained one: the same model, an image model of the same depths and widths for a video
  * model, or a video model of another number of frames. Everything but time is copied. The temporal parts keep their initial
@@ -81,7 +74,7 @@ export function initialise(
   const ours = model.config;
   const found = recognise(state, { segmentDim: ours.segmentDim, frames: options.frames });
   const from = describeModel(found);
-  checkSizes(found.config, ours, from);
+  expectSizes(found.config, ours);
   const fresh = checkHead(state, model, options.resetHead ?? false);
   if (ours.kind === 'video' && found.config.frames !== ours.frames) {
     for (const name of [...state.keys()]) if (isTemporal(name)) state.delete(name);

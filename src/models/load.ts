@@ -11,6 +11,16 @@ export interface InputSpec {
   frames: number;
   rate: number;
   crop: number;
+  /** One frame of each part of a video (`segment`) or frames `rate` apart (`dense`, the default). */
+  sampling?: 'dense' | 'segment';
+  /** Frame rate that `rate` refers to. Default 30. */
+  targetFps?: number;
+  /** Test clips start at multiples of a whole step. Default true. */
+  offset?: boolean;
+  /** Short side of frames before the crop. Default the crop. */
+  testScale?: number;
+  /** Of pixels in [0, 1], a channel. Default that of the recipes, 0.45 and 0.225. */
+  normalisation?: { mean: readonly number[]; std: readonly number[] };
 }
 
 /** What every checkpoint says of its model. */

@@ -59,7 +59,9 @@ function framesFor(channels: Four<number>, rows: Four<number>, hint: number | un
   throw new Error(`the temporal FCs have rows of ${list(rows)}; ${asked}`);
 }
 
-const sameSizes = (a: MorphMlpConfig, b: MorphMlpConfig) =>
+type Sizes = Pick<MorphMlpConfig, 'kind' | 'frames' | 'layers' | 'embedDims'>;
+
+const sameSizes = (a: Sizes, b: Sizes) =>
   a.kind === b.kind &&
   a.frames === b.frames &&
   list(a.layers) === list(b.layers) &&
@@ -94,10 +96,10 @@ export function recognise(tensors: Shapes, hints: Hints = {}): Recognised {
     qkvBias: read.has('blocks1.0.fc.mlp_c.bias'),
     dropPath: 0,
   };
-  const variant = Object.entries(VARIANTS).find(([, known]) => sameSizes(known.config, config));
-  const found = { ...config, dropPath: variant?.[1].config.dropPath ?? 0 };
+  const variant = variantName(config);
+  const found = { ...config, dropPath: variant ? VARIANTS[variant]!.config.dropPath : 0 };
   checkConfig(found);
-  return { config: found, variant: variant?.[0] ?? null };
+  return { config: found, variant };
 }
 
 /** A model in a few words: its name, or its kind, depths, widths and frames. */
@@ -113,4 +115,18 @@ export function expectVariant(found: Recognised, wanted: string): void {
   if (!config) throw new Error(`model '${wanted}' is not one of ${Object.keys(VARIANTS).join(', ')}`);
   if (found.variant === wanted) return;
   throw new Error(`it holds ${describeModel(found)}, not ${describeModel({ config, variant: wanted })}`);
+}
+
+/** Throws where weights have other depths or widths than a model, or are of a video model and it is for images. */
+export function expectSizes(found: MorphMlpConfig, wanted: Omit<MorphMlpConfig, 'numClasses'>): void {
+  const sizes = ({ layers, embedDims }: Pick<MorphMlpConfig, 'layers' | 'embedDims'>) =>
+    `${list(layers)}/${list(embedDims)}`;
+  if (sizes(found) === sizes(wanted) && !(found.kind === 'video' && wanted.kind === 'image')) return;
+  const ours = describeModel({ config: { ...wanted, numClasses: found.numClasses }, variant: null });
+  throw new Error(`it holds ${describeModel({ config: found, variant: variantName(found) })}; this is ${ours}`);
+}
+
+/** The published model of these sizes, by its name in `VARIANTS`; null where there is none. */
+export function variantName(config: Sizes): string | null {
+  return Object.entries(VARIANTS).find(([, known]) => sameSizes(known.config, config))?.[0] ?? null;
 }

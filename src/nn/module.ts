@@ -22,6 +22,9 @@ export function buffer(t: Tensor): Tensor {
 
 type Named<T> = [name: string, value: T];
 
+/** A tensor under its full name. */
+export type NamedTensor = readonly [name: string, tensor: Tensor];
+
 /**
  * A part of a network, with PyTorch's names and semantics. Its own properties make the tree, in the order they were assigned:
  * tensors are parameters (or, without gradient, buffers), modules are children, arrays of modules are children named by index.

@@ -1,12 +1,8 @@
-import { noGrad } from '../autograd';
 import type { Loader } from '../data/loader';
-import type { Batch, Clip } from '../data/types';
+import { NORMALISATION, type Clip, type Normalisation } from '../data/types';
 import type { MorphMLP } from '../models/morphmlp';
-import { crossEntropy } from '../ops/cross_entropy';
-import { softmax } from '../ops/softmax';
-import { scope } from '../scope';
-import { tensor } from '../tensor';
-import { addBatch, averages, bestClass, emptyMetrics } from './metrics';
+import { bestClass, crossEntropyOf, rankOf } from './metrics';
+import { logitsOf, probabilities } from './views';
 
 /** A clip that was taken for another class. */
 export interface Mistake {
@@ -30,52 +26,60 @@ export interface Evaluation {
 
 const MISTAKES = 12;
 
-function inputOf(batch: Batch) {
-  return tensor(batch.x, batch.shape);
-}
+/** Counts the answers to labelled clips, one after the other. */
+export class Tally {
+  private readonly found: Evaluation;
 
-/** Loss and class probabilities of a batch, without graph. */
-export function score(
-  model: MorphMLP,
-  batch: Batch,
-): { loss: number; logits: Float32Array; probabilities: Float32Array } {
-  return scope(() =>
-    noGrad(() => {
-      const logits = model.forward(inputOf(batch));
-      const loss = crossEntropy(logits, tensor(batch.labels)).item();
-      return { loss, logits: logits.floats(), probabilities: softmax(logits).floats() };
-    }),
-  );
-}
+  constructor(classes: number) {
+    const confusion = Array.from({ length: classes }, () => new Array<number>(classes).fill(0));
+    this.found = { clips: 0, loss: 0, top1: 0, top5: 0, confusion, mistakes: [] };
+  }
 
-function note(found: Evaluation, batch: Batch, probabilities: Float32Array): void {
-  const classes = found.confusion.length;
-  batch.clips.forEach((clip, row) => {
-    const predicted = bestClass(probabilities, row, classes);
+  /** Adds the logits [classes] that a clip got. */
+  add(logits: Float32Array, clip: Clip): void {
+    const { found } = this;
+    const rank = rankOf(logits, 0, logits.length, clip.label);
+    found.clips += 1;
+    found.loss += crossEntropyOf(logits, clip.label);
+    if (rank < 1) found.top1 += 1;
+    if (rank < 5) found.top5 += 1;
+    const predicted = bestClass(logits, 0, logits.length);
     found.confusion[clip.label]![predicted]! += 1;
-    if (predicted === clip.label) return;
-    found.mistakes.push({ clip, predicted, probability: probabilities[row * classes + predicted] as number });
-    found.mistakes.sort((a, b) => b.probability - a.probability).splice(MISTAKES);
-  });
+    if (predicted !== clip.label) this.note({ clip, predicted, probability: probabilities(logits)[predicted]! });
+  }
+
+  /** Means and counts so far. */
+  result(): Evaluation {
+    const { clips, loss, top1, top5 } = this.found;
+    const n = Math.max(1, clips);
+    return { ...this.found, loss: loss / n, top1: top1 / n, top5: top5 / n };
+  }
+
+  private note(mistake: Mistake): void {
+    this.found.mistakes.push(mistake);
+    this.found.mistakes.sort((a, b) => b.probability - a.probability).splice(MISTAKES);
+  }
 }
 
-/** Evaluates a model on all clips of a loader; the model is in evaluation mode for the time. */
-export async function evaluate(model: MorphMLP, loader: Loader, onBatch?: (done: number) => void): Promise<Evaluation> {
-  const classes = loader.dataset.classNames.length;
-  const confusion = Array.from({ length: classes }, () => new Array<number>(classes).fill(0));
-  const found: Evaluation = { clips: 0, loss: 0, top1: 0, top5: 0, confusion, mistakes: [] };
-  const sums = emptyMetrics();
+/** Evaluates a model on all clips of a loader, one view each; the model is in evaluation mode for the time. */
+export async function evaluate(
+  model: MorphMLP,
+  loader: Loader,
+  onBatch?: (done: number) => void,
+  normalisation: Normalisation = NORMALISATION,
+): Promise<Evaluation> {
+  const tally = new Tally(loader.dataset.classNames.length);
   const wasTraining = model.training;
   model.eval();
   try {
-    for await (const { index, batch } of loader.epoch(0)) {
-      const { loss, logits, probabilities } = score(model, batch);
-      addBatch(sums, loss, logits, batch.labels);
-      note(found, batch, probabilities);
+    for await (const { index, clips } of loader.clips(0)) {
+      const logits = logitsOf(model, clips, normalisation);
+      const classes = logits.length / clips.length;
+      clips.forEach((clip, row) => tally.add(logits.subarray(row * classes, (row + 1) * classes), clip));
       onBatch?.(index + 1);
     }
   } finally {
     model.train(wasTraining);
   }
-  return { ...found, clips: sums.clips, ...averages(sums) };
+  return tally.result();
 }

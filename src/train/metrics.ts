@@ -42,3 +42,10 @@ export function averages({ clips, loss, top1, top5 }: Metrics): { loss: number; 
   const n = Math.max(1, clips);
   return { loss: loss / n, top1: top1 / n, top5: top5 / n };
 }
+
+/** −log of the probability that logits give to a class, in float64. */
+export function crossEntropyOf(logits: Float32Array, label: number): number {
+  const top = logits.reduce((a, b) => Math.max(a, b), -Infinity);
+  const sum = logits.reduce((total, x) => total + Math.exp(x - top), 0);
+  return Math.log(sum) + top - logits[label]!;
+}

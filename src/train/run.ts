@@ -1,106 +1,69 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { DecodePool } from '../data/decode_pool';
-import { describeListing, readListing } from '../data/listing';
+import { describeListing } from '../data/listing';
 import { Loader, type Skipped } from '../data/loader';
-import { MotionDataset } from '../data/motion';
+import { openDataset, type DataSpec } from '../data/open';
 import type { Dataset } from '../data/types';
 import { VideoDataset } from '../data/video_dataset';
-import { QUICKSTART, VARIANTS, type MorphMlpConfig } from '../models/config';
-import { MorphMLP } from '../models/morphmlp';
-import { seedInit } from '../nn/init';
-import { AdamW, parameterGroups, type CosineSchedule } from '../optim';
-import { manualSeed } from '../rng';
+import type { MorphMlpConfig } from '../models/config';
 import { initialise, type Initialised } from '../models/initialise';
-import { readWeights, type InputSpec, type ModelInfo } from '../models/load';
+import { readWeights, type InputSpec, type ModelInfo, type Weights } from '../models/load';
+import { MorphMLP } from '../models/morphmlp';
+import { expectSizes } from '../models/recognise';
+import { seedInit } from '../nn/init';
+import { AdamW, MovingAverage, parameterGroups, SGD, type Optimizer } from '../optim';
+import { manualSeed } from '../rng';
 import { planMemory, type MemoryPlan } from './memory_plan';
-import { loadRun, saveRun, saveWeights, type RunState } from './state';
-import { Trainer, type TrainerEvents, type TrainerState } from './trainer';
-
-/** Everything a training run is told. */
-export interface RunOptions {
-  /** A csv, a folder of class folders, or `motion` (`motion:N` for N clips). */
-  data: string;
-  val: string | null;
-  separator: string;
-  model: string;
-  frames: number;
-  rate: number;
-  crop: number;
-  flip: boolean;
-  epochs: number;
-  batchSize: number;
-  lr: number;
-  endLr: number;
-  warmupStartLr: number;
-  warmupEpochs: number;
-  weightDecay: number;
-  labelSmoothing: number;
-  dropPath: number | null;
-  clipNorm: number;
-  evalEvery: number;
-  seed: number;
-  workers: number;
-  /** Most bytes that tensors may hold in a step, or null for no limit; the first blocks are recomputed as it needs. */
-  memoryBudget: number | null;
-  /** A file with the weights to start from, or null for a new model. */
-  init: string | null;
-  resetHead: boolean;
-  inflate: 'centre' | 'mean';
-  out: string;
-  /** Continue the run in `out`. */
-  resume: boolean;
-}
-
-/** Clips of the embedded dataset: training and validation. */
-export const MOTION_SIZES = { train: 768, val: 256 } as const;
+import type { RunOptions } from './options';
+import { loadRun, readRunState, saveRun, saveWeights, type RunState } from './state';
+import { Trainer, type EpochEnd, type TrainerEvents, type TrainerState } from './trainer';
 
 /** What a run writes into its folder. */
 export const runFiles = (out: string) => ({
   best: path.join(out, 'best.safetensors'),
   last: path.join(out, 'last.safetensors'),
+  config: path.join(out, 'config.yaml'),
   report: path.join(out, 'report.html'),
 });
 
-/** A dataset by name: `motion` (or `motion:N` for N clips), a csv, or a folder of class folders. */
-export function openDataset(
-  source: string,
-  input: InputSpec,
-  pool: DecodePool,
-  {
-    train,
-    known,
-    flip = false,
-    separator = ',',
-    seed = 0,
-  }: { train: boolean; known?: readonly string[]; flip?: boolean; separator?: string; seed?: number },
-): Dataset {
-  const motion = /^motion(?::(\d+))?$/.exec(source);
-  if (motion) {
-    const length = Number(motion[1] ?? (train ? MOTION_SIZES.train : MOTION_SIZES.val));
-    return new MotionDataset({ seed, stream: train ? 0 : 1, length, size: input.crop, frames: input.frames });
+/** How clips are taken in validation and later: what a checkpoint keeps beside the weights. */
+export function inputSpec({ clips, testCrop, normalisation }: RunOptions): InputSpec {
+  const { frames, rate, sampling, targetFps, offset, testScale } = clips;
+  const given = { sampling, targetFps, offset, testScale };
+  const named = Object.entries(given).filter(([, value]) => value !== undefined);
+  return { frames, rate, crop: testCrop, ...Object.fromEntries(named), normalisation };
+}
+
+function checkBatches({ batchSize, microBatch }: RunOptions): number {
+  if (batchSize % microBatch === 0) return batchSize / microBatch;
+  throw new Error(`a batch of ${batchSize} cannot be summed of parts of ${microBatch}: give a divisor`);
+}
+
+function makeOptimizer(model: MorphMLP, { optimizer, schedule }: RunOptions): Optimizer {
+  const { method, momentum, nesterov, weightDecay, decayAll } = optimizer;
+  const parameters = model.parameters();
+  const groups = decayAll ? [{ params: parameters, weightDecay }] : parameterGroups(parameters, weightDecay);
+  if (method === 'adamw') return new AdamW(groups, { lr: schedule.baseLr });
+  return new SGD(groups, { lr: schedule.baseLr, momentum, nesterov: nesterov && momentum > 0 });
+}
+
+/** What a resumed run must have in common with the one it goes on with, so that its cursor means the same clips. */
+function settingsOf(options: RunOptions, train: Dataset): Record<string, string | number> {
+  const { batchSize, microBatch, seed, emaDecay, clips } = options;
+  const facts = train.describe();
+  const list = String(facts['sha-256'] ?? facts['source']);
+  return { batchSize, microBatch, seed, emaDecay, samples: clips.samples ?? 1, clips: train.length, list };
+}
+
+/** Errors of `body` begin with the file they are about. */
+function naming<T>(file: string, body: () => T): T {
+  try {
+    return body();
+  } catch (error) {
+    const { message } = error as Error;
+    throw message.startsWith(file) ? error : new Error(`${file}: ${message}`, { cause: error });
   }
-  const listing = readListing(source, known ? { separator, known } : { separator });
-  return new VideoDataset(listing, { ...input, train, flip }, pool);
-}
-
-function configFor(options: RunOptions, classes: number): MorphMlpConfig {
-  const base = options.model === 'quickstart' ? QUICKSTART : VARIANTS[options.model]?.config;
-  const names = ['quickstart', ...Object.keys(VARIANTS)].join(', ');
-  if (!base) throw new Error(`model '${options.model}' is not one of ${names}`);
-  if (base.kind === 'image')
-    throw new Error(`model '${options.model}' takes images; training on clips needs a video model`);
-  return { ...base, frames: options.frames, numClasses: classes, dropPath: options.dropPath ?? base.dropPath };
-}
-
-function scheduleOf(options: RunOptions): CosineSchedule {
-  const { lr, endLr, warmupStartLr, warmupEpochs, epochs } = options;
-  if (!(warmupEpochs < epochs)) throw new Error(`--warmup-epochs ${warmupEpochs} must be less than --epochs ${epochs}`);
-  return { baseLr: lr, endLr, warmupStartLr, warmupEpochs, maxEpoch: epochs, cosineAfterWarmup: true };
-}
-
-function planFor(config: MorphMlpConfig, { memoryBudget, batchSize, crop }: RunOptions): MemoryPlan | null {
-  return memoryBudget === null ? null : planMemory(config, { batch: batchSize, crop }, memoryBudget);
 }
 
 /** A run that is ready to go: its data, model and trainer. */
@@ -110,40 +73,39 @@ export class Run {
   readonly plan: MemoryPlan | null;
   /** What `options.init` gave the model; null where there is none, or the run was resumed. */
   readonly started: Initialised | null = null;
+  /** Whether this run goes on with an earlier one. */
+  readonly resumed: boolean;
   readonly trainer: Trainer;
   readonly files;
-  private readonly optimizer: AdamW;
-  private readonly pool: DecodePool;
   readonly loaders: { train: Loader; val: Loader | null };
+  private readonly average: MovingAverage | null;
+  private readonly optimizer: Optimizer;
+  private readonly pool: DecodePool;
 
   constructor(
     readonly options: RunOptions,
     events: TrainerEvents,
   ) {
-    const input = { frames: options.frames, rate: options.rate, crop: options.crop };
-    this.pool = new DecodePool(options.workers);
     this.files = runFiles(options.out);
-    const train = this.dataset(options.data, input, true);
-    const val = options.val === null ? null : this.dataset(options.val, input, false, train.classNames);
-    const loading = { batchSize: options.batchSize, seed: options.seed };
-    this.loaders = {
-      train: new Loader(train, { ...loading, shuffle: true, dropLast: true }),
-      val: val && new Loader(val, { ...loading, shuffle: false }),
-    };
+    this.resumed = this.goesOn();
+    const accumulate = checkBatches(options);
+    const weights = this.resumed || !options.init ? null : this.readStart(options.init.file);
+    this.pool = new DecodePool(options.workers);
+    const train = this.dataset(options.train, true);
+    this.loaders = this.makeLoaders(train, accumulate);
     manualSeed(options.seed);
     seedInit(options.seed);
-    const config = configFor(options, train.classNames.length);
-    this.plan = planFor(config, options);
+    const config: MorphMlpConfig = { ...options.architecture, numClasses: options.classes ?? train.classNames.length };
+    this.plan = this.planFor(config);
     const model = new MorphMLP(config);
     model.recompute = this.plan?.recompute ?? 0;
-    this.info = { model: model.config, classNames: [...train.classNames], input };
-    this.optimizer = new AdamW(parameterGroups(model.parameters(), options.weightDecay), { lr: options.lr });
-    const { labelSmoothing, clipNorm, evalEvery } = options;
-    const steps = { labelSmoothing, clipNorm, evalEvery, schedule: scheduleOf(options) };
-    this.trainer = new Trainer({ model, optimizer: this.optimizer, ...this.loaders, ...steps }, events);
+    this.info = { model: model.config, classNames: [...train.classNames], input: inputSpec(options) };
+    this.optimizer = makeOptimizer(model, options);
+    this.average = options.emaDecay > 0 ? new MovingAverage(model.namedParameters(), options.emaDecay) : null;
+    this.trainer = this.makeTrainer(model, accumulate, events);
     mkdirSync(options.out, { recursive: true });
-    if (options.resume) this.resume();
-    else if (options.init) this.started = this.startFrom(options.init);
+    if (this.resumed) this.resume();
+    else if (weights) this.started = this.startFrom(weights);
   }
 
   /** Parameters of the network. */
@@ -162,52 +124,123 @@ export class Run {
     return [this.loaders.train, this.loaders.val].flatMap((l) => (l ? [...l.skipped.values()] : []));
   }
 
-  /** Trains; writes `last` after every epoch and when stopped, and `best` when an epoch is the best so far. */
+  /**
+   * Trains. Writes `last` after every epoch, every few minutes and when stopped; `best` when an epoch is the best so far; and a
+   * checkpoint of its own every `keepEvery` epochs.
+   */
   async train(): Promise<void> {
     try {
-      await this.trainer.run((best) => {
-        this.save();
-        if (best) saveWeights(this.files.best, this.trainer.options.model, this.info);
-      });
-      if (!this.trainer.finished) this.save();
+      await this.trainer.run((end) => this.keep(end));
+      if (!this.trainer.finished) this.save(this.files.last);
     } finally {
       await this.pool.close();
     }
   }
 
-  /** Frees weights and moments. */
+  /** Frees weights, moments and averages. */
   dispose(): void {
     this.trainer.options.model.dispose();
     this.optimizer.dispose();
+    this.average?.dispose();
   }
 
-  private dataset(source: string, input: InputSpec, train: boolean, known?: readonly string[]): Dataset {
-    const { flip, separator, seed } = this.options;
-    return openDataset(source, input, this.pool, { train, flip, separator, seed, ...(known ? { known } : {}) });
+  /** Whether there is a run to go on with. */
+  private goesOn(): boolean {
+    const { resume } = this.options;
+    const there = existsSync(this.files.last);
+    if (resume === 'must' && !there)
+      throw new Error(`--resume: ${this.files.last} does not exist; start without --resume`);
+    return resume !== 'never' && there;
   }
 
-  private save(): void {
-    const run = this.trainer.state as unknown as RunState;
-    saveRun(this.files.last, this.trainer.options.model, this.optimizer, this.info, run);
+  private dataset(spec: DataSpec, train: boolean, known?: readonly string[]): Dataset {
+    const { clips, classes, seed, testCrop } = this.options;
+    const crop = train ? clips.crop : testCrop;
+    const opening = { clips: { ...clips, crop, train }, known, classes: classes ?? undefined, seed };
+    return openDataset(spec, opening, this.pool);
   }
 
-  private startFrom(file: string): Initialised {
-    const { resetHead, inflate } = this.options;
-    const { tensors, info } = readWeights(file, { segmentDim: this.info.model.segmentDim });
+  private makeLoaders(train: Dataset, group: number): { train: Loader; val: Loader | null } {
+    const { seed, microBatch, normalisation, mix, val } = this.options;
+    const loading = { batchSize: microBatch, seed, normalisation };
+    const mixing = mix ? { mix } : {};
+    return {
+      train: new Loader(train, { ...loading, ...mixing, group, shuffle: true, dropLast: true }),
+      val: val && new Loader(this.dataset(val, false, train.classNames), { ...loading, shuffle: false }),
+    };
+  }
+
+  private planFor(config: MorphMlpConfig): MemoryPlan | null {
+    const { memoryBudget, microBatch, clips } = this.options;
+    const size = { batch: microBatch * (clips.samples ?? 1), crop: clips.crop };
+    return memoryBudget === null ? null : planMemory(config, size, memoryBudget);
+  }
+
+  private makeTrainer(model: MorphMLP, accumulate: number, events: TrainerEvents): Trainer {
+    const { labelSmoothing, clipNorm, evalEvery, schedule, saveMinutes, normalisation, microBatch, clips } =
+      this.options;
+    const steps = { labelSmoothing, clipNorm, evalEvery, schedule, normalisation, accumulate };
+    const saving = { saveEvery: saveMinutes * 60_000, clipsPerBatch: microBatch * (clips.samples ?? 1) };
+    const parts = { model, optimizer: this.optimizer, average: this.average, ...this.loaders };
+    return new Trainer({ ...parts, ...steps, ...saving }, events);
+  }
+
+  private keep(end: EpochEnd | null): void {
+    this.save(this.files.last);
+    if (!end) return;
+    if (end.best) this.saveBest();
+    const { keepEvery, out } = this.options;
+    if (keepEvery > 0 && end.epoch % keepEvery === 0)
+      this.save(path.join(out, `epoch_${String(end.epoch).padStart(4, '0')}.safetensors`));
+  }
+
+  private save(file: string): void {
+    const settings = settingsOf(this.options, this.loaders.train.dataset);
+    const run = { ...this.trainer.state, settings } as unknown as RunState;
+    const { model } = this.trainer.options;
+    saveRun(file, { model, optimizer: this.optimizer, average: this.average }, this.info, run);
+  }
+
+  /** The weights that were validated: their average, where there is one. */
+  private saveBest(): void {
+    this.average?.swap();
     try {
-      return initialise(this.trainer.options.model, tensors, { resetHead, inflate, frames: info.model.frames });
-    } catch (error) {
-      throw new Error(`${file}: ${(error as Error).message}`, { cause: error });
+      saveWeights(this.files.best, this.trainer.options.model, this.info);
+    } finally {
+      this.average?.swap();
     }
   }
 
+  /** Reads weights and compares their sizes before any data is looked at. */
+  private readStart(file: string): Weights {
+    const { architecture } = this.options;
+    return naming(file, () => {
+      const weights = readWeights(file, { segmentDim: architecture.segmentDim });
+      expectSizes(weights.info.model, architecture);
+      return weights;
+    });
+  }
+
+  private startFrom({ tensors, info }: Weights): Initialised {
+    const { file, resetHead, inflate } = this.options.init!;
+    const { model } = this.trainer.options;
+    const options = { resetHead, inflate, frames: info.model.frames };
+    const started = naming(file, () => initialise(model, tensors, options));
+    this.average?.reset();
+    return started;
+  }
+
   private resume(): void {
-    if (!existsSync(this.files.last))
-      throw new Error(`--resume: ${this.files.last} does not exist; start without --resume`);
-    this.trainer.state = loadRun(
-      this.files.last,
-      this.trainer.options.model,
-      this.optimizer,
-    ) as unknown as TrainerState;
+    const { last } = this.files;
+    const { settings: before, ...state } = readRunState(last);
+    const now = settingsOf(this.options, this.loaders.train.dataset);
+    for (const [name, value] of Object.entries((before ?? {}) as typeof now))
+      if (now[name] !== value)
+        throw new Error(
+          `${last}: the run was started with ${name} ${value}, now it is ${now[name]}; start anew in another folder`,
+        );
+    const { model } = this.trainer.options;
+    loadRun(last, { model, optimizer: this.optimizer, average: this.average });
+    this.trainer.state = state as unknown as TrainerState;
   }
 }

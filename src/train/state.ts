@@ -1,8 +1,8 @@
-import { loadCheckpoint, saveCheckpoint, type Json } from '../io/checkpoint';
+import { loadCheckpoint, readCheckpointMeta, saveCheckpoint, type Json } from '../io/checkpoint';
 import { toFloat32, type TensorData } from '../io/dtypes';
 import { storedTensors, type ModelInfo } from '../models/load';
 import type { MorphMLP } from '../models/morphmlp';
-import type { Optimizer } from '../optim';
+import type { MovingAverage, Optimizer } from '../optim';
 import { rngState, setRngState, type RngState } from '../rng';
 
 /** Where a run stands: what a resumed run needs besides weights, moments and random state. */
@@ -26,23 +26,39 @@ export function saveWeights(path: string, model: MorphMLP, info: ModelInfo): voi
   saveCheckpoint(path, { tensors: weightsOf(model), meta: { ...(info as unknown as Record<string, Json>) } });
 }
 
+/** What changes in training besides the random state: weights, moments, their average. */
+export interface Learned {
+  model: MorphMLP;
+  optimizer: Optimizer;
+  average: MovingAverage | null;
+}
+
 /** Writes everything a run needs to go on as if it had never stopped. */
-export function saveRun(path: string, model: MorphMLP, optimizer: Optimizer, info: ModelInfo, run: RunState): void {
+export function saveRun(path: string, { model, optimizer, average }: Learned, info: ModelInfo, run: RunState): void {
   const { step, moments } = optimizer.stateDict();
-  const kept = new Map([...moments].map(([name, data]) => [name, asData(data, [data.length])]));
+  const all = [...moments, ...(average?.stateDict() ?? [])];
+  const kept = new Map(all.map(([name, data]) => [name, asData(data, [data.length])]));
   const training = { step, random: { ...rngState() }, run };
   const meta = { ...(info as unknown as Record<string, Json>), training };
   saveCheckpoint(path, { tensors: weightsOf(model), optimizer: kept, meta });
 }
 
+/** Where a saved run stands, without its tensors. @throws where the file holds weights alone */
+export function readRunState(path: string): RunState {
+  const training = readCheckpointMeta(path).training as unknown as { run: RunState } | undefined;
+  if (!training) throw new Error(`${path}: it holds weights alone; a run resumes from last.safetensors`);
+  return training.run;
+}
+
 /** Puts a saved run back into a model and its optimizer, and the random state; says where the run stood. */
-export function loadRun(path: string, model: MorphMLP, optimizer: Optimizer): RunState {
+export function loadRun(path: string, { model, optimizer, average }: Learned): RunState {
   const checkpoint = loadCheckpoint(path);
   const training = checkpoint.meta.training as unknown as { step: number; random: RngState; run: RunState } | undefined;
   if (!training) throw new Error(`${path}: it holds weights alone; a run resumes from last.safetensors`);
   model.loadStateDict(storedTensors(checkpoint.tensors));
   const moments = new Map([...checkpoint.optimizer].map(([name, t]) => [name, toFloat32(t)]));
   optimizer.loadStateDict({ step: training.step, moments });
+  average?.loadStateDict(moments);
   setRngState(training.random);
   return training.run;
 }

@@ -1,13 +1,20 @@
 import { backward, setAnomalyDetection } from '../autograd';
 import type { Loader } from '../data/loader';
-import type { Batch } from '../data/types';
+import type { Batch, Normalisation } from '../data/types';
 import type { MorphMLP } from '../models/morphmlp';
-import { crossEntropy } from '../ops/cross_entropy';
-import { clipGradNorm, gradNorm, learningRate, type CosineSchedule, type Optimizer } from '../optim';
+import { crossEntropy, softCrossEntropy } from '../ops/cross_entropy';
+import {
+  clipGradNorm,
+  gradNorm,
+  learningRate,
+  type CosineSchedule,
+  type MovingAverage,
+  type Optimizer,
+} from '../optim';
 import { scope } from '../scope';
-import { tensor } from '../tensor';
+import { tensor, type Tensor } from '../tensor';
 import { evaluate, type Evaluation } from './evaluate';
-import { addBatch, averages, emptyMetrics, type Metrics } from './metrics';
+import { addBatch, averages, bestClass, emptyMetrics, type Metrics } from './metrics';
 
 /** One finished epoch. Accuracies are shares in [0, 1]; `seconds` is the training part alone. */
 export interface EpochRecord {
@@ -37,6 +44,15 @@ export interface TrainerOptions {
   train: Loader;
   val: Loader | null;
   labelSmoothing: number;
+  /** Batches whose gradients are summed for one step. Default 1. */
+  accumulate?: number;
+  /** Clips of a full batch: a batch that lacks some counts for less where several are summed. */
+  clipsPerBatch?: number;
+  /** The average of the weights that is validated and kept in place of the weights. */
+  average?: MovingAverage | null;
+  normalisation?: Normalisation;
+  /** Milliseconds between saves within an epoch; Infinity for none. Default Infinity. */
+  saveEvery?: number;
   /** 0: no clipping. */
   clipNorm: number;
   /** Epochs between validations; the last is always validated. */
@@ -50,6 +66,12 @@ export interface StepEvent {
   learningRate: number;
   loss: number;
   running: { loss: number; top1: number };
+}
+
+/** An epoch that is over: its number from 1, and whether it was the best so far. */
+export interface EpochEnd {
+  epoch: number;
+  best: boolean;
 }
 
 /** What happens while a trainer runs. */
@@ -69,6 +91,19 @@ export interface TrainerState {
   history: EpochRecord[];
 }
 
+/** A step of which gradients are being summed: the number of the batch after its last, losses so far, the latest batch. */
+interface OpenStep {
+  end: number;
+  losses: number[];
+  batch: Batch;
+}
+
+/** The labels that accuracy counts: of a mixed clip the class with the larger share. */
+function primaryLabels({ labels, targets }: Batch): Int32Array {
+  if (!targets) return labels;
+  return labels.map((_, row) => bestClass(targets, row, targets.length / labels.length));
+}
+
 /** Trains a model: steps, validation and the bookkeeping that makes a resumed run equal to an uninterrupted one. */
 export class Trainer {
   state: TrainerState = { epoch: 0, batch: 0, sums: emptyMetrics(), best: -1, history: [] };
@@ -82,6 +117,8 @@ export class Trainer {
     private readonly events: TrainerEvents = {},
   ) {}
 
+  private savedAt = performance.now();
+
   /** Ends the run after the step that is under way. */
   stop(): void {
     this.stopping = true;
@@ -93,58 +130,85 @@ export class Trainer {
   }
 
   /**
-   * Runs to the last epoch, or until `stop`. After each epoch `onEpoch` is awaited (checkpoints), with whether the epoch was the
-   * best so far.
+   * Runs to the last epoch, or until `stop`. After each epoch `save` is called with the end of the epoch, and within one where
+   * `saveEvery` has passed.
    */
-  async run(onEpoch: (best: boolean) => void): Promise<void> {
+  async run(save: (end: EpochEnd | null) => void): Promise<void> {
     while (!this.finished && !this.stopping) {
       const since = performance.now();
-      await this.trainEpoch();
+      await this.trainEpoch(() => save(null));
       if (this.stopping && this.state.batch < this.options.train.batches) return;
-      onEpoch(await this.endEpoch((performance.now() - since) / 1000));
+      save(await this.endEpoch((performance.now() - since) / 1000));
+      this.savedAt = performance.now();
     }
   }
 
-  private async trainEpoch(): Promise<void> {
+  private async trainEpoch(save: () => void): Promise<void> {
     const { state, options, shares } = this;
+    const { accumulate = 1, train } = options;
     options.model.train();
-    const waited = options.train.waited;
-    for await (const { index, batch } of options.train.epoch(state.epoch, state.batch)) {
-      const taken = this.trainStep(batch, state.epoch + index / options.train.batches);
-      state.batch = index + 1;
-      this.events.step?.({ epoch: state.epoch, batch: state.batch, running: averages(state.sums), ...taken });
+    const waited = train.waited;
+    let open = null as OpenStep | null;
+    for await (const { index, batch } of train.epoch(state.epoch, state.batch)) {
+      const end = index - (index % accumulate) + accumulate;
+      if (open && open.end !== end) this.takeStep(open);
+      if (open?.end !== end) open = { end, losses: [], batch };
+      open.batch = batch;
+      open.losses.push(this.gradients(batch));
+      if (open.losses.length < accumulate) continue;
+      this.takeStep(open);
+      open = null;
       await new Promise<void>((resolve) => setImmediate(resolve)); // lets signals and readers have their turn
       if (this.stopping) break;
+      this.saveInTime(save);
     }
-    shares.data += options.train.waited - waited;
-    if (!this.stopping) state.batch = options.train.batches;
+    if (open) this.takeStep(open);
+    shares.data += train.waited - waited;
+    if (!this.stopping) state.batch = train.batches;
   }
 
-  private trainStep(batch: Batch, epoch: number): { learningRate: number; loss: number } {
-    const { model, optimizer, schedule, clipNorm } = this.options;
-    const rate = learningRate(schedule, epoch);
+  private saveInTime(save: () => void): void {
+    if (performance.now() - this.savedAt < (this.options.saveEvery ?? Infinity)) return;
+    save();
+    this.savedAt = performance.now();
+  }
+
+  /** The optimizer's step on the gradients of one group of batches. */
+  private takeStep({ end, losses, batch }: OpenStep): void {
+    const { state } = this;
+    const { model, optimizer, schedule, clipNorm, average, accumulate = 1, train } = this.options;
+    const rate = learningRate(schedule, state.epoch + (end - accumulate) / train.batches);
     optimizer.setLr(rate);
-    const loss = this.gradients(batch);
     const since = performance.now();
     this.checkGradients(batch);
     if (clipNorm > 0) clipGradNorm(model.parameters(), clipNorm);
     optimizer.step();
     optimizer.zeroGrad();
+    average?.update();
     this.shares.optimizer += performance.now() - since;
-    return { learningRate: rate, loss };
+    state.batch = end;
+    const loss = losses.reduce((sum, x) => sum + x, 0) / losses.length;
+    const running = averages(state.sums);
+    this.events.step?.({ epoch: state.epoch, batch: end, learningRate: rate, loss, running });
   }
 
-  /** Forward and backward of a batch; returns its loss. */
+  private loss(logits: Tensor, { labels, targets }: Batch): Tensor {
+    if (targets) return softCrossEntropy(logits, tensor(targets, logits.shape));
+    return crossEntropy(logits, tensor(labels), { labelSmoothing: this.options.labelSmoothing });
+  }
+
+  /** Forward and backward of a batch, its gradients added to those of its group; returns its loss. */
   private gradients(batch: Batch): number {
-    const { model, labelSmoothing } = this.options;
+    const { model, accumulate = 1, clipsPerBatch = batch.labels.length } = this.options;
+    const weight = accumulate === 1 ? 1 : batch.labels.length / (clipsPerBatch * accumulate);
     return scope(() => {
       const start = performance.now();
       const logits = model.forward(tensor(batch.x, batch.shape));
-      const loss = crossEntropy(logits, tensor(batch.labels), { labelSmoothing });
+      const loss = this.loss(logits, batch);
       const value = loss.item();
-      addBatch(this.state.sums, value, logits.floats(), batch.labels);
+      addBatch(this.state.sums, value, logits.floats(), primaryLabels(batch));
       const middle = performance.now();
-      backward(loss);
+      backward(loss, tensor(Float32Array.of(weight), []));
       this.shares.forward += middle - start;
       this.shares.backward += performance.now() - middle;
       return value;
@@ -171,7 +235,7 @@ export class Trainer {
     );
   }
 
-  private async endEpoch(seconds: number): Promise<boolean> {
+  private async endEpoch(seconds: number): Promise<EpochEnd> {
     const { state, options } = this;
     const last = state.epoch + 1 === options.schedule.maxEpoch;
     const due = options.val !== null && (last || (state.epoch + 1) % options.evalEvery === 0);
@@ -197,14 +261,18 @@ export class Trainer {
     });
     state.history.push(record);
     this.events.epoch?.(record, evaluation);
-    return best;
+    return { epoch: state.epoch, best };
   }
 
   private async validate(): Promise<Evaluation> {
+    const { model, average, normalisation } = this.options;
     const val = this.options.val as Loader;
-    this.lastEvaluation = await evaluate(this.options.model, val, (done) =>
-      this.events.validating?.(done, val.batches),
-    );
-    return this.lastEvaluation;
+    const progress = (done: number) => this.events.validating?.(done, val.batches);
+    average?.swap();
+    try {
+      return (this.lastEvaluation = await evaluate(model, val, progress, normalisation));
+    } finally {
+      average?.swap();
+    }
   }
 }

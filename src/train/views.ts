@@ -1,25 +1,17 @@
 import { noGrad } from '../autograd';
-import { toBatch, type Clip } from '../data/types';
+import { NORMALISATION, toBatch, type Clip, type Normalisation } from '../data/types';
 import type { MorphMLP } from '../models/morphmlp';
 import { scope } from '../scope';
 import { tensor } from '../tensor';
 
 /** The logits of clips [clips, classes], without graph; the model should be in evaluation mode. */
-export function logitsOf(model: MorphMLP, clips: readonly Clip[]): Float32Array {
-  const { x, shape } = toBatch(clips);
+export function logitsOf(
+  model: MorphMLP,
+  clips: readonly Clip[],
+  normalisation: Normalisation = NORMALISATION,
+): Float32Array {
+  const { x, shape } = toBatch(clips, normalisation);
   return scope(() => noGrad(() => model.forward(tensor(x, shape)).floats()));
-}
-
-/** Mean of rows [rows, columns]. */
-export function meanOfRows(rows: Float32Array, columns: number): Float32Array {
-  const mean = new Float32Array(columns);
-  const count = rows.length / columns;
-  for (let c = 0; c < columns; c++) {
-    let sum = 0;
-    for (let r = 0; r < count; r++) sum += rows[r * columns + c]!;
-    mean[c] = sum / count;
-  }
-  return mean;
 }
 
 /** Probabilities out of logits, in float64. */
@@ -30,14 +22,26 @@ export function probabilities(logits: Float32Array): Float32Array {
   return Float32Array.from(powers, (p) => p / sum);
 }
 
+/** The mean of rows of one length. */
+export function meanOfRows(rows: readonly Float32Array[]): Float32Array {
+  return Float32Array.from(rows[0]!, (_, c) => rows.reduce((sum, row) => sum + row[c]!, 0) / rows.length);
+}
+
 /**
- * The logits of a video [classes]: the mean over its views, as the authors' test code adds them up (their network ends in
- * logits, so it is these that are averaged and not probabilities). One view is given at a time to bound the memory.
+ * The logits [classes] of each view of a video, `batch` views at a time. A video's score is the mean of them, as the authors'
+ * test code adds them up: their network ends in logits, so it is these that are averaged and not probabilities.
  */
-export function viewLogits(model: MorphMLP, views: readonly Clip[]): Float32Array {
-  const rows = views.map((view) => logitsOf(model, [view]));
-  const classes = rows[0]!.length;
-  const all = new Float32Array(rows.length * classes);
-  rows.forEach((row, i) => all.set(row, i * classes));
-  return meanOfRows(all, classes);
+export function viewLogits(
+  model: MorphMLP,
+  views: readonly Clip[],
+  { batch = 1, normalisation = NORMALISATION }: { batch?: number; normalisation?: Normalisation | undefined } = {},
+): Float32Array[] {
+  const rows: Float32Array[] = [];
+  for (let first = 0; first < views.length; first += batch) {
+    const some = views.slice(first, first + batch);
+    const logits = logitsOf(model, some, normalisation);
+    const classes = logits.length / some.length;
+    some.forEach((_, row) => rows.push(logits.slice(row * classes, (row + 1) * classes)));
+  }
+  return rows;
 }

@@ -47,8 +47,8 @@ test('trains on video files, skipping and naming the unreadable, then evaluates 
   const checkpoint = at('run/best.safetensors');
   const evaluated = JSON.parse(
     morphmlp('evaluate', '--data', at('val.csv'), '--checkpoint', checkpoint, '--json').out,
-  ) as { clips: number; classNames: string[] };
-  expect(evaluated).toMatchObject({ clips: 8, classNames: ['even', 'odd'] });
+  ) as { videos: number; classNames: string[] };
+  expect(evaluated).toMatchObject({ videos: 8, views: { clips: 1, crops: 1 }, classNames: ['even', 'odd'] });
   const predicted = morphmlp(
     'predict',
     at('videos/3.mp4'),
@@ -68,10 +68,10 @@ test.each([
   [['train', '--data', 'nowhere.csv'], /nowhere.csv: no such file or folder/],
   [['train', '--data', 'motion', '--model', 'video-xl'], /'video-xl' is not one of quickstart, .*video-s/],
   [['train', '--data', 'motion', '--frames', 'many'], /Expected a whole number of at least 1/],
-  [['train', '--data', 'motion', '--model', 'image-t'], /takes images/],
+  [['train', '--data', 'motion', '--model', 'image-t'], /motion dataset: frames must be a multiple of 16, got 1/],
   [['train', '--data', 'motion', '--device', 'cuda'], /no CUDA device: /],
   [['train', '--data', 'motion', '--colour'], /unknown option '--colour'/],
-  [['train', '--preset', 'slow'], /--preset slow is not one of: quickstart/],
+  [['train', '--preset', 'slow'], /--preset slow is not one of: .*k400_s16.*quickstart/],
   [['evaluate', '--data', 'motion', '--checkpoint', 'nowhere.safetensors'], /nowhere.safetensors/],
   [['predict', 'clip.mp4', '--checkpoint', 'x.safetensors'], /clip.mp4: no such file or folder/],
   [['flops', 'video-xl'], /model 'video-xl' is not one of/],

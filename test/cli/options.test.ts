@@ -1,3 +1,4 @@
+import { parseBytes } from '../../src/config/bytes';
 import { byteSize, numberIn, wholeNumber } from '../../src/cli/options';
 
 test.each([
@@ -5,7 +6,7 @@ test.each([
   ['64k', 65536],
   ['1.5G', 1.5 * 2 ** 30],
   ['200MiB', 200 * 2 ** 20],
-])('%s is %d bytes', (text, bytes) => expect(byteSize(text)).toBe(bytes));
+])('%s is %d bytes', (text, bytes) => expect(parseBytes(text)).toBe(bytes));
 
 test.each(['', 'x', '-1', '0', '2T', '1e3', 'NaN', 'G'])("'%s' is no amount of memory", (text) =>
   expect(() => byteSize(text)).toThrow('Expected an amount of memory such as 1500M or 2G.'),

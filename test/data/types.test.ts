@@ -8,7 +8,7 @@ const one = clip([0, 51, 102, 153, 204, 255], 4);
 const two = clip([1, 2, 3, 4, 5, 6], 7);
 
 test('toBatch normalises and puts the planes first', () => {
-  const { x, shape, labels, clips } = toBatch([one, two], { mean: 0.5, std: 0.25 });
+  const { x, shape, labels, clips } = toBatch([one, two], { mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] });
   expect(shape).toEqual([2, 3, 1, 1, 2]);
   expect([...labels]).toEqual([4, 7]);
   expect(clips).toEqual([one, two]);
@@ -33,7 +33,7 @@ test.each([
 });
 
 test('a standard deviation of 0 is refused', () => {
-  expect(() => toBatch([one], { mean: 0.45, std: 0 })).toThrow('positive std, got mean 0.45, std 0');
+  expect(() => toBatch([one], { mean: [0.45, 0.45, 0.45], std: [0.225, 0, 0.225] })).toThrow('positive std, got mean 0.45, std 0');
 });
 
 test('an unreadable clip is known by its code', () => {

@@ -44,7 +44,7 @@ describe('the files npm packs', () => {
 
   test('are of the package alone: no tests, no TypeScript sources, no build output', () => {
     const allowed =
-      /^(package\.json|LICENSE|README\.md|CMakeLists\.txt|scripts\/(install|builders|find_addon)\.cjs|scripts\/find_addon\.d\.cts|(bin|dist|native|prebuilds|include)\/.*)$/;
+      /^(package\.json|LICENSE|README\.md|CMakeLists\.txt|scripts\/(install|builders|find_addon)\.cjs|scripts\/find_addon\.d\.cts|(bin|configs|dist|native|prebuilds|include)\/.*)$/;
     expect(paths.filter((file) => !allowed.test(file) || /^native\/build\//.test(file))).toEqual([]);
     expect(paths.filter((file) => /(?<!\.d)\.ts$|\.test\.|fixtures|\.log$|\.o$/.test(file))).toEqual([]);
   });

@@ -3,29 +3,15 @@ import os from 'node:os';
 import path from 'node:path';
 import { loadCheckpoint } from '../../src/io/checkpoint';
 import { memory } from '../../src/runtime';
-import { Run, type RunOptions } from '../../src/train/run';
+import type { RunOptions } from '../../src/train/options';
+import { Run } from '../../src/train/run';
+import { quickRun } from '../support/run_options';
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'morphmlp-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-function options(name: string): RunOptions {
-  return {
-    ...{
-      data: 'motion:40',
-      val: 'motion:16',
-      separator: ',',
-      model: 'quickstart',
-      frames: 16,
-      rate: 1,
-      crop: 32,
-      flip: false,
-    },
-    ...{ epochs: 2, batchSize: 8, lr: 1e-3, endLr: 1e-5, warmupStartLr: 1e-5, warmupEpochs: 0.2, weightDecay: 0.05 },
-    ...{ labelSmoothing: 0.1, dropPath: 0.3, clipNorm: 1, evalEvery: 1, seed: 7, workers: 1 },
-    ...{ memoryBudget: null, init: null, resetHead: false, inflate: 'centre' as const },
-    ...{ out: path.join(folder, name), resume: false },
-  };
-}
+const options = (name: string, values = {}): RunOptions =>
+  quickRun(path.join(folder, name), { 'RUN.LABEL_SMOOTHING': 0.1, ...values });
 
 /** Trains, stopping after `stopAfter` steps where it is given. */
 async function train(given: RunOptions, stopAfter = Infinity): Promise<Run> {
@@ -37,20 +23,46 @@ async function train(given: RunOptions, stopAfter = Infinity): Promise<Run> {
 
 const bytes = (run: Run) => readFileSync(run.files.last);
 
-test.each([3, 5, 7])(
-  'a run stopped after %i of 10 steps and resumed is the uninterrupted run, bit for bit',
-  async (steps) => {
-    const whole = await train(options('whole'));
-    const first = await train(options(`stopped${steps}`), steps);
+/** Everything that has a state of its own: summed gradients, the average of the weights, mixing. */
+const RICH = {
+  'RUN.MICRO_BATCH': 2,
+  'RUN.EMA_DECAY': 0.9,
+  'MIXUP.ENABLE': true,
+  'MODEL.LOSS_FUNC': 'soft_cross_entropy',
+};
+
+test.each([
+  ['plain', {}, 3],
+  ['plain', {}, 5],
+  ['plain', {}, 7],
+  ['rich', RICH, 2],
+  ['rich', RICH, 6],
+] as const)(
+  'a %s run (%j) stopped after %i of 10 steps and resumed is the uninterrupted run, bit for bit',
+  async (kind, values, steps) => {
+    const whole = await train(options(`whole-${kind}-${steps}`, values));
+    const name = `stopped-${kind}-${steps}`;
+    const first = await train(options(name, values), steps);
     expect(first.trainer.finished).toBe(false);
     first.dispose();
-    const resumed = await train({ ...options(`stopped${steps}`), resume: true });
+    const resumed = await train({ ...options(name, values), resume: 'must' });
     expect(resumed.trainer.finished).toBe(true);
     expect(strip(resumed)).toEqual(strip(whole));
+    expect(best(resumed)).toEqual(best(whole));
     whole.dispose();
     resumed.dispose();
   },
 );
+
+/** The file of the best weights. */
+const best = (run: Run): string => readFileSync(run.files.best).toString('base64');
+
+test('a run that is resumed with another batch size is refused, with both named', async () => {
+  (await train(options('other'), 2)).dispose();
+  expect(() => new Run({ ...options('other', { 'TRAIN.BATCH_SIZE': 4 }), resume: 'auto' }, {})).toThrow(
+    /last.safetensors: the run was started with batchSize 8, now it is 4; start anew in another folder/,
+  );
+});
 
 /** All tensors and the state, without what may differ: seconds. */
 function strip(run: Run): object {
@@ -73,7 +85,7 @@ test('a run leaves no tensor memory behind', async () => {
 });
 
 test('resuming where nothing was saved says so', () => {
-  expect(() => new Run({ ...options('nothing'), resume: true }, {})).toThrow(
+  expect(() => new Run({ ...options('nothing'), resume: 'must' }, {})).toThrow(
     /last.safetensors does not exist; start without --resume/,
   );
 });

@@ -1,0 +1,76 @@
+/** Opens a dataset by what its list is. */
+import { existsSync } from 'node:fs';
+import type { VideoOptions } from './clip_plan';
+import type { DecodePool } from './decode_pool';
+import { readFrameList } from './frame_list';
+import { readListing, VIDEO_ENDINGS, type ListingOptions } from './listing';
+import { MotionDataset } from './motion';
+import { IMAGE_ENDINGS } from './pictures';
+import type { Dataset } from './types';
+import { VideoDataset } from './video_dataset';
+
+/** Where labelled clips are, and how they are listed. */
+export interface DataSpec {
+  /** `list`: a csv of path and label, or a folder of class folders; `frames`: a list of folders of frames; `motion`: drawn. */
+  kind: 'list' | 'frames' | 'motion';
+  /** The list or the folder; `motion` or `motion:N` for N clips. */
+  path: string;
+  /** Folder that the paths in the list start from. Default: that of the list. */
+  root?: string;
+  /** Between path and label. Default ','. */
+  separator?: string;
+  /** Names of the frames. Default {:05d}.jpg. */
+  template?: string;
+  /** File of class names, in place of classes.txt beside the list. */
+  classesFile?: string;
+}
+
+/** Clips of the embedded dataset: training and validation. */
+export const MOTION_SIZES = { train: 768, val: 256 } as const;
+
+/** What opening takes besides the place. */
+export interface OpenOptions {
+  clips: VideoOptions;
+  /** The classes in order, where they are known. */
+  known?: readonly string[] | undefined;
+  /** Classes of the head, where they are given. */
+  classes?: number | undefined;
+  seed?: number;
+}
+
+const MOTION = /^motion(?::(\d+))?$/;
+
+/** What a path on the command line means: the embedded dataset by name, else a list. */
+export function specOf(text: string, separator = ','): DataSpec {
+  return { kind: MOTION.test(text) ? 'motion' : 'list', path: text, separator };
+}
+
+function openMotion(spec: DataSpec, { clips, seed = 0 }: OpenOptions): Dataset {
+  const count = MOTION.exec(spec.path)?.[1];
+  const length = Number(count ?? (clips.train ? MOTION_SIZES.train : MOTION_SIZES.val));
+  return new MotionDataset({ seed, stream: clips.train ? 0 : 1, length, size: clips.crop, frames: clips.frames });
+}
+
+function listingOptions(
+  { root, separator, classesFile }: DataSpec,
+  { clips, known, classes }: OpenOptions,
+): ListingOptions {
+  return {
+    endings: clips.frames === 1 ? [...IMAGE_ENDINGS, ...VIDEO_ENDINGS] : VIDEO_ENDINGS,
+    ...(root ? { root } : {}),
+    ...(separator ? { separator } : {}),
+    ...(classesFile ? { classesFile } : {}),
+    ...(known ? { known } : {}),
+    ...(classes ? { classes } : {}),
+  };
+}
+
+/** Opens a dataset; its videos are read by `pool`. @throws in one sentence, with file and line, where a list is wrong */
+export function openDataset(spec: DataSpec, options: OpenOptions, pool: DecodePool): Dataset {
+  if (spec.kind === 'motion') return openMotion(spec, options);
+  const reading = listingOptions(spec, options);
+  if (spec.kind === 'list') return new VideoDataset(readListing(spec.path, reading), options.clips, pool);
+  if (!existsSync(spec.path))
+    throw new Error(`${spec.path}: no such file; expected a list of folder number-of-frames label`);
+  return new VideoDataset(readFrameList(spec.path, spec.template ?? '{:05d}.jpg', reading), options.clips, pool);
+}

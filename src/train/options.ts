@@ -1,0 +1,78 @@
+import type { MixOptions } from '../data/augment';
+import type { VideoOptions } from '../data/clip_plan';
+import type { DataSpec } from '../data/open';
+import type { Views } from '../data/sampling';
+import type { Normalisation } from '../data/types';
+import type { MorphMlpConfig } from '../models/config';
+import type { CosineSchedule } from '../optim';
+
+/** Which optimizer a run uses. `decayAll`: weight decay on biases and norms too (ZERO_WD_1D_PARAM off). */
+export interface OptimizerChoice {
+  method: 'adamw' | 'sgd';
+  /** Of sgd. */
+  momentum: number;
+  nesterov: boolean;
+  weightDecay: number;
+  decayAll: boolean;
+}
+
+/** Weights to start from. */
+export interface StartFrom {
+  file: string;
+  resetHead: boolean;
+  inflate: 'centre' | 'mean';
+}
+
+/** How a run is tested when it is over. */
+export interface Testing {
+  data: DataSpec;
+  views: Views;
+  /** Views that go through the network at a time. */
+  batch: number;
+  /** Weights to test; null for the best of the run. */
+  checkpoint: string | null;
+  /** Where the results go. */
+  results: string;
+}
+
+/** Everything a training run is told. */
+export interface RunOptions {
+  /** What the run trains, for people. */
+  name: string;
+  architecture: Omit<MorphMlpConfig, 'numClasses'>;
+  /** Classes of the head; null for those of the training list. */
+  classes: number | null;
+  train: DataSpec;
+  val: DataSpec | null;
+  clips: Omit<VideoOptions, 'train'>;
+  /** Side of clips in validation and test. */
+  testCrop: number;
+  normalisation: Normalisation;
+  /** Videos a step, and how many of them go through the network at a time. */
+  batchSize: number;
+  microBatch: number;
+  mix: (MixOptions & { smoothing: number }) | null;
+  /** Where batches are not mixed. */
+  labelSmoothing: number;
+  optimizer: OptimizerChoice;
+  schedule: CosineSchedule;
+  /** Largest norm of the gradient; 0 for any. */
+  clipNorm: number;
+  /** Epochs between validations, and between checkpoints that are kept (0: none is). */
+  evalEvery: number;
+  keepEvery: number;
+  /** Minutes between saves within an epoch. */
+  saveMinutes: number;
+  /** Decay of the average of the weights; 0 for none. */
+  emaDecay: number;
+  seed: number;
+  workers: number;
+  /** Most bytes that tensors may hold in a step, or null for no limit; the first blocks are recomputed as it needs. */
+  memoryBudget: number | null;
+  init: StartFrom | null;
+  out: string;
+  /** Continue the run in `out`: `must` is an error where there is none. */
+  resume: 'never' | 'auto' | 'must';
+  /** Folder of TensorBoard's event files. */
+  tensorboard: string | null;
+}
