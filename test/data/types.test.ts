@@ -33,7 +33,9 @@ test.each([
 });
 
 test('a standard deviation of 0 is refused', () => {
-  expect(() => toBatch([one], { mean: [0.45, 0.45, 0.45], std: [0.225, 0, 0.225] })).toThrow('positive std, got mean 0.45, std 0');
+  expect(() => toBatch([one], { mean: [0.45, 0.45, 0.45], std: [0.225, 0, 0.225] })).toThrow(
+    'positive std, got mean 0.45, std 0',
+  );
 });
 
 test('an unreadable clip is known by its code', () => {

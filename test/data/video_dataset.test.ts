@@ -145,7 +145,11 @@ describeWithFfmpeg('video datasets', () => {
     expect(views).toHaveLength(6);
     const alone = { frames: 2, rate: 2, crop: TALL, train: false, flip: false };
     const choice = { view: 5, views: { clips: 2, crops: 3 } } as const;
-    const { clips } = await readClips({ source: sourceOf(path.join(folder, '40.mp4')), options: alone, choices: [choice] });
+    const { clips } = await readClips({
+      source: sourceOf(path.join(folder, '40.mp4')),
+      options: alone,
+      choices: [choice],
+    });
     expect(Buffer.compare(views[5]!.pixels, clips[0]!)).toBe(0);
     expect(Buffer.compare(views[3]!.pixels, views[5]!.pixels)).not.toBe(0);
   });
