@@ -50,11 +50,17 @@ function recordOf(checkpoint: string, dataset: Dataset, info: ModelInfo, result:
   };
 }
 
+/** Classes that a terminal shows: all of a few, the worst of many. */
+const FEW = 20;
+
+/** The accuracy of each class that has clips. */
 function classLines({ classes }: TestRecord): string[] {
-  const width = Math.max(...classes.map((c) => c.name.length));
-  const share = (c: TestRecord['classes'][number]) =>
-    c.top1 === null ? 'no clips' : `${percent(c.top1)} of ${c.videos}`;
-  return classes.map((c) => `  ${c.name.padEnd(width)}  ${share(c)}`);
+  const seen = classes.filter((c): c is typeof c & { top1: number } => c.top1 !== null);
+  const shown = seen.length <= FEW ? seen : [...seen].sort((a, b) => a.top1 - b.top1).slice(0, FEW);
+  const width = Math.max(...shown.map((c) => c.name.length));
+  const lines = shown.map((c) => `  ${c.name.padEnd(width)}  ${percent(c.top1)} of ${c.videos}`);
+  const left = seen.length - shown.length;
+  return left > 0 ? [...lines, `  the worst ${FEW} classes; ${left} more have clips`] : lines;
 }
 
 /** A test in words: the result, what it cost, and the single view beside it. */
