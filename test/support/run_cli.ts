@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 
-const BIN = path.join(__dirname, '..', '..', 'bin', 'morphmlp.js');
+/** The command line, as it is installed. */
+export const CLI = path.join(__dirname, '..', '..', 'bin', 'morphmlp.js');
 
 /** What a run of the command line left. */
 export interface CliResult {
@@ -14,6 +15,6 @@ export interface CliResult {
 export function runCli(args: readonly string[], input?: Buffer): CliResult {
   const env = { ...process.env, NO_COLOR: '1' };
   const options = { encoding: 'utf8', env, maxBuffer: 2 ** 26, ...(input ? { input } : {}) } as const;
-  const { status, stdout, stderr } = spawnSync(process.execPath, [BIN, ...args], options);
+  const { status, stdout, stderr } = spawnSync(process.execPath, [CLI, ...args], options);
   return { status, out: stdout, err: stderr };
 }
