@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { collectDoctor } from './doctor';
 import { doctorText } from './doctor_text';
 import { registerConvert } from './convert';
+import { registerData } from './data';
 import { registerEvaluate } from './evaluate';
 import { registerExport } from './export';
 import { registerFlops } from './flops';
@@ -23,6 +24,7 @@ const program = new Command('morphmlp')
 registerTrain(program);
 registerEvaluate(program);
 registerPredict(program);
+registerData(program);
 registerConvert(program);
 registerExport(program);
 registerFlops(program);
