@@ -26,6 +26,3 @@ export function byteSize(text: string): string {
   if (parseBytes(text) !== null) return text;
   throw new InvalidArgumentError('Expected an amount of memory such as 1500M or 2G.');
 }
-
-/** 0.9714 as 97.1%. */
-export const percent = (share: number): string => `${(share * 100).toFixed(1)}%`;

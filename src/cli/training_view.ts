@@ -1,7 +1,7 @@
 import pc from 'picocolors';
 import type { Run } from '../train/run';
 import type { EpochRecord, StepEvent, TrainerEvents } from '../train/trainer';
-import { percent } from './options';
+import { percent } from './format';
 import { Progress } from './progress';
 import { RunLog } from './run_log';
 import type { RunNotes } from './run_report';

@@ -1,4 +1,4 @@
-/** Clips of the video files of a listing, read by FFmpeg. */
+/** Clips of what a listing names: videos, folders of frames, pictures. */
 import type { Philox } from '../random';
 import type { DecodePool } from './decode_pool';
 import type { LabelledFile, Listing } from './listing';
@@ -17,6 +17,7 @@ function checkOptions(options: VideoOptions): void {
     if (!Number.isInteger(value) || value < 1)
       throw new Error(`videos: ${name} must be a whole number of at least 1, got ${value}`);
   }
+  if (!options.train || options.resizedCrop) return; // sizes are drawn only for plain training crops
   const [shortest, longest] = options.jitter ?? [options.crop, options.crop];
   if (!(shortest >= options.crop && longest >= shortest))
     throw new Error(`videos: jitter ${shortest} to ${longest} must be a range from the crop, ${options.crop}, up`);
