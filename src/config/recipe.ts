@@ -2,7 +2,7 @@
 import path from 'node:path';
 import type { Augmentation, VideoOptions } from '../data/clip_plan';
 import { specOf, type DataSpec } from '../data/open';
-import { checkConfig, type MorphMlpConfig } from '../models/config';
+import { checkConfig, QUICKSTART, type MorphMlpConfig } from '../models/config';
 import { variantName } from '../models/recognise';
 import type { OptimizerChoice, RunOptions, StartFrom, Testing } from '../train/options';
 import { byteCount } from './bytes';
@@ -41,6 +41,13 @@ function architectureOf(config: Config): Omit<MorphMlpConfig, 'numClasses'> {
   };
   checkConfig({ ...architecture, numClasses: 1 });
   return architecture;
+}
+
+/** What a model is called: a published one by its name. */
+function modelName(architecture: Omit<MorphMlpConfig, 'numClasses'>): string {
+  const sizes = ({ layers, embedDims }: typeof architecture) => `${layers.join()}/${embedDims.join()}`;
+  if (sizes(architecture) === sizes(QUICKSTART)) return 'quickstart';
+  return variantName(architecture) ?? `a ${architecture.kind} model`;
 }
 
 const FOLDER_NAMES: Record<Split, string> = { train: 'train', val: 'val', test: 'val' };
@@ -163,7 +170,7 @@ export function runOptions(config: Config): RunOptions {
   const board = config['TENSORBOARD.LOG_DIR'] || `runs-${config['TRAIN.DATASET']}`;
   const architecture = architectureOf(config);
   return {
-    name: variantName(architecture) ?? `a ${architecture.kind} model`,
+    name: modelName(architecture),
     architecture,
     classes: config['MODEL.NUM_CLASSES'] || null,
     train: specFor(config, 'train')!,
