@@ -7,6 +7,7 @@ import { registerEvaluate } from './evaluate';
 import { registerExport } from './export';
 import { registerFlops } from './flops';
 import { registerPredict } from './predict';
+import { registerPrepare } from './prepare';
 import { registerTrain } from './train';
 import { registerVerify } from './verify';
 import { packageVersion } from './version';
@@ -24,6 +25,7 @@ const program = new Command('morphmlp')
 registerTrain(program);
 registerEvaluate(program);
 registerPredict(program);
+registerPrepare(program);
 registerData(program);
 registerConvert(program);
 registerExport(program);
@@ -38,5 +40,5 @@ program
 
 program.parseAsync().catch((error: Error) => {
   console.error(`morphmlp: ${error.message}`);
-  process.exitCode = 1;
+  process.exitCode ??= 1;
 });

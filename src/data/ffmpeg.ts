@@ -51,6 +51,7 @@ const PLAIN: readonly (readonly [RegExp, string])[] = [
     /Decoder .* not found|Unknown decoder|Unsupported codec|Could not find codec parameters/,
     'its codec is not supported',
   ],
+  [/corrupt decoded frame|error while decoding|Invalid NAL unit/, 'a part of it is damaged'],
   [
     /Invalid data found|EBML header parsing failed|Error opening input|Failed to read|misdetection possible/i,
     'it is not a video that FFmpeg can read',

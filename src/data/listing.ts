@@ -6,7 +6,9 @@ import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { expectClasses, givenClasses, readLines, type ClassOptions } from './class_names';
+import { isPrepared, readShards } from './shards';
 import type { Source } from './source';
+import type { VideoInfo } from './video';
 
 export interface ListingOptions extends ClassOptions {
   /** What stands between path and label. Default ','. */
@@ -25,6 +27,8 @@ export interface LabelledFile {
   label: number;
   /** How to read it, where the file's name does not say. */
   source?: Source;
+  /** Size, rate and length, where they are known. */
+  info?: VideoInfo;
 }
 
 /** A list of files that exist, and what was found wrong with it. */
@@ -37,9 +41,13 @@ export interface Listing {
   missing: string[];
   /** Lines that repeat a file with the same label; it is used once. */
   duplicates: number;
+  /** Files that could not be read when the clips were prepared. */
+  unreadable?: number;
   emptyClasses: string[];
   /** SHA-256 over the listed paths (as they were listed) and labels: tells whether two runs saw the same list. */
   digest: string;
+  /** Of prepared clips: where each block of neighbours begins in `items`, and the end. */
+  blocks?: number[];
 }
 
 export const VIDEO_ENDINGS = [
@@ -57,11 +65,12 @@ export const VIDEO_ENDINGS = [
   '.gif',
 ];
 
-/** Reads a listing from a csv file or a folder of class folders, whichever `source` is. */
+/** Reads a listing from a csv file, a folder of class folders or a folder of prepared clips, whichever `source` is. */
 export function readListing(source: string, options: ListingOptions = {}): Listing {
   if (!existsSync(source))
     throw new Error(`${source}: no such file or folder; expected a csv of path,label or a folder of class folders`);
-  return statSync(source).isDirectory() ? readFolders(source, options) : readCsv(source, options);
+  if (!statSync(source).isDirectory()) return readCsv(source, options);
+  return isPrepared(source) ? readShards(source, options) : readFolders(source, options);
 }
 
 /** Guards against a column of something else than labels. */
@@ -220,9 +229,10 @@ function emptyMessage(names: string[]): string {
 
 /** What a person should know of a listing, a line each; the first is always there. */
 export function describeListing(listing: Listing): string[] {
-  const { source, items, classNames, missing, duplicates, emptyClasses } = listing;
+  const { source, items, classNames, missing, duplicates, unreadable = 0, emptyClasses } = listing;
   const lines = [`${source}: ${items.length} files in ${classNames.length} classes`];
   if (missing.length > 0) lines.push(`${missing.length} listed files do not exist, the first is ${missing[0]}`);
+  if (unreadable > 0) lines.push(`${unreadable} files could not be read when the clips were prepared`);
   if (duplicates > 0) lines.push(`${duplicates} repeated lines were left out`);
   if (emptyClasses.length > 0) lines.push(emptyMessage(emptyClasses));
   return lines;

@@ -73,7 +73,9 @@ export class Loader {
   /** The item numbers of an epoch, in its order. */
   order(epoch: number): Int32Array {
     const order = Int32Array.from({ length: this.dataset.length }, (_, i) => i);
-    return this.options.shuffle ? new Philox(this.options.seed).fork('order').fork(epoch).shuffle(order) : order;
+    if (!this.options.shuffle) return order;
+    const random = new Philox(this.options.seed).fork('order').fork(epoch);
+    return this.dataset.order?.(random) ?? random.shuffle(order);
   }
 
   /** The normalised batches of an epoch from batch `first` on, mixed where the options say so; see `clips`. */

@@ -1,9 +1,10 @@
 /** Still pictures, and the numbered frames of a folder, as bytes of one size. */
 import { existsSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import path from 'node:path';
 import sharp, { type Sharp } from 'sharp';
 import { UnreadableClip } from './types';
-import type { Frames } from './video';
+import type { Frames, Part } from './video';
 
 export const IMAGE_ENDINGS = ['.jpg', '.jpeg', '.png', '.webp', '.bmp', '.tif', '.tiff', '.avif'];
 
@@ -18,13 +19,31 @@ function unreadable(file: string, error: unknown): UnreadableClip {
   return new UnreadableClip(`${file}: it is not a picture that can be read: ${why}`);
 }
 
-/** Width and height of a picture as it is shown: its EXIF orientation applied. */
-export async function pictureSize(file: string): Promise<{ width: number; height: number }> {
+/** A picture, or the part of a file that is one. */
+export interface PictureFile {
+  path: string;
+  part?: Part;
+}
+
+/** What the picture library opens: a name, or the bytes of a part. */
+async function pictureInput({ path: file, part }: PictureFile): Promise<string | Uint8Array> {
+  if (part === undefined) return file;
+  const handle = await open(file);
   try {
-    const { autoOrient } = await sharp(file).metadata();
+    const length = part.end - part.start;
+    return (await handle.read(new Uint8Array(length), 0, length, part.start)).buffer;
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Width and height of a picture as it is shown: its EXIF orientation applied. */
+export async function pictureSize(file: PictureFile): Promise<{ width: number; height: number }> {
+  try {
+    const { autoOrient } = await sharp(await pictureInput(file)).metadata();
     return autoOrient;
   } catch (error) {
-    throw unreadable(file, error);
+    throw unreadable(file.path, error);
   }
 }
 
@@ -35,11 +54,11 @@ function scaled(picture: Sharp, [width, height]: readonly [number, number]): Pro
 }
 
 /** A picture file as u8 [height, width, 3] of the size [width, height]; transparency is dropped, grey is made colour. */
-export async function readPicture(file: string, size: readonly [number, number]): Promise<Uint8Array> {
+export async function readPicture(file: PictureFile, size: readonly [number, number]): Promise<Uint8Array> {
   try {
-    return await scaled(sharp(file, { failOn: 'error' }).autoOrient(), size);
+    return await scaled(sharp(await pictureInput(file), { failOn: 'error' }).autoOrient(), size);
   } catch (error) {
-    throw unreadable(file, error);
+    throw unreadable(file.path, error);
   }
 }
 

@@ -1,14 +1,14 @@
 /** What a clip can be read from: a video (or a part of a file that is one), a picture, a folder of frames, raw frames. */
 import { open, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { frameName, isImage, pictureSize, readFrames, readPicture, resizePicture } from './pictures';
+import { frameName, isImage, pictureSize, readFrames, readPicture, resizePicture, type PictureFile } from './pictures';
 import { UnreadableClip } from './types';
 import { decodeFrames, probe, type CallOptions, type Frames, type Part, type VideoInfo } from './video';
 
 export type Source =
   | { kind: 'video'; path: string; part?: Part }
   /** A picture: a video of one frame. */
-  | { kind: 'image'; path: string }
+  | { kind: 'image'; path: string; part?: Part }
   /** `count` pictures in a folder, named by the template and numbered from 1. */
   | { kind: 'frames'; path: string; count: number; template: string }
   /** The named pictures of a folder, in this order. */
@@ -21,7 +21,7 @@ export const sourceOf = (file: string): Source => ({ kind: isImage(file) ? 'imag
 
 /** Tells apart what one file may hold several of. */
 export const sourceKey = (source: Source): string =>
-  source.kind === 'video' && source.part ? `${source.path}@${source.part.start}` : source.path;
+  'part' in source && source.part ? `${source.path}@${source.part.start}` : source.path;
 
 /** Pictures have no frame rate; they count as frames of a video at the rate that recipes refer to. */
 const NOMINAL_FPS = 30;
@@ -34,10 +34,10 @@ function infoOf(size: { width: number; height: number }, frames: number): VideoI
 
 type Pictures = Source & { kind: 'image' | 'frames' | 'files' };
 
-function pictureFile(source: Pictures, number: number): string {
-  if (source.kind === 'image') return source.path;
+function pictureFile(source: Pictures, number: number): PictureFile {
+  if (source.kind === 'image') return source;
   const name = source.kind === 'files' ? source.files[number]! : frameName(source.template, number + 1);
-  return path.join(source.path, name);
+  return { path: path.join(source.path, name) };
 }
 
 function countOf(source: Pictures): number {

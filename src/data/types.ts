@@ -32,6 +32,8 @@ export interface Dataset {
   samples?(i: number, random: Philox, signal?: AbortSignal): Promise<Clip[]>;
   /** The test views of item i: those of the first set, of the second, … Absent where an item has one view only. */
   views?(i: number, sets: readonly Views[], signal?: AbortSignal): Promise<Clip[]>;
+  /** The order of an epoch, where clips are best read in another than any; else it is a shuffle of all. */
+  order?(random: Philox): Int32Array | undefined;
   /** What a report says about the data: source, counts, what is missing. */
   describe(): Record<string, string | number>;
 }

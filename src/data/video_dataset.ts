@@ -3,6 +3,7 @@ import type { Philox } from '../random';
 import type { DecodePool } from './decode_pool';
 import type { LabelledFile, Listing } from './listing';
 import type { Views } from './sampling';
+import { shardOrder } from './shards';
 import { sourceOf } from './source';
 import type { Clip, Dataset } from './types';
 import { allViews, MIDDLE, type ClipChoice, type VideoOptions } from './clip_plan';
@@ -50,10 +51,17 @@ export class VideoDataset implements Dataset {
   }
 
   describe(): Record<string, string | number> {
-    const { source, missing, duplicates, digest } = this.listing;
+    const { source, missing, duplicates, unreadable, digest } = this.listing;
     const { frames, rate, crop, sampling = 'dense' } = this.options;
     const counts = { clips: this.length, classes: this.classNames.length, missing: missing.length, duplicates };
-    return { source, 'sha-256': digest.slice(0, 16), ...counts, sampling, frames, rate, crop };
+    const lost = unreadable === undefined ? {} : { 'unreadable when prepared': unreadable };
+    return { source, 'sha-256': digest.slice(0, 16), ...counts, ...lost, sampling, frames, rate, crop };
+  }
+
+  /** Prepared clips are read shard by shard. */
+  order(random: Philox): Int32Array | undefined {
+    const { blocks } = this.listing;
+    return blocks && shardOrder(blocks, random);
   }
 
   async clip(i: number, random: Philox, signal?: AbortSignal): Promise<Clip> {
@@ -76,9 +84,9 @@ export class VideoDataset implements Dataset {
 
   /** Several clips of item i (test views, repeated augmentation), one run of FFmpeg for all of one scale. */
   async clips(i: number, choices: readonly ClipChoice[], signal?: AbortSignal): Promise<Clip[]> {
-    const { path, label, source = sourceOf(path) } = this.item(i);
+    const { path, label, source = sourceOf(path), info } = this.item(i);
     const { frames, crop } = this.options;
-    const { clips } = await this.pool.read({ source, options: this.options, choices }, signal);
+    const { clips } = await this.pool.read({ source, options: this.options, choices, info }, signal);
     return clips.map((pixels) => ({ pixels, frames, height: crop, width: crop, label, path }));
   }
 

@@ -1,0 +1,150 @@
+/** Prepares a list of videos, frame folders or pictures: everything is decoded once, encoded at one size and packed. */
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import path from 'node:path';
+import { Philox } from '../../random';
+import type { LabelledFile, Listing } from '../listing';
+import { isPacked, type ShardHeader } from '../shards';
+import { sourceOf } from '../source';
+import { isUnreadable } from '../types';
+import { pack, type Encoding, type Packed } from './pack';
+import { ShardWriter } from './shard_writer';
+
+export interface PrepareOptions {
+  encoding: Encoding;
+  /** Bytes at which a shard is full. */
+  shardSize: number;
+  /** Files that are encoded at the same time. */
+  workers: number;
+  /** Of the order in which clips are written. */
+  seed: number;
+  signal?: AbortSignal;
+  /** After every file: how many are done, and how many of them could not be read. */
+  onFile?: (done: number, failed: number) => void;
+}
+
+/** What came of it. */
+export interface Prepared {
+  clips: number;
+  /** Clips that an earlier run had prepared. */
+  before: number;
+  failed: { path: string; reason: string }[];
+  bytes: number;
+  shards: number;
+}
+
+function headerOf({ items, classNames, digest, missing, duplicates }: Listing, options: PrepareOptions): ShardHeader {
+  const encoding = { ...options.encoding, seed: options.seed };
+  const counts = { clips: items.length, missing, duplicates };
+  return { format: 'morphmlp-shards', version: 1, ...counts, classes: classNames, list: digest, encoding };
+}
+
+/** The name that a clip keeps: its place below the list. */
+const nameOf = ({ source }: Listing, { path: file }: LabelledFile): string =>
+  path.relative(path.dirname(path.resolve(source)), file);
+
+type Outcome = { packed: Packed } | { failed: string };
+
+async function attempt(item: LabelledFile, { encoding, signal }: PrepareOptions): Promise<Outcome> {
+  try {
+    return { packed: await pack(item.source ?? sourceOf(item.path), encoding, signal) };
+  } catch (error) {
+    if (isUnreadable(error)) return { failed: (error as Error).message };
+    throw error;
+  }
+}
+
+/** Results in the order of `items`, with up to `workers` on their way. */
+async function* outcomes(
+  items: readonly LabelledFile[],
+  options: PrepareOptions,
+): AsyncGenerator<[LabelledFile, Outcome]> {
+  const ahead: Promise<Outcome>[] = [];
+  const start = (item: LabelledFile): void => {
+    const promise = attempt(item, options);
+    promise.catch(() => undefined); // raised when its turn comes
+    ahead.push(promise);
+  };
+  items.slice(0, options.workers).forEach(start);
+  try {
+    for (const [i, item] of items.entries()) {
+      const outcome = await ahead.shift()!;
+      if (i + options.workers < items.length) start(items[i + options.workers]!);
+      yield [item, outcome];
+    }
+  } finally {
+    await Promise.allSettled(ahead);
+  }
+}
+
+/** The list in the order in which it is written. */
+function writingOrder({ items }: Listing, seed: number): LabelledFile[] {
+  return new Philox(seed).fork('prepare').shuffle([...items]);
+}
+
+async function write(writer: ShardWriter, listing: Listing, options: PrepareOptions): Promise<void> {
+  const order = writingOrder(listing, options.seed).slice(writer.entries.length);
+  let failed = writer.entries.filter((entry) => !isPacked(entry)).length;
+  options.onFile?.(writer.entries.length, failed);
+  for await (const [item, outcome] of outcomes(order, options)) {
+    options.signal?.throwIfAborted();
+    const [name, label] = [nameOf(listing, item), item.label];
+    if ('packed' in outcome) writer.add(name, label, outcome.packed);
+    else writer.note({ path: name, label, failed: outcome.failed });
+    options.onFile?.(writer.entries.length, (failed += 'failed' in outcome ? 1 : 0));
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return pid !== process.pid;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+/** Keeps a second run out of the folder. The lock of a run that was killed does not count. */
+function lock(folder: string): () => void {
+  const file = path.join(folder, '.lock');
+  try {
+    const fd = openSync(file, 'wx');
+    writeSync(fd, String(process.pid));
+    closeSync(fd);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    const pid = Number(readFileSync(file, 'utf8'));
+    if (isRunning(pid)) throw new Error(`${folder}: process ${pid} is preparing clips there already`, { cause: error });
+    rmSync(file, { force: true });
+    return lock(folder);
+  }
+  return () => rmSync(file, { force: true });
+}
+
+function summary({ entries }: ShardWriter, before: number): Prepared {
+  const packed = entries.filter(isPacked);
+  const failed = entries.flatMap((entry) => (isPacked(entry) ? [] : [{ path: entry.path, reason: entry.failed }]));
+  const bytes = packed.reduce((sum, { start, end }) => sum + end - start, 0);
+  return { clips: packed.length, before, failed, bytes, shards: (packed.at(-1)?.shard ?? -1) + 1 };
+}
+
+/**
+ * Prepares `listing` in `folder`. What is there from an interrupted run of the same list and encoding is kept, and the rest is
+ * done; files that cannot be decoded to their end are noted in the index and left out. Rejects with the signal's reason when
+ * that aborts: the same call goes on later.
+ */
+export async function prepare(listing: Listing, folder: string, options: PrepareOptions): Promise<Prepared> {
+  mkdirSync(folder, { recursive: true });
+  const unlock = lock(folder);
+  try {
+    const writer = new ShardWriter(folder, headerOf(listing, options), options.shardSize);
+    const before = writer.entries.filter(isPacked).length;
+    try {
+      await write(writer, listing, options);
+    } finally {
+      writer.close();
+    }
+    return summary(writer, before);
+  } finally {
+    unlock();
+  }
+}

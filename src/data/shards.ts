@@ -1,0 +1,174 @@
+/**
+ * Prepared clips: a folder of large files (shards) in which small videos or pictures lie one after the other, and an index
+ * that names them. `morphmlp prepare` writes it; reading one means reading the disk in sequence.
+ *
+ * index.jsonl: a first line that describes the set, then a line per clip, in the order of the bytes.
+ */
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import type { Philox } from '../random';
+import { expectClasses, type ClassOptions } from './class_names';
+import type { LabelledFile, Listing } from './listing';
+import type { Source } from './source';
+import type { VideoInfo } from './video';
+
+/** First line of an index. */
+export interface ShardHeader {
+  format: 'morphmlp-shards';
+  version: 1;
+  /** Clips that the whole set has, readable or not. */
+  clips: number;
+  classes: string[];
+  /** SHA-256 of the list that was prepared. */
+  list: string;
+  /** Listed files that were not on the disk, and repeated lines. */
+  missing: string[];
+  duplicates: number;
+  /** What files are encoded with; a set is of one kind throughout. */
+  encoding: Record<string, string | number>;
+}
+
+/** A clip that is in a shard. */
+export interface PackedClip {
+  path: string;
+  label: number;
+  kind: 'video' | 'image';
+  shard: number;
+  /** Its bytes: from `start` up to, not with, `end`. */
+  start: number;
+  end: number;
+  /** CRC-32 of them. */
+  crc: number;
+  info: VideoInfo;
+}
+
+/** A file that could not be read, and why. */
+export interface FailedClip {
+  path: string;
+  label: number;
+  failed: string;
+}
+
+export type ShardEntry = PackedClip | FailedClip;
+
+export interface ShardIndex {
+  header: ShardHeader;
+  entries: ShardEntry[];
+  /** Bytes of the index up to the end of the last whole line: what follows was being written when a run was killed. */
+  whole: number;
+}
+
+export const INDEX_FILE = 'index.jsonl';
+
+/** Path of a shard. */
+export const shardFile = (folder: string, shard: number): string =>
+  path.join(folder, `shard-${String(shard).padStart(5, '0')}.bin`);
+
+export const isPacked = (entry: ShardEntry): entry is PackedClip => 'shard' in entry;
+
+/** Whether a folder holds prepared clips. */
+export const isPrepared = (folder: string): boolean => existsSync(path.join(folder, INDEX_FILE));
+
+function parseHeader(file: string, line: string | undefined): ShardHeader {
+  const header = parseLine<Partial<ShardHeader>>(file, line ?? '', 1);
+  if (header.format !== 'morphmlp-shards') throw new Error(`${file}:1: expected the index of prepared clips`);
+  if (header.version !== 1) throw new Error(`${file}:1: version ${header.version} is not known; this program reads 1`);
+  return header as ShardHeader;
+}
+
+function parseLine<T>(file: string, line: string, number: number): T {
+  try {
+    return JSON.parse(line) as T;
+  } catch {
+    throw new Error(`${file}:${number}: expected a line of JSON, got "${line.slice(0, 80)}"`);
+  }
+}
+
+/** Reads an index as far as it was written. */
+export function readIndex(folder: string): ShardIndex {
+  const file = path.join(folder, INDEX_FILE);
+  const text = readFileSync(file, 'utf8');
+  const whole = text.lastIndexOf('\n') + 1;
+  const [first, ...rest] = text.slice(0, whole).split('\n').slice(0, -1);
+  const entries = rest.map((line, i) => parseLine<ShardEntry>(file, line, i + 2));
+  return { header: parseHeader(file, first), entries, whole: Buffer.byteLength(text.slice(0, whole)) };
+}
+
+function itemOf(folder: string, clip: PackedClip, label: number): LabelledFile {
+  const { path: name, kind, shard, start, end, info } = clip;
+  const source: Source = { kind, path: shardFile(folder, shard), part: { start, end } };
+  return { path: name, label, source, info };
+}
+
+/** The place of each class of the set among those that are known: the same, unless another list came first. */
+function classPlaces(folder: string, { classes }: ShardHeader, known: readonly string[]): number[] {
+  return classes.map((name) => {
+    const place = known.indexOf(name);
+    if (place < 0) throw new Error(`${folder}: its class "${name}" is none of the ${known.length} known classes`);
+    return place;
+  });
+}
+
+/** Prepared clips as a listing. @throws where the preparation was not finished, or the classes are others */
+export function readShards(folder: string, options: ClassOptions = {}): Listing {
+  const { header, entries } = readIndex(folder);
+  if (entries.length < header.clips)
+    throw new Error(
+      `${folder}: only ${entries.length} of ${header.clips} clips are prepared; run the same morphmlp prepare again`,
+    );
+  const classNames = options.known ? [...options.known] : expectClasses(folder, header.classes, options);
+  const places = classPlaces(folder, header, classNames);
+  const packed = entries.filter(isPacked);
+  if (packed.length === 0) throw new Error(`${folder}: none of its ${entries.length} clips could be read`);
+  const items = packed.map((clip) => itemOf(folder, clip, places[clip.label]!));
+  const used = new Set(items.map(({ label }) => label));
+  return {
+    source: folder,
+    items,
+    classNames,
+    missing: header.missing,
+    duplicates: header.duplicates,
+    unreadable: entries.length - packed.length,
+    emptyClasses: classNames.filter((_, label) => !used.has(label)),
+    digest: createHash('sha256')
+      .update(packed.map(({ path: name, label, crc }) => `${name}\t${label}\t${crc}\n`).join(''))
+      .digest('hex'),
+    blocks: blocksOf(packed.map(({ shard }) => shard)),
+  };
+}
+
+/** Neighbours on the disk that are read close together, and how many such blocks are read from at a time. */
+const BLOCK = 32;
+const OPEN_BLOCKS = 16;
+
+/** The clips of each shard in blocks: where each begins in the list, and the end. */
+function blocksOf(shards: readonly number[]): number[] {
+  const starts: number[] = [];
+  shards.forEach((shard, i) => {
+    if (shard !== shards[i - 1] || i - starts.at(-1)! === BLOCK) starts.push(i);
+  });
+  return [...starts, shards.length];
+}
+
+/** The clips of block `b`, in a drawn order. */
+const drawBlock = (blocks: readonly number[], b: number, random: Philox): number[] =>
+  random.shuffle(Array.from({ length: blocks[b + 1]! - blocks[b]! }, (_, i) => blocks[b]! + i));
+
+/**
+ * An order for an epoch that stays in a few places of the disk at a time: blocks are opened in a drawn order, each in a drawn
+ * order of its own, and the next clip comes from one drawn among the open ones. With up to 512 clips every order may come; with
+ * more, two clips that a batch shares are as good as drawn from all, because a set is written in a drawn order to begin with.
+ */
+export function shardOrder(blocks: readonly number[], random: Philox): Int32Array {
+  const order = new Int32Array(blocks.at(-1)!);
+  const waiting = random.shuffle(Array.from({ length: blocks.length - 1 }, (_, b) => b));
+  const take = (): number[][] => waiting.splice(0, 1).map((b) => drawBlock(blocks, b, random));
+  const open = Array.from({ length: OPEN_BLOCKS }, take).flat();
+  for (let i = 0; i < order.length; i++) {
+    const drawn = random.int(open.length);
+    order[i] = open[drawn]!.pop()!;
+    if (open[drawn]!.length === 0) open.splice(drawn, 1, ...take());
+  }
+  return order;
+}
