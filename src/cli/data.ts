@@ -1,10 +1,10 @@
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import type { ExportArguments, PreviewArguments } from './data_action';
 import { wholeNumber } from './options';
 
 /** Adds `morphmlp data preview` and `morphmlp data export`. */
 export function registerData(program: Command): void {
-  const data = program.command('data').description('look at training clips; write the embedded dataset as files');
+  const data = program.command('data').description('look at training clips; write the embedded datasets as files');
   data
     .command('preview')
     .description('draw the first training batch as the network gets it: augmented, mixed, cropped')
@@ -29,8 +29,16 @@ export function registerData(program: Command): void {
     );
   data
     .command('export')
-    .description('write the embedded motion dataset as H.264 files in class folders, with train.csv and val.csv')
+    .description('write the embedded motion dataset as videos or frames, or its still counterpart as pictures')
     .argument('<folder>', 'where to')
+    .addOption(
+      new Option(
+        '--as <layout>',
+        'Kinetics (H.264, csv), Something-Something (JPEG frames, lists), ImageNet (JPEG, class folders)',
+      )
+        .choices(['video', 'frames', 'images'])
+        .default('video'),
+    )
     .option('--train <n>', 'training clips', wholeNumber(1), 768)
     .option('--val <n>', 'validation clips', wholeNumber(1), 256)
     .option('--size <pixels>', 'height and width', wholeNumber(16), 64)
@@ -38,7 +46,7 @@ export function registerData(program: Command): void {
     .option('--seed <n>', 'of the clips', wholeNumber(0), 0)
     .addHelpText(
       'after',
-      '\nExamples:\n  morphmlp data export motion\n  morphmlp train --preset quickstart --data motion/train.csv --val motion/val.csv --out runs/motion',
+      '\nExamples:\n  morphmlp data export motion\n  morphmlp train --preset quickstart --data motion/train.csv --val motion/val.csv --out runs/motion\n  morphmlp data export shapes --as images --train 4096\n  morphmlp train --preset shapes DATA.PATH_TO_DATA_DIR shapes',
     )
     .action(async (folder: string, given: ExportArguments) =>
       (await import('./data_action.js')).exportClips(folder, given),

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { runOptions } from '../config/recipe';
 import { DecodePool } from '../data/decode_pool';
-import { exportMotion } from '../data/encode';
+import { exportDataset, type ExportLayout } from '../data/export';
 import { Loader } from '../data/loader';
 import { openDataset } from '../data/open';
 import type { Batch, Normalisation } from '../data/types';
@@ -71,6 +71,7 @@ export async function preview(pairs: string[], { count, out, ...flags }: Preview
 
 /** What `morphmlp data export` is given. */
 export interface ExportArguments {
+  as: ExportLayout;
   train: number;
   val: number;
   size: number;
@@ -81,7 +82,9 @@ export interface ExportArguments {
 /** Runs `morphmlp data export`. */
 export async function exportClips(folder: string, given: ExportArguments): Promise<void> {
   const bar = new Progress({ label: 'exporting', total: given.train + given.val });
-  await exportMotion(folder, { ...given, onFile: (done) => bar.update(done) });
-  bar.finish();
-  console.log(`${folder}: train.csv ${given.train} clips, val.csv ${given.val} clips, classes.txt`);
+  const onFile = (done: number) => bar.update(done);
+  const lists = await exportDataset(folder, { ...given, layout: given.as, onFile }).finally(() => bar.finish());
+  const what = given.as === 'images' ? 'pictures' : 'clips';
+  const beside = lists.length > 0 ? `; ${lists.join(', ')}` : '';
+  console.log(`${folder}: ${given.train} ${what} for training, ${given.val} for validation${beside}`);
 }

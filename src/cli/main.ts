@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { collectDoctor } from './doctor';
 import { doctorText } from './doctor_text';
+import { registerBench } from './bench';
 import { registerConvert } from './convert';
 import { registerData } from './data';
 import { registerEvaluate } from './evaluate';
@@ -27,6 +28,7 @@ registerEvaluate(program);
 registerPredict(program);
 registerPrepare(program);
 registerData(program);
+registerBench(program);
 registerConvert(program);
 registerExport(program);
 registerFlops(program);

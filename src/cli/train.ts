@@ -32,7 +32,8 @@ export function registerTrain(program: Command): void {
     .option('--frames <n>', 'frames of a clip (default: 16)', wholeNumber(1))
     .option('--rate <n>', 'distance between frames (default: 4)', wholeNumber(1))
     .option('--crop <pixels>', 'side of the square crop (default: 224)', wholeNumber(32))
-    .option('--no-flip', 'do not mirror training clips: for classes that tell left from right')
+    .option('--flip', 'mirror half of the training clips, over the recipe')
+    .option('--no-flip', 'do not: for classes that tell left from right')
     .option('--augment', "the recipes' RandAugment, erasing, resized crops, mixup and cutmix")
     .option(
       '--init <file>',

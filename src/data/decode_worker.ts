@@ -3,7 +3,7 @@
  * FFmpeg with it: its pipe holds 64 KiB, a clip has megabytes. Jobs are done one after the other.
  */
 import { parentPort } from 'node:worker_threads';
-import { readClips, type ReadRequest, type ReadResult } from './video_clips';
+import { readClips, readTogether, type ReadRequest, type ReadResult } from './video_clips';
 
 /** What the main thread says. */
 export type ToWorker = { id: number; request: ReadRequest } | { cancel: number } | { close: true };
@@ -18,34 +18,49 @@ interface Job {
 }
 
 const queue: Job[] = [];
-let current: Job | undefined;
+let current: Job[] = [];
+
+/** Most jobs that share a run of FFmpeg: its start is then a small part of it, and their pictures a few megabytes. */
+const TOGETHER = 4;
 
 function answer(message: FromWorker, moved: ArrayBuffer[] = []): void {
   parentPort?.postMessage(message, moved);
 }
 
+function give(id: number, result: ReadResult): void {
+  answer(
+    { id, result },
+    result.clips.map((clip) => clip.buffer as ArrayBuffer),
+  );
+}
+
 async function perform({ id, request, stop }: Job): Promise<void> {
   try {
-    const result = await readClips(request, stop.signal);
-    answer(
-      { id, result },
-      result.clips.map((clip) => clip.buffer as ArrayBuffer),
-    );
+    give(id, await readClips(request, stop.signal));
   } catch (error) {
     const { message, code = null } = error as Error & { code?: string };
     answer({ id, error: message, code });
   }
 }
 
+/** One run of FFmpeg for all jobs; each by itself where that fails, or where one of them was cancelled. */
+async function performAll(jobs: readonly Job[]): Promise<void> {
+  const requests = jobs.map(({ request }) => request);
+  const signal = AbortSignal.any(jobs.map(({ stop }) => stop.signal));
+  const results = jobs.length > 1 ? await readTogether(requests, signal).catch(() => null) : null;
+  if (results) return jobs.forEach(({ id }, i) => give(id, results[i]!));
+  for (const job of jobs) await perform(job);
+}
+
 async function work(): Promise<void> {
-  if (current !== undefined) return;
-  while ((current = queue.shift()) !== undefined) await perform(current);
+  if (current.length > 0) return;
+  while ((current = queue.splice(0, TOGETHER)).length > 0) await performAll(current);
 }
 
 function cancel(id: number): void {
   const at = queue.findIndex((job) => job.id === id);
   const [waiting] = at < 0 ? [] : queue.splice(at, 1);
-  const job = waiting ?? (current?.id === id ? current : undefined);
+  const job = waiting ?? current.find((one) => one.id === id);
   job?.stop.abort(new Error('the reading was cancelled'));
   if (waiting !== undefined) answer({ id, error: 'the reading was cancelled', code: null });
 }
@@ -53,7 +68,7 @@ function cancel(id: number): void {
 parentPort?.on('message', (message: ToWorker) => {
   if ('cancel' in message) cancel(message.cancel);
   else if ('close' in message) {
-    for (const job of [...queue, ...(current === undefined ? [] : [current])]) cancel(job.id);
+    for (const job of [...queue, ...current]) cancel(job.id);
     parentPort?.close(); // the thread ends by itself once the killed FFmpeg is gone
   } else {
     queue.push({ ...message, stop: new AbortController() });

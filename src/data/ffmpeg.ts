@@ -1,6 +1,7 @@
 /** Runs the system's FFmpeg in a process of its own, and turns what it says into one sentence. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import path from 'node:path';
+import type { Readable } from 'node:stream';
 import { UnreadableClip } from './types';
 
 export type Program = 'ffmpeg' | 'ffprobe';
@@ -27,11 +28,15 @@ export interface RunOptions {
   signal?: AbortSignal | undefined;
   /** Bytes for its standard input. */
   input?: Uint8Array;
+  /** Pipes that it writes to besides its standard output: numbers 3, 4, … Default 0. */
+  pipes?: number;
 }
 
 interface Outcome {
   stdout: Buffer;
   stderr: string;
+  /** What came through each of the further pipes. */
+  pipes: Buffer[];
 }
 
 const STDERR_KEPT = 16_384;
@@ -99,9 +104,10 @@ function feed(child: ChildProcess, input: Uint8Array | undefined): void {
  * case the process is gone before the promise settles.
  */
 export function runProgram(program: Program, args: readonly string[], options: RunOptions): Promise<Outcome> {
-  const { subject, timeoutMs = 60_000, signal, input } = options;
+  const { subject, timeoutMs = 60_000, signal, input, pipes = 0 } = options;
   if (signal?.aborted) return Promise.reject(signal.reason as Error);
-  const child = spawn(programPath(program), args, { stdio: ['pipe', 'pipe', 'pipe'], env: process.env });
+  const stdio = Array.from({ length: 3 + pipes }, () => 'pipe' as const);
+  const child = spawn(programPath(program), args, { stdio, env: process.env });
   let stopped: Error | undefined;
   const stop = (why: Error): void => {
     stopped ??= why;
@@ -111,8 +117,9 @@ export function runProgram(program: Program, args: readonly string[], options: R
   signal?.addEventListener('abort', onAbort, { once: true });
   const seconds = timeoutMs / 1000;
   const timer = setTimeout(() => stop(new UnreadableClip(`${subject}: ${program} took over ${seconds} s`)), timeoutMs);
-  const out = collect(child.stdout);
-  const err = collect(child.stderr, STDERR_KEPT);
+  const [out, err, ...further] = child.stdio
+    .slice(1)
+    .map((stream, i) => collect(stream as Readable, i === 1 ? STDERR_KEPT : Infinity));
   running.add(child);
   feed(child, input);
   return new Promise<Outcome>((resolve, reject) => {
@@ -125,9 +132,10 @@ export function runProgram(program: Program, args: readonly string[], options: R
     child.on('error', (error) => end(() => reject(startError(program, error))));
     child.on('close', (code, killedBy) =>
       end(() => {
-        const stderr = Buffer.concat(err).toString();
+        const stderr = Buffer.concat(err!).toString();
         if (stopped !== undefined) return reject(stopped);
-        if (code === 0) return resolve({ stdout: Buffer.concat(out), stderr });
+        if (code === 0)
+          return resolve({ stdout: Buffer.concat(out!), stderr, pipes: further.map((parts) => Buffer.concat(parts)) });
         const reason = killedBy === null ? explain(stderr) : `${program} was stopped by ${killedBy}`;
         reject(new UnreadableClip(`${subject}: ${reason}`));
       }),

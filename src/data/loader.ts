@@ -1,4 +1,5 @@
 /** Batches of a dataset, in an order that a seed fixes, read ahead of the computation. */
+import { setMaxListeners } from 'node:events';
 import { Philox } from '../random';
 import { drawMix, mixBatch, softTargets, type MixOptions } from './augment';
 import { isUnreadable, toBatch, type Batch, type Clip, type Dataset, type Normalisation } from './types';
@@ -104,6 +105,7 @@ export class Loader {
    */
   async *clips(epoch: number, first = 0): AsyncGenerator<ClipGroup> {
     const stop = new AbortController();
+    setMaxListeners(0, stop.signal); // each clip under way listens
     const onAbort = (): void => stop.abort(this.options.signal?.reason);
     if (this.options.signal?.aborted) onAbort();
     this.options.signal?.addEventListener('abort', onAbort, { once: true });

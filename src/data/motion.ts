@@ -10,8 +10,8 @@
 import { Philox } from '../random';
 import { viewCount, type Views } from './sampling';
 import type { Clip, Dataset } from './types';
-import type { Figure, Pose, Rgb } from './shapes';
-import { drawFigure, hsv, OUTLINES, texture, TEXTURES } from './shapes';
+import { addNoise, drawBackground, drawColours, noiseTable } from './scene';
+import { drawFigure, OUTLINES, type Pose } from './shapes';
 
 /** The eight classes; 2p and 2p+1 are each other in reverse. */
 export const MOTION_CLASSES = [
@@ -48,27 +48,6 @@ export interface MotionClip {
   label: number;
 }
 
-/** Gaussian quantiles at the middles of 256 equal shares: one random byte picks one. */
-const QUANTILES = Float32Array.from({ length: 256 }, (_, i) => normalQuantile((i + 0.5) / 256));
-
-/** Inverse of the normal distribution function, by Newton's method on a logistic first guess. */
-function normalQuantile(p: number): number {
-  let x = Math.log(p / (1 - p)) / 1.702;
-  for (let i = 0; i < 8; i++) {
-    const density = Math.exp(-0.5 * x * x) / Math.sqrt(2 * Math.PI);
-    x -= (normalBelow(x) - p) / density;
-  }
-  return x;
-}
-
-/** Share of a standard normal distribution below x (series of Marsaglia, 2004). */
-function normalBelow(x: number): number {
-  let term = x;
-  let sum = x;
-  for (let i = 3; Math.abs(term) > 1e-12 && i < 200; i += 2) sum += term *= (x * x) / i;
-  return 0.5 + sum * Math.exp(-0.5 * x * x - 0.5 * Math.log(2 * Math.PI));
-}
-
 /** The poses shown first and second in the class 2·pair; one drawing per pair of classes. */
 function drawPoses(pair: number, size: number, rng: Philox): [Pose, Pose] {
   const start: Pose = { x: 0, y: 0, radius: size * rng.uniform(0.26, 0.3), angle: rng.uniform(-0.1, 0.1) };
@@ -85,49 +64,16 @@ function drawPoses(pair: number, size: number, rng: Philox): [Pose, Pose] {
   return [start, end];
 }
 
-function drawFigureChoice(rng: Philox): Figure {
-  const hue = rng.uniform();
-  const main = hsv(hue, rng.uniform(0.1, 0.4), rng.uniform(0.9, 1));
-  const second = hsv(hue + rng.uniform(0.1, 0.4), rng.uniform(0.2, 0.6), rng.uniform(0.7, 0.85));
-  return {
-    outline: OUTLINES[rng.int(OUTLINES.length)]!,
-    texture: texture(rng.int(TEXTURES), rng.uniform(5, 10)),
-    colours: [main, second],
-  };
-}
-
-/** A dull background [size, size, 3] that fades from one colour to another. */
-function drawBackground(size: number, rng: Philox): Float32Array {
-  const colour = (): Rgb => hsv(rng.uniform(), rng.uniform(0, 0.2), rng.uniform(0.12, 0.18));
-  const [from, to] = [colour(), colour()];
-  const angle = rng.uniform(0, 2 * Math.PI);
-  const [across, down] = [Math.cos(angle) / size, Math.sin(angle) / size];
-  const picture = new Float32Array(size * size * 3);
-  for (let y = 0, at = 0; y < size; y++) {
-    for (let x = 0; x < size; x++) {
-      const share = 0.5 + 0.5 * ((x - size / 2) * across + (y - size / 2) * down);
-      for (let c = 0; c < 3; c++) picture[at++] = from[c]! + share * (to[c]! - from[c]!);
-    }
-  }
-  return picture;
-}
-
 /** The three still pictures of a scene: empty, first pose, second pose. */
 function drawStills(pair: number, size: number, rng: Philox): Float32Array[] {
   const empty = drawBackground(size, rng);
-  const figure = drawFigureChoice(rng);
+  const figure = drawColours(rng, (random) => OUTLINES[random.int(OUTLINES.length)]!);
   const shown = drawPoses(pair, size, rng).map((pose) => {
     const picture = empty.slice();
     drawFigure(picture, size, figure, pose);
     return picture;
   });
   return [empty, ...shown];
-}
-
-/** Writes `picture` plus fresh noise, rounded and clamped to 0..255, to `frame`. */
-function addNoise(frame: Uint8ClampedArray, picture: Float32Array, noise: Float32Array, rng: Philox): void {
-  const bytes = rng.bytes(picture.length);
-  for (let i = 0; i < picture.length; i++) frame[i] = picture[i]! + noise[bytes[i]!]!;
 }
 
 function checkOptions(index: number, size: number, frames: number): void {
@@ -152,8 +98,7 @@ export function motionClip(index: number, options: MotionOptions): MotionClip {
   const label = motionLabel(index);
   const rng = new Philox(seed, stream).fork('motion').fork(Math.floor(index / 2));
   const stills = drawStills(label >> 1, size, rng.fork('scene'));
-  const sigma = rng.uniform(3, 6);
-  const noise = QUANTILES.map((q) => q * sigma);
+  const noise = noiseTable(rng.uniform(3, 6));
   const area = size * size * 3;
   const pixels = new Uint8Array(frames * area);
   for (let t = 0; t < frames; t++) {

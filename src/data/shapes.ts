@@ -9,7 +9,7 @@
 const { ceil, cos, floor, hypot, max, min, sin } = Math;
 
 /** Signed distance of (u, v) to a shape's outline, in units of its radius. */
-type Outline = (u: number, v: number) => number;
+export type Outline = (u: number, v: number) => number;
 
 /** Brightness pattern in [0, 1] at (u, v), in the shape's own coordinates, so that it moves and turns with it. */
 type Texture = (u: number, v: number) => number;

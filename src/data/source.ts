@@ -3,7 +3,8 @@ import { open, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { frameName, isImage, pictureSize, readFrames, readPicture, resizePicture, type PictureFile } from './pictures';
 import { UnreadableClip } from './types';
-import { decodeFrames, probe, type CallOptions, type Frames, type Part, type VideoInfo } from './video';
+import { decodeFrames, type Frames } from './decode';
+import { probe, type CallOptions, type Part, type VideoInfo } from './video';
 
 export type Source =
   | { kind: 'video'; path: string; part?: Part }
@@ -87,7 +88,7 @@ export async function decodeSource(
   info: VideoInfo,
   call: CallOptions = {},
 ): Promise<Frames> {
-  if (source.kind === 'video') return decodeFrames(source.path, numbers, size, info, { ...call, part: source.part });
+  if (source.kind === 'video') return decodeFrames({ ...source, numbers, size, info }, call);
   if (source.kind === 'raw') return readRaw(source, numbers, size);
   return readFrames(numbers, size, (number) => readPicture(pictureFile(source, number), size));
 }

@@ -1,5 +1,5 @@
-/** Facts about a video file, and exactly the frames that are asked for. */
-import { explain, runProgram } from './ffmpeg';
+/** Facts about a video file. */
+import { runProgram } from './ffmpeg';
 import { UnreadableClip } from './types';
 
 /** What is known of a video's first picture stream, as it is shown (rotation applied). */
@@ -104,7 +104,7 @@ function infoOf(path: string, probed: Probed): VideoInfo {
 }
 
 /** Only local files: neither a listing nor a playlist inside a file may reach for anything else. */
-function inputArguments(path: string, part?: Part): string[] {
+export function inputArguments(path: string, part?: Part): string[] {
   if (part === undefined) return ['-protocol_whitelist', 'file', '-i', `file:${path}`];
   const { start, end } = part;
   return ['-protocol_whitelist', 'file,subfile', '-i', `subfile,,start,${start},end,${end},,:${path}`];
@@ -139,104 +139,4 @@ export async function probe(path: string, options: CallOptions = {}): Promise<Vi
     path,
     await runProbe(path, PROBED.replace('nb_frames', 'nb_frames,nb_read_packets'), counting, options),
   );
-}
-
-/** Pictures of one size, one after the other. */
-export interface Frames {
-  /** u8 [count, height, width, 3]: red, green, blue. */
-  pixels: Uint8Array;
-  width: number;
-  height: number;
-}
-
-/** Frame numbers grouped to `select` conditions: runs of evenly spaced numbers are one condition each. */
-export function selectExpression(numbers: readonly number[]): string {
-  const parts: string[] = [];
-  for (let i = 0; i < numbers.length;) {
-    const first = numbers[i]!;
-    const step = (numbers[i + 1] ?? first + 1) - first;
-    let last = i;
-    while (last + 1 < numbers.length && numbers[last + 1]! - numbers[last]! === step) last++;
-    if (last - i < 2) parts.push(`eq(n,${first})`);
-    else parts.push(`between(n,${first},${numbers[last]})${step > 1 ? `*not(mod(n-${first},${step}))` : ''}`);
-    i = last - i < 2 ? i + 1 : last + 1;
-  }
-  return parts.join('+');
-}
-
-/** Where to seek so that frame `first` is the next one decoded: half a frame before it. 0: from the start. */
-function seekSeconds(first: number, info: VideoInfo): number {
-  return first > 0 && info.steady ? info.offset + (first - 0.5) / info.fps : 0;
-}
-
-function decodeArguments(
-  path: string,
-  wanted: readonly number[],
-  size: readonly [number, number],
-  info: VideoInfo,
-  part: Part | undefined,
-): string[] {
-  const seconds = seekSeconds(wanted[0]!, info);
-  const base = seconds > 0 ? wanted[0]! : 0;
-  const select = selectExpression(wanted.map((n) => n - base));
-  const filters = `select='${select}',scale=${size[0]}:${size[1]}:flags=bicubic,format=rgb24`;
-  return [
-    ...['-v', 'error', '-nostdin', '-threads', '1', ...(seconds > 0 ? ['-ss', seconds.toFixed(6)] : [])],
-    ...inputArguments(path, part),
-    ...['-map', '0:v:0', '-an', '-sn', '-dn', '-vf', filters, '-vsync', '0', '-frames:v', String(wanted.length)],
-    ...['-f', 'rawvideo', '-pix_fmt', 'rgb24', 'pipe:1'],
-  ];
-}
-
-/** How many frames a video whose length was only estimated may lack at its end: a tenth, and at least 2. */
-const tolerated = (info: VideoInfo): number => (info.exact ? 0 : Math.max(2, Math.ceil(info.frames / 10)));
-
-/** Fills up to `count` frames by repeating the last one, where the length was an estimate; else says what is missing. */
-function complete(
-  path: string,
-  got: Buffer,
-  wanted: readonly number[],
-  bytes: number,
-  info: VideoInfo,
-  stderr: string,
-): Uint8Array {
-  const decoded = Math.floor(got.length / bytes);
-  const pixels = new Uint8Array(got.buffer, got.byteOffset, got.length);
-  if (decoded === wanted.length) return pixels;
-  const firstMissing = wanted[decoded]!;
-  if (decoded === 0 || firstMissing < info.frames - tolerated(info)) {
-    const why = stderr === '' ? 'it is cut short' : explain(stderr);
-    throw new UnreadableClip(`${path}: frame ${firstMissing} of ${info.frames} cannot be decoded: ${why}`);
-  }
-  const filled = new Uint8Array(wanted.length * bytes);
-  filled.set(pixels.subarray(0, decoded * bytes));
-  for (let i = decoded; i < wanted.length; i++) filled.copyWithin(i * bytes, (decoded - 1) * bytes, decoded * bytes);
-  return filled;
-}
-
-/**
- * Decodes exactly the frames `numbers` (from 0, in any order, repeats allowed), scaled to `size` [width, height], in one run
- * of FFmpeg. The pictures come in the order asked for. Rejects with `UnreadableClip` where a frame cannot be had.
- */
-export async function decodeFrames(
-  path: string,
-  numbers: readonly number[],
-  size: readonly [width: number, height: number],
-  info: VideoInfo,
-  options: CallOptions = {},
-): Promise<Frames> {
-  const wanted = [...new Set(numbers)].sort((a, b) => a - b);
-  if (wanted.length === 0 || !(wanted[0]! >= 0))
-    throw new Error(`decodeFrames: expected frame numbers from 0 on, got ${numbers.join(', ') || 'none'}`);
-  const [width, height] = size;
-  const args = decodeArguments(path, wanted, size, info, options.part);
-  const { stdout, stderr } = await runProgram('ffmpeg', args, { ...options, subject: path });
-  const bytes = width * height * 3;
-  const unique = complete(path, stdout, wanted, bytes, info, stderr);
-  if (wanted.length === numbers.length && wanted.every((n, i) => n === numbers[i]))
-    return { pixels: unique, width, height };
-  const place = new Map(wanted.map((n, i) => [n, i]));
-  const pixels = new Uint8Array(numbers.length * bytes);
-  numbers.forEach((n, i) => pixels.set(unique.subarray(place.get(n)! * bytes, (place.get(n)! + 1) * bytes), i * bytes));
-  return { pixels, width, height };
 }

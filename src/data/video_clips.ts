@@ -1,10 +1,11 @@
 /** From a video, a picture or a folder of frames to clips: what the decoding threads do. */
 import { allViews, MIDDLE, planClip, type ClipChoice, type ClipPlan, type VideoOptions } from './clip_plan';
 import { renderClip } from './clip_render';
+import { decodeVideos, type DecodeRequest, type Frames } from './decode';
 import type { Views } from './sampling';
 import { decodeSource, probeSource, sourceOf, type Source } from './source';
-import type { Clip } from './types';
-import type { CallOptions, Frames, VideoInfo } from './video';
+import { isUnreadable, type Clip } from './types';
+import type { CallOptions, VideoInfo } from './video';
 
 /** What to read of one video, picture or folder of frames. */
 export interface ReadRequest {
@@ -42,12 +43,69 @@ function framesOf(plan: ClipPlan, decoded: Frames, numbers: readonly number[]): 
   return { ...decoded, pixels };
 }
 
+/** What a request comes to: the facts about its file, and the plan of each clip. */
+interface Planned {
+  request: ReadRequest;
+  info: VideoInfo;
+  plans: ClipPlan[];
+}
+
+async function planned(request: ReadRequest, call: CallOptions): Promise<Planned> {
+  const info = request.info ?? (await probeSource(request.source, call));
+  return { request, info, plans: request.choices.map((choice) => planClip(request.options, info, choice)) };
+}
+
+const callOf = ({ options }: ReadRequest, signal?: AbortSignal): CallOptions => ({
+  signal,
+  timeoutMs: options.timeoutMs ?? 60_000,
+});
+
+/** The one run of FFmpeg that a request takes; null where it takes several or none. */
+function decodeRequest({ request: { source }, info, plans }: Planned): DecodeRequest | null {
+  const [group, ...others] = groupBySize(plans);
+  if (source.kind !== 'video' || group === undefined || others.length > 0) return null;
+  const numbers = group.length === 1 ? group[0]!.frames : frameNumbers(group);
+  return { ...source, numbers, size: group[0]!.size, info };
+}
+
+function rendered({ info, plans }: Planned, decoded: Frames): ReadResult {
+  if (plans.length === 1) return { clips: [renderClip(decoded, plans[0]!)], info };
+  const numbers = frameNumbers(plans);
+  return { clips: plans.map((plan) => renderClip(framesOf(plan, decoded, numbers), plan)), info };
+}
+
+/**
+ * Reads clips of several videos in one run of FFmpeg; null where one of them takes more than that, or cannot be read: then
+ * `readClips` of each tells which, and why.
+ */
+export async function readTogether(
+  requests: readonly ReadRequest[],
+  signal?: AbortSignal,
+): Promise<ReadResult[] | null> {
+  const call = callOf(requests[0]!, signal);
+  try {
+    const all: Planned[] = [];
+    for (const request of requests) all.push(await planned(request, call));
+    const decoding = all.map(decodeRequest);
+    if (!decoding.every((request) => request !== null)) return null;
+    const decoded = await decodeVideos(decoding, call);
+    return all.map((one, i) => rendered(one, decoded[i]!));
+  } catch (error) {
+    if (isUnreadable(error)) return null;
+    throw error;
+  }
+}
+
+/** The frames of several plans, each once. */
+const frameNumbers = (plans: readonly ClipPlan[]): number[] =>
+  [...new Set(plans.flatMap((plan) => plan.frames))].sort((a, b) => a - b);
+
 async function readGroup(source: Source, group: ClipPlan[], info: VideoInfo, call: CallOptions): Promise<Uint8Array[]> {
   if (group.length === 1) {
     const [plan] = group as [ClipPlan];
     return [renderClip(await decodeSource(source, plan.frames, plan.size, info, call), plan)];
   }
-  const numbers = [...new Set(group.flatMap((plan) => plan.frames))].sort((a, b) => a - b);
+  const numbers = frameNumbers(group);
   const decoded = await decodeSource(source, numbers, group[0]!.size, info, call);
   return group.map((plan) => renderClip(framesOf(plan, decoded, numbers), plan));
 }
@@ -57,9 +115,8 @@ async function readGroup(source: Source, group: ClipPlan[], info: VideoInfo, cal
  * with `UnreadableClip` where the file cannot be read.
  */
 export async function readClips(request: ReadRequest, signal?: AbortSignal): Promise<ReadResult> {
-  const call = { signal, timeoutMs: request.options.timeoutMs ?? 60_000 };
-  const info = request.info ?? (await probeSource(request.source, call));
-  const plans = request.choices.map((choice) => planClip(request.options, info, choice));
+  const call = callOf(request, signal);
+  const { info, plans } = await planned(request, call);
   const pixels = new Map<ClipPlan, Uint8Array>();
   for (const group of groupBySize(plans)) {
     const clips = await readGroup(request.source, group, info, call);

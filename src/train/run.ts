@@ -133,8 +133,13 @@ export class Run {
       await this.trainer.run((end) => this.keep(end));
       if (!this.trainer.finished) this.save(this.files.last);
     } finally {
-      await this.pool.close();
+      await this.close();
     }
+  }
+
+  /** Ends the decoding threads. Only needed where `train` was not called. */
+  close(): Promise<void> {
+    return this.pool.close();
   }
 
   /** Frees weights, moments and averages. */

@@ -110,3 +110,13 @@ test('every command has help with examples', () => {
     expect(morphmlp(command, '--help').out).toMatch(/Example/);
   }
 });
+
+test.each([
+  ['quickstart', 'false'],
+  ['ssv1_s16', 'false'],
+  ['k400_s16', 'true'],
+])("what is not said on the command line is the recipe's: %s mirrors clips: %s", (preset, mirrors) => {
+  const flip = (...flags: string[]) =>
+    /RANDOM_FLIP: (\w+)/.exec(morphmlp('train', '--preset', preset, '--print-config', ...flags).out)![1];
+  expect([flip(), flip('--flip'), flip('--no-flip')]).toEqual([mirrors, 'true', 'false']);
+});

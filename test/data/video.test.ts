@@ -2,8 +2,12 @@ import { copyFileSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFil
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { explain, ffmpegVersion, programPath, runningPrograms, runProgram } from '../../src/data/ffmpeg';
-import { decodeFrames, probe, selectExpression } from '../../src/data/video';
+import { decodeFrames, selectExpression } from '../../src/data/decode';
+import { probe, type VideoInfo } from '../../src/data/video';
 import { describeWithFfmpeg, makeWith, readNumbers, TALL, WIDE, writeNumbered } from './ffmpeg_support';
+
+const decode = (path: string, numbers: number[], size: readonly [number, number], info: VideoInfo) =>
+  decodeFrames({ path, numbers, size, info });
 
 const SIZE = [WIDE, TALL] as const;
 
@@ -140,7 +144,7 @@ describeWithFfmpeg('videos', () => {
     async (name) => {
       const info = await probe(at(name));
       for (const numbers of [evenly, unevenly, [0], [119], [60, 61, 62, 63]]) {
-        const { pixels } = await decodeFrames(at(name), numbers, SIZE, info);
+        const { pixels } = await decode(at(name), numbers, SIZE, info);
         expect(readNumbers(pixels, TALL, WIDE)).toEqual(numbers);
       }
     },
@@ -149,25 +153,25 @@ describeWithFfmpeg('videos', () => {
   test('every frame can be reached by seeking', async () => {
     const info = await probe(at('25.mp4'));
     for (let n = 1; n < 60; n += 7) {
-      const { pixels } = await decodeFrames(at('25.mp4'), [n], SIZE, info);
+      const { pixels } = await decode(at('25.mp4'), [n], SIZE, info);
       expect(readNumbers(pixels, TALL, WIDE)).toEqual([n]);
     }
   });
 
   test('frames of uneven length are counted, not timed', async () => {
-    const { pixels } = await decodeFrames(at('uneven.mp4'), [29, 30, 31, 45], SIZE, await probe(at('uneven.mp4')));
+    const { pixels } = await decode(at('uneven.mp4'), [29, 30, 31, 45], SIZE, await probe(at('uneven.mp4')));
     expect(readNumbers(pixels, TALL, WIDE)).toEqual([29, 30, 33, 75]);
   });
 
   test('pictures are scaled, and turned as a player would', async () => {
     const info = await probe(at('turned.mp4'));
-    const { pixels, width, height } = await decodeFrames(at('turned.mp4'), [5], [24, 40], info);
+    const { pixels, width, height } = await decode(at('turned.mp4'), [5], [24, 40], info);
     expect([pixels.length, width, height]).toEqual([24 * 40 * 3, 24, 40]);
   });
 
   test('an estimated length may be a little too long: the last frame is repeated', async () => {
     const info = { ...(await probe(at('bframes.mkv'))), frames: 123 };
-    const { pixels } = await decodeFrames(at('bframes.mkv'), [118, 119, 121, 122], SIZE, info);
+    const { pixels } = await decode(at('bframes.mkv'), [118, 119, 121, 122], SIZE, info);
     expect(readNumbers(pixels, TALL, WIDE)).toEqual([118, 119, 119, 119]);
   });
 
@@ -185,12 +189,12 @@ describeWithFfmpeg('videos', () => {
   test('a file that ends early is refused where frames are missing, and read before', async () => {
     const info = await probe(at('short.mp4'));
     expect(info.frames).toBe(120);
-    const { pixels } = await decodeFrames(at('short.mp4'), [0, 1, 2], SIZE, info);
+    const { pixels } = await decode(at('short.mp4'), [0, 1, 2], SIZE, info);
     expect(readNumbers(pixels, TALL, WIDE)).toEqual([0, 1, 2]);
-    await expect(decodeFrames(at('short.mp4'), [5, 118], SIZE, info)).rejects.toThrow(
+    await expect(decode(at('short.mp4'), [5, 118], SIZE, info)).rejects.toThrow(
       /short\.mp4: frame 118 of 120 cannot be decoded: /,
     );
-    await expect(decodeFrames(at('plain.mp4'), [], SIZE, info)).rejects.toThrow('expected frame numbers from 0 on');
+    await expect(decode(at('plain.mp4'), [], SIZE, info)).rejects.toThrow('expected frame numbers from 0 on');
   });
 
   test('a program that takes too long or is aborted is gone when the promise settles', async () => {
@@ -209,7 +213,7 @@ describeWithFfmpeg('videos', () => {
     for (const name of ['-y.mp4', 'concat:a|b.mp4', 'it\'s "50%".mp4']) {
       copyFileSync(at('plain.mp4'), at(name));
       const info = await probe(at(name));
-      expect(readNumbers((await decodeFrames(at(name), [7], SIZE, info)).pixels, TALL, WIDE)).toEqual([7]);
+      expect(readNumbers((await decode(at(name), [7], SIZE, info)).pixels, TALL, WIDE)).toEqual([7]);
     }
   });
 });

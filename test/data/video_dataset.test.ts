@@ -3,7 +3,8 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { DecodePool } from '../../src/data/decode_pool';
-import { exportMotion, writeVideo } from '../../src/data/encode';
+import { writeVideo } from '../../src/data/encode';
+import { exportDataset } from '../../src/data/export';
 import { readListing, type Listing } from '../../src/data/listing';
 import { Loader } from '../../src/data/loader';
 import { MOTION_CLASSES, motionClip } from '../../src/data/motion';
@@ -199,10 +200,28 @@ describeWithFfmpeg('video datasets', () => {
     expect(() => new DecodePool(0)).toThrow('workers: expected a whole number of at least 1, got 0');
   });
 
+  test('files that share a run of FFmpeg give what each gives alone; a bad one among them is told by its name', async () => {
+    writeFileSync(path.join(folder, 'bad.mp4'), readFileSync(path.join(folder, '31.mp4')).subarray(0, 700));
+    const names = ['31.mp4', 'bad.mp4', '40.mp4', '31.mp4', '40.mp4', '31.mp4', '40.mp4', '31.mp4', 'gone.mp4'];
+    const options = { frames: 8, rate: 2, crop: 32, train: true, flip: true };
+    const requests = names.map((name, i) => ({
+      ...{ source: sourceOf(path.join(folder, name)), options },
+      choices: [{ random: new Philox(i).state() }],
+    }));
+    const one = pool();
+    const together = await Promise.allSettled(requests.map((request) => one.read(request)));
+    for (const [i, outcome] of together.entries()) {
+      const [alone] = await Promise.allSettled([readClips(requests[i]!)]);
+      if (alone.status === 'fulfilled') expect(outcome).toEqual(alone);
+      else expect(outcome).toMatchObject({ reason: { message: expect.stringContaining(names[i]!) as string } });
+    }
+    expect(together.map(({ status }) => status === 'rejected')).toEqual(names.map((name) => /bad|gone/.test(name)));
+  });
+
   test('the motion dataset survives its export', async () => {
     const out = path.join(folder, 'motion');
     const done: number[] = [];
-    await exportMotion(out, { seed: 1, train: 16, val: 8, size: 64, onFile: (n) => done.push(n) });
+    await exportDataset(out, { layout: 'video', seed: 1, train: 16, val: 8, size: 64, onFile: (n) => done.push(n) });
     expect(done).toHaveLength(24);
     const train = readListing(path.join(out, 'train.csv'));
     expect(train.classNames).toEqual(MOTION_CLASSES.map((name) => name.replaceAll(' ', '-')));
