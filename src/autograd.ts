@@ -22,6 +22,8 @@ export interface Node {
   readonly edges: (Edge | null)[];
   readonly backward: Backward;
   readonly shape: Shape;
+  /** In anomaly mode: " in" or " after" a layer. */
+  readonly place: string;
   readonly hooks: ((grad: Tensor) => Tensor | void)[];
   saved: Tensor[];
   freed: boolean;
@@ -41,7 +43,8 @@ export interface Recorded {
 }
 
 let gradEnabled = true;
-let anomaly = false;
+/** In anomaly mode the layers of parameters, and the layer that was reached last. */
+let anomaly: { layers: ReadonlyMap<Tensor, string>; last: string } | null = null;
 let nodes = 0;
 
 function withGrad<T>(enabled: boolean, body: () => T): T {
@@ -69,9 +72,22 @@ export function isGradEnabled(): boolean {
   return gradEnabled;
 }
 
-/** In anomaly mode every op's output and gradients are checked, and the op that made the first NaN or Inf is named. */
-export function setAnomalyDetection(enabled: boolean): void {
-  anomaly = enabled;
+/**
+ * In anomaly mode every op's output and gradients are checked, and the op that made the first NaN or Inf is named; with the names
+ * of parameters, so is the layer that they belong to (or, for an op without any, the one before it).
+ */
+export function setAnomalyDetection(enabled: boolean, parameters: readonly (readonly [string, Tensor])[] = []): void {
+  const layerOf = (name: string): string => name.split('.').slice(0, -1).join('.') || name;
+  anomaly = enabled ? { layers: new Map(parameters.map(([name, t]) => [t, layerOf(name)])), last: '' } : null;
+}
+
+/** Where in the network an op with these inputs is, as far as it is known. */
+function placeOf(inputs: readonly (Tensor | null)[]): string {
+  if (!anomaly) return '';
+  const { layers } = anomaly;
+  const own = [...new Set(inputs.flatMap((t) => (t && layers.get(t)) ?? []))].join(', ');
+  if (own) anomaly.last = own;
+  return anomaly.last && ` ${own ? 'in' : 'after'} ${anomaly.last}`;
 }
 
 /** The number of NaN and infinite elements of an f32 tensor. */
@@ -106,7 +122,8 @@ function keep(t: Tensor, shared: ReadonlySet<Tensor>): Tensor {
  * @throws when the op has no backward and an input needs a gradient.
  */
 export function record({ op, inputs, output, saved = [], backward, always = false }: Recorded): Tensor {
-  checkFinite(output, `forward of ${op}`);
+  const place = placeOf(inputs);
+  checkFinite(output, `forward of ${op}${place}`);
   const shared = new Set<Tensor>([output, ...inputs.filter((t) => t !== null)]);
   const tensors = saved.filter((t) => t !== null);
   if (!gradEnabled || !(always || inputs.some((t) => t?.requiresGrad))) {
@@ -123,6 +140,7 @@ export function record({ op, inputs, output, saved = [], backward, always = fals
     edges: inputs.map(edge),
     backward,
     shape,
+    place,
     hooks: output.hooks,
     saved: kept,
     freed: false,
@@ -216,7 +234,7 @@ function claim(node: Node, e: Edge, result: Tensor, gradient: Tensor): Pending {
   if (!sameShape(result.shape, e.shape)) {
     throw new Error(`backward of ${node.op}: gradient of shape ${show(result.shape)} for an input of ${show(e.shape)}`);
   }
-  checkFinite(result, `backward of ${node.op}`);
+  checkFinite(result, `backward of ${node.op}${node.place}`);
   const tensor = result === gradient ? result.detach() : result;
   tensor.persistent = true;
   return { tensor, owned: result !== gradient };

@@ -90,6 +90,20 @@ test('anomaly mode names the op that made the first NaN', () =>
     }
   }));
 
+test('with the names of parameters, anomaly mode names the layer too, forward and backward', () =>
+  clean((x) => {
+    const named = [['blocks.3.fc.weight', x]] as const;
+    setAnomalyDetection(true, named);
+    try {
+      const y = mul(x, x);
+      expect(() => div(y, tensor([1, 0, 1]))).toThrow(/^forward of div after blocks.3.fc: 1 of 3 elements/);
+      const steep = record({ op: 'steep', inputs: [x], output: zeros([]), backward: () => [tensor([1, NaN, 1])] });
+      expect(() => backward(steep)).toThrow(/^backward of steep in blocks.3.fc: 1 of 3 elements/);
+    } finally {
+      setAnomalyDetection(false);
+    }
+  }));
+
 test('releaseGraph frees what was saved without a backward', () =>
   clean((x) => {
     const y = sum(mul(x, x));

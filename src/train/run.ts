@@ -144,6 +144,7 @@ export class Run {
 
   /** Frees weights, moments and averages. */
   dispose(): void {
+    this.optimizer.zeroGrad();
     this.trainer.options.model.dispose();
     this.optimizer.dispose();
     this.average?.dispose();

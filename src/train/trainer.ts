@@ -215,7 +215,7 @@ export class Trainer {
     });
   }
 
-  /** Names parameters without gradient after the first step, and stops at the first NaN with the op that made it. */
+  /** Names parameters without gradient after the first step, and stops at the first NaN with the op and the layer that made it. */
   private checkGradients(batch: Batch): void {
     const { model, optimizer } = this.options;
     if (!this.checked) {
@@ -224,7 +224,7 @@ export class Trainer {
       this.checked = true;
     }
     if (Number.isFinite(this.state.sums.loss) && Number.isFinite(gradNorm(model.parameters()))) return;
-    setAnomalyDetection(true);
+    setAnomalyDetection(true, model.namedParameters());
     try {
       this.gradients(batch);
     } finally {

@@ -89,3 +89,16 @@ test('resuming where nothing was saved says so', () => {
     /last.safetensors does not exist; start without --resume/,
   );
 });
+
+test('a run whose weights become NaN stops at once and names the op and the layer', async () => {
+  const run = new Run(options('nan'), {
+    step: () => {
+      const found = run.trainer.options.model.namedParameters().find(([name]) => name === 'blocks3.0.mlp.fc1.weight');
+      found![1].copyFrom(new Float32Array(found![1].size).fill(NaN));
+    },
+  });
+  await expect(run.train()).rejects.toThrow(
+    /^forward of \w+ in .*blocks3\.0\.mlp\.fc1.*: \d+ of \d+ elements are NaN or infinite/,
+  );
+  run.dispose();
+});
