@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { writeVideo } from '../../src/data/encode';
@@ -105,10 +105,24 @@ test('labels that the checkpoint does not know are refused with their line', () 
   expect(status).toBe(1);
 });
 
-test('every command has help with examples', () => {
-  for (const command of ['train', 'evaluate', 'predict', 'flops', 'verify']) {
-    expect(morphmlp(command, '--help').out).toMatch(/Example/);
+test('prepared clips train as the list does, and bench data measures both', () => {
+  expect(morphmlp('prepare', at('all.csv'), at('packed')).err).toMatch(/broken.mp4/);
+  const train = morphmlp('train', '--data', at('packed'), '--val', at('val.csv'), ...SMALL, '--out', at('packed_run'));
+  expect(train).toMatchObject({ status: 0, out: expect.stringMatching(/data: 8 clips/) as string });
+  const small = ['--model', 'quickstart', '--crop', '32', '--count', '4', '--rounds', '1'];
+  const bench = ['bench', 'data', ...small, '--batch-size', '2', '--steps', '2', '--json', at('bench.json')];
+  for (const data of ['packed', 'all.csv']) {
+    const { out } = morphmlp(...bench, '--data', at(data));
+    expect(out).toMatch(/1 worker +\d/);
+    expect(out).toMatch(/% of a step waits for data/);
   }
+  const figures = JSON.parse(readFileSync(at('bench.json'), 'utf8')) as Record<string, number>;
+  expect(figures.worker).toBeGreaterThan(0);
+}, 120000);
+
+test('every command has help with examples', () => {
+  const commands = ['train', 'evaluate', 'predict', 'flops', 'verify', 'prepare', 'bench data', 'data export'];
+  for (const command of commands) expect(morphmlp(...command.split(' '), '--help').out).toMatch(/Example/);
 });
 
 test.each([
