@@ -103,9 +103,14 @@ export class Run {
     this.optimizer = makeOptimizer(model, options);
     this.average = options.emaDecay > 0 ? new MovingAverage(model.namedParameters(), options.emaDecay) : null;
     this.trainer = this.makeTrainer(model, accumulate, events);
-    mkdirSync(options.out, { recursive: true });
-    if (this.resumed) this.resume();
-    else if (weights) this.started = this.startFrom(weights);
+    try {
+      mkdirSync(options.out, { recursive: true });
+      if (this.resumed) this.resume();
+      else if (weights) this.started = this.startFrom(weights);
+    } catch (error) {
+      this.dispose(); // a run that cannot begin leaves no tensors behind
+      throw error;
+    }
   }
 
   /** Parameters of the network. */

@@ -59,9 +59,11 @@ const best = (run: Run): string => readFileSync(run.files.best).toString('base64
 
 test('a run that is resumed with another batch size is refused, with both named', async () => {
   (await train(options('other'), 2)).dispose();
+  const { live } = memory();
   expect(() => new Run({ ...options('other', { 'TRAIN.BATCH_SIZE': 4 }), resume: 'auto' }, {})).toThrow(
     /last.safetensors: the run was started with batchSize 8, now it is 4; start anew in another folder/,
   );
+  expect(memory().live).toBe(live);
 });
 
 /** All tensors and the state, without what may differ: seconds. */
