@@ -8,12 +8,13 @@ import { noGrad } from '../src/autograd';
 import { linear } from '../src/ops/linear';
 import { fmaPeak, setThreads, threads } from '../src/runtime';
 import { scope } from '../src/scope';
-import { linearCase } from '../test/cases/linear';
-import { makeInput, makeTensor, mapInputs } from '../test/support/case_tensors';
-import { machine, median } from './machine';
+import { linearCase } from '../src/cases/linear';
+import { makeInput, makeTensor, mapInputs } from '../src/cases/tensors';
+import { machine } from '../src/bench/machine';
+import { median } from '../src/bench/statistics';
 import { Peer } from './models/peer';
-import { STAGES } from './stages';
-import { verify } from './verify';
+import { STAGES } from '../src/bench/stages';
+import { verify } from '../src/bench/verify';
 
 interface Shape {
   what: string;
@@ -40,7 +41,7 @@ const settled = () => new Promise((resolve) => setTimeout(resolve, 50));
 
 async function measure(shape: Shape, peer: Peer | null, rounds: number): Promise<Row> {
   const { rows, n, k } = shape;
-  const { forward } = verify(linearCase([Math.min(rows, 300)], n, k, { bias: false }));
+  const { forward } = verify(linearCase([Math.min(rows, 300)], n, k, { bias: false }), k);
   if (!(forward < 1e-6)) throw new Error(`${shape.what}: our product differs from float64 by ${forward}`);
   const c = linearCase([rows], n, k, { bias: false });
   const { x, weight } = mapInputs(c, (input, _, i) => makeTensor(input, makeInput(input, i), false));

@@ -12,8 +12,8 @@ import { AdamW, parameterGroups } from '../src/optim';
 import { fmaPeak, memory, resetPeakMemory, setThreads, threads } from '../src/runtime';
 import { scope } from '../src/scope';
 import { tensor } from '../src/tensor';
-import { uniform } from '../test/support/random';
-import { machine } from './machine';
+import { uniform } from '../src/cases/random';
+import { machine } from '../src/bench/machine';
 
 interface Row {
   kernel: string;

@@ -35,6 +35,8 @@ export interface Addon {
   memory(): MemoryStats;
   memoryResetPeak(): void;
   memoryReleaseCache(): void;
+  /** Fills the memory kept for reuse with NaN, so that no output is right because it was there before. */
+  memoryPoison(): void;
   threads(): number;
   setThreads(n: number): void;
   isa(): string;

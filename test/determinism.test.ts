@@ -9,16 +9,16 @@ import { manualSeed } from '../src/rng';
 import { setThreads, threads } from '../src/runtime';
 import { scope } from '../src/scope';
 import { tensor } from '../src/tensor';
-import { conv3dCases } from './cases/conv3d';
-import type { OpCase } from './cases/case';
-import { linearCases } from './cases/linear';
-import { morphFcCases } from './cases/morph_fc';
-import { normMlpCases } from './cases/norm_mlp';
-import { normSpatialCases } from './cases/norm_spatial';
-import { normTemporalCases } from './cases/norm_temporal';
-import { makeInput, makeTensor, mapInputs } from './support/case_tensors';
-import { relativeError } from './support/compare';
-import { uniform } from './support/random';
+import { conv3dCases } from '../src/cases/conv3d';
+import type { OpCase } from '../src/cases/case';
+import { linearCases } from '../src/cases/linear';
+import { morphFcCases } from '../src/cases/morph_fc';
+import { normMlpCases } from '../src/cases/norm_mlp';
+import { normSpatialCases } from '../src/cases/norm_spatial';
+import { normTemporalCases } from '../src/cases/norm_temporal';
+import { makeInput, makeTensor, mapInputs } from '../src/cases/tensors';
+import { relativeError } from '../src/cases/compare';
+import { uniform } from '../src/cases/random';
 
 const CONFIG: MorphMlpConfig = {
   ...{ kind: 'video', layers: [1, 1, 2, 1], embedDims: [28, 56, 84, 196], segmentDim: [14, 28, 28, 49] },

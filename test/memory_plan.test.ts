@@ -10,8 +10,8 @@ import { scope } from '../src/scope';
 import { tensor, zeros } from '../src/tensor';
 import { planMemory, predictPeaks } from '../src/train/memory_plan';
 import { collectGarbage } from './support/collect';
-import { relativeError } from './support/compare';
-import { uniform } from './support/random';
+import { relativeError } from '../src/cases/compare';
+import { uniform } from '../src/cases/random';
 
 const CONFIG: MorphMlpConfig = {
   ...{ kind: 'video', layers: [2, 1, 2, 1], embedDims: [28, 56, 56, 196], segmentDim: [14, 28, 28, 49] },

@@ -9,8 +9,8 @@ import { MorphMLP } from '../src/models/morphmlp';
 import { exportOnnx } from '../src/onnx';
 import { scope } from '../src/scope';
 import { tensor } from '../src/tensor';
-import { relativeError } from './support/compare';
-import { uniform } from './support/random';
+import { relativeError } from '../src/cases/compare';
+import { uniform } from '../src/cases/random';
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'morphmlp-'));
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -6,7 +6,8 @@ import { parseArgs } from 'node:util';
 import { gmacs } from '../../src/models/flops';
 import { VARIANTS } from '../../src/models/config';
 import { setThreads } from '../../src/runtime';
-import { machine, median } from '../machine';
+import { machine } from '../../src/bench/machine';
+import { median } from '../../src/bench/statistics';
 import { CASES, parseCase } from './case';
 import { missingPeers, startOurs, startPeers, type Peer } from './peer';
 

@@ -122,6 +122,11 @@ Napi::Value memory_release_cache(const Info& info) {
   return info.Env().Undefined();
 }
 
+Napi::Value memory_poison(const Info& info) {
+  poison_cache();
+  return info.Env().Undefined();
+}
+
 Napi::Value threads_get(const Info& info) { return Napi::Number::New(info.Env(), thread_count()); }
 
 Napi::Value threads_set(const Info& info) {
@@ -172,6 +177,7 @@ void export_runtime(Napi::Env env, Napi::Object exports) {
   add("memory", guarded<memory>);
   add("memoryResetPeak", guarded<memory_reset_peak>);
   add("memoryReleaseCache", guarded<memory_release_cache>);
+  add("memoryPoison", guarded<memory_poison>);
   add("threads", guarded<threads_get>);
   add("setThreads", guarded<threads_set>);
   add("isa", guarded<isa_get>);

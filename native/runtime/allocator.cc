@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <cstring>
 #include <mutex>
 #include <new>
 #include <string>
@@ -118,6 +119,17 @@ void release_cache() {
   Cache& c = cache();
   std::lock_guard<std::mutex> lock(c.mutex);
   drop_cache(c);
+}
+
+void poison_cache() {
+  Cache& c = cache();
+  std::lock_guard<std::mutex> lock(c.mutex);
+  for (auto& [bytes, blocks] : c.free)
+    for (void* data : blocks) {
+      allow(data, bytes, bytes);
+      std::memset(data, 0xFF, bytes);
+      forbid(data, bytes);
+    }
 }
 
 MemoryStats memory_stats() {

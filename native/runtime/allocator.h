@@ -20,6 +20,7 @@ size_t size_class(size_t bytes);
 void* allocate(size_t bytes);
 void release(void* data, size_t bytes);  // `bytes` as given to allocate
 void release_cache();                    // returns the cached blocks to the system
+void poison_cache();                     // fills the cached blocks with NaN (bits 0xFF)
 MemoryStats memory_stats();
 void reset_peak();
 

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { BenchDataArguments } from './bench_data_action';
+import { registerBenchKernels } from './bench_kernels';
 import { wholeNumber } from './options';
 
 function registerBenchData(bench: Command): void {
@@ -34,6 +35,7 @@ function registerBenchData(bench: Command): void {
 
 /** Adds `morphmlp bench`. */
 export function registerBench(program: Command): void {
-  const bench = program.command('bench').description('measure: data, …');
+  const bench = program.command('bench').description('measure kernels and data');
+  registerBenchKernels(bench);
   registerBenchData(bench);
 }

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import os from 'node:os';
 import { promisify } from 'node:util';
 import { loadAddon, type TriedAddon } from '../addon_path';
-import { packageVersion } from './version';
+import { packageVersion } from '../version';
 
 /** A program or library: its version where it was found, or the reason why it does not count. */
 export type Found = { version: string } | { missing: string };

@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import pc from 'picocolors';
 import { load } from '../models/load';
 import { exportOnnx, OPSET } from '../onnx';
-import { packageVersion } from './version';
+import { packageVersion } from '../version';
 
 /** What the command line gives. */
 export interface ExportArguments {

@@ -11,7 +11,7 @@ import { registerPredict } from './predict';
 import { registerPrepare } from './prepare';
 import { registerTrain } from './train';
 import { registerVerify } from './verify';
-import { packageVersion } from './version';
+import { packageVersion } from '../version';
 
 async function doctor({ json }: { json?: boolean }): Promise<void> {
   const report = await collectDoctor(async () => (await import('./self_test.js')).selfTest());

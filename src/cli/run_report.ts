@@ -4,7 +4,7 @@ import { writeRunReport as writeReport } from '../report/run_report';
 import type { RunReport, StepPoint } from '../report/types';
 import { instructionSet, threads } from '../runtime';
 import type { Run } from '../train/run';
-import { packageVersion } from './version';
+import { packageVersion } from '../version';
 
 /** What the view noted while the run went on. */
 export interface RunNotes {

@@ -8,8 +8,8 @@ import { meanPool } from '../../src/ops/mean_pool';
 import { memory } from '../../src/runtime';
 import { scope } from '../../src/scope';
 import { tensor, zeros, type Tensor } from '../../src/tensor';
-import { relativeError } from '../support/compare';
-import { uniform } from '../support/random';
+import { relativeError } from '../../src/cases/compare';
+import { uniform } from '../../src/cases/random';
 
 /** The table of the design: parameters (exact, and in millions) and GMACs of a view of 224 x 224. */
 const TABLE: [string, number, number][] = [

@@ -16,8 +16,8 @@ import { expectVariant, recognise } from '../../src/models/recognise';
 import type { StoredTensor } from '../../src/nn/module';
 import { scope } from '../../src/scope';
 import { tensor, type Shape } from '../../src/tensor';
-import { relativeError } from '../support/compare';
-import { uniform } from '../support/random';
+import { relativeError } from '../../src/cases/compare';
+import { uniform } from '../../src/cases/random';
 
 const checkpoints = path.join(__dirname, '..', 'fixtures', 'reference', 'checkpoints');
 const file = (name: string) => path.join(checkpoints, name);

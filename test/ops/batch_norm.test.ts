@@ -3,9 +3,9 @@ import { batchNorm, type BatchNormOptions } from '../../src/ops/batch_norm';
 import { gelu } from '../../src/ops/gelu';
 import { scope } from '../../src/scope';
 import { ones, tensor, zeros, type Tensor } from '../../src/tensor';
-import { batchNormCases, columnStatistics } from '../cases/batch_norm';
-import { relativeError } from '../support/compare';
-import { uniform } from '../support/random';
+import { batchNormCases, columnStatistics } from '../../src/cases/batch_norm';
+import { relativeError } from '../../src/cases/compare';
+import { uniform } from '../../src/cases/random';
 import { runCases } from '../support/run_cases';
 
 runCases('batchNorm', batchNormCases);

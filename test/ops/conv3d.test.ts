@@ -4,9 +4,9 @@ import { linear } from '../../src/ops/linear';
 import { setThreads, threads } from '../../src/runtime';
 import { scope } from '../../src/scope';
 import { tensor, zeros } from '../../src/tensor';
-import { conv3dCases } from '../cases/conv3d';
-import { relativeError } from '../support/compare';
-import { uniform } from '../support/random';
+import { conv3dCases } from '../../src/cases/conv3d';
+import { relativeError } from '../../src/cases/compare';
+import { uniform } from '../../src/cases/random';
 import { runCases } from '../support/run_cases';
 
 runCases('conv3d', conv3dCases);

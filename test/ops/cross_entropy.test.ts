@@ -2,7 +2,7 @@ import { backward } from '../../src/autograd';
 import { crossEntropy, oneHot, softCrossEntropy } from '../../src/ops/cross_entropy';
 import { scope } from '../../src/scope';
 import { ones, tensor, zeros } from '../../src/tensor';
-import { crossEntropyCases } from '../cases/cross_entropy';
+import { crossEntropyCases } from '../../src/cases/cross_entropy';
 import { runCases } from '../support/run_cases';
 
 runCases('crossEntropy', crossEntropyCases);

@@ -5,7 +5,7 @@ import { manualSeed, rngState, setRngState } from '../../src/rng';
 import { setThreads, threads } from '../../src/runtime';
 import { scope } from '../../src/scope';
 import { ones, tensor, zeros, type Tensor } from '../../src/tensor';
-import { uniform } from '../support/random';
+import { uniform } from '../../src/cases/random';
 
 /** Uniform numbers of a draw, by the definition in src/rng.ts. */
 function drawn(n: number, seed: number, offset: number): number[] {

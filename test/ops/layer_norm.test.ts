@@ -1,7 +1,7 @@
 import { layerNorm } from '../../src/ops/layer_norm';
 import { scope } from '../../src/scope';
 import { ones, zeros } from '../../src/tensor';
-import { layerNormCases } from '../cases/layer_norm';
+import { layerNormCases } from '../../src/cases/layer_norm';
 import { runCases } from '../support/run_cases';
 
 runCases('layerNorm', layerNormCases);

@@ -1,4 +1,4 @@
-import { linearCases } from '../cases/linear';
+import { linearCases } from '../../src/cases/linear';
 import { runCases } from '../support/run_cases';
 
 runCases('linear', linearCases);

@@ -2,7 +2,7 @@ import { backward } from '../../src/autograd';
 import { max } from '../../src/ops/max';
 import { scope } from '../../src/scope';
 import { ones, tensor, zeros, type Shape } from '../../src/tensor';
-import { maxCases } from '../cases/max';
+import { maxCases } from '../../src/cases/max';
 import { runCases } from '../support/run_cases';
 
 runCases('max', maxCases);

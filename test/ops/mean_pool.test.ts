@@ -2,7 +2,7 @@ import { backward } from '../../src/autograd';
 import { meanPool } from '../../src/ops/mean_pool';
 import { scope } from '../../src/scope';
 import { tensor, zeros } from '../../src/tensor';
-import { meanPoolCases } from '../cases/mean_pool';
+import { meanPoolCases } from '../../src/cases/mean_pool';
 import { runCases } from '../support/run_cases';
 
 runCases('meanPool', meanPoolCases);

@@ -1,4 +1,4 @@
-import { morphFcCases } from '../cases/morph_fc';
+import { morphFcCases } from '../../src/cases/morph_fc';
 import { runCases } from '../support/run_cases';
 
 runCases('morphFc', morphFcCases);

@@ -13,7 +13,7 @@ import {
   normSpatialParameters,
   spatialOptions,
   type SpatialCase,
-} from '../cases/norm_spatial';
+} from '../../src/cases/norm_spatial';
 import { runCases } from '../support/run_cases';
 import { runComposed } from '../support/run_composed';
 

@@ -3,7 +3,7 @@ import { layerNorm } from '../../src/ops/layer_norm';
 import { linear } from '../../src/ops/linear';
 import { temporalFc } from '../../src/ops/temporal_fc';
 import type { Tensor } from '../../src/tensor';
-import { normTemporalCase, normTemporalCases, normTemporalParameters } from '../cases/norm_temporal';
+import { normTemporalCase, normTemporalCases, normTemporalParameters } from '../../src/cases/norm_temporal';
 import { runCases } from '../support/run_cases';
 import { runComposed } from '../support/run_composed';
 

@@ -4,8 +4,8 @@ import { add, div, indexSelect, matmul, mean, mul, reshape, sub, sum } from '../
 import { memory } from '../../src/runtime';
 import { scope } from '../../src/scope';
 import { elements, tensor, type Shape, type Tensor } from '../../src/tensor';
-import { relativeError, worstElement } from '../support/compare';
-import { uniform } from '../support/random';
+import { relativeError, worstElement } from '../../src/cases/compare';
+import { uniform } from '../../src/cases/random';
 import { collectGarbage } from '../support/collect';
 
 let live = 0;

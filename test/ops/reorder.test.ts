@@ -2,7 +2,7 @@ import { permute } from '../../src/ops/permute';
 import { slice } from '../../src/ops/slice';
 import { scope } from '../../src/scope';
 import { zeros } from '../../src/tensor';
-import { reorderCases } from '../cases/reorder';
+import { reorderCases } from '../../src/cases/reorder';
 import { runCases } from '../support/run_cases';
 
 runCases('permute and slice', reorderCases);

@@ -1,7 +1,7 @@
 import { reweight } from '../../src/ops/reweight';
 import { scope } from '../../src/scope';
 import { ones, tensor, zeros } from '../../src/tensor';
-import { reweightCases } from '../cases/reweight';
+import { reweightCases } from '../../src/cases/reweight';
 import { runCases } from '../support/run_cases';
 
 runCases('reweight', reweightCases);

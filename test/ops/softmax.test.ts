@@ -1,6 +1,6 @@
 import { softmax } from '../../src/ops/softmax';
 import { tensor } from '../../src/tensor';
-import { softmaxCases } from '../cases/softmax';
+import { softmaxCases } from '../../src/cases/softmax';
 import { runCases } from '../support/run_cases';
 
 runCases('softmax', softmaxCases);

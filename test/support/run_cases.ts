@@ -2,10 +2,10 @@ import { backward } from '../../src/autograd';
 import { tensor } from '../../src/tensor';
 import { scope } from '../../src/scope';
 import { memory } from '../../src/runtime';
-import type { Array64, OpCase } from '../cases/case';
-import { hasGrad, makeInput, makeTensor, mapInputs } from './case_tensors';
-import { relativeError, worstElement } from './compare';
-import { uniform } from './random';
+import type { Array64, OpCase } from '../../src/cases/case';
+import { hasGrad, makeInput, makeTensor, mapInputs } from '../../src/cases/tensors';
+import { relativeError, worstElement } from '../../src/cases/compare';
+import { uniform } from '../../src/cases/random';
 
 type Arrays = Record<string, Array64>;
 

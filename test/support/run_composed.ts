@@ -2,9 +2,9 @@ import { backward, noGrad } from '../../src/autograd';
 import { memory } from '../../src/runtime';
 import { scope } from '../../src/scope';
 import { tensor, type Tensor } from '../../src/tensor';
-import type { OpCase } from '../cases/case';
-import { relativeError } from './compare';
-import { uniform } from './random';
+import type { OpCase } from '../../src/cases/case';
+import { relativeError } from '../../src/cases/compare';
+import { uniform } from '../../src/cases/random';
 
 type Tensors = Record<string, Tensor>;
 

@@ -5,7 +5,7 @@ import { AdamW, parameterGroups } from '../../src/optim';
 import { memory } from '../../src/runtime';
 import { scope } from '../../src/scope';
 import { tensor } from '../../src/tensor';
-import { uniform } from './random';
+import { uniform } from '../../src/cases/random';
 
 /** A model of the smallest sizes that still have every kind of layer, so that thousands of steps take seconds. */
 const TINY = {

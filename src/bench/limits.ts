@@ -1,0 +1,36 @@
+import { native } from '../native';
+import { fmaPeak } from '../runtime';
+import { scope } from '../scope';
+import { tensor } from '../tensor';
+
+/** What the machine can do now: multiply-adds from registers in GFLOP/s, and a copy of memory in GB/s (read plus written). */
+export interface Limits {
+  gflops: number;
+  gbs: number;
+}
+
+const FLOATS = 32 << 20; // 128 MB: far beyond every cache
+
+/** The best of three copies of 128 MB. */
+function copyBandwidth(): number {
+  return scope(() => {
+    const [from, to] = [tensor(new Float32Array(FLOATS)), tensor(new Float32Array(FLOATS))];
+    const seconds = [0, 1, 2].map(() => {
+      const start = performance.now();
+      native.kernels.accumulate_copy(FLOATS, from.handle, to.handle);
+      return (performance.now() - start) / 1e3;
+    });
+    return (8 * FLOATS) / Math.min(...seconds) / 1e9;
+  });
+}
+
+/** Measures both limits; about a second. */
+export function measureLimits(): Limits {
+  return { gflops: fmaPeak(0.5), gbs: copyBandwidth() };
+}
+
+/** The shortest time that both limits allow, in ms, and the limit that sets it. */
+export function floorMs(flops: number, bytes: number, { gflops, gbs }: Limits): { ms: number; by: 'FMA' | 'memory' } {
+  const [compute, memory] = [flops / gflops / 1e6, bytes / gbs / 1e6];
+  return compute >= memory ? { ms: compute, by: 'FMA' } : { ms: memory, by: 'memory' };
+}

@@ -1,0 +1,30 @@
+import { conv3dCase } from '../../cases/conv3d';
+import type { KernelCase } from '../kernel_case';
+import { STAGES } from '../stages';
+
+const half = { stride: [1, 2, 2], padding: [0, 1, 1], input: 'NTHWC', bias: true } as const;
+
+/** The 1×3×3 convolution that halves a frame of `size`; verified on one frame of 15×14. */
+function halving(stage: number, [ins, outs]: [number, number], size: number): KernelCase {
+  const weight = [outs, ins, 1, 3, 3];
+  return {
+    ...{ op: 'conv3d half', stage },
+    timed: conv3dCase({ x: [1, 8, size, size, ins], weight, ...half }),
+    verified: conv3dCase({ x: [1, 1, 15, 14, ins], weight, ...half }),
+    macs: 8 * (size / 2) ** 2 * outs * ins * 9,
+  };
+}
+
+const stem = { weight: [56, 3, 3, 3, 3], stride: [2, 2, 2], padding: [1, 1, 1], input: 'NCTHW', grad: false } as const;
+
+/** The stem's two convolutions and the ones between stages; a stage's comes before its blocks. */
+export const conv3d: KernelCase[] = [
+  {
+    ...{ op: 'conv3d stem', stage: 1 },
+    timed: conv3dCase({ x: [1, 3, 16, 224, 224], ...stem }),
+    verified: conv3dCase({ x: [1, 3, 5, 31, 30], ...stem }),
+    ...{ macs: 8 * 112 * 112 * 56 * 81, backwardMacs: 8 * 112 * 112 * 56 * 81 },
+  },
+  halving(1, [56, 112], 112),
+  ...STAGES.slice(1).map(({ number, channels, size }, i) => halving(number, [STAGES[i]!.channels, channels], 2 * size)),
+];

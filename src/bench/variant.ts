@@ -1,0 +1,71 @@
+import { backward, noGrad } from '../autograd';
+import { scope } from '../scope';
+import { tensor, type Tensor } from '../tensor';
+import type { Array64, OpCase } from '../cases/case';
+import { hasGrad, makeInput, makeTensor, mapInputs } from '../cases/tensors';
+import { uniform } from '../cases/random';
+
+/** One implementation of an op: ours, or a plugin's that stands in for it while `body` runs. */
+export interface Variant {
+  name: string;
+  /** Compiler flags and what else tells it from others. */
+  flags: string;
+  /** Whether it has a backward of its own. */
+  backward: boolean;
+  use<T>(body: () => T): T;
+}
+
+/** Our own kernels. */
+export const OURS: Variant = { name: 'morphmlp', flags: '', backward: true, use: (body) => body() };
+
+/** An output, and the gradient of each input by name, copied out. */
+export interface Results {
+  y: Float32Array;
+  grads: Record<string, Float32Array>;
+}
+
+/** The inputs of a case; another `seed` gives other numbers. */
+export function arraysOf(c: OpCase, seed: number): Record<string, Array64> {
+  return mapInputs(c, (input, _, i) => makeInput(input, 1000 * seed + i));
+}
+
+/** The upstream gradient of a case of `size` outputs. */
+export const upstreamOf = (seed: number, size: number): Float32Array => uniform(1000 * seed + 977, size);
+
+/** The gradients that a backward left, copied out; the tensors have none afterwards. */
+export function takeGradients(c: OpCase, inputs: Record<string, Tensor>): Record<string, Float32Array> {
+  const grads: Record<string, Float32Array> = {};
+  for (const [name, t] of Object.entries(inputs)) {
+    if (!hasGrad(c.inputs[name]!)) continue;
+    grads[name] = t.grad?.floats() ?? new Float32Array();
+    t.grad?.dispose();
+    t.grad = null;
+  }
+  return grads;
+}
+
+/** Runs a variant once on these numbers. Inputs that it changed are an error: they belong to others. */
+export function runVariant(c: OpCase, variant: Variant, arrays: Record<string, Array64>, gy: Float32Array): Results {
+  return scope(() =>
+    variant.use(() => {
+      const inputs = mapInputs(c, (input, name) => makeTensor(input, arrays[name]!, variant.backward));
+      const output = variant.backward ? c.forward(inputs) : noGrad(() => c.forward(inputs));
+      const y = output.floats();
+      if (variant.backward) backward(output, tensor(gy, output.shape));
+      for (const [name, t] of Object.entries(inputs)) {
+        if ((c.inputs[name]!.dtype ?? 'f32') === 'f32' && !sameNumbers(t.floats(), arrays[name]!.data))
+          throw new Error(`${variant.name} wrote to its input ${name}`);
+      }
+      return { y, grads: variant.backward ? takeGradients(c, inputs) : {} };
+    }),
+  );
+}
+
+const sameNumbers = (a: Float32Array, b: Float64Array): boolean => a.every((v, i) => v === Math.fround(b[i]!));
+
+/** Elements of the output of a case. */
+export function outputSize(c: OpCase, arrays: Record<string, Array64>): number {
+  return scope(() =>
+    noGrad(() => c.forward(mapInputs(c, (input, name) => makeTensor(input, arrays[name]!, false))).size),
+  );
+}

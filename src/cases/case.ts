@@ -1,0 +1,40 @@
+import type { Tensor } from '../tensor';
+
+/** A float64 array with a shape: what oracles compute with. */
+export interface Array64 {
+  shape: readonly number[];
+  data: Float64Array;
+}
+
+/** How one input of a case is made. */
+export interface Input {
+  shape: readonly number[];
+  /** Values are uniform in [-scale, scale) + offset; default 1 and 0. */
+  scale?: number;
+  offset?: number;
+  /** Fixed values instead of random ones. */
+  values?: readonly number[];
+  /** `i32` inputs (labels, indices) need `values`. */
+  dtype?: 'f32' | 'i32';
+  /** false: no gradient is checked for this input. i32 inputs never have one. */
+  grad?: boolean;
+}
+
+/**
+ * One op at one set of shapes, written once and used as forward test, gradient check and benchmark. The oracle computes the
+ * same in float64 from the exact f32 inputs; gradients are checked against central differences of the oracle.
+ */
+export interface OpCase {
+  name: string;
+  inputs: Record<string, Input>;
+  forward(inputs: Record<string, Tensor>): Tensor;
+  oracle(inputs: Record<string, Array64>): Array64;
+  /** Largest relative L2 error of the output and of each gradient; default 1e-6 and 1e-5. */
+  tolerance?: { forward?: number; gradient?: number };
+}
+
+/** An Array64 from a shape and a function of the flat index. */
+export function array64(shape: readonly number[], at: (i: number) => number): Array64 {
+  const n = shape.reduce((a, b) => a * b, 1);
+  return { shape, data: Float64Array.from({ length: n }, (_, i) => at(i)) };
+}

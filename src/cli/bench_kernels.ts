@@ -1,0 +1,44 @@
+import { InvalidArgumentError, Option, type Command } from 'commander';
+import type { BenchKernelsArguments } from './bench_kernels_action';
+import { wholeNumber } from './options';
+
+const words = (text: string): string[] => text.split(',').map((word) => word.trim());
+
+function stages(text: string): number[] {
+  const numbers = words(text).map(Number);
+  if (numbers.every((n) => n >= 1 && n <= 4 && Number.isInteger(n))) return numbers;
+  throw new InvalidArgumentError('Expected stages from 1 to 4, separated by commas.');
+}
+
+/** Adds `morphmlp bench kernels`. */
+export function registerBenchKernels(bench: Command): void {
+  bench
+    .command('kernels')
+    .description("every op at the network's shapes: held to float64, then timed, beside the machine's limit")
+    .option('--op <names>', 'norm_spatial, norm_mlp, norm_temporal, morph_fc, temporal_fc, linear, …', words)
+    .option('--stage <numbers>', 'of the network, 1 to 4', stages)
+    .addOption(new Option('--dtype <name>', 'of the tensors').choices(['f32', 'bf16']).default('f32'))
+    .addOption(new Option('--device <name>', 'where').choices(['cpu', 'cuda']).default('cpu'))
+    .addOption(new Option('--cache <state>', 'what the caches hold').choices(['warm', 'cold', 'both']).default('warm'))
+    .addOption(
+      new Option('--clock <name>', "cpu: the process's time, one thread").choices(['wall', 'cpu']).default('wall'),
+    )
+    .option('--threads <n>', 'threads that compute (default: physical cores)', wholeNumber(1))
+    .option('--rounds <n>', 'measurements of which the median counts', wholeNumber(1), 15)
+    .option('--no-verify', 'time without holding to float64 first')
+    .option('--out <file>', 'write the figures as JSON')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  morphmlp bench kernels --op morph_fc --stage 2
+  morphmlp bench kernels --op norm_mlp,linear --cache both --out kernels.json
+  morphmlp bench kernels --op morph_fc --threads 1 --rounds 31
+
+The error is the relative one against a float64 oracle, on fresh random numbers; zeros, outputs for other inputs and transposed outputs are
+shown to be refused before each. A share is of the shortest time that the machine's multiply-adds and memory allow, both measured
+beside. A time below that is refused as wrong. The speed of a variant is the median over rounds in which all took turns, with an
+interval of 95%; where that holds 1, there is no difference.`,
+    )
+    .action(async (given: BenchKernelsArguments) => (await import('./bench_kernels_action.js')).benchKernels(given));
+}

@@ -1,0 +1,77 @@
+import { rejectTooFast } from '../../src/bench/kernels';
+import { OURS, type Variant } from '../../src/bench/variant';
+import { verify } from '../../src/bench/verify';
+import { linearCase } from '../../src/cases/linear';
+import { morphFcCase } from '../../src/cases/morph_fc';
+import { kernels, native, type Handle, type KernelArgument } from '../../src/native';
+
+const c = morphFcCase([1, 2, 4, 4, 8], { axis: 'width', chunk: 4, order: 'consecutive' });
+const SIZE = 2 * 16 * 8;
+
+/** Ours, but with what `spoil` does to the forward's output. */
+function spoiled(name: string, spoil: (y: Float32Array, args: KernelArgument[]) => Float32Array): Variant {
+  const original = kernels.morph_fc_forward;
+  const forward = (...args: KernelArgument[]) => {
+    original(...args);
+    const y = new Float32Array(SIZE);
+    native.bufferRead(args.at(-1) as Handle, y);
+    native.bufferWrite(args.at(-1) as Handle, spoil(y, args));
+  };
+  const use = <T>(body: () => T): T => {
+    kernels.morph_fc_forward = forward;
+    try {
+      return body();
+    } finally {
+      kernels.morph_fc_forward = original;
+    }
+  };
+  return { name, flags: '', backward: true, use };
+}
+
+let kept: Float32Array | null = null;
+
+test.each([
+  ['zeros', (y: Float32Array) => y.map(() => 0)],
+  ['a stale output', (y: Float32Array) => (kept ??= y.slice()).slice()],
+  ['one NaN', (y: Float32Array) => y.map((v, i) => (i === 100 ? NaN : v))],
+  ['a transposed frame', (y: Float32Array) => y.map((_, i) => y[((i >> 3) % 4) * 32 + ((i >> 5) % 4) * 8 + (i & 7)]!)],
+  ['tokens that are one off', (y: Float32Array) => y.map((_, i) => y[(i + 8) % SIZE]!)],
+  ['one element off by a thousandth', (y: Float32Array) => y.map((v, i) => (i === 7 ? v + 1e-3 : v))],
+])('%s is found wrong', (name, spoil) => {
+  expect(() => verify(c, 8, spoiled(name, spoil))).toThrow(/is wrong: /);
+});
+
+test('ours is found right, and a wrong gradient wrong', () => {
+  const { forward, gradient } = verify(c, 8);
+  expect([forward, gradient].every((error) => error < 1e-6)).toBe(true);
+  const original = kernels.morph_fc_backward;
+  kernels.morph_fc_backward = (...args) => {
+    original(...args);
+    native.bufferWrite(args.at(-2) as Handle, new Float32Array(64)); // dweight
+  };
+  try {
+    expect(() => verify(c, 8)).toThrow(/gradients of .* are wrong/);
+  } finally {
+    kernels.morph_fc_backward = original;
+  }
+});
+
+test('an input that is written to is found', () => {
+  const meddling = spoiled('meddling', (y, args) => {
+    native.bufferWrite(args.at(-4) as Handle, y); // x
+    return y;
+  });
+  expect(() => verify(c, 8, meddling)).toThrow('meddling wrote to its input x');
+});
+
+test('one row and one column are verified too', () => {
+  expect(verify(linearCase([1], 1, 1), 1, OURS).forward).toBeLessThan(1e-6);
+});
+
+test('times below the limit are refused; what a warm cache holds need not come from memory', () => {
+  const limits = { gflops: 100, gbs: 10 };
+  const work = { flops: 1e9, bytes: 1e9 };
+  expect(() => rejectTooFast('it', 5, work, limits, 'warm')).toThrow('it: 5.000 ms is less than the machine');
+  expect(() => rejectTooFast('it', 50, work, limits, 'warm')).not.toThrow();
+  expect(() => rejectTooFast('it', 50, work, limits, 'cold')).toThrow(/\(memory\) of 100/);
+});
