@@ -4,6 +4,7 @@
   'target_defaults': {
     'include_dirs': [
       '.',
+      '../include',
       '<!(node -p "require(\'node-api-headers\').include_dir")',
       '<!(node -p "require(\'node-addon-api\').include_dir")',
     ],

@@ -16,7 +16,10 @@ export function isDryRun(): boolean {
   return running;
 }
 
-type Replaced = Pick<Addon, 'bufferNew' | 'bufferFree' | 'bufferWrite' | 'bufferRead' | 'memory' | 'memoryResetPeak'>;
+type Replaced = Pick<
+  Addon,
+  'bufferNew' | 'bufferFree' | 'bufferWrite' | 'bufferRead' | 'memory' | 'memoryResetPeak' | 'pluginRun'
+>;
 
 /** Buffers that are nothing but a length. */
 function countingAddon(): Replaced {
@@ -39,6 +42,7 @@ function countingAddon(): Replaced {
     },
     bufferWrite: () => undefined,
     bufferRead: () => undefined,
+    pluginRun: () => undefined,
     memory: () => ({ live, cached: 0, peak, liveBlocks: held.size }),
     memoryResetPeak: () => void (peak = live),
   };

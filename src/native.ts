@@ -20,6 +20,26 @@ export interface MemoryStats {
   liveBlocks: number;
 }
 
+/** A kernel out of another library: opaque. */
+export interface PluginHandle {
+  readonly __plugin: unique symbol;
+}
+
+/** What a library says of its kernel (`include/morphmlp_kernel.h`). */
+export interface PluginDescription {
+  plugin: PluginHandle;
+  op: string;
+  name: string;
+  /** Of the compiler. */
+  flags: string;
+  device: Device;
+  /** Whether it has a backward. */
+  backward: boolean;
+}
+
+/** A tensor as a plugin is given it: name, shape, buffer (null: not there, or not wanted). */
+export type PluginTensor = readonly [name: string, shape: readonly number[], buffer: Handle | null];
+
 /** What a kernel takes, in the order its binding reads it: sizes, options, then buffers (null where optional). */
 export type KernelArgument = number | boolean | Handle | null | readonly Handle[];
 
@@ -37,6 +57,19 @@ export interface Addon {
   memoryReleaseCache(): void;
   /** Fills the memory kept for reuse with NaN, so that no output is right because it was there before. */
   memoryPoison(): void;
+  /** From now on each block ends at memory that may not be touched, and is checked when a plugin has run. Slow; for finding faults. */
+  memoryGuard(on: boolean): void;
+  /** Loads a library; throws where it is none of ours, or of another version. */
+  pluginOpen(path: string): PluginDescription;
+  /** The naive kernel for an op; null where there is none. */
+  pluginNaive(op: string): PluginDescription | null;
+  pluginRun(
+    plugin: PluginHandle,
+    backward: boolean,
+    attributes: readonly (readonly [name: string, value: number])[],
+    inputs: readonly PluginTensor[],
+    outputs: readonly PluginTensor[],
+  ): void;
   threads(): number;
   setThreads(n: number): void;
   isa(): string;

@@ -10,6 +10,7 @@
 #include "runtime/allocator.h"
 #include "runtime/dispatch.h"
 #include "runtime/error.h"
+#include "runtime/guarded.h"
 #include "runtime/threads.h"
 
 namespace morphmlp {
@@ -127,6 +128,12 @@ Napi::Value memory_poison(const Info& info) {
   return info.Env().Undefined();
 }
 
+Napi::Value memory_guard(const Info& info) {
+  if (!info[0].IsBoolean()) bad("on", "true or false", describe(info[0]));
+  set_guarding(info[0].As<Napi::Boolean>().Value());
+  return info.Env().Undefined();
+}
+
 Napi::Value threads_get(const Info& info) { return Napi::Number::New(info.Env(), thread_count()); }
 
 Napi::Value threads_set(const Info& info) {
@@ -178,6 +185,7 @@ void export_runtime(Napi::Env env, Napi::Object exports) {
   add("memoryResetPeak", guarded<memory_reset_peak>);
   add("memoryReleaseCache", guarded<memory_release_cache>);
   add("memoryPoison", guarded<memory_poison>);
+  add("memoryGuard", guarded<memory_guard>);
   add("threads", guarded<threads_get>);
   add("setThreads", guarded<threads_set>);
   add("isa", guarded<isa_get>);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "runtime/error.h"
+#include "runtime/guarded.h"
 #if defined(__linux__)
 #include <sys/mman.h>
 #endif
@@ -59,6 +60,7 @@ void allow(void* data, size_t request, size_t bytes) {
 void forbid(void* data, size_t bytes) { allow(data, 0, bytes); }
 
 void* take_cached(Cache& c, size_t bytes) {
+  if (guarding()) return nullptr;
   auto found = c.free.find(bytes);
   if (found == c.free.end() || found->second.empty()) return nullptr;
   void* data = found->second.back();
@@ -88,11 +90,12 @@ void* allocate(size_t request) {
   const size_t bytes = size_class(request);
   Cache& c = cache();
   std::lock_guard<std::mutex> lock(c.mutex);
+  const auto fresh = [&] { return guarding() ? guarded_allocate(request) : system_allocate(bytes); };
   void* data = take_cached(c, bytes);
-  if (!data) data = system_allocate(bytes);
+  if (!data) data = fresh();
   if (!data) {
     drop_cache(c);
-    data = system_allocate(bytes);
+    data = fresh();
   }
   if (!data)
     fail("out of memory: " + std::to_string(bytes) + " bytes asked for, " + std::to_string(c.stats.live) +
@@ -100,7 +103,7 @@ void* allocate(size_t request) {
   c.stats.live += bytes;
   c.stats.live_blocks += 1;
   c.stats.peak = std::max(c.stats.peak, c.stats.live);
-  allow(data, request, bytes);
+  if (!guarding()) allow(data, request, bytes);
   return data;
 }
 
@@ -108,10 +111,11 @@ void release(void* data, size_t request) {
   const size_t bytes = size_class(request);
   Cache& c = cache();
   std::lock_guard<std::mutex> lock(c.mutex);
-  forbid(data, bytes);
-  c.free[bytes].push_back(data);
   c.stats.live -= bytes;
   c.stats.live_blocks -= 1;
+  if (guarded_release(data)) return;
+  forbid(data, bytes);
+  c.free[bytes].push_back(data);
   c.stats.cached += bytes;
 }
 

@@ -4,6 +4,7 @@
  */
 import { isGradEnabled } from '../autograd';
 import { checkpoint } from '../checkpoint';
+import { add, mul } from '../ops/arithmetic';
 import { dropFactors } from '../ops/dropout';
 import { meanPool } from '../ops/mean_pool';
 import { morphFc } from '../ops/morph_fc';
@@ -16,6 +17,7 @@ import { softmax } from '../ops/softmax';
 import { temporalFc } from '../ops/temporal_fc';
 import { BatchNorm, Conv3d, LayerNorm, Linear } from '../nn/layers';
 import { Module } from '../nn/module';
+import { anyReplaced } from '../plugins';
 import { scope } from '../scope';
 import { show, type Tensor } from '../tensor';
 import { checkConfig, temporalGroups, timeSteps, VARIANTS, type MorphMlpConfig } from './config';
@@ -157,7 +159,7 @@ export class Mlp extends Module {
 
 /**
  * A block: xt = x + t(LN(x)); x = x + drop(s(LN(xt))); x = x + drop(mlp(LN(x))). The second residual starts at x, not at xt.
- * Images have no temporal part.
+ * Images have no temporal part. Each part is one fused kernel, or, where a plugin replaces an op inside it, those ops one by one.
  */
 export class Block extends Module {
   readonly norm1: LayerNorm;
@@ -193,6 +195,7 @@ export class Block extends Module {
 
   private temporalPart(x: Tensor): Tensor {
     if (!this.t_fc || !this.t_norm1) return x;
+    if (anyReplaced('layer_norm', 'temporal_fc', 'linear')) return add(x, this.t_fc.forward(this.t_norm1.forward(x)));
     const { mlp_t, proj, groups } = this.t_fc;
     const projection = biasedFcOf(proj);
     const p = { ...normOf(this.t_norm1), ...fcOf(mlp_t), proj: projection.weight, projBias: projection.bias };
@@ -200,6 +203,8 @@ export class Block extends Module {
   }
 
   private spatialPart(x: Tensor, xt: Tensor): Tensor {
+    if (anyReplaced('layer_norm', 'morph_fc', 'linear', 'gelu'))
+      return this.residual(x, this.fc.forward(this.norm1.forward(xt)));
     const { branches, reweight, proj, chunk } = this.fc;
     const p = {
       ...normOf(this.norm1),
@@ -212,9 +217,15 @@ export class Block extends Module {
   }
 
   private mlpPart(x: Tensor): Tensor {
+    if (anyReplaced('layer_norm', 'linear', 'gelu')) return this.residual(x, this.mlp.forward(this.norm2.forward(x)));
     const [first, second] = [biasedFcOf(this.mlp.fc1), biasedFcOf(this.mlp.fc2)];
     const fcs = { w1: first.weight, b1: first.bias, w2: second.weight, b2: second.bias };
     return normMlp(x, { ...normOf(this.norm2), ...fcs }, this.dropScale(x));
+  }
+
+  private residual(x: Tensor, part: Tensor): Tensor {
+    const scale = this.dropScale(x);
+    return add(x, scale ? mul(part, reshape(scale, [x.shape[0]!, 1, 1, 1, 1])) : part);
   }
 
   /** Drop path's factor for each clip; null where nothing is dropped. */

@@ -1,14 +1,22 @@
 import { record } from '../autograd';
 import { kernels } from '../native';
+import { applyPlugin, pluginFor, type Plugin } from '../plugins';
 import { emptyLike, type Tensor } from '../tensor';
 import { expectF32 } from './check';
 
 /** The exact GELU of every element: x·Φ(x) with the normal distribution's Φ (erf, not the tanh form). */
 export function gelu(x: Tensor): Tensor {
   expectF32('gelu', { x });
+  const plugin = pluginFor('gelu');
+  if (plugin) return pluggedGelu(plugin, x);
   const y = emptyLike(x);
   kernels.gelu_forward(x.size, x.handle, y.handle);
   return record({ op: 'gelu', inputs: [x], output: y, saved: [x], backward: (dy, [x]) => [geluBackward(dy, x!)] });
+}
+
+function pluggedGelu(plugin: Plugin, x: Tensor): Tensor {
+  const told = [x.size];
+  return applyPlugin(plugin, { inputs: { x: { tensor: x, shape: told } }, attributes: {}, shape: x.shape, told });
 }
 
 /** The gradient before a GELU: dy · (Φ(x) + x·φ(x)). */

@@ -1,5 +1,6 @@
 import { record } from '../autograd';
 import { kernels } from '../native';
+import { applyPlugin, pluginFor, type Plugin } from '../plugins';
 import { emptyLike, show, type Tensor } from '../tensor';
 import { expectF32, expectShape } from './check';
 
@@ -15,6 +16,8 @@ export function layerNorm(x: Tensor, gamma: Tensor, beta: Tensor, eps = 1e-5): T
   const cols = x.shape[x.ndim - 1] as number;
   expectShape('layerNorm', { gamma, beta }, [cols]);
   const rows = cols === 0 ? 0 : x.size / cols;
+  const plugin = pluginFor('layer_norm');
+  if (plugin) return pluggedLayerNorm(plugin, x, gamma, beta, eps);
   const y = emptyLike(x);
   const [mean, rstd] = [emptyLike(x, [rows]), emptyLike(x, [rows])];
   kernels.layer_norm_forward(rows, cols, eps, x.handle, gamma.handle, beta.handle, y.handle, mean.handle, rstd.handle);
@@ -25,6 +28,13 @@ export function layerNorm(x: Tensor, gamma: Tensor, beta: Tensor, eps = 1e-5): T
     saved: [x, gamma, mean, rstd],
     backward: (dy, [x, gamma, mean, rstd]) => layerNormBackward(dy, x!, gamma!, mean!, rstd!),
   });
+}
+
+function pluggedLayerNorm(plugin: Plugin, x: Tensor, gamma: Tensor, beta: Tensor, eps: number): Tensor {
+  const told = [gamma.size === 0 ? 0 : x.size / gamma.size, gamma.size];
+  const [g, b] = [gamma, beta].map((tensor) => ({ tensor, shape: tensor.shape }));
+  const inputs = { x: { tensor: x, shape: told }, gamma: g!, beta: b! };
+  return applyPlugin(plugin, { inputs, attributes: { eps }, shape: x.shape, told });
 }
 
 function layerNormBackward(dy: Tensor, x: Tensor, gamma: Tensor, mean: Tensor, rstd: Tensor): Tensor[] {

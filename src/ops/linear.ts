@@ -1,8 +1,9 @@
 import { record } from '../autograd';
 import { kernels } from '../native';
+import { anyReplaced, applyPlugin, pluginFor, type Plugin } from '../plugins';
 import { emptyLike, show, type Tensor } from '../tensor';
 import { expectDims, expectF32, expectShape } from './check';
-import { geluBackward } from './gelu';
+import { gelu as applyGelu, geluBackward } from './gelu';
 
 /** Options of `linear`. */
 export interface LinearOptions {
@@ -29,6 +30,9 @@ function checkLinear(x: Tensor, weight: Tensor, bias: Tensor | null): void {
  */
 export function linear(x: Tensor, weight: Tensor, bias: Tensor | null, { gelu = false }: LinearOptions = {}): Tensor {
   checkLinear(x, weight, bias);
+  if (gelu && anyReplaced('linear', 'gelu')) return applyGelu(linear(x, weight, bias));
+  const plugin = pluginFor('linear');
+  if (plugin) return pluggedLinear(plugin, x, weight, bias);
   const [n, k] = weight.shape as [number, number];
   const rows = k === 0 ? 0 : x.size / k;
   const y = emptyLike(x, [...x.shape.slice(0, -1), n]);
@@ -42,6 +46,17 @@ export function linear(x: Tensor, weight: Tensor, bias: Tensor | null, { gelu = 
     saved: [x, weight, z],
     backward: (dy, [x, weight, z], needs) => linearBackward(z ? geluBackward(dy, z) : dy, x!, weight!, needs),
   });
+}
+
+function pluggedLinear(plugin: Plugin, x: Tensor, weight: Tensor, bias: Tensor | null): Tensor {
+  const [n, k] = weight.shape as [number, number];
+  const rows = k === 0 ? 0 : x.size / k;
+  const inputs = {
+    x: { tensor: x, shape: [rows, k] },
+    weight: { tensor: weight, shape: [n, k] },
+    bias: { tensor: bias, shape: [n] },
+  };
+  return applyPlugin(plugin, { inputs, attributes: {}, shape: [...x.shape.slice(0, -1), n], told: [rows, n] });
 }
 
 function linearBackward(dy: Tensor, x: Tensor, weight: Tensor, needs: readonly boolean[]): (Tensor | null)[] {

@@ -1,5 +1,6 @@
 import { record } from '../autograd';
 import { kernels } from '../native';
+import { applyPlugin, pluginFor, type Plugin } from '../plugins';
 import { emptyLike, type Tensor } from '../tensor';
 import { expectDims, expectF32, expectInteger, expectShape } from './check';
 
@@ -39,6 +40,8 @@ function checkMorphFc(x: Tensor, weight: Tensor, bias: Tensor | null, chunk: num
  */
 export function morphFc(x: Tensor, weight: Tensor, bias: Tensor | null, options: MorphFcOptions): Tensor {
   checkMorphFc(x, weight, bias, options.chunk);
+  const plugin = pluginFor('morph_fc');
+  if (plugin) return pluggedMorphFc(plugin, x, weight, bias, options);
   const at = shapeArguments(x, options);
   const y = emptyLike(x);
   kernels.morph_fc_forward(...at, x.handle, weight.handle, bias?.handle ?? null, y.handle);
@@ -56,4 +59,22 @@ export function morphFc(x: Tensor, weight: Tensor, bias: Tensor | null, options:
       return [dx, dweight, dbias];
     },
   });
+}
+
+function pluggedMorphFc(
+  plugin: Plugin,
+  x: Tensor,
+  weight: Tensor,
+  bias: Tensor | null,
+  options: MorphFcOptions,
+): Tensor {
+  const [frames, h, w, channels, chunk, vertical, strided] = shapeArguments(x, options);
+  const told = [frames, h, w, channels];
+  const inputs = {
+    x: { tensor: x, shape: told },
+    weight: { tensor: weight, shape: weight.shape },
+    bias: { tensor: bias, shape: [channels] },
+  };
+  const attributes = { chunk, vertical: Number(vertical), strided: Number(strided) };
+  return applyPlugin(plugin, { inputs, attributes, shape: x.shape, told });
 }

@@ -1,5 +1,6 @@
 import { record } from '../autograd';
 import { kernels } from '../native';
+import { applyPlugin, pluginFor, type Plugin } from '../plugins';
 import { emptyLike, type Tensor } from '../tensor';
 import { expectDims, expectF32, expectInteger, expectShape } from './check';
 
@@ -27,6 +28,8 @@ function checkTemporalFc(x: Tensor, weight: Tensor, bias: Tensor | null, groups:
  */
 export function temporalFc(x: Tensor, weight: Tensor, bias: Tensor | null, groups: number): Tensor {
   checkTemporalFc(x, weight, bias, groups);
+  const plugin = pluginFor('temporal_fc');
+  if (plugin) return pluggedTemporalFc(plugin, x, weight, bias, groups);
   const at = shapeArguments(x, groups);
   const y = emptyLike(x);
   kernels.temporal_fc_forward(...at, x.handle, weight.handle, bias?.handle ?? null, y.handle);
@@ -44,4 +47,14 @@ export function temporalFc(x: Tensor, weight: Tensor, bias: Tensor | null, group
       return [dx, dweight, dbias];
     },
   });
+}
+
+function pluggedTemporalFc(plugin: Plugin, x: Tensor, weight: Tensor, bias: Tensor | null, groups: number): Tensor {
+  const told = shapeArguments(x, groups).slice(0, 4);
+  const inputs = {
+    x: { tensor: x, shape: told },
+    weight: { tensor: weight, shape: weight.shape },
+    bias: { tensor: bias, shape: weight.shape.slice(0, 1) },
+  };
+  return applyPlugin(plugin, { inputs, attributes: { groups }, shape: x.shape, told });
 }

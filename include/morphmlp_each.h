@@ -1,0 +1,77 @@
+// For naive kernels, which compute one number of the output at a time: the same source runs on the program's threads
+// when a C++ compiler compiles it, and as a CUDA kernel, one thread a number, when nvcc does.
+//
+//   struct Twice { const float* x; float* y; MORPHMLP_DEVICE void operator()(int64_t i) const { y[i] = 2 * x[i]; } };
+//   return morphmlp_each(call, n, Twice{x, y});
+#pragma once
+#include <initializer_list>
+
+#include "morphmlp_kernel.h"
+
+#ifdef __CUDACC__
+#include <cuda_runtime.h>
+
+#define MORPHMLP_DEVICE __host__ __device__
+#define MORPHMLP_HERE MORPHMLP_CUDA
+
+template <class Body>
+__global__ void morphmlp_each_kernel(int64_t n, Body body) {
+  const int64_t i = blockIdx.x * int64_t{256} + threadIdx.x;
+  if (i < n) body(i);
+}
+
+template <class Body>
+int32_t morphmlp_each(const morphmlp_call* call, int64_t n, Body body) {
+  if (n == 0) return MORPHMLP_OK;
+  const auto blocks = static_cast<unsigned>((n + 255) / 256);
+  morphmlp_each_kernel<<<blocks, 256, 0, static_cast<cudaStream_t>(call->stream)>>>(n, body);
+  const cudaError_t error = cudaGetLastError();
+  return error == cudaSuccess ? MORPHMLP_OK : morphmlp_say(call, MORPHMLP_FAILED, cudaGetErrorString(error));
+}
+
+#else
+
+#define MORPHMLP_DEVICE
+#define MORPHMLP_HERE MORPHMLP_CPU
+
+template <class Body>
+int32_t morphmlp_each(const morphmlp_call* call, int64_t n, Body body) {
+  constexpr int64_t kBlock = 1024;  // numbers a task
+  struct Work {
+    int64_t n;
+    Body body;
+  } work{n, body};
+  const auto task = [](void* context, int64_t block) {
+    const Work& w = *static_cast<const Work*>(context);
+    const int64_t end = (block + 1) * kBlock < w.n ? (block + 1) * kBlock : w.n;
+    for (int64_t i = block * kBlock; i < end; ++i) w.body(i);
+  };
+  call->parallel((n + kBlock - 1) / kBlock, task, &work);
+  return MORPHMLP_OK;
+}
+
+#endif
+
+// `body(i)` for i = 0 .. n - 1, unless `wanted` is NULL: for gradients that nobody asked for.
+template <class Body>
+int32_t morphmlp_each_if(const void* wanted, const morphmlp_call* call, int64_t n, Body body) {
+  return wanted ? morphmlp_each(call, n, body) : MORPHMLP_OK;
+}
+
+// The first status that is not MORPHMLP_OK; the calls in the braces are made one after the other.
+inline int32_t morphmlp_first(std::initializer_list<int32_t> statuses) {
+  for (int32_t status : statuses)
+    if (status != MORPHMLP_OK) return status;
+  return MORPHMLP_OK;
+}
+
+// Defines the library's entry: MORPHMLP_KERNEL("op", "name", workspace or nullptr, forward, backward or nullptr).
+#ifndef MORPHMLP_KERNEL_ENTRY
+#define MORPHMLP_KERNEL_ENTRY morphmlp_kernel_entry
+#endif
+#define MORPHMLP_KERNEL(op, name, workspace, forward, backward)                                    \
+  extern "C" MORPHMLP_EXPORT const morphmlp_kernel* MORPHMLP_KERNEL_ENTRY() {                      \
+    static const morphmlp_kernel kernel = {MORPHMLP_KERNEL_ABI, MORPHMLP_HERE, op,      name,      \
+                                           MORPHMLP_FLAGS,      workspace,     forward, backward}; \
+    return &kernel;                                                                                \
+  }

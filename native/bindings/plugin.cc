@@ -1,0 +1,234 @@
+#include "bindings/plugin.h"
+
+#include <dlfcn.h>
+
+#include <array>
+#include <string>
+#include <vector>
+
+#include "bindings/args.h"
+#include "runtime/allocator.h"
+#include "runtime/error.h"
+#include "runtime/guarded.h"
+#include "runtime/naive_kernels.h"
+#include "runtime/threads.h"
+
+namespace morphmlp {
+namespace {
+
+using Info = Napi::CallbackInfo;
+
+const napi_type_tag kPluginTag = {0x6d6f7270686d6c70ULL, 0x706c7567696e3031ULL};
+
+// Strings and shapes that a call points to; `held` keeps the buffers for its length.
+struct Operands {
+  std::vector<std::string> names;
+  std::vector<std::vector<int64_t>> shapes, strides;
+  std::vector<std::shared_ptr<Buffer>> held;
+  std::vector<morphmlp_tensor> tensors;
+};
+
+std::string text(const Napi::Value& value, const char* what) {
+  if (!value.IsString()) fail(std::string(what) + ": expected a string, got " + describe(value));
+  return value.As<Napi::String>();
+}
+
+Napi::Array array(const Napi::Value& value, const char* what) {
+  if (!value.IsArray()) fail(std::string(what) + ": expected an array, got " + describe(value));
+  return value.As<Napi::Array>();
+}
+
+double number(const Napi::Value& value, const char* what) {
+  if (!value.IsNumber()) fail(std::string(what) + ": expected a number, got " + describe(value));
+  return value.As<Napi::Number>().DoubleValue();
+}
+
+std::vector<int64_t> shape_of(const Napi::Value& value) {
+  const Napi::Array sizes = array(value, "shape");
+  std::vector<int64_t> shape;
+  for (uint32_t i = 0; i < sizes.Length(); ++i) shape.push_back(static_cast<int64_t>(number(sizes[i], "shape")));
+  return shape;
+}
+
+std::vector<int64_t> strides_of(const std::vector<int64_t>& shape) {
+  std::vector<int64_t> strides(shape.size(), 1);
+  for (size_t i = shape.size(); i-- > 1;) strides[i - 1] = strides[i] * shape[i];
+  return strides;
+}
+
+// The buffer behind a handle, f32 on the CPU and of the shape's size; nullptr for null.
+std::shared_ptr<Buffer> buffer_of(const Napi::Value& value, const std::string& name, int64_t length) {
+  if (value.IsNull()) return nullptr;
+  const Handle* handle = handle_from(value);
+  if (!handle || !handle->buffer) fail(name + ": expected a live buffer, got " + describe(value));
+  const Buffer& b = *handle->buffer;
+  if (b.dtype != DType::f32 || b.device != Device::cpu || b.length != length)
+    fail(name + ": expected " + std::to_string(length) + " x f32 on cpu, got " + std::to_string(b.length) + " x " +
+         dtype_name(b.dtype) + " on " + device_name(b.device));
+  return handle->buffer;
+}
+
+// [name, shape, handle or null] for each tensor.
+Operands operands(const Napi::Value& value, bool written) {
+  const Napi::Array list = array(value, "tensors");
+  Operands out;
+  for (uint32_t i = 0; i < list.Length(); ++i) {
+    const Napi::Array item = array(list[i], "tensor");
+    out.names.push_back(text(item[0u], "name"));
+    out.shapes.push_back(shape_of(item[1u]));
+    out.strides.push_back(strides_of(out.shapes.back()));
+    int64_t length = 1;
+    for (int64_t size : out.shapes.back()) length = count({length, size});
+    out.held.push_back(buffer_of(item[2u], out.names.back(), length));
+    if (written && out.held.back()) ++out.held.back()->version;
+  }
+  for (size_t i = 0; i < out.names.size(); ++i)
+    out.tensors.push_back({out.names[i].c_str(), out.held[i] ? out.held[i]->data : nullptr, MORPHMLP_F32,
+                           static_cast<int32_t>(out.shapes[i].size()), out.shapes[i].data(), out.strides[i].data()});
+  return out;
+}
+
+struct Workspace {
+  explicit Workspace(size_t bytes) : bytes(bytes), data(bytes ? allocate(bytes) : nullptr) {}
+  ~Workspace() {
+    if (data) release(data, bytes);
+  }
+  Workspace(const Workspace&) = delete;
+  Workspace& operator=(const Workspace&) = delete;
+
+  const size_t bytes;
+  void* const data;
+};
+
+const morphmlp_kernel& kernel_of(const Napi::Value& value) {
+  bool tagged = false;
+  if (value.IsExternal()) napi_check_object_type_tag(value.Env(), value, &kPluginTag, &tagged);
+  if (!tagged) fail("plugin: expected one that pluginOpen gave, got " + describe(value));
+  return *value.As<Napi::External<morphmlp_kernel>>().Data();
+}
+
+void check_damage(const morphmlp_tensor& tensor) {
+  const std::string damage = guarded_damage(tensor.data);
+  if (!damage.empty()) fail(damage + " its tensor " + tensor.name);
+}
+
+void check_memory(const Operands& in, const Operands& out, const Workspace& workspace) {
+  for (const morphmlp_tensor& t : in.tensors) check_damage(t);
+  for (const morphmlp_tensor& t : out.tensors) check_damage(t);
+  const std::string damage = guarded_damage(workspace.data);
+  if (!damage.empty()) fail(damage + " its workspace of " + std::to_string(workspace.bytes) + " bytes");
+}
+
+struct Attributes {
+  std::vector<std::string> names;
+  std::vector<morphmlp_attribute> list;
+};
+
+// [name, value] for each.
+Attributes attributes_of(const Napi::Value& value) {
+  const Napi::Array pairs = array(value, "attributes");
+  Attributes out;
+  for (uint32_t i = 0; i < pairs.Length(); ++i)
+    out.names.push_back(text(array(pairs[i], "attribute")[0u], "attribute"));
+  for (uint32_t i = 0; i < pairs.Length(); ++i)
+    out.list.push_back({out.names[i].c_str(), number(array(pairs[i], "attribute")[1u], "attribute")});
+  return out;
+}
+
+morphmlp_call call_of(const morphmlp_kernel& kernel, const Attributes& attributes, const Operands& in,
+                      const Operands& out) {
+  morphmlp_call call{};
+  call.size = sizeof call;
+  call.op = kernel.op;
+  call.inputs = in.tensors.data();
+  call.outputs = out.tensors.data();
+  call.attributes = attributes.list.data();
+  call.input_count = static_cast<int32_t>(in.tensors.size());
+  call.output_count = static_cast<int32_t>(out.tensors.size());
+  call.attribute_count = static_cast<int32_t>(attributes.list.size());
+  call.device = MORPHMLP_CPU;
+  call.threads = thread_count();
+  call.parallel = run_tasks;
+  return call;
+}
+
+// pluginRun(plugin, backward, [[attribute, value]], inputs, outputs)
+Napi::Value run(const Info& info) {
+  const morphmlp_kernel& kernel = kernel_of(info[0]);
+  const bool backward = info[1].ToBoolean().Value();
+  const auto body = backward ? kernel.backward : kernel.forward;
+  if (!body) fail("it has no backward");
+  const Attributes attributes = attributes_of(info[2]);
+  const Operands in = operands(info[3], false), out = operands(info[4], true);
+  std::array<char, 512> message{};
+  morphmlp_call call = call_of(kernel, attributes, in, out);
+  call.message = message.data();
+  call.message_bytes = message.size();
+  const Workspace workspace(kernel.workspace ? kernel.workspace(&call, backward) : 0);
+  call.workspace = workspace.data;
+  call.workspace_bytes = workspace.bytes;
+  const int32_t status = body(&call);
+  message.back() = 0;
+  check_memory(in, out, workspace);
+  if (status == MORPHMLP_OK) return info.Env().Undefined();
+  const std::string said = message[0] ? message.data() : "status " + std::to_string(status);
+  fail((status == MORPHMLP_UNSUPPORTED ? "unsupported: " : "") + said);
+}
+
+Napi::Value described(Napi::Env env, const morphmlp_kernel* kernel) {
+  if (kernel->abi != MORPHMLP_KERNEL_ABI)
+    fail("it was built for version " + std::to_string(kernel->abi) +
+         " of morphmlp_kernel.h; this program has version " + std::to_string(MORPHMLP_KERNEL_ABI));
+  if (!kernel->op || !kernel->forward) fail("its description lacks an op or a forward");
+  Napi::Object out = Napi::Object::New(env);
+  auto external = Napi::External<morphmlp_kernel>::New(env, const_cast<morphmlp_kernel*>(kernel));
+  napi_type_tag_object(env, external, &kPluginTag);
+  out.Set("plugin", external);
+  out.Set("op", kernel->op);
+  out.Set("name", kernel->name ? kernel->name : "");
+  out.Set("flags", kernel->flags ? kernel->flags : "");
+  out.Set("device", kernel->device == MORPHMLP_CUDA ? "cuda" : "cpu");
+  out.Set("backward", kernel->backward != nullptr);
+  return out;
+}
+
+// pluginOpen(path). The library stays loaded: its code may run on the pool's threads.
+Napi::Value open(const Info& info) {
+  const std::string path = text(info[0], "path");
+  dlerror();
+  void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+  const char* why = library ? nullptr : dlerror();
+  if (!library) fail(why ? why : "it cannot be loaded");
+  const auto entry = reinterpret_cast<morphmlp_kernel_entry_function>(dlsym(library, "morphmlp_kernel_entry"));
+  if (!entry) fail("it does not export morphmlp_kernel_entry (see morphmlp_kernel.h)");
+  const morphmlp_kernel* kernel = entry();
+  if (!kernel) fail("morphmlp_kernel_entry gave nothing");
+  return described(info.Env(), kernel);
+}
+
+// pluginNaive(op): null for an op that has none.
+Napi::Value naive(const Info& info) {
+  const morphmlp_kernel* kernel = naive_kernel(text(info[0], "op"));
+  return kernel ? described(info.Env(), kernel) : info.Env().Null();
+}
+
+template <Napi::Value (*body)(const Info&)>
+Napi::Value caught(const Info& info) {
+  try {
+    return body(info);
+  } catch (const std::exception& error) {
+    throw Napi::Error::New(info.Env(), error.what());
+  } catch (...) {
+    throw Napi::Error::New(info.Env(), "it threw something that is not a std::exception");
+  }
+}
+
+}  // namespace
+
+void export_plugins(Napi::Env env, Napi::Object exports) {
+  exports.Set("pluginOpen", Napi::Function::New(env, caught<open>, "pluginOpen"));
+  exports.Set("pluginNaive", Napi::Function::New(env, caught<naive>, "pluginNaive"));
+  exports.Set("pluginRun", Napi::Function::New(env, caught<run>, "pluginRun"));
+}
+
+}  // namespace morphmlp

@@ -1,0 +1,9 @@
+// The addon's exports for kernels out of other libraries: pluginOpen, pluginNaive, pluginRun.
+#pragma once
+#include "bindings/node_api.h"
+
+namespace morphmlp {
+
+void export_plugins(Napi::Env env, Napi::Object exports);
+
+}  // namespace morphmlp

@@ -1,0 +1,35 @@
+// The exact GELU, one number at a time.
+#include <math.h>
+
+#include "morphmlp_each.h"
+
+struct Forward {
+  const float* x;
+  float* y;
+
+  MORPHMLP_DEVICE void operator()(int64_t i) const { y[i] = 0.5f * x[i] * (1 + erff(x[i] * 0.70710678f)); }
+};
+
+// Phi(x) + x phi(x), with the normal distribution's Phi and phi.
+struct Backward {
+  const float *x, *dy;
+  float* dx;
+
+  MORPHMLP_DEVICE void operator()(int64_t i) const {
+    const float area = 0.5f * (1 + erff(x[i] * 0.70710678f));
+    const float density = 0.39894228f * expf(-0.5f * x[i] * x[i]);
+    dx[i] = dy[i] * (area + x[i] * density);
+  }
+};
+
+static int32_t forward(const morphmlp_call* call) {
+  const int64_t n = morphmlp_input(call, "x")->shape[0];
+  return morphmlp_each(call, n, Forward{morphmlp_in(call, "x"), morphmlp_out(call, "y")});
+}
+
+static int32_t backward(const morphmlp_call* call) {
+  const int64_t n = morphmlp_input(call, "x")->shape[0];
+  return morphmlp_each(call, n, Backward{morphmlp_in(call, "x"), morphmlp_in(call, "dy"), morphmlp_out(call, "dx")});
+}
+
+MORPHMLP_KERNEL("gelu", "naive", nullptr, forward, backward)

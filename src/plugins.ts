@@ -1,0 +1,116 @@
+/** Kernels out of other libraries (`include/morphmlp_kernel.h`), and which of them stand in for ours at the moment. */
+import path from 'node:path';
+import { record } from './autograd';
+import { native, type Device, type PluginDescription, type PluginTensor } from './native';
+import { emptyLike, type Shape, type Tensor } from './tensor';
+
+/** The ops that a plugin can replace. */
+export const PLUGGABLE = ['gelu', 'layer_norm', 'linear', 'morph_fc', 'temporal_fc'] as const;
+
+/** An op that a plugin can replace. */
+export type PluggableOp = (typeof PLUGGABLE)[number];
+
+/** A kernel for one op. */
+export interface Plugin extends PluginDescription {
+  op: PluggableOp;
+  device: Device;
+  /** Where it came from; 'built in' for a naive one. */
+  file: string;
+}
+
+function checked(found: PluginDescription, file: string): Plugin {
+  const { op, device } = found;
+  const known = PLUGGABLE.find((name) => name === op);
+  if (!known) throw new Error(`${file}: it is for op '${op}', which is not one of ${PLUGGABLE.join(', ')}`);
+  if (device !== 'cpu') throw new Error(`${file}: it is for CUDA, which this program does not run on yet`);
+  return { ...found, op: known, file };
+}
+
+/** Loads a library; throws, with the file's name, where it is not there or not a kernel of this version. */
+export function openPlugin(file: string): Plugin {
+  const full = path.resolve(file); // a name without a slash would be looked for in the system's folders
+  try {
+    return checked(native.pluginOpen(full), full);
+  } catch (error) {
+    const { message } = error as Error;
+    throw new Error(message.startsWith(full) ? message : `${full}: ${message}`, { cause: error });
+  }
+}
+
+/** The naive kernel of an op: what others are ranked beside. */
+export function naivePlugin(op: PluggableOp): Plugin {
+  const found = native.pluginNaive(op);
+  if (!found) throw new Error(`there is no naive kernel for ${op}`);
+  return { ...checked(found, op), file: 'built in' };
+}
+
+const active = new Map<PluggableOp, Plugin>();
+
+/** The plugin that stands in for an op now. */
+export const pluginFor = (op: PluggableOp): Plugin | undefined => active.get(op);
+
+/** Whether any of these ops is replaced now: then a fused kernel that has them inside must not run. */
+export const anyReplaced = (...ops: readonly PluggableOp[]): boolean => ops.some((op) => active.has(op));
+
+/** From now on this plugin stands in for its op; at most one may. */
+export function usePlugin(plugin: Plugin): void {
+  const before = active.get(plugin.op);
+  if (before && before !== plugin) throw new Error(`${plugin.file}: ${before.file} stands in for ${plugin.op} already`);
+  active.set(plugin.op, plugin);
+}
+
+/** Lets the plugin stand in for its op while `body` runs. */
+export function withPlugin<T>(plugin: Plugin, body: () => T): T {
+  const before = active.get(plugin.op);
+  active.set(plugin.op, plugin);
+  try {
+    return body();
+  } finally {
+    if (before) active.set(plugin.op, before);
+    else active.delete(plugin.op);
+  }
+}
+
+/** What a plugin is applied to. */
+export interface PluginCall {
+  /** In the order of the header, with the shapes that the plugin is told; null for a bias that is not there. */
+  inputs: Record<string, { tensor: Tensor | null; shape: Shape }>;
+  attributes: Record<string, number>;
+  /** Of the output, and as the plugin is told it. */
+  shape: Shape;
+  told: Shape;
+}
+
+function run(plugin: Plugin, backward: boolean, call: PluginCall, inputs: PluginTensor[], outputs: PluginTensor[]) {
+  try {
+    native.pluginRun(plugin.plugin, backward, Object.entries(call.attributes), inputs, outputs);
+  } catch (error) {
+    const what = `${plugin.name} (${plugin.file}), ${backward ? 'backward' : 'forward'} of ${plugin.op}`;
+    throw new Error(`${what}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+/** Runs the plugin's forward and enters it into the graph, with its backward: one that has none throws where a gradient is wanted. */
+export function applyPlugin(plugin: Plugin, call: PluginCall): Tensor {
+  const entries = Object.entries(call.inputs);
+  const given = (tensors: readonly (Tensor | null)[]): PluginTensor[] =>
+    entries.map(([name, { shape }], i) => [name, shape, tensors[i]?.handle ?? null]);
+  const tensors = entries.map(([, { tensor }]) => tensor);
+  const y = emptyLike(tensors[0]!, call.shape);
+  run(plugin, false, call, given(tensors), [['y', call.told, y.handle]]);
+  const backward = (dy: Tensor, saved: Tensor[], needs: readonly boolean[]): (Tensor | null)[] => {
+    let next = 0;
+    const inputs = tensors.map((t) => (t ? saved[next++]! : null));
+    const grads = inputs.map((t, i) => (t && needs[i] ? emptyLike(t) : null));
+    const outputs = entries.map(([name, { shape }], i): PluginTensor => [`d${name}`, shape, grads[i]?.handle ?? null]);
+    run(plugin, true, call, [...given(inputs), ['dy', call.told, dy.handle]], outputs);
+    return grads;
+  };
+  return record({
+    op: `${plugin.op} of ${plugin.name}`,
+    inputs: tensors,
+    output: y,
+    saved: tensors,
+    backward: plugin.backward ? backward : null,
+  });
+}
