@@ -81,12 +81,25 @@ export interface PluginCall {
   told: Shape;
 }
 
+/** A plugin said that it is not made for these shapes. */
+export class UnsupportedError extends Error {}
+
+let watcher: ((plugin: Plugin, direction: 'forward' | 'backward') => void) | null = null;
+
+/** Calls `watch` before each run of a plugin, so that it is known what ran when nothing comes back; null ends it. */
+export function watchPlugins(watch: typeof watcher): void {
+  watcher = watch;
+}
+
 function run(plugin: Plugin, backward: boolean, call: PluginCall, inputs: PluginTensor[], outputs: PluginTensor[]) {
+  const direction = backward ? 'backward' : 'forward';
+  watcher?.(plugin, direction);
   try {
     native.pluginRun(plugin.plugin, backward, Object.entries(call.attributes), inputs, outputs);
   } catch (error) {
-    const what = `${plugin.name} (${plugin.file}), ${backward ? 'backward' : 'forward'} of ${plugin.op}`;
-    throw new Error(`${what}: ${(error as Error).message}`, { cause: error });
+    const { message } = error as Error;
+    const Kind = message.startsWith('unsupported: ') ? UnsupportedError : Error;
+    throw new Kind(`${plugin.name} (${plugin.file}), ${direction} of ${plugin.op}: ${message}`, { cause: error });
   }
 }
 

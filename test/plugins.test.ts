@@ -1,12 +1,8 @@
 import { backward, noGrad } from '../src/autograd';
+import { RAGGED } from '../src/bench/ragged';
 import type { OpCase } from '../src/cases/case';
 import { relativeError } from '../src/cases/compare';
-import { geluCases } from '../src/cases/gelu';
-import { layerNormCases } from '../src/cases/layer_norm';
-import { linearCases } from '../src/cases/linear';
-import { morphFcCases } from '../src/cases/morph_fc';
 import { uniform } from '../src/cases/random';
-import { temporalFcCases } from '../src/cases/temporal_fc';
 import { create } from '../src/models';
 import { linear } from '../src/ops/linear';
 import { naivePlugin, openPlugin, pluginFor, PLUGGABLE, withPlugin, type PluggableOp } from '../src/plugins';
@@ -14,14 +10,6 @@ import { memory, setThreads, threads } from '../src/runtime';
 import { scope } from '../src/scope';
 import { tensor, zeros } from '../src/tensor';
 import { runCases } from './support/run_cases';
-
-const CASES: Record<PluggableOp, readonly OpCase[]> = {
-  gelu: geluCases,
-  layer_norm: layerNormCases,
-  linear: linearCases,
-  morph_fc: morphFcCases,
-  temporal_fc: temporalFcCases,
-};
 
 const replaced = (op: PluggableOp, c: OpCase): OpCase => ({
   ...c,
@@ -31,7 +19,7 @@ const replaced = (op: PluggableOp, c: OpCase): OpCase => ({
 for (const op of PLUGGABLE)
   runCases(
     `naive ${op}`,
-    CASES[op].map((c) => replaced(op, c)),
+    RAGGED[op].map((c) => replaced(op, c)),
   );
 
 const SMALL = { frames: 4, layers: [1, 1, 1, 1], embedDims: [28, 56, 84, 196], numClasses: 5, dropPath: 0 } as const;

@@ -1,6 +1,10 @@
 /** Kernels at the network's shapes: held to float64, timed by turns, set against the machine's limits. */
+import { native } from '../native';
+import { PLUGGABLE, UnsupportedError } from '../plugins';
 import type { KernelCase } from './kernel_case';
 import { floorMs, measureLimits, type Limits } from './limits';
+import { stemOf } from './ops';
+import { RAGGED } from './ragged';
 import { median, ratio, spread, type Ratio, type Spread } from './statistics';
 import { CLOCKS, timeCase, type CacheState, type CaseBytes, type Timing } from './time_case';
 import { arraysOf, OURS, outputSize, runVariant, upstreamOf, type Variant } from './variant';
@@ -35,7 +39,8 @@ export interface KernelOptions {
   clock: keyof typeof CLOCKS;
   /** Hold the outputs to float64. */
   check: boolean;
-  onStep?: (text: string) => void;
+  /** Called before a variant is held to float64, and before one is timed or compared. */
+  onStep?: (variant: Variant, doing: string) => void;
 }
 
 const DIRECTIONS = ['forward', 'backward'] as const;
@@ -93,7 +98,7 @@ function rowOf(m: Measured, i: number, direction: KernelRow['direction']): Kerne
     ...{ gflops: work.flops / middle / 1e6, gbs: work.bytes / middle / 1e6 },
     ...{ shareOfLimit: floor.ms / middle, limit: floor.by, limits },
     error: errors ? errors[direction === 'forward' ? 'forward' : 'gradient'] : null,
-    speed: i === 0 ? null : ratio(timings[0]![key], timings[i]![key]),
+    speed: i === 0 ? null : ratio(timings[0]![key].slice(0, timings[i]![key].length), timings[i]![key]),
   };
 }
 
@@ -108,31 +113,68 @@ function limitsAround<T>(work: () => T): { result: T; limits: Limits } {
   };
 }
 
+/** Holds a plugin to float64 on small shapes at the edges; those it says it is not made for count for nothing here. */
+function verifyRagged(c: KernelCase, variant: Variant, onStep: KernelOptions['onStep']): void {
+  const op = PLUGGABLE.find((name) => name === stemOf(c));
+  for (const small of op ? RAGGED[op] : []) {
+    onStep?.(variant, `verifying ${small.name}`);
+    try {
+      verify(small, 1, variant);
+    } catch (error) {
+      if (!(error instanceof UnsupportedError)) throw error;
+    }
+  }
+}
+
+/** Holds a variant to float64 on the shape for that; a plugin also on ragged ones, and in memory that shows what it touches outside. */
+export function verifyVariant(
+  c: KernelCase,
+  terms: number,
+  variant: Variant,
+  onStep?: KernelOptions['onStep'],
+): Errors {
+  const shape = c.verified ?? c.timed;
+  native.memoryGuard(variant.foreign === true);
+  try {
+    if (variant.foreign) verifyRagged(c, variant, onStep);
+    onStep?.(variant, `verifying ${shape.name}`);
+    return verify(shape, terms, variant);
+  } finally {
+    native.memoryGuard(false);
+  }
+}
+
+/** Multiply-adds behind one element of the timed output. */
+export const termsOfTimed = (c: KernelCase): number => termsOf(c, outputSize(c.timed, arraysOf(c.timed, 1)));
+
+/** A variant that says when it runs: when a process ends in it, it is known which it was. */
+const announced = (variant: Variant, doing: string, onStep: KernelOptions['onStep']): Variant => ({
+  ...variant,
+  use: (body) => {
+    onStep?.(variant, doing);
+    return variant.use(body);
+  },
+});
+
 /**
  * Holds each variant to float64 on the shape for that, and again element by element to ours on the outputs that were timed: what is timed is
  * what was verified.
  */
 export function benchCase(c: KernelCase, variants: readonly Variant[], options: KernelOptions): KernelRow[] {
   const { check, rounds, caches, onStep } = options;
-  const small = c.verified ?? c.timed;
   const arrays = arraysOf(c.timed, 1);
-  const terms = termsOf(
-    c,
-    OURS.use(() => outputSize(c.timed, arrays)),
-  );
-  const errors = variants.map((variant) => {
-    onStep?.(`verifying ${variant.name}`);
-    return check ? verify(small, terms, variant) : null;
-  });
+  const terms = termsOf(c, outputSize(c.timed, arrays));
+  const errors = variants.map((variant) => (check ? verifyVariant(c, terms, variant, onStep) : null));
   const upstream = upstreamOf(1, outputSize(c.timed, arrays));
   const expected = runVariant(c.timed, OURS, arrays, upstream);
   return caches.flatMap((cache) => {
-    onStep?.(`timing ${variants.map((v) => v.name).join(' and ')}, ${cache} cache`);
-    const time = () => timeCase(c.timed, variants, arrays, upstream, { rounds, clock: CLOCKS[options.clock], cache });
+    const timed = variants.map((v) => announced(v, `being timed with a ${cache} cache`, onStep));
+    const time = () => timeCase(c.timed, timed, arrays, upstream, { rounds, clock: CLOCKS[options.clock], cache });
     const { result, limits } = limitsAround(time);
-    variants.forEach((v, i) =>
-      verifyAgainst(c.timed, `${v.name}, as timed`, result.timings[i]!.results, expected, terms),
-    );
+    variants.forEach((v, i) => {
+      onStep?.(v, 'comparing what was timed');
+      verifyAgainst(c.timed, `${v.name}, as timed`, result.timings[i]!.results, expected, terms);
+    });
     const measured = { c, variants, ...result, limits, cache, errors };
     return variants.flatMap((v, i) =>
       DIRECTIONS.filter((d) => d === 'forward' || v.backward).map((d) => rowOf(measured, i, d)),

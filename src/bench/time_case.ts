@@ -107,7 +107,9 @@ export function timeCase(
     for (const variant of variants) for (let i = 0; i < 2; i++) once(bench, variant, newTiming());
     const timings = variants.map(newTiming);
     for (let round = 0; round < rounds; round++) {
-      variants.forEach((variant, i) => once(bench, variant, timings[i]!));
+      variants.forEach((variant, i) => {
+        if (round < (variant.rounds ?? rounds)) once(bench, variant, timings[i]!);
+      });
       onRound?.(round + 1, rounds);
     }
     const all = Object.values(inputs);

@@ -1,9 +1,12 @@
+import path from 'node:path';
 import { backward, noGrad } from '../autograd';
 import { scope } from '../scope';
 import { tensor, type Tensor } from '../tensor';
 import type { Array64, OpCase } from '../cases/case';
 import { hasGrad, makeInput, makeTensor, mapInputs } from '../cases/tensors';
 import { uniform } from '../cases/random';
+import { naivePlugin, withPlugin, type PluggableOp, type Plugin } from '../plugins';
+import { baseFlags, kernelFlags } from './flags';
 
 /** One implementation of an op: ours, or a plugin's that stands in for it while `body` runs. */
 export interface Variant {
@@ -12,11 +15,35 @@ export interface Variant {
   flags: string;
   /** Whether it has a backward of its own. */
   backward: boolean;
+  /** Out of another library: looked at more closely, with memory that shows what it touches outside of its tensors. */
+  foreign?: true;
+  /** At most so many rounds of timing, for one that takes a hundred times as long as others. */
+  rounds?: number;
   use<T>(body: () => T): T;
 }
 
 /** Our own kernels. */
-export const OURS: Variant = { name: 'morphmlp', flags: '', backward: true, use: (body) => body() };
+export const OURS: Variant = {
+  name: 'morphmlp',
+  get flags() {
+    return kernelFlags();
+  },
+  backward: true,
+  use: (body) => body(),
+};
+
+/** A plugin as a variant, by the name of its file. */
+export function pluginVariant(plugin: Plugin): Variant {
+  const { flags, backward, file } = plugin;
+  const { name } = path.parse(file);
+  return { name, flags, backward, foreign: true, use: (body) => withPlugin(plugin, body) };
+}
+
+/** The naive kernel of an op, as a variant. */
+export function naiveVariant(op: PluggableOp): Variant {
+  const plugin = naivePlugin(op);
+  return { name: 'naive', flags: baseFlags(), backward: true, rounds: 3, use: (body) => withPlugin(plugin, body) };
+}
 
 /** An output, and the gradient of each input by name, copied out. */
 export interface Results {

@@ -117,12 +117,13 @@ export function verify(c: OpCase, terms: number, variant: Variant = OURS, seed =
   const gy = upstreamOf(seed, expected.data.length);
   const stale = runVariant(c, variant, arraysOf(c, seed + 1), gy).y;
   const results = runVariant(c, variant, arrays, gy);
-  const allowed = allowedError(terms);
+  const allowed = c.tolerance?.forward ?? allowedError(terms);
   const forward = judge(`${variant.name}: the output of ${c.name}`, results.y, expected.data, allowed);
   showRefusals(expected, stale, allowed);
   const gradient = variant.backward ? gradientError(c, arrays, results.grads, gy) : 0;
-  if (!(gradient <= GRADIENT))
-    throw new Error(`${variant.name}: gradients of ${c.name} are wrong: error ${gradient}, allowed ${GRADIENT}`);
+  const most = Math.max(GRADIENT, c.tolerance?.gradient ?? 0);
+  if (!(gradient <= most))
+    throw new Error(`${variant.name}: gradients of ${c.name} are wrong: error ${gradient}, allowed ${most}`);
   if (memory().live !== live) throw new Error(`${c.name} leaves ${memory().live - live} bytes behind`);
   return { forward, gradient, arrays, results };
 }

@@ -4,6 +4,8 @@ import { wholeNumber } from './options';
 
 const words = (text: string): string[] => text.split(',').map((word) => word.trim());
 
+const collect = (file: string, before: string[] = []): string[] => [...before, file];
+
 function stages(text: string): number[] {
   const numbers = words(text).map(Number);
   if (numbers.every((n) => n >= 1 && n <= 4 && Number.isInteger(n))) return numbers;
@@ -16,6 +18,7 @@ export function registerBenchKernels(bench: Command): void {
     .command('kernels')
     .description("every op at the network's shapes: held to float64, then timed, beside the machine's limit")
     .option('--op <names>', 'norm_spatial, norm_mlp, norm_temporal, morph_fc, temporal_fc, linear, …', words)
+    .option('--plugin <file>', 'a kernel of yours, ranked beside ours and a naive one; may be repeated', collect)
     .option('--stage <numbers>', 'of the network, 1 to 4', stages)
     .addOption(new Option('--dtype <name>', 'of the tensors').choices(['f32', 'bf16']).default('f32'))
     .addOption(new Option('--device <name>', 'where').choices(['cpu', 'cuda']).default('cpu'))
@@ -25,6 +28,7 @@ export function registerBenchKernels(bench: Command): void {
     )
     .option('--threads <n>', 'threads that compute (default: physical cores)', wholeNumber(1))
     .option('--rounds <n>', 'measurements of which the median counts', wholeNumber(1), 15)
+    .option('--timeout <seconds>', 'after which a silent plugin hangs', wholeNumber(1), 60)
     .option('--no-verify', 'time without holding to float64 first')
     .option('--out <file>', 'write the figures as JSON')
     .addHelpText(
@@ -34,11 +38,13 @@ Examples:
   morphmlp bench kernels --op morph_fc --stage 2
   morphmlp bench kernels --op norm_mlp,linear --cache both --out kernels.json
   morphmlp bench kernels --op morph_fc --threads 1 --rounds 31
+  morphmlp bench kernels --plugin ./my_morph_fc.so --stage 2    (morphmlp kernel new writes one)
 
 The error is the relative one against a float64 oracle, on fresh random numbers; zeros, outputs for other inputs and transposed outputs are
 shown to be refused before each. A share is of the shortest time that the machine's multiply-adds and memory allow, both measured
 beside. A time below that is refused as wrong. The speed of a variant is the median over rounds in which all took turns, with an
-interval of 95%; where that holds 1, there is no difference.`,
+interval of 95%; where that holds 1, there is no difference. A plugin runs in a process of its own: one that crashes, hangs, leaves its
+memory or is wrong is told of, and the others are measured.`,
     )
     .action(async (given: BenchKernelsArguments) => (await import('./bench_kernels_action.js')).benchKernels(given));
 }

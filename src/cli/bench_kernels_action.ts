@@ -1,16 +1,20 @@
-import { benchCase, type KernelRow } from '../bench/kernels';
+import path from 'node:path';
+import { describePlugin, runHosted, type Failure } from '../bench/hosted';
+import type { KernelCase } from '../bench/kernel_case';
+import { benchCase, type KernelOptions, type KernelRow } from '../bench/kernels';
 import { machine } from '../bench/machine';
-import { chooseCases } from '../bench/ops';
+import { chooseCases, stemOf } from '../bench/ops';
 import { OURS } from '../bench/variant';
 import { writeFileAtomic } from '../io/atomic';
 import { requireDevice, setThreads, threads } from '../runtime';
 import type { Device } from '../native';
-import { percent, significant, table } from './format';
-import { withProgress } from './progress';
+import { printFailures, printRows } from './kernel_table';
+import { withProgress, type Progress } from './progress';
 
 /** What `morphmlp bench kernels` is given. */
 export interface BenchKernelsArguments {
   op?: string[];
+  plugin?: string[];
   stage?: number[];
   dtype: 'f32' | 'bf16';
   device: Device;
@@ -18,6 +22,7 @@ export interface BenchKernelsArguments {
   clock: 'wall' | 'cpu';
   threads?: number;
   rounds: number;
+  timeout: number;
   verify: boolean;
   out?: string;
 }
@@ -28,39 +33,77 @@ function checkAsked({ dtype, device }: BenchKernelsArguments): void {
   if (dtype !== 'f32') throw new Error(`--dtype ${dtype}: on the CPU the kernels are f32`);
 }
 
-const HEAD = ['op', 'stage', '', 'variant', 'cache', 'ms', 'middle half', 'GFLOP/s', 'GB/s', 'of limit', 'error'];
-const ALIGN = ['left', 'right', 'left', 'left', 'left', 'right', 'right', 'right', 'right', 'right', 'right'] as const;
+/** What is to be measured: cases, and the plugins for each op. */
+interface Work {
+  cases: KernelCase[];
+  pluginsOf: (c: KernelCase) => string[];
+  failures: Failure[];
+}
 
-function cells(row: KernelRow): (string | number)[] {
-  return [
-    ...[row.op, row.stage, row.direction, row.variant, row.cache],
-    ...[row.median.toFixed(2), `${row.q1.toFixed(2)}–${row.q3.toFixed(2)}`],
-    ...[row.gflops === 0 ? '–' : significant(row.gflops, 3), significant(row.gbs, 3)],
-    ...[`${percent(row.shareOfLimit, 0)} ${row.limit}`, row.error === null ? 'unverified' : row.error.toExponential(1)],
-  ];
+/** Asks each plugin for its op; those that do not answer are failures. */
+async function openAll(files: readonly string[], timeout: number) {
+  const [ops, failures] = [new Map<string, string>(), [] as Failure[]];
+  for (const file of files.map((name) => path.resolve(name))) {
+    try {
+      ops.set(file, (await describePlugin(file, { timeout })).op);
+    } catch (error) {
+      failures.push({ plugin: file, at: '', problem: (error as Error).message });
+    }
+  }
+  return { ops, failures };
+}
+
+async function workOf({ op, stage, plugin = [], timeout }: BenchKernelsArguments): Promise<Work> {
+  const { ops, failures } = await openAll(plugin, 1000 * timeout);
+  const pluginsOf = (c: KernelCase) => [...ops].filter(([, its]) => its === stemOf(c)).map(([file]) => file);
+  if (plugin.length > 0 && ops.size === 0) return { cases: [], pluginsOf, failures };
+  const cases = chooseCases(op ?? (plugin.length > 0 ? [...new Set(ops.values())] : undefined), stage);
+  for (const [file, its] of ops)
+    if (!cases.some((c) => stemOf(c) === its)) throw new Error(`${file} is a kernel for ${its}, which --op leaves out`);
+  return { cases, pluginsOf, failures };
+}
+
+async function measure(
+  given: BenchKernelsArguments,
+  { cases, pluginsOf, failures }: Work,
+  bar: Progress,
+): Promise<KernelRow[]> {
+  const { rounds, verify: check, cache, clock } = given;
+  const caches = cache === 'both' ? (['warm', 'cold'] as const) : [cache];
+  const time: Omit<KernelOptions, 'onStep'> = { rounds, caches, clock, check };
+  const rows: KernelRow[] = [];
+  for (const [i, c] of cases.entries()) {
+    if (given.plugin) {
+      const job = { op: c.op, stage: c.stage, plugins: pluginsOf(c), time, threads: threads() };
+      const onStep = (file: string | null, doing: string) =>
+        bar.update(i, [`${c.op} stage ${c.stage}`, `${file ? path.basename(file) : 'morphmlp'} ${doing}`]);
+      const found = await runHosted(job, { timeout: 1000 * given.timeout, onStep });
+      rows.push(...found.rows);
+      failures.push(...found.failures);
+    } else rows.push(...benchCase(c, [OURS], time));
+    bar.update(i + 1);
+  }
+  return rows;
 }
 
 /** Runs `morphmlp bench kernels`. */
 export async function benchKernels(given: BenchKernelsArguments): Promise<void> {
   checkAsked(given);
-  const { rounds, verify: check, cache, clock, out } = given;
-  const cases = chooseCases(given.op, given.stage);
+  const { rounds, clock, out } = given;
   setThreads(clock === 'cpu' ? 1 : (given.threads ?? threads()));
-  const caches = cache === 'both' ? (['warm', 'cold'] as const) : [cache];
-  const rows = await withProgress({ label: 'measuring', total: cases.length }, (bar) =>
-    Promise.resolve(
-      cases.flatMap((c, i) => {
-        const measured = benchCase(c, [OURS], { rounds, caches, clock, check });
-        bar.update(i + 1);
-        return measured;
-      }),
-    ),
-  );
-  console.log(table(rows.map(cells), { head: HEAD, align: [...ALIGN] }));
+  const work = await workOf(given);
+  const rows = await withProgress({ label: 'measuring', total: work.cases.length }, (bar) => measure(given, work, bar));
   const where = machine();
-  console.log(
-    `${where.cpu}, ${where.threads} threads, ${where.kernels}, commit ${where.commit ?? `of ${where.version}`}; medians of ${rounds} rounds`,
-  );
-  if (out)
-    writeFileAtomic(out, (write) => write(Buffer.from(`${JSON.stringify({ machine: where, rows }, null, 1)}\n`)));
+  if (rows.length > 0) {
+    printRows(rows);
+    console.log(
+      `${where.cpu}, ${where.threads} threads, ${where.kernels}, commit ${where.commit ?? `of ${where.version}`}; medians of ${rounds} rounds`,
+    );
+  }
+  const { failures } = work;
+  if (out) {
+    const text = JSON.stringify({ machine: where, rows, failures }, null, 1);
+    writeFileAtomic(out, (write) => write(Buffer.from(`${text}\n`)));
+  }
+  printFailures(failures);
 }

@@ -1,0 +1,23 @@
+/** The compiler flags that stand beside every measurement. */
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { instructionSet } from '../runtime';
+
+/** What `native/sources.cjs` answers. */
+interface Sources {
+  flags(isa?: string): string[];
+}
+
+// Of the flags, those that change what is computed how fast.
+const matters = (flag: string): boolean => /^-(O|m|f(?!PIC|visibility|exceptions)|std)/.test(flag);
+
+function flagsOf(isa?: string): string[] {
+  const require = createRequire(path.join(__dirname, 'flags.js'));
+  return (require('../../native/sources.cjs') as Sources).flags(isa).filter(matters);
+}
+
+/** Flags of the sources that are compiled once, for the least CPU: the naive kernels. */
+export const baseFlags = (): string => flagsOf().join(' ');
+
+/** Flags of our kernels for the instruction set that runs. */
+export const kernelFlags = (): string => [...flagsOf(), ...flagsOf(instructionSet())].join(' ');

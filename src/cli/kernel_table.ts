@@ -1,0 +1,61 @@
+import path from 'node:path';
+import pc from 'picocolors';
+import type { Failure } from '../bench/hosted';
+import type { KernelRow } from '../bench/kernels';
+import { percent, significant, table } from './format';
+
+const HEAD = ['op', 'stage', '', 'variant', 'cache', 'ms', 'middle half', 'GFLOP/s', 'GB/s', 'of limit', 'error'];
+const ALIGN = ['left', 'right', 'left', 'left', 'left', 'right', 'right', 'right', 'right', 'right', 'right'] as const;
+
+function speed({ speed: found }: KernelRow): string {
+  if (found === null) return '1';
+  const { median, low, high, verdict } = found;
+  const times = significant(median, 3);
+  return verdict === 'no difference'
+    ? `${times} (no difference)`
+    : `${times} (${significant(low, 3)}–${significant(high, 3)})`;
+}
+
+function cells(row: KernelRow, several: boolean): (string | number)[] {
+  return [
+    ...[row.op, row.stage, row.direction, row.variant, row.cache],
+    ...[row.median.toFixed(2), `${row.q1.toFixed(2)}–${row.q3.toFixed(2)}`],
+    ...[row.gflops === 0 ? '–' : significant(row.gflops, 3), significant(row.gbs, 3)],
+    ...[`${percent(row.shareOfLimit, 0)} ${row.limit}`, row.error === null ? 'unverified' : row.error.toExponential(1)],
+    ...(several ? [speed(row)] : []),
+  ];
+}
+
+/** The rows of one op, stage, direction and cache state beside each other, the fastest first. */
+function ranked(rows: readonly KernelRow[]): KernelRow[] {
+  const key = (r: KernelRow) => [r.op, r.stage, r.direction, r.cache].join(' ');
+  const groups = new Map<string, KernelRow[]>();
+  for (const row of rows) groups.set(key(row), [...(groups.get(key(row)) ?? []), row]);
+  return [...groups.values()].flatMap((group) => [...group].sort((a, b) => a.median - b.median));
+}
+
+/** Prints what was measured; where there are several variants, ranked, with their speed against ours and their compiler flags. */
+export function printRows(rows: readonly KernelRow[]): void {
+  const flags = new Map(rows.map((r) => [r.variant, r.flags]));
+  const several = flags.size > 1;
+  const [head, align] = several
+    ? [
+        [...HEAD, 'times as fast'],
+        [...ALIGN, 'right' as const],
+      ]
+    : [HEAD, [...ALIGN]];
+  console.log(
+    table(
+      ranked(rows).map((row) => cells(row, several)),
+      { head, align },
+    ),
+  );
+  if (several) for (const [variant, text] of flags) console.log(`${variant}: ${text}`);
+}
+
+/** Prints the plugins that failed; then the program ends with status 1. */
+export function printFailures(failures: readonly Failure[]): void {
+  for (const { plugin, at, problem } of failures)
+    console.error(`${pc.red('failed')}  ${path.basename(plugin)}${at && ` (${at})`}: ${problem}`);
+  if (failures.length > 0) process.exitCode = 1;
+}
