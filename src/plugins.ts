@@ -84,10 +84,13 @@ export interface PluginCall {
 /** A plugin said that it is not made for these shapes. */
 export class UnsupportedError extends Error {}
 
-let watcher: ((plugin: Plugin, direction: 'forward' | 'backward') => void) | null = null;
+/** Told of each run of a plugin: its direction before, null when it is over. */
+export type PluginWatcher = (plugin: Plugin, direction: 'forward' | 'backward' | null) => void;
 
-/** Calls `watch` before each run of a plugin, so that it is known what ran when nothing comes back; null ends it. */
-export function watchPlugins(watch: typeof watcher): void {
+let watcher: PluginWatcher | null = null;
+
+/** Calls `watch` before and after each run of a plugin, so that it is known what ran when nothing comes back; null ends it. */
+export function watchPlugins(watch: PluginWatcher | null): void {
   watcher = watch;
 }
 
@@ -96,6 +99,7 @@ function run(plugin: Plugin, backward: boolean, call: PluginCall, inputs: Plugin
   watcher?.(plugin, direction);
   try {
     native.pluginRun(plugin.plugin, backward, Object.entries(call.attributes), inputs, outputs);
+    watcher?.(plugin, null);
   } catch (error) {
     const { message } = error as Error;
     const Kind = message.startsWith('unsupported: ') ? UnsupportedError : Error;

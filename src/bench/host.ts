@@ -5,12 +5,13 @@
 import { readFileSync, writeSync } from 'node:fs';
 import { openPlugin, PLUGGABLE, watchPlugins, type Plugin } from '../plugins';
 import { setThreads } from '../runtime';
-import type { Answer, Doing, Job, Line, Question } from './job';
-import { benchCase, termsOfTimed, verifyVariant, type KernelRow } from './kernels';
+import type { Agreement, Answer, Doing, Jobs, KernelJob, KernelResult, Line, ModelJob, Question } from './job';
+import { benchCase, termsOfTimed, verifyVariant } from './kernels';
+import { holdModel } from './model_check';
 import { chooseCases, stemOf } from './ops';
 import { naiveVariant, OURS, pluginVariant, type Variant } from './variant';
 
-const say = (line: Line): void => void writeSync(3, `${JSON.stringify(line)}\n`);
+const say = (line: Line<unknown>): void => void writeSync(3, `${JSON.stringify(line)}\n`);
 
 /** What runs now. */
 let now: Doing = { plugin: null, doing: 'starting' };
@@ -21,37 +22,67 @@ function doing(plugin: string | null, text: string): void {
   say(now);
 }
 
-function variantOf(file: string): { variant: Variant; plugin: Plugin } {
+function open(file: string): Plugin {
   doing(file, 'being loaded');
-  const plugin = openPlugin(file);
-  return { variant: pluginVariant(plugin), plugin };
+  return openPlugin(file);
 }
 
 function answer({ describe }: Question): Answer {
-  const { op, backward, flags } = variantOf(describe).plugin;
+  const { op, backward, flags } = open(describe);
   return { op, backward, flags };
 }
 
-function run({ op, stage, plugins, time, threads }: Job): KernelRow[] {
-  setThreads(threads);
-  const opened = plugins.map(variantOf);
-  const files = new Map(opened.map(({ variant }, i) => [variant, plugins[i]!]));
-  const onStep = (variant: Variant, text: string) => doing(files.get(variant) ?? null, text);
+/** Says which direction runs: while verifying, where the time that it takes does not count. */
+function tellDirections(): void {
+  watchPlugins((_, direction) => {
+    if (direction) doing(now.plugin, `${now.doing.replace(/, (for|back)ward$/, '')}, ${direction}`);
+  });
+}
+
+function measure({ op, stage, plugins, seed, time }: KernelJob): KernelResult {
+  const opened = plugins.map((file) => ({ file, variant: pluginVariant(open(file)) }));
+  const files = new Map(opened.map(({ file, variant }) => [variant.name, file]));
+  const onStep = (variant: Variant, text: string) =>
+    doing(variant.foreign ? (files.get(variant.name) ?? null) : null, text);
   const c = chooseCases([op], [stage]).find((one) => one.op === op)!;
   if (time) {
     const variants = [OURS, ...opened.map(({ variant }) => variant)];
     const replaceable = PLUGGABLE.find((name) => name === stemOf(c));
     if (replaceable) variants.push(naiveVariant(replaceable));
-    return benchCase(c, variants, { ...time, onStep });
+    return { rows: benchCase(c, variants, { ...time, seed, onStep }), checked: [] };
   }
-  watchPlugins((_, direction) => doing(now.plugin, `${now.doing.replace(/, (for|back)ward$/, '')}, ${direction}`));
-  for (const { variant } of opened) verifyVariant(c, termsOfTimed(c), variant, onStep);
-  return [];
+  tellDirections();
+  const checked = opened.map(({ file, variant }) => {
+    const { forward, gradient } = verifyVariant(c, termsOfTimed(c), variant, { seed, onStep });
+    return { plugin: file, forward, gradient: variant.backward ? gradient : null };
+  });
+  return { rows: [], checked };
+}
+
+function compareModels({ model, crop, plugins, seed }: ModelJob): Agreement {
+  const opened = plugins.map(open);
+  watchPlugins((plugin, direction) =>
+    direction
+      ? doing(plugin.file, `computing the ${direction} of ${plugin.op} in the model`)
+      : doing(null, 'computing the model'),
+  );
+  return holdModel(model, crop, opened, seed);
+}
+
+const WORK: { [K in keyof Jobs]: (job: Jobs[K]['job']) => Jobs[K]['result'] } = {
+  question: answer,
+  kernel: measure,
+  model: compareModels,
+};
+
+function work({ kind, job }: { kind: keyof Jobs; job: never }): unknown {
+  const { threads } = job as { threads?: number };
+  if (threads) setThreads(threads);
+  return WORK[kind](job);
 }
 
 try {
-  const asked = JSON.parse(readFileSync(0, 'utf8')) as Job | Question;
-  say('describe' in asked ? { answer: answer(asked) } : { rows: run(asked) });
+  say({ result: work(JSON.parse(readFileSync(0, 'utf8')) as { kind: keyof Jobs; job: never }) });
 } catch (error) {
   say({ problem: (error as Error).message, plugin: now.plugin });
 }

@@ -3,8 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
-import type { Answer, Doing, Job, Line, Outcome, Question } from './job';
-import type { KernelRow } from './kernels';
+import type { Answer, Doing, Jobs, KernelJob, KernelResult, Line, Outcome } from './job';
 
 /** A plugin that did not pass. */
 export interface Failure {
@@ -35,26 +34,31 @@ function endOf(code: number | null, signal: NodeJS.Signals | null): string {
   return `crashed: ${SIGNALS[signal] ?? 'ended by a signal'} (${signal})`;
 }
 
-function start(job: Job | Question): ChildProcess {
+function start(job: string): ChildProcess {
   // What the plugin prints must not get between the rows of our tables: its standard output becomes our standard error.
   const child = spawn(process.execPath, [path.join(__dirname, 'host.js')], { stdio: ['pipe', 2, 'inherit', 'pipe'] });
   child.stdin!.on('error', () => undefined); // it may be gone already; how is told by its end
-  child.stdin!.end(JSON.stringify(job));
+  child.stdin!.end(job);
   return child;
 }
 
 /** Runs one job; resolves when its process has ended. */
-function runJob(job: Job | Question, { timeout, onStep }: HostOptions): Promise<Outcome> {
+export function runJob<K extends keyof Jobs>(
+  kind: K,
+  job: Jobs[K]['job'],
+  { timeout, onStep }: HostOptions,
+): Promise<Outcome<Jobs[K]['result']>> {
   return new Promise((resolve, reject) => {
-    const child = start(job);
-    let [last, outcome]: [Doing, Outcome | null] = [{ doing: 'starting', plugin: null }, null];
+    const child = start(JSON.stringify({ kind, job }));
+    type End = Outcome<Jobs[K]['result']>;
+    let [last, outcome]: [Doing, End | null] = [{ doing: 'starting', plugin: null }, null];
     const hang = () => {
       outcome ??= { problem: `hangs: nothing for ${timeout / 1000} s while ${last.doing}`, plugin: last.plugin };
       child.kill('SIGKILL');
     };
     let timer = setTimeout(hang, timeout);
     createInterface({ input: child.stdio[3] as Readable }).on('line', (text) => {
-      const line = JSON.parse(text) as Line;
+      const line = JSON.parse(text) as Line<Jobs[K]['result']>;
       clearTimeout(timer);
       if (!('doing' in line)) return void (outcome = line);
       timer = setTimeout(hang, timeout);
@@ -71,19 +75,18 @@ function runJob(job: Job | Question, { timeout, onStep }: HostOptions): Promise<
 
 /** Asks a plugin what it is; throws what is wrong with it. */
 export async function describePlugin(file: string, options: HostOptions): Promise<Answer> {
-  const outcome = await runJob({ describe: file }, options);
-  if ('answer' in outcome) return outcome.answer;
-  throw new Error('problem' in outcome ? outcome.problem : 'it gave no answer');
+  const outcome = await runJob('question', { describe: file }, options);
+  if ('result' in outcome) return outcome.result;
+  throw new Error(outcome.problem);
 }
 
 /**
  * Runs a job, without those of its plugins that fail, until it ends well: the others are measured whatever one does.
  * @throws when what failed was no plugin
  */
-export async function runHosted(job: Job, options: HostOptions): Promise<{ rows: KernelRow[]; failures: Failure[] }> {
-  const outcome = await runJob(job, options);
-  if ('rows' in outcome) return { rows: outcome.rows, failures: [] };
-  if ('answer' in outcome) throw new Error('an answer to a question that nobody asked');
+export async function runHosted(job: KernelJob, options: HostOptions): Promise<KernelResult & { failures: Failure[] }> {
+  const outcome = await runJob('kernel', job, options);
+  if ('result' in outcome) return { ...outcome.result, failures: [] };
   const { plugin, problem } = outcome;
   if (plugin === null) throw new Error(problem);
   const failure = { plugin, at: `${job.op} stage ${job.stage}`, problem };

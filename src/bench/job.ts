@@ -1,4 +1,5 @@
 /** What a process of its own is asked to do with plugins, and what it says. */
+import type { MorphMlpConfig } from '../models/config';
 import type { PluggableOp } from '../plugins';
 import type { KernelOptions, KernelRow } from './kernels';
 
@@ -14,15 +15,52 @@ export interface Answer {
   flags: string;
 }
 
-/** Work for one process: one op at one stage. */
-export interface Job {
+/** One op at one stage, with plugins by file: to be held to float64, and to be ranked. */
+export interface KernelJob {
   op: string;
   stage: number;
-  /** Libraries, by file. */
   plugins: readonly string[];
-  /** Rank them beside our kernel and the naive one; or only hold them to float64. */
-  time: Omit<KernelOptions, 'onStep'> | null;
+  /** Of the random numbers. */
+  seed: number;
+  /** Rank them beside our kernel and its peers; or only hold them to float64. */
+  time: Omit<KernelOptions, 'onStep' | 'seed'> | null;
   threads: number;
+}
+
+/** Errors of one plugin against float64; the gradient's is null where it has no backward. */
+export interface Checked {
+  plugin: string;
+  forward: number;
+  gradient: number | null;
+}
+
+/** What came of a `KernelJob`. */
+export interface KernelResult {
+  rows: KernelRow[];
+  checked: Checked[];
+}
+
+/** A model in which plugins stand in for its ops: to be held to the same model with our kernels, on a clip of this size. */
+export interface ModelJob {
+  model: MorphMlpConfig;
+  crop: number;
+  plugins: readonly string[];
+  seed: number;
+  threads: number;
+}
+
+/** Relative errors of a model's logits, and of the worst parameter's gradient. */
+export interface Agreement {
+  logits: number;
+  gradient: number;
+  worst: string;
+}
+
+/** What a process may be asked, and what each is answered with. */
+export interface Jobs {
+  question: { job: Question; result: Answer };
+  kernel: { job: KernelJob; result: KernelResult };
+  model: { job: ModelJob; result: Agreement };
 }
 
 /** What runs now, and of which plugin; null where it is none's. */
@@ -32,7 +70,7 @@ export interface Doing {
 }
 
 /** How a job ended. */
-export type Outcome = { rows: KernelRow[] } | { answer: Answer } | { problem: string; plugin: string | null };
+export type Outcome<T> = { result: T } | { problem: string; plugin: string | null };
 
 /** One line from the process. */
-export type Line = Doing | Outcome;
+export type Line<T> = Doing | Outcome<T>;

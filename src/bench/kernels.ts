@@ -6,8 +6,8 @@ import { floorMs, measureLimits, type Limits } from './limits';
 import { stemOf } from './ops';
 import { RAGGED } from './ragged';
 import { median, ratio, spread, type Ratio, type Spread } from './statistics';
-import { CLOCKS, timeCase, type CacheState, type CaseBytes, type Timing } from './time_case';
-import { arraysOf, OURS, outputSize, runVariant, upstreamOf, type Variant } from './variant';
+import { CLOCKS, numbersOf, timeCase, type CacheState, type CaseBytes, type Numbers, type Timing } from './time_case';
+import { arraysOf, OURS, outputSize, runVariant, upstreamOf, type Results, type Variant } from './variant';
 import { verify, verifyAgainst, type Errors } from './verify';
 
 /** One direction of one variant of an op at a stage. */
@@ -39,6 +39,8 @@ export interface KernelOptions {
   clock: keyof typeof CLOCKS;
   /** Hold the outputs to float64. */
   check: boolean;
+  /** Of the random numbers. */
+  seed: number;
   /** Called before a variant is held to float64, and before one is timed or compared. */
   onStep?: (variant: Variant, doing: string) => void;
 }
@@ -113,13 +115,16 @@ function limitsAround<T>(work: () => T): { result: T; limits: Limits } {
   };
 }
 
+/** What holding to float64 is told. */
+export type Verifying = Pick<KernelOptions, 'seed' | 'onStep'>;
+
 /** Holds a plugin to float64 on small shapes at the edges; those it says it is not made for count for nothing here. */
-function verifyRagged(c: KernelCase, variant: Variant, onStep: KernelOptions['onStep']): void {
+function verifyRagged(c: KernelCase, variant: Variant, { seed, onStep }: Verifying): void {
   const op = PLUGGABLE.find((name) => name === stemOf(c));
   for (const small of op ? RAGGED[op] : []) {
     onStep?.(variant, `verifying ${small.name}`);
     try {
-      verify(small, 1, variant);
+      verify(small, 1, variant, seed);
     } catch (error) {
       if (!(error instanceof UnsupportedError)) throw error;
     }
@@ -127,18 +132,13 @@ function verifyRagged(c: KernelCase, variant: Variant, onStep: KernelOptions['on
 }
 
 /** Holds a variant to float64 on the shape for that; a plugin also on ragged ones, and in memory that shows what it touches outside. */
-export function verifyVariant(
-  c: KernelCase,
-  terms: number,
-  variant: Variant,
-  onStep?: KernelOptions['onStep'],
-): Errors {
+export function verifyVariant(c: KernelCase, terms: number, variant: Variant, how: Verifying): Errors {
   const shape = c.verified ?? c.timed;
   native.memoryGuard(variant.foreign === true);
   try {
-    if (variant.foreign) verifyRagged(c, variant, onStep);
-    onStep?.(variant, `verifying ${shape.name}`);
-    return verify(shape, terms, variant);
+    if (variant.foreign) verifyRagged(c, variant, how);
+    how.onStep?.(variant, `verifying ${shape.name}`);
+    return verify(shape, terms, variant, how.seed);
   } finally {
     native.memoryGuard(false);
   }
@@ -156,25 +156,41 @@ const announced = (variant: Variant, doing: string, onStep: KernelOptions['onSte
   },
 });
 
+/** Holds what came out of the last timed round of each variant to what ours gives on the numbers of that round. */
+function compareTimed(
+  c: KernelCase,
+  numbers: Numbers,
+  variants: readonly Variant[],
+  timings: readonly Timing[],
+  { onStep }: KernelOptions,
+): void {
+  const expected = new Map<number, Results>();
+  variants.forEach((variant, i) => {
+    const { round, results } = timings[i]!;
+    const { arrays, upstream } = numbersOf(c.timed, numbers, round);
+    if (!expected.has(round)) expected.set(round, runVariant(c.timed, OURS, arrays, upstream));
+    onStep?.(variant, 'comparing what was timed');
+    const terms = termsOf(c, upstream.length);
+    verifyAgainst(c.timed, `${variant.name}, as timed`, results, expected.get(round)!, terms);
+  });
+}
+
 /**
  * Holds each variant to float64 on the shape for that, and again element by element to ours on the outputs that were timed: what is timed is
  * what was verified.
  */
 export function benchCase(c: KernelCase, variants: readonly Variant[], options: KernelOptions): KernelRow[] {
-  const { check, rounds, caches, onStep } = options;
-  const arrays = arraysOf(c.timed, 1);
-  const terms = termsOf(c, outputSize(c.timed, arrays));
-  const errors = variants.map((variant) => (check ? verifyVariant(c, terms, variant, onStep) : null));
-  const upstream = upstreamOf(1, outputSize(c.timed, arrays));
-  const expected = runVariant(c.timed, OURS, arrays, upstream);
+  const { check, rounds, caches, seed, onStep } = options;
+  const arrays = arraysOf(c.timed, seed);
+  const outputs = outputSize(c.timed, arrays);
+  const terms = termsOf(c, outputs);
+  const numbers = { arrays, upstream: upstreamOf(seed, outputs) };
+  const errors = variants.map((variant) => (check ? verifyVariant(c, terms, variant, options) : null));
   return caches.flatMap((cache) => {
     const timed = variants.map((v) => announced(v, `being timed with a ${cache} cache`, onStep));
-    const time = () => timeCase(c.timed, timed, arrays, upstream, { rounds, clock: CLOCKS[options.clock], cache });
+    const time = () => timeCase(c.timed, timed, numbers, { rounds, clock: CLOCKS[options.clock], cache });
     const { result, limits } = limitsAround(time);
-    variants.forEach((v, i) => {
-      onStep?.(v, 'comparing what was timed');
-      verifyAgainst(c.timed, `${v.name}, as timed`, result.timings[i]!.results, expected, terms);
-    });
+    compareTimed(c, numbers, variants, result.timings, options);
     const measured = { c, variants, ...result, limits, cache, errors };
     return variants.flatMap((v, i) =>
       DIRECTIONS.filter((d) => d === 'forward' || v.backward).map((d) => rowOf(measured, i, d)),

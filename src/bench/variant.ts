@@ -17,8 +17,6 @@ export interface Variant {
   backward: boolean;
   /** Out of another library: looked at more closely, with memory that shows what it touches outside of its tensors. */
   foreign?: true;
-  /** At most so many rounds of timing, for one that takes a hundred times as long as others. */
-  rounds?: number;
   use<T>(body: () => T): T;
 }
 
@@ -42,7 +40,7 @@ export function pluginVariant(plugin: Plugin): Variant {
 /** The naive kernel of an op, as a variant. */
 export function naiveVariant(op: PluggableOp): Variant {
   const plugin = naivePlugin(op);
-  return { name: 'naive', flags: baseFlags(), backward: true, rounds: 3, use: (body) => withPlugin(plugin, body) };
+  return { name: 'naive', flags: baseFlags(), backward: true, use: (body) => withPlugin(plugin, body) };
 }
 
 /** An output, and the gradient of each input by name, copied out. */

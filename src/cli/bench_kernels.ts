@@ -27,7 +27,13 @@ export function registerBenchKernels(bench: Command): void {
       new Option('--clock <name>', "cpu: the process's time, one thread").choices(['wall', 'cpu']).default('wall'),
     )
     .option('--threads <n>', 'threads that compute (default: physical cores)', wholeNumber(1))
-    .option('--rounds <n>', 'measurements of which the median counts', wholeNumber(1), 15)
+    .option(
+      '--rounds <n>',
+      'measurements of which the median counts; at least 3 of a variant that takes seconds',
+      wholeNumber(1),
+      15,
+    )
+    .option('--seed <n>', 'of the random numbers (default: another each time)', wholeNumber(0))
     .option('--timeout <seconds>', 'after which a silent plugin hangs', wholeNumber(1), 60)
     .option('--no-verify', 'time without holding to float64 first')
     .option('--out <file>', 'write the figures as JSON')

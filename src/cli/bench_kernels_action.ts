@@ -1,7 +1,8 @@
+import { randomInt } from 'node:crypto';
 import path from 'node:path';
 import { describePlugin, runHosted, type Failure } from '../bench/hosted';
 import type { KernelCase } from '../bench/kernel_case';
-import { benchCase, type KernelOptions, type KernelRow } from '../bench/kernels';
+import { benchCase, type KernelRow } from '../bench/kernels';
 import { machine } from '../bench/machine';
 import { chooseCases, stemOf } from '../bench/ops';
 import { OURS } from '../bench/variant';
@@ -22,6 +23,7 @@ export interface BenchKernelsArguments {
   clock: 'wall' | 'cpu';
   threads?: number;
   rounds: number;
+  seed?: number;
   timeout: number;
   verify: boolean;
   out?: string;
@@ -70,17 +72,18 @@ async function measure(
 ): Promise<KernelRow[]> {
   const { rounds, verify: check, cache, clock } = given;
   const caches = cache === 'both' ? (['warm', 'cold'] as const) : [cache];
-  const time: Omit<KernelOptions, 'onStep'> = { rounds, caches, clock, check };
+  const time = { rounds, caches, clock, check };
+  const seed = given.seed ?? randomInt(2 ** 20);
   const rows: KernelRow[] = [];
   for (const [i, c] of cases.entries()) {
     if (given.plugin) {
-      const job = { op: c.op, stage: c.stage, plugins: pluginsOf(c), time, threads: threads() };
+      const job = { op: c.op, stage: c.stage, plugins: pluginsOf(c), seed, time, threads: threads() };
       const onStep = (file: string | null, doing: string) =>
         bar.update(i, [`${c.op} stage ${c.stage}`, `${file ? path.basename(file) : 'morphmlp'} ${doing}`]);
       const found = await runHosted(job, { timeout: 1000 * given.timeout, onStep });
       rows.push(...found.rows);
       failures.push(...found.failures);
-    } else rows.push(...benchCase(c, [OURS], time));
+    } else rows.push(...benchCase(c, [OURS], { ...time, seed }));
     bar.update(i + 1);
   }
   return rows;

@@ -6,5 +6,6 @@ import { STAGES } from '../stages';
 export const temporalFc: KernelCase[] = STAGES.map(({ number, shape, channels, groups, temporalRow, tokens }) => ({
   ...{ op: 'temporal_fc', stage: number },
   timed: temporalFcCase(shape, groups),
+  verified: temporalFcCase([1, shape[1], 5, 9, channels], groups), // a position knows of no other
   macs: tokens * channels * temporalRow,
 }));

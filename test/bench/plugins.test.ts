@@ -1,0 +1,101 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { faultyPlugin, type FAULTS } from '../support/plugins';
+import { runCli } from '../support/run_cli';
+
+const folder = mkdtempSync(path.join(os.tmpdir(), 'morphmlp-'));
+const at = (name: string) => path.join(folder, name);
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const plugin = (fault: (typeof FAULTS)[number]) => faultyPlugin(folder, fault);
+const check = (file: string, ...more: string[]) => runCli(['kernel', 'check', file, ...more]);
+
+test.each<[(typeof FAULTS)[number], RegExp]>([
+  ['zeros', /the output of .* is wrong: relative error 1\.0e\+0/],
+  ['stale', /the output of .* is wrong/],
+  ['unwritten', /the output of .* is wrong/],
+  ['off by one chunk', /the output of .* is wrong/],
+  ['transposed', /the output of .* is wrong/],
+  ['one nan', /element \d+ is NaN/],
+  ['reads past', /crashed: touched memory that is not its own \(SIGSEGV\) while verifying .*, forward/],
+  ['writes past', /wrote behind its tensor y|crashed: touched memory/],
+  ['writes input', /wrote to its input x/],
+  ['null', /crashed: touched memory that is not its own \(SIGSEGV\) while verifying .*, forward/],
+  ['aborts', /crashed: aborted .*\(SIGABRT\) while verifying .*, forward/],
+  ['exits', /ended the process itself, with exit status 0 while verifying .*, forward/],
+  ['throws', /forward of morph_fc: thrown by the kernel/],
+  ['sleeps', /hangs: nothing for 10 s while verifying .*, forward/],
+  ['wrong gradient', /gradients of .* are wrong/],
+  ['unsupported', /unsupported: it is made for nothing/],
+  ['fails', /forward of morph_fc: the moon is full/],
+  ['other version', /it was built for version 2 of morphmlp_kernel.h; this program has version 1/],
+])('a kernel with the fault %s is caught, and told of in one line', (fault, message) => {
+  const { status, err } = check(plugin(fault), '--timeout', '10');
+  expect(err).toMatch(message);
+  expect(err).not.toMatch(/\n\s+at /);
+  expect(status).toBe(1);
+});
+
+test('a right kernel passes at every stage, and what it prints stays out of the table', () => {
+  const { status, out, err } = check(plugin('prints'), '--seed', '3');
+  expect(out).toMatch(/morph_fc height +1 /);
+  expect(out).toMatch(/morph_fc strided +4 .*\nright, on numbers of seed 3\n$/);
+  expect(out).not.toMatch(/printed by the kernel/);
+  expect(err).toMatch(/printed by the kernel/);
+  expect(status).toBe(0);
+});
+
+test('a kernel without a backward passes with what it has', () => {
+  const { status, out } = check(plugin('no backward'));
+  expect(out).toMatch(/morph_fc width +3 .* none\n/);
+  expect(status).toBe(0);
+});
+
+test('what is no library of ours is one clear sentence', () => {
+  writeFileSync(at('text.so'), 'no library');
+  expect(check(at('text.so')).err).toMatch(/text\.so: .*(invalid ELF header|file too short|not a mach-o)/);
+  expect(check(at('missing.so')).err).toMatch(/missing\.so: .*(No such file|no such file)/);
+});
+
+test.each(['gelu', 'layer_norm', 'linear', 'morph_fc', 'temporal_fc'])(
+  'a new kernel for %s compiles and is right',
+  (op) => {
+    const name = `my_${op}`;
+    const made = runCli(['kernel', 'new', name, '--out', folder]);
+    expect(made.out).toContain(`wrote ${at(`${name}.cc`)}, a kernel for ${op}`);
+    const built = runCli(['kernel', 'build', at(`${name}.cc`), '--', '-O2']);
+    expect(built.err).toBe('');
+    expect(built.out).toContain(`built ${at(`${name}.so`)}`);
+    expect(check(at(`${name}.so`))).toMatchObject({ status: 0 });
+  },
+);
+
+test('the line at the top of a new kernel compiles it as it stands', () => {
+  runCli(['kernel', 'new', 'by_hand_gelu', '--out', folder]);
+  const text = readFileSync(at('by_hand_gelu.cc'), 'utf8');
+  const line = /^\/\/ The first runs (.*)$/m.exec(text)![1]!;
+  const bin = path.join(__dirname, '..', '..', 'bin', 'morphmlp.js');
+  execFileSync('bash', ['-c', `morphmlp() { '${process.execPath}' '${bin}' "$@"; }; cd '${folder}' && ${line}`]);
+  expect(check(at('by_hand_gelu.so'))).toMatchObject({ status: 0 });
+});
+
+test.each([
+  [['new', 'mine'], /mine ends in the name of no op; name one with --op: gelu, layer_norm/],
+  [['new', 'mine', '--op', 'conv'], /--op conv is not one of gelu/],
+  [['new', '../gelu'], /'..\/gelu' cannot name a kernel/],
+  [['build', 'missing.cc'], /missing.cc: no such file/],
+  [['build', __filename], /expected C\+\+ \(.cc, .cpp, .cxx\) or CUDA \(.cu\)/],
+])('kernel %j is one clear sentence', (args, message) => {
+  const { status, err } = runCli(['kernel', ...args]);
+  expect(err).toMatch(message);
+  expect(err).not.toMatch(/\n\s+at /);
+  expect(status).toBe(1);
+});
+
+test('a kernel that is there is not written over', () => {
+  writeFileSync(at('own_gelu.cc'), 'mine');
+  expect(runCli(['kernel', 'new', 'own_gelu', '--out', folder]).err).toMatch(/own_gelu.cc is there already/);
+  expect(readFileSync(at('own_gelu.cc'), 'utf8')).toBe('mine');
+});
