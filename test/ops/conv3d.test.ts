@@ -42,6 +42,21 @@ test.each([
     () => run(ok[0], [5, 4, 1, 4, 3]),
     'conv3d: kernel [1, 4, 3] does not fit an input of [2, 3, 3]',
   ],
+  [
+    'other groups',
+    () => run(ok[0], ok[1], { groups: 2 }),
+    'conv3d: the weight takes 2 groups of 4 channels, x of shape [1, 2, 3, 3, 4] (NTHWC) has 4',
+  ],
+  [
+    'outputs that are no multiple of the groups',
+    () => run(ok[0], [5, 2, 1, 3, 3], { groups: 2 }),
+    'conv3d: 5 outputs are not a multiple of 2 groups',
+  ],
+  [
+    'groups of planes',
+    () => run([1, 4, 2, 3, 3], [4, 2, 1, 3, 3], { groups: 2, input: 'NCTHW' }),
+    'conv3d: 2 groups need channels last (NTHWC), got NCTHW',
+  ],
   ['an empty kernel', () => run(ok[0], [5, 4, 1, 0, 3]), 'conv3d: kernel [1, 0, 3] has a size of 0'],
   [
     'a stride of 0',
@@ -116,6 +131,15 @@ const large: [string, Geometry][] = [
   ],
   ['a downsampling', { x: [2, 2, 27, 24, 40], weight: [50, 40, 1, 3, 3], options: half }],
   ['a late downsampling', { x: [1, 3, 6, 6, 120], weight: [260, 120, 1, 3, 3], options: half }],
+  [
+    'groups in rows',
+    {
+      x: [2, 2, 27, 24, 24],
+      weight: [24, 6, 1, 1, 14],
+      options: { ...half, stride: [1, 1, 1], padding: [0, 0, 6], paddingBehind: [0, 0, 7], groups: 4 },
+    },
+  ],
+  ['groups over time', { x: [2, 5, 8, 7, 24], weight: [36, 8, 3, 3, 3], options: { ...half, groups: 3 } }],
   ['overlap in time', { x: [2, 5, 14, 13, 20], weight: [30, 20, 3, 3, 3], options: { ...half, padding: [1, 1, 1] } }],
 ];
 
