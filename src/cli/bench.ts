@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { BenchDataArguments } from './bench_data_action';
 import { registerBenchKernels } from './bench_kernels';
+import { registerBenchPaper } from './bench_paper';
 import { wholeNumber } from './options';
 
 function registerBenchData(bench: Command): void {
@@ -35,7 +36,8 @@ function registerBenchData(bench: Command): void {
 
 /** Adds `morphmlp bench`. */
 export function registerBench(program: Command): void {
-  const bench = program.command('bench').description('measure kernels and data');
+  const bench = program.command('bench').description('measure kernels, networks and data');
   registerBenchKernels(bench);
+  registerBenchPaper(bench);
   registerBenchData(bench);
 }

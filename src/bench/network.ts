@@ -1,0 +1,62 @@
+import { noGrad } from '../autograd';
+import { uniform } from '../cases/random';
+import { AblatedFc } from '../models/ablated_fc';
+import type { MorphMlpConfig } from '../models/config';
+import { MorphMLP } from '../models/morphmlp';
+import { native } from '../native';
+import { scope } from '../scope';
+import { tensor } from '../tensor';
+
+/** A network as it is timed: a batch of views of 224 x 224, forward. */
+export interface Subject {
+  config: MorphMlpConfig;
+  batch: number;
+  /** Spatial parts of simple ops, as those of the ablations are, in place of the fused kernel. */
+  simple: boolean;
+}
+
+function unfused(model: MorphMLP): void {
+  const stages = [model.blocks1, model.blocks2, model.blocks3, model.blocks4];
+  stages.forEach((blocks, i) => {
+    for (const block of blocks) {
+      block.fc.namedTensors().forEach(([, t]) => t.dispose());
+      Object.assign(block, { fc: new AblatedFc(model.config, i as 0 | 1 | 2 | 3) });
+    }
+  });
+}
+
+/** A built network that can be run again and again on the same views. */
+export class TimedNetwork {
+  private readonly model: MorphMLP;
+  private readonly shape: number[];
+  private readonly views: Float32Array;
+  private expected: Float32Array | null = null;
+
+  constructor({ config, batch, simple }: Subject) {
+    this.model = new MorphMLP(config);
+    if (simple) unfused(this.model);
+    this.model.eval();
+    this.shape = [batch, 3, config.kind === 'video' ? config.frames : 1, 224, 224];
+    const size = this.shape.reduce((a, b) => a * b, 1);
+    this.views = uniform(1, size);
+  }
+
+  /**
+   * Milliseconds of one forward. Memory to be reused is filled with NaN before, outside the clock, and the logits must be those of the
+   * first run to the bit: no output is right by having been there.
+   */
+  run(): number {
+    native.memoryPoison();
+    const start = performance.now();
+    const logits = scope(() => noGrad(() => this.model.forward(tensor(this.views, this.shape)).floats()));
+    const ms = performance.now() - start;
+    this.expected ??= logits;
+    const same = logits.every((v, i) => Number.isFinite(v) && v === this.expected![i]);
+    if (!same) throw new Error('the logits are not finite, or not those of the first run');
+    return ms;
+  }
+
+  dispose(): void {
+    this.model.dispose();
+  }
+}

@@ -1,0 +1,130 @@
+/** The paper's networks: what they cost, and how fast they are here. */
+import { countOps } from '../models/flops';
+import { fmaPeak } from '../runtime';
+import { rejectTooFast } from './kernels';
+import { TimedNetwork } from './network';
+import type { PaperEntry, TableNumber, ViewCount } from './paper_tables';
+import { median, ratio, spread, type Ratio, type Spread } from './statistics';
+
+/** A measured network: median of rounds in which it and others took turns. */
+export interface NetworkTime extends Spread {
+  batch: number;
+  /** Milliseconds of each round. */
+  ms: number[];
+  viewsPerSecond: number;
+  /** Whole clips or images: all views of each. */
+  clipsPerSecond: number;
+  gflops: number;
+  /** Of the multiply-adds from registers that the machine did in the same rounds. */
+  shareOfPeak: number;
+  limits: { gflops: number };
+  /** How many times as many views a second as the published network, for one of an ablation. */
+  speed: Ratio | null;
+}
+
+/** A row of one of the paper's tables beside ours. */
+export interface PaperRow {
+  table: TableNumber;
+  name: string;
+  network: string;
+  views: ViewCount;
+  /** Ours: parameters, and multiply-adds of one view. */
+  params: number;
+  macs: number;
+  paper: PaperEntry['paper'];
+  note: string | null;
+  /** Null where nothing was timed. */
+  time: NetworkTime | null;
+}
+
+/** How networks are timed. */
+export interface PaperOptions {
+  rounds: number;
+  /** Views at a time, of an image and of a video model. */
+  batch: (kind: 'image' | 'video') => number;
+  /** Called before a network runs. */
+  onRun: (name: string) => void;
+}
+
+/** Ours beside the paper's, nothing timed. */
+export function countRow({ table, name, network, config, views, paper, note }: PaperEntry): PaperRow {
+  const { params, macs } = countOps(config);
+  return { table, name, network, views, params, macs, paper, note: note ?? null, time: null };
+}
+
+const WARM = 2;
+
+/** Tables whose networks take turns: images, videos, and the ablations, which are compared with the network they change. */
+const TURNS: readonly (readonly TableNumber[])[] = [[1], [3, 4, 5], [8, 9, 10]];
+
+const turnsOf = (entries: readonly PaperEntry[]): PaperEntry[][] =>
+  TURNS.map((tables) => entries.filter(({ table }) => tables.includes(table))).filter((group) => group.length > 0);
+
+/** The networks of some rows, each once. */
+const distinct = (entries: readonly PaperEntry[]): PaperEntry[] =>
+  entries.filter((entry, i) => entries.findIndex(({ network }) => network === entry.network) === i);
+
+/** Runs of networks that timing these rows takes: what a progress bar counts. */
+export const runsOf = (entries: readonly PaperEntry[], rounds: number): number =>
+  turnsOf(entries).reduce((sum, group) => sum + distinct(group).length * (WARM + rounds), 0);
+
+/** Rounds in which all networks take turns, and the machine's limit beside each; two rounds before the first that counts. */
+function interleave(entries: readonly PaperEntry[], { rounds, batch, onRun }: PaperOptions) {
+  const networks: TimedNetwork[] = [];
+  try {
+    for (const { config, simple = false } of entries)
+      networks.push(new TimedNetwork({ config, batch: batch(config.kind), simple }));
+    const [times, peaks] = [entries.map((): number[] => []), [] as number[]];
+    for (let round = -WARM; round < rounds; round++) {
+      for (const [i, network] of networks.entries()) {
+        onRun(entries[i]!.name);
+        const ms = network.run();
+        if (round >= 0) times[i]!.push(ms);
+      }
+      if (round >= 0) peaks.push(fmaPeak(0.2));
+    }
+    return { times, peak: median(peaks) };
+  } finally {
+    for (const network of networks) network.dispose();
+  }
+}
+
+function timeOf(
+  { name, macs, views }: PaperRow,
+  batch: number,
+  ms: number[],
+  peak: number,
+): Omit<NetworkTime, 'speed'> {
+  const middle = spread(ms);
+  const viewsPerSecond = (1000 * batch) / middle.median;
+  const gflops = (2 * macs * viewsPerSecond) / 1e9;
+  rejectTooFast(name, middle.median, { flops: 2 * macs * batch, bytes: 0 }, { gflops: peak, gbs: Infinity }, 'warm');
+  const clipsPerSecond = viewsPerSecond / (views.crops * views.clips);
+  return {
+    batch,
+    ms,
+    ...middle,
+    viewsPerSecond,
+    clipsPerSecond,
+    gflops,
+    shareOfPeak: gflops / peak,
+    limits: { gflops: peak },
+  };
+}
+
+function timeGroup(entries: readonly PaperEntry[], options: PaperOptions): PaperRow[] {
+  const networks = distinct(entries);
+  const { times, peak } = interleave(networks, options);
+  return entries.map((entry) => {
+    const [row, i] = [countRow(entry), networks.findIndex(({ network }) => network === entry.network)];
+    const speed = entry.table >= 8 && i > 0 ? ratio(times[0]!, times[i]!) : null;
+    return { ...row, time: { ...timeOf(row, options.batch(entry.config.kind), times[i]!, peak), speed } };
+  });
+}
+
+/**
+ * Counts and times rows; a network that several rows share is timed once.
+ * @throws where a time is shorter than the machine's limit allows, or a network's logits change from run to run
+ */
+export const timeRows = (entries: readonly PaperEntry[], options: PaperOptions): PaperRow[] =>
+  turnsOf(entries).flatMap((group) => timeGroup(group, options));
