@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { BenchDataArguments } from './bench_data_action';
+import { registerBenchCompare } from './bench_compare';
 import { registerBenchKernels } from './bench_kernels';
 import { registerBenchPaper } from './bench_paper';
 import { wholeNumber } from './options';
@@ -39,5 +40,6 @@ export function registerBench(program: Command): void {
   const bench = program.command('bench').description('measure kernels, networks and data');
   registerBenchKernels(bench);
   registerBenchPaper(bench);
+  registerBenchCompare(bench);
   registerBenchData(bench);
 }

@@ -102,7 +102,7 @@ export async function benchKernels(given: BenchKernelsArguments): Promise<void> 
   }
   const { failures } = work;
   if (out) {
-    const text = JSON.stringify({ machine: where, rows, failures }, null, 1);
+    const text = JSON.stringify({ machine: where, clock, rows, failures }, null, 1);
     writeFileAtomic(out, (write) => write(Buffer.from(`${text}\n`)));
   }
   printFailures(failures);

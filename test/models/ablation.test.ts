@@ -5,7 +5,6 @@ import { backward } from '../../src/autograd';
 import { defaults, printConfig, presetSettings, withSettings } from '../../src/config/config';
 import { runOptions } from '../../src/config/recipe';
 import { dryRun } from '../../src/dry_run';
-import { kernels, type KernelArgument } from '../../src/native';
 import { ablationOf, ablationWords, withAblation, type Ablation } from '../../src/models/ablation';
 import { VARIANTS, type MorphMlpConfig } from '../../src/models/config';
 import { countOps } from '../../src/models/flops';
@@ -16,10 +15,10 @@ import { expectVariant, recognise } from '../../src/models/recognise';
 import { seedInit } from '../../src/nn';
 import { exportOnnx } from '../../src/onnx';
 import { scope } from '../../src/scope';
-import { tensor, zeros, type Shape } from '../../src/tensor';
+import { tensor, type Shape } from '../../src/tensor';
 import { saveWeights } from '../../src/train/state';
 import { uniform } from '../../src/cases/random';
-import { simpleModel } from '../support/simple_model';
+import { measured } from '../support/count_kernels';
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'morphmlp-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -38,34 +37,6 @@ const ABLATIONS: Partial<Ablation>[] = [
   { spatial: 'group_conv', branches: 'H+W', weighting: 'sum' },
 ];
 const words = (ablation: Partial<Ablation>) => ablationWords({ ablation }).join(', ');
-
-/** Multiply-adds of the kernels that have any, from what they are called with: none is told what model it belongs to. */
-const MACS: Record<string, (n: number[]) => number> = {
-  linear_forward: ([rows, k, out]) => rows! * k! * out!,
-  // frames, h, w, c, chunk, groups: every token's group is part of one row of the FC.
-  morph_fc_forward: ([frames, h, w, c, chunk, groups]) => frames! * h! * w! * c! * ((chunk! * c!) / groups!),
-  temporal_fc_forward: ([clips, steps, positions, c, groups]) =>
-    clips! * positions! * groups! * ((steps! * c!) / groups!) ** 2,
-  conv3d_forward: ([batch, ins, outs, groups, ...at]) => {
-    const [size, kernel, stride, before, behind] = [0, 3, 6, 9, 12].map((i) => at.slice(i, i + 3)) as number[][];
-    const out = size!.map((n, i) => Math.floor((n + before![i]! + behind![i]! - kernel![i]!) / stride![i]!) + 1);
-    return [batch!, ...out, outs!, ins! / groups!, ...kernel!].reduce((a, b) => a * b, 1);
-  },
-};
-
-/** What one view costs a model of simple ops: parameters from its tensors, multiply-adds from the calls of its kernels. */
-function measured(config: MorphMlpConfig): { params: number; macs: number } {
-  return dryRun(() => {
-    let macs = 0;
-    for (const [name, count] of Object.entries(MACS))
-      kernels[name as keyof typeof kernels] = (...args: KernelArgument[]) =>
-        void (macs += count(args.filter((a): a is number => typeof a === 'number')));
-    const model = new MorphMLP(config);
-    const params = model.parameters().reduce((sum, p) => sum + p.size, 0);
-    scope(() => simpleModel(model, zeros([1, 3, config.frames, 224, 224])));
-    return { params, macs };
-  });
-}
 
 const published = Object.entries(VARIANTS).map(([name, { config }]) => [name, config] as const);
 const ablated = ABLATIONS.flatMap((ablation) =>

@@ -1,0 +1,93 @@
+/** Two results files beside each other: what became faster, slower, or neither. */
+import type { ResultRow, Results } from './results';
+import { independentRatio, median, type Ratio } from './statistics';
+
+/** One measurement that both files have. */
+export interface Compared {
+  what: string;
+  /** Medians in ms. */
+  before: number;
+  after: number;
+  /** How many times as fast it is now, by the times as they are. */
+  speed: Ratio;
+  /** The same of times in units of the shortest that the machine's limits, measured beside, allowed; null where a file has no limits. */
+  againstLimit: Ratio | null;
+  /** A difference that both see: the times alone contain what the machine itself did between the two files. */
+  verdict: Ratio['verdict'];
+  /** How much more time it takes now, as a share, by the milder of the two; below 0 where it takes less. */
+  slowdown: number;
+}
+
+/** What two files have in common, and what not. */
+export interface Comparison {
+  /** The slowest first. */
+  rows: Compared[];
+  onlyBefore: string[];
+  onlyAfter: string[];
+  /** Medians over all rows: what all share may be the machine. */
+  overall: { speed: number; againstLimit: number | null };
+}
+
+/** A name of a term, and its value in both files. */
+export interface Difference {
+  term: string;
+  before: string;
+  after: string;
+}
+
+/** The terms in which two files differ. */
+export function differentTerms(before: Results, after: Results): Difference[] {
+  const names = [...new Set([...before.terms.keys(), ...after.terms.keys()])];
+  return names
+    .map((term) => ({ term, before: before.terms.get(term) ?? '', after: after.terms.get(term) ?? '' }))
+    .filter((d) => d.before !== d.after && d.before !== '' && d.after !== '');
+}
+
+function scaled({ median, low, high }: Ratio, factor: number): Ratio {
+  const [l, h] = [low * factor, high * factor];
+  return { median: median * factor, low: l, high: h, verdict: l > 1 ? 'faster' : h < 1 ? 'slower' : 'no difference' };
+}
+
+function compareRow(a: ResultRow, b: ResultRow): Compared {
+  const speed = independentRatio(a.ms, b.ms);
+  const againstLimit = a.floorMs && b.floorMs ? scaled(speed, b.floorMs / a.floorMs) : null;
+  const agreed = !againstLimit || againstLimit.verdict === speed.verdict;
+  const slowdowns = [speed, againstLimit ?? speed].map((ratio) => 1 / ratio.median - 1);
+  return {
+    ...{ what: a.what, before: median(a.ms), after: median(b.ms), speed, againstLimit },
+    verdict: agreed ? speed.verdict : 'no difference',
+    slowdown: slowdowns.reduce((x, y) => (Math.abs(x) < Math.abs(y) ? x : y)),
+  };
+}
+
+/**
+ * Compares files of one kind row by row.
+ * @throws where they are of two kinds, or have no row in common
+ */
+export function compareResults(before: Results, after: Results): Comparison {
+  if (before.kind !== after.kind)
+    throw new Error(
+      `${before.path} is of bench ${before.kind}, ${after.path} of bench ${after.kind}: they have nothing in common`,
+    );
+  const [old, now] = [before, after].map(({ rows }) => new Map(rows.map((row) => [row.what, row]))) as [
+    Map<string, ResultRow>,
+    Map<string, ResultRow>,
+  ];
+  const rows = [...old].flatMap(([what, row]) => (now.has(what) ? [compareRow(row, now.get(what)!)] : []));
+  if (rows.length === 0)
+    throw new Error(`no row of ${before.path} is in ${after.path}, such as ${before.rows[0]!.what}`);
+  const limited = rows.flatMap(({ againstLimit }) => (againstLimit ? [againstLimit.median] : []));
+  return {
+    overall: {
+      speed: median(rows.map(({ speed }) => speed.median)),
+      againstLimit: limited.length > 0 ? median(limited) : null,
+    },
+    rows: rows.sort((a, b) => b.slowdown - a.slowdown),
+    onlyBefore: [...old.keys()].filter((what) => !now.has(what)),
+    onlyAfter: [...now.keys()].filter((what) => !old.has(what)),
+  };
+}
+
+/** The rows that became slower by more than `percent`, beyond the noise. */
+export const regressions = ({ rows }: Comparison, percent: number): Compared[] =>
+  rows.filter(({ verdict, slowdown }) => verdict === 'slower' && 100 * slowdown > percent);
