@@ -4,6 +4,7 @@
 // with that matrix. Where the kernel is a column, lines run down the frame.
 #include "cpu/conv3d_groups.h"
 
+#include "cpu/group_lines.h"
 #include "cpu/packed_weight.h"
 #include "cpu/partial_sums.h"
 
@@ -11,73 +12,6 @@ namespace morphmlp::MORPHMLP_ISA {
 namespace {
 
 enum Slot { kFrame, kProduct };
-
-// One spatial axis: sizes in pixels, and the distance of neighbours in the input and in the output.
-struct Axis {
-  int64_t in, out, kernel, stride, padding, in_step, out_step;
-
-  // Where output `to` reads tap `tap`; -1 outside.
-  int64_t from(int64_t to, int64_t tap) const {
-    const int64_t at = to * stride - padding + tap;
-    return at < in ? std::max<int64_t>(at, -1) : -1;
-  }
-};
-
-struct Groups {
-  Axis lines, along;  // of the kernel, `along` is the longer side
-  int64_t groups, ins, outs, frames_in, frames_out, times, time_stride, time_padding;
-
-  int64_t pixels() const { return lines.in * along.in; }
-  int64_t positions() const { return lines.out * along.out; }
-  int64_t width() const { return ((along.out - 1) * along.stride + along.kernel) * ins; }  // of a line in scratch
-  int64_t k() const { return along.kernel * ins; }                                         // of one product
-  int64_t kernel_lines() const { return times * lines.kernel; }
-  int64_t line(int64_t group, int64_t time, int64_t row) const {
-    return group * kernel_lines() + time * lines.kernel + row;
-  }
-  int64_t in_channels() const { return groups * ins; }
-  int64_t out_channels() const { return groups * outs; }
-  int64_t weights() const { return groups * kernel_lines() * outs * k(); }
-  int64_t source(int64_t frame, int64_t time) const {  // the input frame of a clip's output frame; -1 outside
-    const int64_t at = frame * time_stride - time_padding + time;
-    return at < frames_in ? std::max<int64_t>(at, -1) : -1;
-  }
-};
-
-Axis axis_of(const Conv3dShape& at, int i) {
-  const bool row = i == 2;  // neighbours in a row
-  return {at.in[i], at.out[i], at.kernel[i], at.stride[i], at.padding[i], row ? 1 : at.in[2], row ? 1 : at.out[2]};
-}
-
-Groups groups_of(const Conv3dShape& at) {
-  const bool column = at.kernel[1] > at.kernel[2];
-  return {axis_of(at, column ? 2 : 1),
-          axis_of(at, column ? 1 : 2),
-          at.groups,
-          at.in_channels / at.groups,
-          at.out_channels / at.groups,
-          at.in[0],
-          at.out[0],
-          at.kernel[0],
-          at.stride[0],
-          at.padding[0]};
-}
-
-// Where a number of the weight [out, C / G, kt, kh, kw] lies among lines [group, kt, line][out / G][along][C / G].
-template <class F>
-void for_weights(const Conv3dShape& shape, const Groups& at, F&& body) {
-  const bool column = shape.kernel[1] > shape.kernel[2];
-  parallel_for(at.out_channels(), [&](int64_t out) {
-    int64_t i = out * at.ins * at.times * shape.kernel[1] * shape.kernel[2];
-    for (int64_t c = 0; c < at.ins; ++c)
-      for (int64_t t = 0; t < at.times; ++t)
-        for (int64_t h = 0; h < shape.kernel[1]; ++h)
-          for (int64_t w = 0; w < shape.kernel[2]; ++w, ++i) {
-            const int64_t line = at.line(out / at.outs, t, column ? w : h);
-            body(i, (line * at.outs + out % at.outs) * at.k() + (column ? h : w) * at.ins + c);
-          }
-  });
-}
 
 int64_t packed_line(const Groups& at, Use use) {
   return use == Use::forward ? packed_weight_size(at.outs, at.k()) : packed_weight_size(at.k(), at.outs);
@@ -100,15 +34,6 @@ std::shared_ptr<PackedWeight> packed(const Conv3dShape& shape, const Groups& at,
   });
 }
 
-// body(pixel, floats of the scratch) for the inside of every line.
-template <class F>
-void for_inside(const Groups& at, F&& body) {
-  const int64_t begin = at.along.padding, end = std::min(at.along.in + begin, at.width() / at.ins);
-  for (int64_t line = 0; line < at.lines.in; ++line)
-    for (int64_t i = begin; i < end; ++i)
-      body(line * at.lines.in_step + (i - begin) * at.along.in_step, line * at.width() + i * at.ins);
-}
-
 void copy_channels(const float* from, int64_t n, float* to) {
   for_lanes(n, [&](int64_t i, auto get, auto put) { put(to + i, get(from + i)); });
 }
@@ -125,14 +50,6 @@ const float* gathered(const Groups& at, const float* x, int64_t group) {
   for_inside(at,
              [&](int64_t pixel, int64_t to) { copy_channels(from + pixel * at.in_channels(), at.ins, frame + to); });
   return frame;
-}
-
-// body(to, from, row) for each line of outputs and each of the kernel's lines that finds one of the input's.
-template <class F>
-void for_lines(const Groups& at, F&& body) {
-  for (int64_t to = 0; to < at.lines.out; ++to)
-    for (int64_t row = 0; row < at.lines.kernel; ++row)
-      if (const int64_t from = at.lines.from(to, row); from >= 0) body(to, from, row);
 }
 
 void start_outputs(const Groups& at, const float* bias, float* y) {
