@@ -1,5 +1,5 @@
-// How one group of a frame lies in scratch, for conv3d_groups.cc: a line of pixels after the other, each with its
-// padding and the C / G channels of a pixel next to each other.
+// How groups of a frame lie in scratch, for conv3d_groups.cc: group by group, a line of pixels after the other, each
+// with its padding and the C / G channels of a pixel next to each other.
 #pragma once
 #include "cpu/blocks.h"
 #include "kernels/conv3d.h"
@@ -73,19 +73,55 @@ void for_weights(const Conv3dShape& shape, const Groups& at, F&& body) {
   });
 }
 
-// body(pixel, floats of the scratch) for the inside of every line.
-template <class F>
-void for_inside(const Groups& at, F&& body) {
-  const int64_t begin = at.along.padding, end = std::min(at.along.in + begin, at.width() / at.ins);
-  for (int64_t line = 0; line < at.lines.in; ++line)
-    for (int64_t i = begin; i < end; ++i)
-      body(line * at.lines.in_step + (i - begin) * at.along.in_step, line * at.width() + i * at.ins);
+struct Span {
+  int64_t first, last;
+  int64_t size() const { return last - first; }
+};
+
+// The part of a frame that is copied at a time: groups whose channels fill some cache lines of a pixel, and lines such
+// that the copy stays in a core's cache.
+struct Part {
+  Span groups, lines;  // lines of outputs
+
+  // The lines of the input that those of the outputs read.
+  Span from(const Axis& axis) const {
+    const int64_t first = std::max<int64_t>(0, lines.first * axis.stride - axis.padding);
+    const int64_t last = (lines.last - 1) * axis.stride - axis.padding + axis.kernel;
+    return {first, std::max(first, std::min(axis.in, last))};
+  }
+};
+
+inline int64_t groups_a_part(const Groups& at) { return std::min(at.groups, blocks_of(64, at.ins)); }
+
+inline int64_t lines_a_part(const Groups& at) {
+  constexpr int64_t kFloats = 1 << 15;
+  const int64_t fit = kFloats / (groups_a_part(at) * at.width());
+  return std::min(at.lines.out, std::max({fit, at.lines.kernel, int64_t{1}}));
 }
 
-// body(to, from, row) for each line of outputs and each of the kernel's lines that finds one of the input's.
+// Part `index` of those that `groups_a_part` and so many lines a part make of a frame.
+inline int64_t parts_a_frame(const Groups& at, int64_t lines) {
+  return blocks_of(at.groups, groups_a_part(at)) * blocks_of(at.lines.out, lines);
+}
+inline Part part_of(const Groups& at, int64_t lines, int64_t index) {
+  const int64_t bands = blocks_of(at.lines.out, lines), size = groups_a_part(at);
+  const int64_t group = index / bands * size, line = index % bands * lines;
+  return {{group, std::min(at.groups, group + size)}, {line, std::min(at.lines.out, line + lines)}};
+}
+
+// body(pixel, floats behind the beginning of the first line) for the inside of some lines of the input.
 template <class F>
-void for_lines(const Groups& at, F&& body) {
-  for (int64_t to = 0; to < at.lines.out; ++to)
+void for_inside(const Groups& at, Span lines, F&& body) {
+  const int64_t begin = at.along.padding, end = std::min(at.along.in + begin, at.width() / at.ins);
+  for (int64_t line = lines.first; line < lines.last; ++line)
+    for (int64_t i = begin; i < end; ++i)
+      body(line * at.lines.in_step + (i - begin) * at.along.in_step, (line - lines.first) * at.width() + i * at.ins);
+}
+
+// body(to, from, row) for some lines of outputs and each of the kernel's lines that finds one of the input's.
+template <class F>
+void for_lines(const Groups& at, Span lines, F&& body) {
+  for (int64_t to = lines.first; to < lines.last; ++to)
     for (int64_t row = 0; row < at.lines.kernel; ++row)
       if (const int64_t from = at.lines.from(to, row); from >= 0) body(to, from, row);
 }
