@@ -68,8 +68,11 @@ const distinct = (entries: readonly PaperEntry[]): PaperEntry[] =>
 export const runsOf = (entries: readonly PaperEntry[], rounds: number): number =>
   turnsOf(entries).reduce((sum, group) => sum + distinct(group).length * (WARM + rounds), 0);
 
+/** Lets the event loop turn, so that Ctrl-C is heard between two runs. */
+const eventLoop = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
+
 /** Rounds in which all networks take turns, and the machine's limit beside each; two rounds before the first that counts. */
-function interleave(entries: readonly PaperEntry[], { rounds, batch, onRun }: PaperOptions) {
+async function interleave(entries: readonly PaperEntry[], { rounds, batch, onRun }: PaperOptions) {
   const networks: TimedNetwork[] = [];
   try {
     for (const { config, simple = false } of entries)
@@ -78,6 +81,7 @@ function interleave(entries: readonly PaperEntry[], { rounds, batch, onRun }: Pa
     for (let round = -WARM; round < rounds; round++) {
       for (const [i, network] of networks.entries()) {
         onRun(entries[i]!.name);
+        await eventLoop();
         const ms = network.run();
         if (round >= 0) times[i]!.push(ms);
       }
@@ -112,9 +116,9 @@ function timeOf(
   };
 }
 
-function timeGroup(entries: readonly PaperEntry[], options: PaperOptions): PaperRow[] {
+async function timeGroup(entries: readonly PaperEntry[], options: PaperOptions): Promise<PaperRow[]> {
   const networks = distinct(entries);
-  const { times, peak } = interleave(networks, options);
+  const { times, peak } = await interleave(networks, options);
   return entries.map((entry) => {
     const [row, i] = [countRow(entry), networks.findIndex(({ network }) => network === entry.network)];
     const speed = entry.table >= 8 && i > 0 ? ratio(times[0]!, times[i]!) : null;
@@ -123,8 +127,11 @@ function timeGroup(entries: readonly PaperEntry[], options: PaperOptions): Paper
 }
 
 /**
- * Counts and times rows; a network that several rows share is timed once.
- * @throws where a time is shorter than the machine's limit allows, or a network's logits change from run to run
+ * Counts and times rows; a network that several rows share is timed once. Rejects where a time is shorter than the machine's limit allows,
+ * or a network's logits change from run to run.
  */
-export const timeRows = (entries: readonly PaperEntry[], options: PaperOptions): PaperRow[] =>
-  turnsOf(entries).flatMap((group) => timeGroup(group, options));
+export async function timeRows(entries: readonly PaperEntry[], options: PaperOptions): Promise<PaperRow[]> {
+  const rows: PaperRow[] = [];
+  for (const group of turnsOf(entries)) rows.push(...(await timeGroup(group, options)));
+  return rows;
+}
