@@ -35,12 +35,18 @@ export interface Difference {
   after: string;
 }
 
-/** The terms in which two files differ. */
+/** Rows that both files have. */
+function pairs(before: Results, after: Results): [ResultRow, ResultRow][] {
+  const now = new Map(after.rows.map((row) => [row.what, row]));
+  return before.rows.flatMap((row): [ResultRow, ResultRow][] => (now.has(row.what) ? [[row, now.get(row.what)!]] : []));
+}
+
+/** The terms in which two files, or the compiler flags of rows that both have, differ; what one does not say differs from nothing. */
 export function differentTerms(before: Results, after: Results): Difference[] {
-  const names = [...new Set([...before.terms.keys(), ...after.terms.keys()])];
-  return names
-    .map((term) => ({ term, before: before.terms.get(term) ?? '', after: after.terms.get(term) ?? '' }))
-    .filter((d) => d.before !== d.after && d.before !== '' && d.after !== '');
+  const flags = pairs(before, after).map(([a, b]) => ({ term: 'compiler flags', before: a.flags, after: b.flags }));
+  const terms = [...before.terms].map(([term, value]) => ({ term, before: value, after: after.terms.get(term) ?? '' }));
+  const differ = (d: Difference) => d.before !== '' && d.after !== '' && d.before !== d.after;
+  return [...terms.filter(differ), ...flags.filter(differ).slice(0, 1)];
 }
 
 function scaled({ median, low, high }: Ratio, factor: number): Ratio {
@@ -60,6 +66,12 @@ function compareRow(a: ResultRow, b: ResultRow): Compared {
   };
 }
 
+/** The rows of one file that the other does not have. */
+function without(rows: readonly ResultRow[], others: readonly ResultRow[]): string[] {
+  const there = new Set(others.map(({ what }) => what));
+  return rows.map(({ what }) => what).filter((what) => !there.has(what));
+}
+
 /**
  * Compares files of one kind row by row.
  * @throws where they are of two kinds, or have no row in common
@@ -69,13 +81,10 @@ export function compareResults(before: Results, after: Results): Comparison {
     throw new Error(
       `${before.path} is of bench ${before.kind}, ${after.path} of bench ${after.kind}: they have nothing in common`,
     );
-  const [old, now] = [before, after].map(({ rows }) => new Map(rows.map((row) => [row.what, row]))) as [
-    Map<string, ResultRow>,
-    Map<string, ResultRow>,
-  ];
-  const rows = [...old].flatMap(([what, row]) => (now.has(what) ? [compareRow(row, now.get(what)!)] : []));
-  if (rows.length === 0)
+  const common = pairs(before, after);
+  if (common.length === 0)
     throw new Error(`no row of ${before.path} is in ${after.path}, such as ${before.rows[0]!.what}`);
+  const rows = common.map(([a, b]) => compareRow(a, b));
   const limited = rows.flatMap(({ againstLimit }) => (againstLimit ? [againstLimit.median] : []));
   return {
     overall: {
@@ -83,8 +92,8 @@ export function compareResults(before: Results, after: Results): Comparison {
       againstLimit: limited.length > 0 ? median(limited) : null,
     },
     rows: rows.sort((a, b) => b.slowdown - a.slowdown),
-    onlyBefore: [...old.keys()].filter((what) => !now.has(what)),
-    onlyAfter: [...now.keys()].filter((what) => !old.has(what)),
+    onlyBefore: without(before.rows, after.rows),
+    onlyAfter: without(after.rows, before.rows),
   };
 }
 

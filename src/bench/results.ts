@@ -9,6 +9,8 @@ export interface ResultRow {
   ms: number[];
   /** The shortest time that the machine's limit beside the measurement allowed, in ms; null where the file has none. */
   floorMs: number | null;
+  /** Of the compiler; empty where the file has none. */
+  flags: string;
 }
 
 /** A results file. */
@@ -64,44 +66,38 @@ const KINDS: Record<
   models: { is: (row) => 'case' in row, what: (row) => words(row, 'case', 'peer'), timed: (row) => row },
 };
 
-function readRow(timed: Fields, what: string): ResultRow {
+function readRow(timed: Fields, what: string, flags: unknown): ResultRow {
   const ms = Array.isArray(timed.ms) ? (timed.ms as unknown[]) : timed.allMs;
   if (!Array.isArray(ms) || ms.length === 0 || !ms.every(isTime))
     throw new Error(`${what}: expected the times of its rounds, in ms`);
   const share = timed.shareOfLimit ?? timed.shareOfPeak;
   const middle = timed.median ?? timed.medianMs ?? timed.ms;
-  return { what, ms, floorMs: isTime(share) && isTime(middle) ? share * middle : null };
+  const floorMs = isTime(share) && isTime(middle) ? share * middle : null;
+  return { what, ms, floorMs, flags: typeof flags === 'string' ? flags : '' };
 }
 
-function readRows(kind: Results['kind'], rows: readonly unknown[]): ResultRow[] {
+/** Compiler flags stand beside each row, or once. */
+function readRows(kind: Results['kind'], { rows, flags }: Fields): ResultRow[] {
   const found = new Map<string, ResultRow>();
-  rows.forEach((row, i) => {
+  (rows as unknown[]).forEach((row, i) => {
     if (!isObject(row) || !KINDS[kind].is(row)) throw new Error(`row ${i + 1} is no row of bench ${kind}`);
     const timed = KINDS[kind].timed(row);
     if (!timed) return;
     const what = KINDS[kind].what(row);
-    found.set(what, readRow(timed, what));
+    found.set(what, readRow(timed, what, row.flags ?? flags));
   });
   if (found.size === 0) throw new Error('nothing was timed in it');
   return [...found.values()];
-}
-
-/** Compiler flags stand beside each row, or once. */
-function flagsOf(file: Fields): string[] {
-  const rows = (file.rows as unknown[]).filter(isObject).map((row) => row.flags);
-  return [...new Set([file.flags, ...rows].filter((flags): flags is string => typeof flags === 'string'))];
 }
 
 function termsOf(file: Fields): Map<string, string> {
   const machine = file.machine as Fields;
   const terms: Fields = {
     ...{ device: machine.device ?? 'cpu', processor: machine.cpu, threads: machine.threads },
-    ...{ 'instruction set': machine.kernels, Node: machine.node, clock: file.clock ?? 'wall' },
+    ...{ 'instruction set': machine.kernels, clock: file.clock ?? 'wall' },
   };
   const known = Object.entries(terms).filter(([, value]) => value !== undefined);
-  return new Map(
-    [...known, ['compiler flags', flagsOf(file).join(' | ')]].map(([name, value]) => [name as string, String(value)]),
-  );
+  return new Map(known.map(([name, value]) => [name, String(value)]));
 }
 
 function kindOf(rows: readonly unknown[]): Results['kind'] {
@@ -116,8 +112,8 @@ function kindOf(rows: readonly unknown[]): Results['kind'] {
 export function readResults(path: string): Results {
   try {
     const file = parse(path);
-    const [machine, rows] = [file.machine as Fields, file.rows as unknown[]];
-    const kind = kindOf(rows);
+    const machine = file.machine as Fields;
+    const kind = kindOf(file.rows as unknown[]);
     const text = (value: unknown) => (typeof value === 'string' ? value : 'unknown');
     return {
       path,
@@ -125,7 +121,7 @@ export function readResults(path: string): Results {
       terms: termsOf(file),
       commit: text(machine.commit),
       date: text(machine.date),
-      rows: readRows(kind, rows),
+      rows: readRows(kind, file),
     };
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;

@@ -7,6 +7,9 @@ import { ablationOf, ablationWords, branchesOf, convolutionSide, groupScale, gro
 import type { MorphMlpConfig } from './config';
 import { Reweight } from './reweight';
 
+/** What a spatial part is made from. */
+type Parts = Pick<MorphMlpConfig, 'embedDims' | 'segmentDim' | 'qkvBias' | 'ablation'>;
+
 /** A convolution of each frame with a window of rows and columns, that keeps its size. */
 function frameConvolution(channels: number, [rows, columns]: readonly [number, number], groups: number): Conv3d {
   const before = [0, (rows - 1) >> 1, (columns - 1) >> 1] as const;
@@ -32,7 +35,7 @@ export class AblatedFc extends Module {
   readonly switches: string;
   private readonly branches: ((x: Tensor) => Tensor)[] = [];
 
-  constructor(config: Pick<MorphMlpConfig, 'embedDims' | 'segmentDim' | 'qkvBias' | 'ablation'>, stage: 0 | 1 | 2 | 3) {
+  constructor(config: Parts, stage: 0 | 1 | 2 | 3) {
     super();
     this.switches = ablationWords(config).join(', ');
     const ablation = ablationOf(config);
@@ -61,25 +64,16 @@ export class AblatedFc extends Module {
     return this.reweight ? this.reweight.forward(outputs) : outputs.reduce((a, b) => add(a, b));
   }
 
-  private addSpatial(
-    branch: 'h' | 'w',
-    {
-      embedDims,
-      segmentDim,
-      qkvBias: bias,
-      ...config
-    }: Pick<MorphMlpConfig, 'embedDims' | 'segmentDim' | 'qkvBias' | 'ablation'>,
-    stage: 0 | 1 | 2 | 3,
-  ): void {
+  private addSpatial(branch: 'h' | 'w', config: Parts, stage: 0 | 1 | 2 | 3): void {
     const ablation = ablationOf(config);
-    const [channels, chunk, scale] = [embedDims[stage], segmentDim[stage], groupScale(ablation, stage)];
+    const [channels, chunk, scale] = [config.embedDims[stage], config.segmentDim[stage], groupScale(ablation, stage)];
     if (ablation.spatial === 'group_conv') {
       const conv = frameConvolution(channels, groupWindow(branch, chunk, stage), chunk);
       Object.assign(this, { [`conv_${branch}`]: conv });
       this.branches.push((x) => conv.forward(x));
       return;
     }
-    const fc = new Linear(channels * scale, channels * scale, { bias });
+    const fc = new Linear(channels * scale, channels * scale, { bias: config.qkvBias });
     const at: MorphFcOptions = { axis: stage < 3 && branch === 'h' ? 'height' : 'width', chunk, groups: chunk / scale };
     if (stage === 3) at.order = 'strided'; // as in the published network, which calls it height all the same
     Object.assign(this, { [`mlp_${branch}`]: fc });

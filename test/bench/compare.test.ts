@@ -33,7 +33,7 @@ function kernelRow(
 function write(
   name: string,
   rows: object[],
-  { machine = {}, ...more }: { machine?: object; clock?: string; flags?: string } = {},
+  { machine = {}, ...more }: { machine?: object; clock?: string; rows?: object[] } = {},
 ): string {
   writeFileSync(at(name), JSON.stringify({ machine: { ...MACHINE, ...machine }, rows, ...more }));
   return at(name);
@@ -100,7 +100,7 @@ test('rows of bench paper and of whole models, and those of older files', () => 
   expect(models).toMatchObject({ kind: 'models', rows: [{ what: 'video-s-16 forward 1 pytorch', floorMs: 1 }] });
   const old = { op: 'gelu', stage: 1, shape: '[2]', direction: 'forward', ms: 2, allMs: [1, 2, 3], shareOfLimit: 0.5 };
   expect(readResults(write('o.json', [old])).rows).toEqual([
-    { what: 'gelu stage 1 [2] forward f32 morphmlp warm', ms: [1, 2, 3], floorMs: 1 },
+    { what: 'gelu stage 1 [2] forward f32 morphmlp warm', ms: [1, 2, 3], floorMs: 1, flags: '' },
   ]);
 });
 
@@ -109,7 +109,7 @@ test.each([
   ['processors', { machine: { cpu: 'Y' } }, 'processor (X; Y)'],
   ['instruction sets', { machine: { kernels: 'avx512' } }, 'instruction set (avx2; avx512)'],
   ['clocks', { clock: 'cpu' }, 'clock (wall; cpu)'],
-  ['flags', { flags: '-O2' }, 'compiler flags (-O3; -O2 | -O3)'],
+  ['flags', { rows: [{ ...kernelRow('gelu', 1), flags: '-O2' }] }, 'compiler flags (-O3; -O2)'],
 ])('other %s are refused, and with --force told of', (_, change, message) => {
   const [a, b] = [write('a.json', [kernelRow('gelu', 1)]), write('b.json', [kernelRow('gelu', 1)], change)];
   expect(differentTerms(readResults(a), readResults(b))).toHaveLength(1);
