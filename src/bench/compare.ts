@@ -12,6 +12,8 @@ export interface Compared {
   speed: Ratio;
   /** The same of times in units of the shortest that the machine's limits, measured beside, allowed; null where a file has no limits. */
   againstLimit: Ratio | null;
+  /** The same against the median of all rows: what all share may be the machine. */
+  againstOthers: number;
   /** A difference that both see: the times alone contain what the machine itself did between the two files. */
   verdict: Ratio['verdict'];
   /** How much more time it takes now, as a share, by the milder of the two; below 0 where it takes less. */
@@ -54,7 +56,7 @@ function scaled({ median, low, high }: Ratio, factor: number): Ratio {
   return { median: median * factor, low: l, high: h, verdict: l > 1 ? 'faster' : h < 1 ? 'slower' : 'no difference' };
 }
 
-function compareRow(a: ResultRow, b: ResultRow): Compared {
+function compareRow(a: ResultRow, b: ResultRow): Omit<Compared, 'againstOthers'> {
   const speed = independentRatio(a.ms, b.ms);
   const againstLimit = a.floorMs && b.floorMs ? scaled(speed, b.floorMs / a.floorMs) : null;
   const agreed = !againstLimit || againstLimit.verdict === speed.verdict;
@@ -84,11 +86,13 @@ export function compareResults(before: Results, after: Results): Comparison {
   const common = pairs(before, after);
   if (common.length === 0)
     throw new Error(`no row of ${before.path} is in ${after.path}, such as ${before.rows[0]!.what}`);
-  const rows = common.map(([a, b]) => compareRow(a, b));
+  const found = common.map(([a, b]) => compareRow(a, b));
+  const overall = median(found.map(({ speed }) => speed.median));
+  const rows = found.map((row) => ({ ...row, againstOthers: row.speed.median / overall }));
   const limited = rows.flatMap(({ againstLimit }) => (againstLimit ? [againstLimit.median] : []));
   return {
     overall: {
-      speed: median(rows.map(({ speed }) => speed.median)),
+      speed: overall,
       againstLimit: limited.length > 0 ? median(limited) : null,
     },
     rows: rows.sort((a, b) => b.slowdown - a.slowdown),

@@ -1,9 +1,11 @@
 import { noGrad } from '../autograd';
+import { relativeError } from '../cases/compare';
 import { uniform } from '../cases/random';
 import { AblatedFc } from '../models/ablated_fc';
 import type { MorphMlpConfig } from '../models/config';
 import { MorphMLP } from '../models/morphmlp';
 import { native } from '../native';
+import { naivePlugin, withPlugin } from '../plugins';
 import { scope } from '../scope';
 import { tensor } from '../tensor';
 
@@ -25,6 +27,18 @@ function unfused(model: MorphMLP): void {
   });
 }
 
+/** Numbers that leave no part silent: at its initial values MorphFC_t adds nothing. */
+function fill(model: MorphMLP): void {
+  model.namedParameters().forEach(([name, p], i) => {
+    const norm = /norm\d?\.weight$/.test(name);
+    const scale = p.ndim > 1 ? Math.sqrt((3 * p.shape[0]!) / p.size) : 0.1;
+    p.copyFrom(uniform(i, p.size, scale, norm ? 1 : 0));
+  });
+}
+
+/** Largest relative L2 error of logits: as float32 may lose in the order of sums. */
+const TOLERANCE = 1e-5;
+
 /** A built network that can be run again and again on the same views. */
 export class TimedNetwork {
   private readonly model: MorphMLP;
@@ -35,10 +49,28 @@ export class TimedNetwork {
   constructor({ config, batch, simple }: Subject) {
     this.model = new MorphMLP(config);
     if (simple) unfused(this.model);
+    fill(this.model);
     this.model.eval();
     this.shape = [batch, 3, config.kind === 'video' ? config.frames : 1, 224, 224];
     const size = this.shape.reduce((a, b) => a * b, 1);
     this.views = uniform(1, size);
+  }
+
+  /**
+   * Holds one view to the same network of simple ops, another LayerNorm among them, and returns the relative error of the logits.
+   * @throws where it is more than rounding
+   */
+  verify(): number {
+    const shape = [1, ...this.shape.slice(1)];
+    const view = this.views.subarray(
+      0,
+      shape.reduce((a, b) => a * b, 1),
+    );
+    const logits = () => scope(() => noGrad(() => this.model.forward(tensor(view, shape)).floats()));
+    // Where an op inside a fused kernel is replaced, a block runs op by op.
+    const error = relativeError(logits(), withPlugin(naivePlugin('layer_norm'), logits));
+    if (error <= TOLERANCE) return error;
+    throw new Error(`the logits differ from those of simple ops by ${error.toExponential(1)}, allowed ${TOLERANCE}`);
   }
 
   /**

@@ -20,6 +20,8 @@ export interface NetworkTime extends Spread {
   limits: { gflops: number };
   /** How many times as many views a second as the published network, for one of an ablation. */
   speed: Ratio | null;
+  /** Relative error of the logits against the same network of simple ops. */
+  error: number;
 }
 
 /** A row of one of the paper's tables beside ours. */
@@ -44,6 +46,15 @@ export interface PaperOptions {
   batch: (kind: 'image' | 'video') => number;
   /** Called before a network runs. */
   onRun: (name: string) => void;
+}
+
+/** Errors of `body` begin with the name of the network they are about. */
+function naming<T>(name: string, body: () => T): T {
+  try {
+    return body();
+  } catch (error) {
+    throw new Error(`${name}: ${(error as Error).message}`, { cause: error });
+  }
 }
 
 /** Ours beside the paper's, nothing timed. */
@@ -77,17 +88,18 @@ async function interleave(entries: readonly PaperEntry[], { rounds, batch, onRun
   try {
     for (const { config, simple = false } of entries)
       networks.push(new TimedNetwork({ config, batch: batch(config.kind), simple }));
+    const errors = networks.map((network, i) => naming(entries[i]!.name, () => network.verify()));
     const [times, peaks] = [entries.map((): number[] => []), [] as number[]];
     for (let round = -WARM; round < rounds; round++) {
       for (const [i, network] of networks.entries()) {
         onRun(entries[i]!.name);
         await eventLoop();
-        const ms = network.run();
+        const ms = naming(entries[i]!.name, () => network.run());
         if (round >= 0) times[i]!.push(ms);
       }
       if (round >= 0) peaks.push(fmaPeak(0.2));
     }
-    return { times, peak: median(peaks) };
+    return { times, errors, peak: median(peaks) };
   } finally {
     for (const network of networks) network.dispose();
   }
@@ -98,7 +110,7 @@ function timeOf(
   batch: number,
   ms: number[],
   peak: number,
-): Omit<NetworkTime, 'speed'> {
+): Omit<NetworkTime, 'speed' | 'error'> {
   const middle = spread(ms);
   const viewsPerSecond = (1000 * batch) / middle.median;
   const gflops = (2 * macs * viewsPerSecond) / 1e9;
@@ -118,17 +130,20 @@ function timeOf(
 
 async function timeGroup(entries: readonly PaperEntry[], options: PaperOptions): Promise<PaperRow[]> {
   const networks = distinct(entries);
-  const { times, peak } = await interleave(networks, options);
+  const { times, errors, peak } = await interleave(networks, options);
   return entries.map((entry) => {
     const [row, i] = [countRow(entry), networks.findIndex(({ network }) => network === entry.network)];
     const speed = entry.table >= 8 && i > 0 ? ratio(times[0]!, times[i]!) : null;
-    return { ...row, time: { ...timeOf(row, options.batch(entry.config.kind), times[i]!, peak), speed } };
+    return {
+      ...row,
+      time: { ...timeOf(row, options.batch(entry.config.kind), times[i]!, peak), speed, error: errors[i]! },
+    };
   });
 }
 
 /**
  * Counts and times rows; a network that several rows share is timed once. Rejects where a time is shorter than the machine's limit allows,
- * or a network's logits change from run to run.
+ * a network's logits are not those of simple ops, or change from run to run.
  */
 export async function timeRows(entries: readonly PaperEntry[], options: PaperOptions): Promise<PaperRow[]> {
   const rows: PaperRow[] = [];

@@ -32,7 +32,8 @@ GMACs are giga multiply-adds, which the paper calls GFLOPs; a GFLOP/s is two ope
 take turns, and so do those of table 1 and those of tables 3 to 5; the share is of the multiply-adds from registers that the machine
 did in the same rounds. Table 10 runs for real: convolutions in place of MorphFC in the same network. Its networks and those of tables 8 and
 9 are made of simple ops, so MorphFC stands there twice, with the fused kernels and without. A speed is the median over rounds with an
-interval of 95%; where that holds 1, there is no difference.`,
+interval of 95%; where that holds 1, there is no difference. The error is that of the logits against the same network made of simple ops;
+a network that is wrong is not timed.`,
     )
     .action(async (given: BenchPaperArguments) => (await import('./bench_paper_action.js')).benchPaper(given));
 }

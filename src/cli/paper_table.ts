@@ -27,7 +27,7 @@ function times({ speed, ...time }: NetworkTime, viewed: boolean, compared: boole
     ...[String(time.batch), time.median.toFixed(1), `${time.q1.toFixed(1)}–${time.q3.toFixed(1)}`],
     significant(time.viewsPerSecond, 3),
     ...(viewed ? [significant(time.clipsPerSecond, 3)] : []),
-    ...[time.gflops.toFixed(0), percent(time.shareOfPeak, 0)],
+    ...[time.gflops.toFixed(0), percent(time.shareOfPeak, 0), time.error.toExponential(1)],
     ...(compared ? [speed ? speedText(speed) : '1'] : []),
   ];
 }
@@ -39,7 +39,7 @@ function headOf(viewed: boolean, timed: boolean, compared: boolean): string[] {
   if (!timed) return counted;
   const rates = viewed ? ['views/s', 'clips/s'] : ['images/s'];
   const speed = compared ? ['times as fast'] : [];
-  return [...counted, 'batch', 'ms', 'middle half', ...rates, 'GFLOP/s', 'of FMA peak', ...speed];
+  return [...counted, 'batch', 'ms', 'middle half', ...rates, 'GFLOP/s', 'of FMA peak', 'error', ...speed];
 }
 
 /** Prints one table of the paper beside ours, with what is to be said of its rows below. */

@@ -56,6 +56,9 @@ test('faster, slower and neither are told apart, the slowest first', () => {
     'max faster',
   ]);
   expect(found.rows[0]!.slowdown).toBeCloseTo(0.2, 1);
+  expect(found.overall.speed).toBeCloseTo(1, 1);
+  for (const { speed, againstOthers } of found.rows)
+    expect(againstOthers).toBeCloseTo(speed.median / found.overall.speed, 12);
   expect(regressions(found, 15).map(({ what }) => what)).toEqual(['gelu stage 1 [2] forward f32 morphmlp warm']);
   expect(regressions(found, 25)).toEqual([]);
 });

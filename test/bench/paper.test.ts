@@ -49,8 +49,22 @@ test('rows are timed by turns, shared networks once, ablations against the publi
   expect(found.map(({ name }) => name)).toEqual(rows.map(({ name }) => name));
   for (const { name, macs, time } of found) {
     expect(time!.ms).toHaveLength(2);
+    expect(time!.error).toBeLessThan(2e-6);
     expect(time!.gflops).toBeCloseTo((2 * macs) / time!.median / 1e6, 6);
     expect(time!.speed === null).toBe(name === 'C/L' || name === 'MorphFC');
+  }
+});
+
+test('a fused kernel that is wrong is found before it is timed', () => {
+  const network = new TimedNetwork({ config: SMALL, batch: 2, simple: false });
+  expect(network.verify()).toBeLessThan(2e-6);
+  const original = kernels.norm_mlp_forward;
+  kernels.norm_mlp_forward = (...args) => original(...args.map((arg) => (arg === 1e-5 ? 1 : arg))); // LayerNorm's eps
+  try {
+    expect(() => network.verify()).toThrow(/^the logits differ from those of simple ops by \d.*, allowed 0.00001$/);
+  } finally {
+    kernels.norm_mlp_forward = original;
+    network.dispose();
   }
 });
 
@@ -92,5 +106,7 @@ test('what bench paper writes, bench compare reads', () => {
   const written = JSON.parse(readFileSync(file, 'utf8')) as { rows: PaperRow[] };
   expect(written.rows.map(({ time }) => time!.ms.length)).toEqual([1, 1, 1, 1]);
   const compared = runCli(['bench', 'compare', file, file]);
-  expect(compared.out).toMatch(/image-t, branches H\+W, weighting sum, batch 1 .* 1 \(1–1\) +1 \(1–1\) +no difference/);
+  expect(compared.out).toMatch(
+    /image-t, branches H\+W, weighting sum, batch 1 .* 1 \(1–1\) +1 \(1–1\) +[\d.]+ +no difference/,
+  );
 });
