@@ -1,4 +1,5 @@
 /** The paper's networks: what they cost, and how fast they are here. */
+import { eventLoop } from '../event_loop';
 import { countOps } from '../models/flops';
 import { fmaPeak } from '../runtime';
 import { rejectTooFast } from './kernels';
@@ -78,9 +79,6 @@ const distinct = (entries: readonly PaperEntry[]): PaperEntry[] =>
 /** Runs of networks that timing these rows takes: what a progress bar counts. */
 export const runsOf = (entries: readonly PaperEntry[], rounds: number): number =>
   turnsOf(entries).reduce((sum, group) => sum + distinct(group).length * (WARM + rounds), 0);
-
-/** Lets the event loop turn, so that Ctrl-C is heard between two runs. */
-const eventLoop = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
 
 /** Rounds in which all networks take turns, and the machine's limit beside each; two rounds before the first that counts. */
 async function interleave(entries: readonly PaperEntry[], { rounds, batch, onRun }: PaperOptions) {

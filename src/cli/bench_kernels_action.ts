@@ -5,6 +5,7 @@ import { benchCase, type KernelOptions, type KernelRow } from '../bench/kernels'
 import { machine } from '../bench/machine';
 import { chooseCases, stemOf } from '../bench/ops';
 import { OURS } from '../bench/variant';
+import { eventLoop } from '../event_loop';
 import { writeFileAtomic } from '../io/atomic';
 import { requireDevice, setThreads, threads } from '../runtime';
 import type { Device } from '../native';
@@ -73,6 +74,7 @@ async function measure(
   const time: Omit<KernelOptions, 'onStep'> = { rounds, caches, clock, check };
   const rows: KernelRow[] = [];
   for (const [i, c] of cases.entries()) {
+    await eventLoop();
     if (given.plugin) {
       const job = { op: c.op, stage: c.stage, plugins: pluginsOf(c), time, threads: threads() };
       const onStep = (file: string | null, doing: string) =>
