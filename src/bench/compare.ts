@@ -12,11 +12,13 @@ export interface Compared {
   speed: Ratio;
   /** The same of times in units of the shortest that the machine's limits, measured beside, allowed; null where a file has no limits. */
   againstLimit: Ratio | null;
+  /** The same by the processor time of all threads, which other programs hardly change; null where a file has none. */
+  cpu: Ratio | null;
   /** The same against the median of all rows: what all share may be the machine. */
   againstOthers: number;
-  /** A difference that both see: the times alone contain what the machine itself did between the two files. */
+  /** A difference that all of them see: the times alone contain what the machine itself did between the two files. */
   verdict: Ratio['verdict'];
-  /** How much more time it takes now, as a share, by the milder of the two; below 0 where it takes less. */
+  /** How much more time it takes now, as a share, by the mildest of these; below 0 where it takes less. */
   slowdown: number;
 }
 
@@ -59,10 +61,12 @@ function scaled({ median, low, high }: Ratio, factor: number): Ratio {
 function compareRow(a: ResultRow, b: ResultRow): Omit<Compared, 'againstOthers'> {
   const speed = independentRatio(a.ms, b.ms);
   const againstLimit = a.floorMs && b.floorMs ? scaled(speed, b.floorMs / a.floorMs) : null;
-  const agreed = !againstLimit || againstLimit.verdict === speed.verdict;
-  const slowdowns = [speed, againstLimit ?? speed].map((ratio) => 1 / ratio.median - 1);
+  const cpu = a.cpuMs && b.cpuMs ? independentRatio(a.cpuMs, b.cpuMs) : null;
+  const witnesses = [speed, againstLimit, cpu].filter((ratio) => ratio !== null);
+  const agreed = witnesses.every(({ verdict }) => verdict === speed.verdict);
+  const slowdowns = witnesses.map((ratio) => 1 / ratio.median - 1);
   return {
-    ...{ what: a.what, before: median(a.ms), after: median(b.ms), speed, againstLimit },
+    ...{ what: a.what, before: median(a.ms), after: median(b.ms), speed, againstLimit, cpu },
     verdict: agreed ? speed.verdict : 'no difference',
     slowdown: slowdowns.reduce((x, y) => (Math.abs(x) < Math.abs(y) ? x : y)),
   };

@@ -3,7 +3,7 @@ import { eventLoop } from '../event_loop';
 import { countOps } from '../models/flops';
 import { fmaPeak } from '../runtime';
 import { rejectTooFast } from './kernels';
-import { TimedNetwork } from './network';
+import { TimedNetwork, type RunTime } from './network';
 import type { PaperEntry, TableNumber, ViewCount } from './paper_tables';
 import { median, ratio, spread, type Ratio, type Spread } from './statistics';
 
@@ -12,6 +12,8 @@ export interface NetworkTime extends Spread {
   batch: number;
   /** Milliseconds of each round. */
   ms: number[];
+  /** Processor time of all threads in each round, in ms. */
+  cpuMs: number[];
   viewsPerSecond: number;
   /** Whole clips or images: all views of each. */
   clipsPerSecond: number;
@@ -87,13 +89,13 @@ async function interleave(entries: readonly PaperEntry[], { rounds, batch, onRun
     for (const { config, simple = false } of entries)
       networks.push(new TimedNetwork({ config, batch: batch(config.kind), simple }));
     const errors = networks.map((network, i) => naming(entries[i]!.name, () => network.verify()));
-    const [times, peaks] = [entries.map((): number[] => []), [] as number[]];
+    const [times, peaks] = [entries.map((): RunTime[] => []), [] as number[]];
     for (let round = -WARM; round < rounds; round++) {
       for (const [i, network] of networks.entries()) {
         onRun(entries[i]!.name);
         await eventLoop();
-        const ms = naming(entries[i]!.name, () => network.run());
-        if (round >= 0) times[i]!.push(ms);
+        const time = naming(entries[i]!.name, () => network.run());
+        if (round >= 0) times[i]!.push(time);
       }
       if (round >= 0) peaks.push(fmaPeak(0.2));
     }
@@ -103,12 +105,15 @@ async function interleave(entries: readonly PaperEntry[], { rounds, batch, onRun
   }
 }
 
+const wall = (times: readonly RunTime[]): number[] => times.map(({ ms }) => ms);
+
 function timeOf(
   { name, macs, views }: PaperRow,
   batch: number,
-  ms: number[],
+  times: readonly RunTime[],
   peak: number,
 ): Omit<NetworkTime, 'speed' | 'error'> {
+  const ms = wall(times);
   const middle = spread(ms);
   const viewsPerSecond = (1000 * batch) / middle.median;
   const gflops = (2 * macs * viewsPerSecond) / 1e9;
@@ -117,6 +122,7 @@ function timeOf(
   return {
     batch,
     ms,
+    cpuMs: times.map((time) => time.cpuMs),
     ...middle,
     viewsPerSecond,
     clipsPerSecond,
@@ -131,7 +137,7 @@ async function timeGroup(entries: readonly PaperEntry[], options: PaperOptions):
   const { times, errors, peak } = await interleave(networks, options);
   return entries.map((entry) => {
     const [row, i] = [countRow(entry), networks.findIndex(({ network }) => network === entry.network)];
-    const speed = entry.table >= 8 && i > 0 ? ratio(times[0]!, times[i]!) : null;
+    const speed = entry.table >= 8 && i > 0 ? ratio(wall(times[0]!), wall(times[i]!)) : null;
     return {
       ...row,
       time: { ...timeOf(row, options.batch(entry.config.kind), times[i]!, peak), speed, error: errors[i]! },

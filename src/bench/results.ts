@@ -7,6 +7,8 @@ export interface ResultRow {
   what: string;
   /** Milliseconds of each round. */
   ms: number[];
+  /** Processor time of each round, of all threads; null where the file has none. */
+  cpuMs: number[] | null;
   /** The shortest time that the machine's limit beside the measurement allowed, in ms; null where the file has none. */
   floorMs: number | null;
   /** Of the compiler; empty where the file has none. */
@@ -73,7 +75,8 @@ function readRow(timed: Fields, what: string, flags: unknown): ResultRow {
   const share = timed.shareOfLimit ?? timed.shareOfPeak;
   const middle = timed.median ?? timed.medianMs ?? timed.ms;
   const floorMs = isTime(share) && isTime(middle) ? share * middle : null;
-  return { what, ms, floorMs, flags: typeof flags === 'string' ? flags : '' };
+  const cpuMs = Array.isArray(timed.cpuMs) && timed.cpuMs.every(isTime) ? timed.cpuMs : null;
+  return { what, ms, cpuMs, floorMs, flags: typeof flags === 'string' ? flags : '' };
 }
 
 /** Compiler flags stand beside each row, or once. */

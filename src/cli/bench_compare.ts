@@ -26,8 +26,8 @@ Examples:
 
 Rows match by op, stage, shape, direction, dtype, variant and cache, or by network and batch. The two files come from different moments, so a
 quotient of their times also holds what the machine did meanwhile (clocks, neighbours). Beside it stands the quotient of times in units of
-the shortest that the machine's limit allowed, which each file measured next to its rows. Faster or slower is what both say, each with
-its interval of 95%, which knows the noise within the two files alone: on a busy machine measure again before you believe a few percent.`,
+the shortest that the machine's limit allowed, which each file measured next to its rows, and that of the processor's time, which other programs hardly change (where the files have
+it: bench paper's do). Faster or slower is what all of these say, each with its interval of 95%, which knows the noise within the two files alone: on a busy machine measure again before you believe a few percent.`,
     )
     .action(async (before: string, after: string, given: BenchCompareArguments) =>
       (await import('./bench_compare_action.js')).benchCompare(before, after, given),

@@ -24,21 +24,32 @@ function checkTerms(before: Results, after: Results, force: boolean): void {
 const times = ({ median, low, high }: Ratio): string =>
   `${significant(median, 3)} (${significant(low, 3)}–${significant(high, 3)})`;
 
-function cells({ what, before, after, speed, againstLimit, againstOthers, verdict }: Compared): string[] {
+function cells({ what, before, after, speed, againstLimit, cpu, againstOthers, verdict }: Compared): string[] {
   const ms = (value: number) => significant(value, 4);
+  const known = (ratio: Ratio | null) => (ratio ? times(ratio) : '–');
   return [
     what,
     ms(before),
     ms(after),
     times(speed),
-    againstLimit ? times(againstLimit) : '–',
+    known(againstLimit),
+    known(cpu),
     significant(againstOthers, 3),
     verdict,
   ];
 }
 
-const HEAD = ['', 'ms before', 'ms after', 'times as fast', 'against the limit', 'the median row', 'verdict'];
-const ALIGN = ['left', 'right', 'right', 'right', 'right', 'right', 'left'] as const;
+const HEAD = [
+  '',
+  'ms before',
+  'ms after',
+  'times as fast',
+  'against the limit',
+  'by CPU time',
+  'the median row',
+  'verdict',
+];
+const ALIGN = ['left', 'right', 'right', 'right', 'right', 'right', 'right', 'left'] as const;
 
 function print({ rows, onlyBefore, onlyAfter, overall }: Comparison, before: Results, after: Results): void {
   console.log(table(rows.map(cells), { head: HEAD, align: ALIGN }));

@@ -70,6 +70,28 @@ test('a machine that became slower is no regression: times in units of its limit
   expect(row!.verdict).toBe('no difference');
 });
 
+test('a machine that other programs kept busy is no regression: the processor time stays', () => {
+  const row = (middle: number, cpu: number, seed: number) => {
+    const time = {
+      batch: 8,
+      ms: noisy(seed, 9, middle),
+      cpuMs: noisy(seed + 50, 9, cpu),
+      median: middle,
+      shareOfPeak: 1 / middle,
+    };
+    return [{ network: 'image-t', time }];
+  };
+  const [busy] = compared(row(10, 18, 1), row(30, 18, 2)).rows;
+  expect([busy!.speed.verdict, busy!.cpu!.verdict, busy!.verdict]).toEqual([
+    'slower',
+    'no difference',
+    'no difference',
+  ]);
+  const [worse] = compared(row(10, 18, 1), row(30, 50, 2)).rows;
+  expect(worse!.verdict).toBe('slower');
+  expect(worse!.slowdown).toBeCloseTo(50 / 18 - 1, 0);
+});
+
 test('one that became faster hides no regression, and shows none', () => {
   const [row] = compared([kernelRow('gelu', 10)], [kernelRow('gelu', 10, { floor: 0.8 })]).rows;
   expect([row!.speed.verdict, row!.againstLimit!.verdict, row!.verdict]).toEqual([
@@ -103,7 +125,7 @@ test('rows of bench paper and of whole models, and those of older files', () => 
   expect(models).toMatchObject({ kind: 'models', rows: [{ what: 'video-s-16 forward 1 pytorch', floorMs: 1 }] });
   const old = { op: 'gelu', stage: 1, shape: '[2]', direction: 'forward', ms: 2, allMs: [1, 2, 3], shareOfLimit: 0.5 };
   expect(readResults(write('o.json', [old])).rows).toEqual([
-    { what: 'gelu stage 1 [2] forward f32 morphmlp warm', ms: [1, 2, 3], floorMs: 1, flags: '' },
+    { what: 'gelu stage 1 [2] forward f32 morphmlp warm', ms: [1, 2, 3], cpuMs: null, floorMs: 1, flags: '' },
   ]);
 });
 
