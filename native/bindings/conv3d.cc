@@ -14,14 +14,20 @@ Conv3dShape read_shape(Args& a) {
   at.batch = a.size("batch");
   at.in_channels = a.size("in_channels");
   at.out_channels = a.size("out_channels");
+  at.groups = a.size("groups");
   read_three(a, "in", at.in);
   read_three(a, "kernel", at.kernel);
   read_three(a, "stride", at.stride);
   read_three(a, "padding", at.padding);
+  int64_t behind[3];
+  read_three(a, "padding_behind", behind);
   at.planar = a.flag("planar");
   if (at.in_channels < 1 || at.out_channels < 1) a.reject("no channels");
+  if (at.groups < 1 || at.in_channels % at.groups != 0 || at.out_channels % at.groups != 0)
+    a.reject("channels must be multiples of groups");
+  if (at.groups > 1 && at.planar) a.reject("groups need channels last");
   for (int i = 0; i < 3; ++i) {
-    const int64_t room = at.in[i] + 2 * at.padding[i] - at.kernel[i];
+    const int64_t room = at.in[i] + at.padding[i] + behind[i] - at.kernel[i];
     if (at.kernel[i] < 1 || at.stride[i] < 1 || room < 0) a.reject("the kernel does not fit the padded input");
     at.out[i] = room / at.stride[i] + 1;
   }
@@ -31,7 +37,7 @@ Conv3dShape read_shape(Args& a) {
 int64_t inputs(const Conv3dShape& at) { return count({at.batch, at.in_channels, at.in[0], at.in[1], at.in[2]}); }
 int64_t outputs(const Conv3dShape& at) { return count({at.batch, at.out_channels, at.out[0], at.out[1], at.out[2]}); }
 int64_t weights(const Conv3dShape& at) {
-  return count({at.out_channels, at.in_channels, at.kernel[0], at.kernel[1], at.kernel[2]});
+  return count({at.out_channels, at.in_channels / at.groups, at.kernel[0], at.kernel[1], at.kernel[2]});
 }
 
 }  // namespace

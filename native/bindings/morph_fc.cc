@@ -12,9 +12,11 @@ MorphFcShape read_shape(Args& a) {
   at.width = a.size("width");
   at.channels = a.size("channels");
   at.chunk = a.size("chunk");
+  at.groups = a.size("groups");
   at.vertical = a.flag("vertical");
   at.strided = a.flag("strided");
-  if (at.chunk < 1 || at.channels % at.chunk != 0) a.reject("channels must be a multiple of chunk");
+  if (at.chunk < 1) a.reject("chunk must be at least 1");
+  if (at.groups < 1 || at.channels % at.groups != 0) a.reject("channels must be a multiple of groups");
   return at;
 }
 
@@ -27,8 +29,8 @@ MorphFcForward read(Args& a) {
   MorphFcForward p{};
   p.at = read_shape(a);
   p.x = a.in("x", elements(p.at));
-  p.weight = a.in_buffer("weight", count({p.at.channels, p.at.channels}));
-  p.bias = a.in_or_null("bias", p.at.channels);
+  p.weight = a.in_buffer("weight", count({p.at.row(), p.at.row()}));
+  p.bias = a.in_or_null("bias", p.at.row());
   p.y = a.out("y", elements(p.at));
   return p;
 }
@@ -38,11 +40,11 @@ MorphFcBackward read(Args& a) {
   MorphFcBackward p{};
   p.at = read_shape(a);
   p.x = a.in("x", elements(p.at));
-  p.weight = a.in_buffer("weight", count({p.at.channels, p.at.channels}));
+  p.weight = a.in_buffer("weight", count({p.at.row(), p.at.row()}));
   p.dy = a.in("dy", elements(p.at));
   p.dx = a.out_or_null("dx", elements(p.at));
-  p.dweight = a.out_or_null("dweight", count({p.at.channels, p.at.channels}));
-  p.dbias = a.out_or_null("dbias", p.at.channels);
+  p.dweight = a.out_or_null("dweight", count({p.at.row(), p.at.row()}));
+  p.dbias = a.out_or_null("dbias", p.at.row());
   return p;
 }
 

@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "cpu/conv3d_groups.h"
 #include "cpu/packed_weight.h"
 #include "cpu/partial_sums.h"
 #include "cpu/patches.h"
@@ -91,6 +92,7 @@ void input_gradient(const Conv3dBackward& p) {
 }  // namespace
 
 void conv3d_forward(const Conv3dForward& p) {
+  if (p.at.groups > 1) return grouped_conv3d_forward(p);
   const auto weight = packed(p.at, *p.weight, Use::forward);
   const int64_t k = patch_length(p.at), n = p.at.out_channels, lines = line_count(p.at);
   for_blocks(p.at.batch * positions_a_clip(p.at), kPositions, [&](int64_t begin, int64_t end) {
@@ -101,6 +103,7 @@ void conv3d_forward(const Conv3dForward& p) {
 }
 
 void conv3d_backward(const Conv3dBackward& p) {
+  if (p.at.groups > 1) return grouped_conv3d_backward(p);
   weight_gradient(p);
   if (p.dx) input_gradient(p);
 }

@@ -6,7 +6,10 @@ namespace morphmlp::MORPHMLP_ISA {
 namespace {
 
 RowUnits units(const MorphFcShape& at) {
-  return spatial_units(at.frames, at.height, at.width, at.channels, at.chunk, at.vertical, at.strided);
+  RowUnits units = spatial_units(at.frames, at.height, at.width, at.channels, at.chunk, at.vertical, at.strided);
+  units.groups = at.groups;
+  units.run = at.channels / at.groups;
+  return units;
 }
 
 }  // namespace

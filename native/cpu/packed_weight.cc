@@ -13,7 +13,7 @@ PackedWeight::PackedWeight(const WeightMatrix& matrix, int64_t floats)
 PackedWeight::~PackedWeight() { release(data_, static_cast<size_t>(floats_) * sizeof(float)); }
 
 bool PackedWeight::is_of(const WeightMatrix& matrix) const {
-  return matrix.n == matrix_.n && matrix.k == matrix_.k && matrix.taps == matrix_.taps;
+  return matrix.n == matrix_.n && matrix.k == matrix_.k && matrix.taps == matrix_.taps && matrix.lines == matrix_.lines;
 }
 
 namespace {
@@ -59,12 +59,16 @@ void transpose_each(int64_t n, int64_t rows, int64_t cols, const float* from, fl
 }
 
 std::shared_ptr<PackedWeight> packed_weight(Buffer& weight, const WeightMatrix& matrix, Use use) {
+  return packed_weight(weight, matrix, use, [&](const float* values) { return pack(values, matrix, use); });
+}
+
+std::shared_ptr<PackedWeight> packed_weight(Buffer& weight, const WeightMatrix& matrix, Use use, const Packing& pack) {
   const int slot = static_cast<int>(use);
   const bool unchanged = weight.derived_version[slot] == weight.version + 1;
   const auto kept = std::static_pointer_cast<PackedWeight>(weight.derived[slot]);
   if (unchanged && kept && kept->is_of(matrix)) return kept;
   weight.derived[slot].reset();
-  auto packed = pack(static_cast<const float*>(weight.data), matrix, use);
+  auto packed = pack(static_cast<const float*>(weight.data));
   if (unchanged) weight.derived[slot] = packed;
   weight.derived_version[slot] = weight.version + 1;  // + 1: 0 means never used
   return packed;

@@ -2,6 +2,7 @@
 // beside its buffer (evaluation, prediction); one that changes every step (training) is packed into memory that the
 // caller gives back.
 #pragma once
+#include <functional>
 #include <memory>
 
 #include "cpu/gemm.h"
@@ -12,9 +13,9 @@ namespace morphmlp::MORPHMLP_ISA {
 enum class Use : int { forward, backward };  // y = x W^T, or dx = dy W
 
 // A PyTorch weight [n, k]. With taps > 1 (a channels-last convolution) its rows are [k / taps][taps] in memory and are
-// taken as [taps][k / taps].
+// taken as [taps][k / taps]. `lines` > 0: the many small matrices of a grouped convolution (conv3d_groups.cc).
 struct WeightMatrix {
-  int64_t n, k, taps = 1;
+  int64_t n, k, taps = 1, lines = 0;
 };
 
 class PackedWeight : public Derived {
@@ -34,6 +35,10 @@ class PackedWeight : public Derived {
 
 // The packed form of a weight, on the pool's threads.
 std::shared_ptr<PackedWeight> packed_weight(Buffer& weight, const WeightMatrix& matrix, Use use);
+
+// The same where `pack` makes that form.
+using Packing = std::function<std::shared_ptr<PackedWeight>(const float* weight)>;
+std::shared_ptr<PackedWeight> packed_weight(Buffer& weight, const WeightMatrix& matrix, Use use, const Packing& pack);
 
 inline std::shared_ptr<PackedWeight> packed_weight(Buffer& weight, int64_t n, int64_t k, Use use) {
   return packed_weight(weight, WeightMatrix{n, k}, use);

@@ -56,3 +56,30 @@ export function ratio(a: readonly number[], b: readonly number[]): Ratio {
   const verdict = low > 1 ? 'faster' : high < 1 ? 'slower' : 'no difference';
   return { median: median(all), low, high, verdict };
 }
+
+/** ways[u]: in how many orders of `n` and `m` different numbers u pairs stand the wrong way round (Mann and Whitney's U). */
+function orders(n: number, m: number): Float64Array {
+  let ways = Float64Array.of(1);
+  // The generating function is the Gaussian binomial: products of (1 - q^(m+i)) / (1 - q^i).
+  for (let i = 1; i <= n; i++) {
+    const next = new Float64Array(i * m + 1);
+    const at = (list: Float64Array, k: number) => (k >= 0 && k < list.length ? list[k]! : 0);
+    for (let k = 0; k < next.length; k++) next[k] = at(ways, k) - at(ways, k - m - i) + (k >= i ? next[k - i]! : 0);
+    ways = next;
+  }
+  return ways;
+}
+
+/**
+ * How many times as fast `b` is as `a`, from rounds that did not take turns (two runs): the median of all quotients, with the interval that
+ * Mann and Whitney's test gives. It holds the truth with at least 95%, or as much as so few rounds can: 90% for three each.
+ */
+export function independentRatio(a: readonly number[], b: readonly number[]): Ratio {
+  const all = sorted(a.flatMap((x) => b.map((y) => x / y)));
+  const ways = orders(a.length, b.length);
+  const total = ways.reduce((sum, w) => sum + w, 0);
+  let [rank, sum] = [0, ways[0]!];
+  while (sum / total <= 0.025 && rank + 1 < all.length / 2) sum += ways[++rank]!;
+  const [low, high] = [all[Math.max(0, rank - 1)]!, all[all.length - 1 - Math.max(0, rank - 1)]!];
+  return { median: median(all), low, high, verdict: low > 1 ? 'faster' : high < 1 ? 'slower' : 'no difference' };
+}

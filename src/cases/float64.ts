@@ -45,7 +45,7 @@ function gatheredFc64(x: Array64, places: Int32Array, weight: Array64, bias?: Ar
 }
 
 /** All options of `morphFc`. */
-export type MorphOptions = Required<MorphFcOptions>;
+export type MorphOptions = Required<Omit<MorphFcOptions, 'groups'>> & Pick<MorphFcOptions, 'groups'>;
 
 /** The token (row-major position in its frame) at place l of chunk j, by DESIGN's formula; null beyond the frame. */
 function tokenAt(
@@ -60,16 +60,17 @@ function tokenAt(
   return axis === 'width' ? n : (n % h) * w + Math.floor(n / h);
 }
 
-/** The places of the FC's rows in x, one row of C after the other: element l * S + s of a row is an index into x, or -1. */
+/** The places of the FC's rows in x, one row of L * S after the other: element l * S + s of a row is an index into x, or -1. */
 function rowPlaces(shape: readonly number[], options: MorphOptions): Int32Array {
   const [b, t, h, w, c] = shape as [number, number, number, number, number];
-  const [run, chunks] = [c / options.chunk, Math.ceil((h * w) / options.chunk)];
-  const places = new Int32Array(b * t * chunks * options.chunk * c);
+  const { chunk, groups = chunk } = options;
+  const [run, chunks] = [c / groups, Math.ceil((h * w) / chunk)];
+  const places = new Int32Array(b * t * chunks * chunk * c);
   let at = 0;
   for (let frame = 0; frame < b * t; frame++)
     for (let j = 0; j < chunks; j++)
-      for (let g = 0; g < options.chunk; g++)
-        for (let l = 0; l < options.chunk; l++) {
+      for (let g = 0; g < groups; g++)
+        for (let l = 0; l < chunk; l++) {
           const token = tokenAt([h, w], options, j, l);
           for (let s = 0; s < run; s++) places[at++] = token === null ? -1 : (frame * h * w + token) * c + g * run + s;
         }

@@ -4,13 +4,15 @@ import { morphFc64, type MorphOptions } from './float64';
 
 /** A case of one shape. */
 export function morphFcCase(shape: readonly number[], options: MorphOptions, withBias = true): OpCase {
-  const c = shape[4]!;
+  const { axis, chunk, groups = chunk, order } = options;
+  const row = (chunk * shape[4]!) / groups;
+  const words = [axis, `L = ${chunk}`, ...(groups === chunk ? [] : [`${groups} groups`]), order];
   return {
-    name: `[${shape.join(', ')}] ${options.axis}, L = ${options.chunk}, ${options.order}${withBias ? '' : ', no bias'}`,
+    name: `[${shape.join(', ')}] ${words.join(', ')}${withBias ? '' : ', no bias'}`,
     inputs: {
       x: { shape },
-      weight: { shape: [c, c], scale: Math.sqrt(3 / c) },
-      ...(withBias ? { bias: { shape: [c], scale: 0.5 } } : {}),
+      weight: { shape: [row, row], scale: Math.sqrt(3 / row) },
+      ...(withBias ? { bias: { shape: [row], scale: 0.5 } } : {}),
     },
     forward: ({ x, weight, bias }) => morphFc(x!, weight!, bias ?? null, options),
     oracle: ({ x, weight, bias }) => ({ shape, data: morphFc64(x!, weight!, bias, options) }),
@@ -30,4 +32,11 @@ export const morphFcCases = [
   morphFcCase([1, 1, 3, 3, 4], { axis: 'height', chunk: 2, order: 'strided' }),
   morphFcCase([1, 1, 5, 4, 7], { axis: 'width', chunk: 7, ...consecutive }),
   morphFcCase([1, 1, 2, 2, 5], { axis: 'height', chunk: 1, ...consecutive }),
+];
+
+/** More and fewer groups than tokens in a chunk (table 8 of the paper): kernels of others have as many. */
+export const morphFcGroupCases = [
+  morphFcCase([1, 2, 3, 4, 12], { axis: 'width', chunk: 3, groups: 6, ...consecutive }),
+  morphFcCase([2, 1, 3, 3, 8], { axis: 'height', chunk: 4, groups: 2, ...consecutive }),
+  morphFcCase([1, 1, 3, 2, 6], { axis: 'width', chunk: 4, groups: 1, order: 'strided' }, false),
 ];

@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
 import type { BenchDataArguments } from './bench_data_action';
+import { registerBenchCompare } from './bench_compare';
 import { registerBenchKernels } from './bench_kernels';
+import { registerBenchPaper } from './bench_paper';
 import { wholeNumber } from './options';
 
 function registerBenchData(bench: Command): void {
@@ -35,7 +37,9 @@ function registerBenchData(bench: Command): void {
 
 /** Adds `morphmlp bench`. */
 export function registerBench(program: Command): void {
-  const bench = program.command('bench').description('measure kernels and data');
+  const bench = program.command('bench').description('measure kernels, networks and data');
   registerBenchKernels(bench);
+  registerBenchPaper(bench);
+  registerBenchCompare(bench);
   registerBenchData(bench);
 }

@@ -6,6 +6,7 @@ import { benchCase, type KernelRow } from '../bench/kernels';
 import { machine } from '../bench/machine';
 import { chooseCases, stemOf } from '../bench/ops';
 import { OURS } from '../bench/variant';
+import { eventLoop } from '../event_loop';
 import { writeFileAtomic } from '../io/atomic';
 import { requireDevice, setThreads, threads } from '../runtime';
 import type { Device } from '../native';
@@ -76,6 +77,7 @@ async function measure(
   const seed = given.seed ?? randomInt(2 ** 20);
   const rows: KernelRow[] = [];
   for (const [i, c] of cases.entries()) {
+    await eventLoop();
     if (given.plugin) {
       const job = { op: c.op, stage: c.stage, plugins: pluginsOf(c), seed, time, threads: threads() };
       const onStep = (file: string | null, doing: string) =>
@@ -105,7 +107,7 @@ export async function benchKernels(given: BenchKernelsArguments): Promise<void> 
   }
   const { failures } = work;
   if (out) {
-    const text = JSON.stringify({ machine: where, rows, failures }, null, 1);
+    const text = JSON.stringify({ machine: where, clock, rows, failures }, null, 1);
     writeFileAtomic(out, (write) => write(Buffer.from(`${text}\n`)));
   }
   printFailures(failures);

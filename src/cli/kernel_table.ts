@@ -2,14 +2,14 @@ import path from 'node:path';
 import pc from 'picocolors';
 import type { Failure } from '../bench/hosted';
 import type { KernelRow } from '../bench/kernels';
+import type { Ratio } from '../bench/statistics';
 import { percent, significant, table } from './format';
 
 const HEAD = ['op', 'stage', '', 'variant', 'cache', 'ms', 'middle half', 'GFLOP/s', 'GB/s', 'of limit', 'error'];
 const ALIGN = ['left', 'right', 'left', 'left', 'left', 'right', 'right', 'right', 'right', 'right', 'right'] as const;
 
-function speed({ speed: found }: KernelRow): string {
-  if (found === null) return '1';
-  const { median, low, high, verdict } = found;
+/** A ratio with its interval, or with the verdict that there is no difference. */
+export function speedText({ median, low, high, verdict }: Ratio): string {
   const times = significant(median, 3);
   return verdict === 'no difference'
     ? `${times} (no difference)`
@@ -22,7 +22,7 @@ function cells(row: KernelRow, several: boolean): (string | number)[] {
     ...[row.median.toFixed(2), `${row.q1.toFixed(2)}–${row.q3.toFixed(2)}`],
     ...[row.gflops === 0 ? '–' : significant(row.gflops, 3), significant(row.gbs, 3)],
     ...[`${percent(row.shareOfLimit, 0)} ${row.limit}`, row.error === null ? 'unverified' : row.error.toExponential(1)],
-    ...(several ? [speed(row)] : []),
+    ...(several ? [row.speed ? speedText(row.speed) : '1'] : []),
   ];
 }
 

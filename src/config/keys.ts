@@ -2,6 +2,7 @@
  * Every key of a configuration: its default, its type, and what it does. Names and defaults are those of the authors' code
  * (SlowFast's, with their MORPH section), so that their files mean here what they mean there. The section RUN is ours.
  */
+import { SWITCHES } from '../models/ablation';
 import { choice, flag, ignored, list, only, optional, real, text, whole } from './kinds';
 
 export const KEYS = {
@@ -55,6 +56,18 @@ export const KEYS = {
   'MORPH.MLP_RATIOS': list([3, 3, 3, 3], 'hidden width of the MLPs, in channels', { length: 4, least: 0 }),
   'MORPH.QKV_BIAS': flag(true, 'biases in the FCs of the spatial branches and of time'),
   'MORPH.DROP_DEPTH_RATE': real(0.1, 'stochastic depth of the last block', 0, 0.999),
+  'MORPH.GROUP_DIM': choice(
+    SWITCHES.groupDim[0],
+    SWITCHES.groupDim,
+    "channels of a group, stages 1 to 3 (the paper's table 8)",
+  ),
+  'MORPH.BRANCHES': choice(
+    SWITCHES.branches[0],
+    SWITCHES.branches,
+    "branches of the spatial part (the paper's table 9)",
+  ),
+  'MORPH.WEIGHTING': choice(SWITCHES.weighting[0], SWITCHES.weighting, "how they are added (the paper's table 9)"),
+  'MORPH.SPATIAL': choice(SWITCHES.spatial[0], SWITCHES.spatial, "what mixes a frame's tokens (the paper's table 10)"),
   'MORPH.PRETRAIN_PATH': optional(text('', 'pretrained weights; the head starts anew')),
   'MORPH.QKV_SCALE': ignored(null, "the authors' code reads it and does nothing with it"),
   'MORPH.TRANSITIONS': ignored([true, false, false, false], 'every stage has another width, so each is downsampled'),

@@ -2,6 +2,7 @@
 import path from 'node:path';
 import type { Augmentation, VideoOptions } from '../data/clip_plan';
 import { specOf, type DataSpec } from '../data/open';
+import { ablationWords, withAblation } from '../models/ablation';
 import { checkConfig, QUICKSTART, type MorphMlpConfig } from '../models/config';
 import { variantName } from '../models/recognise';
 import type { OptimizerChoice, RunOptions, StartFrom, Testing } from '../train/options';
@@ -38,6 +39,12 @@ function architectureOf(config: Config): Omit<MorphMlpConfig, 'numClasses'> {
     mlpRatio: ratios[0]!,
     qkvBias: config['MORPH.QKV_BIAS'],
     dropPath: config['MORPH.DROP_DEPTH_RATE'],
+    ...withAblation({
+      groupDim: config['MORPH.GROUP_DIM'],
+      branches: config['MORPH.BRANCHES'],
+      weighting: config['MORPH.WEIGHTING'],
+      spatial: config['MORPH.SPATIAL'],
+    }),
   };
   checkConfig({ ...architecture, numClasses: 1 });
   return architecture;
@@ -46,8 +53,11 @@ function architectureOf(config: Config): Omit<MorphMlpConfig, 'numClasses'> {
 /** What a model is called: a published one by its name. */
 function modelName(architecture: Omit<MorphMlpConfig, 'numClasses'>): string {
   const sizes = ({ layers, embedDims }: typeof architecture) => `${layers.join()}/${embedDims.join()}`;
-  if (sizes(architecture) === sizes(QUICKSTART)) return 'quickstart';
-  return variantName(architecture) ?? `a ${architecture.kind} model`;
+  const name =
+    sizes(architecture) === sizes(QUICKSTART)
+      ? 'quickstart'
+      : (variantName({ ...architecture, ablation: {} }) ?? `a ${architecture.kind} model`);
+  return [name, ...ablationWords(architecture)].join(', ');
 }
 
 const FOLDER_NAMES: Record<Split, string> = { train: 'train', val: 'val', test: 'val' };

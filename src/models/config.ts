@@ -1,3 +1,5 @@
+import { checkAblation, checkGroups, type Ablation } from './ablation';
+
 /** What a MorphMLP is made of. Four stages; arrays have one entry a stage. */
 export interface MorphMlpConfig {
   kind: 'video' | 'image';
@@ -16,6 +18,8 @@ export interface MorphMlpConfig {
   qkvBias: boolean;
   /** Stochastic depth of the last block; rises linearly from 0 at the first. */
   dropPath: number;
+  /** Switches of the paper's ablations; absent in the published networks. */
+  ablation?: Partial<Ablation>;
 }
 
 /** A published model and the figures the paper gives for it (parameters in millions, GMACs a view). */
@@ -80,10 +84,12 @@ function checkStage(config: MorphMlpConfig, i: 0 | 1 | 2 | 3): void {
     throw new Error(`model: ${where}: ${channels} channels are not a multiple of the chunk length ${chunk}`);
   if (channels % 4 !== 0)
     throw new Error(`model: ${where}: ${channels} channels are not a multiple of 4, which the reweighting FC needs`);
+  checkGroups(config, i, channels, chunk);
 }
 
 /** Throws one clear sentence when a configuration cannot be built. */
 export function checkConfig(config: MorphMlpConfig): void {
+  checkAblation(config);
   for (const i of STAGES) checkStage(config, i);
   const { frames, numClasses, dropPath, mlpRatio } = config;
   if (!Number.isInteger(frames) || frames < 1)

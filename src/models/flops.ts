@@ -1,3 +1,4 @@
+import { ablationOf, branchesOf, convolutionSide, groupScale } from './ablation';
 import { temporalGroups, timeSteps, type MorphMlpConfig } from './config';
 
 /** One FC or convolution of a model. */
@@ -53,6 +54,31 @@ class Counter {
   }
 }
 
+/** The branches, or what an ablation has in their place, their weighting and the projection. */
+function countSpatial(counter: Counter, config: MorphMlpConfig, stage: Stage, name: string, tokens: number): void {
+  const ablation = ablationOf(config);
+  const [c, at, side] = [config.embedDims[stage], stage + 1, convolutionSide(ablation)];
+  const add = (
+    part: string,
+    kind: CountedOp['kind'],
+    [rows, inside, out]: readonly [number, number, number],
+    bias = true,
+  ) => counter.add(`${name}.${part}`, at, kind, [rows, inside, out], bias);
+  if (side !== null) add('conv', 'conv', [tokens, c * side * side, c]);
+  const branches = side === null ? branchesOf(ablation, stage) : [];
+  if (stage === 3) branches.sort(); // the channel branch first, as the published network names them
+  for (const branch of branches) {
+    const row = branch === 'c' ? c : c * groupScale(ablation, stage);
+    if (branch !== 'c' && ablation.spatial === 'group_conv') add(`conv_${branch}`, 'conv', [tokens, c, c]);
+    else add(`mlp_${branch}`, 'fc', [(tokens * c) / row, row, row], config.qkvBias);
+  }
+  if (ablation.weighting === 'softmax' && branches.length > 1) {
+    add('reweight.fc1', 'fc', [1, c, c / 4]);
+    add('reweight.fc2', 'fc', [1, c / 4, c * branches.length]);
+  }
+  add('proj', 'fc', [tokens, c, c]);
+}
+
 function countBlock(counter: Counter, config: MorphMlpConfig, stage: Stage, name: string, frame: number): void {
   const [c, steps, bias] = [config.embedDims[stage], timeSteps(config), config.qkvBias];
   const [rows, at] = [steps * frame, stage + 1];
@@ -64,11 +90,7 @@ function countBlock(counter: Counter, config: MorphMlpConfig, stage: Stage, name
     fc('t_fc.mlp_t', [frame * groups, row, row], bias);
     fc('t_fc.proj', [rows, c, c]);
   }
-  const branches = stage === 3 ? ['mlp_c', 'mlp_h'] : ['mlp_h', 'mlp_w', 'mlp_c'];
-  for (const branch of branches) fc(`fc.${branch}`, [rows, c, c], bias);
-  fc('fc.reweight.fc1', [1, c, c / 4]);
-  fc('fc.reweight.fc2', [1, c / 4, c * branches.length]);
-  fc('fc.proj', [rows, c, c]);
+  countSpatial(counter, config, stage, `${name}.fc`, rows);
   const hidden = Math.trunc(c * config.mlpRatio);
   fc('mlp.fc1', [rows, c, hidden]);
   fc('mlp.fc2', [rows, hidden, c]);

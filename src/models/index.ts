@@ -1,3 +1,5 @@
+export { SWITCHES, type Ablation } from './ablation';
+export { AblatedFc } from './ablated_fc';
 export { QUICKSTART, VARIANTS, type MorphMlpConfig, type Variant } from './config';
 export {
   Block,

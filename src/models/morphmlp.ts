@@ -12,40 +12,18 @@ import { normMlp } from '../ops/norm_mlp';
 import { normSpatial, type BiasedFc, type Fc } from '../ops/norm_spatial';
 import { normTemporal } from '../ops/norm_temporal';
 import { reshape } from '../ops/reshape';
-import { reweight } from '../ops/reweight';
-import { softmax } from '../ops/softmax';
 import { temporalFc } from '../ops/temporal_fc';
 import { BatchNorm, Conv3d, LayerNorm, Linear } from '../nn/layers';
 import { Module } from '../nn/module';
 import { anyReplaced } from '../plugins';
 import { scope } from '../scope';
 import { show, type Tensor } from '../tensor';
+import { AblatedFc } from './ablated_fc';
+import { ablationWords } from './ablation';
 import { checkConfig, temporalGroups, timeSteps, VARIANTS, type MorphMlpConfig } from './config';
+import { Reweight } from './reweight';
 
 type Triple = readonly [number, number, number];
-
-/** The FCs that weigh the branches: mean over all tokens → C/4 → GELU → n·C → softmax over the n branches (section 3.2). */
-class Reweight extends Module {
-  readonly fc1: Linear;
-  readonly fc2: Linear;
-
-  constructor(
-    private readonly channels: number,
-    private readonly branches: number,
-  ) {
-    super();
-    this.fc1 = new Linear(channels, channels / 4);
-    this.fc2 = new Linear(channels / 4, channels * branches);
-  }
-
-  /** @param branches outputs [B, T, H, W, C] @returns their weighted sum */
-  forward(branches: Tensor[]): Tensor {
-    const mean = meanPool(branches);
-    const scores = this.fc2.forward(this.fc1.forward(mean, { gelu: true }));
-    const weights = softmax(reshape(scores, [mean.shape[0] as number, this.channels, this.branches]));
-    return reweight(branches, weights);
-  }
-}
 
 /** The spatial MorphFC of stages 1 to 3: height, width and channel branches. */
 export class MorphFcS extends Module {
@@ -159,13 +137,14 @@ export class Mlp extends Module {
 
 /**
  * A block: xt = x + t(LN(x)); x = x + drop(s(LN(xt))); x = x + drop(mlp(LN(x))). The second residual starts at x, not at xt.
- * Images have no temporal part. Each part is one fused kernel, or, where a plugin replaces an op inside it, those ops one by one.
+ * Images have no temporal part. Each part is one fused kernel, or, where a plugin replaces an op inside it, those ops one by one. With
+ * switches of the ablations the spatial part is always made of simple ops.
  */
 export class Block extends Module {
   readonly norm1: LayerNorm;
   readonly t_norm1?: LayerNorm;
   readonly t_fc?: MorphFcT;
-  readonly fc: MorphFcS | MorphFcS2;
+  readonly fc: MorphFcS | MorphFcS2 | AblatedFc;
   readonly norm2: LayerNorm;
   readonly mlp: Mlp;
 
@@ -177,13 +156,13 @@ export class Block extends Module {
     readonly index = 0,
   ) {
     super();
-    const [channels, chunk, bias] = [config.embedDims[stage], config.segmentDim[stage], config.qkvBias];
+    const channels = config.embedDims[stage];
     this.norm1 = new LayerNorm(channels);
     if (config.kind === 'video') {
       this.t_norm1 = new LayerNorm(channels);
-      this.t_fc = new MorphFcT(channels, timeSteps(config), bias);
+      this.t_fc = new MorphFcT(channels, timeSteps(config), config.qkvBias);
     }
-    this.fc = stage === 3 ? new MorphFcS2(channels, chunk, bias) : new MorphFcS(channels, chunk, bias);
+    this.fc = spatialFc(config, stage);
     this.norm2 = new LayerNorm(channels);
     this.mlp = new Mlp(channels, Math.trunc(channels * config.mlpRatio));
   }
@@ -203,7 +182,7 @@ export class Block extends Module {
   }
 
   private spatialPart(x: Tensor, xt: Tensor): Tensor {
-    if (anyReplaced('layer_norm', 'morph_fc', 'linear', 'gelu'))
+    if (this.fc instanceof AblatedFc || anyReplaced('layer_norm', 'morph_fc', 'linear', 'gelu'))
       return this.residual(x, this.fc.forward(this.norm1.forward(xt)));
     const { branches, reweight, proj, chunk } = this.fc;
     const p = {
@@ -232,6 +211,12 @@ export class Block extends Module {
   private dropScale(x: Tensor): Tensor | null {
     return this.training && this.drop > 0 ? dropFactors(x.shape[0]!, this.drop, x) : null;
   }
+}
+
+function spatialFc(config: MorphMlpConfig, stage: 0 | 1 | 2 | 3): Block['fc'] {
+  if (ablationWords(config).length > 0) return new AblatedFc(config, stage);
+  const [channels, chunk, bias] = [config.embedDims[stage], config.segmentDim[stage], config.qkvBias];
+  return stage === 3 ? new MorphFcS2(channels, chunk, bias) : new MorphFcS(channels, chunk, bias);
 }
 
 function normOf({ weight, bias }: LayerNorm): { gamma: Tensor; beta: Tensor } {

@@ -1,4 +1,5 @@
 import type { Shape } from '../tensor';
+import { ablationWords, SWITCHES, withAblation, type Ablation } from './ablation';
 import { checkConfig, temporalGroups, VARIANTS, type MorphMlpConfig } from './config';
 
 /** What a file says of its tensors: shapes by PyTorch name. */
@@ -59,13 +60,40 @@ function framesFor(channels: Four<number>, rows: Four<number>, hint: number | un
   throw new Error(`the temporal FCs have rows of ${list(rows)}; ${asked}`);
 }
 
-type Sizes = Pick<MorphMlpConfig, 'kind' | 'frames' | 'layers' | 'embedDims'>;
+type Sizes = Pick<MorphMlpConfig, 'kind' | 'frames' | 'layers' | 'embedDims' | 'ablation'>;
 
 const sameSizes = (a: Sizes, b: Sizes) =>
   a.kind === b.kind &&
   a.frames === b.frames &&
   list(a.layers) === list(b.layers) &&
-  list(a.embedDims) === list(b.embedDims);
+  list(a.embedDims) === list(b.embedDims) &&
+  ablationWords(a).join() === ablationWords(b).join();
+
+/** The switches of the ablations, all of which show in the first block's tensors. */
+function ablationIn(read: Reader, channels: number): Ablation {
+  const has = (part: string) => read.has(`blocks1.0.fc.${part}.weight`);
+  const side = has('conv') ? read.size('blocks1.0.fc.conv.weight', 3) : null;
+  if (side !== null) {
+    const spatial = SWITCHES.spatial.find((name) => name === `conv_${side}x${side}`);
+    if (!spatial)
+      throw new Error(`its spatial part is a convolution of ${side} x ${side}, which is not one of the paper's`);
+    return { groupDim: 'C/L', branches: 'H+W+C', weighting: 'softmax', spatial };
+  }
+  const groups = has('conv_h');
+  const scale = groups ? 1 : read.size('blocks1.0.fc.mlp_h.weight') / channels;
+  return {
+    groupDim: scale < 1 ? 'C/2L' : scale > 1 ? '2C/L' : 'C/L',
+    branches: has('mlp_c') ? 'H+W+C' : 'H+W',
+    weighting: has('reweight.fc1') ? 'softmax' : 'sum',
+    spatial: groups ? 'group_conv' : 'morph_fc',
+  };
+}
+
+/** Whether the FCs of branches and time have a bias; where there is none of these (convolutions), that is the default. */
+function biasIn(read: Reader): boolean {
+  const fc = ['fc.mlp_c', 'fc.mlp_h', 't_fc.mlp_t'].find((name) => read.has(`blocks1.0.${name}.weight`));
+  return fc === undefined || read.has(`blocks1.0.${fc}.bias`);
+}
 
 /** Widths of a published model mean its chunk lengths. */
 function chunksFor(channels: Four<number>, hint: Hints['segmentDim']): MorphMlpConfig['segmentDim'] {
@@ -93,8 +121,9 @@ export function recognise(tensors: Shapes, hints: Hints = {}): Recognised {
     frames: kind === 'image' ? 1 : framesFor(embedDims, rows(), hints.frames),
     numClasses: read.size('head.weight'),
     mlpRatio: read.size('blocks1.0.mlp.fc1.weight') / embedDims[0],
-    qkvBias: read.has('blocks1.0.fc.mlp_c.bias'),
+    qkvBias: biasIn(read),
     dropPath: 0,
+    ...withAblation(ablationIn(read, embedDims[0])),
   };
   const variant = variantName(config);
   const found = { ...config, dropPath: variant ? VARIANTS[variant]!.config.dropPath : 0 };
@@ -104,7 +133,9 @@ export function recognise(tensors: Shapes, hints: Hints = {}): Recognised {
 
 /** A model in a few words: its name, or its kind, depths, widths and frames. */
 export function describeModel({ config, variant }: Recognised): string {
-  const sizes = `layers ${list(config.layers)}, widths ${list(config.embedDims)}`;
+  const sizes = [`layers ${list(config.layers)}`, `widths ${list(config.embedDims)}`, ...ablationWords(config)].join(
+    ', ',
+  );
   const frames = config.kind === 'video' ? `, ${config.frames} frames` : '';
   return `${variant ?? (config.kind === 'image' ? 'an image model' : 'a video model')} (${sizes}${frames})`;
 }
@@ -117,10 +148,10 @@ export function expectVariant(found: Recognised, wanted: string): void {
   throw new Error(`it holds ${describeModel(found)}, not ${describeModel({ config, variant: wanted })}`);
 }
 
-/** Throws where weights have other depths or widths than a model, or are of a video model and it is for images. */
+/** Throws where weights have other depths, widths or switches than a model, or are of a video model and it is for images. */
 export function expectSizes(found: MorphMlpConfig, wanted: Omit<MorphMlpConfig, 'numClasses'>): void {
-  const sizes = ({ layers, embedDims }: Pick<MorphMlpConfig, 'layers' | 'embedDims'>) =>
-    `${list(layers)}/${list(embedDims)}`;
+  const sizes = (config: Pick<MorphMlpConfig, 'layers' | 'embedDims' | 'ablation'>) =>
+    `${list(config.layers)}/${list(config.embedDims)}/${ablationWords(config).join()}`;
   if (sizes(found) === sizes(wanted) && !(found.kind === 'video' && wanted.kind === 'image')) return;
   const ours = describeModel({ config: { ...wanted, numClasses: found.numClasses }, variant: null });
   throw new Error(`it holds ${describeModel({ config: found, variant: variantName(found) })}; this is ${ours}`);

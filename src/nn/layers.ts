@@ -56,8 +56,9 @@ export class Conv3d extends Module {
     readonly options: Conv3dOptions,
   ) {
     super();
-    const fanIn = inChannels * kernel[0] * kernel[1] * kernel[2];
-    this.weight = parameter(uniform(empty([outChannels, inChannels, ...kernel]), 1 / Math.sqrt(fanIn)));
+    const ins = inChannels / (options.groups ?? 1);
+    const fanIn = ins * kernel[0] * kernel[1] * kernel[2];
+    this.weight = parameter(uniform(empty([outChannels, ins, ...kernel]), 1 / Math.sqrt(fanIn)));
     this.bias = parameter(uniform(empty([outChannels]), 1 / Math.sqrt(fanIn)));
   }
 

@@ -1,5 +1,6 @@
 /** The network as ONNX nodes (opset 17), layer by layer as in models/morphmlp.ts. Sizes are fixed but for the batch. */
 import { timeSteps, type MorphMlpConfig } from '../models/config';
+import { AblatedFc } from '../models/ablated_fc';
 import type { Block, Downsample, MorphFcS, MorphFcS2, MorphFcT, MorphMLP, PatchEmbed } from '../models/morphmlp';
 import type { BatchNorm, Conv3d, LayerNorm, Linear } from '../nn/layers';
 import type { Tensor } from '../tensor';
@@ -67,6 +68,8 @@ class Writer {
 
   block(x: string, where: string, at: Tokens, block: Block): string {
     const { t_fc, t_norm1, norm1, fc, norm2, mlp } = block;
+    if (fc instanceof AblatedFc)
+      throw new Error(`only the published network is written as ONNX; this model has ${fc.switches}`);
     const time =
       t_fc && t_norm1 && this.temporal(this.layerNorm(x, `${where}.t_norm1`, t_norm1), `${where}.t_fc`, at, t_fc);
     const xt = time ? this.g.node('Add', where, [x, time]) : x;

@@ -9,6 +9,10 @@ type Triple = readonly [number, number, number];
 export interface Conv3dOptions {
   stride: Triple;
   padding: Triple;
+  /** Zeros behind each axis, where they are not as many as before it. */
+  paddingBehind?: Triple;
+  /** Groups of channels that are convolved apart; default 1. More need channels last. */
+  groups?: number;
   /** The order of x's dimensions: planar [B, C, T, H, W] (the network's input) or channels last [B, T, H, W, C]. */
   input: 'NCTHW' | 'NTHWC';
 }
@@ -20,18 +24,24 @@ interface Geometry {
   args: (number | boolean)[];
 }
 
-function geometry(x: Tensor, weight: Tensor, { stride, padding, input }: Conv3dOptions): Geometry {
+function geometry(x: Tensor, weight: Tensor, options: Conv3dOptions): Geometry {
+  const { stride, padding, paddingBehind = padding, groups = 1, input } = options;
   const planar = input === 'NCTHW';
   const [batch, ...rest] = x.shape as [number, ...number[]];
   const channels = planar ? rest[0] : rest[3];
   const size = (planar ? rest.slice(1) : rest.slice(0, 3)) as unknown as Triple;
-  const [outChannels, inChannels, ...kernel] = weight.shape as [number, number, number, number, number];
+  const [outChannels, own, ...kernel] = weight.shape as [number, number, number, number, number];
+  const inChannels = own * groups;
   if (channels !== inChannels) {
+    const taken = groups === 1 ? `${inChannels}` : `${groups} groups of ${own}`;
     throw new Error(
-      `conv3d: the weight takes ${inChannels} channels, x of shape ${show(x.shape)} (${input}) has ${channels}`,
+      `conv3d: the weight takes ${taken} channels, x of shape ${show(x.shape)} (${input}) has ${channels}`,
     );
   }
-  const out = size.map((length, i) => Math.floor((length + 2 * padding[i]! - kernel[i]!) / stride[i]!) + 1);
+  if (outChannels % groups !== 0)
+    throw new Error(`conv3d: ${outChannels} outputs are not a multiple of ${groups} groups`);
+  const padded = size.map((length, i) => length + padding[i]! + paddingBehind[i]!);
+  const out = padded.map((length, i) => Math.floor((length - kernel[i]!) / stride[i]!) + 1);
   if (kernel.includes(0)) throw new Error(`conv3d: kernel ${show(kernel)} has a size of 0`);
   if (out.some((length) => length < 1))
     throw new Error(`conv3d: kernel ${show(kernel)} does not fit an input of ${show(size)}`);
@@ -39,7 +49,10 @@ function geometry(x: Tensor, weight: Tensor, { stride, padding, input }: Conv3dO
     batch,
     size,
     out,
-    args: [batch, inChannels, outChannels, ...size, ...kernel, ...stride, ...padding, planar],
+    args: [
+      ...[batch, inChannels, outChannels, groups, ...size, ...kernel],
+      ...[...stride, ...padding, ...paddingBehind, planar],
+    ],
   };
 }
 
@@ -49,7 +62,8 @@ function expectTriple(name: string, values: readonly number[], min: number): voi
   values.forEach((value) => expectInteger('conv3d', name, value, min));
 }
 
-function checkConv3d(x: Tensor, weight: Tensor, bias: Tensor | null, { stride, padding, input }: Conv3dOptions): void {
+function checkConv3d(x: Tensor, weight: Tensor, bias: Tensor | null, options: Conv3dOptions): void {
+  const { stride, padding, paddingBehind = padding, groups = 1, input } = options;
   expectF32('conv3d', { x, weight, bias });
   if (input !== 'NCTHW' && input !== 'NTHWC')
     throw new Error(`conv3d: input must be 'NCTHW' or 'NTHWC', got ${String(input)}`);
@@ -58,12 +72,16 @@ function checkConv3d(x: Tensor, weight: Tensor, bias: Tensor | null, { stride, p
   expectShape('conv3d', { bias }, [weight.shape[0] as number]);
   expectTriple('stride', stride, 1);
   expectTriple('padding', padding, 0);
+  expectTriple('paddingBehind', paddingBehind, 0);
+  expectInteger('conv3d', 'groups', groups, 1);
+  if (groups > 1 && input === 'NCTHW')
+    throw new Error(`conv3d: ${groups} groups need channels last (NTHWC), got NCTHW`);
 }
 
 /**
  * A 3-D convolution with zero padding.
  * @param x [B, C, T, H, W] or [B, T, H, W, C], by `input`
- * @param weight [out, in, kt, kh, kw], PyTorch's layout
+ * @param weight [out, in / groups, kt, kh, kw], PyTorch's layout
  * @param bias [out] or null
  * @returns [B, T', H', W', out], always channels last
  */

@@ -8,38 +8,44 @@ import { expectDims, expectF32, expectInteger, expectShape } from './check';
 export interface MorphFcOptions {
   /** `width` counts the tokens of a frame along its rows, `height` down its columns. */
   axis: 'width' | 'height';
-  /** Tokens in a chunk, L; also the number of channel groups. */
+  /** Tokens in a chunk, L. */
   chunk: number;
+  /** Groups of channels; default L, so that a row of the FC has C numbers. */
+  groups?: number;
   /** `consecutive`: token j·L + l is the l-th of chunk j; `strided` (stage 4): token l·J + j. */
   order?: 'consecutive' | 'strided';
 }
 
-function shapeArguments(x: Tensor, { axis, chunk, order = 'consecutive' }: MorphFcOptions) {
+function shapeArguments(x: Tensor, { axis, chunk, groups = chunk, order = 'consecutive' }: MorphFcOptions) {
   const [b, t, h, w, c] = x.shape as [number, number, number, number, number];
-  return [b * t, h, w, c, chunk, axis === 'height', order === 'strided'] as const;
+  return [b * t, h, w, c, chunk, groups, axis === 'height', order === 'strided'] as const;
 }
 
-function checkMorphFc(x: Tensor, weight: Tensor, bias: Tensor | null, chunk: number): void {
+function checkMorphFc(x: Tensor, weight: Tensor, bias: Tensor | null, { chunk, groups = chunk }: MorphFcOptions): void {
   expectF32('morphFc', { x, weight, bias });
   expectDims('morphFc', 'x', x, 5, '[B, T, H, W, C]');
   expectInteger('morphFc', 'chunk', chunk, 1);
+  expectInteger('morphFc', 'groups', groups, 1);
   const channels = x.shape[4] as number;
-  if (channels % chunk !== 0) {
-    throw new Error(`morphFc: x has ${channels} channels, chunk length ${chunk} needs a multiple of ${chunk}`);
+  if (channels % groups !== 0) {
+    const what = groups === chunk ? `chunk length ${chunk} needs` : `${groups} groups need`;
+    throw new Error(`morphFc: x has ${channels} channels, ${what} a multiple of ${groups}`);
   }
-  expectShape('morphFc', { weight }, [channels, channels]);
-  expectShape('morphFc', { bias }, [channels]);
+  const row = chunk * (channels / groups);
+  expectShape('morphFc', { weight }, [row, row]);
+  expectShape('morphFc', { bias }, [row]);
 }
 
 /**
- * One spatial branch of MorphFC (MorphMLP, section 3.2): the tokens of each frame in chunks of L, the channels in L groups of
- * S = C/L; group g of chunk j, the C numbers x[j·L + l, g·S + s] at index l·S + s, goes through one FC and back to its places.
+ * One spatial branch of MorphFC (MorphMLP, section 3.2): the tokens of each frame in chunks of L, the channels in G groups of
+ * S = C/G; group g of chunk j, the L·S numbers x[j·L + l, g·S + s] at index l·S + s, goes through one FC and back to its places.
+ * With G = L, the default, those are C numbers.
  * Where H·W is not a multiple of L the last chunk is filled with zeros, whose outputs are dropped.
- * @param x [B, T, H, W, C] @param weight [C, C] @param bias [C] or null
+ * @param x [B, T, H, W, C] @param weight [L·S, L·S] @param bias [L·S] or null
  * @returns [B, T, H, W, C]
  */
 export function morphFc(x: Tensor, weight: Tensor, bias: Tensor | null, options: MorphFcOptions): Tensor {
-  checkMorphFc(x, weight, bias, options.chunk);
+  checkMorphFc(x, weight, bias, options);
   const plugin = pluginFor('morph_fc');
   if (plugin) return pluggedMorphFc(plugin, x, weight, bias, options);
   const at = shapeArguments(x, options);
@@ -68,7 +74,9 @@ function pluggedMorphFc(
   bias: Tensor | null,
   options: MorphFcOptions,
 ): Tensor {
-  const [frames, h, w, channels, chunk, vertical, strided] = shapeArguments(x, options);
+  const [frames, h, w, channels, chunk, groups, vertical, strided] = shapeArguments(x, options);
+  if (groups !== chunk)
+    throw new Error(`morphFc: kernels of others have as many groups as tokens in a chunk, ${chunk}, not ${groups}`);
   const told = [frames, h, w, channels];
   const inputs = {
     x: { tensor: x, shape: told },

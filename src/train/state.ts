@@ -2,6 +2,7 @@ import { loadCheckpoint, readCheckpointMeta, saveCheckpoint, type Json } from '.
 import { toFloat32, type TensorData } from '../io/dtypes';
 import { storedTensors, type ModelInfo } from '../models/load';
 import type { MorphMLP } from '../models/morphmlp';
+import { expectSizes } from '../models/recognise';
 import type { MovingAverage, Optimizer } from '../optim';
 import { rngState, setRngState, type RngState } from '../rng';
 
@@ -50,11 +51,21 @@ export function readRunState(path: string): RunState {
   return training.run;
 }
 
+/** Another depth, width or switch is one sentence with both models, not a list of tensors. */
+function expectModel(path: string, { model: saved }: Partial<ModelInfo>, model: MorphMLP): void {
+  try {
+    if (saved) expectSizes(saved, model.config);
+  } catch (error) {
+    throw new Error(`${path}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
 /** Puts a saved run back into a model and its optimizer, and the random state; says where the run stood. */
 export function loadRun(path: string, { model, optimizer, average }: Learned): RunState {
   const checkpoint = loadCheckpoint(path);
   const training = checkpoint.meta.training as unknown as { step: number; random: RngState; run: RunState } | undefined;
   if (!training) throw new Error(`${path}: it holds weights alone; a run resumes from last.safetensors`);
+  expectModel(path, checkpoint.meta as unknown as Partial<ModelInfo>, model);
   model.loadStateDict(storedTensors(checkpoint.tensors));
   const moments = new Map([...checkpoint.optimizer].map(([name, t]) => [name, toFloat32(t)]));
   optimizer.loadStateDict({ step: training.step, moments });

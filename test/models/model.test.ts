@@ -2,14 +2,13 @@ import { backward } from '../../src/autograd';
 import { dryRun } from '../../src/dry_run';
 import { VARIANTS, type MorphMlpConfig } from '../../src/models/config';
 import { countOps, gmacs } from '../../src/models/flops';
-import { create, MorphMLP, type Block } from '../../src/models/morphmlp';
-import { add } from '../../src/ops/arithmetic';
-import { meanPool } from '../../src/ops/mean_pool';
+import { create, MorphMLP } from '../../src/models/morphmlp';
 import { memory } from '../../src/runtime';
 import { scope } from '../../src/scope';
 import { tensor, zeros, type Tensor } from '../../src/tensor';
 import { relativeError } from '../../src/cases/compare';
 import { uniform } from '../../src/cases/random';
+import { simpleModel } from '../support/simple_model';
 
 /** The table of the design: parameters (exact, and in millions) and GMACs of a view of 224 x 224. */
 const TABLE: [string, number, number][] = [
@@ -55,25 +54,6 @@ const SMALL = {
 };
 const VIDEO: MorphMlpConfig = { ...SMALL, kind: 'video', frames: 6 };
 const IMAGE: MorphMlpConfig = { ...SMALL, kind: 'image', frames: 1 };
-
-/** A block of the simple layers, as the design writes it. */
-function simpleBlock(block: Block, x: Tensor): Tensor {
-  const { t_fc, t_norm1, norm1, norm2, fc, mlp } = block;
-  const xt = t_fc && t_norm1 ? add(x, t_fc.forward(t_norm1.forward(x))) : x;
-  const y = add(x, fc.forward(norm1.forward(xt)));
-  return add(y, mlp.forward(norm2.forward(y)));
-}
-
-function simpleModel(m: MorphMLP, x: Tensor): Tensor {
-  const stages = [
-    [m.patch_embed1, m.blocks1],
-    [m.patch_embed2, m.blocks2],
-    [m.patch_embed3, m.blocks3],
-    [m.patch_embed4, m.blocks4],
-  ] as const;
-  const tokens = stages.reduce((t, [embed, blocks]) => blocks.reduce((s, b) => simpleBlock(b, s), embed.forward(t)), x);
-  return m.head.forward(meanPool(m.norm.forward(tokens)));
-}
 
 /** A model whose every tensor counts: none of the zeros of the initialisation. */
 function filled(config: MorphMlpConfig): MorphMLP {

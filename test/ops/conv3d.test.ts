@@ -42,6 +42,21 @@ test.each([
     () => run(ok[0], [5, 4, 1, 4, 3]),
     'conv3d: kernel [1, 4, 3] does not fit an input of [2, 3, 3]',
   ],
+  [
+    'other groups',
+    () => run(ok[0], ok[1], { groups: 2 }),
+    'conv3d: the weight takes 2 groups of 4 channels, x of shape [1, 2, 3, 3, 4] (NTHWC) has 4',
+  ],
+  [
+    'outputs that are no multiple of the groups',
+    () => run(ok[0], [5, 2, 1, 3, 3], { groups: 2 }),
+    'conv3d: 5 outputs are not a multiple of 2 groups',
+  ],
+  [
+    'groups of planes',
+    () => run([1, 4, 2, 3, 3], [4, 2, 1, 3, 3], { groups: 2, input: 'NCTHW' }),
+    'conv3d: 2 groups need channels last (NTHWC), got NCTHW',
+  ],
   ['an empty kernel', () => run(ok[0], [5, 4, 1, 0, 3]), 'conv3d: kernel [1, 0, 3] has a size of 0'],
   [
     'a stride of 0',
@@ -116,6 +131,15 @@ const large: [string, Geometry][] = [
   ],
   ['a downsampling', { x: [2, 2, 27, 24, 40], weight: [50, 40, 1, 3, 3], options: half }],
   ['a late downsampling', { x: [1, 3, 6, 6, 120], weight: [260, 120, 1, 3, 3], options: half }],
+  [
+    'groups in rows',
+    {
+      x: [2, 2, 27, 24, 24],
+      weight: [24, 6, 1, 1, 14],
+      options: { ...half, stride: [1, 1, 1], padding: [0, 0, 6], paddingBehind: [0, 0, 7], groups: 4 },
+    },
+  ],
+  ['groups over time', { x: [2, 5, 8, 7, 24], weight: [36, 8, 3, 3, 3], options: { ...half, groups: 3 } }],
   ['overlap in time', { x: [2, 5, 14, 13, 20], weight: [30, 20, 3, 3, 3], options: { ...half, padding: [1, 1, 1] } }],
 ];
 
@@ -175,4 +199,40 @@ test('a weight whose packed form was kept for one use is packed anew for another
     for (let round = 0; round < 3; round++)
       uses.forEach((use, i) => expect([use(), use()]).toEqual([fresh[i], fresh[i]]));
   });
+});
+
+/** Columns [first, last) of rows of `width` numbers. */
+const columns = (values: Float32Array, width: number, [first, last]: readonly [number, number]) =>
+  values.filter((_, i) => i % width >= first && i % width < last);
+
+test.each([
+  ['rows', { x: [1, 2, 61, 40, 130], weight: [39, 10, 1, 1, 5], options: { ...plain, padding: [0, 0, 2] as const } }],
+  ['columns', { x: [1, 1, 40, 61, 130], weight: [39, 10, 1, 5, 1], options: { ...half, padding: [0, 2, 0] as const } }],
+  ['squares', { x: [1, 3, 50, 41, 130], weight: [26, 10, 2, 3, 4], options: { ...half, padding: [1, 1, 2] as const } }],
+])('groups of %s are as many convolutions, at a size of many parts', (_, { x: shape, weight: kernel, options }) => {
+  const [groups, [outs, ins]] = [13, [kernel[0]! / 13, kernel[1]!]] as const;
+  const size = (dims: number[]) => dims.reduce((a, b) => a * b, 1);
+  const [x, weight, bias] = [uniform(1, size(shape)), uniform(2, size(kernel), 0.2), uniform(3, kernel[0]!)];
+  const run = (parts: readonly Float32Array[], dims: number[][], gy: (size: number) => Float32Array, more: object) =>
+    scope(() => {
+      const inputs = parts.map((part, i) => tensor(part, dims[i]!, { requiresGrad: true }));
+      const y = conv3d(inputs[0]!, inputs[1]!, inputs[2]!, { ...options, ...more });
+      backward(y, tensor(gy(y.size), y.shape));
+      const found = [y.floats(), ...inputs.map((t) => t.grad!.floats())];
+      inputs.forEach((t) => t.grad!.dispose());
+      return found as [Float32Array, Float32Array, Float32Array, Float32Array];
+    });
+  let upstream: Float32Array = new Float32Array();
+  const draw = (n: number) => (upstream = uniform(4, n));
+  const [y, dx, dweight, dbias] = run([x, weight, bias], [shape, kernel, [kernel[0]!]], draw, { groups });
+  for (let g = 0; g < groups; g++) {
+    const [input, output] = [[g * ins, (g + 1) * ins] as const, [g * outs, (g + 1) * outs] as const];
+    const filters = (values: Float32Array) =>
+      values.slice((g * values.length) / groups, ((g + 1) * values.length) / groups);
+    const own = [columns(x, shape[4]!, input), filters(weight), filters(bias)];
+    const dims = [[...shape.slice(0, 4), ins], [outs, ...kernel.slice(1)], [outs]];
+    const alone = run(own, dims, () => columns(upstream, kernel[0]!, output), {});
+    const ofGroups = [columns(y, kernel[0]!, output), columns(dx, shape[4]!, input), filters(dweight), filters(dbias)];
+    ofGroups.forEach((values, i) => expect(relativeError(values, alone[i]!)).toBeLessThan(2e-6));
+  }
 });

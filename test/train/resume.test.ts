@@ -37,6 +37,7 @@ test.each([
   ['plain', {}, 7],
   ['rich', RICH, 2],
   ['rich', RICH, 6],
+  ['grouped', { 'MORPH.SPATIAL': 'group_conv' }, 4],
 ] as const)(
   'a %s run (%j) stopped after %i of 10 steps and resumed is the uninterrupted run, bit for bit',
   async (kind, values, steps) => {
@@ -62,6 +63,15 @@ test('a run that is resumed with another batch size is refused, with both named'
   const { live } = memory();
   expect(() => new Run({ ...options('other', { 'TRAIN.BATCH_SIZE': 4 }), resume: 'auto' }, {})).toThrow(
     /last.safetensors: the run was started with batchSize 8, now it is 4; start anew in another folder/,
+  );
+  expect(memory().live).toBe(live);
+});
+
+test('a run that is resumed with another switch is refused, with both models named', async () => {
+  (await train(options('switched', { 'MORPH.WEIGHTING': 'sum' }), 2)).dispose();
+  const { live } = memory();
+  expect(() => new Run({ ...options('switched', { 'MORPH.SPATIAL': 'conv_3x3' }), resume: 'auto' }, {})).toThrow(
+    /last.safetensors: it holds a video model \(.*, weighting sum, 16 frames\); this is a video model \(.*, spatial part conv_3x3, 16 frames\)$/,
   );
   expect(memory().live).toBe(live);
 });

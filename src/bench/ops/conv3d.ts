@@ -1,6 +1,6 @@
 import { conv3dCase } from '../../cases/conv3d';
 import type { KernelCase } from '../kernel_case';
-import { STAGES } from '../stages';
+import { STAGES, type Stage } from '../stages';
 
 const half = { stride: [1, 2, 2], padding: [0, 1, 1], input: 'NTHWC', bias: true } as const;
 
@@ -17,7 +17,25 @@ function halving(stage: number, [ins, outs]: [number, number], size: number): Ke
 
 const stem = { weight: [56, 3, 3, 3, 3], stride: [2, 2, 2], padding: [1, 1, 1], input: 'NCTHW', grad: false } as const;
 
-/** The stem's two convolutions and the ones between stages; a stage's comes before its blocks. */
+/** Groups of as many channels as a morph FC's, with as many taps as its chunk (table 10 of the paper); stage 4's are squares. */
+function grouped({ number, channels: c, size, chunk, tokens }: Stage): KernelCase {
+  const [rows, columns] = number === 4 ? [7, 7] : [1, chunk];
+  const shape = {
+    weight: [c, c / chunk, 1, rows, columns],
+    stride: [1, 1, 1] as const,
+    padding: [0, (rows - 1) >> 1, (columns - 1) >> 1] as const,
+    paddingBehind: [0, rows >> 1, columns >> 1] as const,
+    ...{ groups: chunk, input: 'NTHWC' as const },
+  };
+  return {
+    ...{ op: 'conv3d groups', stage: number },
+    timed: conv3dCase({ x: [1, 8, size, size, c], ...shape }),
+    verified: conv3dCase({ x: [1, 1, 3, 15, c], ...shape }),
+    macs: tokens * c * c,
+  };
+}
+
+/** The stem's two convolutions and the ones between stages; a stage's comes before its blocks; and those with groups. */
 export const conv3d: KernelCase[] = [
   {
     ...{ op: 'conv3d stem', stage: 1 },
@@ -27,4 +45,5 @@ export const conv3d: KernelCase[] = [
   },
   halving(1, [56, 112], 112),
   ...STAGES.slice(1).map(({ number, channels, size }, i) => halving(number, [STAGES[i]!.channels, channels], 2 * size)),
+  ...STAGES.map(grouped),
 ];

@@ -1,0 +1,134 @@
+/** Reads the files that bench kernels, bench paper and the benchmark of whole models write, into rows that can be compared. */
+import { readFileSync } from 'node:fs';
+
+/** One measurement of a file. */
+export interface ResultRow {
+  /** What was measured, and what only equals compare with: op, stage, shape, direction, dtype, variant, cache. */
+  what: string;
+  /** Milliseconds of each round. */
+  ms: number[];
+  /** Processor time of each round, of all threads; null where the file has none. */
+  cpuMs: number[] | null;
+  /** The shortest time that the machine's limit beside the measurement allowed, in ms; null where the file has none. */
+  floorMs: number | null;
+  /** Of the compiler; empty where the file has none. */
+  flags: string;
+}
+
+/** A results file. */
+export interface Results {
+  path: string;
+  kind: 'kernels' | 'paper' | 'models';
+  /** Under what it was measured, by name: figures of two files compare only where these agree. */
+  terms: ReadonlyMap<string, string>;
+  commit: string;
+  date: string;
+  rows: ResultRow[];
+}
+
+type Fields = Record<string, unknown>;
+
+const isObject = (value: unknown): value is Fields =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+const isTime = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value) && value > 0;
+
+function parse(path: string): Fields {
+  const text = readFileSync(path, 'utf8');
+  if (text.trim() === '') throw new Error('it is empty');
+  try {
+    const value: unknown = JSON.parse(text);
+    if (isObject(value) && isObject(value.machine) && Array.isArray(value.rows)) return value;
+  } catch {
+    throw new Error('it is cut short or no JSON');
+  }
+  throw new Error('it is no results file: expected an object with machine and rows');
+}
+
+/** Words and numbers of a row, in order; those it does not have are left out. */
+const words = (row: Fields, ...names: string[]): string =>
+  names.flatMap((name) => (row[name] === undefined ? [] : [String(row[name])])).join(' ');
+
+function kernelWhat(row: Fields): string {
+  const whole = { dtype: 'f32', variant: 'morphmlp', cache: 'warm', ...row }; // files from before these were told
+  const what = words(whole, 'shape', 'direction', 'dtype', 'variant', 'cache');
+  return `${String(row.op)} stage ${String(row.stage)} ${what}`;
+}
+
+/** How each kind of file names its rows, and where a row's times are. */
+const KINDS: Record<
+  Results['kind'],
+  { is: (row: Fields) => boolean; what: (row: Fields) => string; timed: (row: Fields) => Fields | null }
+> = {
+  kernels: { is: (row) => 'op' in row, what: kernelWhat, timed: (row) => row },
+  paper: {
+    is: (row) => 'network' in row,
+    what: (row) => `${String(row.network)}, batch ${String((row.time as Fields).batch)}`,
+    timed: (row) => (isObject(row.time) ? row.time : null),
+  },
+  models: { is: (row) => 'case' in row, what: (row) => words(row, 'case', 'peer'), timed: (row) => row },
+};
+
+function readRow(timed: Fields, what: string, flags: unknown): ResultRow {
+  const ms = Array.isArray(timed.ms) ? (timed.ms as unknown[]) : timed.allMs;
+  if (!Array.isArray(ms) || ms.length === 0 || !ms.every(isTime))
+    throw new Error(`${what}: expected the times of its rounds, in ms`);
+  const share = timed.shareOfLimit ?? timed.shareOfPeak;
+  const middle = timed.median ?? timed.medianMs ?? timed.ms;
+  const floorMs = isTime(share) && isTime(middle) ? share * middle : null;
+  const cpuMs = Array.isArray(timed.cpuMs) && timed.cpuMs.every(isTime) ? timed.cpuMs : null;
+  return { what, ms, cpuMs, floorMs, flags: typeof flags === 'string' ? flags : '' };
+}
+
+/** Compiler flags stand beside each row, or once. */
+function readRows(kind: Results['kind'], { rows, flags }: Fields): ResultRow[] {
+  const found = new Map<string, ResultRow>();
+  (rows as unknown[]).forEach((row, i) => {
+    if (!isObject(row) || !KINDS[kind].is(row)) throw new Error(`row ${i + 1} is no row of bench ${kind}`);
+    const timed = KINDS[kind].timed(row);
+    if (!timed) return;
+    const what = KINDS[kind].what(row);
+    found.set(what, readRow(timed, what, row.flags ?? flags));
+  });
+  if (found.size === 0) throw new Error('nothing was timed in it');
+  return [...found.values()];
+}
+
+function termsOf(file: Fields): Map<string, string> {
+  const machine = file.machine as Fields;
+  const terms: Fields = {
+    ...{ device: machine.device ?? 'cpu', processor: machine.cpu, threads: machine.threads },
+    ...{ 'instruction set': machine.kernels, clock: file.clock ?? 'wall' },
+  };
+  const known = Object.entries(terms).filter(([, value]) => value !== undefined);
+  return new Map(known.map(([name, value]) => [name, String(value)]));
+}
+
+function kindOf(rows: readonly unknown[]): Results['kind'] {
+  const [first] = rows;
+  if (first === undefined) throw new Error('it has no rows');
+  const kind = Object.keys(KINDS).find((name) => isObject(first) && KINDS[name as Results['kind']].is(first));
+  if (kind) return kind as Results['kind'];
+  throw new Error('its rows are none of bench kernels, bench paper or bench:models');
+}
+
+/** Reads a results file. @throws in one sentence that names the file and what is wrong with it */
+export function readResults(path: string): Results {
+  try {
+    const file = parse(path);
+    const machine = file.machine as Fields;
+    const kind = kindOf(file.rows as unknown[]);
+    const text = (value: unknown) => (typeof value === 'string' ? value : 'unknown');
+    return {
+      path,
+      kind,
+      terms: termsOf(file),
+      commit: text(machine.commit),
+      date: text(machine.date),
+      rows: readRows(kind, file),
+    };
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const why = code === 'ENOENT' ? 'there is no such file' : code === 'EISDIR' ? 'it is a folder' : message;
+    throw new Error(`${path}: ${why}`, { cause: error });
+  }
+}

@@ -1,0 +1,30 @@
+import { meanPool } from '../ops/mean_pool';
+import { reshape } from '../ops/reshape';
+import { reweight } from '../ops/reweight';
+import { softmax } from '../ops/softmax';
+import { Linear } from '../nn/layers';
+import { Module } from '../nn/module';
+import type { Tensor } from '../tensor';
+
+/** The FCs that weigh the branches: mean over all tokens → C/4 → GELU → n·C → softmax over the n branches (section 3.2). */
+export class Reweight extends Module {
+  readonly fc1: Linear;
+  readonly fc2: Linear;
+
+  constructor(
+    private readonly channels: number,
+    private readonly branches: number,
+  ) {
+    super();
+    this.fc1 = new Linear(channels, channels / 4);
+    this.fc2 = new Linear(channels / 4, channels * branches);
+  }
+
+  /** @param branches outputs [B, T, H, W, C] @returns their weighted sum */
+  forward(branches: Tensor[]): Tensor {
+    const mean = meanPool(branches);
+    const scores = this.fc2.forward(this.fc1.forward(mean, { gelu: true }));
+    const weights = softmax(reshape(scores, [mean.shape[0] as number, this.channels, this.branches]));
+    return reweight(branches, weights);
+  }
+}

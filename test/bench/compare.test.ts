@@ -1,0 +1,249 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { compareResults, differentTerms, regressions } from '../../src/bench/compare';
+import { readResults } from '../../src/bench/results';
+import { independentRatio } from '../../src/bench/statistics';
+import { Philox } from '../../src/random';
+import { runCli } from '../support/run_cli';
+
+const folder = mkdtempSync(path.join(os.tmpdir(), 'morphmlp-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+const at = (name: string) => path.join(folder, name);
+const cli = (...args: string[]) => runCli(['bench', 'compare', ...args]);
+
+const noisy = (seed: number, n: number, middle: number): number[] => {
+  const random = new Philox(seed);
+  return Array.from({ length: n }, () => middle * (0.95 + 0.1 * random.uniform()));
+};
+
+const MACHINE = { device: 'cpu', cpu: 'X', threads: 2, kernels: 'avx2', node: 'v20', commit: 'abc', date: 'today' };
+
+/** A row of bench kernels whose times lie round `middle` on a machine whose limit allows `floor`. */
+function kernelRow(
+  op: string,
+  middle: number,
+  { seed = 1, floor = 1, ...more }: { seed?: number; floor?: number; dtype?: string } = {},
+) {
+  const ms = noisy(seed, 15, middle);
+  const shape = { op, stage: 1, shape: '[2]', direction: 'forward', dtype: 'f32', variant: 'morphmlp', cache: 'warm' };
+  return { ...shape, flags: '-O3', ms, median: middle, shareOfLimit: floor / middle, ...more };
+}
+
+function write(
+  name: string,
+  rows: object[],
+  { machine = {}, ...more }: { machine?: object; clock?: string; rows?: object[] } = {},
+): string {
+  writeFileSync(at(name), JSON.stringify({ machine: { ...MACHINE, ...machine }, rows, ...more }));
+  return at(name);
+}
+
+const compared = (before: object[], after: object[]) =>
+  compareResults(readResults(write('a.json', before)), readResults(write('b.json', after)));
+
+test('faster, slower and neither are told apart, the slowest first', () => {
+  const before = ['gelu', 'linear', 'max'].map((op, i) => kernelRow(op, 10, { seed: i }));
+  const after = [
+    kernelRow('gelu', 12, { seed: 11 }),
+    kernelRow('linear', 10, { seed: 12 }),
+    kernelRow('max', 5, { seed: 13 }),
+  ];
+  const found = compared(before, after);
+  expect(found.rows.map(({ what, verdict }) => `${what.split(' ')[0]} ${verdict}`)).toEqual([
+    'gelu slower',
+    'linear no difference',
+    'max faster',
+  ]);
+  expect(found.rows[0]!.slowdown).toBeCloseTo(0.2, 1);
+  expect(found.overall.speed).toBeCloseTo(1, 1);
+  for (const { speed, againstOthers } of found.rows)
+    expect(againstOthers).toBeCloseTo(speed.median / found.overall.speed, 12);
+  expect(regressions(found, 15).map(({ what }) => what)).toEqual(['gelu stage 1 [2] forward f32 morphmlp warm']);
+  expect(regressions(found, 25)).toEqual([]);
+});
+
+test('a machine that became slower is no regression: times in units of its limit stay', () => {
+  const [row] = compared([kernelRow('gelu', 10)], [kernelRow('gelu', 12, { floor: 1.2 })]).rows;
+  expect(row!.speed.verdict).toBe('slower');
+  expect(row!.againstLimit!.verdict).toBe('no difference');
+  expect(row!.verdict).toBe('no difference');
+});
+
+test('a machine that other programs kept busy is no regression: the processor time stays', () => {
+  const row = (middle: number, cpu: number, seed: number) => {
+    const time = {
+      batch: 8,
+      ms: noisy(seed, 9, middle),
+      cpuMs: noisy(seed + 50, 9, cpu),
+      median: middle,
+      shareOfPeak: 1 / middle,
+    };
+    return [{ network: 'image-t', time }];
+  };
+  const [busy] = compared(row(10, 18, 1), row(30, 18, 2)).rows;
+  expect([busy!.speed.verdict, busy!.cpu!.verdict, busy!.verdict]).toEqual([
+    'slower',
+    'no difference',
+    'no difference',
+  ]);
+  const [worse] = compared(row(10, 18, 1), row(30, 50, 2)).rows;
+  expect(worse!.verdict).toBe('slower');
+  expect(worse!.slowdown).toBeCloseTo(50 / 18 - 1, 0);
+});
+
+test('one that became faster hides no regression, and shows none', () => {
+  const [row] = compared([kernelRow('gelu', 10)], [kernelRow('gelu', 10, { floor: 0.8 })]).rows;
+  expect([row!.speed.verdict, row!.againstLimit!.verdict, row!.verdict]).toEqual([
+    'no difference',
+    'slower',
+    'no difference',
+  ]);
+});
+
+test('rows are the same only by all that names them; those of one file alone are listed', () => {
+  const before = [kernelRow('gelu', 1), kernelRow('max', 1)];
+  const after = [kernelRow('gelu', 1), kernelRow('max', 1, { dtype: 'bf16' })];
+  const { rows, onlyBefore, onlyAfter } = compared(before, after);
+  expect(rows.map(({ what }) => what)).toEqual(['gelu stage 1 [2] forward f32 morphmlp warm']);
+  expect(onlyBefore).toEqual(['max stage 1 [2] forward f32 morphmlp warm']);
+  expect(onlyAfter).toEqual(['max stage 1 [2] forward bf16 morphmlp warm']);
+});
+
+test('rows of bench paper and of whole models, and those of older files', () => {
+  const time = { batch: 8, ms: [1, 2, 3], median: 2, shareOfPeak: 0.5 };
+  const paper = readResults(
+    write('p.json', [
+      { network: 'image-t', time },
+      { network: 'image-s', time: null },
+    ]),
+  );
+  expect(paper).toMatchObject({ kind: 'paper', rows: [{ what: 'image-t, batch 8', ms: [1, 2, 3], floorMs: 1 }] });
+  const models = readResults(
+    write('m.json', [{ case: 'video-s-16 forward 1', peer: 'pytorch', medianMs: 4, ms: [4], shareOfPeak: 0.25 }]),
+  );
+  expect(models).toMatchObject({ kind: 'models', rows: [{ what: 'video-s-16 forward 1 pytorch', floorMs: 1 }] });
+  const old = { op: 'gelu', stage: 1, shape: '[2]', direction: 'forward', ms: 2, allMs: [1, 2, 3], shareOfLimit: 0.5 };
+  expect(readResults(write('o.json', [old])).rows).toEqual([
+    { what: 'gelu stage 1 [2] forward f32 morphmlp warm', ms: [1, 2, 3], cpuMs: null, floorMs: 1, flags: '' },
+  ]);
+});
+
+test.each([
+  ['threads', { machine: { threads: 1 } }, 'threads (2; 1)'],
+  ['processors', { machine: { cpu: 'Y' } }, 'processor (X; Y)'],
+  ['instruction sets', { machine: { kernels: 'avx512' } }, 'instruction set (avx2; avx512)'],
+  ['clocks', { clock: 'cpu' }, 'clock (wall; cpu)'],
+  ['flags', { rows: [{ ...kernelRow('gelu', 1), flags: '-O2' }] }, 'compiler flags (-O3; -O2)'],
+])('other %s are refused, and with --force told of', (_, change, message) => {
+  const [a, b] = [write('a.json', [kernelRow('gelu', 1)]), write('b.json', [kernelRow('gelu', 1)], change)];
+  expect(differentTerms(readResults(a), readResults(b))).toHaveLength(1);
+  const refused = cli(a, b);
+  expect(refused).toMatchObject({ status: 1, out: '' });
+  expect(refused.err).toContain(`were measured under different terms: ${message}; --force compares them all the same`);
+  const forced = cli(a, b, '--force');
+  expect(forced.status).toBe(0);
+  expect(forced.err).toContain(message);
+  expect(forced.out).toMatch(/gelu stage 1 .*no difference/);
+});
+
+test('--fail-above ends with status 1 and names what regressed; --out writes the comparison', () => {
+  const [a, b] = [write('a.json', [kernelRow('gelu', 10)]), write('b.json', [kernelRow('gelu', 12, { seed: 2 })])];
+  const failed = cli(a, b, '--fail-above', '10', '--out', at('c.json'));
+  expect(failed.status).toBe(1);
+  expect(failed.err).toMatch(/slower {2}gelu stage 1 .*: (1\d|2\d)\.\d% more time/);
+  expect(failed.out).toMatch(/1 slower, 0 faster, 0 without a difference/);
+  expect(cli(a, b, '--fail-above', '30').status).toBe(0);
+  expect(cli(a, b).status).toBe(0);
+});
+
+const whole = JSON.stringify({ machine: MACHINE, rows: [kernelRow('gelu', 1)] });
+
+test.each([
+  ['cut short', whole.slice(0, -20), 'it is cut short or no JSON'],
+  ['empty', ' \n', 'it is empty'],
+  ['text', 'hello', 'it is cut short or no JSON'],
+  ['not ours', '{"name":"x"}', 'it is no results file: expected an object with machine and rows'],
+  ['a list', '[]', 'it is no results file'],
+  ['null', 'null', 'it is no results file'],
+  ['without rows', JSON.stringify({ machine: MACHINE, rows: [] }), 'it has no rows'],
+  [
+    'of other rows',
+    JSON.stringify({ machine: MACHINE, rows: [{ what: 'gemm' }] }),
+    'its rows are none of bench kernels, bench paper or bench:models',
+  ],
+  [
+    'of mixed rows',
+    JSON.stringify({ machine: MACHINE, rows: [kernelRow('gelu', 1), 7] }),
+    'row 2 is no row of bench kernels',
+  ],
+  [
+    'without times',
+    JSON.stringify({ machine: MACHINE, rows: [{ op: 'gelu', stage: 1 }] }),
+    'gelu stage 1 f32 morphmlp warm: expected the times of its rounds, in ms',
+  ],
+  [
+    'with times of 0',
+    JSON.stringify({ machine: MACHINE, rows: [{ ...kernelRow('gelu', 1), ms: [0, 1] }] }),
+    'expected the times of its rounds, in ms',
+  ],
+  [
+    'of counts alone',
+    JSON.stringify({ machine: MACHINE, rows: [{ network: 'image-t', time: null }] }),
+    'nothing was timed in it',
+  ],
+])('a file that is %s is one clear sentence', (_, text, message) => {
+  writeFileSync(at('bad.json'), text);
+  expect(() => readResults(at('bad.json'))).toThrow(`${at('bad.json')}: `);
+  expect(() => readResults(at('bad.json'))).toThrow(message);
+});
+
+test('no file, a folder, two kinds, and nothing in common', () => {
+  mkdirSync(at('folder'));
+  expect(() => readResults(at('none.json'))).toThrow(`${at('none.json')}: there is no such file`);
+  expect(() => readResults(at('folder'))).toThrow(`${at('folder')}: it is a folder`);
+  const paper = write('p.json', [{ network: 'image-t', time: { batch: 8, ms: [1] } }]);
+  const kernels = write('k.json', [kernelRow('gelu', 1)]);
+  expect(cli(paper, kernels).err).toContain('p.json is of bench paper, ');
+  expect(() => compared([kernelRow('gelu', 1)], [kernelRow('max', 1)])).toThrow(
+    /^no row of .*a.json is in .*b.json, such as gelu stage 1/,
+  );
+});
+
+/** Of all orders of n + m numbers, how many have so many pairs the wrong way round. */
+function ordersByHand(n: number, m: number): number[] {
+  const ways = new Array<number>(n * m + 1).fill(0);
+  for (let mask = 0; mask < 1 << (n + m); mask++) {
+    const first = Array.from({ length: n + m }, (_, i) => ((mask >> i) & 1) === 1);
+    if (first.filter(Boolean).length !== n) continue;
+    const u = first.reduce((sum, is, i) => sum + (is ? first.slice(0, i).filter((other) => !other).length : 0), 0);
+    ways[u]!++;
+  }
+  return ways;
+}
+
+test.each([
+  [3, 3],
+  [4, 5],
+  [7, 4],
+  [6, 6],
+])('the interval of %d and %d rounds leaves out as many pairs as all orders of them say', (n, m) => {
+  const ways = ordersByHand(n, m);
+  const total = ways.reduce((a, b) => a + b, 0);
+  let rank = 0;
+  for (let sum = ways[0]!; sum / total <= 0.025; sum += ways[rank]!) rank++;
+  const [a, b] = [noisy(1, n, 3), noisy(2, m, 3)];
+  const pairs = a.flatMap((x) => b.map((y) => x / y)).sort((x, y) => x - y);
+  const { low, high } = independentRatio(a, b);
+  expect([low, high]).toEqual([pairs[Math.max(0, rank - 1)], pairs[pairs.length - 1 - Math.max(0, rank - 1)]]);
+});
+
+test('equals of two runs differ in about one of 20 comparisons', () => {
+  const verdicts = Array.from(
+    { length: 400 },
+    (_, i) => independentRatio(noisy(2 * i, 15, 1), noisy(2 * i + 1, 11, 1)).verdict,
+  );
+  const wrong = verdicts.filter((v) => v !== 'no difference').length;
+  expect(wrong).toBeLessThan(400 * 0.08);
+  expect(wrong).toBeGreaterThan(0);
+});
