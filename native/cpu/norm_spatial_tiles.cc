@@ -55,6 +55,7 @@ const float* normalise_tile(const NormSpatialBranches& p, const TilePlace& tile)
   float* normed = scratch(kNormed, tile.tokens * c);
   for (int64_t t = 0; t < tile.tokens; ++t) {
     const int64_t row = tile.row(t);
+    prefetch_row(p.x + tile.row_ahead(t) * c, c);
     const RowStatistics s = row_statistics(p.x + row * c, c, p.eps);
     p.mean[row] = s.mean;
     p.rstd[row] = s.rstd;
@@ -85,6 +86,7 @@ void store_branch(Forward& f, const TilePlace& tile, int64_t index, int64_t i, c
   for (int64_t t = 0; t < tile.tokens; ++t, results += c) {
     const int64_t segment = (tile.first + t / of_frame) * f.tiles.per_frame + index % f.tiles.per_frame;
     float *to = branch + tile.row(t) * c, *sum = &f.sums[segment * c];
+    prefetch_row<true>(branch + tile.row_ahead(t) * c, c);
     for_lanes(c, [&](int64_t j, auto get, auto put) {
       const V value = add(get(results + j), get(bias + j));
       put(to + j, value);
@@ -114,6 +116,7 @@ const float* normalise_tile(const NormSpatialBranchesBackward& p, const TilePlac
   float* normed = scratch(kNormed, tile.tokens * c);
   for (int64_t t = 0; t < tile.tokens; ++t) {
     const int64_t row = tile.row(t);
+    prefetch_row(p.x + tile.row_ahead(t) * c, c);
     normalise_row(p.x + row * c, c, {p.mean[row], p.rstd[row]}, p.gamma, p.beta, normed + t * c);
   }
   return normed;
@@ -162,6 +165,7 @@ void backward_norm(const Backward& b, const TilePlace& tile, const float* dnorme
   if (fresh) clear_row(sums + b.sum.dgamma, 2 * c);
   for (int64_t t = 0; t < tile.tokens; ++t) {
     const int64_t row = tile.row(t);
+    prefetch_row<true>(b.p.dx + tile.row_ahead(t) * c, c);
     normalise_row_backward(b.p.x + row * c, c, {b.p.mean[row], b.p.rstd[row]}, b.p.gamma, dnormed + t * c,
                            b.p.residual ? b.p.residual + row * c : nullptr, b.p.dx + row * c, sums + b.sum.dgamma,
                            sums + b.sum.dbeta);

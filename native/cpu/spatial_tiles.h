@@ -40,6 +40,8 @@ struct TilePlace {
         for (int64_t w = 0; w < part.width; ++w) rows_.push_back(corner + frame * at.frame_tokens() + h * at.width + w);
   }
   int64_t row(int64_t token) const { return rows_[token]; }
+  // The row of a token soon after, to be asked for: a tile is a part of each of its frame's lines.
+  int64_t row_ahead(int64_t token) const { return rows_[std::min(token + 4, tokens - 1)]; }
   int64_t clip_of(int64_t frame) const { return (first + frame) / at.steps; }  // of the tile's frames
   int64_t clip_of_token(int64_t token) const { return clip_of(frames == 1 ? 0 : token / part.frame_tokens()); }
 
