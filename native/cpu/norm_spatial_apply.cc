@@ -41,6 +41,7 @@ void normalise_tokens(const Apply& a, const Tile& tile, int64_t begin, int64_t e
   const int64_t c = a.p.at.channels;
   for (int64_t i = begin; i < end; ++i) {
     const int64_t row = tile.row(i);
+    prefetch_row(a.p.xt + tile.row_ahead(i) * c, c);
     normalise_row(a.p.xt + row * c, c, {a.p.mean[row], a.p.rstd[row]}, a.p.gamma, a.p.beta, tile.normed + i * c);
   }
 }
@@ -74,6 +75,8 @@ void project_tokens(const Apply& a, const Tile& tile, int64_t begin, int64_t end
     const V scale = set1(a.p.scale ? a.p.scale[tile.clip_of_token(i)] : 1.0f);
     const float *x = a.p.x + tile.row(i) * c, *from = out;
     float* y = a.p.y + tile.row(i) * c;
+    prefetch_row(a.p.x + tile.row_ahead(i) * c, c);
+    prefetch_row<true>(a.p.y + tile.row_ahead(i) * c, c);
     for_lanes(c, [&](int64_t j, auto get, auto put) {
       put(y + j, fma(scale, add(get(from + j), get(a.p.proj_bias + j)), get(x + j)));
     });
