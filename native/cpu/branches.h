@@ -24,4 +24,15 @@ inline PackedWeights packed_weights(const NormSpatialShape& at, Buffer* const* w
   return packed;
 }
 
+// Where the sums of a part lie: each branch's weight and bias, then LN's.
+struct BranchSums {
+  explicit BranchSums(const NormSpatialShape& at)
+      : weight(at.channels * at.channels),
+        branch(weight + at.channels),
+        dgamma(at.branches() * branch),
+        dbeta(dgamma + at.channels),
+        total(dbeta + at.channels) {}
+  int64_t weight, branch, dgamma, dbeta, total;
+};
+
 }  // namespace morphmlp::MORPHMLP_ISA

@@ -4,6 +4,7 @@
 #include "cpu/branches.h"
 #include "cpu/norm_rows.h"
 #include "cpu/partial_sums.h"
+#include "cpu/spatial_tiles.h"
 #include "cpu/unit_block.h"
 
 namespace morphmlp::MORPHMLP_ISA {
@@ -80,33 +81,12 @@ void forward_branch(const NormSpatialBranches& p, const Segment& segment, int64_
   });
 }
 
-// pooled[clip] = the sums of the clip's segments, in order, over its tokens.
-void pool(const NormSpatialBranches& p, const std::vector<float>& sums, int64_t segments) {
-  const int64_t c = p.at.channels, count = p.at.steps * segments;
-  for (int64_t i = 0; i < p.at.clips * c; ++i) {
-    double total = 0;
-    for (int64_t s = 0; s < count; ++s) total += sums[(i / c * count + s) * c + i % c];
-    p.pooled[i] = static_cast<float>(total / static_cast<double>(p.at.clip_tokens()));
-  }
-}
-
-// Where the sums of a part lie: each branch's weight and bias, then LN's.
-struct Sums {
-  explicit Sums(const NormSpatialShape& at)
-      : weight(at.channels * at.channels),
-        branch(weight + at.channels),
-        dgamma(at.branches() * branch),
-        dbeta(dgamma + at.channels),
-        total(dbeta + at.channels) {}
-  int64_t weight, branch, dgamma, dbeta, total;
-};
-
 // What the blocks of the backward share.
 struct Backward {
   const NormSpatialBranchesBackward& p;
   std::vector<float> weights;  // [clip][i][c]
   PackedWeights packed;
-  Sums sum;
+  BranchSums sum;
 };
 
 // The gradient of branch i at the tokens of a block.
@@ -169,8 +149,8 @@ void backward_norm(const Backward& b, const Segment& segment, float* sums, bool 
   }
 }
 
-// The steps of the backward are one for each branch and one for LayerNorm. A whole frame goes through all of them at
-// once; shares of a frame must wait for each other after each, as a branch's tokens may belong to several shares.
+// The steps of the backward are one for each branch and one for LayerNorm. Shares of a frame must wait for each other
+// after each, as a branch's tokens may belong to several shares.
 void run_steps(const Backward& b, int64_t segments, PartialSums& sums) {
   const int64_t branches = b.p.at.branches();
   const auto run = [&](int64_t from, int64_t to) {
@@ -186,7 +166,27 @@ void run_steps(const Backward& b, int64_t segments, PartialSums& sums) {
 
 }  // namespace
 
+void pool_segments(const NormSpatialBranches& p, const std::vector<float>& sums, int64_t segments) {
+  const int64_t c = p.at.channels, count = p.at.steps * segments;
+  for (int64_t i = 0; i < p.at.clips * c; ++i) {
+    double total = 0;
+    for (int64_t s = 0; s < count; ++s) total += sums[(i / c * count + s) * c + i % c];
+    p.pooled[i] = static_cast<float>(total / static_cast<double>(p.at.clip_tokens()));
+  }
+}
+
+void reduce_branches(const NormSpatialBranchesBackward& p, const BranchSums& at, const PartialSums& sums) {
+  const int64_t c = p.at.channels;
+  for (int64_t i = 0; i < p.at.branches(); ++i) {
+    sums.reduce(i * at.branch, at.weight, p.dweight[i]);
+    if (p.dbias[i]) sums.reduce(i * at.branch + at.weight, c, p.dbias[i]);
+  }
+  sums.reduce(at.dgamma, c, p.dgamma);
+  sums.reduce(at.dbeta, c, p.dbeta);
+}
+
 void norm_spatial_branches(const NormSpatialBranches& p) {
+  if (p.at.frames() >= kFramesForTiles) return norm_spatial_branches_in_tiles(p);
   const PackedWeights packed = packed_weights(p.at, p.weight, Use::forward);
   const int64_t segments = segments_for(p.at, 64), tasks = p.at.frames() * segments;
   std::vector<float> sums(static_cast<size_t>(tasks * p.at.channels), 0.0f);
@@ -194,21 +194,17 @@ void norm_spatial_branches(const NormSpatialBranches& p) {
     for (int64_t i = 0; i < p.at.branches(); ++i)
       forward_branch(p, Segment(p.at, segments, index), i, packed[i]->data(), &sums[index * p.at.channels]);
   });
-  pool(p, sums, segments);
+  pool_segments(p, sums, segments);
 }
 
 void norm_spatial_branches_backward(const NormSpatialBranchesBackward& p) {
-  const int64_t c = p.at.channels, segments = p.at.frames() < 4 ? segments_for(p.at, 16) : 1;
+  if (p.at.frames() >= kFramesForTiles) return norm_spatial_branches_backward_in_tiles(p);
+  const int64_t c = p.at.channels, segments = segments_for(p.at, 16);
   const Backward b{p, by_branch(p.weights, p.at.clips, c, p.at.branches()),
-                   packed_weights(p.at, p.weight, Use::backward), Sums(p.at)};
+                   packed_weights(p.at, p.weight, Use::backward), BranchSums(p.at)};
   PartialSums sums(p.at.frames() * segments, b.sum.total);
   run_steps(b, segments, sums);
-  for (int64_t i = 0; i < p.at.branches(); ++i) {
-    sums.reduce(i * b.sum.branch, b.sum.weight, p.dweight[i]);
-    if (p.dbias[i]) sums.reduce(i * b.sum.branch + b.sum.weight, c, p.dbias[i]);
-  }
-  sums.reduce(b.sum.dgamma, c, p.dgamma);
-  sums.reduce(b.sum.dbeta, c, p.dbeta);
+  reduce_branches(p, b.sum, sums);
 }
 
 }  // namespace morphmlp::MORPHMLP_ISA

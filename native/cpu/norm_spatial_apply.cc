@@ -2,30 +2,13 @@
 #include "cpu/branches.h"
 #include "cpu/gemm.h"
 #include "cpu/norm_rows.h"
+#include "cpu/spatial_tiles.h"
 #include "cpu/unit_block.h"
 
 namespace morphmlp::MORPHMLP_ISA {
 namespace {
 
 enum Slot { kNormed, kMix, kRows, kProduct };
-
-constexpr int64_t kTokensPerBlock = 112;
-
-// A frame is cut into tiles of L x L tokens where it is a multiple of them: such a tile holds its row chunks and its
-// column chunks whole, and is a small frame of its own. Elsewhere a tile is a whole frame, or a few where they are
-// small.
-struct Tiles {
-  explicit Tiles(const NormSpatialShape& at) : frame(at) {
-    const bool cut = !at.strided && at.height % at.chunk == 0 && at.width % at.chunk == 0;
-    if (cut) frame.height = frame.width = at.chunk;
-    across = at.width / frame.width;
-    per_frame = at.height / frame.height * across;
-    frames = per_frame > 1 ? 1 : std::max<int64_t>(1, kTokensPerBlock / frame.frame_tokens());
-    count = blocks_of(at.frames(), frames) * per_frame;
-  }
-  NormSpatialShape frame;  // the part of one frame that a tile holds, as a frame of its own
-  int64_t across, per_frame, frames, count;
-};
 
 // What all tiles share.
 struct Apply {
@@ -45,25 +28,12 @@ struct Apply {
   std::vector<RowUnits> units;
 };
 
-// One tile: where its tokens lie in the whole tensor, its normed tokens, and the mix of the branches as it grows.
-struct Tile {
-  Tile(const Apply& a, int64_t index) : at(a.p.at), part(a.tiles.frame) {
-    const int64_t place = index % a.tiles.per_frame;
-    first = index / a.tiles.per_frame * a.tiles.frames;
-    frames = std::min(a.tiles.frames, at.frames() - first);
-    tokens = frames * part.frame_tokens();
-    corner = place / a.tiles.across * part.height * at.width + place % a.tiles.across * part.width;
-    normed = scratch(kNormed, tokens * at.channels);
-    mix = scratch(kMix, tokens * at.channels);
-  }
-  int64_t row(int64_t token) const {
-    const int64_t frame = first + token / part.frame_tokens(), place = token % part.frame_tokens();
-    return frame * at.frame_tokens() + corner + place / part.width * at.width + place % part.width;
-  }
-  int64_t clip_of(int64_t frame) const { return (first + frame) / at.steps; }
-
-  const NormSpatialShape &at, &part;
-  int64_t first, frames, tokens, corner;
+// One tile: its normed tokens, and the mix of the branches as it grows.
+struct Tile : TilePlace {
+  Tile(const Apply& a, int64_t index)
+      : TilePlace(a.p.at, a.tiles, index),
+        normed(scratch(kNormed, tokens * at.channels)),
+        mix(scratch(kMix, tokens * at.channels)) {}
   float *normed, *mix;
 };
 
@@ -71,6 +41,7 @@ void normalise_tokens(const Apply& a, const Tile& tile, int64_t begin, int64_t e
   const int64_t c = a.p.at.channels;
   for (int64_t i = begin; i < end; ++i) {
     const int64_t row = tile.row(i);
+    prefetch_row(a.p.xt + tile.row_ahead(i) * c, c);
     normalise_row(a.p.xt + row * c, c, {a.p.mean[row], a.p.rstd[row]}, a.p.gamma, a.p.beta, tile.normed + i * c);
   }
 }
@@ -101,9 +72,11 @@ void project_tokens(const Apply& a, const Tile& tile, int64_t begin, int64_t end
   float* out = scratch(kProduct, (end - begin) * c);
   gemm_block(end - begin, c, c, tile.mix + begin * c, c, a.proj->data(), out, c, false);
   for (int64_t i = begin; i < end; ++i, out += c) {
-    const V scale = set1(a.p.scale ? a.p.scale[tile.clip_of(i / tile.part.frame_tokens())] : 1.0f);
+    const V scale = set1(a.p.scale ? a.p.scale[tile.clip_of_token(i)] : 1.0f);
     const float *x = a.p.x + tile.row(i) * c, *from = out;
     float* y = a.p.y + tile.row(i) * c;
+    prefetch_row(a.p.x + tile.row_ahead(i) * c, c);
+    prefetch_row<true>(a.p.y + tile.row_ahead(i) * c, c);
     for_lanes(c, [&](int64_t j, auto get, auto put) {
       put(y + j, fma(scale, add(get(from + j), get(a.p.proj_bias + j)), get(x + j)));
     });

@@ -10,6 +10,10 @@ namespace {
 
 enum Slot { kTokens, kRows, kProduct, kInner, kGradOut, kGradRows };
 
+// Positions ahead for which a position's tokens are asked: they lie in as many streams as there are frames, too many
+// for the processor to follow.
+constexpr int64_t kAhead = 2;
+
 RowUnits units_of(const TemporalFcShape& at) {
   return temporal_units(at.clips, at.steps, at.positions, at.channels, at.groups);
 }
@@ -30,6 +34,7 @@ void forward_block(const NormTemporalForward& p, const RowUnits& at, const Block
   const RowUnits local = block_units(at, block.last - block.first);
   float *tokens = scratch(kTokens, block.floats), *out = scratch(kProduct, block.floats);
   for_block_tokens(at, block.first, block.last, [&](int64_t i, int64_t row) {
+    prefetch_row(p.x + (row + kAhead) * c, c);
     const RowStatistics s = row_statistics(p.x + row * c, c, p.eps);
     p.mean[row] = s.mean;
     p.rstd[row] = s.rstd;
@@ -39,6 +44,8 @@ void forward_block(const NormTemporalForward& p, const RowUnits& at, const Block
   multiply_rows(local, block_rows(local, tokens, scratch(kRows, block.floats)), weight, p.bias, out, u);
   gemm_block(block.tokens, c, c, u, c, proj, out, c, false);
   for_block_tokens(at, block.first, block.last, [&](int64_t i, int64_t row) {
+    prefetch_row<true>(p.y + (row + kAhead) * c, c);
+    if (p.u) prefetch_row<true>(p.u + (row + kAhead) * c, c);
     if (p.u) copy_row(p.u + row * c, u + i * c, c);
     const float *x = p.x + row * c, *from = out + i * c;
     float* y = p.y + row * c;
@@ -65,6 +72,7 @@ struct Sums {
 float* copied(const RowUnits& at, const Block& block, const float* from, Slot slot) {
   float* to = scratch(slot, block.floats);
   for_block_tokens(at, block.first, block.last, [&](int64_t i, int64_t row) {
+    prefetch_row(from + (row + kAhead) * at.channels, at.channels);
     copy_row(to + i * at.channels, from + row * at.channels, at.channels);
   });
   return to;
@@ -87,6 +95,7 @@ const float* normalised(const NormTemporalBackward& p, const RowUnits& at, const
   const int64_t c = at.channels;
   float* tokens = scratch(kTokens, block.floats);
   for_block_tokens(at, block.first, block.last, [&](int64_t i, int64_t row) {
+    prefetch_row(p.x + (row + kAhead) * c, c);
     normalise_row(p.x + row * c, c, {p.mean[row], p.rstd[row]}, p.gamma, p.beta, tokens + i * c);
   });
   return tokens;
@@ -106,6 +115,7 @@ void backward_block(const NormTemporalBackward& p, const RowUnits& at, const Blo
   multiply_rows(local, grad, weight, nullptr, scratch(kProduct, block.floats), dnormed);
   if (first) clear_row(sums + sum.dgamma, 2 * c);
   for_block_tokens(at, block.first, block.last, [&](int64_t i, int64_t row) {
+    prefetch_row<true>(p.dx + (row + kAhead) * c, c);
     normalise_row_backward(p.x + row * c, c, {p.mean[row], p.rstd[row]}, p.gamma, dnormed + i * c, p.dy + row * c,
                            p.dx + row * c, sums + sum.dgamma, sums + sum.dbeta);
   });

@@ -47,6 +47,17 @@ void with_run(int64_t run, F&& body) {
   }
 }
 
+// body(piece, offset) for pieces of 8, 4, 2 and 1 floats that make up a run.
+template <class Run, class F>
+MORPHMLP_INLINE void for_pieces_of_run(Run run, F&& body) {
+  const int64_t n = run.length();
+  int64_t i = 0;
+  for (; i + 8 <= n; i += 8) body(FixedRun<8>(8), i);
+  if (n & 4) body(FixedRun<4>(4), i), i += 4;
+  if (n & 2) body(FixedRun<2>(2), i), i += 2;
+  if (n & 1) body(FixedRun<1>(1), i);
+}
+
 template <class Run>
 void gather_token(const RowUnits& at, Run run, const float* token, float* a) {
   const int64_t stride = at.row_length(), s = run.length();
@@ -64,13 +75,20 @@ void scatter_token(const RowUnits& at, Run run, const float* a, float* token) {
   for (int64_t g = 0; g < at.groups; ++g) std::memcpy(token + g * s, a + g * stride, sizeof(float) * s);
 }
 
-// to (+)= weight * (from + bias), S floats.
+// to (+)= weight * (from + bias), S floats. Through an array, as `to` might overlap the others; moves are of S floats
+// and no wider, since a load that reaches into what was just stored must wait for it.
 template <bool kAdd, class Run>
-void weigh_run(Run run, const float* from, const float* weight, const float* bias, float* to) {
-  for (int64_t s = 0; s < run.length(); ++s) {
-    const float value = weight[s] * (from[s] + bias[s]);
-    to[s] = kAdd ? to[s] + value : value;
-  }
+MORPHMLP_INLINE void weigh_run(Run run, const float* from, const float* weight, const float* bias, float* to) {
+  for_pieces_of_run(run, [&](auto piece, int64_t i) {
+    constexpr int64_t n = decltype(piece)::length();
+    float value[n];
+    std::memcpy(value, to + i, sizeof value);
+    for (int64_t s = 0; s < n; ++s) {
+      const float product = weight[i + s] * (from[i + s] + bias[i + s]);
+      value[s] = kAdd ? value[s] + product : product;
+    }
+    std::memcpy(to + i, value, sizeof value);
+  });
 }
 
 template <bool kAdd>

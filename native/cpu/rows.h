@@ -26,6 +26,12 @@ MORPHMLP_INLINE void add_row(float* into, const float* from, int64_t n) {
   for_lanes(n, [&](int64_t i, auto get, auto put) { put(into + i, add(get(into + i), get(from + i))); });
 }
 
+// Asks for a row that will be read (or with kWrite written) soon; it need not exist.
+template <bool kWrite = false>
+MORPHMLP_INLINE void prefetch_row(const float* row, int64_t n) {
+  for (int64_t i = 0; i < n; i += 16) __builtin_prefetch(row + i, kWrite);
+}
+
 constexpr int64_t kSumRows = 64;  // most rows in one running fp32 sum
 
 // body(begin, end, sums) for at most kSumRows rows at a time, each into sums of its own that are then added to `into`:

@@ -34,10 +34,13 @@ function composed(t: Record<string, Tensor>, c: SpatialCase): Tensor {
   return add(t.x!, scale);
 }
 
-// Several blocks a frame; frames enough to go through the backward whole, and so few that they are shared out; padding.
+// Several blocks a frame; frames enough to go in tiles (whole ones and several a frame), and so few that they are shared
+// out; padding.
 const large: SpatialCase[] = [
   { shape: [2, 3, 14, 14, 56], chunk: 14, branches: 3, scale: [1.5, 0] },
   { shape: [1, 1, 19, 17, 28], chunk: 14, branches: 3, same: true },
+  { shape: [2, 2, 14, 28, 28], chunk: 14, branches: 3, scale: [0.5, 2] },
+  { shape: [1, 4, 19, 17, 28], chunk: 14, branches: 3 },
   { shape: [3, 1, 15, 13, 24], chunk: 12, branches: 3, bias: false },
   { shape: [2, 4, 7, 7, 98], chunk: 49, branches: 2 },
   { shape: [1, 2, 9, 8, 32], chunk: 16, branches: 2, same: true },
