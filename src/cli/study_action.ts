@@ -1,0 +1,59 @@
+import { machine } from '../bench/machine';
+import { writeFileAtomic } from '../io/atomic';
+import { renderStudy } from '../report/study/page';
+import { setThreads } from '../runtime';
+import { describeSubject, type Subject } from '../study/subject';
+import type { Study, Tell } from '../study/types';
+import { withProgress } from './progress';
+import { openSubject } from './study_inputs';
+
+/** What the command line gives. */
+export interface StudyArguments {
+  checkpoint?: string;
+  data?: string;
+  count: number;
+  parts?: string[];
+  work: 'forward' | 'train';
+  batch: number;
+  steps: number;
+  threads?: number;
+  out: string;
+  json?: string;
+  trace?: string;
+}
+
+/** What the parts find out. */
+type Found = Omit<Study, 'model' | 'machine'>;
+
+/** One part of a study. A new part is a line in `PARTS`, a member of `Study` and a section of the page. */
+type Part = (subject: Subject, given: StudyArguments, tell: Tell) => Found | Promise<Found>;
+
+const PARTS: Readonly<Record<string, Part>> = {};
+
+const write = (file: string, text: string): void => writeFileAtomic(file, (out) => out(Buffer.from(text)));
+
+async function studyParts(subject: Subject, given: StudyArguments): Promise<Found> {
+  const found: Found = {};
+  for (const [name, part] of Object.entries(PARTS)) {
+    if (given.parts && !given.parts.includes(name)) continue;
+    const result = await withProgress({ label: name, total: 1 }, (bar) =>
+      part(subject, given, (done, total, doing) => bar.update(done / total, [doing])),
+    );
+    Object.assign(found, result);
+  }
+  return found;
+}
+
+/** Runs `morphmlp study`. */
+export async function studyModel(inputs: readonly string[], given: StudyArguments): Promise<void> {
+  if (given.threads) setThreads(given.threads);
+  const subject = await openSubject(inputs, given);
+  try {
+    const study: Study = { model: describeSubject(subject), ...(await studyParts(subject, given)), machine: machine() };
+    if (given.json) write(given.json, `${JSON.stringify(study)}\n`);
+    write(given.out, await renderStudy(study, subject.clips));
+    console.log(`page  ${given.out}`);
+  } finally {
+    subject.network.dispose();
+  }
+}
