@@ -2,9 +2,12 @@ import { machine } from '../bench/machine';
 import { writeFileAtomic } from '../io/atomic';
 import { renderStudy } from '../report/study/page';
 import { setThreads } from '../runtime';
+import { studyCost } from '../study/cost';
+import { traceOf } from '../study/trace';
 import { describeSubject, type Subject } from '../study/subject';
 import type { Study, Tell } from '../study/types';
 import { withProgress } from './progress';
+import { costText } from './study_text';
 import { openSubject } from './study_inputs';
 
 /** What the command line gives. */
@@ -28,7 +31,9 @@ type Found = Omit<Study, 'model' | 'machine'>;
 /** One part of a study. A new part is a line in `PARTS`, a member of `Study` and a section of the page. */
 type Part = (subject: Subject, given: StudyArguments, tell: Tell) => Found | Promise<Found>;
 
-const PARTS: Readonly<Record<string, Part>> = {};
+const PARTS: Readonly<Record<string, Part>> = {
+  cost: (subject, given, tell) => ({ cost: studyCost(subject, given, tell) }),
+};
 
 const write = (file: string, text: string): void => writeFileAtomic(file, (out) => out(Buffer.from(text)));
 
@@ -44,15 +49,24 @@ async function studyParts(subject: Subject, given: StudyArguments): Promise<Foun
   return found;
 }
 
+/** What a trace says of where it came from. */
+const aboutOf = ({ model, machine: where }: Study): Record<string, unknown> => ({ model: model.name, ...where });
+
 /** Runs `morphmlp study`. */
 export async function studyModel(inputs: readonly string[], given: StudyArguments): Promise<void> {
+  if (given.trace && given.parts && !given.parts.includes('cost'))
+    throw new Error('--trace is written from what the part cost measures: name it in --parts');
   if (given.threads) setThreads(given.threads);
   const subject = await openSubject(inputs, given);
   try {
     const study: Study = { model: describeSubject(subject), ...(await studyParts(subject, given)), machine: machine() };
+    if (study.cost) console.log(costText(study.cost));
+    if (given.trace && study.cost) write(given.trace, JSON.stringify(traceOf(study.cost, aboutOf(study))));
     if (given.json) write(given.json, `${JSON.stringify(study)}\n`);
     write(given.out, await renderStudy(study, subject.clips));
-    console.log(`page  ${given.out}`);
+    console.log(`\npage   ${given.out}`);
+    if (given.json) console.log(`json   ${given.json}`);
+    if (given.trace) console.log(`trace  ${given.trace} (opens in ui.perfetto.dev and chrome://tracing)`);
   } finally {
     subject.network.dispose();
   }

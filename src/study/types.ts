@@ -1,6 +1,7 @@
 /** What `morphmlp study` finds out: the contract of its JSON and of the page's sections. */
 import type { Machine } from '../bench/machine';
 import type { MorphMlpConfig } from '../models/config';
+import type { Cost } from './cost';
 
 /** The model that was studied, and what it was shown. */
 export interface StudyModel {
@@ -23,6 +24,7 @@ export interface StudyModel {
 export interface Study {
   model: StudyModel;
   machine: Machine;
+  cost?: Cost;
 }
 
 /** Called as a part goes on: how much of all is done, and what is being done. */
