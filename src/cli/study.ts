@@ -33,6 +33,7 @@ export function registerStudy(program: Command): void {
     .addOption(new Option('--work <name>', 'what is measured').choices(['forward', 'train']).default('forward'))
     .option('--batch <n>', 'clips in a measured step', wholeNumber(1), 1)
     .option('--steps <n>', 'measured steps of which the median counts', wholeNumber(1), 5)
+    .option('--tokens <n>', 'tokens of each stage whose gradients are measured, at most 5', wholeNumber(1), 3)
     .option('--threads <n>', 'threads that compute (default: physical cores)', wholeNumber(1))
     .option('--out <file>', 'the page', 'study.html')
     .option('--json <file>', 'write the figures')

@@ -3,6 +3,7 @@ import { writeFileAtomic } from '../io/atomic';
 import { renderStudy } from '../report/study/page';
 import { setThreads } from '../runtime';
 import { studyCost } from '../study/cost';
+import { studyMixing } from '../study/mixing';
 import { traceOf } from '../study/trace';
 import { describeSubject, type Subject } from '../study/subject';
 import type { Study, Tell } from '../study/types';
@@ -19,6 +20,7 @@ export interface StudyArguments {
   work: 'forward' | 'train';
   batch: number;
   steps: number;
+  tokens: number;
   threads?: number;
   out: string;
   json?: string;
@@ -33,6 +35,7 @@ type Part = (subject: Subject, given: StudyArguments, tell: Tell) => Found | Pro
 
 const PARTS: Readonly<Record<string, Part>> = {
   cost: (subject, given, tell) => ({ cost: studyCost(subject, given, tell) }),
+  mixing: (subject, given, tell) => ({ mixing: studyMixing(subject, given, tell) }),
 };
 
 const write = (file: string, text: string): void => writeFileAtomic(file, (out) => out(Buffer.from(text)));

@@ -2,6 +2,7 @@
 import type { Machine } from '../bench/machine';
 import type { MorphMlpConfig } from '../models/config';
 import type { Cost } from './cost';
+import type { Mixing } from './mixing';
 
 /** The model that was studied, and what it was shown. */
 export interface StudyModel {
@@ -25,6 +26,7 @@ export interface Study {
   model: StudyModel;
   machine: Machine;
   cost?: Cost;
+  mixing?: Mixing;
 }
 
 /** Called as a part goes on: how much of all is done, and what is being done. */
