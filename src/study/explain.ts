@@ -24,6 +24,7 @@ export function explainStage(stage: CostSum, { ops, total, limits }: Cost): stri
   const rest = found ? `; ${percent(found.share, 0)} of what it loses is lost in ${found.kernel}` : '';
   if (stage.macs === 0)
     return `${time}, no multiply-adds: ${significant(stage.gbs, 3)} GB/s of ${significant(limits.gbs, 3)}${rest}.`;
+  if (stage.ms < 0.005 * total.ms) return `${time}: too little to matter.`;
   const relative = stage.ms / stage.macs / (total.ms / total.macs);
   const each = `${percent(stage.macs / total.macs)} of the multiply-adds (${ratio(relative)} the network's time for each)`;
   const intensity = `${significant(stage.intensity, 3)} multiply-adds a byte`;

@@ -79,7 +79,7 @@ export interface Ways {
 }
 
 /** 1 for each token or pixel [T, H, W] that is in a field. */
-export type Field = Uint8Array;
+export type Field = Uint8Array<ArrayBuffer>;
 
 /** The tokens that share a chunk with one of the field, in the same frame. */
 function withChunks(field: Field, [t, h, w]: Triple, cuts: readonly Cut[]): Field {

@@ -2,12 +2,14 @@ import { count, macs } from '../../cli/format';
 import type { Clip } from '../../data/types';
 import type { Study } from '../../study/types';
 import { html, renderPage, type Html } from '../html';
+import { costSection } from './cost_section';
+import { mixingSection } from './mixing_section';
 import type { StudySection } from './section';
 
 /** Makes a section of what a study found; null where it did not look. A new section is a line here. */
 type Maker = (study: Study, clips: readonly Clip[]) => StudySection | null | Promise<StudySection | null>;
 
-const SECTIONS: readonly Maker[] = [];
+const SECTIONS: readonly Maker[] = [costSection, mixingSection];
 
 const joined = (texts: readonly (string | false | null)[]): string => texts.filter(Boolean).join(' · ');
 
