@@ -8,7 +8,7 @@ import { traceOf } from '../study/trace';
 import { describeSubject, type Subject } from '../study/subject';
 import type { Study, Tell } from '../study/types';
 import { withProgress } from './progress';
-import { costText } from './study_text';
+import { costText, mixingText } from './study_text';
 import { openSubject } from './study_inputs';
 
 /** What the command line gives. */
@@ -64,6 +64,7 @@ export async function studyModel(inputs: readonly string[], given: StudyArgument
   try {
     const study: Study = { model: describeSubject(subject), ...(await studyParts(subject, given)), machine: machine() };
     if (study.cost) console.log(costText(study.cost));
+    if (study.mixing) console.log(mixingText(study.mixing));
     if (given.trace && study.cost) write(given.trace, JSON.stringify(traceOf(study.cost, aboutOf(study))));
     if (given.json) write(given.json, `${JSON.stringify(study)}\n`);
     write(given.out, await renderStudy(study, subject.clips));

@@ -1,6 +1,7 @@
 import pc from 'picocolors';
 import type { Cost, CostOp, CostSum } from '../study/cost';
-import { explainPeak, explainStage } from '../study/explain';
+import { explainPeak, explainSight, explainStage } from '../study/explain';
+import { middleOf, type Mixing } from '../study/mixing';
 import { bytes, percent, significant, table } from './format';
 
 const MOST = 10;
@@ -38,4 +39,15 @@ export function costText(cost: Cost): string {
     `limits here and now: ${significant(limits.gflops, 3)} GFLOP/s of multiply-adds, ${significant(limits.gbs, 3)} GB/s of copying`,
     ...['', stageTable(cost), '', opTable(cost), '', ...sentences, '', explainPeak(cost, bytes)],
   ].join('\n');
+}
+
+/** What the terminal shows of what is mixed: a sentence for the end of each stage. */
+export function mixingText(mixing: Mixing): string {
+  const { levels, sensitivities, clip } = mixing;
+  const middle = sensitivities.filter(({ level, token }) => token === middleOf(levels[level]!.size));
+  const lines = middle.map((s) => {
+    const { name, stage } = levels[s.level]!;
+    return `${pc.bold(`stage ${stage}`)}: the middle token of ${name} ${explainSight(mixing, s)}`;
+  });
+  return ['', ...lines, `The clip is ${clip ?? 'noise: none was given'}.`].join('\n');
 }

@@ -23,6 +23,10 @@ export interface Sensitivity {
   largest: number;
   /** Share of the squared gradient that lies outside of the field without branch weights: what came through these alone. */
   outside: number;
+  /** The smallest share of cells that holds half of the squared gradient. */
+  half: number;
+  /** Share of the squared gradient that lies in the frames of the token's own time step. */
+  frames: number;
 }
 
 /** How much of the clip the middle token of a level can depend on, by the ways that are followed. */
@@ -136,13 +140,35 @@ function cellsOf(gradient: Float32Array, [t, h, w]: Level['size'], field: Uint8A
   return { cells, size: [t, rows, columns] as const, outside: all > 0 ? outside / all : 0 };
 }
 
+/** The smallest share of cells that holds half of all. */
+function halfShare(cells: Float64Array): number {
+  const [sorted, all] = [cells.slice().sort().reverse(), cells.reduce((a, b) => a + b, 0)];
+  let [count, sum] = [0, 0];
+  while (count < sorted.length && sum < all / 2) sum += sorted[count++]!;
+  return count / cells.length;
+}
+
+/** The share of cells' sum in the frames that one of some time steps stands for. */
+function framesShare(
+  cells: Float64Array,
+  [t, h, w]: Sensitivity['size'],
+  [step, steps]: readonly [number, number],
+): number {
+  const [first, end] = [Math.floor((step * t) / steps), Math.floor(((step + 1) * t) / steps)];
+  const sum = (part: Float64Array) => part.reduce((a, b) => a + b, 0);
+  return sum(cells.subarray(first * h * w, end * h * w)) / (sum(cells) || 1);
+}
+
 function sensitivityOf(levels: readonly Level[], level: number, token: number, gradient: Float32Array): Sensitivity {
   const field = fieldsOf(levels, level, token)[0]!;
   const { cells, size, outside } = cellsOf(gradient, levels[0]!.size, field);
   const roots = cells.map((v) => Math.sqrt(v / (3 * CELL * CELL)));
   const largest = roots.reduce((a, b) => Math.max(a, b), 0);
   const bytes = Uint8Array.from(roots, (v) => (largest > 0 ? Math.round(255 * Math.sqrt(v / largest)) : 0));
-  return { level, token, size, map: Buffer.from(bytes).toString('base64'), largest, outside };
+  const map = Buffer.from(bytes).toString('base64');
+  const [steps, h, w] = levels[level]!.size;
+  const frames = framesShare(cells, size, [Math.floor(token / (h * w)), steps]);
+  return { level, token, size, map, largest, outside, half: halfShare(cells), frames };
 }
 
 /** Tokens whose gradients are measured: the middle one and those half way to the corners, at the middle time. */

@@ -1,6 +1,7 @@
 import { percent } from '../../cli/format';
 import type { Clip } from '../../data/types';
-import type { Growth, Mixing } from '../../study/mixing';
+import { explainSight } from '../../study/explain';
+import { middleOf, type Growth, type Mixing } from '../../study/mixing';
 import type { Study } from '../../study/types';
 import { html, type Html } from '../html';
 import { frameImages } from './frames';
@@ -40,8 +41,8 @@ function growthChart({ levels, growth }: Mixing): StudyChart & Record<string, un
   };
 }
 
-function levelOptions({ levels, sensitivities }: Mixing): Html[] {
-  const chosen = sensitivities.find(({ level }) => levels[level]!.stage === 3)?.level ?? 1;
+function levelOptions({ levels }: Mixing): Html[] {
+  const chosen = levels.findIndex(({ block }) => block !== null);
   return levels.slice(1).map(({ name, size }, i) => {
     const selected = { markup: i + 1 === chosen ? 'selected' : '' };
     return html`<option value="${i + 1}" ${selected}>${name} (${size.join(' × ')})</option>`;
@@ -94,6 +95,21 @@ function explorer(mixing: Mixing): Html {
   </div>`;
 }
 
+/** A sentence for each stage's end about what its middle token sees. */
+function sights(mixing: Mixing): Html {
+  const { levels, sensitivities } = mixing;
+  const middle = sensitivities.filter(({ level, token }) => token === middleOf(levels[level]!.size));
+  const rows = middle.map((s) => {
+    const { name, stage } = levels[s.level]!;
+    return html`<dt><i class="swatch stage-${stage}"></i>stage ${stage}</dt>
+      <dd>The middle token of ${name} ${explainSight(mixing, s)}</dd>`;
+  });
+  return html`<div class="panel">
+    <h3>What each stage sees</h3>
+    <dl class="reasons">${rows}</dl>
+  </div>`;
+}
+
 /** Which tokens are mixed, and what they see. */
 export async function mixingSection({ mixing }: Study, clips: readonly Clip[]): Promise<StudySection | null> {
   if (!mixing) return null;
@@ -108,7 +124,7 @@ export async function mixingSection({ mixing }: Study, clips: readonly Clip[]): 
       ? 'No clip was given: the grid is plain, and gradients are those of a clip of noise.'
       : `On the frames of ${clip}.`;
   const body = html`<p class="muted">${shown}</p>
-    ${explorer(mixing)} ${plot(chart, legend)}`;
+    ${explorer(mixing)} ${sights(mixing)} ${plot(chart, legend)}`;
   return {
     ...{ id: 'mixing', name: 'Mixing', body, charts: [chart], data: { levels, sensitivities, frames, clip } },
     ...{ scripts: ['study_cost.js', 'study_fields.js', 'study_mixing.js'], styles: ['study.css'] },
