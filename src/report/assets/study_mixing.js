@@ -113,7 +113,7 @@
     const [tint, ground] = [rgb(heat ? '--val' : '--accent'), rgb('--ground')];
     for (let i = 0; i < h * w; i++) {
       const value = values[step * h * w + i];
-      const own = value > 0 && !heat ? [...tint, images.length > 0 ? 70 : 205] : null;
+      const own = value > 0 && !heat ? [...tint, images.length > 0 ? 45 : 205] : null;
       const warm = heat ? [...tint, Math.round(235 * value)] : null;
       image.data.set(own ?? warm ?? [...ground, images.length > 0 ? 190 : 60], 4 * i);
     }

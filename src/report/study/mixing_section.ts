@@ -12,7 +12,7 @@ const CURVES = [
   { key: 'all', name: 'all branches and time', color: '--train' },
   { key: 'space', name: 'all branches, one time step', color: '--rate' },
   { key: 'width', name: 'width branch alone', color: '--val' },
-  { key: 'height', name: 'height branch alone', color: '--val2' },
+  { key: 'height', name: 'height branch alone', color: '--val2', dashed: true },
   { key: 'convolutions', name: 'convolutions alone', color: '--muted', dashed: true },
 ] as const;
 
