@@ -1,3 +1,5 @@
+import { statSync } from 'node:fs';
+import path from 'node:path';
 import { machine } from '../bench/machine';
 import { writeFileAtomic } from '../io/atomic';
 import { renderStudy } from '../report/study/page';
@@ -55,10 +57,20 @@ async function studyParts(subject: Subject, given: StudyArguments): Promise<Foun
 /** What a trace says of where it came from. */
 const aboutOf = ({ model, machine: where }: Study): Record<string, unknown> => ({ model: model.name, ...where });
 
+/** A file that cannot be written should be known before minutes of work. */
+function checkOutputs({ out, json, trace, parts }: StudyArguments): void {
+  if (trace && parts && !parts.includes('cost'))
+    throw new Error('--trace is written from what the part cost measures: name it in --parts');
+  for (const [option, file] of Object.entries({ out, json, trace })) {
+    const folder = path.dirname(path.resolve(file ?? '.'));
+    if (file && !statSync(folder, { throwIfNoEntry: false })?.isDirectory())
+      throw new Error(`--${option} ${file}: the folder ${folder} does not exist`);
+  }
+}
+
 /** Runs `morphmlp study`. */
 export async function studyModel(inputs: readonly string[], given: StudyArguments): Promise<void> {
-  if (given.trace && given.parts && !given.parts.includes('cost'))
-    throw new Error('--trace is written from what the part cost measures: name it in --parts');
+  checkOutputs(given);
   if (given.threads) setThreads(given.threads);
   const subject = await openSubject(inputs, given);
   try {

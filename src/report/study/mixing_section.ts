@@ -111,7 +111,7 @@ function sights(mixing: Mixing): Html {
 }
 
 /** Which tokens are mixed, and what they see. */
-export async function mixingSection({ mixing }: Study, clips: readonly Clip[]): Promise<StudySection | null> {
+export async function mixingSection({ mixing, model }: Study, clips: readonly Clip[]): Promise<StudySection | null> {
   if (!mixing) return null;
   const { levels, sensitivities, clip } = mixing;
   const frames = clips[0] ? await frameImages(clips[0]) : [];
@@ -119,10 +119,14 @@ export async function mixingSection({ mixing }: Study, clips: readonly Clip[]): 
   const legend = curvesOf(mixing.growth).map(
     ({ name, color }) => html`<span><i class="swatch c${color}"></i>${name}</span>`,
   );
-  const shown =
+  const shown = [
     clip === null
       ? 'No clip was given: the grid is plain, and gradients are those of a clip of noise.'
-      : `On the frames of ${clip}.`;
+      : `On the frames of ${clip}.`,
+    ...(model.checkpoint === null && model.config.kind === 'video'
+      ? ['The weights are random, and MorphFC_t starts as zero: gradients do not show its mixing yet.']
+      : []),
+  ].join(' ');
   const body = html`<p class="muted">${shown}</p>
     ${explorer(mixing)} ${sights(mixing)} ${plot(chart, legend)}`;
   return {
