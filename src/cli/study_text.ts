@@ -1,6 +1,6 @@
 import pc from 'picocolors';
 import type { Cost, CostOp, CostSum } from '../study/cost';
-import { explainPeak, explainSight, explainStage } from '../study/explain';
+import { explainNoise, explainPeak, explainSight, explainStage } from '../study/explain';
 import { middleOf, type Mixing } from '../study/mixing';
 import { bytes, percent, significant, table } from './format';
 
@@ -34,10 +34,12 @@ export function costText(cost: Cost): string {
   const { limits, ms, outsideMs, work, batch, steps } = cost;
   const step = `${work === 'train' ? 'training step' : 'forward pass'} of ${batch} ${batch === 1 ? 'clip' : 'clips'}`;
   const sentences = cost.stages.map((stage) => `${pc.bold(stage.name)}: ${explainStage(stage, cost)}`);
+  const noise = explainNoise(cost);
   return [
     `${step}: ${significant(ms, 4)} ms (median of ${steps}), ${significant(outsideMs, 2)} of it outside of kernels`,
     `limits here and now: ${significant(limits.gflops, 3)} GFLOP/s of multiply-adds, ${significant(limits.gbs, 3)} GB/s of copying`,
     ...['', stageTable(cost), '', opTable(cost), '', ...sentences, '', explainPeak(cost, bytes)],
+    ...(noise ? [pc.yellow(noise)] : []),
   ].join('\n');
 }
 

@@ -70,8 +70,10 @@ export interface Cost {
   batch: number;
   /** Measured steps; times are medians over them. */
   steps: number;
-  /** A whole step, and what of it passed outside of kernels. */
+  /** A whole step, the fastest and the slowest of them, and what of a step passed outside of kernels. */
   ms: number;
+  fastest: number;
+  slowest: number;
   outsideMs: number;
   /** Of the machine, measured before and after the steps; the better counts. */
   limits: Limits;
@@ -294,6 +296,7 @@ export function costOf(steps: readonly RecordedStep[], limits: Limits, { work, b
   const peakBytes = Math.max(...ops.map((op) => op.peak));
   const stages = groupsOf(ops, (op) => op.stage).sort((a, b) => STAGES.indexOf(a.stage) - STAGES.indexOf(b.stage));
   return {
+    ...{ fastest: Math.min(...steps.map((s) => s.ms)), slowest: Math.max(...steps.map((s) => s.ms)) },
     ...{ work, batch, steps: steps.length, ms, outsideMs: Math.max(0, ms - total.ms), limits, ops },
     ...{ blocks: groupsOf(ops, (op) => op.block), stages, total },
     ...{ peakBytes, peakOp: ops.findIndex((op) => op.peak === peakBytes), typical: typicalOf(steps).ms },

@@ -1,5 +1,5 @@
 /** Costs in words: why a stage takes the time it takes. */
-import { percent, ratio, significant } from '../cli/format';
+import { duration, percent, ratio, significant } from '../cli/format';
 import type { Cost, CostOp, CostSum } from './cost';
 import type { Mixing, Sensitivity } from './mixing';
 
@@ -50,4 +50,11 @@ export function explainSight({ levels, growth }: Mixing, { level, outside, half,
   const indirect = `${percent(outside)} came through the branch weights alone`;
   const alone = reach.all < 1 ? `; ${indirect}` : '';
   return `can depend on ${percent(reach.all)} of the pixels (${percent(reach.convolutions)} by convolutions alone). On the clip, ${where}${alone}.`;
+}
+
+/** Steps that took unlike times; null where they did not. On a machine that does other work too, times say little. */
+export function explainNoise({ fastest, slowest, steps }: Cost): string | null {
+  if (slowest < 1.3 * fastest) return null;
+  const range = `from ${duration(fastest / 1000)} to ${duration(slowest / 1000)}`;
+  return `The ${steps} steps took ${range}: the machine was busy with other work, and times and shares of limits say little.`;
 }

@@ -3,7 +3,7 @@ import path from 'node:path';
 import vm from 'node:vm';
 import { renderStudy } from '../../src/report/study/page';
 import { chunkOf } from '../../src/study/chunks';
-import { explainStage } from '../../src/study/explain';
+import { explainNoise, explainStage } from '../../src/study/explain';
 import { fieldsOf, levelsOf, type Level, type Ways } from '../../src/study/fields';
 import { STUDY_MODELS } from '../../src/study/subject';
 import type { Study } from '../../src/study/types';
@@ -84,6 +84,14 @@ test('names and paths stay text', async () => {
   const page = await renderStudy(hostile, [{ ...clips[0]!, path: HOSTILE }]);
   expect(page).not.toContain(HOSTILE);
   expect(page.match(/<script/g)).toHaveLength(7); // five that run, two of data
+});
+
+test('steps of unlike times are told of', async () => {
+  const cost = { ...study.cost!, fastest: 100, slowest: 120 };
+  expect(explainNoise(cost)).toBeNull();
+  const busy = { ...cost, slowest: 220 };
+  expect(explainNoise(busy)).toMatch(/from 100 ms to 220 ms/);
+  expect(await renderStudy({ ...study, cost: busy }, clips)).toContain(explainNoise(busy));
 });
 
 test('a sentence says of a stage what the figures say', () => {

@@ -87,9 +87,12 @@
     if (show === 'gradient') {
       if (none) return `${where}: no gradient was measured here. “Next measured token” goes to one that was.`;
       const { outside, largest } = measured();
-      const alone = `${percent(outside)} of the squared gradient came through the weights of the branches alone`;
+      const alone =
+        outside > 0
+          ? ` ${percent(outside)} of the squared gradient came through the weights of the branches alone.`
+          : '';
       const source = clip === null ? 'a clip of noise' : clip;
-      return `${where}: how strongly pixels of ${source} move this token; the brightest by ${largest.toPrecision(3)}. ${alone}.`;
+      return `${where}: how strongly pixels of ${source} move this token; the brightest by ${largest.toPrecision(3)}.${alone}`;
     }
     const count = values.reduce((a, b) => a + b, 0);
     const what = onSelect.value === '0' ? 'pixels' : `tokens of ${levels[Number(onSelect.value)].name}`;
