@@ -83,11 +83,19 @@ export interface Page {
   body: Html;
   /** What the page's script draws: see `ChartSpec`. */
   charts: readonly unknown[];
+  /** What the page's own scripts read: each stands as JSON in an element of the id `data-<name>`. */
+  data?: Readonly<Record<string, unknown>>;
+  /** Assets with scripts of its own. They run before report.js, and may put types of charts into `globalThis.chartTypes`. */
+  scripts?: readonly string[];
+  /** Assets with styles of its own. */
+  styles?: readonly string[];
 }
 
 /** The whole document. */
-export function renderPage({ title, sections, header, body, charts }: Page): string {
-  const scripts = [echarts(), asset('report.js')];
+export function renderPage(page: Page): string {
+  const { title, sections, header, body, charts, data = {} } = page;
+  const scripts = [echarts(), ...(page.scripts ?? []).map(asset), asset('report.js')];
+  const styles = ['report.css', ...(page.styles ?? [])].map((name) => ({ markup: asset(name) }));
   const links = sections.map(({ id, name }) => html`<a href="#${id}">${name}</a>`);
   return html`<!doctype html>
     <html lang="en">
@@ -98,7 +106,7 @@ export function renderPage({ title, sections, header, body, charts }: Page): str
         <meta name="color-scheme" content="light dark" />
         <title>${title}</title>
         <style>
-          ${{ markup: asset('report.css') }}
+          ${styles}
         </style>
       </head>
       <body>
@@ -107,7 +115,8 @@ export function renderPage({ title, sections, header, body, charts }: Page): str
         <nav class="bar" aria-label="Sections"><div class="wrap">${links}</div></nav>
         <main id="main" class="wrap">${body}</main>
         <div id="live" class="hidden" aria-live="polite"></div>
-        ${jsonScript('charts', charts)} ${scripts.map(inlineScript)}
+        ${jsonScript('charts', charts)}
+        ${Object.entries(data).map(([name, value]) => jsonScript(`data-${name}`, value))} ${scripts.map(inlineScript)}
       </body>
     </html> `.markup;
 }

@@ -249,9 +249,17 @@
     };
   }
 
+  /** What a page's own types of charts are drawn with: `globalThis.chartTypes[type] = (spec, tools) => ECharts option`. */
+  const tools = { color, element, label, tooltip, whole, FORMATS, TICKS };
+  const own = globalThis.chartTypes ?? {};
+
+  function optionOf({ spec, logarithmic }) {
+    if (spec.type in own) return own[spec.type](spec, tools);
+    return spec.type === 'heat' ? heatOption(spec) : curveOption(spec, logarithmic);
+  }
+
   function draw(state) {
-    const { spec, chart, logarithmic } = state;
-    chart.setOption(spec.type === 'heat' ? heatOption(spec) : curveOption(spec, logarithmic), { notMerge: true });
+    state.chart.setOption(optionOf(state), { notMerge: true });
   }
 
   /** Arrow keys, Home and End move a reading along the curve with the most points; Escape takes it away. */
@@ -274,6 +282,21 @@
     );
   }
 
+  /** The same for other charts, over `spec.readings`: [series, item, text]. */
+  function walkByKeys(state, event) {
+    const { spec, chart } = state;
+    const last = spec.readings.length - 1;
+    const at = state.at ?? -1;
+    const moves = { ArrowRight: at + 1, ArrowDown: at + 1, ArrowLeft: at - 1, ArrowUp: at - 1, Home: 0, End: last };
+    if (event.key === 'Escape') chart.dispatchAction({ type: 'hideTip' });
+    if (!(event.key in moves) || last < 0) return;
+    event.preventDefault();
+    state.at = Math.min(last, Math.max(0, moves[event.key]));
+    const [seriesIndex, dataIndex, text] = spec.readings[state.at];
+    chart.dispatchAction({ type: 'showTip', seriesIndex, dataIndex });
+    live.textContent = text;
+  }
+
   function start(spec) {
     const node = document.getElementById(`chart-${spec.id}`);
     if (!node) return;
@@ -284,7 +307,8 @@
     draw(state);
     new ResizeObserver(() => chart.resize()).observe(node);
     if (spec.type === 'curves') node.addEventListener('keydown', (event) => readByKeys(state, event));
-    if (spec.type === 'curves') node.addEventListener('blur', () => chart.dispatchAction({ type: 'hideTip' }));
+    if (spec.readings) node.addEventListener('keydown', (event) => walkByKeys(state, event));
+    node.addEventListener('blur', () => chart.dispatchAction({ type: 'hideTip' }));
   }
 
   const press = (button) => {

@@ -1,0 +1,74 @@
+import { count, macs } from '../../cli/format';
+import type { Clip } from '../../data/types';
+import type { Study } from '../../study/types';
+import { html, renderPage, type Html } from '../html';
+import { costSection } from './cost_section';
+import { mixingSection } from './mixing_section';
+import type { StudySection } from './section';
+
+/** Makes a section of what a study found; null where it did not look. A new section is a line here. */
+type Maker = (study: Study, clips: readonly Clip[]) => StudySection | null | Promise<StudySection | null>;
+
+const SECTIONS: readonly Maker[] = [costSection, mixingSection];
+
+const joined = (texts: readonly (string | false | null)[]): string => texts.filter(Boolean).join(' · ');
+
+function identity({ model, machine }: Study): Html {
+  const { config, crop, parameters } = model;
+  const frames = config.kind === 'video' ? `${config.frames} × ` : '';
+  const threads = `${machine.threads} ${machine.threads === 1 ? 'thread' : 'threads'}`;
+  const facts = {
+    Model: joined([
+      model.name,
+      `input ${frames}${crop} × ${crop}`,
+      `${count(parameters)} parameters`,
+      macs(model.macs),
+    ]),
+    Weights: model.checkpoint ?? 'random: no checkpoint was given',
+    Clips: model.clips.length === 0 ? 'none' : `${model.clips.length}`,
+    Machine: joined([machine.cpu, machine.device, machine.kernels, threads]),
+    Versions: joined([
+      `morphmlp ${machine.version}`,
+      machine.commit && `commit ${machine.commit}`,
+      `node ${machine.node}`,
+    ]),
+  };
+  return html`<dl class="identity">
+    ${Object.entries(facts).map(
+      ([name, text]) =>
+        html`<dt>${name}</dt>
+          <dd>${text}</dd>`,
+    )}
+  </dl>`;
+}
+
+function header(study: Study): Html {
+  return html`<p class="over">MorphMLP · study</p>
+    <h1>${study.model.name}</h1>
+    ${identity(study)}`;
+}
+
+function wrap({ id, name, body }: StudySection): Html {
+  return html`<section id="${id}" aria-labelledby="${id}-name">
+    <h2 id="${id}-name">${name}</h2>
+    ${body}
+  </section>`;
+}
+
+const once = (names: readonly string[]): string[] => [...new Set(names)];
+
+/** The page of a study as one HTML document: no other file and no network is needed to read it. */
+export async function renderStudy(study: Study, clips: readonly Clip[] = []): Promise<string> {
+  const made = await Promise.all(SECTIONS.map((make) => make(study, clips)));
+  const sections = made.filter((section) => section !== null);
+  return renderPage({
+    title: `${study.model.name} · MorphMLP study`,
+    sections,
+    header: header(study),
+    body: html`${sections.map(wrap)}`,
+    charts: sections.flatMap((s) => s.charts ?? []),
+    data: Object.fromEntries(sections.flatMap((s) => (s.data === undefined ? [] : [[s.id, s.data]]))),
+    scripts: once(sections.flatMap((s) => s.scripts ?? [])),
+    styles: once(sections.flatMap((s) => s.styles ?? [])),
+  });
+}

@@ -1,0 +1,88 @@
+/**
+ * A step as a trace for Perfetto and chrome://tracing: the JSON object form of the Trace Event Format, with complete events ("ph":
+ * "X") for phases, stages, blocks and ops, which nest by time, counter events ("C") for live bytes, and metadata ("M") for names.
+ */
+import type { Cost, CostOp } from './cost';
+
+/** One event; times are in microseconds. */
+export interface TraceEvent {
+  name: string;
+  ph: 'X' | 'C' | 'M';
+  pid: number;
+  tid: number;
+  ts: number;
+  dur?: number;
+  cat?: string;
+  args?: Record<string, unknown>;
+}
+
+/** A whole trace file. */
+export interface Trace {
+  traceEvents: TraceEvent[];
+  displayTimeUnit: 'ms';
+  otherData: Record<string, unknown>;
+}
+
+const HERE = { pid: 1, tid: 1 } as const;
+const us = (ms: number): number => ms * 1000;
+
+/** Ops next to each other that share a name, as one event over all of them. */
+function spans(ops: readonly CostOp[], category: string, nameOf: (op: CostOp) => string | null): TraceEvent[] {
+  const events: TraceEvent[] = [];
+  let open: { name: string; from: number; to: number } | null = null;
+  const close = () => {
+    if (open)
+      events.push({
+        name: open.name,
+        ph: 'X',
+        ...HERE,
+        ts: us(open.from),
+        dur: us(open.to - open.from),
+        cat: category,
+      });
+  };
+  for (const op of ops) {
+    const name = nameOf(op);
+    if (open && open.name === name) open.to = op.at + op.took;
+    else {
+      close();
+      open = name === null ? null : { name, from: op.at, to: op.at + op.took };
+    }
+  }
+  close();
+  return events;
+}
+
+function opEvent(op: CostOp): TraceEvent {
+  const { macs, read, written, intensity, gflops, floorMs, limit } = op;
+  const share = floorMs / op.took;
+  const args = { layer: op.layer, shape: op.shape, macs, read, written, intensity, gflops, limit, shareOfLimit: share };
+  return { name: op.kernel, ph: 'X', ...HERE, ts: us(op.at), dur: us(op.took), cat: 'op', args };
+}
+
+const counter = (at: number, bytes: number): TraceEvent => ({
+  name: 'live tensors',
+  ph: 'C',
+  ...HERE,
+  ts: us(at),
+  args: { bytes },
+});
+
+const named = (name: string, value: string): TraceEvent => ({ name, ph: 'M', ...HERE, ts: 0, args: { name: value } });
+
+/** The typical step of a cost as a trace. Phases hold stages, stages blocks, blocks ops. */
+export function traceOf(cost: Cost, about: Record<string, unknown>): Trace {
+  const { ops, work, typical } = cost;
+  const whole: TraceEvent = { name: `${work} step`, ph: 'X', ...HERE, ts: 0, dur: us(typical), cat: 'step' };
+  const traceEvents = [
+    named('process_name', 'morphmlp'),
+    named('thread_name', 'kernels'),
+    whole,
+    ...spans(ops, 'phase', (op) => op.phase),
+    ...spans(ops, 'stage', (op) => `${op.stage}${op.phase === 'backward' ? ', backward' : ''}`),
+    ...spans(ops, 'block', (op) => op.block),
+    ...ops.map(opEvent),
+    ...ops.map((op) => counter(op.at, op.live)),
+  ];
+  return { traceEvents, displayTimeUnit: 'ms', otherData: about };
+}

@@ -1,0 +1,107 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import vm from 'node:vm';
+import { renderStudy } from '../../src/report/study/page';
+import { chunkOf } from '../../src/study/chunks';
+import { explainNoise, explainStage } from '../../src/study/explain';
+import { fieldsOf, levelsOf, type Level, type Ways } from '../../src/study/fields';
+import { STUDY_MODELS } from '../../src/study/subject';
+import type { Study } from '../../src/study/types';
+import { sampleStudy } from './sample';
+
+const HOSTILE = `</script><img src=x onerror="window.hacked=1">'&`;
+const { study, clips } = sampleStudy();
+
+/** The functions of the page's own script. */
+function pageScript() {
+  const code = readFileSync(path.join(__dirname, '../../src/report/assets/study_fields.js'), 'utf8');
+  const context = vm.createContext({ Uint8Array, Array, Object, Math, Set });
+  vm.runInContext(code, context);
+  return context['studyFields'] as {
+    chunkOf: typeof chunkOf;
+    fieldsOf: typeof fieldsOf;
+    partnersOf: (level: Level, token: number, way: string) => Uint8Array;
+  };
+}
+
+describe.each(['quickstart', 'video-s', 'image-t'])("the page's script on %s", (name) => {
+  const script = pageScript();
+  const levels = levelsOf(STUDY_MODELS[name]!, name === 'quickstart' ? 72 : 224);
+  const sent = JSON.parse(JSON.stringify(levels)) as Level[]; // as the page gets them
+  const blocks = levels.flatMap(({ block }, i) => (block ? [i] : []));
+  const WAYS: Ways[] = [{}, { time: false }, { branches: ['width'], time: false }, { branches: [] }, { weights: true }];
+
+  test('finds the fields of the library', () => {
+    for (const level of [1, blocks[0]!, blocks.at(-1)!])
+      for (const ways of WAYS) {
+        const tokens = levels[level]!.size.reduce((a, b) => a * b, 1);
+        const token = Math.floor(0.37 * tokens);
+        const [ours, its] = [fieldsOf(levels, level, token, ways), script.fieldsOf(sent, level, token, ways)];
+        expect(its.map((f) => Buffer.from(f).equals(Buffer.from(ours[its.indexOf(f)]!)))).toEqual(ours.map(() => true));
+      }
+  });
+
+  test('finds the chunks of the library', () => {
+    for (const level of blocks) {
+      const { block, size } = levels[level]!;
+      const [, h, w] = size;
+      for (const [way, cut] of Object.entries(block!.branches)) {
+        const token = Math.floor(0.61 * h * w);
+        const own = chunkOf(token, [h, w], cut);
+        expect(script.chunkOf(token, [h, w], cut)).toEqual(own);
+        const partners = script.partnersOf(sent[level]!, token, way);
+        const expected = Array.from({ length: h * w }, (_, other) =>
+          Number(chunkOf(other, [h, w], cut).chunk === own.chunk),
+        );
+        expect(Array.from(partners.subarray(0, h * w))).toEqual(expected);
+        expect(partners.subarray(h * w).every((v) => v === 0)).toBe(true);
+      }
+    }
+  });
+});
+
+test('the page has its sections, its scripts under the policy, and no reference to anything else', async () => {
+  const page = await renderStudy(study, clips);
+  for (const id of ['cost', 'mixing', 'chart-blocks', 'chart-roofline', 'chart-memory', 'chart-growth', 'data-mixing'])
+    expect(page).toContain(`id="${id}"`);
+  const scripts = page.match(/<script>/g)!.length;
+  expect(page.match(/sha256-/g)).toHaveLength(scripts);
+  expect(scripts).toBe(5); // echarts, three of its own, report.js
+  expect(page.replace(/<script>.*?<\/script>/gs, '')).not.toMatch(/(src|href)="(?!#|data:)/);
+  expect(page.match(/data:image\/webp/g)).toHaveLength(16);
+  expect(page.replace(/<script>.*?<\/script>/gs, '')).not.toMatch(/NaN|undefined/);
+});
+
+test('a part that was not studied has no section', async () => {
+  const page = await renderStudy({ model: study.model, machine: study.machine, mixing: study.mixing! }, []);
+  expect(page).not.toContain('id="cost"');
+  expect(page).toContain('id="mixing"');
+});
+
+test('names and paths stay text', async () => {
+  const model = { ...study.model, name: HOSTILE, checkpoint: HOSTILE, clips: [{ path: HOSTILE, label: 0 }] };
+  const hostile: Study = { ...study, model, mixing: { ...study.mixing!, clip: HOSTILE } };
+  const page = await renderStudy(hostile, [{ ...clips[0]!, path: HOSTILE }]);
+  expect(page).not.toContain(HOSTILE);
+  expect(page.match(/<script/g)).toHaveLength(7); // five that run, two of data
+});
+
+test('steps of unlike times are told of', async () => {
+  const cost = { ...study.cost!, fastest: 100, slowest: 120 };
+  expect(explainNoise(cost)).toBeNull();
+  const busy = { ...cost, slowest: 220 };
+  expect(explainNoise(busy)).toMatch(/from 100 ms to 220 ms/);
+  expect(await renderStudy({ ...study, cost: busy }, clips)).toContain(explainNoise(busy));
+});
+
+test('a sentence says of a stage what the figures say', () => {
+  const cost = study.cost!;
+  for (const stage of cost.stages) {
+    const sentence = explainStage(stage, cost);
+    expect(sentence).toMatch(/^\d+\.\d% of the time/);
+    if (stage.name.startsWith('stage'))
+      expect(sentence).toMatch(stage.limit === 'FMA' ? /multiply-adds bind/ : /memory binds/);
+  }
+  const all = cost.stages.map((s) => parseFloat(explainStage(s, cost)));
+  expect(all.reduce((a, b) => a + b, 0)).toBeCloseTo(100, 0);
+});
