@@ -1,9 +1,11 @@
+// clang-format off
 /* A kernel of your own for an op of morphmlp: one shared library, one entry, plain C.
  *
- *   morphmlp kernel new my_morph_fc --op morph_fc     writes one that works
- *   morphmlp kernel check ./my_morph_fc.so            holds it to float64
- *   morphmlp bench kernels --plugin ./my_morph_fc.so  ranks it beside others
- *   morphmlp train --plugin ./my_morph_fc.so ...      trains with it
+ *   morphmlp kernel new my_morph_fc                     writes one that works
+ *   morphmlp kernel build my_morph_fc.cc                compiles it
+ *   morphmlp kernel check ./my_morph_fc.so              holds it to float64
+ *   morphmlp bench kernels --plugin ./my_morph_fc.so    ranks it beside others
+ *   morphmlp train --plugin ./my_morph_fc.so ...        trains with it
  *
  * The library exports `morphmlp_kernel_entry`, which returns a description that lives as long as the library.
  *
@@ -14,17 +16,25 @@
  *
  * What each op is given (rows stands for any leading dimensions, joined into one):
  *
- *   gelu         x[n]                                    y[n] = x Phi(x), the exact one
- *   layer_norm   x[rows, C], gamma[C], beta[C]           y[rows, C]; attribute eps; biased variance
- *   linear       x[rows, K], weight[N, K], bias[N]       y[rows, N] = x weight^T + bias
- *   morph_fc     x[frames, H, W, C], weight[C, C],       y like x. Attributes chunk (L), vertical, strided. Token n of
- * a bias[C]                                 frame is n = h W + w, or w H + h where vertical; chunk j of J = ceil(HW /
- * L) has the tokens j L + l, or l J + j where strided, l = 0 .. L - 1. With S = C / L, row (j, g) of the FC is x[token
- *                                                        l][g S + s] at l S + s; its result goes back to the same
- *                                                        places. Tokens past HW are zeros, and are not written.
- *   temporal_fc  x[clips, T, positions, C],              y like x. Attribute groups (G). With S = C / G, row (position,
- * g) weight[T S, T S], bias[T S]             is x[t][g S + s] at t S + s; back to the same places.
+ *   gelu           x[n]
+ *                  y[n] = x Phi(x), the exact one
+ *
+ *   layer_norm     x[rows, C], gamma[C], beta[C]; attribute eps
+ *                  y[rows, C], with the biased variance
+ *
+ *   linear         x[rows, K], weight[N, K], bias[N]
+ *                  y[rows, N] = x weight^T + bias
+ *
+ *   morph_fc       x[frames, H, W, C], weight[C, C], bias[C]; attributes chunk (L), vertical, strided
+ *                  y[frames, H, W, C]. Token n of a frame is n = h W + w, or w H + h where vertical. Chunk j of the
+ *                  J = ceil(H W / L) chunks has the tokens j L + l, or l J + j where strided, l = 0 .. L - 1. With
+ *                  S = C / L, row (j, g) of the FC has x[token l][g S + s] at l S + s, and its result goes back to the
+ *                  same places. Tokens past H W are zeros, and are not written.
+ *
+ *   temporal_fc    x[clips, T, positions, C], weight[T S, T S], bias[T S]; attribute groups (G), S = C / G
+ *                  y like x. Row (position, g) of the FC has x[t][g S + s] at t S + s; back to the same places.
  */
+// clang-format on
 #ifndef MORPHMLP_KERNEL_H
 #define MORPHMLP_KERNEL_H
 

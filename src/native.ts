@@ -63,6 +63,8 @@ export interface Addon {
   pluginOpen(path: string): PluginDescription;
   /** The naive kernel for an op; null where there is none. */
   pluginNaive(op: string): PluginDescription | null;
+  /** The kernels for an op of the BLAS libraries on this machine; none for an op that is no FC. */
+  pluginBlas(op: string): PluginDescription[];
   pluginRun(
     plugin: PluginHandle,
     backward: boolean,

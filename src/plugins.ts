@@ -44,6 +44,11 @@ export function naivePlugin(op: PluggableOp): Plugin {
   return { ...checked(found, op), file: 'built in' };
 }
 
+/** The kernels for an op by the matrix product of the BLAS libraries on this machine (MKL, OpenBLAS, BLIS, or what MORPHMLP_BLAS names). */
+export function blasPlugins(op: PluggableOp): Plugin[] {
+  return native.pluginBlas(op).map((found) => ({ ...checked(found, op), file: found.flags }));
+}
+
 const active = new Map<PluggableOp, Plugin>();
 
 /** The plugin that stands in for an op now. */

@@ -1,3 +1,7 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
 import { backward, noGrad } from '../src/autograd';
 import { RAGGED } from '../src/bench/ragged';
 import type { OpCase } from '../src/cases/case';
@@ -21,6 +25,18 @@ for (const op of PLUGGABLE)
     `naive ${op}`,
     RAGGED[op].map((c) => replaced(op, c)),
   );
+
+/** A BLAS of three loops: that our calls mean what they should is seen without a library on the machine. */
+test('a BLAS library computes the FCs too, forward and gradients', () => {
+  const library = path.join(mkdtempSync(path.join(os.tmpdir(), 'morphmlp-')), 'blas.so');
+  const source = path.join(__dirname, 'fixtures', 'plugins', 'blas.c');
+  execFileSync('cc', ['-O1', '-shared', '-fPIC', source, '-o', library]);
+  const env = { ...process.env, MORPHMLP_BLAS: library };
+  const run = path.join(__dirname, 'support', 'run_blas.ts');
+  const out = execFileSync(process.execPath, ['--import', 'tsx', run], { env, encoding: 'utf8' });
+  rmSync(path.dirname(library), { recursive: true });
+  expect(out).toMatch(/^linear 7\ntemporal_fc \d+\nmorph_fc \d+\n$/);
+});
 
 const SMALL = { frames: 4, layers: [1, 1, 1, 1], embedDims: [28, 56, 84, 196], numClasses: 5, dropPath: 0 } as const;
 

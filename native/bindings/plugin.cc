@@ -8,6 +8,7 @@
 
 #include "bindings/args.h"
 #include "runtime/allocator.h"
+#include "runtime/blas_kernels.h"
 #include "runtime/error.h"
 #include "runtime/guarded.h"
 #include "runtime/naive_kernels.h"
@@ -212,6 +213,15 @@ Napi::Value naive(const Info& info) {
   return kernel ? described(info.Env(), kernel) : info.Env().Null();
 }
 
+// pluginBlas(op): the kernels of the BLAS libraries that are on this machine; none for an op that is no FC.
+Napi::Value blas(const Info& info) {
+  const std::string op = text(info[0], "op");
+  Napi::Array out = Napi::Array::New(info.Env());
+  for (const std::string& library : blas_libraries())
+    if (const morphmlp_kernel* kernel = blas_kernel(op, library)) out.Set(out.Length(), described(info.Env(), kernel));
+  return out;
+}
+
 template <Napi::Value (*body)(const Info&)>
 Napi::Value caught(const Info& info) {
   try {
@@ -228,6 +238,7 @@ Napi::Value caught(const Info& info) {
 void export_plugins(Napi::Env env, Napi::Object exports) {
   exports.Set("pluginOpen", Napi::Function::New(env, caught<open>, "pluginOpen"));
   exports.Set("pluginNaive", Napi::Function::New(env, caught<naive>, "pluginNaive"));
+  exports.Set("pluginBlas", Napi::Function::New(env, caught<blas>, "pluginBlas"));
   exports.Set("pluginRun", Napi::Function::New(env, caught<run>, "pluginRun"));
 }
 

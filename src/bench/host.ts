@@ -9,7 +9,7 @@ import type { Agreement, Answer, Doing, Jobs, KernelJob, KernelResult, Line, Mod
 import { benchCase, termsOfTimed, verifyVariant } from './kernels';
 import { holdModel } from './model_check';
 import { chooseCases, stemOf } from './ops';
-import { naiveVariant, OURS, pluginVariant, type Variant } from './variant';
+import { blasVariants, naiveVariant, OURS, pluginVariant, type Variant } from './variant';
 
 const say = (line: Line<unknown>): void => void writeSync(3, `${JSON.stringify(line)}\n`);
 
@@ -48,7 +48,7 @@ function measure({ op, stage, plugins, seed, time }: KernelJob): KernelResult {
   if (time) {
     const variants = [OURS, ...opened.map(({ variant }) => variant)];
     const replaceable = PLUGGABLE.find((name) => name === stemOf(c));
-    if (replaceable) variants.push(naiveVariant(replaceable));
+    if (replaceable) variants.push(...blasVariants(replaceable), naiveVariant(replaceable));
     return { rows: benchCase(c, variants, { ...time, seed, onStep }), checked: [] };
   }
   tellDirections();

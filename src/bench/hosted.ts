@@ -29,7 +29,8 @@ const SIGNALS: Partial<Record<NodeJS.Signals, string>> = {
   SIGKILL: 'was killed (out of memory?)',
 };
 
-function endOf(code: number | null, signal: NodeJS.Signals | null): string {
+/** How a process ended that was not asked to, as what somebody did. */
+export function endOf(code: number | null, signal: NodeJS.Signals | null): string {
   if (signal === null) return `ended the process itself, with exit status ${code}`;
   return `crashed: ${SIGNALS[signal] ?? 'ended by a signal'} (${signal})`;
 }

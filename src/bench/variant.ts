@@ -5,7 +5,7 @@ import { tensor, type Tensor } from '../tensor';
 import type { Array64, OpCase } from '../cases/case';
 import { hasGrad, makeInput, makeTensor, mapInputs } from '../cases/tensors';
 import { uniform } from '../cases/random';
-import { naivePlugin, withPlugin, type PluggableOp, type Plugin } from '../plugins';
+import { blasPlugins, naivePlugin, withPlugin, type PluggableOp, type Plugin } from '../plugins';
 import { baseFlags, kernelFlags } from './flags';
 
 /** One implementation of an op: ours, or a plugin's that stands in for it while `body` runs. */
@@ -35,6 +35,14 @@ export function pluginVariant(plugin: Plugin): Variant {
   const { flags, backward, file } = plugin;
   const { name } = path.parse(file);
   return { name, flags, backward, foreign: true, use: (body) => withPlugin(plugin, body) };
+}
+
+/** The kernels of BLAS libraries for an op, as variants: with copies for the permutations. */
+export function blasVariants(op: PluggableOp): Variant[] {
+  return blasPlugins(op).map((plugin) => {
+    const { name, flags } = plugin;
+    return { name, flags, backward: true, use: (body) => withPlugin(plugin, body) };
+  });
 }
 
 /** The naive kernel of an op, as a variant. */

@@ -1,10 +1,8 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import type { BenchKernelsArguments } from './bench_kernels_action';
-import { wholeNumber } from './options';
+import { collect, wholeNumber } from './options';
 
 const words = (text: string): string[] => text.split(',').map((word) => word.trim());
-
-const collect = (file: string, before: string[] = []): string[] => [...before, file];
 
 function stages(text: string): number[] {
   const numbers = words(text).map(Number);

@@ -26,3 +26,6 @@ export function byteSize(text: string): string {
   if (parseBytes(text) !== null) return text;
   throw new InvalidArgumentError('Expected an amount of memory such as 1500M or 2G.');
 }
+
+/** For an option that may be repeated. */
+export const collect = (value: string, before: string[] = []): string[] => [...before, value];

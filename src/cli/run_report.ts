@@ -29,7 +29,7 @@ export function writeRunReport(run: Run, { startedAt, steps, warnings }: RunNote
       macs: countOps(info.model, { height: crop, width: crop }).macs,
       input: `${frames} × ${crop} × ${crop}`,
     },
-    device: { name: 'cpu', kernels: instructionSet(), threads: threads() },
+    device: { name: 'cpu', kernels: [instructionSet(), ...config['RUN.PLUGINS']].join(' + '), threads: threads() },
     versions: { morphmlp: packageVersion(), node: process.version },
     data: { train: loaders.train.dataset.describe(), val: loaders.val?.dataset.describe() ?? null },
     classNames: info.classNames,

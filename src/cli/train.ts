@@ -1,5 +1,5 @@
 import { Option, type Command } from 'commander';
-import { byteSize, numberIn, wholeNumber } from './options';
+import { byteSize, collect, numberIn, wholeNumber } from './options';
 import type { TrainArguments } from './train_action';
 
 const EXAMPLES = `
@@ -8,6 +8,7 @@ Examples:
   morphmlp train --data train.csv --val val.csv --model video-s --frames 16 --crop 224 --out runs/mine
   morphmlp train --data videos/train --val videos/val --epochs 30 --batch-size 16 --micro-batch 4 --lr 1e-4
   morphmlp train --data train.csv --out runs/mine --resume
+  morphmlp train --preset quickstart --plugin ./my_morph_fc.so
   morphmlp train --data train.csv --init image_s.safetensors --reset-head
   morphmlp train --preset k400_s16 DATA.PATH_TO_DATA_DIR lists DATA.PATH_PREFIX /data/k400 TRAIN.BATCH_SIZE 32
   morphmlp train --cfg K400_MLP_S16x4.yaml DATA.PATH_PREFIX /data/k400 OUTPUT_DIR runs/k400 --print-config
@@ -67,6 +68,7 @@ export function registerTrain(program: Command): void {
       'most memory for tensors, such as 1500M or 2G: recomputes blocks as needed',
       byteSize,
     )
+    .option('--plugin <file>', 'a kernel of yours in place of ours; may be repeated (see morphmlp kernel)', collect)
     .option('--device <name>', 'cpu or cuda (default: cpu)')
     .option('--precision <name>', 'f32, or bf16 on CUDA (default: f32)')
     .option('--out <folder>', 'where checkpoints and the report go (default: runs/train)')

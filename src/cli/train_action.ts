@@ -12,6 +12,7 @@ import { writeRunReport } from './run_report';
 import { testRun } from './test_action';
 import { resolveConfig, type TrainFlags } from './train_settings';
 import { TrainingView } from './training_view';
+import { isWatched, trainWatched, usePlugins } from './watched_run';
 
 /** What the command line gives: only what was named there. */
 export type TrainArguments = TrainFlags & { resume?: boolean; printConfig?: boolean };
@@ -125,6 +126,11 @@ export async function train(pairs: string[], given: TrainArguments): Promise<voi
   if (given.printConfig) return void process.stdout.write(printConfig(config));
   for (const note of notes) console.error(pc.yellow(`note: ${note}`));
   checkDevice(config);
+  const plugins = config['RUN.PLUGINS'];
+  if (plugins.length > 0) {
+    if (!isWatched()) return trainWatched(plugins, optionsFor(config, given.resume ?? false));
+    for (const note of usePlugins(plugins)) console.error(pc.yellow(`note: ${note}, so blocks run op by op`));
+  }
   const testing = testingOf(config);
   if (config['TRAIN.ENABLE'] && !(await trainFirst(config, given))) return;
   if (testing) await testRun(testing, config);

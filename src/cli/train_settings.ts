@@ -43,6 +43,7 @@ export interface TrainFlags {
   seed?: number;
   workers?: number;
   threads?: number;
+  plugin?: string[];
   memoryBudget?: string;
   device?: string;
   precision?: string;
@@ -74,6 +75,7 @@ const SAME: Readonly<Partial<Record<keyof TrainFlags, KeyName>>> = {
   seed: 'RNG_SEED',
   workers: 'DATA_LOADER.NUM_WORKERS',
   threads: 'RUN.THREADS',
+  plugin: 'RUN.PLUGINS',
   memoryBudget: 'RUN.MEMORY_BUDGET',
   device: 'RUN.DEVICE',
   precision: 'RUN.PRECISION',

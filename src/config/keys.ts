@@ -3,7 +3,7 @@
  * (SlowFast's, with their MORPH section), so that their files mean here what they mean there. The section RUN is ours.
  */
 import { SWITCHES } from '../models/ablation';
-import { choice, flag, ignored, list, only, optional, real, text, whole } from './kinds';
+import { choice, flag, ignored, list, only, optional, real, text, texts, whole } from './kinds';
 
 export const KEYS = {
   'TRAIN.ENABLE': flag(true, 'train'),
@@ -164,6 +164,7 @@ export const KEYS = {
   'RUN.DEVICE': choice('cpu', ['cpu', 'cuda'], 'where to compute'),
   'RUN.PRECISION': choice('f32', ['f32', 'bf16'], 'of tensors'),
   'RUN.THREADS': whole(0, 'threads that compute; 0 for one a physical core', 0),
+  'RUN.PLUGINS': texts([], 'kernels of your own that stand in for ours: shared libraries (include/morphmlp_kernel.h)'),
   'RUN.MICRO_BATCH': whole(0, 'videos at a time, gradients summed to TRAIN.BATCH_SIZE; 0 for all', 0),
   'RUN.MEMORY_BUDGET': text('', 'most memory for tensors, such as 1500M: recomputes blocks as needed'),
   'RUN.EMA_DECAY': real(0, 'evaluate and keep the moving average of the weights; 0 for none', 0, 0.999999),

@@ -68,6 +68,13 @@ export function list(
   return key(initial, about, `${length} ${isWhole ? 'whole ' : ''}numbers${bounds(least, Infinity)}`, fits);
 }
 
+/** A list of texts. */
+export function texts(initial: string[], about: string): Key<string[]> {
+  const fits = (value: unknown): value is string[] =>
+    Array.isArray(value) && value.every((item) => typeof item === 'string');
+  return key(initial, about, 'a list of texts', fits);
+}
+
 /** A key that may also be null, which means its default. */
 export function optional<T>(inner: Key<T>): Key<T> {
   return { ...inner, read: (value) => (value === null ? { value: inner.default } : inner.read(value)) };
