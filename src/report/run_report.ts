@@ -2,9 +2,10 @@ import { writeFileAtomic } from '../io/atomic';
 import { duration } from '../cli/format';
 import { curveCharts } from './charts';
 import { html, renderPage, type Html } from './html';
+import { identityList, wrapSection } from './parts';
 import { mistakes } from './mistakes';
 import { classes } from './class_section';
-import { data, setup, summary, training, type Section } from './sections';
+import { data, setup, summary, training } from './sections';
 import type { RunReport } from './types';
 
 /** Class numbers and the matrix must fit the names: a report with rows under wrong names would be worse than none. */
@@ -47,13 +48,7 @@ function identity(report: RunReport): Html {
     Device: joined([device.name, device.kernels, threads || undefined]),
     Versions: joined(Object.entries(versions).map(([name, version]) => `${name} ${version}`)),
   };
-  return html`<dl class="identity">
-    ${Object.entries(facts).map(
-      ([name, text]) =>
-        html`<dt>${name}</dt>
-          <dd>${text}</dd>`,
-    )}
-  </dl>`;
+  return identityList(facts);
 }
 
 function header(report: RunReport): Html {
@@ -65,13 +60,6 @@ function header(report: RunReport): Html {
       ><span>took ${duration(seconds)}</span>
     </p>
     ${identity(report)}`;
-}
-
-function wrap({ id, name, body }: Section): Html {
-  return html`<section id="${id}" aria-labelledby="${id}-name">
-    <h2 id="${id}-name">${name}</h2>
-    ${body}
-  </section>`;
 }
 
 /**
@@ -93,7 +81,7 @@ export async function renderRunReport(report: RunReport): Promise<string> {
     title: `${report.title} · MorphMLP`,
     sections,
     header: header(report),
-    body: html`${sections.map(wrap)}`,
+    body: html`${sections.map(wrapSection)}`,
     charts: sections.flatMap((s) => s.charts ?? []),
   });
 }

@@ -1,6 +1,7 @@
 import { bytes, count, duration, percent, significant } from '../cli/format';
 import { bestEpoch, type ChartSpec, type CurveChart } from './charts';
 import { html, type Html } from './html';
+import { card, foldedTable } from './parts';
 import type { ConfigValue, Facts, ReportEvaluation, RunReport } from './types';
 
 /** A part of the page, with what its script draws. */
@@ -9,13 +10,6 @@ export interface Section {
   name: string;
   body: Html;
   charts?: ChartSpec[];
-}
-
-function card(name: string, value: string, note: string, main = false): Html {
-  return html`<div class="card${main ? ' main' : ''}">
-    <dt>${name}</dt>
-    <dd>${value}<small>${note}</small></dd>
-  </div>`;
 }
 
 function accuracyCard({ epochs, evaluation }: RunReport): Html {
@@ -125,21 +119,8 @@ function epochTable(report: RunReport): Html {
     'Learning rate',
     'Time',
   ];
-  return html`<details class="panel">
-    <summary>All epochs as a table</summary>
-    <div class="scroll" role="region" aria-label="All epochs" tabindex="0">
-      <table class="figures">
-        <thead>
-          <tr>
-            ${head.map((name) => html`<th scope="col">${name}</th>`)}
-          </tr>
-        </thead>
-        <tbody>
-          ${rows}
-        </tbody>
-      </table>
-    </div>
-  </details>`;
+  const headings = head.map((name) => html`<th scope="col">${name}</th>`);
+  return foldedTable('All epochs as a table', 'All epochs', headings, rows);
 }
 
 const PARTS = [

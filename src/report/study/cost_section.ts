@@ -3,6 +3,7 @@ import { sumOf, type Cost, type CostFigures, type CostOp, type CostSum } from '.
 import { explainNoise, explainPeak, explainStage } from '../../study/explain';
 import type { Study } from '../../study/types';
 import { html, type Html } from '../html';
+import { card, foldedTable } from '../parts';
 import { plot } from './plot';
 import type { StudyChart, StudySection } from './section';
 
@@ -28,13 +29,6 @@ function factsOf(figures: CostFigures): Fact[] {
     ['GB/s', significant(gbs, 3)],
     ['of its limit', `${percent(share, 0)} (${limit})`],
   ];
-}
-
-function card(name: string, value: string, note: string, main = false): Html {
-  return html`<div class="card${main ? ' main' : ''}">
-    <dt>${name}</dt>
-    <dd>${value}<small>${note}</small></dd>
-  </div>`;
 }
 
 function cards({ work, batch, steps, ms: whole, total, limits, peakBytes, ops, peakOp }: Cost): Html {
@@ -96,21 +90,7 @@ function sumTable(sums: readonly CostSum[], total: CostSum, title: string): Html
         ${figureCells(s, total)}
       </tr>`,
   );
-  return html`<details class="panel">
-    <summary>${title}</summary>
-    <div class="scroll tall" role="region" aria-label="${title}" tabindex="0">
-      <table class="figures sortable">
-        <thead>
-          <tr>
-            ${textHead('')}${FIGURES.map(sortHead)}
-          </tr>
-        </thead>
-        <tbody>
-          ${rows}
-        </tbody>
-      </table>
-    </div>
-  </details>`;
+  return foldedTable(title, title, [textHead(''), ...FIGURES.map(sortHead)], rows, true);
 }
 
 function opTable({ ops, total }: Cost): Html {
@@ -125,22 +105,9 @@ function opTable({ ops, total }: Cost): Html {
           ${figureCells(op, total)}
         </tr>`,
     );
+  const head = [...['Layer', 'Kernel', 'Shape'].map(textHead), ...FIGURES.map(sortHead)];
   const title = `All ${ops.length} ops`;
-  return html`<details class="panel">
-    <summary>${title}</summary>
-    <div class="scroll tall" role="region" aria-label="${title}" tabindex="0">
-      <table class="figures sortable">
-        <thead>
-          <tr>
-            ${['Layer', 'Kernel', 'Shape'].map(textHead)}${FIGURES.map(sortHead)}
-          </tr>
-        </thead>
-        <tbody>
-          ${rows}
-        </tbody>
-      </table>
-    </div>
-  </details>`;
+  return foldedTable(title, title, head, rows, true);
 }
 
 function sumUnder(name: string, ops: readonly CostOp[]): CostSum {

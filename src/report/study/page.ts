@@ -2,6 +2,7 @@ import { count, macs } from '../../cli/format';
 import type { Clip } from '../../data/types';
 import type { Study } from '../../study/types';
 import { html, renderPage, type Html } from '../html';
+import { identityList, wrapSection } from '../parts';
 import { costSection } from './cost_section';
 import { mixingSection } from './mixing_section';
 import type { StudySection } from './section';
@@ -33,26 +34,13 @@ function identity({ model, machine }: Study): Html {
       `node ${machine.node}`,
     ]),
   };
-  return html`<dl class="identity">
-    ${Object.entries(facts).map(
-      ([name, text]) =>
-        html`<dt>${name}</dt>
-          <dd>${text}</dd>`,
-    )}
-  </dl>`;
+  return identityList(facts);
 }
 
 function header(study: Study): Html {
   return html`<p class="over">MorphMLP · study</p>
     <h1>${study.model.name}</h1>
     ${identity(study)}`;
-}
-
-function wrap({ id, name, body }: StudySection): Html {
-  return html`<section id="${id}" aria-labelledby="${id}-name">
-    <h2 id="${id}-name">${name}</h2>
-    ${body}
-  </section>`;
 }
 
 const once = (names: readonly string[]): string[] => [...new Set(names)];
@@ -65,7 +53,7 @@ export async function renderStudy(study: Study, clips: readonly Clip[] = []): Pr
     title: `${study.model.name} · MorphMLP study`,
     sections,
     header: header(study),
-    body: html`${sections.map(wrap)}`,
+    body: html`${sections.map(wrapSection)}`,
     charts: sections.flatMap((s) => s.charts ?? []),
     data: Object.fromEntries(sections.flatMap((s) => (s.data === undefined ? [] : [[s.id, s.data]]))),
     scripts: once(sections.flatMap((s) => s.scripts ?? [])),
