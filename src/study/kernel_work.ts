@@ -35,15 +35,16 @@ const wanted = (buffers: Buffers, results: readonly number[]): number => results
 const fc = ([rows, n, k]: Sizes): number => rows! * n! * k!;
 const fcShape: Work['shape'] = ([rows, n, k]) => `[${rows}, ${k}] → ${n}`;
 
-function convolution([batch, into, out, ...rest]: Sizes): { macs: number; shape: string } {
+function convolution([batch, into, out, groups, ...rest]: Sizes): { macs: number; shape: string } {
   const triple = (i: number) => rest.slice(3 * i, 3 * i + 3);
-  const [size, kernel, stride, padding] = [triple(0), triple(1), triple(2), triple(3)];
-  const sizes = size.map((n, i) => Math.floor((n + 2 * padding[i]! - kernel[i]!) / stride[i]!) + 1);
+  const [size, kernel, stride, before, behind] = [triple(0), triple(1), triple(2), triple(3), triple(4)];
+  const sizes = size.map((n, i) => Math.floor((n + before[i]! + behind[i]! - kernel[i]!) / stride[i]!) + 1);
   const shape = `[${[batch, ...size, into].join(', ')}] → [${[batch, ...sizes, out].join(', ')}], ${kernel.join('×')}`;
-  return { macs: batch! * product(sizes) * out! * into! * product(kernel), shape };
+  return { macs: batch! * product(sizes) * out! * (into! / groups!) * product(kernel), shape };
 }
 
-const morph = ([frames, h, w, c]: Sizes): number => frames! * h! * w! * c! * c!;
+/** Rows of L tokens by C/G channels. */
+const morph = ([frames, h, w, c, chunk, groups]: Sizes): number => frames! * h! * w! * c! * ((chunk! * c!) / groups!);
 const morphShape: Work['shape'] = ([frames, h, w, c, chunk]) => `${shown([frames!, h!, w!, c!])}, L = ${chunk}`;
 
 const temporal = ([b, t, hw, c, groups]: Sizes): number => b! * t! * hw! * c! * ((t! * c!) / groups!);
