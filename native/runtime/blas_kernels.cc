@@ -128,12 +128,14 @@ int32_t linear_backward(const morphmlp_call* call) {
   return fc_backward(call, rows, w[0], w[1], morphmlp_in(call, "x"), morphmlp_in(call, "dy"), morphmlp_out(call, "dx"));
 }
 
-// The FC's rows of a morph FC: where each number of a row lies in the tokens, or -1.
+// The FC's rows of a morph FC, which are runs of S channels of one token: where a row's number lies in the tokens, or
+// -1.
 struct MorphRows {
   morph_fc::Morph at;
   explicit MorphRows(const morphmlp_call* call) : at(morph_fc::morph_of(call)) {}
   int64_t rows() const { return at.frames * at.chunks() * at.chunk; }
   int64_t width() const { return at.channels; }
+  int64_t run() const { return at.group(); }
   int64_t place(int64_t r, int64_t k) const {
     return at.place(r / (at.chunks() * at.chunk), r / at.chunk % at.chunks(), r % at.chunk, k);
   }
@@ -144,19 +146,25 @@ struct TimeRows {
   explicit TimeRows(const morphmlp_call* call) : at(temporal_fc::time_of(call)) {}
   int64_t rows() const { return at.clips * at.positions * at.groups; }
   int64_t width() const { return at.row(); }
+  int64_t run() const { return at.group(); }
   int64_t place(int64_t r, int64_t k) const {
     return at.place(r / (at.positions * at.groups), r / at.groups % at.positions, r % at.groups, k);
   }
 };
 
+// Run i of all rows.
 template <class Rows>
 struct Gather {
   Rows from;
   const float* tokens;
   float* rows;
   void operator()(int64_t i) const {
-    const int64_t p = from.place(i / from.width(), i % from.width());
-    rows[i] = p < 0 ? 0 : tokens[p];
+    const int64_t run = from.run(), runs = from.width() / run;
+    const int64_t p = from.place(i / runs, i % runs * run);
+    if (p < 0)
+      std::fill_n(rows + i * run, run, 0.0f);
+    else
+      std::copy_n(tokens + p, run, rows + i * run);
   }
 };
 
@@ -166,8 +174,9 @@ struct Scatter {
   const float* rows;
   float* tokens;
   void operator()(int64_t i) const {
-    const int64_t p = to.place(i / to.width(), i % to.width());
-    if (p >= 0) tokens[p] = rows[i];
+    const int64_t run = to.run(), runs = to.width() / run;
+    const int64_t p = to.place(i / runs, i % runs * run);
+    if (p >= 0) std::copy_n(rows + i * run, run, tokens + p);
   }
 };
 
@@ -182,23 +191,23 @@ template <class Rows>
 int32_t permuted_forward(const morphmlp_call* call) {
   begin(call);
   const Rows rows(call);
-  const int64_t n = rows.rows() * rows.width();
+  const int64_t n = rows.rows() * rows.width(), runs = n / rows.run();
   float *x = static_cast<float*>(call->workspace), *y = x + n;
-  return morphmlp_first({morphmlp_each(call, n, Gather<Rows>{rows, morphmlp_in(call, "x"), x}),
+  return morphmlp_first({morphmlp_each(call, runs, Gather<Rows>{rows, morphmlp_in(call, "x"), x}),
                          fc_forward(call, rows.rows(), rows.width(), rows.width(), x, y),
-                         morphmlp_each(call, n, Scatter<Rows>{rows, y, morphmlp_out(call, "y")})});
+                         morphmlp_each(call, runs, Scatter<Rows>{rows, y, morphmlp_out(call, "y")})});
 }
 
 template <class Rows>
 int32_t permuted_backward(const morphmlp_call* call) {
   begin(call);
   const Rows rows(call);
-  const int64_t n = rows.rows() * rows.width();
+  const int64_t n = rows.rows() * rows.width(), runs = n / rows.run();
   float *x = static_cast<float*>(call->workspace), *dy = x + n, *dx = morphmlp_out(call, "dx");
-  return morphmlp_first({morphmlp_each(call, n, Gather<Rows>{rows, morphmlp_in(call, "x"), x}),
-                         morphmlp_each(call, n, Gather<Rows>{rows, morphmlp_in(call, "dy"), dy}),
+  return morphmlp_first({morphmlp_each(call, runs, Gather<Rows>{rows, morphmlp_in(call, "x"), x}),
+                         morphmlp_each(call, runs, Gather<Rows>{rows, morphmlp_in(call, "dy"), dy}),
                          fc_backward(call, rows.rows(), rows.width(), rows.width(), x, dy, dx ? dy + n : nullptr),
-                         morphmlp_each_if(dx, call, n, Scatter<Rows>{rows, dy + n, dx})});
+                         morphmlp_each_if(dx, call, runs, Scatter<Rows>{rows, dy + n, dx})});
 }
 
 // One kernel for each library, so that running it says which library is meant.

@@ -42,8 +42,8 @@ function tellDirections(): void {
 function measure({ op, stage, plugins, seed, time }: KernelJob): KernelResult {
   const opened = plugins.map((file) => ({ file, variant: pluginVariant(open(file)) }));
   const files = new Map(opened.map(({ file, variant }) => [variant.name, file]));
-  const onStep = (variant: Variant, text: string) =>
-    doing(variant.foreign ? (files.get(variant.name) ?? null) : null, text);
+  const onStep = ({ foreign, name }: Variant, text: string) =>
+    foreign ? doing(files.get(name)!, text) : doing(null, `${name} ${text}`);
   const c = chooseCases([op], [stage]).find((one) => one.op === op)!;
   if (time) {
     const variants = [OURS, ...opened.map(({ variant }) => variant)];

@@ -81,7 +81,7 @@ async function measure(
     if (given.plugin) {
       const job = { op: c.op, stage: c.stage, plugins: pluginsOf(c), seed, time, threads: threads() };
       const onStep = (file: string | null, doing: string) =>
-        bar.update(i, [`${c.op} stage ${c.stage}`, `${file ? path.basename(file) : 'morphmlp'} ${doing}`]);
+        bar.update(i, [`${c.op} stage ${c.stage}`, file ? `${path.basename(file)} ${doing}` : doing]);
       const found = await runHosted(job, { timeout: 1000 * given.timeout, onStep });
       rows.push(...found.rows);
       failures.push(...found.failures);

@@ -6,7 +6,7 @@ import { INCLUDE } from '../../src/bench/build_kernel';
 export const FAULTS = [
   ...['none', 'zeros', 'stale', 'unwritten', 'off by one chunk', 'transposed', 'one nan', 'reads past', 'writes past'],
   ...['writes input', 'null', 'aborts', 'exits', 'throws', 'sleeps', 'wrong gradient', 'no backward', 'unsupported'],
-  ...['fails', 'other version', 'prints'],
+  ...['fails', 'other version', 'prints', 'late'],
 ] as const;
 
 const root = path.join(__dirname, '..', '..');
