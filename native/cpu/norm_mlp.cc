@@ -16,7 +16,8 @@ enum Slot { kNormed, kHidden, kOut, kGradOut, kGradHidden };
 // are rows enough for what a pass over the weights costs, which at the widest stage come from beyond L2.
 int64_t forward_rows(const NormMlpShape& at) {
   const int64_t fit = (128 << 10) / (at.hidden + 2 * at.channels) / kTileRows * kTileRows;
-  return std::clamp<int64_t>(fit, 98 / kTileRows * kTileRows, std::max<int64_t>(98, 16 * kTileRows));
+  constexpr int64_t least = 98 / kTileRows * kTileRows;
+  return std::clamp<int64_t>(fit, least, std::max<int64_t>(least, 16 * kTileRows));
 }
 
 // In the backward a block must also be long enough to pay for passing over the weight gradients once.
