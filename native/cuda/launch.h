@@ -62,7 +62,7 @@ cudaStream_t stream();
 void launched();  // after each launch: throws what went wrong with it
 
 template <class Kernel>
-__global__ void __launch_bounds__(Kernel::kThreads) entry(const __grid_constant__ Kernel kernel) {
+__global__ void __launch_bounds__(Kernel::kThreads, 1) entry(const __grid_constant__ Kernel kernel) {
   __shared__ typename Kernel::Shared shared;
   kernel(shared);
 }

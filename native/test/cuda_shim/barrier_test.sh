@@ -12,6 +12,8 @@ flags="-std=c++17 -O1 -g -pthread -Wall -Wextra -Wno-unknown-pragmas -DMORPHMLP_
 "${CXX:-g++}" $flags "$shim/barrier_test.cc" "$shim/fibers.cc" -o "$out/fibers"
 # shellcheck disable=SC2086
 "${CXX:-g++}" $flags -fsanitize=thread "$shim/barrier_test.cc" "$shim/threads.cc" -o "$out/threads"
+# shellcheck disable=SC2086
+"${CXX:-g++}" $flags -fsanitize=address,undefined "$shim/barrier_test.cc" "$shim/fibers.cc" -o "$out/asan"
 
 # Address randomisation of newer kernels can keep ThreadSanitizer from starting.
 quiet() { if setarch -R true 2>/dev/null; then setarch -R "$@"; else "$@"; fi; }
@@ -22,6 +24,8 @@ if "$out/fibers" forgotten; then
   echo "FAILED: the forgotten barrier was not seen"
   exit 1
 fi
+echo "fibers under AddressSanitizer:"
+ASAN_OPTIONS=detect_leaks=0 "$out/asan"
 echo "threads under ThreadSanitizer:"
 quiet "$out/threads"
 if quiet "$out/threads" forgotten >"$out/log" 2>&1 || ! grep -q "data race" "$out/log"; then
