@@ -5,6 +5,7 @@
 #include "bindings/plugin.h"
 #include "bindings/runtime.h"
 #include "kernels/kernels.h"
+#include "runtime/cuda.h"
 #include "runtime/dispatch.h"
 
 namespace morphmlp {
@@ -19,6 +20,7 @@ Napi::Value call(const Napi::CallbackInfo& info, const char* name, void (*Kernel
     const T arguments = read<T>(args);
     args.finish();
     const Kernels& kernels = kernels_for(args.device());
+    if (args.device() == Device::cuda) cuda::begin(name);
     if (args.writes()) (kernels.*kernel)(arguments);
   } catch (const std::exception& error) {
     throw Napi::Error::New(info.Env(), std::string(name) + ": " + error.what());

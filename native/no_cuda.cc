@@ -1,13 +1,34 @@
 // Stands in for the CUDA backend in a build without it.
-#include <string>
-
-#include "kernels/kernels.h"
+#include "runtime/cuda.h"
+#include "runtime/error.h"
 
 namespace morphmlp {
 
+namespace {
+const char kReason[] = "this build has no CUDA backend (with nvcc there, MORPHMLP_CUDA=ON npm run build makes one)";
+[[noreturn]] void none() { fail(std::string("no CUDA device: ") + kReason); }
+}  // namespace
+
 const Kernels* cuda_kernels(std::string* reason) {
-  *reason = "this build has no CUDA backend";
+  *reason = kReason;
   return nullptr;
 }
 
+namespace cuda {
+
+void* allocate(size_t) { none(); }
+void release(void*, size_t) {}
+void release_cache() {}
+void poison_cache() {}
+MemoryStats memory_stats() { return {}; }
+void reset_peak() {}
+void upload(void*, const void*, size_t) { none(); }
+void download(void*, const void*, size_t) { none(); }
+void synchronize() {}
+void begin(const char*) {}
+std::string compiled_for() { return ""; }
+std::string describe_device() { none(); }
+double clock_ms() { none(); }
+
+}  // namespace cuda
 }  // namespace morphmlp

@@ -13,9 +13,10 @@ const groups = {
   addon: ['addon.cc', 'runtime/*.cc', 'bindings/*.cc'],
   // Every kernel: compiled once for each instruction set, in a namespace of its name (MORPHMLP_ISA).
   cpu: ['cpu/*.cc'],
-  // One of these two provides cuda_kernels().
+  // One of these three provides what runtime/cuda.h declares. `emulated` compiles cuda/*.cu for the CPU: for tests.
   no_cuda: ['no_cuda.cc'],
-  cuda: ['cuda/*.cu', 'cuda/*.cc'],
+  cuda: ['cuda/*.cu', 'cuda/*.cc', 'cuda/runtime/*.cc'],
+  emulated: ['cuda/*.cu', 'cuda/*.cc', 'test/cuda_shim/fibers.cc', 'test/cuda_shim/device.cc'],
 };
 
 // Not -ffast-math: it would let a NaN pass unseen.

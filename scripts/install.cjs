@@ -2,7 +2,7 @@
 // Gets the addon ready at install: a prebuilt that loads here, or else a build with CMake, or else one with node-gyp. When
 // nothing works it says what was tried, why each failed, and what to install. Nothing is downloaded.
 //   MORPHMLP_BUILD=cmake|gyp   build that way, whatever is there     MORPHMLP_BUILD=skip   do nothing
-//   MORPHMLP_CUDA=ON|OFF|AUTO  the CUDA backend of a CMake build (default AUTO: where nvcc works)
+//   MORPHMLP_CUDA=ON|OFF|AUTO  the CUDA backend of a CMake build (default AUTO: where nvcc and an NVIDIA driver are)
 const { spawn, spawnSync } = require('node:child_process');
 const { existsSync, mkdirSync, openSync, closeSync, readFileSync, readdirSync, rmSync, statSync } = require('node:fs');
 const path = require('node:path');

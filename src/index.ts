@@ -1,5 +1,5 @@
 /** morphmlp: a tensor engine with autograd over own kernels, and the MorphMLP networks on it. */
-export { Tensor, empty, full, ones, tensor, zeros } from './tensor';
+export { Tensor, empty, full, getDefaultDevice, ones, setDefaultDevice, tensor, zeros } from './tensor';
 export type { Shape, TensorOptions } from './tensor';
 export type { Device, DType, MemoryStats } from './native';
 export { liveTensorReport, liveTensors, trackLiveTensors, type LiveTensors } from './live_tensors';

@@ -52,7 +52,8 @@ export interface Addon {
   bufferFree(handle: Handle): void;
   bufferWrite(handle: Handle, from: ArrayBufferView): void;
   bufferRead(handle: Handle, into: ArrayBufferView): void;
-  memory(): MemoryStats;
+  /** Of one device, or of all together. */
+  memory(device?: Device): MemoryStats;
   memoryResetPeak(): void;
   memoryReleaseCache(): void;
   /** Fills the memory kept for reuse with NaN, so that no output is right because it was there before. */
@@ -78,6 +79,12 @@ export interface Addon {
   setIsa(name: string): void;
   isas(): string[];
   cudaStatus(): string;
+  /** The architectures that this build has CUDA kernels for; empty where it has none. */
+  cudaCompiled(): string;
+  /** The GPU in words: name, architecture, memory, driver. Throws where there is none. */
+  cudaDevice(): string;
+  /** Milliseconds on the GPU's clock when all that was asked of it is done; waits for that. */
+  cudaClock(): number;
   fmaPeak(seconds: number): number;
   kernels: Kernels;
 }

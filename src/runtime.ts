@@ -1,8 +1,8 @@
 import { native, type Device, type MemoryStats } from './native';
 
-/** Bytes of tensor memory in use, cached and at the peak. */
-export function memory(): MemoryStats {
-  return native.memory();
+/** Bytes of tensor memory in use, cached and at the peak: of one device, or of all together. */
+export function memory(device?: Device): MemoryStats {
+  return native.memory(device);
 }
 
 /** Starts a new measurement of `memory().peak`. */

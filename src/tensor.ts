@@ -2,6 +2,7 @@ import { isDryRun } from './dry_run';
 import { native, type Device, type DType, type Handle } from './native';
 import type { Node } from './autograd';
 import { noteMade } from './live_tensors';
+import { requireDevice } from './runtime';
 import { keepInScope } from './scope';
 
 /** Sizes of a tensor, outermost first. */
@@ -18,6 +19,19 @@ export interface TensorOptions {
 }
 
 const ARRAYS = { f32: Float32Array, i32: Int32Array, u8: Uint8Array, bf16: Uint16Array } as const;
+
+let defaultDevice: Device = 'cpu';
+
+/** Where tensors are made that are not told where: the device a program runs on. Throws when it is not there. */
+export function setDefaultDevice(device: Device): void {
+  requireDevice(device);
+  defaultDevice = device;
+}
+
+/** The device of `setDefaultDevice`; the CPU at first. */
+export function getDefaultDevice(): Device {
+  return defaultDevice;
+}
 
 /** Storage shared by a tensor and its views; the native buffer is freed with the last of them. */
 class Storage {
@@ -225,7 +239,7 @@ function asElements(values: ArrayLike<number>, dtype: DType): NumericArray {
 /** A new tensor whose elements are whatever the memory held: for kernels that write all of it. */
 export function empty(shape: Shape, options: TensorOptions = {}): Tensor {
   checkShape(shape, 'tensor');
-  const { dtype = 'f32', device = 'cpu', requiresGrad = false } = options;
+  const { dtype = 'f32', device = defaultDevice, requiresGrad = false } = options;
   if (requiresGrad) checkGradDtype(dtype);
   const storage = new Storage(native.bufferNew(dtype, device, elements(shape)));
   noteMade(storage, elements(shape) * ARRAYS[dtype].BYTES_PER_ELEMENT);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "runtime/cuda.h"
 #include "runtime/error.h"
 
 namespace morphmlp {
@@ -196,7 +197,14 @@ int32_t* Args::out_i32(const char* name, int64_t length) {
   return static_cast<int32_t*>(written(buffer(name, length, DType::i32, false))->data);
 }
 
-void check_index(const Args& args, const int32_t* index, int64_t n, int64_t rows) {
+void check_index(const Args& args, const int32_t* given, int64_t n, int64_t rows) {
+  std::vector<int32_t> copy;
+  const int32_t* index = given;
+  if (args.device() == Device::cuda && n > 0) {
+    copy.resize(static_cast<size_t>(n));
+    cuda::download(copy.data(), given, copy.size() * sizeof(int32_t));
+    index = copy.data();
+  }
   for (int64_t i = 0; i < n; ++i)
     if (index[i] < 0 || index[i] >= rows)
       args.reject("index " + std::to_string(index[i]) + " at position " + std::to_string(i) + " is outside 0 to " +

@@ -3,11 +3,11 @@
 #include <dlfcn.h>
 
 #include <cmath>
-#include <cstring>
 
 #include "bindings/args.h"
 #include "bindings/external_memory.h"
 #include "runtime/allocator.h"
+#include "runtime/cuda.h"
 #include "runtime/dispatch.h"
 #include "runtime/error.h"
 #include "runtime/guarded.h"
@@ -94,17 +94,21 @@ Napi::Value copy(const Info& info, bool write) {
     bad("array", std::to_string(buffer.bytes()) + " bytes, as the buffer has", std::to_string(bytes));
   void* js = nullptr;  // asked for this way because the array may lie in a SharedArrayBuffer
   napi_get_typedarray_info(info.Env(), info[1], nullptr, nullptr, &js, nullptr, nullptr);
-  if (buffer.bytes() != 0)
-    write ? std::memcpy(buffer.data, js, buffer.bytes()) : std::memcpy(js, buffer.data, buffer.bytes());
-  if (write) ++buffer.version;
+  write ? buffer.write(js) : buffer.read(js);
   return info.Env().Undefined();
 }
 
 Napi::Value buffer_write(const Info& info) { return copy(info, true); }
 Napi::Value buffer_read(const Info& info) { return copy(info, false); }
 
+bool has_cuda() { return cuda_status() == "available"; }
+
+// memory(device): of all devices together where none is named. Their peaks need not have been at one time.
 Napi::Value memory(const Info& info) {
-  const MemoryStats stats = memory_stats();
+  const bool all = info[0].IsUndefined();
+  const Device device = all ? Device::cpu : device_from(string_of(info[0], "device", "cpu or cuda"));
+  MemoryStats stats = device == Device::cpu ? memory_stats() : MemoryStats{};
+  if ((all || device == Device::cuda) && has_cuda()) stats += cuda::memory_stats();
   Napi::Object out = Napi::Object::New(info.Env());
   out.Set("live", static_cast<double>(stats.live));
   out.Set("cached", static_cast<double>(stats.cached));
@@ -115,16 +119,19 @@ Napi::Value memory(const Info& info) {
 
 Napi::Value memory_reset_peak(const Info& info) {
   reset_peak();
+  if (has_cuda()) cuda::reset_peak();
   return info.Env().Undefined();
 }
 
 Napi::Value memory_release_cache(const Info& info) {
   release_cache();
+  if (has_cuda()) cuda::release_cache();
   return info.Env().Undefined();
 }
 
 Napi::Value memory_poison(const Info& info) {
   poison_cache();
+  if (has_cuda()) cuda::poison_cache();
   return info.Env().Undefined();
 }
 
@@ -161,7 +168,13 @@ Napi::Value fma_peak(const Info& info) {
   return Napi::Number::New(info.Env(), measure_fma_peak(seconds));
 }
 
-Napi::Value cuda(const Info& info) { return Napi::String::New(info.Env(), cuda_status()); }
+Napi::Value cuda_state(const Info& info) { return Napi::String::New(info.Env(), cuda_status()); }
+
+Napi::Value cuda_compiled(const Info& info) { return Napi::String::New(info.Env(), cuda::compiled_for()); }
+
+Napi::Value cuda_device(const Info& info) { return Napi::String::New(info.Env(), cuda::describe_device()); }
+
+Napi::Value cuda_clock(const Info& info) { return Napi::Number::New(info.Env(), cuda::clock_ms()); }
 
 // The pool's threads outlive every environment, so the library must never be unmapped, also not when a worker thread
 // that loaded it ends.
@@ -191,7 +204,10 @@ void export_runtime(Napi::Env env, Napi::Object exports) {
   add("isa", guarded<isa_get>);
   add("setIsa", guarded<isa_set>);
   add("isas", guarded<isa_list>);
-  add("cudaStatus", guarded<cuda>);
+  add("cudaStatus", guarded<cuda_state>);
+  add("cudaCompiled", guarded<cuda_compiled>);
+  add("cudaDevice", guarded<cuda_device>);
+  add("cudaClock", guarded<cuda_clock>);
   add("fmaPeak", guarded<fma_peak>);
 }
 

@@ -1,7 +1,7 @@
 #include "kernels/dropout.h"
 
-#include "cpu/philox.h"
 #include "cpu/rows.h"
+#include "kernels/philox.h"
 
 namespace morphmlp::MORPHMLP_ISA {
 namespace {

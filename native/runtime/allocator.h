@@ -12,6 +12,14 @@ struct MemoryStats {
   uint64_t cached;       // bytes kept for reuse
   uint64_t peak;         // highest `live` since the last reset
   uint64_t live_blocks;  // blocks handed out
+
+  MemoryStats& operator+=(const MemoryStats& other) {
+    live += other.live;
+    cached += other.cached;
+    peak += other.peak;
+    live_blocks += other.live_blocks;
+    return *this;
+  }
 };
 
 // The number of bytes a request really takes: its size class. At most 1/8 above the request (64 bytes at least).

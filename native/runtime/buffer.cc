@@ -1,6 +1,9 @@
 #include "runtime/buffer.h"
 
+#include <cstring>
+
 #include "runtime/allocator.h"
+#include "runtime/cuda.h"
 #include "runtime/error.h"
 
 namespace morphmlp {
@@ -38,8 +41,21 @@ Device device_from(const std::string& name) {
 }
 
 Buffer::Buffer(DType dtype, Device device, int64_t length)
-    : dtype(dtype), device(device), length(length), data(allocate(bytes())) {}
+    : dtype(dtype),
+      device(device),
+      length(length),
+      data(device == Device::cpu ? allocate(bytes()) : cuda::allocate(bytes())) {}
 
-Buffer::~Buffer() { release(data, bytes()); }
+Buffer::~Buffer() { device == Device::cpu ? release(data, bytes()) : cuda::release(data, bytes()); }
+
+void Buffer::write(const void* from) {
+  if (bytes() != 0) device == Device::cpu ? void(std::memcpy(data, from, bytes())) : cuda::upload(data, from, bytes());
+  ++version;
+}
+
+void Buffer::read(void* into) const {
+  if (bytes() != 0)
+    device == Device::cpu ? void(std::memcpy(into, data, bytes())) : cuda::download(into, data, bytes());
+}
 
 }  // namespace morphmlp

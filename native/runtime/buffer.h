@@ -27,6 +27,10 @@ struct Buffer {
   Buffer(const Buffer&) = delete;
   Buffer& operator=(const Buffer&) = delete;
 
+  // Between this buffer and `bytes()` bytes of the host's memory.
+  void write(const void* from);
+  void read(void* into) const;
+
   size_t bytes() const { return static_cast<size_t>(length) * dtype_bytes(dtype); }
 
   const DType dtype;

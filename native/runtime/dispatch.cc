@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 
+#include "runtime/cuda.h"
 #include "runtime/error.h"
 #include "runtime/threads.h"
 
@@ -26,7 +27,6 @@ extern const Kernels kernels;
 double fma_peak(double seconds);
 }  // namespace neon
 #endif
-const Kernels* cuda_kernels(std::string* reason);  // nullptr without a usable device
 
 namespace {
 

@@ -33,6 +33,7 @@ export interface BenchKernelsArguments {
 /** Nothing is measured in place of something else. */
 function checkAsked({ dtype, device }: BenchKernelsArguments): void {
   requireDevice(device);
+  if (device !== 'cpu') throw new Error('--device cuda: benchmarks on a GPU are not built yet');
   if (dtype !== 'f32') throw new Error(`--dtype ${dtype}: on the CPU the kernels are f32`);
 }
 

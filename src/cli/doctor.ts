@@ -26,6 +26,8 @@ export type AddonInfo =
       instructionSet: string;
       threads: number;
       cuda: string;
+      /** The architectures that the addon has CUDA kernels for; empty where it has none. */
+      cudaCompiled: string;
       tried: TriedAddon[];
     }
   | { missing: string };
@@ -56,6 +58,8 @@ interface AddonStatus {
   isa(): string;
   threads(): number;
   cudaStatus(): string;
+  cudaCompiled(): string;
+  cudaDevice(): string;
 }
 
 const KNOWN_FEATURES = ['sse4_2', 'avx', 'f16c', 'fma', 'avx2', 'avx512f', 'avx512bw', 'avx512vl', 'avx512dq'];
@@ -184,7 +188,8 @@ function findAddon(): AddonInfo {
       instructionSets: addon.isas(),
       instructionSet: addon.isa(),
       threads: addon.threads(),
-      cuda: addon.cudaStatus(),
+      cuda: addon.cudaStatus() === 'available' ? addon.cudaDevice() : `no CUDA device: ${addon.cudaStatus()}`,
+      cudaCompiled: addon.cudaCompiled(),
     };
   } catch (error) {
     return { missing: (error as Error).message };

@@ -14,6 +14,9 @@ function addonRows(addon: AddonInfo): [string, string][] {
   ];
 }
 
+const cudaKernels = (addon: AddonInfo): string[] =>
+  'missing' in addon || addon.cudaCompiled === '' ? [] : [`kernels for ${addon.cudaCompiled}`];
+
 function selfTestRows(selfTest: SelfTest | undefined): [string, string][] {
   if (!selfTest) return [];
   return [['self-test', [selfTest.ok ? 'passed' : 'FAILED', ...selfTest.lines].join('\n')]];
@@ -30,7 +33,7 @@ function rows(r: DoctorReport): [string, string][] {
     ['memory', `${gib(r.memory.total)}, ${gib(r.memory.available)} free`],
     ...addonRows(r.addon),
     ['FFmpeg', found(r.ffmpeg)],
-    ['CUDA', r.cuda.backend],
+    ['CUDA', [r.cuda.backend, ...cudaKernels(r.addon)].join('\n')],
     ['nvcc', found(r.cuda.nvcc)],
     ['GPU driver', found(r.cuda.driver)],
     ...selfTestRows(r.selfTest),

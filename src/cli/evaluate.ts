@@ -1,7 +1,7 @@
 import os from 'node:os';
 import { Option, type Command } from 'commander';
 import type { EvaluateArguments } from './evaluate_action';
-import { wholeNumber } from './options';
+import { deviceOption, wholeNumber } from './options';
 
 /** Adds `morphmlp evaluate`. */
 export function registerEvaluate(program: Command): void {
@@ -19,6 +19,7 @@ export function registerEvaluate(program: Command): void {
         .choices(['1', '3'])
         .default('1'),
     )
+    .addOption(deviceOption())
     .option('--json', 'print as JSON, with the confusion matrix')
     .addHelpText(
       'after',

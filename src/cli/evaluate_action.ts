@@ -1,4 +1,6 @@
 import { specOf } from '../data/open';
+import type { Device } from '../native';
+import { setDefaultDevice } from '../tensor';
 import { runTest, showSkippedVideos, testText } from './test_action';
 
 /** What the command line gives. */
@@ -10,12 +12,14 @@ export interface EvaluateArguments {
   separator: string;
   clips: number;
   crops: '1' | '3';
+  device: Device;
   json?: boolean;
 }
 
 /** Runs `morphmlp evaluate`. */
 export async function evaluate(given: EvaluateArguments): Promise<void> {
   const { data, checkpoint, batchSize, workers, separator, clips, crops, json = false } = given;
+  setDefaultDevice(given.device);
   const views = { clips, crops: Number(crops) as 1 | 3 };
   const testing = { data: specOf(data, separator), views, batch: batchSize };
   const record = await runTest({ testing, checkpoint, workers, quiet: json });

@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 import { parseBytes } from '../config/bytes';
 
 /** A parser for a number option within bounds; commander names the option in the message. */
@@ -20,6 +20,10 @@ export function wholeNumber(min: number): (text: string) => number {
     throw new InvalidArgumentError(`Expected a whole number of at least ${min}.`);
   };
 }
+
+/** Where a command computes. A device that is not there is an error. */
+export const deviceOption = (): Option =>
+  new Option('--device <name>', 'where to compute').choices(['cpu', 'cuda']).default('cpu');
 
 /** A parser for an amount of memory, kept as text: bytes, or a number with K, M or G (of 1024). */
 export function byteSize(text: string): string {

@@ -8,7 +8,9 @@ import { allViews } from '../data/clip_plan';
 import { readViews } from '../data/video_clips';
 import { load, type InputSpec, type ModelInfo } from '../models/load';
 import type { MorphMLP } from '../models/morphmlp';
+import type { Device } from '../native';
 import { contactSheet, type SheetRow } from '../report/contact_sheet';
+import { setDefaultDevice } from '../tensor';
 import { meanOfRows, probabilities, viewLogits } from '../train/views';
 import { percent, table } from './format';
 import { fileInputs, standardInput, type Input, type StreamInput } from './predict_inputs';
@@ -51,6 +53,7 @@ export interface PredictArguments {
   frameSize?: [number, number];
   clips: number;
   crops: '1' | '3';
+  device: Device;
 }
 
 /** What became of one input. */
@@ -164,6 +167,7 @@ async function classifyAll(
 
 /** Runs `morphmlp predict`. */
 export async function predict(given: string[], args: PredictArguments): Promise<void> {
+  setDefaultDevice(args.device);
   if (args.sheet) checkSheet(args.sheet);
   const inputs = await gather(given, args);
   const pool = new DecodePool(1);

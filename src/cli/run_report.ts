@@ -2,9 +2,9 @@ import type { Config } from '../config/keys';
 import { countOps } from '../models/flops';
 import { writeRunReport as writeReport } from '../report/run_report';
 import type { RunReport, StepPoint } from '../report/types';
-import { instructionSet, threads } from '../runtime';
 import type { Run } from '../train/run';
 import { packageVersion } from '../version';
+import { deviceFacts } from './device_text';
 
 /** What the view noted while the run went on. */
 export interface RunNotes {
@@ -29,7 +29,7 @@ export function writeRunReport(run: Run, { startedAt, steps, warnings }: RunNote
       macs: countOps(info.model, { height: crop, width: crop }).macs,
       input: `${frames} × ${crop} × ${crop}`,
     },
-    device: { name: 'cpu', kernels: [instructionSet(), ...config['RUN.PLUGINS']].join(' + '), threads: threads() },
+    device: deviceFacts(config['RUN.PLUGINS']),
     versions: { morphmlp: packageVersion(), node: process.version },
     data: { train: loaders.train.dataset.describe(), val: loaders.val?.dataset.describe() ?? null },
     classNames: info.classNames,

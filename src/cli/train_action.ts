@@ -3,9 +3,11 @@ import { printConfig } from '../config/config';
 import type { Config } from '../config/keys';
 import { runOptions, testingOf } from '../config/recipe';
 import { writeFileAtomic } from '../io/atomic';
-import { instructionSet, memory, requireDevice, setThreads, threads } from '../runtime';
+import { memory, setThreads } from '../runtime';
+import { setDefaultDevice } from '../tensor';
 import type { RunOptions } from '../train/options';
 import { Run } from '../train/run';
+import { deviceText } from './device_text';
 import { percent } from './format';
 import { afterQuickstart } from './quickstart';
 import { writeRunReport } from './run_report';
@@ -36,7 +38,7 @@ function describeRun(run: Run): string {
   const input = `${clips.frames > 1 ? `${clips.frames} frames of ` : ''}${clips.crop}x${clips.crop}`;
   return [
     `${options.name}: ${(run.parameters / 1e6).toFixed(2)}M parameters, ${input}, ${run.info.classNames.length} classes`,
-    `data: ${loaders.train.dataset.length} clips${val}  ·  cpu (${instructionSet()}, ${threads()} threads)  ·  seed ${options.seed}`,
+    `data: ${loaders.train.dataset.length} clips${val}  ·  ${deviceText()}  ·  seed ${options.seed}`,
     ...describeBatches(options),
     ...(plan
       ? [
@@ -72,9 +74,7 @@ function showSkipped(run: Run): void {
 }
 
 function checkDevice(config: Config): void {
-  const device = config['RUN.DEVICE'];
-  requireDevice(device);
-  if (device !== 'cpu') throw new Error('--device cuda: training on CUDA is not built yet');
+  setDefaultDevice(config['RUN.DEVICE']);
   if (config['RUN.THREADS'] > 0) setThreads(config['RUN.THREADS']);
 }
 

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { deviceOption } from './options';
 import type { VerifyArguments } from './verify_action';
 
 /** Adds `morphmlp verify`. */
@@ -9,7 +10,7 @@ export function registerVerify(program: Command): void {
       "hold this machine's kernels to reference numbers: logits, features, loss, gradients, buffers, training steps",
     )
     .argument('<file>', 'a file in the form of test/fixtures/reference/tiny.json, models_full.json or trajectory.json')
-    .option('--device <name>', 'cpu or cuda', 'cpu')
+    .addOption(deviceOption())
     .option('--case <name>', 'one case of the file')
     .addHelpText(
       'after',

@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs';
 import pc from 'picocolors';
-import { instructionSet, requireDevice, threads } from '../runtime';
 import type { Device } from '../native';
+import { setDefaultDevice } from '../tensor';
+import { deviceText } from './device_text';
 import { checkModel, checkTrajectory, type Finding, type ModelCase, type TrajectoryCase } from './reference_case';
 
 /** What the command line gives. */
 export interface VerifyArguments {
-  device: string;
+  device: Device;
   case?: string;
 }
 
@@ -50,10 +51,9 @@ function line(f: Finding): string {
 
 /** Runs `morphmlp verify`. */
 export function verify(file: string, { device, case: only }: VerifyArguments): void {
-  requireDevice(device as Device);
-  if (device !== 'cpu') throw new Error(`--device ${device} is not one of: cpu`);
+  setDefaultDevice(device);
   const cases = readCases(file, only);
-  console.log(`${file} on cpu (${instructionSet()}, ${threads()} threads)`);
+  console.log(`${file} on ${deviceText()}`);
   let failed = 0;
   for (const [name, c] of cases) {
     console.log(pc.bold(name));

@@ -169,7 +169,7 @@ function startOf(config: Config): StartFrom | null {
 
 function checkDevice(config: Config): void {
   if (config['RUN.PRECISION'] === 'f32') return;
-  throw new Error('RUN.PRECISION bf16 is for CUDA, which is not built yet; on this device tensors are f32');
+  throw new Error('RUN.PRECISION bf16 is not built yet: tensors are f32');
 }
 
 /** What a training run is told, and what is impossible about it in one sentence. Nothing is read but the configuration. */

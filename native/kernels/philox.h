@@ -1,7 +1,17 @@
 // Philox4x32-10, the counter-based generator of Salmon et al. (SC 2011), by the scheme of src/rng.ts: element i of a
 // draw is word i mod 4 of counter (offset / 4 + i / 4), key = seed.
+// Compiled for each instruction set in a namespace of its own, and for the GPU.
 #pragma once
 #include <cstdint>
+
+#ifndef MORPHMLP_ISA
+#define MORPHMLP_ISA cuda
+#endif
+#if defined(__CUDACC__)
+#define MORPHMLP_BOTH __host__ __device__
+#else
+#define MORPHMLP_BOTH
+#endif
 
 namespace morphmlp::MORPHMLP_ISA {
 
@@ -9,7 +19,7 @@ struct PhiloxBlock {
   uint32_t word[4];
 };
 
-inline PhiloxBlock philox(uint64_t seed, uint64_t counter) {
+MORPHMLP_BOTH inline PhiloxBlock philox(uint64_t seed, uint64_t counter) {
   uint32_t c[4] = {static_cast<uint32_t>(counter), static_cast<uint32_t>(counter >> 32), 0, 0};
   uint32_t k0 = static_cast<uint32_t>(seed), k1 = static_cast<uint32_t>(seed >> 32);
   for (int round = 0; round < 10; ++round) {
@@ -24,6 +34,8 @@ inline PhiloxBlock philox(uint64_t seed, uint64_t counter) {
 }
 
 // A word as a number uniform in [0, 1), with 24 bits.
-inline float philox_uniform(uint32_t word) { return static_cast<float>(word >> 8) * 0x1p-24f; }
+MORPHMLP_BOTH inline float philox_uniform(uint32_t word) { return static_cast<float>(word >> 8) * 0x1p-24f; }
+
+#undef MORPHMLP_BOTH
 
 }  // namespace morphmlp::MORPHMLP_ISA

@@ -1,0 +1,112 @@
+#include "kernels/batch_norm.h"
+
+#include "cuda/column_sums.h"
+
+namespace morphmlp::cuda {
+namespace {
+
+struct Mean {
+  static constexpr int kSums = 1;
+  const float* x;
+  int64_t rows, cols;
+  float* mean;
+
+  __device__ void add(int, int64_t row, int column, float (&sum)[1]) const { sum[0] += x[row * cols + column]; }
+  __device__ void finish(int, int column, const double (&sum)[1]) const {
+    mean[column] = static_cast<float>(sum[0] / static_cast<double>(rows));
+  }
+};
+
+// The biased variance from the differences to the mean, so that a large mean costs no digits; then the running
+// statistics, which take the unbiased one.
+struct Variance {
+  static constexpr int kSums = 1;
+  BatchNormForward p;
+
+  __device__ void add(int, int64_t row, int column, float (&sum)[1]) const {
+    const float d = p.x[row * p.cols + column] - p.mean[column];
+    sum[0] = fmaf(d, d, sum[0]);
+  }
+  __device__ void finish(int, int column, const double (&sum)[1]) const {
+    const float variance = static_cast<float>(sum[0] / static_cast<double>(p.rows));
+    const float unbiased = variance * (static_cast<float>(p.rows) / static_cast<float>(p.rows - 1));
+    p.rstd[column] = 1.0f / sqrtf(variance + p.eps);
+    p.running_mean[column] += p.momentum * (p.mean[column] - p.running_mean[column]);
+    p.running_var[column] += p.momentum * (unbiased - p.running_var[column]);
+  }
+};
+
+struct Fixed {
+  BatchNormForward p;
+  __device__ void operator()(int64_t column) const {
+    p.mean[column] = p.running_mean[column];
+    p.rstd[column] = 1.0f / sqrtf(p.running_var[column] + p.eps);
+  }
+};
+
+struct Normalise {
+  BatchNormForward p;
+  __device__ void operator()(int64_t i) const {
+    const int64_t c = i % p.cols;
+    const float z = fmaf((p.x[i] - p.mean[c]) * p.rstd[c], p.gamma[c], p.beta[c]);
+    p.y[i] = p.gelu ? gelu(z) : z;
+  }
+};
+
+__device__ float xhat_of(const BatchNormBackward& p, int64_t i, int64_t c) { return (p.x[i] - p.mean[c]) * p.rstd[c]; }
+
+// dz = dy, or dy * gelu'(z), at one element.
+__device__ float gradient_of(const BatchNormBackward& p, int64_t i, int64_t c, float xhat) {
+  return p.gelu ? p.dy[i] * gelu_slope(fmaf(xhat, p.gamma[c], p.beta[c])) : p.dy[i];
+}
+
+// dbeta = the sum of dz, dgamma that of dz * xhat. In training the xhat of a channel sum to zero but for the rounding
+// of the mean, which over many rows would weigh as much as dgamma itself: what they sum to corrects it.
+struct Parameters {
+  static constexpr int kSums = 3;
+  BatchNormBackward p;
+
+  __device__ void add(int, int64_t row, int column, float (&sum)[3]) const {
+    const int64_t i = row * p.cols + column;
+    const float xhat = xhat_of(p, i, column), dz = gradient_of(p, i, column, xhat);
+    sum[0] = fmaf(dz, xhat, sum[0]);
+    sum[1] += dz;
+    sum[2] += xhat;
+  }
+  __device__ void finish(int, int column, const double (&sum)[3]) const {
+    const double excess = p.training ? sum[2] : 0;
+    p.dgamma[column] = static_cast<float>(sum[0] - excess / static_cast<double>(p.rows) * sum[1]);
+    p.dbeta[column] = static_cast<float>(sum[1]);
+  }
+};
+
+// dx = gamma * rstd * (dz - mean(dz) - xhat * mean(dz * xhat)); by fixed statistics the two means do not appear.
+struct Input {
+  BatchNormBackward p;
+  float share;
+
+  __device__ void operator()(int64_t i) const {
+    const int64_t c = i % p.cols;
+    const float xhat = xhat_of(p, i, c), dz = gradient_of(p, i, c, xhat);
+    p.dx[i] = p.gamma[c] * p.rstd[c] * (dz - share * p.dbeta[c] - share * p.dgamma[c] * xhat);
+  }
+};
+
+}  // namespace
+
+void batch_norm_forward(const BatchNormForward& p) {
+  if (p.training) {
+    column_sums(1, p.rows, p.cols, Mean{p.x, p.rows, p.cols, p.mean});
+    column_sums(1, p.rows, p.cols, Variance{p});
+  } else {
+    launch_each(p.cols, Fixed{p});
+  }
+  launch_each(p.rows * p.cols, Normalise{p});
+}
+
+void batch_norm_backward(const BatchNormBackward& p) {
+  column_sums(1, p.rows, p.cols, Parameters{p});
+  launch_each(p.rows * p.cols, Input{p, p.training ? 1.0f / static_cast<float>(p.rows) : 0.0f});
+}
+
+}  // namespace morphmlp::cuda

@@ -1,0 +1,100 @@
+// How every kernel of native/cuda is written and launched. A kernel is a struct: its members are the arguments,
+// kThreads the size of a block, Shared the memory that a block shares, and operator() what one thread does:
+//
+//   struct Twice : Unshared {
+//     const float* x; float* y;
+//     __device__ void operator()(None&) const { y[blockIdx.x * kThreads + threadIdx.x] = ...; }
+//   };
+//   launch({blocks}, Twice{{}, x, y});
+//
+// So the same source runs on a GPU and, compiled with MORPHMLP_CUDA_EMULATED by a C++ compiler, on the CPU
+// (native/test/cuda_shim), where tests look at its logic.
+#pragma once
+#include <cstdint>
+
+#include "runtime/error.h"
+
+#ifdef MORPHMLP_CUDA_EMULATED
+#include "test/cuda_shim/cuda_shim.h"
+#include "test/cuda_shim/open_memory.h"
+#else
+#include <cuda_runtime.h>
+#endif
+
+namespace morphmlp::cuda {
+
+struct None {};
+
+// What kernels without shared memory derive from.
+struct Unshared {
+  using Shared = None;
+  static constexpr int kThreads = 256;
+};
+
+struct Grid {
+  int64_t x, y = 1, z = 1;
+};
+
+// Blocks of `size` that cover n.
+constexpr int64_t blocks_of(int64_t n, int64_t size) { return (n + size - 1) / size; }
+
+// Limits of a grid; a larger one would be refused by the driver with less to go by.
+inline void check_grid(const Grid& grid) {
+  if (grid.x > INT32_MAX || grid.y > 65535 || grid.z > 65535) fail("the tensors are too large for one launch");
+}
+
+#ifdef MORPHMLP_CUDA_EMULATED
+
+template <class Kernel>
+void launch(const Grid& grid, const Kernel& kernel) {
+  if (grid.x == 0 || grid.y == 0 || grid.z == 0) return;
+  check_grid(grid);
+  const auto body = [](const void* k, void* shared) {
+    (*static_cast<const Kernel*>(k))(*static_cast<typename Kernel::Shared*>(shared));
+  };
+  const OpenMemory open;
+  shim::run_grid(grid.x, grid.y, grid.z, Kernel::kThreads, sizeof(typename Kernel::Shared), body, &kernel);
+}
+
+#else
+
+cudaStream_t stream();
+void launched();  // after each launch: throws what went wrong with it
+
+template <class Kernel>
+__global__ void __launch_bounds__(Kernel::kThreads, 1) entry(const __grid_constant__ Kernel kernel) {
+  __shared__ typename Kernel::Shared shared;
+  kernel(shared);
+}
+
+template <class Kernel>
+void launch(const Grid& grid, const Kernel& kernel) {
+  if (grid.x == 0 || grid.y == 0 || grid.z == 0) return;
+  check_grid(grid);
+  const dim3 blocks(static_cast<unsigned>(grid.x), static_cast<unsigned>(grid.y), static_cast<unsigned>(grid.z));
+  // clang-format off
+  entry<<<blocks, Kernel::kThreads, 0, stream()>>>(kernel);
+  // clang-format on
+  launched();
+}
+
+#endif
+
+// Body(i) for i = 0 .. n - 1.
+template <class Body>
+struct Each : Unshared {
+  int64_t n;
+  Body body;
+
+  __device__ void operator()(None&) const {
+    const int64_t i = static_cast<int64_t>(blockIdx.x) * kThreads + threadIdx.x;
+    if (i < n) body(i);
+  }
+};
+
+template <class Body>
+void launch_each(int64_t n, const Body& body) {
+  launch({blocks_of(n, Unshared::kThreads)}, Each<Body>{{}, n, body});
+}
+
+}  // namespace morphmlp::cuda

@@ -1,0 +1,81 @@
+// What the steps of norm_spatial share: the rows of each branch's FC, and what their elements are.
+#pragma once
+#include "cuda/mixed_fc.h"
+#include "cuda/norm_rows.h"
+#include "kernels/norm_spatial.h"
+
+namespace morphmlp::cuda {
+
+// The rows of branch i's FC; for the channel branch, the last, a row is one token.
+inline MorphLayout branch_layout(const NormSpatialShape& at, int64_t i) {
+  const bool channel = i + 1 == at.branches();
+  const bool vertical = !at.strided && i == 0, strided = at.strided && !channel;
+  const int64_t chunk = channel ? 1 : at.chunk;  // as many groups
+  return MorphLayout({at.frames(), at.height, at.width, at.channels, chunk, chunk, vertical, strided});
+}
+
+// The weights of the branches at (token, channel): weights[clip, c, i], from i = 0.
+struct BranchWeights {
+  const float* weights;
+  int channels, branches;
+  Divisor clip_tokens;
+
+  BranchWeights(const NormSpatialShape& at, const float* weights)
+      : weights(weights),
+        channels(as_int(at.channels)),
+        branches(static_cast<int>(at.branches())),
+        clip_tokens(at.clip_tokens()) {}
+
+  __device__ int clip(int64_t token) const { return clip_tokens.quotient(static_cast<int>(token)); }
+  __device__ const float* at(int64_t token, int c) const {
+    return weights + (static_cast<int64_t>(clip(token)) * channels + c) * branches;
+  }
+};
+
+// The weighted sum of the branches [branches, tokens, C].
+template <class T>
+struct Mixed {
+  const T* branch;
+  int64_t stride;  // from one branch to the next
+  BranchWeights by;
+
+  __device__ float operator()(int64_t token, int c) const {
+    const float* w = by.at(token, c);
+    const T* from = branch + token * by.channels + c;
+    float sum = load(from) * w[0];
+    for (int i = 1; i < by.branches; ++i) sum = fmaf(load(from + i * stride), w[i], sum);
+    return sum;
+  }
+};
+
+// The gradient of a branch: its weight times dmix, and its share of dpooled.
+template <class T>
+struct BranchGradient {
+  const T* dmix;
+  const float* dpooled;
+  float share;
+  BranchWeights by;
+  int branch;
+
+  __device__ float operator()(int64_t token, int c) const {
+    const float pooled = dpooled[static_cast<int64_t>(by.clip(token)) * by.channels + c];
+    return fmaf(by.at(token, c)[branch], load(dmix + token * by.channels + c), share * pooled);
+  }
+};
+
+// mix = or += weight * (value + bias[place])
+template <class T>
+struct PutWeighted {
+  T* mix;
+  const float* bias;  // or null
+  BranchWeights by;
+  int branch;  // the first one overwrites
+
+  __device__ void operator()(int64_t token, int c, int place, float value) const {
+    T* to = mix + token * by.channels + c;
+    const float weighted = by.at(token, c)[branch] * (bias ? value + bias[place] : value);
+    store(to, branch > 0 ? load(to) + weighted : weighted);
+  }
+};
+
+}  // namespace morphmlp::cuda

@@ -1,0 +1,95 @@
+// What kernels compute with: storage types, divisions by a fixed number, elementary functions, sums over a warp or
+// block.
+#pragma once
+#include "cuda/launch.h"
+
+namespace morphmlp::cuda {
+
+// bf16 as it lies in memory; arithmetic is in float.
+struct Bf16 {
+  uint16_t bits;
+};
+
+__device__ inline float load(const float* from) { return *from; }
+
+__device__ inline float load(const Bf16* from) {
+  const uint32_t bits = static_cast<uint32_t>(from->bits) << 16;
+  float value;
+  memcpy(&value, &bits, sizeof(value));
+  return value;
+}
+
+__device__ inline void store(float* to, float value) { *to = value; }
+
+// Rounds to the nearest, ties to even; a NaN stays one.
+__device__ inline void store(Bf16* to, float value) {
+  uint32_t bits;
+  memcpy(&bits, &value, sizeof(bits));
+  const uint32_t rounded = (bits + 0x7FFF + (bits >> 16 & 1)) >> 16;
+  to->bits = static_cast<uint16_t>(value == value ? rounded : bits >> 16 | 0x40);
+}
+
+// n / d and n % d for n below 2^31 by a multiplication: divisions would cost more than the product they serve.
+struct Divisor {
+  uint32_t d = 1, factor = 1, shift = 0;
+
+  Divisor() = default;
+  explicit Divisor(int64_t divisor) : d(static_cast<uint32_t>(divisor)) {
+    if (divisor < 1 || divisor > INT32_MAX) fail("a tensor has more than 2^31 - 1 rows or columns");
+    while ((uint64_t{1} << shift) < d) ++shift;
+    factor = static_cast<uint32_t>(((uint64_t{1} << 32) * ((uint64_t{1} << shift) - d)) / d + 1);
+  }
+
+  __device__ int quotient(int n) const {
+    const auto high = static_cast<uint32_t>(static_cast<uint64_t>(static_cast<uint32_t>(n)) * factor >> 32);
+    return static_cast<int>((high + static_cast<uint32_t>(n)) >> shift);
+  }
+  __device__ int remainder(int n, int quotient) const { return n - quotient * static_cast<int>(d); }
+};
+
+// Rows and columns are counted in 32 bits, elements in 64.
+inline int as_int(int64_t n) {
+  if (n < 0 || n > INT32_MAX) fail("a tensor has more than 2^31 - 1 rows or columns");
+  return static_cast<int>(n);
+}
+
+// Phi(x), of the normal distribution; through erfc, so that small values keep their digits.
+__device__ inline float normal_cdf(float x) { return 0.5f * erfcf(x * -0.707106781f); }
+
+__device__ inline float gelu(float x) { return x * normal_cdf(x); }
+
+__device__ inline float gelu_slope(float x) { return fmaf(x, 0.398942280f * expf(-0.5f * x * x), normal_cdf(x)); }
+
+constexpr unsigned kAllLanes = 0xffffffffu;
+constexpr int kWarpSize = 32;
+
+// The sum over the lanes of a warp, in every lane; the order is fixed.
+template <class T>
+__device__ T warp_sum(T value) {
+  for (int mask = kWarpSize / 2; mask > 0; mask /= 2) value += __shfl_xor_sync(kAllLanes, value, mask);
+  return value;
+}
+
+// The largest, in every lane; a NaN wins.
+__device__ inline float warp_max(float value) {
+  for (int mask = kWarpSize / 2; mask > 0; mask /= 2) {
+    const float other = __shfl_xor_sync(kAllLanes, value, mask);
+    value = value >= other || value != value ? value : other;
+  }
+  return value;
+}
+
+// The sum over a block of kThreads, in every thread. `shared` has room for one number a warp.
+template <int kThreads, class T>
+__device__ T block_sum(T value, T* shared) {
+  value = warp_sum(value);
+  const int warp = static_cast<int>(threadIdx.x) / kWarpSize;
+  __syncthreads();  // of an earlier sum, all have read what is overwritten now
+  if (threadIdx.x % kWarpSize == 0) shared[warp] = value;
+  __syncthreads();
+  T sum = shared[0];
+  for (int i = 1; i < kThreads / kWarpSize; ++i) sum += shared[i];
+  return sum;
+}
+
+}  // namespace morphmlp::cuda

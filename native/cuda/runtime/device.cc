@@ -1,0 +1,271 @@
+// The real device: CUDA's runtime library, linked statically. It looks for the driver when it is first used, so the
+// addon loads on a machine without one.
+#include <cuda_runtime_api.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <mutex>
+#include <sstream>
+#include <vector>
+
+#include "cuda/runtime/block_cache.h"
+#include "runtime/cuda.h"
+#include "runtime/error.h"
+
+namespace morphmlp {
+namespace cuda {
+
+extern const Kernels kernels;
+
+namespace {
+
+constexpr size_t kStaging = size_t{4} << 20;
+constexpr int kSlots = 2;
+constexpr size_t kNoted = 32;
+
+[[noreturn]] void raise(cudaError_t error, const std::string& what);
+
+void check(cudaError_t error, const char* what) {
+  if (error != cudaSuccess) raise(error, what);
+}
+
+void* device_allocate(size_t bytes) {
+  void* data = nullptr;
+  if (cudaMalloc(&data, bytes) == cudaSuccess) return data;
+  cudaGetLastError();  // out of memory is no lasting error
+  return nullptr;
+}
+
+void device_free(void* data) { cudaFree(data); }
+
+// Pinned memory through which copies go in turns, so that they are asynchronous whatever memory the other side has.
+struct Staging {
+  void* data = nullptr;
+  cudaEvent_t done = nullptr;
+};
+
+struct State {
+  std::mutex mutex;
+  BlockCache blocks{device_allocate, device_free};
+  cudaStream_t stream = nullptr;
+  cudaEvent_t start = nullptr;
+  Staging staging[kSlots];
+  int next_slot = 0;
+  bool synchronous = false;
+  const char* op = "";             // what is launched now
+  std::vector<const char*> since;  // ops since the GPU was last waited for
+  std::string unusable;            // why there is no device; empty where there is one
+};
+
+// "" where device 0 can run our kernels.
+std::string find_device() {
+  int count = 0;
+  const cudaError_t error = cudaGetDeviceCount(&count);
+  if (error != cudaSuccess) {
+    cudaGetLastError();
+    return error == cudaErrorInsufficientDriver ? "there is no NVIDIA driver, or it is older than this build's CUDA"
+                                                : cudaGetErrorString(error);
+  }
+  if (count == 0) return "the driver reports none";
+  cudaDeviceProp p;
+  if (cudaGetDeviceProperties(&p, 0) != cudaSuccess) return cudaGetErrorString(cudaGetLastError());
+  if (p.major < 8)
+    return std::string(p.name) + " has compute capability " + std::to_string(p.major) + "; 8.0 is needed";
+  return "";
+}
+
+// "" where the stream and the pinned memory could be made.
+std::string start(State& s) {
+  cudaError_t error = cudaStreamCreateWithFlags(&s.stream, cudaStreamNonBlocking);
+  const auto then = [&](cudaError_t next) { error = error == cudaSuccess ? next : error; };
+  if (error == cudaSuccess) then(cudaEventCreate(&s.start));
+  if (error == cudaSuccess) then(cudaEventRecord(s.start, s.stream));
+  for (Staging& slot : s.staging) {
+    if (error == cudaSuccess) then(cudaHostAlloc(&slot.data, kStaging, cudaHostAllocDefault));
+    if (error == cudaSuccess) then(cudaEventCreateWithFlags(&slot.done, cudaEventDisableTiming));
+  }
+  return error == cudaSuccess ? "" : cudaGetErrorString(error);
+}
+
+// Never destroyed: finalizers of other threads may still release blocks while the process exits.
+State& state() {
+  static State* instance = [] {
+    auto* s = new State;
+    const char* wanted = std::getenv("MORPHMLP_CUDA_SYNC");
+    s->synchronous = wanted && std::strcmp(wanted, "0") != 0 && *wanted;
+    s->unusable = find_device();
+    if (s->unusable.empty()) s->unusable = start(*s);
+    return s;
+  }();
+  return *instance;
+}
+
+// The GPU waits for nobody: what it reports now may have happened in any of these.
+std::string suspects(const State& s) {
+  if (s.synchronous) return std::string(" (in ") + s.op + ")";
+  if (s.since.empty()) return "";
+  std::string list;
+  for (const char* op : s.since) list += (list.empty() ? "" : ", ") + std::string(op);
+  return " (in one of: " + list + "; MORPHMLP_CUDA_SYNC=1 tells which)";
+}
+
+void raise(cudaError_t error, const std::string& what) {
+  fail("CUDA, " + what + ": " + cudaGetErrorString(error) + suspects(state()));
+}
+
+void wait(State& s) {
+  check(cudaStreamSynchronize(s.stream), "waiting for the GPU");
+  s.since.clear();
+}
+
+Staging& next_staging(State& s) {
+  Staging& slot = s.staging[s.next_slot];
+  s.next_slot = (s.next_slot + 1) % kSlots;
+  check(cudaEventSynchronize(slot.done), "waiting for a copy");
+  return slot;
+}
+
+const char* at(const void* data, size_t offset) { return static_cast<const char*>(data) + offset; }
+char* at(void* data, size_t offset) { return static_cast<char*>(data) + offset; }
+
+}  // namespace
+
+cudaStream_t stream() { return state().stream; }
+
+void launched() {
+  State& s = state();
+  std::lock_guard<std::mutex> lock(s.mutex);
+  check(cudaGetLastError(), "launching a kernel");
+  if (s.synchronous) wait(s);
+}
+
+void begin(const char* op) {
+  State& s = state();
+  std::lock_guard<std::mutex> lock(s.mutex);
+  s.op = op;
+  if (s.since.size() == kNoted) s.since.erase(s.since.begin());
+  s.since.push_back(op);
+}
+
+void* allocate(size_t bytes) {
+  State& s = state();
+  std::lock_guard<std::mutex> lock(s.mutex);
+  if (void* data = s.blocks.take(bytes)) return data;
+  fail("out of GPU memory: " + std::to_string(bytes) + " bytes asked for, " + std::to_string(s.blocks.stats.live) +
+       " bytes of tensors are live");
+}
+
+void release(void* data, size_t bytes) {
+  State& s = state();
+  std::lock_guard<std::mutex> lock(s.mutex);
+  s.blocks.give(data, bytes);
+}
+
+void release_cache() {
+  State& s = state();
+  std::lock_guard<std::mutex> lock(s.mutex);
+  s.blocks.drop();
+}
+
+void poison_cache() {
+  State& s = state();
+  std::lock_guard<std::mutex> lock(s.mutex);
+  s.blocks.for_each_cached(
+      [&](void* data, size_t bytes) { check(cudaMemsetAsync(data, 0xFF, bytes, s.stream), "poisoning"); });
+}
+
+MemoryStats memory_stats() {
+  State& s = state();
+  std::lock_guard<std::mutex> lock(s.mutex);
+  return s.blocks.stats;
+}
+
+void reset_peak() {
+  State& s = state();
+  std::lock_guard<std::mutex> lock(s.mutex);
+  s.blocks.stats.peak = s.blocks.stats.live;
+}
+
+void upload(void* to, const void* from, size_t bytes) {
+  State& s = state();
+  std::lock_guard<std::mutex> lock(s.mutex);
+  for (size_t done = 0; done < bytes; done += kStaging) {
+    const size_t part = std::min(kStaging, bytes - done);
+    Staging& slot = next_staging(s);
+    std::memcpy(slot.data, at(from, done), part);
+    check(cudaMemcpyAsync(at(to, done), slot.data, part, cudaMemcpyHostToDevice, s.stream), "copying to the GPU");
+    check(cudaEventRecord(slot.done, s.stream), "noting a copy");
+  }
+}
+
+// While one slot is copied out on this side, the GPU fills the other.
+void download(void* to, const void* from, size_t bytes) {
+  State& s = state();
+  std::lock_guard<std::mutex> lock(s.mutex);
+  struct Part {
+    Staging* slot = nullptr;
+    size_t offset = 0, bytes = 0;
+  } before;
+  const auto finish = [&](const Part& part) {
+    if (!part.slot) return;
+    check(cudaEventSynchronize(part.slot->done), "copying from the GPU");
+    std::memcpy(at(to, part.offset), part.slot->data, part.bytes);
+  };
+  for (size_t done = 0; done < bytes; done += kStaging) {
+    const Part part{&next_staging(s), done, std::min(kStaging, bytes - done)};
+    check(cudaMemcpyAsync(part.slot->data, at(from, done), part.bytes, cudaMemcpyDeviceToHost, s.stream),
+          "copying from the GPU");
+    check(cudaEventRecord(part.slot->done, s.stream), "noting a copy");
+    finish(before);
+    before = part;
+  }
+  finish(before);
+  wait(s);
+}
+
+void synchronize() {
+  State& s = state();
+  std::lock_guard<std::mutex> lock(s.mutex);
+  wait(s);
+}
+
+double clock_ms() {
+  State& s = state();
+  std::lock_guard<std::mutex> lock(s.mutex);
+  cudaEvent_t now = nullptr;
+  check(cudaEventCreate(&now), "making an event");
+  check(cudaEventRecord(now, s.stream), "reading the clock");
+  const cudaError_t waited = cudaEventSynchronize(now);
+  float ms = 0;
+  const cudaError_t read = waited == cudaSuccess ? cudaEventElapsedTime(&ms, s.start, now) : waited;
+  cudaEventDestroy(now);
+  check(read, "reading the clock");
+  return ms;
+}
+
+std::string compiled_for() { return MORPHMLP_CUDA_ARCHITECTURES; }
+
+std::string describe_device() {
+  if (!state().unusable.empty()) fail("no CUDA device: " + state().unusable);
+  cudaDeviceProp p;
+  int driver = 0, runtime = 0;
+  check(cudaGetDeviceProperties(&p, 0), "asking for the device");
+  check(cudaDriverGetVersion(&driver), "asking for the driver");
+  check(cudaRuntimeGetVersion(&runtime), "asking for the runtime");
+  std::ostringstream text;
+  text << p.name << ", sm_" << p.major << p.minor << ", " << p.multiProcessorCount << " multiprocessors, "
+       << (p.totalGlobalMem >> 20) << " MiB, driver for CUDA " << driver / 1000 << '.' << driver % 1000 / 10
+       << ", built with CUDA " << runtime / 1000 << '.' << runtime % 1000 / 10;
+  return text.str();
+}
+
+}  // namespace cuda
+
+const Kernels* cuda_kernels(std::string* reason) {
+  const std::string& unusable = cuda::state().unusable;
+  *reason = unusable;
+  return unusable.empty() ? &cuda::kernels : nullptr;
+}
+
+}  // namespace morphmlp

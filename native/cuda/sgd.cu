@@ -1,0 +1,27 @@
+#include "kernels/sgd.h"
+
+#include "cuda/many_tensors.h"
+
+namespace morphmlp::cuda {
+namespace {
+
+struct Step {
+  float lr, momentum, decay;
+  bool nesterov;
+
+  __device__ void operator()(const Piece& piece, int64_t i) const {
+    float *w = piece.at[0] + i, *velocity = piece.at[2] + i;
+    const float grad = fmaf(decay, *w, piece.at[1][i]);
+    *velocity = fmaf(momentum, *velocity, grad);
+    *w = fmaf(-lr, nesterov ? fmaf(momentum, *velocity, grad) : *velocity, *w);
+  }
+};
+
+}  // namespace
+
+void sgd_step(const SgdStep& p) {
+  launch_many(pieces_of(p.lengths, {written(p.parameters), read_only(p.gradients), written(p.buffers)}),
+              Step{p.lr, p.momentum, p.decay, p.nesterov});
+}
+
+}  // namespace morphmlp::cuda

@@ -1,0 +1,113 @@
+// What a product reads and writes, element by element: functors over (token, channel) of tensors [tokens, C]. Norms,
+// scales and activations are applied as elements are loaded and stored, so no tensor exists for them.
+#pragma once
+#include "cuda/numbers.h"
+
+namespace morphmlp::cuda {
+
+// -- loads: value(token, channel) --
+
+template <class T>
+struct Dense {
+  const T* x;
+  int channels;
+
+  __device__ float operator()(int64_t token, int c) const { return load(x + token * channels + c); }
+};
+
+// LayerNorm of x.
+template <class T>
+struct Normed {
+  const T* x;
+  int channels;
+  const float *mean, *rstd, *gamma, *beta;
+
+  __device__ float operator()(int64_t token, int c) const {
+    return fmaf((load(x + token * channels + c) - mean[token]) * rstd[token], gamma[c], beta[c]);
+  }
+};
+
+// x times its clip's scale (drop path), or x itself where `scale` is null.
+template <class T>
+struct Scaled {
+  const T* x;
+  int channels;
+  const float* scale;
+  Divisor clip_tokens;
+
+  __device__ float operator()(int64_t token, int c) const {
+    const float value = load(x + token * channels + c);
+    return scale ? value * scale[clip_tokens.quotient(static_cast<int>(token))] : value;
+  }
+};
+
+// The GELU of z.
+template <class T>
+struct Activated {
+  const T* z;
+  int channels;
+
+  __device__ float operator()(int64_t token, int c) const { return gelu(load(z + token * channels + c)); }
+};
+
+// -- stores: put(token, channel, place in the row of the product, value) --
+
+// y (or, with `add`, y +=) value + bias[place]
+template <class T>
+struct PutBiased {
+  T* y;
+  int channels;
+  const float* bias;  // or null
+  bool add;
+
+  __device__ void operator()(int64_t token, int c, int place, float value) const {
+    T* to = y + token * channels + c;
+    if (bias) value += bias[place];
+    store(to, add ? load(to) + value : value);
+  }
+};
+
+// z = value + bias, y = gelu(z) or z itself
+template <class T>
+struct PutActivated {
+  T *y, *z;  // z or null
+  int channels;
+  const float* bias;  // or null
+  bool activate;
+
+  __device__ void operator()(int64_t token, int c, int place, float value) const {
+    if (bias) value += bias[place];
+    if (z) store(z + token * channels + c, value);
+    store(y + token * channels + c, activate ? gelu(value) : value);
+  }
+};
+
+// y = x + scale * (value + bias)
+template <class T>
+struct PutResidual {
+  const T* x;
+  T* y;
+  int channels;
+  const float *bias, *scale;  // scale or null
+  Divisor clip_tokens;
+
+  __device__ void operator()(int64_t token, int c, int place, float value) const {
+    const float s = scale ? scale[clip_tokens.quotient(static_cast<int>(token))] : 1.0f;
+    store(y + token * channels + c, fmaf(s, value + bias[place], load(x + token * channels + c)));
+  }
+};
+
+// dz = value * gelu'(z)
+template <class T>
+struct PutGeluGradient {
+  const T* z;
+  T* dz;
+  int channels;
+
+  __device__ void operator()(int64_t token, int c, int, float value) const {
+    const int64_t at = token * channels + c;
+    store(dz + at, value * gelu_slope(load(z + at)));
+  }
+};
+
+}  // namespace morphmlp::cuda

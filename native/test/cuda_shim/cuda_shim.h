@@ -1,0 +1,73 @@
+// CUDA's vocabulary for a C++ compiler, so that the kernels of native/cuda run on the CPU: a test of their logic, not
+// of a GPU's memory model. The threads of a block run one after another as fibers, a warp as far as it gets before the
+// next one starts (fibers.cc), so a value that a later warp has yet to write is missed; with threads.cc they are real
+// threads, for ThreadSanitizer.
+#pragma once
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#define __device__
+#define __host__
+#define __forceinline__ inline
+#define __restrict__
+
+struct uint3 {
+  unsigned x, y, z;
+};
+
+struct alignas(16) float4 {
+  float x, y, z, w;
+};
+
+inline float4 make_float4(float x, float y, float z, float w) { return {x, y, z, w}; }
+
+namespace shim {
+
+constexpr int kWarp = 32;
+
+// Of the thread that runs now.
+extern thread_local uint3 thread_index, block_index, grid_size;
+
+using Body = void (*)(const void* kernel, void* shared);
+
+// Runs body(kernel, shared) for every thread of every block; `shared` is filled with NaN for each block.
+void run_grid(int64_t x, int64_t y, int64_t z, int threads, size_t shared_bytes, Body body, const void* kernel);
+
+void sync_block();
+void sync_warp();
+void* lane_slots();  // 32 slots of 8 bytes that the calling thread's warp shares
+
+// What `from(lane)` says is the lane whose value this one gets.
+template <class T, class From>
+T shuffle(T value, From from) {
+  static_assert(sizeof(T) <= 8, "a slot holds 8 bytes");
+  const int lane = static_cast<int>(thread_index.x % kWarp);
+  char* slots = static_cast<char*>(lane_slots());
+  std::memcpy(slots + 8 * lane, &value, sizeof(T));
+  sync_warp();
+  T other;
+  std::memcpy(&other, slots + 8 * from(lane), sizeof(T));
+  sync_warp();
+  return other;
+}
+
+}  // namespace shim
+
+#define threadIdx shim::thread_index
+#define blockIdx shim::block_index
+#define gridDim shim::grid_size
+
+inline void __syncthreads() { shim::sync_block(); }
+inline void __syncwarp(unsigned = 0xffffffffu) { shim::sync_warp(); }
+
+template <class T>
+T __shfl_xor_sync(unsigned, T value, int mask) {
+  return shim::shuffle(value, [mask](int lane) { return lane ^ mask; });
+}
+
+template <class T>
+T __shfl_sync(unsigned, T value, int source) {
+  return shim::shuffle(value, [source](int) { return source; });
+}

@@ -1,0 +1,78 @@
+import path from 'node:path';
+import { backward } from '../../src/autograd';
+import { relativeError } from '../../src/cases/compare';
+import { uniform } from '../../src/cases/random';
+import { checkCase, holds, readCases } from '../../src/cli/verify_action';
+import { fillParameter } from '../../src/io/reference';
+import { MorphMLP } from '../../src/models/morphmlp';
+import type { MorphMlpConfig } from '../../src/models/config';
+import { crossEntropy } from '../../src/ops/cross_entropy';
+import { AdamW, clipGradNorm, parameterGroups } from '../../src/optim';
+import type { Device } from '../../src/native';
+import { manualSeed } from '../../src/rng';
+import { memory } from '../../src/runtime';
+import { scope } from '../../src/scope';
+import { getDefaultDevice, setDefaultDevice, tensor } from '../../src/tensor';
+
+const fixture = path.join(__dirname, '..', 'fixtures', 'reference', 'tiny.json');
+
+afterEach(() => setDefaultDevice('cuda'));
+
+test('these tests run where they are meant to, and numbers come back from there', () => {
+  expect(getDefaultDevice()).toBe('cuda');
+  scope(() => {
+    const t = tensor([1, 2, 3]);
+    expect([t.device, [...t.floats()], [...t.to('cpu').floats()]]).toEqual(['cuda', [1, 2, 3], [1, 2, 3]]);
+  });
+});
+
+test.each(readCases(fixture, 'tiny_image'))('%s agrees with the float64 reference', (name, c) => {
+  const live = memory('cuda').live;
+  expect(checkCase(name, c).filter((f) => !holds(f))).toEqual([]);
+  expect(memory('cuda').live).toBe(live);
+});
+
+const config: MorphMlpConfig = {
+  ...{ kind: 'video', layers: [1, 1, 1, 1], frames: 4, embedDims: [8, 8, 12, 12], segmentDim: [4, 4, 4, 4] },
+  ...{ mlpRatio: 3, qkvBias: true, dropPath: 0.3, numClasses: 5 },
+};
+
+/** Losses and final parameters of a few steps with drop path and clipped gradients; buffers too. */
+function train(device: Device, steps: number): Map<string, ArrayLike<number>> {
+  setDefaultDevice(device);
+  manualSeed(11);
+  const model = new MorphMLP(config).train().nameTensors();
+  for (const [name, t] of model.namedTensors()) t.copyFrom(fillParameter(name, t.shape));
+  const optimizer = new AdamW(parameterGroups(model.parameters(), 0.05), { lr: 1e-3 });
+  const shape = [2, 3, 4, 32, 32];
+  const losses = Array.from({ length: steps }, (_, step) =>
+    scope(() => {
+      const x = tensor(uniform(step, 2 * 3 * 4 * 32 * 32), shape);
+      const loss = crossEntropy(model.forward(x), tensor(Int32Array.of(step % 5, 3)), { labelSmoothing: 0.1 });
+      backward(loss);
+      clipGradNorm(model.parameters(), 1);
+      optimizer.step();
+      optimizer.zeroGrad();
+      return loss.item();
+    }),
+  );
+  const found = new Map<string, ArrayLike<number>>([['losses', losses]]);
+  for (const [name, t] of model.namedTensors()) found.set(name, t.floats());
+  model.dispose();
+  optimizer.dispose();
+  return found;
+}
+
+/** Their true gradients are zero, so AdamW makes steps of rounding (reference README). */
+const undefinedValue = /^patch_embed1\.(proj[12]\.bias|norm[12]\.running_mean)$/;
+
+test('steps of AdamW with drop path go the way of the CPU, and the same way twice', () => {
+  const [cpu, cuda, again] = [train('cpu', 3), train('cuda', 3), train('cuda', 3)];
+  const errors = [...cpu]
+    .filter(([name]) => !undefinedValue.test(name))
+    .map(([name, values]) => {
+      return [name, relativeError(cuda.get(name)!, values)] as const;
+    });
+  expect(errors.filter(([, error]) => !(error <= 2e-5))).toEqual([]);
+  expect([...again]).toEqual([...cuda]);
+});
