@@ -10,6 +10,7 @@ const folder = mkdtempSync(path.join(os.tmpdir(), 'morphmlp-'));
 const at = (name: string) => path.join(folder, name);
 afterAll(() => rmSync(folder, { recursive: true }));
 
+const check = (file: string, ...more: string[]) => runCli(['kernel', 'check', file, ...more]);
 const plugin = (fault: (typeof FAULTS)[number]) => faultyPlugin(folder, fault);
 
 test('kernels are ranked beside ours and a naive one; those that are wrong are told of and cost the others nothing', () => {
@@ -29,3 +30,31 @@ test('kernels are ranked beside ours and a naive one; those that are wrong are t
   expect(rows.every((r) => r.variant === 'morphmlp' || r.speed!.median < 1)).toBe(true);
   expect(failures.map((f) => path.basename(f.plugin))).toEqual(['null.so', 'zeros.so']);
 });
+
+test('a right kernel passes at every stage, and what it prints stays out of the table', () => {
+  const { status, out, err } = check(plugin('prints'), '--seed', '3');
+  expect(out).toMatch(/morph_fc height +1 /);
+  expect(out).toMatch(/morph_fc strided +4 .*\nright, on numbers of seed 3\n$/);
+  expect(out).not.toMatch(/printed by the kernel/);
+  expect(err).toMatch(/printed by the kernel/);
+  expect(status).toBe(0);
+});
+
+test('a kernel without a backward passes with what it has', () => {
+  const { status, out } = check(plugin('no backward'));
+  expect(out).toMatch(/morph_fc width +3 .* none\n/);
+  expect(status).toBe(0);
+});
+
+test.each(['gelu', 'layer_norm', 'linear', 'morph_fc', 'temporal_fc'])(
+  'a new kernel for %s compiles and is right',
+  (op) => {
+    const name = `my_${op}`;
+    const made = runCli(['kernel', 'new', name, '--out', folder]);
+    expect(made.out).toContain(`wrote ${at(`${name}.cc`)}, a kernel for ${op}`);
+    const built = runCli(['kernel', 'build', at(`${name}.cc`), '--', '-O2']);
+    expect(built.err).toBe('');
+    expect(built.out).toContain(`built ${at(`${name}.so`)}`);
+    expect(check(at(`${name}.so`))).toMatchObject({ status: 0 });
+  },
+);
