@@ -2,14 +2,18 @@ import { statSync } from 'node:fs';
 import path from 'node:path';
 import { machine } from '../bench/machine';
 import { writeFileAtomic } from '../io/atomic';
+import { drawLearned } from '../report/study/learned_pictures';
 import { renderStudy } from '../report/study/page';
 import { setThreads } from '../runtime';
 import { studyCost } from '../study/cost';
+import type { Others } from '../study/ablate';
+import { studyLearned } from '../study/learned';
 import { studyMixing } from '../study/mixing';
 import { traceOf } from '../study/trace';
 import { describeSubject, type Subject } from '../study/subject';
 import type { Study, Tell } from '../study/types';
 import { withProgress } from './progress';
+import { learnedText } from './study_learned_text';
 import { costText, mixingText } from './study_text';
 import { openSubject } from './study_inputs';
 
@@ -23,6 +27,9 @@ export interface StudyArguments {
   batch: number;
   steps: number;
   tokens: number;
+  others: Others;
+  copies: number;
+  block?: string[];
   threads?: number;
   out: string;
   json?: string;
@@ -38,6 +45,12 @@ type Part = (subject: Subject, given: StudyArguments, tell: Tell) => Found | Pro
 const PARTS: Readonly<Record<string, Part>> = {
   cost: (subject, given, tell) => ({ cost: studyCost(subject, given, tell) }),
   mixing: (subject, given, tell) => ({ mixing: studyMixing(subject, given, tell) }),
+  learned: async (subject, given, tell) => {
+    const found = await studyLearned(subject, given, tell);
+    return {
+      learned: { ...found.learned, pictures: await drawLearned(subject, found, { blocks: given.block ?? [] }) },
+    };
+  },
 };
 
 const write = (file: string, text: string): void => writeFileAtomic(file, (out) => out(Buffer.from(text)));
@@ -77,6 +90,7 @@ export async function studyModel(inputs: readonly string[], given: StudyArgument
     const study: Study = { model: describeSubject(subject), ...(await studyParts(subject, given)), machine: machine() };
     if (study.cost) console.log(costText(study.cost));
     if (study.mixing) console.log(mixingText(study.mixing));
+    if (study.learned) console.log(learnedText(study.learned));
     if (given.trace && study.cost) write(given.trace, JSON.stringify(traceOf(study.cost, aboutOf(study))));
     if (given.json) write(given.json, `${JSON.stringify(study)}\n`);
     write(given.out, await renderStudy(study, subject.clips));

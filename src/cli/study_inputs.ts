@@ -30,7 +30,7 @@ function sortInputs(inputs: readonly string[]): { names: string[]; files: string
   return { names, files };
 }
 
-/** The first `count` clips of a dataset of labels. */
+/** `count` clips of a dataset of labels. */
 async function labelledClips(
   path: string,
   subject: Subject,
@@ -42,8 +42,10 @@ async function labelledClips(
     const known = subject.checkpoint ? { known: subject.classNames } : {};
     const dataset = openDataset(specOf(path), { clips, ...known }, pool);
     const wanted = Math.min(count, dataset.length);
-    // Evenly over the set: lists are often sorted by class.
-    const indices = Array.from({ length: wanted }, (_, i) => Math.floor((i * dataset.length) / wanted));
+    // Drawn, the same ones each time: lists are sorted by class, or have the classes by turns.
+    const indices = new Philox(0, 0)
+      .shuffle(Int32Array.from({ length: dataset.length }, (_, i) => i))
+      .subarray(0, wanted);
     const all: Clip[] = [];
     for (const i of indices) all.push(await dataset.clip(i, new Philox(0, 0)));
     return { clips: all, names: dataset.classNames };

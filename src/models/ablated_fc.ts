@@ -1,5 +1,6 @@
 import { add } from '../ops/arithmetic';
 import { morphFc, type MorphFcOptions } from '../ops/morph_fc';
+import type { WatchWeights } from '../ops/norm_spatial';
 import { Conv3d, Linear } from '../nn/layers';
 import { Module } from '../nn/module';
 import type { Tensor } from '../tensor';
@@ -54,14 +55,14 @@ export class AblatedFc extends Module {
     this.proj = new Linear(channels, channels);
   }
 
-  /** @param x [B, T, H, W, C] @returns the same shape */
-  forward(x: Tensor): Tensor {
-    return this.proj.forward(this.conv ? this.conv.forward(x) : this.mixed(x));
+  /** @param x [B, T, H, W, C] @param watch sees the branches' weights, where there are any @returns the shape of x */
+  forward(x: Tensor, watch?: WatchWeights): Tensor {
+    return this.proj.forward(this.conv ? this.conv.forward(x) : this.mixed(x, watch));
   }
 
-  private mixed(x: Tensor): Tensor {
+  private mixed(x: Tensor, watch?: WatchWeights): Tensor {
     const outputs = this.branches.map((branch) => branch(x));
-    return this.reweight ? this.reweight.forward(outputs) : outputs.reduce((a, b) => add(a, b));
+    return this.reweight ? this.reweight.forward(outputs, watch) : outputs.reduce((a, b) => add(a, b));
   }
 
   private addSpatial(branch: 'h' | 'w', config: Parts, stage: 0 | 1 | 2 | 3): void {

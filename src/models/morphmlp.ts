@@ -9,7 +9,7 @@ import { dropFactors } from '../ops/dropout';
 import { meanPool } from '../ops/mean_pool';
 import { morphFc } from '../ops/morph_fc';
 import { normMlp } from '../ops/norm_mlp';
-import { normSpatial, type BiasedFc, type Fc } from '../ops/norm_spatial';
+import { normSpatial, type BiasedFc, type Fc, type WatchWeights } from '../ops/norm_spatial';
 import { normTemporal } from '../ops/norm_temporal';
 import { reshape } from '../ops/reshape';
 import { temporalFc } from '../ops/temporal_fc';
@@ -22,6 +22,7 @@ import { AblatedFc } from './ablated_fc';
 import { ablationWords } from './ablation';
 import { checkConfig, temporalGroups, timeSteps, VARIANTS, type MorphMlpConfig } from './config';
 import { Reweight } from './reweight';
+import type { BlockPlace, BlockWatch } from './watch';
 
 type Triple = readonly [number, number, number];
 
@@ -52,11 +53,11 @@ export class MorphFcS extends Module {
   }
 
   /** @param x [B, T, H, W, C] @returns the same shape */
-  forward(x: Tensor): Tensor {
+  forward(x: Tensor, watch?: WatchWeights): Tensor {
     const { chunk, mlp_h, mlp_w } = this;
     const h = morphFc(x, mlp_h.weight, mlp_h.bias ?? null, { axis: 'height', chunk });
     const w = morphFc(x, mlp_w.weight, mlp_w.bias ?? null, { axis: 'width', chunk });
-    return this.proj.forward(this.reweight.forward([h, w, this.mlp_c.forward(x)]));
+    return this.proj.forward(this.reweight.forward([h, w, this.mlp_c.forward(x)], watch));
   }
 }
 
@@ -85,10 +86,10 @@ export class MorphFcS2 extends Module {
   }
 
   /** @param x [B, T, H, W, C] @returns the same shape */
-  forward(x: Tensor): Tensor {
+  forward(x: Tensor, watch?: WatchWeights): Tensor {
     const { chunk, mlp_h } = this;
     const h = morphFc(x, mlp_h.weight, mlp_h.bias ?? null, { axis: 'width', chunk, order: 'strided' });
-    return this.proj.forward(this.reweight.forward([h, this.mlp_c.forward(x)]));
+    return this.proj.forward(this.reweight.forward([h, this.mlp_c.forward(x)], watch));
   }
 }
 
@@ -147,6 +148,8 @@ export class Block extends Module {
   readonly fc: MorphFcS | MorphFcS2 | AblatedFc;
   readonly norm2: LayerNorm;
   readonly mlp: Mlp;
+  /** Looks in while the block runs (see `watchBlocks`). */
+  watch: BlockWatch | null = null;
 
   constructor(
     config: MorphMlpConfig,
@@ -169,11 +172,23 @@ export class Block extends Module {
 
   /** @param x [B, T, H, W, C] @returns the same shape */
   forward(x: Tensor): Tensor {
+    if (this.watch) return this.watchedForward(x, this.watch);
     return scope(() => this.mlpPart(this.spatialPart(x, this.temporalPart(x))));
   }
 
+  private watchedForward(x: Tensor, watch: BlockWatch): Tensor {
+    const seen = (place: BlockPlace, tokens: Tensor): Tensor => {
+      watch.tokens?.(place, tokens);
+      return tokens;
+    };
+    return scope(() => {
+      const xt = seen('temporal', this.temporalPart(seen('input', x)));
+      return seen('mlp', this.mlpPart(seen('spatial', this.spatialPart(x, xt))));
+    });
+  }
+
   private temporalPart(x: Tensor): Tensor {
-    if (!this.t_fc || !this.t_norm1) return x;
+    if (!this.t_fc || !this.t_norm1 || this.watch?.skipTemporal) return x;
     if (anyReplaced('layer_norm', 'temporal_fc', 'linear')) return add(x, this.t_fc.forward(this.t_norm1.forward(x)));
     const { mlp_t, proj, groups } = this.t_fc;
     const projection = biasedFcOf(proj);
@@ -183,7 +198,7 @@ export class Block extends Module {
 
   private spatialPart(x: Tensor, xt: Tensor): Tensor {
     if (this.fc instanceof AblatedFc || anyReplaced('layer_norm', 'morph_fc', 'linear', 'gelu'))
-      return this.residual(x, this.fc.forward(this.norm1.forward(xt)));
+      return this.residual(x, this.fc.forward(this.norm1.forward(xt), this.watch?.weights));
     const { branches, reweight, proj, chunk } = this.fc;
     const p = {
       ...normOf(this.norm1),
@@ -192,7 +207,7 @@ export class Block extends Module {
       fc2: biasedFcOf(reweight.fc2),
       proj: biasedFcOf(proj),
     };
-    return normSpatial(x, xt, p, chunk, this.dropScale(x));
+    return normSpatial(x, xt, p, chunk, this.dropScale(x), { watch: this.watch?.weights });
   }
 
   private mlpPart(x: Tensor): Tensor {

@@ -1,4 +1,5 @@
 import { meanPool } from '../ops/mean_pool';
+import type { WatchWeights } from '../ops/norm_spatial';
 import { reshape } from '../ops/reshape';
 import { reweight } from '../ops/reweight';
 import { softmax } from '../ops/softmax';
@@ -20,11 +21,11 @@ export class Reweight extends Module {
     this.fc2 = new Linear(channels / 4, channels * branches);
   }
 
-  /** @param branches outputs [B, T, H, W, C] @returns their weighted sum */
-  forward(branches: Tensor[]): Tensor {
+  /** @param branches outputs [B, T, H, W, C] @param watch sees the weights, or replaces them @returns the branches' weighted sum */
+  forward(branches: Tensor[], watch?: WatchWeights): Tensor {
     const mean = meanPool(branches);
     const scores = this.fc2.forward(this.fc1.forward(mean, { gelu: true }));
     const weights = softmax(reshape(scores, [mean.shape[0] as number, this.channels, this.branches]));
-    return reweight(branches, weights);
+    return reweight(branches, watch?.(weights) ?? weights);
   }
 }

@@ -26,6 +26,9 @@ export interface NormSpatialParameters {
   proj: BiasedFc;
 }
 
+/** Is given the weights of the branches [B, C, branches] before they are used; a tensor that it returns takes their place. */
+export type WatchWeights = (weights: Tensor) => Tensor | void;
+
 type Handles = (Tensor | null | undefined)[];
 const handlesOf = (tensors: Handles) => tensors.map((t) => t?.handle ?? null);
 
@@ -89,7 +92,12 @@ function computeBranches(xt: Tensor, p: NormSpatialParameters, { at, clips, chan
 }
 
 /** The weights of the branches, softmax(fc2(gelu(fc1(pooled)))), and what its backward needs. */
-function computeWeights(pooled: Tensor, p: NormSpatialParameters, { clips, channels, hidden, branches }: Call) {
+function computeWeights(
+  pooled: Tensor,
+  p: NormSpatialParameters,
+  { clips, channels, hidden, branches }: Call,
+  watch: WatchWeights | undefined,
+) {
   const like = (shape: Shape) => emptyLike(pooled, shape);
   const [z, activated] = [like([clips, hidden]), like([clips, hidden])];
   const [scores, weights] = [like([clips, channels * branches]), like([clips, channels, branches])];
@@ -99,8 +107,24 @@ function computeWeights(pooled: Tensor, p: NormSpatialParameters, { clips, chann
   kernels.linear_forward(clips, channels * branches, hidden, false, ...second);
   kernels.softmax_forward(clips * channels, branches, scores.handle, weights.handle);
   scores.dispose();
-  return { z, activated, weights };
+  return { z, activated, weights: watch ? watched(weights, watch) : weights };
 }
+
+/** Shows the weights to `watch`, and gives those that count from then on. */
+function watched(weights: Tensor, watch: WatchWeights): Tensor {
+  const replaced = watch(weights);
+  if (!replaced || replaced === weights) return weights;
+  expectShape('normSpatial', { "weights in place of the branches' own": replaced }, weights.shape);
+  weights.dispose();
+  return replaced;
+}
+
+/** A watch that may look and no more: the backward knows the softmax's own weights only. */
+const lookingOnly =
+  (watch: WatchWeights): WatchWeights =>
+  (weights) => {
+    if (watch(weights)) throw new Error('normSpatial: weights in place of its own have no gradient: use noGrad');
+  };
 
 /** What the backward reads, by name; the weights of the branches' FCs are listed apart. */
 type Saved = Record<
@@ -129,6 +153,7 @@ type Saved = Record<
  * @param xt [B, T, H, W, C], what is normed and mixed: x itself for images
  * @param chunk tokens in a chunk of the morph FCs (see `morphFc`)
  * @param scale [B] (drop path: 0 or 1/(1-p) for each clip) or null for 1
+ * @param watch sees the weights w; where no gradient is wanted it may give others in their place
  * @returns the shape of x
  */
 export function normSpatial(
@@ -137,14 +162,14 @@ export function normSpatial(
   p: NormSpatialParameters,
   chunk: number,
   scale: Tensor | null = null,
-  eps = 1e-5,
+  { eps = 1e-5, watch }: { eps?: number; watch?: WatchWeights | undefined } = {},
 ): Tensor {
   checkNormSpatial(x, xt, p, chunk, scale);
   const call = callOf(x, p, chunk);
   if (!isGradEnabled() || ![x, xt, ...parameterList(p)].some((t) => t?.requiresGrad))
-    return withoutBackward(x, xt, p, call, scale, eps);
+    return withoutBackward(x, xt, p, call, scale, { eps, watch });
   const made = computeBranches(xt, p, call, eps);
-  const weighed = computeWeights(made.pooled, p, call);
+  const weighed = computeWeights(made.pooled, p, call, watch && lookingOnly(watch));
   const y = emptyLike(x);
   const from = [x, made.branch, weighed.weights, scale, p.proj.weight, p.proj.bias];
   kernels.norm_spatial_mix(...call.at, ...handlesOf([...from, y]));
@@ -160,7 +185,7 @@ function withoutBackward(
   p: NormSpatialParameters,
   call: Call,
   scale: Tensor | null,
-  eps: number,
+  { eps, watch }: { eps: number; watch: WatchWeights | undefined },
 ): Tensor {
   const like = (shape: Shape) => emptyLike(xt, shape);
   const [mean, rstd] = [like([xt.size / call.channels]), like([xt.size / call.channels])];
@@ -168,7 +193,7 @@ function withoutBackward(
   const norm = [p.gamma, p.beta];
   const fcs = p.branches.flatMap(({ weight, bias }) => [weight, bias]);
   kernels.norm_spatial_pool(...call.at, eps, ...handlesOf([xt, ...norm, ...fcs, mean, rstd, pooled]));
-  const weighed = computeWeights(pooled, p, call);
+  const weighed = computeWeights(pooled, p, call, watch);
   const y = emptyLike(x);
   const from = [x, xt, ...norm, mean, rstd, weighed.weights, scale, ...fcs, p.proj.weight, p.proj.bias];
   kernels.norm_spatial_apply(...call.at, ...handlesOf([...from, y]));

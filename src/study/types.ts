@@ -2,6 +2,7 @@
 import type { Machine } from '../bench/machine';
 import type { MorphMlpConfig } from '../models/config';
 import type { Cost } from './cost';
+import type { LearnedStudy } from './learned_types';
 import type { Mixing } from './mixing';
 
 /** The model that was studied, and what it was shown. */
@@ -27,6 +28,7 @@ export interface Study {
   machine: Machine;
   cost?: Cost;
   mixing?: Mixing;
+  learned?: LearnedStudy;
 }
 
 /** Called as a part goes on: how much of all is done, and what is being done. */

@@ -4,13 +4,14 @@ import type { Study } from '../../study/types';
 import { html, renderPage, type Html } from '../html';
 import { identityList, wrapSection } from '../parts';
 import { costSection } from './cost_section';
+import { learnedSection } from './learned_section';
 import { mixingSection } from './mixing_section';
 import type { StudySection } from './section';
 
 /** Makes a section of what a study found; null where it did not look. A new section is a line here. */
 type Maker = (study: Study, clips: readonly Clip[]) => StudySection | null | Promise<StudySection | null>;
 
-const SECTIONS: readonly Maker[] = [costSection, mixingSection];
+const SECTIONS: readonly Maker[] = [costSection, mixingSection, learnedSection];
 
 const joined = (texts: readonly (string | false | null)[]): string => texts.filter(Boolean).join(' · ');
 
