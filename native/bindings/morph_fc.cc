@@ -17,6 +17,7 @@ MorphFcShape read_shape(Args& a) {
   at.strided = a.flag("strided");
   if (at.chunk < 1) a.reject("chunk must be at least 1");
   if (at.groups < 1 || at.channels % at.groups != 0) a.reject("channels must be a multiple of groups");
+  count({at.chunk, at.channels / at.groups});  // refuses a row() that no integer holds
   return at;
 }
 

@@ -36,6 +36,9 @@ function run(c: OpCase, forward: (inputs: Tensors) => Tensor): Record<string, Fl
   });
 }
 
+/** Both sides are f32 and round by their own order of adding, which the compiler's flags change: a quarter of what a gradient may differ from float64. */
+const ALLOWED = 5e-6;
+
 /** Registers a test that holds a fused op against the same computation of simple ops: output and the gradient of each input. */
 export function runComposed(c: OpCase, composed: (inputs: Tensors) => Tensor): void {
   test(`agrees with the simple ops: ${c.name}`, () => {
@@ -43,7 +46,7 @@ export function runComposed(c: OpCase, composed: (inputs: Tensors) => Tensor): v
     const [fused, simple] = [run(c, (inputs) => c.forward(inputs)), run(c, composed)];
     for (const [what, values] of Object.entries(fused)) {
       const error = relativeError(values, simple[what]!);
-      if (!(error <= 3e-6)) throw new Error(`${what}: fused and simple ops differ by ${error.toExponential(2)}`);
+      if (!(error <= ALLOWED)) throw new Error(`${what}: fused and simple ops differ by ${error.toExponential(2)}`);
     }
     expect(memory().live).toBe(live);
   });
