@@ -25,9 +25,11 @@ test('kernels are ranked beside ours and a naive one; those that are wrong are t
     rows: KernelRow[];
     failures: Failure[];
   };
-  expect(new Set(rows.map((r) => r.variant))).toEqual(new Set(['morphmlp', 'none', 'naive']));
+  const libraries = ['MKL', 'OpenBLAS', 'BLIS']; // where there are any
+  const variants = new Set(rows.map((r) => r.variant).filter((name) => !libraries.includes(name)));
+  expect(variants).toEqual(new Set(['morphmlp', 'none', 'naive']));
   expect(rows.filter((r) => r.variant === 'none').map((r) => r.flags)).toEqual(['-O1', '-O1']);
-  expect(rows.every((r) => r.variant === 'morphmlp' || r.speed!.median < 1)).toBe(true);
+  expect(rows.every((r) => !['none', 'naive'].includes(r.variant) || r.speed!.median < 1)).toBe(true);
   expect(failures.map((f) => path.basename(f.plugin))).toEqual(['null.so', 'zeros.so']);
 });
 
