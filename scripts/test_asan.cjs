@@ -25,6 +25,7 @@ run(process.execPath, [cmakeJs, 'build', '--log-level', 'error', ...options]);
 const tests = process.argv.length > 2 ? process.argv.slice(2) : ['/test/(ops|native)/'];
 run(process.execPath, [require.resolve('jest/bin/jest'), '--runInBand', ...tests], {
   MORPHMLP_ADDON: path.join(folder, 'Release', 'morphmlp.node'),
+  MORPHMLP_SANITIZED: '1', // compiled with other flags, so that sums round elsewhere
   LD_PRELOAD: `${preload('libasan.so')} ${preload('libstdc++.so.6')}`,
   // Node keeps memory to the end on purpose, so leaks say nothing here.
   ASAN_OPTIONS: 'detect_leaks=0',
