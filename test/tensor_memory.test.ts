@@ -2,7 +2,7 @@ import { backward, enableGrad, isGradEnabled, noGrad } from '../src/autograd';
 import { add, mul, sum } from '../src/ops';
 import { memory, releaseMemoryCache, resetPeakMemory } from '../src/runtime';
 import { scope } from '../src/scope';
-import { ones, tensor, zeros, type Tensor } from '../src/tensor';
+import { full, ones, tensor, zeros, type Tensor } from '../src/tensor';
 import { collectGarbage } from './support/collect';
 
 let live = 0;
@@ -105,4 +105,22 @@ test('live, cached, peak and the number of blocks follow what is made and freed'
   resetPeakMemory();
   releaseMemoryCache();
   expect(memory()).toEqual({ live, cached: 0, peak: live, liveBlocks: before.liveBlocks });
+});
+
+test('blocks of all sizes keep their numbers while others come, go, and go back to the system', () => {
+  const lengths = [100, 16384, 20000, 300000, 1 << 19, 2097151, 2097152, 3000000]; // below, within and beyond a slab's blocks
+  const kept: Tensor[] = [];
+  for (let round = 0; round < 40; round++) {
+    const length = lengths[(round * 5) % lengths.length]!;
+    kept.push(full([length], round));
+    if (round % 3 === 2) kept.splice((round * 7) % kept.length, 1)[0]!.dispose();
+    if (round % 8 === 7) releaseMemoryCache();
+    for (const t of kept) {
+      const values = t.floats();
+      expect([values[0], values[values.length - 1]]).toEqual([values[values.length >> 1], values[values.length >> 1]]);
+    }
+  }
+  expect(new Set(kept.map((t) => t.floats()[0])).size).toBe(kept.length);
+  kept.forEach((t) => t.dispose());
+  releaseMemoryCache();
 });

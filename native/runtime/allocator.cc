@@ -1,7 +1,6 @@
 #include "runtime/allocator.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
 #include <mutex>
 #include <new>
@@ -11,9 +10,7 @@
 
 #include "runtime/error.h"
 #include "runtime/guarded.h"
-#if defined(__linux__)
-#include <sys/mman.h>
-#endif
+#include "runtime/pages.h"
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/asan_interface.h>
 #endif
@@ -22,7 +19,6 @@ namespace morphmlp {
 namespace {
 
 constexpr size_t kLine = 64;
-constexpr size_t kHugePage = size_t{2} << 20;
 constexpr size_t kLargest = size_t{1} << 46;
 
 struct Cache {
@@ -35,16 +31,6 @@ struct Cache {
 Cache& cache() {
   static Cache* instance = new Cache;
   return *instance;
-}
-
-// Large blocks start on a huge page and ask for huge pages: a stage-1 token tensor spans 2,800 small pages.
-void* system_allocate(size_t bytes) {
-  const size_t align = bytes >= 2 * kHugePage ? kHugePage : kLine;
-  void* data = std::aligned_alloc(align, (bytes + align - 1) / align * align);
-#if defined(__linux__)
-  if (data && align == kHugePage) madvise(data, bytes, MADV_HUGEPAGE);
-#endif
-  return data;
 }
 
 // Without these two AddressSanitizer would see neither the end of a request inside its size class, nor the use of a
@@ -71,7 +57,7 @@ void* take_cached(Cache& c, size_t bytes) {
 
 void drop_cache(Cache& c) {
   for (auto& entry : c.free)
-    for (void* data : entry.second) std::free(data);
+    for (void* data : entry.second) give_pages(data, entry.first);
   c.free.clear();
   c.stats.cached = 0;
 }
@@ -81,7 +67,7 @@ void drop_cache(Cache& c) {
 size_t size_class(size_t bytes) {
   if (bytes <= kLine) return kLine;
   size_t step = kLine;
-  while (step * 16 < bytes) step *= 2;
+  while (step * 64 < bytes) step *= 2;
   return (bytes + step - 1) / step * step;
 }
 
@@ -90,7 +76,7 @@ void* allocate(size_t request) {
   const size_t bytes = size_class(request);
   Cache& c = cache();
   std::lock_guard<std::mutex> lock(c.mutex);
-  const auto fresh = [&] { return guarding() ? guarded_allocate(request) : system_allocate(bytes); };
+  const auto fresh = [&] { return guarding() ? guarded_allocate(request) : take_pages(bytes); };
   void* data = take_cached(c, bytes);
   if (!data) data = fresh();
   if (!data) {

@@ -22,7 +22,7 @@ struct MemoryStats {
   }
 };
 
-// The number of bytes a request really takes: its size class. At most 1/8 above the request (64 bytes at least).
+// The number of bytes a request really takes: its size class. At most 1/32 above the request (64 bytes at least).
 size_t size_class(size_t bytes);
 
 void* allocate(size_t bytes);

@@ -15,6 +15,7 @@
 
 #include "runtime/allocator.h"
 #include "runtime/error.h"
+#include "runtime/pages.h"
 
 namespace morphmlp {
 namespace {
@@ -156,7 +157,7 @@ struct Scratch {
   void* data[kScratchSlots] = {};
   size_t bytes[kScratchSlots] = {};
   ~Scratch() {
-    for (int i = 0; i < kScratchSlots; ++i) std::free(data[i]);
+    for (int i = 0; i < kScratchSlots; ++i) give_pages(data[i], bytes[i]);
   }
 };
 
@@ -195,8 +196,8 @@ float* scratch(int slot, int64_t floats) {
   thread_local Scratch mine;
   const size_t bytes = (static_cast<size_t>(floats) * sizeof(float) + 4095) / 4096 * 4096;
   if (mine.bytes[slot] < bytes) {
-    std::free(mine.data[slot]);
-    mine.data[slot] = std::aligned_alloc(4096, bytes);
+    give_pages(mine.data[slot], mine.bytes[slot]);
+    mine.data[slot] = take_pages(bytes);
     mine.bytes[slot] = mine.data[slot] ? bytes : 0;
     if (!mine.data[slot]) fail("out of memory: " + std::to_string(bytes) + " bytes of scratch");
   }
