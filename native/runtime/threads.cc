@@ -21,8 +21,9 @@ namespace morphmlp {
 namespace {
 
 constexpr int kScratchSlots = 8;
-constexpr int kSpins =
-    4000;  // about 40 µs: longer than the gap between two kernels of a step, shorter than a nap costs
+// About 0.3 ms: longer than the gap between two kernels of a model, whose JavaScript runs with cold caches (0.1 ms), so
+// that nobody has to be woken inside a step.
+constexpr int kSpins = 16000;
 
 void pause() {
 #if defined(__x86_64__)
