@@ -1,6 +1,7 @@
 #include "cpu/branches.h"
 #include "cpu/gemm.h"
 #include "cpu/norm_rows.h"
+#include "cpu/packed_weight.h"
 #include "cpu/unit_block.h"
 
 namespace morphmlp::MORPHMLP_ISA {
@@ -33,20 +34,38 @@ struct Places {
   std::vector<Kind> kinds;
 };
 
-// A branch whose outputs at all tokens of a chunk are added up: an FC from C to S channels a group.
+// A branch whose outputs at all tokens of a chunk are added up is, for each kind of chunk, an FC from C to S channels a
+// group: weight[s][k] = the sum over l < valid of W[l S + s][k]. Kept beside W: to sum it anew for each clip means to
+// read all of W from memory, on one thread, for a product of a few rows.
 struct SummedFc {
-  // weight[s][k] = the sum over l < valid of W[l S + s][k]; bias likewise.
-  SummedFc(const RowUnits& units, const float* w, const float* b, int64_t valid)
-      : bias(static_cast<size_t>(units.run)), packed(packed_weight_size(units.run, units.channels)) {
-    const int64_t c = units.channels, run = units.run;
-    std::vector<float> sum(static_cast<size_t>(run * c));
-    for (int64_t row = 0; row < valid * run; ++row) {
-      add_row(&sum[row % run * c], w + row * c, c);
-      if (b) bias[row % run] += b[row];
+  SummedFc(const Places& places, Buffer& w, const float* b)
+      : bias(places.kinds.size(), std::vector<float>(static_cast<size_t>(places.units.run))),
+        step(packed_weight_size(places.units.run, places.units.channels)) {
+    const int64_t run = places.units.run, c = places.units.channels;
+    WeightMatrix matrix{run, c};
+    for (size_t kind = 0; kind < places.kinds.size(); ++kind) {
+      const int64_t valid = matrix.summed[kind] = places.kinds[kind].valid;
+      for (int64_t row = 0; b && row < valid * run; ++row) bias[kind][row % run] += b[row];
     }
-    pack_weight(sum.data(), run, c, c, 1, packed.data());
+    weights = packed_weight(w, matrix, Use::pooled, [&](const float* from) {
+      auto packed = std::make_shared<PackedWeight>(matrix, static_cast<int64_t>(places.kinds.size()) * step);
+      for (size_t kind = 0; kind < places.kinds.size(); ++kind)
+        sum_places(from, run, c, matrix.summed[kind], packed->data() + static_cast<int64_t>(kind) * step);
+      return packed;
+    });
   }
-  std::vector<float> bias, packed;
+
+  static void sum_places(const float* w, int64_t run, int64_t c, int64_t valid, float* packed) {
+    std::vector<float> sum(static_cast<size_t>(run * c));
+    for (int64_t row = 0; row < valid * run; ++row) add_row(&sum[row % run * c], w + row * c, c);
+    pack_weight(sum.data(), run, c, c, 1, packed);
+  }
+
+  const float* weight(size_t kind) const { return weights->data() + static_cast<int64_t>(kind) * step; }
+
+  std::vector<std::vector<float>> bias;  // by kind
+  int64_t step;
+  std::shared_ptr<PackedWeight> weights;
 };
 
 // What all frames share.
@@ -54,14 +73,12 @@ struct Pool {
   explicit Pool(const NormSpatialPool& p) : p(p) {
     for (int64_t i = 0; i + 1 < p.at.branches(); ++i) {
       places.emplace_back(p.at, i);
-      fcs.emplace_back();
-      for (const auto& kind : places[i].kinds)
-        fcs[i].emplace_back(places[i].units, static_cast<const float*>(p.weight[i]->data), p.bias[i], kind.valid);
+      fcs.emplace_back(places[i], *p.weight[i], p.bias[i]);
     }
   }
   const NormSpatialPool& p;
   std::vector<Places> places;
-  std::vector<std::vector<SummedFc>> fcs;
+  std::vector<SummedFc> fcs;
 };
 
 // sums[branch][slot][C] = the sum of xhat, the normed tokens before gamma and beta, over the frame's tokens of a slot.
@@ -100,15 +117,15 @@ void finish_sums(const Pool& pool, const Places& places, float* sums) {
 }
 
 // total[g S + s] += the outputs of a spatial branch, summed over the frame's tokens.
-void add_spatial(const Places& places, const std::vector<SummedFc>& fcs, const float* sums, float* total) {
+void add_spatial(const Places& places, const SummedFc& fc, const float* sums, float* total) {
   const RowUnits one = block_units(places.units, 1);
   const int64_t groups = one.groups, run = one.run, c = one.channels;
   float *rows = scratch(kRows, one.runs * c), *product = scratch(kProduct, c);
-  for (size_t kind = 0; kind < fcs.size(); ++kind) {
+  for (size_t kind = 0; kind < places.kinds.size(); ++kind) {
     const float* from = sums + static_cast<int64_t>(kind) * one.runs * c;
-    gemm_block(groups, run, c, block_rows(one, from, rows), c, fcs[kind].packed.data(), product, run, false);
+    gemm_block(groups, run, c, block_rows(one, from, rows), c, fc.weight(kind), product, run, false);
     const auto chunks = static_cast<float>(places.kinds[kind].chunks);
-    for (int64_t i = 0; i < c; ++i) total[i] += product[i] + chunks * fcs[kind].bias[i % run];
+    for (int64_t i = 0; i < c; ++i) total[i] += product[i] + chunks * fc.bias[kind][i % run];
   }
 }
 

@@ -13,7 +13,9 @@ PackedWeight::PackedWeight(const WeightMatrix& matrix, int64_t floats)
 PackedWeight::~PackedWeight() { release(data_, static_cast<size_t>(floats_) * sizeof(float)); }
 
 bool PackedWeight::is_of(const WeightMatrix& matrix) const {
-  return matrix.n == matrix_.n && matrix.k == matrix_.k && matrix.taps == matrix_.taps && matrix.lines == matrix_.lines;
+  return matrix.n == matrix_.n && matrix.k == matrix_.k && matrix.taps == matrix_.taps &&
+         matrix.lines == matrix_.lines && matrix.summed[0] == matrix_.summed[0] &&
+         matrix.summed[1] == matrix_.summed[1];
 }
 
 namespace {

@@ -10,12 +10,15 @@
 
 namespace morphmlp::MORPHMLP_ISA {
 
-enum class Use : int { forward, backward };  // y = x W^T, or dx = dy W
+// y = x W^T, or dx = dy W, or the sums of y over the tokens of chunks (norm_spatial_pool.cc).
+enum class Use : int { forward, backward, pooled };
 
 // A PyTorch weight [n, k]. With taps > 1 (a channels-last convolution) its rows are [k / taps][taps] in memory and are
-// taken as [taps][k / taps]. `lines` > 0: the many small matrices of a grouped convolution (conv3d_groups.cc).
+// taken as [taps][k / taps]. `lines` > 0: the many small matrices of a grouped convolution (conv3d_groups.cc). With
+// Use::pooled, `summed` says how many tokens' rows each of up to two sums has.
 struct WeightMatrix {
   int64_t n, k, taps = 1, lines = 0;
+  int64_t summed[2] = {0, 0};
 };
 
 class PackedWeight : public Derived {

@@ -38,7 +38,7 @@ struct Buffer {
   const int64_t length;  // elements
   void* data;
   uint64_t version = 0;  // raised by every write through a binding; a Derived of an older version is stale
-  static constexpr int kDerivedSlots = 2;
+  static constexpr int kDerivedSlots = 3;
   std::shared_ptr<Derived> derived[kDerivedSlots];
   uint64_t derived_version[kDerivedSlots] = {};
 };

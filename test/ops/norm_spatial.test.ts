@@ -6,7 +6,12 @@ import { morphFc } from '../../src/ops/morph_fc';
 import { reshape } from '../../src/ops/reshape';
 import { reweight } from '../../src/ops/reweight';
 import { softmax } from '../../src/ops/softmax';
-import { tensor, type Tensor } from '../../src/tensor';
+import { noGrad } from '../../src/autograd';
+import { relativeError } from '../../src/cases/compare';
+import { uniform } from '../../src/cases/random';
+import { normSpatial } from '../../src/ops/norm_spatial';
+import { scope } from '../../src/scope';
+import { elements, tensor, type Tensor } from '../../src/tensor';
 import {
   normSpatialCase,
   normSpatialCases,
@@ -53,3 +58,25 @@ for (const c of large) {
   const allowed = delicate(c) ? 5e-6 : undefined;
   runComposed(normSpatialCase(c), (inputs) => composed(inputs, c), allowed);
 }
+
+test('the sums of a weight that are kept for one size, or for its old numbers, serve no other', () => {
+  const sizes = [4, 5, 7].map((side): SpatialCase => ({ shape: [1, 1, side, side, 12], chunk: 6, branches: 3 }));
+  scope(() => {
+    const inputs = Object.entries(normSpatialCase(sizes[0]!).inputs).filter(([name]) => !name.startsWith('x'));
+    const made = inputs.map(([name, { shape }], i) => [name, tensor(uniform(i, elements(shape), 0.3), shape)] as const);
+    const parameters = Object.fromEntries(made);
+    const forward = (c: SpatialCase) => {
+      const x = tensor(uniform(9, elements(c.shape)), c.shape);
+      const [fused, simple] = noGrad(() => [
+        normSpatial(x, x, normSpatialParameters(parameters, 3), c.chunk),
+        composed({ x, ...parameters }, c),
+      ]);
+      return relativeError(fused!.floats(), simple!.floats());
+    };
+    for (const factor of [1, 1, -2])
+      for (const c of [...sizes, ...sizes]) {
+        expect([forward(c), forward(c)].every((error) => error < 1e-6)).toBe(true);
+        if (factor < 0) parameters.w0!.copyFrom(parameters.w0!.floats().map((v) => v * factor));
+      }
+  });
+});
