@@ -1,7 +1,7 @@
 'use strict';
 // Compiles all CUDA code for the architectures of the build (sm_80, sm_90a) into build-cuda/, whether there is a GPU or not,
-// and fails on what ptxas has to say of a kernel: spilled registers, a stack frame in a product, warnings. Prints how many
-// registers the largest kernels take. Without nvcc it says so and leaves.
+// and fails on what ptxas has to say of a kernel: spilled registers, a stack frame in a product, warnings. Prints what the products
+// take of an SM, and how many of their blocks that leaves room for. Without nvcc it says so and leaves.
 const { spawnSync } = require('node:child_process');
 const { existsSync, rmSync } = require('node:fs');
 const os = require('node:os');
@@ -40,8 +40,32 @@ function kernelsIn(log) {
       name: head[1],
       arch: head[2],
       registers: number(/Used (\d+) registers/),
+      shared: number(/(\d+) bytes smem/),
       spilled: number(/(\d+) bytes spill stores/) + number(/(\d+) bytes spill loads/),
     };
+  });
+}
+
+/** Bytes of shared memory of an SM; each block takes 1024 more than its own. */
+const SHARED = { sm_80: 164 << 10, sm_90a: 228 << 10 };
+
+/** Blocks of 256 threads that one SM has room for: registers come in eights a thread, 65536 in all. */
+function blocksOf({ arch, registers, shared }) {
+  const byRegisters = Math.floor(65536 / (Math.ceil(registers / 8) * 8 * 256));
+  return Math.min(8, byRegisters, Math.floor(SHARED[arch] / (shared + 1024)));
+}
+
+/** Kinds of product, by a word of the kernel's mangled name. */
+const PRODUCTS = { 'products on tensor cores (bf16)': '7MmaGemm', 'products on FFMA units (f32)': '4Gemm' };
+
+function productLines(own) {
+  const range = (numbers) => [...new Set([Math.min(...numbers), Math.max(...numbers)])].join(' to ');
+  return Object.entries(PRODUCTS).flatMap(([kind, word]) => {
+    const those = own.filter(({ name }) => name.includes(word));
+    if (those.length === 0) return [];
+    const [registers, shared] = [those.map((k) => k.registers), those.map((k) => k.shared)].map(range);
+    const blocks = range(those.map(blocksOf));
+    return `  ${those.length} ${kind}: ${registers} registers, ${shared} bytes shared, ${blocks} blocks of 8 warps an SM`;
   });
 }
 
@@ -58,6 +82,7 @@ const archs = [...new Set(kernels.map(({ arch }) => arch))];
 for (const arch of archs) {
   const own = kernels.filter((k) => k.arch === arch);
   console.log(`${arch}: ${own.length} kernels, at most ${Math.max(...own.map((k) => k.registers))} registers`);
+  console.log(productLines(own).join('\n'));
 }
 for (const { name, arch, spilled } of spilling) console.error(`${arch}: ${name} spills ${spilled} bytes`);
 for (const line of warnings) console.error(line);

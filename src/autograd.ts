@@ -1,5 +1,5 @@
-import { kernels } from './native';
-import { emptyLike, ones, show, type Shape, type Tensor } from './tensor';
+import { kernels, type DType } from './native';
+import { emptyLike, floatsLike, ones, show, type Shape, type Tensor } from './tensor';
 import { scope } from './scope';
 
 /** Where a gradient goes: to the node that made the input, or to the input itself when it is a leaf. */
@@ -7,6 +7,7 @@ interface Edge {
   node: Node | null;
   leaf: Tensor | null;
   shape: Shape;
+  dtype: DType;
 }
 
 /**
@@ -90,24 +91,24 @@ function placeOf(inputs: readonly (Tensor | null)[]): string {
   return anomaly.last && ` ${own ? 'in' : 'after'} ${anomaly.last}`;
 }
 
-/** The number of NaN and infinite elements of an f32 tensor. */
+/** The number of NaN and infinite elements of an f32 or bf16 tensor. */
 export function countNonFinite(t: Tensor): number {
   return scope(() => {
-    const found = emptyLike(t, [1]);
+    const found = floatsLike(t, [1]);
     kernels.non_finite_count(t.size, t.handle, found.handle);
     return found.item();
   });
 }
 
 function checkFinite(t: Tensor, where: string): void {
-  if (!anomaly || t.dtype !== 'f32') return;
+  if (!anomaly || (t.dtype !== 'f32' && t.dtype !== 'bf16')) return;
   const bad = countNonFinite(t);
   if (bad > 0) throw new Error(`${where}: ${bad} of ${t.size} elements are NaN or infinite, shape ${show(t.shape)}`);
 }
 
 function edge(input: Tensor | null): Edge | null {
   if (!input?.requiresGrad) return null;
-  return { node: input.node, leaf: input.node ? null : input, shape: input.shape };
+  return { node: input.node, leaf: input.node ? null : input, shape: input.shape, dtype: input.dtype };
 }
 
 /** Keeps what the backward reads: shared memory for inputs and the output, the object itself for the op's own temporaries. */
@@ -234,6 +235,8 @@ function claim(node: Node, e: Edge, result: Tensor, gradient: Tensor): Pending {
   if (!sameShape(result.shape, e.shape)) {
     throw new Error(`backward of ${node.op}: gradient of shape ${show(result.shape)} for an input of ${show(e.shape)}`);
   }
+  if (result.dtype !== e.dtype)
+    throw new Error(`backward of ${node.op}: a gradient of ${result.dtype} for an input of ${e.dtype}`);
   checkFinite(result, `backward of ${node.op}${node.place}`);
   const tensor = result === gradient ? result.detach() : result;
   tensor.persistent = true;
@@ -287,6 +290,8 @@ function seedGradient(t: Tensor, gradient: Tensor | undefined): Tensor {
   if (gradient && !sameShape(gradient.shape, t.shape)) {
     throw new Error(`backward: expected a gradient of shape ${show(t.shape)}, got ${show(gradient.shape)}`);
   }
+  const dtype = gradient?.dtype ?? 'f32';
+  if (dtype !== t.dtype) throw new Error(`backward: ${t.label()} is ${t.dtype}, the gradient ${dtype}`);
   const seed = gradient ? gradient.detach() : ones(t.shape, { device: t.device });
   seed.persistent = true;
   return seed;

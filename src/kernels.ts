@@ -8,6 +8,7 @@ export const OPS = {
   adamw: ['step'],
   arithmetic: ['forward', 'reduce'],
   batch_norm: ['forward', 'backward'],
+  cast: ['to_bf16', 'to_f32'],
   conv3d: ['forward', 'backward'],
   cross_entropy: ['forward', 'backward'],
   dropout: ['factors', 'apply'],
@@ -30,6 +31,19 @@ export const OPS = {
 } as const;
 
 type Ops = typeof OPS;
+
+/**
+ * The ops whose activations may be bf16, on CUDA: the KBs of `native/ops.def`, which is where it is decided; a difference is an error
+ * when the addon is loaded. All other ops take f32 alone, and an op that asks `expectFloats` for more does not compile.
+ */
+export const BF16_OPS = [
+  ...(['accumulate', 'arithmetic', 'batch_norm', 'conv3d', 'dropout', 'gelu', 'layer_norm', 'linear'] as const),
+  ...(['mean_pool', 'morph_fc', 'non_finite', 'norm_mlp', 'norm_spatial', 'norm_temporal'] as const),
+  ...(['reweight', 'temporal_fc'] as const),
+] satisfies readonly (keyof Ops)[];
+
+/** One of `BF16_OPS`. */
+export type Bf16Op = (typeof BF16_OPS)[number];
 
 /** The names of all kernels, such as `layer_norm_forward`. */
 export type KernelName = { [Op in keyof Ops]: `${Op}_${Ops[Op][number]}` }[keyof Ops];

@@ -1,5 +1,5 @@
 import { loadAddon } from './addon_path';
-import { KERNEL_NAMES, type KernelName } from './kernels';
+import { BF16_OPS, KERNEL_NAMES, OPS, type KernelName } from './kernels';
 
 /** A native buffer: opaque, freed by `bufferFree` or, at the latest, with the garbage collector. */
 export interface Handle {
@@ -8,6 +8,9 @@ export interface Handle {
 
 /** Element types of a buffer. */
 export type DType = 'f32' | 'bf16' | 'i32' | 'u8';
+
+/** Of what the activations of a network are: parameters, their gradients and the loss are f32 with either. */
+export type Precision = 'f32' | 'bf16';
 
 /** Where a buffer lives. */
 export type Device = 'cpu' | 'cuda';
@@ -87,17 +90,24 @@ export interface Addon {
   cudaClock(): number;
   fmaPeak(seconds: number): number;
   kernels: Kernels;
+  /** Of these, the ones that take bf16 too. */
+  bf16Kernels: readonly string[];
 }
 
-function checkKernels(addon: Addon, file: string): void {
-  const exported = new Set(Object.keys(addon.kernels));
-  const missing = KERNEL_NAMES.filter((name) => !exported.delete(name));
+function expectNames(file: string, what: string, expected: readonly string[], exported: Set<string>): void {
+  const missing = expected.filter((name) => !exported.delete(name));
   if (missing.length === 0 && exported.size === 0) return;
   const list = (names: string[]) => names.join(', ') || 'none';
   throw new Error(
-    `${file} does not match this version of morphmlp (kernels missing: ${list(missing)}; unknown: ${list([...exported])}). ` +
+    `${file} does not match this version of morphmlp (${what} missing: ${list(missing)}; unknown: ${list([...exported])}). ` +
       'Rebuild it: npm run build',
   );
+}
+
+function checkKernels(addon: Addon, file: string): void {
+  expectNames(file, 'kernels', KERNEL_NAMES, new Set(Object.keys(addon.kernels)));
+  const op = (kernel: string) => Object.keys(OPS).find((stem) => kernel.startsWith(`${stem}_`)) ?? kernel;
+  expectNames(file, 'ops in bf16', BF16_OPS, new Set(addon.bf16Kernels?.map(op)));
 }
 
 function load(): Addon {

@@ -1,4 +1,4 @@
-import { native, type Device, type MemoryStats } from './native';
+import { native, type Device, type MemoryStats, type Precision } from './native';
 
 /** Bytes of tensor memory in use, cached and at the peak: of one device, or of all together. */
 export function memory(device?: Device): MemoryStats {
@@ -39,4 +39,10 @@ export function fmaPeak(seconds = 0.2): number {
 export function requireDevice(device: Device): void {
   const status = device === 'cuda' ? native.cudaStatus() : 'available';
   if (status !== 'available') throw new Error(`no CUDA device: ${status}`);
+}
+
+/** Throws when activations of this type are not computed on the device. */
+export function requirePrecision(precision: Precision, device: Device): void {
+  if (precision === 'bf16' && device === 'cpu')
+    throw new Error('bf16 is computed on cuda alone: give --device cuda too, or --precision f32');
 }

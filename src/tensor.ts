@@ -75,7 +75,15 @@ export function checkShape(shape: Shape, what: string): void {
 }
 
 function checkGradDtype(dtype: DType): void {
-  if (dtype !== 'f32') throw new Error(`requiresGrad: only f32 tensors have gradients, this is ${dtype}`);
+  if (dtype !== 'f32' && dtype !== 'bf16')
+    throw new Error(`requiresGrad: only f32 and bf16 tensors have gradients, this is ${dtype}`);
+}
+
+/** The numbers of bf16: each is the upper half of a float. */
+function widened(bits: Uint16Array): Float32Array {
+  const words = new Uint32Array(bits.length);
+  for (let i = 0; i < bits.length; i++) words[i] = (bits[i] as number) << 16;
+  return new Float32Array(words.buffer);
 }
 
 let created = 0;
@@ -180,16 +188,18 @@ export class Tensor {
     return array;
   }
 
-  /** The elements of an f32 tensor. */
+  /** The elements of an f32 or bf16 tensor, as numbers. */
   floats(): Float32Array {
-    if (this.dtype !== 'f32') throw new Error(`floats: expected an f32 tensor, got ${this.dtype}`);
-    return this.data() as Float32Array;
+    const data = this.data();
+    if (this.dtype === 'bf16') return widened(data as Uint16Array);
+    if (this.dtype !== 'f32') throw new Error(`floats: expected an f32 or bf16 tensor, got ${this.dtype}`);
+    return data as Float32Array;
   }
 
   /** The only element of a tensor of size 1. */
   item(): number {
     if (this.size !== 1) throw new Error(`item: expected one element, got ${show(this.shape)}`);
-    return this.data()[0] as number;
+    return (this.dtype === 'bf16' ? this.floats() : this.data())[0] as number;
   }
 
   /** Nested arrays of numbers; a number for a scalar. */
@@ -248,8 +258,13 @@ export function empty(shape: Shape, options: TensorOptions = {}): Tensor {
   return made;
 }
 
-/** A new f32 tensor on the device of `like`, of its shape or another; contents undefined, no gradient. */
+/** A new tensor on the device of `like` and of its element type, of its shape or another; contents undefined, no gradient. */
 export function emptyLike(like: Tensor, shape: Shape = like.shape): Tensor {
+  return empty(shape, { device: like.device, dtype: like.dtype });
+}
+
+/** A new f32 tensor on the device of `like`: for what is f32 whatever the activations are, such as statistics. */
+export function floatsLike(like: Tensor, shape: Shape = like.shape): Tensor {
   return empty(shape, { device: like.device });
 }
 

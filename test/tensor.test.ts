@@ -119,7 +119,7 @@ describe('creation', () => {
     const odd = (options: object) => () => empty([1], options);
     expect(odd({ dtype: 'f64' })).toThrow("dtype 'f64' is not one of f32, bf16, i32, u8");
     expect(odd({ device: 'tpu' })).toThrow("device 'tpu' is not one of cpu, cuda");
-    expect(odd({ dtype: 'i32', requiresGrad: true })).toThrow('only f32 tensors have gradients, this is i32');
+    expect(odd({ dtype: 'i32', requiresGrad: true })).toThrow('only f32 and bf16 tensors have gradients, this is i32');
   });
 
   const reason = native.cudaStatus();
@@ -143,7 +143,7 @@ describe('elements', () => {
       expect([tensor([[7]]).item(), tensor(3).item(), tensor(Int32Array.of(4)).item()]).toEqual([7, 3, 4]);
       expect(() => zeros([2]).item()).toThrow('item: expected one element, got [2]');
       expect(() => zeros([0]).item()).toThrow('item: expected one element, got [0]');
-      expect(() => tensor(Int32Array.of(4)).floats()).toThrow('floats: expected an f32 tensor, got i32');
+      expect(() => tensor(Int32Array.of(4)).floats()).toThrow('floats: expected an f32 or bf16 tensor, got i32');
       expect(() => zeros([2, 3]).copyFrom([1])).toThrow(
         'copyFrom: a tensor of shape [2, 3] has 6 elements, the array 1',
       );

@@ -4,22 +4,20 @@
 
 namespace morphmlp {
 
-template <>
-AccumulateForward read(Args& a) {
-  AccumulateForward p{};
+template <class T>
+void fill(Args& a, AccumulateForwardOf<T>& p) {
   p.n = a.size("n");
   p.from = a.in("from", p.n);
   p.into = a.out("into", p.n);
-  return p;
 }
+READS_FLOATS(AccumulateForward)
 
-template <>
-AccumulateCopy read(Args& a) {
-  AccumulateCopy p{};
+template <class T>
+void fill(Args& a, AccumulateCopyOf<T>& p) {
   p.n = a.size("n");
   p.from = a.in("from", p.n);
   p.into = a.out("into", p.n);
-  return p;
 }
+READS_FLOATS(AccumulateCopy)
 
 }  // namespace morphmlp

@@ -61,6 +61,14 @@ std::string describe(const Napi::Value& value) {
   return handle_from(value) ? "a buffer" : type_name(value.Type());
 }
 
+bool Args::any_bf16() const {
+  for (size_t i = 0; i < info_.Length(); ++i) {
+    const Handle* handle = handle_from(info_[i]);
+    if (handle && handle->buffer && handle->buffer->dtype == DType::bf16) return true;
+  }
+  return false;
+}
+
 void Args::reject(const std::string& what) const { fail(what); }
 
 void Args::bad(const char* name, const std::string& expected, const std::string& got) const {
@@ -167,30 +175,12 @@ std::vector<float*> Args::out_list(const char* name, const std::vector<int64_t>&
 
 Buffer* Args::in_buffer(const char* name, int64_t length) { return buffer(name, length, DType::f32, false); }
 
-const float* Args::in(const char* name, int64_t length) {
-  return static_cast<const float*>(buffer(name, length, DType::f32, false)->data);
-}
-
-const float* Args::in_or_null(const char* name, int64_t length) {
-  const Buffer* b = buffer(name, length, DType::f32, true);
-  return b ? static_cast<const float*>(b->data) : nullptr;
-}
-
 const int32_t* Args::in_i32(const char* name, int64_t length) {
   return static_cast<const int32_t*>(buffer(name, length, DType::i32, false)->data);
 }
 
 const uint8_t* Args::in_u8(const char* name, int64_t length) {
   return static_cast<const uint8_t*>(buffer(name, length, DType::u8, false)->data);
-}
-
-float* Args::out(const char* name, int64_t length) {
-  return static_cast<float*>(written(buffer(name, length, DType::f32, false))->data);
-}
-
-float* Args::out_or_null(const char* name, int64_t length) {
-  const Buffer* b = written(buffer(name, length, DType::f32, true));
-  return b ? static_cast<float*>(b->data) : nullptr;
 }
 
 int32_t* Args::out_i32(const char* name, int64_t length) {

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "kernels/bf16.h"
 #include "runtime/buffer.h"
 
 namespace morphmlp {
@@ -25,22 +26,54 @@ Handle* handle_from(const Napi::Value& value);
 // A value as error messages say it.
 std::string describe(const Napi::Value& value);
 
+template <class T>
+constexpr DType kDType = DType::f32;
+template <>
+constexpr DType kDType<Bf16> = DType::bf16;
+
 class Args {
  public:
   explicit Args(const Napi::CallbackInfo& info) : info_(info) {}
+
+  bool any_bf16() const;  // whether one of the buffers that are given, read or not, is bf16
+
+  // A buffer that is read (In) or written (Out) once it is known as what.
+  struct In {
+    template <class T>
+    operator const T*() const {
+      const Buffer* b = args.buffer(name, length, kDType<T>, optional);
+      return b ? static_cast<const T*>(b->data) : nullptr;
+    }
+    Args& args;
+    const char* name;
+    int64_t length;
+    bool optional;
+  };
+  struct Out {
+    template <class T>
+    operator T*() const {
+      const Buffer* b = args.written(args.buffer(name, length, kDType<T>, optional));
+      return b ? static_cast<T*>(b->data) : nullptr;
+    }
+    Args& args;
+    const char* name;
+    int64_t length;
+    bool optional;
+  };
 
   int64_t size(const char* name);     // an integer 0 .. 2^53
   int64_t integer(const char* name);  // any integer
   float real(const char* name);       // any number that is not NaN
   bool flag(const char* name);
 
-  // Buffers of exactly `length` elements. The optional ones give nullptr for null.
-  const float* in(const char* name, int64_t length);
-  const float* in_or_null(const char* name, int64_t length);
+  // Buffers of exactly `length` elements, f32 or bf16 as the field they go to: p.x = a.in("x", n). The optional ones
+  // give nullptr for null.
+  In in(const char* name, int64_t length) { return {*this, name, length, false}; }
+  In in_or_null(const char* name, int64_t length) { return {*this, name, length, true}; }
   const int32_t* in_i32(const char* name, int64_t length);
   const uint8_t* in_u8(const char* name, int64_t length);
-  float* out(const char* name, int64_t length);
-  float* out_or_null(const char* name, int64_t length);
+  Out out(const char* name, int64_t length) { return {*this, name, length, false}; }
+  Out out_or_null(const char* name, int64_t length) { return {*this, name, length, true}; }
   int32_t* out_i32(const char* name, int64_t length);
 
   // Lists of f32 buffers: `lengths` looks at the next argument without taking it, the others check each buffer against
@@ -76,8 +109,23 @@ class Args {
 void check_index(const Args& args, const int32_t* index, int64_t n, int64_t rows);
 
 // Each binding file specialises this for its argument structs.
-template <class T>
-T read(Args& args);
+template <class P>
+P read(Args& args);
+
+// The same for both types of a struct that is a template of its activations' type, by fill(args, struct).
+#define READS_FLOATS(P)        \
+  template <>                  \
+  P##Of<float> read(Args& a) { \
+    P##Of<float> p{};          \
+    fill(a, p);                \
+    return p;                  \
+  }                            \
+  template <>                  \
+  P##Of<Bf16> read(Args& a) {  \
+    P##Of<Bf16> p{};           \
+    fill(a, p);                \
+    return p;                  \
+  }
 
 // The element count of a product of sizes; throws when it passes 2^53, also when it would without sizes of 0: kernels
 // multiply some of them.

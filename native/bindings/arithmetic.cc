@@ -28,9 +28,8 @@ bool runs(const int64_t (&dims)[kMaxDims], const int64_t (&strides)[kMaxDims]) {
 
 }  // namespace
 
-template <>
-ArithmeticForward read(Args& a) {
-  ArithmeticForward p{};
+template <class T>
+void fill(Args& a, ArithmeticForwardOf<T>& p) {
   p.kind = a.size("kind");
   if (p.kind > 3) a.reject("kind must be 0 to 3, got " + std::to_string(p.kind));
   read_dims(a, "dims", p.dims);
@@ -44,12 +43,11 @@ ArithmeticForward read(Args& a) {
   p.a = a.in("a", p.length_a);
   p.b = a.in("b", p.length_b);
   p.y = a.out("y", elements(p.dims));
-  return p;
 }
+READS_FLOATS(ArithmeticForward)
 
-template <>
-ArithmeticReduce read(Args& a) {
-  ArithmeticReduce p{};
+template <class T>
+void fill(Args& a, ArithmeticReduceOf<T>& p) {
   read_dims(a, "kept", p.kept);
   read_dims(a, "kept_stride", p.kept_stride);
   read_dims(a, "reduced", p.reduced);
@@ -60,7 +58,7 @@ ArithmeticReduce read(Args& a) {
   if (inner > 0 && reach(p.kept, p.kept_stride, inner) > p.length_x) a.reject("the strides reach beyond x");
   p.x = a.in("x", p.length_x);
   p.y = a.out("y", elements(p.kept));
-  return p;
 }
+READS_FLOATS(ArithmeticReduce)
 
 }  // namespace morphmlp

@@ -4,9 +4,8 @@
 
 namespace morphmlp {
 
-template <>
-BatchNormForward read(Args& a) {
-  BatchNormForward p{};
+template <class T>
+void fill(Args& a, BatchNormForwardOf<T>& p) {
   p.rows = a.size("rows");
   p.cols = a.size("cols");
   p.training = a.flag("training");
@@ -21,12 +20,11 @@ BatchNormForward read(Args& a) {
   p.y = a.out("y", count({p.rows, p.cols}));
   p.mean = a.out("mean", p.cols);
   p.rstd = a.out("rstd", p.cols);
-  return p;
 }
+READS_FLOATS(BatchNormForward)
 
-template <>
-BatchNormBackward read(Args& a) {
-  BatchNormBackward p{};
+template <class T>
+void fill(Args& a, BatchNormBackwardOf<T>& p) {
   p.rows = a.size("rows");
   p.cols = a.size("cols");
   p.training = a.flag("training");
@@ -40,7 +38,7 @@ BatchNormBackward read(Args& a) {
   p.dx = a.out("dx", count({p.rows, p.cols}));
   p.dgamma = a.out("dgamma", p.cols);
   p.dbeta = a.out("dbeta", p.cols);
-  return p;
 }
+READS_FLOATS(BatchNormBackward)
 
 }  // namespace morphmlp

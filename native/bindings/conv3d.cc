@@ -42,20 +42,18 @@ int64_t weights(const Conv3dShape& at) {
 
 }  // namespace
 
-template <>
-Conv3dForward read(Args& a) {
-  Conv3dForward p{};
+template <class T>
+void fill(Args& a, Conv3dForwardOf<T>& p) {
   p.at = read_shape(a);
   p.x = a.in("x", inputs(p.at));
   p.weight = a.in_buffer("weight", weights(p.at));
   p.bias = a.in_or_null("bias", p.at.out_channels);
   p.y = a.out("y", outputs(p.at));
-  return p;
 }
+READS_FLOATS(Conv3dForward)
 
-template <>
-Conv3dBackward read(Args& a) {
-  Conv3dBackward p{};
+template <class T>
+void fill(Args& a, Conv3dBackwardOf<T>& p) {
   p.at = read_shape(a);
   p.x = a.in("x", inputs(p.at));
   p.weight = a.in_buffer("weight", weights(p.at));
@@ -63,7 +61,7 @@ Conv3dBackward read(Args& a) {
   p.dx = a.out_or_null("dx", inputs(p.at));
   p.dweight = a.out("dweight", weights(p.at));
   p.dbias = a.out("dbias", p.at.out_channels);
-  return p;
 }
+READS_FLOATS(Conv3dBackward)
 
 }  // namespace morphmlp

@@ -17,16 +17,15 @@ DropoutFactors read(Args& a) {
   return p;
 }
 
-template <>
-DropoutApply read(Args& a) {
-  DropoutApply p{};
+template <class T>
+void fill(Args& a, DropoutApplyOf<T>& p) {
   p.n = a.size("n");
   p.span = a.size("span");
   if (p.span < 1 || p.n % p.span != 0) a.reject("n must be whole spans");
   p.x = a.in("x", p.n);
   p.factor = a.in("factor", p.n / p.span);
   p.y = a.out("y", p.n);
-  return p;
 }
+READS_FLOATS(DropoutApply)
 
 }  // namespace morphmlp

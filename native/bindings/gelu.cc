@@ -4,23 +4,21 @@
 
 namespace morphmlp {
 
-template <>
-GeluForward read(Args& a) {
-  GeluForward p{};
+template <class T>
+void fill(Args& a, GeluForwardOf<T>& p) {
   p.n = a.size("n");
   p.x = a.in("x", p.n);
   p.y = a.out("y", p.n);
-  return p;
 }
+READS_FLOATS(GeluForward)
 
-template <>
-GeluBackward read(Args& a) {
-  GeluBackward p{};
+template <class T>
+void fill(Args& a, GeluBackwardOf<T>& p) {
   p.n = a.size("n");
   p.x = a.in("x", p.n);
   p.dy = a.in("dy", p.n);
   p.dx = a.out("dx", p.n);
-  return p;
 }
+READS_FLOATS(GeluBackward)
 
 }  // namespace morphmlp

@@ -4,9 +4,8 @@
 
 namespace morphmlp {
 
-template <>
-LayerNormForward read(Args& a) {
-  LayerNormForward p{};
+template <class T>
+void fill(Args& a, LayerNormForwardOf<T>& p) {
   p.rows = a.size("rows");
   p.cols = a.size("cols");
   p.eps = a.real("eps");
@@ -16,12 +15,11 @@ LayerNormForward read(Args& a) {
   p.y = a.out("y", count({p.rows, p.cols}));
   p.mean = a.out("mean", p.rows);
   p.rstd = a.out("rstd", p.rows);
-  return p;
 }
+READS_FLOATS(LayerNormForward)
 
-template <>
-LayerNormBackward read(Args& a) {
-  LayerNormBackward p{};
+template <class T>
+void fill(Args& a, LayerNormBackwardOf<T>& p) {
   p.rows = a.size("rows");
   p.cols = a.size("cols");
   p.x = a.in("x", count({p.rows, p.cols}));
@@ -32,7 +30,7 @@ LayerNormBackward read(Args& a) {
   p.dx = a.out("dx", count({p.rows, p.cols}));
   p.dgamma = a.out("dgamma", p.cols);
   p.dbeta = a.out("dbeta", p.cols);
-  return p;
 }
+READS_FLOATS(LayerNormBackward)
 
 }  // namespace morphmlp

@@ -4,9 +4,8 @@
 
 namespace morphmlp {
 
-template <>
-LinearForward read(Args& a) {
-  LinearForward p{};
+template <class T>
+void fill(Args& a, LinearForwardOf<T>& p) {
   p.rows = a.size("rows");
   p.n = a.size("n");
   p.k = a.size("k");
@@ -16,12 +15,11 @@ LinearForward read(Args& a) {
   p.bias = a.in_or_null("bias", p.n);
   p.y = a.out("y", count({p.rows, p.n}));
   p.z = a.out_or_null("z", count({p.rows, p.n}));
-  return p;
 }
+READS_FLOATS(LinearForward)
 
-template <>
-LinearBackward read(Args& a) {
-  LinearBackward p{};
+template <class T>
+void fill(Args& a, LinearBackwardOf<T>& p) {
   p.rows = a.size("rows");
   p.n = a.size("n");
   p.k = a.size("k");
@@ -31,7 +29,7 @@ LinearBackward read(Args& a) {
   p.dx = a.out_or_null("dx", count({p.rows, p.k}));
   p.dweight = a.out_or_null("dweight", count({p.n, p.k}));
   p.dbias = a.out_or_null("dbias", p.n);
-  return p;
 }
+READS_FLOATS(LinearBackward)
 
 }  // namespace morphmlp

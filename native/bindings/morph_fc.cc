@@ -25,20 +25,18 @@ int64_t elements(const MorphFcShape& at) { return count({at.frames, at.height, a
 
 }  // namespace
 
-template <>
-MorphFcForward read(Args& a) {
-  MorphFcForward p{};
+template <class T>
+void fill(Args& a, MorphFcForwardOf<T>& p) {
   p.at = read_shape(a);
   p.x = a.in("x", elements(p.at));
   p.weight = a.in_buffer("weight", count({p.at.row(), p.at.row()}));
   p.bias = a.in_or_null("bias", p.at.row());
   p.y = a.out("y", elements(p.at));
-  return p;
 }
+READS_FLOATS(MorphFcForward)
 
-template <>
-MorphFcBackward read(Args& a) {
-  MorphFcBackward p{};
+template <class T>
+void fill(Args& a, MorphFcBackwardOf<T>& p) {
   p.at = read_shape(a);
   p.x = a.in("x", elements(p.at));
   p.weight = a.in_buffer("weight", count({p.at.row(), p.at.row()}));
@@ -46,7 +44,7 @@ MorphFcBackward read(Args& a) {
   p.dx = a.out_or_null("dx", elements(p.at));
   p.dweight = a.out_or_null("dweight", count({p.at.row(), p.at.row()}));
   p.dbias = a.out_or_null("dbias", p.at.row());
-  return p;
 }
+READS_FLOATS(MorphFcBackward)
 
 }  // namespace morphmlp

@@ -4,13 +4,12 @@
 
 namespace morphmlp {
 
-template <>
-NonFiniteCount read(Args& a) {
-  NonFiniteCount p{};
+template <class T>
+void fill(Args& a, NonFiniteCountOf<T>& p) {
   p.n = a.size("n");
   p.x = a.in("x", p.n);
   p.found = a.out("found", 1);
-  return p;
 }
+READS_FLOATS(NonFiniteCount)
 
 }  // namespace morphmlp

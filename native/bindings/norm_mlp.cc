@@ -18,9 +18,8 @@ NormMlpShape read_shape(Args& a) {
 
 }  // namespace
 
-template <>
-NormMlpForward read(Args& a) {
-  NormMlpForward p{};
+template <class T>
+void fill(Args& a, NormMlpForwardOf<T>& p) {
   p.at = read_shape(a);
   const auto [rows, channels, hidden, rows_per_clip] = p.at;
   p.eps = a.real("eps");
@@ -36,12 +35,11 @@ NormMlpForward read(Args& a) {
   p.mean = a.out("mean", rows);
   p.rstd = a.out("rstd", rows);
   p.z = a.out_or_null("z", count({rows, hidden}));
-  return p;
 }
+READS_FLOATS(NormMlpForward)
 
-template <>
-NormMlpBackward read(Args& a) {
-  NormMlpBackward p{};
+template <class T>
+void fill(Args& a, NormMlpBackwardOf<T>& p) {
   p.at = read_shape(a);
   const auto [rows, channels, hidden, rows_per_clip] = p.at;
   p.x = a.in("x", count({rows, channels}));
@@ -61,7 +59,7 @@ NormMlpBackward read(Args& a) {
   p.db1 = a.out("db1", hidden);
   p.dw2 = a.out("dw2", count({channels, hidden}));
   p.db2 = a.out("db2", channels);
-  return p;
 }
+READS_FLOATS(NormMlpBackward)
 
 }  // namespace morphmlp

@@ -34,9 +34,8 @@ struct Sizes {
 
 }  // namespace
 
-template <>
-NormSpatialBranches read(Args& a) {
-  NormSpatialBranches p{};
+template <class T>
+void fill(Args& a, NormSpatialBranchesOf<T>& p) {
   p.at = read_shape(a);
   const Sizes size(p.at);
   p.eps = a.real("eps");
@@ -51,12 +50,11 @@ NormSpatialBranches read(Args& a) {
   p.mean = a.out("mean", size.tokens);
   p.rstd = a.out("rstd", size.tokens);
   p.pooled = a.out("pooled", size.pooled);
-  return p;
 }
+READS_FLOATS(NormSpatialBranches)
 
-template <>
-NormSpatialBranchesBackward read(Args& a) {
-  NormSpatialBranchesBackward p{};
+template <class T>
+void fill(Args& a, NormSpatialBranchesBackwardOf<T>& p) {
   p.at = read_shape(a);
   const Sizes size(p.at);
   p.x = a.in("x", size.elements);
@@ -76,12 +74,11 @@ NormSpatialBranchesBackward read(Args& a) {
     p.dweight[i] = a.out("dweight", size.square);
     p.dbias[i] = a.out_or_null("dbias", p.at.channels);
   }
-  return p;
 }
+READS_FLOATS(NormSpatialBranchesBackward)
 
-template <>
-NormSpatialMix read(Args& a) {
-  NormSpatialMix p{};
+template <class T>
+void fill(Args& a, NormSpatialMixOf<T>& p) {
   p.at = read_shape(a);
   const Sizes size(p.at);
   p.x = a.in("x", size.elements);
@@ -91,12 +88,11 @@ NormSpatialMix read(Args& a) {
   p.proj = a.in_buffer("proj", size.square);
   p.proj_bias = a.in("proj_bias", p.at.channels);
   p.y = a.out("y", size.elements);
-  return p;
 }
+READS_FLOATS(NormSpatialMix)
 
-template <>
-NormSpatialMixBackward read(Args& a) {
-  NormSpatialMixBackward p{};
+template <class T>
+void fill(Args& a, NormSpatialMixBackwardOf<T>& p) {
   p.at = read_shape(a);
   const Sizes size(p.at);
   p.branch = a.in("branch", size.branch);
@@ -108,12 +104,11 @@ NormSpatialMixBackward read(Args& a) {
   p.dweights = a.out("dweights", size.weights);
   p.dproj = a.out("dproj", size.square);
   p.dproj_bias = a.out("dproj_bias", p.at.channels);
-  return p;
 }
+READS_FLOATS(NormSpatialMixBackward)
 
-template <>
-NormSpatialPool read(Args& a) {
-  NormSpatialPool p{};
+template <class T>
+void fill(Args& a, NormSpatialPoolOf<T>& p) {
   p.at = read_shape(a);
   const Sizes size(p.at);
   p.eps = a.real("eps");
@@ -127,12 +122,11 @@ NormSpatialPool read(Args& a) {
   p.mean = a.out("mean", size.tokens);
   p.rstd = a.out("rstd", size.tokens);
   p.pooled = a.out("pooled", size.pooled);
-  return p;
 }
+READS_FLOATS(NormSpatialPool)
 
-template <>
-NormSpatialApply read(Args& a) {
-  NormSpatialApply p{};
+template <class T>
+void fill(Args& a, NormSpatialApplyOf<T>& p) {
   p.at = read_shape(a);
   const Sizes size(p.at);
   p.x = a.in("x", size.elements);
@@ -150,7 +144,7 @@ NormSpatialApply read(Args& a) {
   p.proj = a.in_buffer("proj", size.square);
   p.proj_bias = a.in("proj_bias", p.at.channels);
   p.y = a.out("y", size.elements);
-  return p;
 }
+READS_FLOATS(NormSpatialApply)
 
 }  // namespace morphmlp

@@ -31,9 +31,8 @@ struct Sizes {
 
 }  // namespace
 
-template <>
-NormTemporalForward read(Args& a) {
-  NormTemporalForward p{};
+template <class T>
+void fill(Args& a, NormTemporalForwardOf<T>& p) {
   p.at = read_shape(a);
   const Sizes size(p.at);
   p.eps = a.real("eps");
@@ -48,12 +47,11 @@ NormTemporalForward read(Args& a) {
   p.mean = a.out("mean", size.rows);
   p.rstd = a.out("rstd", size.rows);
   p.u = a.out_or_null("u", size.elements);
-  return p;
 }
+READS_FLOATS(NormTemporalForward)
 
-template <>
-NormTemporalBackward read(Args& a) {
-  NormTemporalBackward p{};
+template <class T>
+void fill(Args& a, NormTemporalBackwardOf<T>& p) {
   p.at = read_shape(a);
   const Sizes size(p.at);
   p.x = a.in("x", size.elements);
@@ -72,7 +70,7 @@ NormTemporalBackward read(Args& a) {
   p.dbias = a.out_or_null("dbias", size.row);
   p.dproj = a.out("dproj", size.proj);
   p.dproj_bias = a.out("dproj_bias", p.at.channels);
-  return p;
 }
+READS_FLOATS(NormTemporalBackward)
 
 }  // namespace morphmlp

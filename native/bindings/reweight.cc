@@ -5,39 +5,37 @@
 namespace morphmlp {
 namespace {
 
-template <class T>
-T read_shape(Args& a) {
-  T p{};
+template <class P>
+void read_shape(Args& a, P& p) {
   p.clips = a.size("clips");
   p.tokens = a.size("tokens");
   p.channels = a.size("channels");
   p.branches = a.size("branches");
   if (p.branches < 1 || p.branches > kMaxBranches) a.reject("1 to 3 branches, got " + std::to_string(p.branches));
-  return p;
 }
 
 }  // namespace
 
-template <>
-ReweightForward read(Args& a) {
-  auto p = read_shape<ReweightForward>(a);
+template <class T>
+void fill(Args& a, ReweightForwardOf<T>& p) {
+  read_shape(a, p);
   const int64_t n = count({p.clips, p.tokens, p.channels});
   p.weights = a.in("weights", count({p.clips, p.channels, p.branches}));
   p.y = a.out("y", n);
   for (int64_t i = 0; i < p.branches; ++i) p.branch[i] = a.in("branch", n);
-  return p;
 }
+READS_FLOATS(ReweightForward)
 
-template <>
-ReweightBackward read(Args& a) {
-  auto p = read_shape<ReweightBackward>(a);
+template <class T>
+void fill(Args& a, ReweightBackwardOf<T>& p) {
+  read_shape(a, p);
   const int64_t n = count({p.clips, p.tokens, p.channels});
   p.weights = a.in("weights", count({p.clips, p.channels, p.branches}));
   p.dy = a.in("dy", n);
   p.dweights = a.out("dweights", count({p.clips, p.channels, p.branches}));
   for (int64_t i = 0; i < p.branches; ++i) p.branch[i] = a.in("branch", n);
   for (int64_t i = 0; i < p.branches; ++i) p.dbranch[i] = a.out_or_null("dbranch", n);
-  return p;
 }
+READS_FLOATS(ReweightBackward)
 
 }  // namespace morphmlp

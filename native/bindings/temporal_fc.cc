@@ -22,20 +22,18 @@ int64_t row(const TemporalFcShape& at) { return count({at.steps, at.channels / a
 
 }  // namespace
 
-template <>
-TemporalFcForward read(Args& a) {
-  TemporalFcForward p{};
+template <class T>
+void fill(Args& a, TemporalFcForwardOf<T>& p) {
   p.at = read_shape(a);
   p.x = a.in("x", elements(p.at));
   p.weight = a.in_buffer("weight", count({row(p.at), row(p.at)}));
   p.bias = a.in_or_null("bias", row(p.at));
   p.y = a.out("y", elements(p.at));
-  return p;
 }
+READS_FLOATS(TemporalFcForward)
 
-template <>
-TemporalFcBackward read(Args& a) {
-  TemporalFcBackward p{};
+template <class T>
+void fill(Args& a, TemporalFcBackwardOf<T>& p) {
   p.at = read_shape(a);
   p.x = a.in("x", elements(p.at));
   p.weight = a.in_buffer("weight", count({row(p.at), row(p.at)}));
@@ -43,7 +41,7 @@ TemporalFcBackward read(Args& a) {
   p.dx = a.out_or_null("dx", elements(p.at));
   p.dweight = a.out_or_null("dweight", count({row(p.at), row(p.at)}));
   p.dbias = a.out_or_null("dbias", row(p.at));
-  return p;
 }
+READS_FLOATS(TemporalFcBackward)
 
 }  // namespace morphmlp

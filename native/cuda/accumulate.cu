@@ -1,20 +1,31 @@
 #include "kernels/accumulate.h"
 
-#include "cuda/launch.h"
+#include "cuda/numbers.h"
 
 namespace morphmlp::cuda {
 namespace {
 
-template <bool kAdd>
+template <bool kAdd, class T>
 struct Accumulate {
-  const float* from;
-  float* into;
-  __device__ void operator()(int64_t i) const { into[i] = kAdd ? into[i] + from[i] : from[i]; }
+  const T* from;
+  T* into;
+  __device__ void operator()(int64_t i) const {
+    const float value = load(from + i);
+    store(into + i, kAdd ? load(into + i) + value : value);
+  }
 };
 
 }  // namespace
 
-void accumulate_forward(const AccumulateForward& p) { launch_each(p.n, Accumulate<true>{p.from, p.into}); }
-void accumulate_copy(const AccumulateCopy& p) { launch_each(p.n, Accumulate<false>{p.from, p.into}); }
+template <class T>
+void accumulate_forward(const AccumulateForwardOf<T>& p) {
+  launch_each(p.n, Accumulate<true, T>{p.from, p.into});
+}
+FOR_FLOATS(accumulate_forward, AccumulateForward)
+template <class T>
+void accumulate_copy(const AccumulateCopyOf<T>& p) {
+  launch_each(p.n, Accumulate<false, T>{p.from, p.into});
+}
+FOR_FLOATS(accumulate_copy, AccumulateCopy)
 
 }  // namespace morphmlp::cuda

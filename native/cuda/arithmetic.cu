@@ -31,19 +31,21 @@ __device__ int64_t offset_of(int64_t at, const Dims& dims, const Dims& strides) 
   return offset;
 }
 
+template <class T>
 struct Forward {
   int64_t kind;
   Dims dims, stride_a, stride_b;
-  const float *a, *b;
-  float* y;
+  const T *a, *b;
+  T* y;
 
   __device__ void operator()(int64_t i) const {
-    const float x = a[offset_of(i, dims, stride_a)], z = b[offset_of(i, dims, stride_b)];
-    y[i] = kind == 0 ? x + z : kind == 1 ? x - z : kind == 2 ? x * z : x / z;
+    const float x = load(a + offset_of(i, dims, stride_a)), z = load(b + offset_of(i, dims, stride_b));
+    store(y + i, kind == 0 ? x + z : kind == 1 ? x - z : kind == 2 ? x * z : x / z);
   }
 };
 
 // A block for each sum.
+template <class T>
 struct Reduce {
   static constexpr int kThreads = 256;
   struct Shared {
@@ -51,28 +53,32 @@ struct Reduce {
   };
   Dims kept, kept_stride, reduced, reduced_stride;
   int64_t count;
-  const float* x;
-  float* y;
+  const T* x;
+  T* y;
 
   __device__ void operator()(Shared& shared) const {
-    const float* from = x + offset_of(blockIdx.x, kept, kept_stride);
+    const T* from = x + offset_of(blockIdx.x, kept, kept_stride);
     double sum = 0;
-    for (int64_t i = threadIdx.x; i < count; i += kThreads) sum += from[offset_of(i, reduced, reduced_stride)];
+    for (int64_t i = threadIdx.x; i < count; i += kThreads) sum += load(from + offset_of(i, reduced, reduced_stride));
     sum = block_sum<kThreads>(sum, shared.warps);
-    if (threadIdx.x == 0) y[blockIdx.x] = static_cast<float>(sum);
+    if (threadIdx.x == 0) store(y + blockIdx.x, static_cast<float>(sum));
   }
 };
 
 }  // namespace
 
-void arithmetic_forward(const ArithmeticForward& p) {
+template <class T>
+void arithmetic_forward(const ArithmeticForwardOf<T>& p) {
   launch_each(product(p.dims),
-              Forward{p.kind, dims_of(p.dims), dims_of(p.stride_a), dims_of(p.stride_b), p.a, p.b, p.y});
+              Forward<T>{p.kind, dims_of(p.dims), dims_of(p.stride_a), dims_of(p.stride_b), p.a, p.b, p.y});
 }
+FOR_FLOATS(arithmetic_forward, ArithmeticForward)
 
-void arithmetic_reduce(const ArithmeticReduce& p) {
-  launch({product(p.kept)}, Reduce{dims_of(p.kept), dims_of(p.kept_stride), dims_of(p.reduced),
-                                   dims_of(p.reduced_stride), product(p.reduced), p.x, p.y});
+template <class T>
+void arithmetic_reduce(const ArithmeticReduceOf<T>& p) {
+  launch({product(p.kept)}, Reduce<T>{dims_of(p.kept), dims_of(p.kept_stride), dims_of(p.reduced),
+                                      dims_of(p.reduced_stride), product(p.reduced), p.x, p.y});
 }
+FOR_FLOATS(arithmetic_reduce, ArithmeticReduce)
 
 }  // namespace morphmlp::cuda

@@ -5,13 +5,14 @@
 namespace morphmlp::cuda {
 namespace {
 
+template <class T>
 struct Mean {
   static constexpr int kSums = 1;
-  const float* x;
+  const T* x;
   int64_t rows, cols;
   float* mean;
 
-  __device__ void add(int, int64_t row, int column, float (&sum)[1]) const { sum[0] += x[row * cols + column]; }
+  __device__ void add(int, int64_t row, int column, float (&sum)[1]) const { sum[0] += load(x + row * cols + column); }
   __device__ void finish(int, int column, const double (&sum)[1]) const {
     mean[column] = static_cast<float>(sum[0] / static_cast<double>(rows));
   }
@@ -19,12 +20,13 @@ struct Mean {
 
 // The biased variance from the differences to the mean, so that a large mean costs no digits; then the running
 // statistics, which take the unbiased one.
+template <class T>
 struct Variance {
   static constexpr int kSums = 1;
-  BatchNormForward p;
+  BatchNormForwardOf<T> p;
 
   __device__ void add(int, int64_t row, int column, float (&sum)[1]) const {
-    const float d = p.x[row * p.cols + column] - p.mean[column];
+    const float d = load(p.x + row * p.cols + column) - p.mean[column];
     sum[0] = fmaf(d, d, sum[0]);
   }
   __device__ void finish(int, int column, const double (&sum)[1]) const {
@@ -36,35 +38,43 @@ struct Variance {
   }
 };
 
+template <class T>
 struct Fixed {
-  BatchNormForward p;
+  BatchNormForwardOf<T> p;
   __device__ void operator()(int64_t column) const {
     p.mean[column] = p.running_mean[column];
     p.rstd[column] = 1.0f / sqrtf(p.running_var[column] + p.eps);
   }
 };
 
+template <class T>
 struct Normalise {
-  BatchNormForward p;
+  BatchNormForwardOf<T> p;
   __device__ void operator()(int64_t i) const {
     const int64_t c = i % p.cols;
-    const float z = fmaf((p.x[i] - p.mean[c]) * p.rstd[c], p.gamma[c], p.beta[c]);
-    p.y[i] = p.gelu ? gelu(z) : z;
+    const float z = fmaf((load(p.x + i) - p.mean[c]) * p.rstd[c], p.gamma[c], p.beta[c]);
+    store(p.y + i, p.gelu ? gelu(z) : z);
   }
 };
 
-__device__ float xhat_of(const BatchNormBackward& p, int64_t i, int64_t c) { return (p.x[i] - p.mean[c]) * p.rstd[c]; }
+template <class T>
+__device__ float xhat_of(const BatchNormBackwardOf<T>& p, int64_t i, int64_t c) {
+  return (load(p.x + i) - p.mean[c]) * p.rstd[c];
+}
 
 // dz = dy, or dy * gelu'(z), at one element.
-__device__ float gradient_of(const BatchNormBackward& p, int64_t i, int64_t c, float xhat) {
-  return p.gelu ? p.dy[i] * gelu_slope(fmaf(xhat, p.gamma[c], p.beta[c])) : p.dy[i];
+template <class T>
+__device__ float gradient_of(const BatchNormBackwardOf<T>& p, int64_t i, int64_t c, float xhat) {
+  const float dy = load(p.dy + i);
+  return p.gelu ? dy * gelu_slope(fmaf(xhat, p.gamma[c], p.beta[c])) : dy;
 }
 
 // dbeta = the sum of dz, dgamma that of dz * xhat. In training the xhat of a channel sum to zero but for the rounding
 // of the mean, which over many rows would weigh as much as dgamma itself: what they sum to corrects it.
+template <class T>
 struct Parameters {
   static constexpr int kSums = 3;
-  BatchNormBackward p;
+  BatchNormBackwardOf<T> p;
 
   __device__ void add(int, int64_t row, int column, float (&sum)[3]) const {
     const int64_t i = row * p.cols + column;
@@ -81,32 +91,37 @@ struct Parameters {
 };
 
 // dx = gamma * rstd * (dz - mean(dz) - xhat * mean(dz * xhat)); by fixed statistics the two means do not appear.
+template <class T>
 struct Input {
-  BatchNormBackward p;
+  BatchNormBackwardOf<T> p;
   float share;
 
   __device__ void operator()(int64_t i) const {
     const int64_t c = i % p.cols;
     const float xhat = xhat_of(p, i, c), dz = gradient_of(p, i, c, xhat);
-    p.dx[i] = p.gamma[c] * p.rstd[c] * (dz - share * p.dbeta[c] - share * p.dgamma[c] * xhat);
+    store(p.dx + i, p.gamma[c] * p.rstd[c] * (dz - share * p.dbeta[c] - share * p.dgamma[c] * xhat));
   }
 };
 
 }  // namespace
 
-void batch_norm_forward(const BatchNormForward& p) {
+template <class T>
+void batch_norm_forward(const BatchNormForwardOf<T>& p) {
   if (p.training) {
-    column_sums(1, p.rows, p.cols, Mean{p.x, p.rows, p.cols, p.mean});
-    column_sums(1, p.rows, p.cols, Variance{p});
+    column_sums(1, p.rows, p.cols, Mean<T>{p.x, p.rows, p.cols, p.mean});
+    column_sums(1, p.rows, p.cols, Variance<T>{p});
   } else {
-    launch_each(p.cols, Fixed{p});
+    launch_each(p.cols, Fixed<T>{p});
   }
-  launch_each(p.rows * p.cols, Normalise{p});
+  launch_each(p.rows * p.cols, Normalise<T>{p});
 }
+FOR_FLOATS(batch_norm_forward, BatchNormForward)
 
-void batch_norm_backward(const BatchNormBackward& p) {
-  column_sums(1, p.rows, p.cols, Parameters{p});
-  launch_each(p.rows * p.cols, Input{p, p.training ? 1.0f / static_cast<float>(p.rows) : 0.0f});
+template <class T>
+void batch_norm_backward(const BatchNormBackwardOf<T>& p) {
+  column_sums(1, p.rows, p.cols, Parameters<T>{p});
+  launch_each(p.rows * p.cols, Input<T>{p, p.training ? 1.0f / static_cast<float>(p.rows) : 0.0f});
 }
+FOR_FLOATS(batch_norm_backward, BatchNormBackward)
 
 }  // namespace morphmlp::cuda

@@ -76,9 +76,10 @@ struct Window {
 };
 
 // Row r is what the filters see at output position r.
+template <class T>
 struct Patches {
   Window window;
-  const float* x;
+  const T* x;
 
   struct Row {
     int clip, first[3];
@@ -99,7 +100,7 @@ struct Patches {
       at[i] += r.first[i];
       if (at[i] < 0 || at[i] >= window.in[i]) return 0.0f;
     }
-    return x[window.element(r.clip, at, c)];
+    return load(x + window.element(r.clip, at, c));
   }
 };
 
@@ -119,9 +120,10 @@ struct Filters {
 
 // Row r is the gradients of all outputs that input position r is part of: number k is that of filter k mod O through
 // tap k / O, zero where the stride leaves it out.
+template <class T>
 struct Reached {
   Window window;
-  const float* dy;
+  const T* dy;
   int out[3];
 
   struct Row {
@@ -146,7 +148,7 @@ struct Reached {
       if (step >= out[i] || window.by_stride[i].remainder(n, step) != 0) return 0.0f;
       position = position * out[i] + step;
     }
-    return dy[position * window.all_outputs + o];
+    return load(dy + position * window.all_outputs + o);
   }
 };
 
@@ -163,13 +165,14 @@ struct FiltersOfChannel {
   }
 };
 
+template <class T>
 struct PutInput {
   Window window;
-  float* dx;
+  T* dx;
 
-  using Row = Reached::Row;
-  __device__ Row row(int r) const { return Reached{window, nullptr, {}}.row(r); }
-  __device__ void put(const Row& r, int c, float value) const { dx[window.element(r.clip, r.at, c)] = value; }
+  using Row = typename Reached<T>::Row;
+  __device__ Row row(int r) const { return Reached<T>{window, nullptr, {}}.row(r); }
+  __device__ void put(const Row& r, int c, float value) const { store(dx + window.element(r.clip, r.at, c), value); }
 };
 
 // From the order of patches to that of the weight.
@@ -188,26 +191,30 @@ struct PutFilter {
 
 const float* data_of(const Buffer* b) { return static_cast<const float*>(b->data); }
 
-void forward_group(const Window& window, const float* x, const float* weight, const float* bias, float* y) {
-  multiply(by_row(Patches{window, x}, window.positions), by_row(Filters{window, weight}, window.outputs),
-           window.length(), scatter(PlainLayout{}, PutBiased<float>{y, window.all_outputs, bias, false}));
+template <class T>
+void forward_group(const Window& window, const T* x, const float* weight, const float* bias, T* y) {
+  multiply<T>(by_row(Patches<T>{window, x}, window.positions), by_row(Filters{window, weight}, window.outputs),
+              window.length(), scatter(PlainLayout{}, PutBiased<T>{y, window.all_outputs, bias, false}));
 }
 
-void weight_group(const Window& window, const float* x, const float* dy, float* dweight) {
-  const auto grad = gather(PlainLayout{}, Dense<float>{dy, window.all_outputs});
-  weight_gradient_to(grad, Patches{window, x}, window.positions, window.outputs, window.length(),
-                     PutFilter{window, Divisor(window.length()), dweight});
+template <class T>
+void weight_group(const Window& window, const T* x, const T* dy, float* dweight) {
+  const auto grad = gather(PlainLayout{}, Dense<T>{dy, window.all_outputs});
+  weight_gradient_to<T>(grad, Patches<T>{window, x}, window.positions, window.outputs, window.length(),
+                        PutFilter{window, Divisor(window.length()), dweight});
 }
 
-void input_group(const Window& window, const Conv3dShape& at, const float* weight, const float* dy, float* dx) {
-  const Reached reached{window, dy, {as_int(at.out[0]), as_int(at.out[1]), as_int(at.out[2])}};
-  multiply(by_row(reached, window.inputs), by_row(FiltersOfChannel{window, weight}, window.channels),
-           static_cast<int64_t>(window.taps) * window.outputs, PutInput{window, dx});
+template <class T>
+void input_group(const Window& window, const Conv3dShape& at, const float* weight, const T* dy, T* dx) {
+  const Reached<T> reached{window, dy, {as_int(at.out[0]), as_int(at.out[1]), as_int(at.out[2])}};
+  multiply<T>(by_row(reached, window.inputs), by_row(FiltersOfChannel{window, weight}, window.channels),
+              static_cast<int64_t>(window.taps) * window.outputs, PutInput<T>{window, dx});
 }
 
 }  // namespace
 
-void conv3d_forward(const Conv3dForward& p) {
+template <class T>
+void conv3d_forward(const Conv3dForwardOf<T>& p) {
   const Window window(p.at);
   for (int64_t g = 0; g < p.at.groups; ++g) {
     const int64_t o = g * window.outputs;
@@ -215,10 +222,12 @@ void conv3d_forward(const Conv3dForward& p) {
                   p.bias ? p.bias + o : nullptr, p.y + o);
   }
 }
+FOR_FLOATS(conv3d_forward, Conv3dForward)
 
-void conv3d_backward(const Conv3dBackward& p) {
+template <class T>
+void conv3d_backward(const Conv3dBackwardOf<T>& p) {
   const Window window(p.at);
-  bias_gradient(gather(PlainLayout{}, Dense<float>{p.dy, window.all_outputs}), window.positions, window.all_outputs,
+  bias_gradient(gather(PlainLayout{}, Dense<T>{p.dy, window.all_outputs}), window.positions, window.all_outputs,
                 p.dbias);
   for (int64_t g = 0; g < p.at.groups; ++g) {
     const int64_t o = g * window.outputs, c = g * window.channels;
@@ -226,5 +235,6 @@ void conv3d_backward(const Conv3dBackward& p) {
     if (p.dx) input_group(window, p.at, data_of(p.weight) + o * window.length(), p.dy + o, p.dx + c);
   }
 }
+FOR_FLOATS(conv3d_backward, Conv3dBackward)
 
 }  // namespace morphmlp::cuda

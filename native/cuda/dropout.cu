@@ -18,14 +18,19 @@ struct Factors {
   }
 };
 
+template <class T>
 struct Apply {
-  DropoutApply p;
-  __device__ void operator()(int64_t i) const { p.y[i] = p.x[i] * p.factor[i / p.span]; }
+  DropoutApplyOf<T> p;
+  __device__ void operator()(int64_t i) const { store(p.y + i, load(p.x + i) * p.factor[i / p.span]); }
 };
 
 }  // namespace
 
 void dropout_factors(const DropoutFactors& p) { launch_each(blocks_of(p.n, 4), Factors{p, 1.0f / (1.0f - p.p)}); }
-void dropout_apply(const DropoutApply& p) { launch_each(p.n, Apply{p}); }
+template <class T>
+void dropout_apply(const DropoutApplyOf<T>& p) {
+  launch_each(p.n, Apply<T>{p});
+}
+FOR_FLOATS(dropout_apply, DropoutApply)
 
 }  // namespace morphmlp::cuda

@@ -5,19 +5,29 @@
 namespace morphmlp::cuda {
 namespace {
 
+template <class T>
 struct Forward {
-  GeluForward p;
-  __device__ void operator()(int64_t i) const { p.y[i] = gelu(p.x[i]); }
+  GeluForwardOf<T> p;
+  __device__ void operator()(int64_t i) const { store(p.y + i, gelu(load(p.x + i))); }
 };
 
+template <class T>
 struct Backward {
-  GeluBackward p;
-  __device__ void operator()(int64_t i) const { p.dx[i] = p.dy[i] * gelu_slope(p.x[i]); }
+  GeluBackwardOf<T> p;
+  __device__ void operator()(int64_t i) const { store(p.dx + i, load(p.dy + i) * gelu_slope(load(p.x + i))); }
 };
 
 }  // namespace
 
-void gelu_forward(const GeluForward& p) { launch_each(p.n, Forward{p}); }
-void gelu_backward(const GeluBackward& p) { launch_each(p.n, Backward{p}); }
+template <class T>
+void gelu_forward(const GeluForwardOf<T>& p) {
+  launch_each(p.n, Forward<T>{p});
+}
+FOR_FLOATS(gelu_forward, GeluForward)
+template <class T>
+void gelu_backward(const GeluBackwardOf<T>& p) {
+  launch_each(p.n, Backward<T>{p});
+}
+FOR_FLOATS(gelu_backward, GeluBackward)
 
 }  // namespace morphmlp::cuda

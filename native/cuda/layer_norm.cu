@@ -4,12 +4,16 @@
 
 namespace morphmlp::cuda {
 
-void layer_norm_forward(const LayerNormForward& p) {
-  launch_rows(p.rows, NormRows<float>{{}, p.x, p.rows, as_int(p.cols), p.eps, p.gamma, p.beta, p.mean, p.rstd, p.y});
+template <class T>
+void layer_norm_forward(const LayerNormForwardOf<T>& p) {
+  launch_rows(p.rows, NormRows<T>{{}, p.x, p.rows, as_int(p.cols), p.eps, p.gamma, p.beta, p.mean, p.rstd, p.y});
 }
+FOR_FLOATS(layer_norm_forward, LayerNormForward)
 
-void layer_norm_backward(const LayerNormBackward& p) {
-  norm_backward<float>({p.rows, p.cols, p.x, p.gamma, p.mean, p.rstd, p.dy, nullptr, p.dx, p.dgamma, p.dbeta});
+template <class T>
+void layer_norm_backward(const LayerNormBackwardOf<T>& p) {
+  norm_backward<T>({p.rows, p.cols, p.x, p.gamma, p.mean, p.rstd, p.dy, nullptr, p.dx, p.dgamma, p.dbeta});
 }
+FOR_FLOATS(layer_norm_backward, LayerNormBackward)
 
 }  // namespace morphmlp::cuda

@@ -27,9 +27,10 @@ struct Places {
 };
 
 // The sums of LN(x) over a clip's tokens of each slot: sums[clip][kind][l][c].
+template <class T>
 struct SumPlaces {
   Places at;
-  Normed<float> x;
+  Normed<T> x;
   int steps;
   float* sums;
 
@@ -141,16 +142,17 @@ const float* data_of(const Buffer* b) { return static_cast<const float*>(b->data
 
 }  // namespace
 
-void norm_spatial_pool(const NormSpatialPool& p) {
+template <class T>
+void norm_spatial_pool(const NormSpatialPoolOf<T>& p) {
   const int64_t c = p.at.channels, clips = p.at.clips, channel = p.at.branches() - 1;
   const int steps = as_int(p.at.steps);
-  const Normed<float> normed{p.x, as_int(c), p.mean, p.rstd, p.gamma, p.beta};
+  const Normed<T> normed{p.x, as_int(c), p.mean, p.rstd, p.gamma, p.beta};
   norm_statistics(p.x, p.at.tokens(), c, p.eps, p.mean, p.rstd);
   for (int i = static_cast<int>(channel) - 1; i >= 0; --i) {
     const Places at(p.at, i);
     const int64_t floats = clips * at.slots() * c, weights = at.kinds * (c / at.chunk) * (c + 1);
     const Workspace<float> sums(floats), summed(weights);
-    launch_each(floats, SumPlaces{at, normed, steps, sums.data()});
+    launch_each(floats, SumPlaces<T>{at, normed, steps, sums.data()});
     launch_each(weights, SumWeights{at, data_of(p.weight[i]), p.bias[i], summed.data()});
     const int order = static_cast<int>(channel) - 1 - i;
     launch_rows(clips * c, AddSpatial{{}, at, as_int(clips), steps, order, sums.data(), summed.data(), p.pooled});
@@ -161,5 +163,6 @@ void norm_spatial_pool(const NormSpatialPool& p) {
         AddChannel{{}, at, as_int(clips), tokens, sums.data(), data_of(p.weight[channel]), p.bias[channel], p.pooled});
   }
 }
+FOR_FLOATS(norm_spatial_pool, NormSpatialPool)
 
 }  // namespace morphmlp::cuda

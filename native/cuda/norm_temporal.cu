@@ -12,34 +12,38 @@ int64_t tokens_of(const TemporalFcShape& at) { return at.clips * at.steps * at.p
 
 }  // namespace
 
-void norm_temporal_forward(const NormTemporalForward& p) {
+template <class T>
+void norm_temporal_forward(const NormTemporalForwardOf<T>& p) {
   const TemporalLayout layout(p.at);
   const int64_t tokens = tokens_of(p.at);
   const int channels = as_int(p.at.channels);
-  std::optional<Workspace<float>> own;
-  float* u = p.u ? p.u : own.emplace(tokens * channels).data();
+  std::optional<Workspace<T>> own;
+  T* u = p.u ? p.u : own.emplace(tokens * channels).data();
   norm_statistics(p.x, tokens, channels, p.eps, p.mean, p.rstd);
-  mixed_fc(layout, layout.rows, layout.length, Normed<float>{p.x, channels, p.mean, p.rstd, p.gamma, p.beta}, p.weight,
-           PutBiased<float>{u, channels, p.bias, false});
-  mixed_fc(PlainLayout{}, tokens, channels, Dense<float>{u, channels}, p.proj,
-           PutResidual<float>{p.x, p.y, channels, p.proj_bias, nullptr, {}});
+  mixed_fc<T>(layout, layout.rows, layout.length, Normed<T>{p.x, channels, p.mean, p.rstd, p.gamma, p.beta}, p.weight,
+              PutBiased<T>{u, channels, p.bias, false});
+  mixed_fc<T>(PlainLayout{}, tokens, channels, Dense<T>{u, channels}, p.proj,
+              PutResidual<T>{p.x, p.y, channels, p.proj_bias, nullptr, {}});
 }
+FOR_FLOATS(norm_temporal_forward, NormTemporalForward)
 
-void norm_temporal_backward(const NormTemporalBackward& p) {
+template <class T>
+void norm_temporal_backward(const NormTemporalBackwardOf<T>& p) {
   const TemporalLayout layout(p.at);
   const int64_t tokens = tokens_of(p.at);
   const int channels = as_int(p.at.channels);
-  const Workspace<float> grads(2 * tokens * channels);
-  float *du = grads.data(), *dnormed = du + tokens * channels;
-  const Dense<float> dy{p.dy, channels};
-  mixed_fc_input_gradient(PlainLayout{}, tokens, channels, dy, p.proj, PutBiased<float>{du, channels, nullptr, false});
-  mixed_fc_parameter_gradients(PlainLayout{}, tokens, channels, dy, Dense<float>{p.u, channels}, p.dproj, p.dproj_bias);
-  const Dense<float> grad{du, channels};
-  mixed_fc_input_gradient(layout, layout.rows, layout.length, grad, p.weight,
-                          PutBiased<float>{dnormed, channels, nullptr, false});
-  mixed_fc_parameter_gradients(layout, layout.rows, layout.length, grad,
-                               Normed<float>{p.x, channels, p.mean, p.rstd, p.gamma, p.beta}, p.dweight, p.dbias);
-  norm_backward<float>({tokens, channels, p.x, p.gamma, p.mean, p.rstd, dnormed, p.dy, p.dx, p.dgamma, p.dbeta});
+  const Workspace<T> grads(2 * tokens * channels);
+  T *du = grads.data(), *dnormed = du + tokens * channels;
+  const Dense<T> dy{p.dy, channels};
+  mixed_fc_input_gradient<T>(PlainLayout{}, tokens, channels, dy, p.proj, PutBiased<T>{du, channels, nullptr, false});
+  mixed_fc_parameter_gradients<T>(PlainLayout{}, tokens, channels, dy, Dense<T>{p.u, channels}, p.dproj, p.dproj_bias);
+  const Dense<T> grad{du, channels};
+  mixed_fc_input_gradient<T>(layout, layout.rows, layout.length, grad, p.weight,
+                             PutBiased<T>{dnormed, channels, nullptr, false});
+  mixed_fc_parameter_gradients<T>(layout, layout.rows, layout.length, grad,
+                                  Normed<T>{p.x, channels, p.mean, p.rstd, p.gamma, p.beta}, p.dweight, p.dbias);
+  norm_backward<T>({tokens, channels, p.x, p.gamma, p.mean, p.rstd, dnormed, p.dy, p.dx, p.dgamma, p.dbeta});
 }
+FOR_FLOATS(norm_temporal_backward, NormTemporalBackward)
 
 }  // namespace morphmlp::cuda

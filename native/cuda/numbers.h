@@ -2,13 +2,14 @@
 // block.
 #pragma once
 #include "cuda/launch.h"
+#include "kernels/bf16.h"
+
+// A kernel that is a template of its activations' type, for both of them: what table.cc takes.
+#define FOR_FLOATS(kernel, P)                \
+  template void kernel(const P##Of<float>&); \
+  template void kernel(const P##Of<Bf16>&);
 
 namespace morphmlp::cuda {
-
-// bf16 as it lies in memory; arithmetic is in float.
-struct Bf16 {
-  uint16_t bits;
-};
 
 __device__ inline float load(const float* from) { return *from; }
 
@@ -21,12 +22,31 @@ __device__ inline float load(const Bf16* from) {
 
 __device__ inline void store(float* to, float value) { *to = value; }
 
-// Rounds to the nearest, ties to even; a NaN stays one.
-__device__ inline void store(Bf16* to, float value) {
+// Two numbers as bf16 in one word, the first in its lower half: rounded to the nearest, ties to even; a NaN stays one.
+#ifdef __CUDA_ARCH__
+__device__ inline uint32_t packed(float low, float high) {
+  uint32_t both;
+  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(both) : "f"(high), "f"(low));
+  return both;
+}
+#else
+inline uint32_t rounded(float value) {
   uint32_t bits;
   memcpy(&bits, &value, sizeof(bits));
-  const uint32_t rounded = (bits + 0x7FFF + (bits >> 16 & 1)) >> 16;
-  to->bits = static_cast<uint16_t>(value == value ? rounded : bits >> 16 | 0x40);
+  return value == value ? (bits + 0x7FFF + (bits >> 16 & 1)) >> 16 : bits >> 16 | 0x40;
+}
+__device__ inline uint32_t packed(float low, float high) { return rounded(low) | rounded(high) << 16; }
+#endif
+
+__device__ inline void store(Bf16* to, float value) { to->bits = static_cast<uint16_t>(packed(value, 0.0f)); }
+
+// Eight numbers at once, to where 16 bytes are aligned.
+__device__ inline void store_octet(Bf16* to, const uint4& octet) {
+#ifdef __CUDA_ARCH__
+  *reinterpret_cast<uint4*>(to) = octet;
+#else
+  memcpy(to, &octet, sizeof(octet));
+#endif
 }
 
 // n / d and n % d for n below 2^31 by a multiplication: divisions would cost more than the product they serve.

@@ -4,21 +4,25 @@
 
 namespace morphmlp::cuda {
 
-void temporal_fc_forward(const TemporalFcForward& p) {
+template <class T>
+void temporal_fc_forward(const TemporalFcForwardOf<T>& p) {
   const TemporalLayout layout(p.at);
   const int channels = as_int(p.at.channels);
-  mixed_fc(layout, layout.rows, layout.length, Dense<float>{p.x, channels}, p.weight,
-           PutBiased<float>{p.y, channels, p.bias, false});
+  mixed_fc<T>(layout, layout.rows, layout.length, Dense<T>{p.x, channels}, p.weight,
+              PutBiased<T>{p.y, channels, p.bias, false});
 }
+FOR_FLOATS(temporal_fc_forward, TemporalFcForward)
 
-void temporal_fc_backward(const TemporalFcBackward& p) {
+template <class T>
+void temporal_fc_backward(const TemporalFcBackwardOf<T>& p) {
   const TemporalLayout layout(p.at);
   const int channels = as_int(p.at.channels);
-  const Dense<float> x{p.x, channels}, dy{p.dy, channels};
+  const Dense<T> x{p.x, channels}, dy{p.dy, channels};
   if (p.dx)
-    mixed_fc_input_gradient(layout, layout.rows, layout.length, dy, p.weight,
-                            PutBiased<float>{p.dx, channels, nullptr, false});
-  mixed_fc_parameter_gradients(layout, layout.rows, layout.length, dy, x, p.dweight, p.dbias);
+    mixed_fc_input_gradient<T>(layout, layout.rows, layout.length, dy, p.weight,
+                               PutBiased<T>{p.dx, channels, nullptr, false});
+  mixed_fc_parameter_gradients<T>(layout, layout.rows, layout.length, dy, x, p.dweight, p.dbias);
 }
+FOR_FLOATS(temporal_fc_backward, TemporalFcBackward)
 
 }  // namespace morphmlp::cuda

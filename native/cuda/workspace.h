@@ -10,8 +10,9 @@ template <class T>
 class Workspace {
  public:
   explicit Workspace(int64_t length)
-      : bytes_(static_cast<size_t>(length > 0 ? length : 1) * sizeof(T)), data_(static_cast<T*>(allocate(bytes_))) {}
-  ~Workspace() { release(data_, bytes_); }
+      : bytes_(static_cast<size_t>(length > 0 ? length : 1) * sizeof(T)),
+        data_(static_cast<T*>(cuda::allocate(bytes_))) {}
+  ~Workspace() { cuda::release(data_, bytes_); }
   Workspace(const Workspace&) = delete;
   Workspace& operator=(const Workspace&) = delete;
 

@@ -4,16 +4,20 @@
 
 namespace morphmlp {
 
-struct AccumulateForward {
+template <class T>
+struct AccumulateForwardOf {
   int64_t n;
-  const float* from;
-  float* into;
+  const T* from;
+  T* into;
 };
+using AccumulateForward = AccumulateForwardOf<float>;
 
-struct AccumulateCopy {
+template <class T>
+struct AccumulateCopyOf {
   int64_t n;
-  const float* from;
-  float* into;
+  const T* from;
+  T* into;
 };
+using AccumulateCopy = AccumulateCopyOf<float>;
 
 }  // namespace morphmlp

@@ -4,6 +4,7 @@
 #include "kernels/adamw.h"
 #include "kernels/arithmetic.h"
 #include "kernels/batch_norm.h"
+#include "kernels/cast.h"
 #include "kernels/conv3d.h"
 #include "kernels/cross_entropy.h"
 #include "kernels/dropout.h"

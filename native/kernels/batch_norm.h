@@ -6,20 +6,28 @@
 
 namespace morphmlp {
 
-struct BatchNormForward {
+template <class T>
+struct BatchNormForwardOf {
   int64_t rows, cols;
   bool training, gelu;
   float momentum, eps;
-  const float *x, *gamma, *beta;
+  const T* x;
+  const float *gamma, *beta;
   float *running_mean, *running_var;  // written in training only
-  float *y, *mean, *rstd;
+  T* y;
+  float *mean, *rstd;
 };
+using BatchNormForward = BatchNormForwardOf<float>;
 
-struct BatchNormBackward {
+template <class T>
+struct BatchNormBackwardOf {
   int64_t rows, cols;
   bool training, gelu;
-  const float *x, *gamma, *beta, *mean, *rstd, *dy;
-  float *dx, *dgamma, *dbeta;
+  const T *x, *dy;
+  const float *gamma, *beta, *mean, *rstd;
+  T* dx;
+  float *dgamma, *dbeta;
 };
+using BatchNormBackward = BatchNormBackwardOf<float>;
 
 }  // namespace morphmlp

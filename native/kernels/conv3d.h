@@ -15,22 +15,26 @@ struct Conv3dShape {
   bool planar;
 };
 
-struct Conv3dForward {
+template <class T>
+struct Conv3dForwardOf {
   Conv3dShape at;
-  const float* x;
+  const T* x;
   Buffer* weight;
   const float* bias;  // or null
-  float* y;
+  T* y;
 };
+using Conv3dForward = Conv3dForwardOf<float>;
 
-struct Conv3dBackward {
+template <class T>
+struct Conv3dBackwardOf {
   Conv3dShape at;
-  const float* x;
+  const T* x;
   Buffer* weight;
-  const float* dy;
-  float* dx;  // or null
+  const T* dy;
+  T* dx;  // or null
   float* dweight;
   float* dbias;
 };
+using Conv3dBackward = Conv3dBackwardOf<float>;
 
 }  // namespace morphmlp

@@ -13,10 +13,13 @@ struct DropoutFactors {
 };
 
 // y = x * factor, with one factor for every `span` elements; dx = dy * factor is the same kernel.
-struct DropoutApply {
+template <class T>
+struct DropoutApplyOf {
   int64_t n, span;
-  const float *x, *factor;
-  float* y;
+  const T* x;
+  const float* factor;
+  T* y;
 };
+using DropoutApply = DropoutApplyOf<float>;
 
 }  // namespace morphmlp

@@ -4,16 +4,20 @@
 
 namespace morphmlp {
 
-struct GeluForward {
+template <class T>
+struct GeluForwardOf {
   int64_t n;
-  const float* x;
-  float* y;
+  const T* x;
+  T* y;
 };
+using GeluForward = GeluForwardOf<float>;
 
-struct GeluBackward {
+template <class T>
+struct GeluBackwardOf {
   int64_t n;
-  const float *x, *dy;
-  float* dx;
+  const T *x, *dy;
+  T* dx;
 };
+using GeluBackward = GeluBackwardOf<float>;
 
 }  // namespace morphmlp

@@ -3,8 +3,19 @@
 // stream).
 #pragma once
 #include "kernels/all.h"
+#include "kernels/bf16.h"
 
 namespace morphmlp {
+
+// The same for bf16 activations, where ops.def has a KB.
+struct Bf16Kernels {
+#define K(name, Args)
+#define KB(name, Args) void (*name)(const Args##Of<Bf16>&);
+#define OP(stem, ...) __VA_ARGS__
+#include "ops.def"
+#undef OP
+#undef K
+};
 
 struct Kernels {
 #define K(name, Args) void (*name)(const Args&);
@@ -12,6 +23,7 @@ struct Kernels {
 #include "ops.def"
 #undef OP
 #undef K
+  const Bf16Kernels* bf16 = nullptr;  // null on a device that has none
 };
 
 }  // namespace morphmlp

@@ -5,17 +5,25 @@
 
 namespace morphmlp {
 
-struct LayerNormForward {
+template <class T>
+struct LayerNormForwardOf {
   int64_t rows, cols;
   float eps;
-  const float *x, *gamma, *beta;
-  float *y, *mean, *rstd;
+  const T* x;
+  const float *gamma, *beta;
+  T* y;
+  float *mean, *rstd;
 };
+using LayerNormForward = LayerNormForwardOf<float>;
 
-struct LayerNormBackward {
+template <class T>
+struct LayerNormBackwardOf {
   int64_t rows, cols;
-  const float *x, *gamma, *mean, *rstd, *dy;
-  float *dx, *dgamma, *dbeta;
+  const T *x, *dy;
+  const float *gamma, *mean, *rstd;
+  T* dx;
+  float *dgamma, *dbeta;
 };
+using LayerNormBackward = LayerNormBackwardOf<float>;
 
 }  // namespace morphmlp

@@ -7,24 +7,28 @@
 
 namespace morphmlp {
 
-struct LinearForward {
+template <class T>
+struct LinearForwardOf {
   int64_t rows, n, k;
   bool gelu;
-  const float* x;
+  const T* x;
   Buffer* weight;     // [n, k]
   const float* bias;  // [n] or null
-  float* y;
-  float* z;  // or null
+  T* y;
+  T* z;  // or null
 };
+using LinearForward = LinearForwardOf<float>;
 
-struct LinearBackward {
+template <class T>
+struct LinearBackwardOf {
   int64_t rows, n, k;
-  const float* x;
+  const T* x;
   Buffer* weight;
-  const float* dy;
-  float* dx;       // or null
+  const T* dy;
+  T* dx;           // or null
   float* dweight;  // or null
   float* dbias;    // or null
 };
+using LinearBackward = LinearBackwardOf<float>;
 
 }  // namespace morphmlp

@@ -5,16 +5,20 @@
 
 namespace morphmlp {
 
-struct MeanPoolForward {
+template <class T>
+struct MeanPoolForwardOf {
   int64_t clips, tokens, channels, inputs;
-  const float* x[3];
+  const T* x[3];
   float* y;
 };
+using MeanPoolForward = MeanPoolForwardOf<float>;
 
-struct MeanPoolBackward {
+template <class T>
+struct MeanPoolBackwardOf {
   int64_t clips, tokens, channels;
   const float* dy;
-  float* dx;
+  T* dx;
 };
+using MeanPoolBackward = MeanPoolBackwardOf<float>;
 
 }  // namespace morphmlp

@@ -18,22 +18,26 @@ struct MorphFcShape {
   int64_t row() const { return chunk * (channels / groups); }
 };
 
-struct MorphFcForward {
+template <class T>
+struct MorphFcForwardOf {
   MorphFcShape at;
-  const float* x;
+  const T* x;
   Buffer* weight;
   const float* bias;  // or null
-  float* y;
+  T* y;
 };
+using MorphFcForward = MorphFcForwardOf<float>;
 
-struct MorphFcBackward {
+template <class T>
+struct MorphFcBackwardOf {
   MorphFcShape at;
-  const float* x;
+  const T* x;
   Buffer* weight;
-  const float* dy;
-  float* dx;       // or null
+  const T* dy;
+  T* dx;           // or null
   float* dweight;  // or null
   float* dbias;    // or null
 };
+using MorphFcBackward = MorphFcBackwardOf<float>;
 
 }  // namespace morphmlp

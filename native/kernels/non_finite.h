@@ -5,10 +5,12 @@
 
 namespace morphmlp {
 
-struct NonFiniteCount {
+template <class T>
+struct NonFiniteCountOf {
   int64_t n;
-  const float* x;
+  const T* x;
   float* found;
 };
+using NonFiniteCount = NonFiniteCountOf<float>;
 
 }  // namespace morphmlp

@@ -12,23 +12,32 @@ struct NormMlpShape {
   int64_t rows, channels, hidden, rows_per_clip;
 };
 
-struct NormMlpForward {
+template <class T>
+struct NormMlpForwardOf {
   NormMlpShape at;
   float eps;
-  const float *x, *gamma, *beta;
+  const T* x;
+  const float *gamma, *beta;
   Buffer* w1;
   const float* b1;
   Buffer* w2;
   const float *b2, *scale;
-  float *y, *mean, *rstd, *z;
+  T *y, *z;
+  float *mean, *rstd;
 };
+using NormMlpForward = NormMlpForwardOf<float>;
 
-struct NormMlpBackward {
+template <class T>
+struct NormMlpBackwardOf {
   NormMlpShape at;
-  const float *x, *gamma, *beta;
+  const T* x;
+  const float *gamma, *beta;
   Buffer *w1, *w2;
-  const float *scale, *mean, *rstd, *z, *dy;
-  float *dx, *dgamma, *dbeta, *dw1, *db1, *dw2, *db2;
+  const T *z, *dy;
+  const float *scale, *mean, *rstd;
+  T* dx;
+  float *dgamma, *dbeta, *dw1, *db1, *dw2, *db2;
 };
+using NormMlpBackward = NormMlpBackwardOf<float>;
 
 }  // namespace morphmlp

@@ -27,60 +27,81 @@ struct NormSpatialShape {
   int64_t tokens() const { return clips * clip_tokens(); }
 };
 
-struct NormSpatialBranches {
+template <class T>
+struct NormSpatialBranchesOf {
   NormSpatialShape at;
   float eps;
-  const float *x, *gamma, *beta;
+  const T* x;
+  const float *gamma, *beta;
   Buffer* weight[kMaxBranches];
-  const float* bias[kMaxBranches];       // each may be null
-  float *branch, *mean, *rstd, *pooled;  // pooled [clips, C]
+  const float* bias[kMaxBranches];  // each may be null
+  T* branch;
+  float *mean, *rstd, *pooled;  // pooled [clips, C]
 };
+using NormSpatialBranches = NormSpatialBranchesOf<float>;
 
 // The gradient of branch_i is weights_i * dmix + dpooled / clip_tokens. dx gets `residual` added where that is not
 // null.
-struct NormSpatialBranchesBackward {
+template <class T>
+struct NormSpatialBranchesBackwardOf {
   NormSpatialShape at;
-  const float *x, *gamma, *beta, *mean, *rstd, *weights, *dmix, *dpooled, *residual;
+  const T *x, *dmix, *residual;
+  const float *gamma, *beta, *mean, *rstd, *weights, *dpooled;
   Buffer* weight[kMaxBranches];
-  float *dx, *dgamma, *dbeta;
+  T* dx;
+  float *dgamma, *dbeta;
   float* dweight[kMaxBranches];
   float* dbias[kMaxBranches];  // each may be null
 };
+using NormSpatialBranchesBackward = NormSpatialBranchesBackwardOf<float>;
 
-struct NormSpatialMix {
+template <class T>
+struct NormSpatialMixOf {
   NormSpatialShape at;
-  const float *x, *branch, *weights, *scale;
+  const T *x, *branch;
+  const float *weights, *scale;
   Buffer* proj;
   const float* proj_bias;
-  float* y;
+  T* y;
 };
+using NormSpatialMix = NormSpatialMixOf<float>;
 
-struct NormSpatialMixBackward {
+template <class T>
+struct NormSpatialMixBackwardOf {
   NormSpatialShape at;
-  const float *branch, *weights, *scale;
+  const T* branch;
+  const float *weights, *scale;
   Buffer* proj;
-  const float* dy;
-  float *dmix, *dweights, *dproj, *dproj_bias;
+  const T* dy;
+  T* dmix;
+  float *dweights, *dproj, *dproj_bias;
 };
+using NormSpatialMixBackward = NormSpatialMixBackwardOf<float>;
 
-struct NormSpatialPool {
+template <class T>
+struct NormSpatialPoolOf {
   NormSpatialShape at;
   float eps;
-  const float *x, *gamma, *beta;
+  const T* x;
+  const float *gamma, *beta;
   Buffer* weight[kMaxBranches];
   const float* bias[kMaxBranches];  // each may be null
   float *mean, *rstd, *pooled;
 };
+using NormSpatialPool = NormSpatialPoolOf<float>;
 
 // x is where the residual starts, xt what is normed and mixed.
-struct NormSpatialApply {
+template <class T>
+struct NormSpatialApplyOf {
   NormSpatialShape at;
-  const float *x, *xt, *gamma, *beta, *mean, *rstd, *weights, *scale;
+  const T *x, *xt;
+  const float *gamma, *beta, *mean, *rstd, *weights, *scale;
   Buffer* weight[kMaxBranches];
   const float* bias[kMaxBranches];  // each may be null
   Buffer* proj;
   const float* proj_bias;
-  float* y;
+  T* y;
 };
+using NormSpatialApply = NormSpatialApplyOf<float>;
 
 }  // namespace morphmlp

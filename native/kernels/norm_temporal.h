@@ -7,23 +7,32 @@
 
 namespace morphmlp {
 
-struct NormTemporalForward {
+template <class T>
+struct NormTemporalForwardOf {
   TemporalFcShape at;
   float eps;
-  const float *x, *gamma, *beta;
+  const T* x;
+  const float *gamma, *beta;
   Buffer* weight;     // [T S, T S]
   const float* bias;  // [T S] or null
   Buffer* proj;       // [C, C]
   const float* proj_bias;
-  float *y, *mean, *rstd, *u;
+  T *y, *u;
+  float *mean, *rstd;
 };
+using NormTemporalForward = NormTemporalForwardOf<float>;
 
-struct NormTemporalBackward {
+template <class T>
+struct NormTemporalBackwardOf {
   TemporalFcShape at;
-  const float *x, *gamma, *beta;
+  const T* x;
+  const float *gamma, *beta;
   Buffer *weight, *proj;
-  const float *mean, *rstd, *u, *dy;
-  float *dx, *dgamma, *dbeta, *dweight, *dbias, *dproj, *dproj_bias;  // dbias may be null
+  const T *u, *dy;
+  const float *mean, *rstd;
+  T* dx;
+  float *dgamma, *dbeta, *dweight, *dbias, *dproj, *dproj_bias;  // dbias may be null
 };
+using NormTemporalBackward = NormTemporalBackwardOf<float>;
 
 }  // namespace morphmlp

@@ -7,19 +7,24 @@ namespace morphmlp {
 
 constexpr int kMaxBranches = 3;
 
-struct ReweightForward {
+template <class T>
+struct ReweightForwardOf {
   int64_t clips, tokens, channels, branches;
-  const float* branch[kMaxBranches];
+  const T* branch[kMaxBranches];
   const float* weights;
-  float* y;
+  T* y;
 };
+using ReweightForward = ReweightForwardOf<float>;
 
-struct ReweightBackward {
+template <class T>
+struct ReweightBackwardOf {
   int64_t clips, tokens, channels, branches;
-  const float* branch[kMaxBranches];
-  const float *weights, *dy;
-  float* dbranch[kMaxBranches];  // or null
+  const T* branch[kMaxBranches];
+  const T* dy;
+  const float* weights;
+  T* dbranch[kMaxBranches];  // or null
   float* dweights;
 };
+using ReweightBackward = ReweightBackwardOf<float>;
 
 }  // namespace morphmlp

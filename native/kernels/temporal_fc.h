@@ -12,22 +12,26 @@ struct TemporalFcShape {
   int64_t clips, steps, positions, channels, groups;
 };
 
-struct TemporalFcForward {
+template <class T>
+struct TemporalFcForwardOf {
   TemporalFcShape at;
-  const float* x;
+  const T* x;
   Buffer* weight;
   const float* bias;  // or null
-  float* y;
+  T* y;
 };
+using TemporalFcForward = TemporalFcForwardOf<float>;
 
-struct TemporalFcBackward {
+template <class T>
+struct TemporalFcBackwardOf {
   TemporalFcShape at;
-  const float* x;
+  const T* x;
   Buffer* weight;
-  const float* dy;
-  float* dx;       // or null
+  const T* dy;
+  T* dx;           // or null
   float* dweight;  // or null
   float* dbias;    // or null
 };
+using TemporalFcBackward = TemporalFcBackwardOf<float>;
 
 }  // namespace morphmlp

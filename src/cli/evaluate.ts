@@ -1,7 +1,7 @@
 import os from 'node:os';
 import { Option, type Command } from 'commander';
 import type { EvaluateArguments } from './evaluate_action';
-import { deviceOption, wholeNumber } from './options';
+import { deviceOption, precisionOption, wholeNumber } from './options';
 
 /** Adds `morphmlp evaluate`. */
 export function registerEvaluate(program: Command): void {
@@ -20,6 +20,7 @@ export function registerEvaluate(program: Command): void {
         .default('1'),
     )
     .addOption(deviceOption())
+    .addOption(precisionOption())
     .option('--json', 'print as JSON, with the confusion matrix')
     .addHelpText(
       'after',

@@ -1,5 +1,6 @@
 import { specOf } from '../data/open';
-import type { Device } from '../native';
+import type { Device, Precision } from '../native';
+import { requirePrecision } from '../runtime';
 import { setDefaultDevice } from '../tensor';
 import { runTest, showSkippedVideos, testText } from './test_action';
 
@@ -13,16 +14,18 @@ export interface EvaluateArguments {
   clips: number;
   crops: '1' | '3';
   device: Device;
+  precision: Precision;
   json?: boolean;
 }
 
 /** Runs `morphmlp evaluate`. */
 export async function evaluate(given: EvaluateArguments): Promise<void> {
   const { data, checkpoint, batchSize, workers, separator, clips, crops, json = false } = given;
+  requirePrecision(given.precision, given.device);
   setDefaultDevice(given.device);
   const views = { clips, crops: Number(crops) as 1 | 3 };
   const testing = { data: specOf(data, separator), views, batch: batchSize };
-  const record = await runTest({ testing, checkpoint, workers, quiet: json });
+  const record = await runTest({ testing, checkpoint, workers, precision: given.precision, quiet: json });
   if (json) return console.log(JSON.stringify(record));
   console.log(testText(record));
   showSkippedVideos(record);

@@ -25,6 +25,10 @@ export function wholeNumber(min: number): (text: string) => number {
 export const deviceOption = (): Option =>
   new Option('--device <name>', 'where to compute').choices(['cpu', 'cuda']).default('cpu');
 
+/** Of what the activations are. */
+export const precisionOption = (): Option =>
+  new Option('--precision <name>', 'of activations: bf16 is for --device cuda').choices(['f32', 'bf16']).default('f32');
+
 /** A parser for an amount of memory, kept as text: bytes, or a number with K, M or G (of 1024). */
 export function byteSize(text: string): string {
   if (parseBytes(text) !== null) return text;

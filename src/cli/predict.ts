@@ -1,5 +1,5 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
-import { deviceOption, wholeNumber } from './options';
+import { deviceOption, precisionOption, wholeNumber } from './options';
 import type { PredictArguments } from './predict_action';
 
 function frameSize(text: string): [number, number] {
@@ -34,6 +34,7 @@ export function registerPredict(program: Command): void {
     .option('--clips <n>', 'views in time, evenly spread', wholeNumber(1), 1)
     .addOption(new Option('--crops <n>', 'views in space: 1 (centre) or 3').choices(['1', '3']).default('1'))
     .addOption(deviceOption())
+    .addOption(precisionOption())
     .addHelpText('after', EXAMPLES)
     .action(async (inputs: string[], given: PredictArguments) =>
       (await import('./predict_action.js')).predict(inputs, given),

@@ -8,8 +8,9 @@ import { allViews } from '../data/clip_plan';
 import { readViews } from '../data/video_clips';
 import { load, type InputSpec, type ModelInfo } from '../models/load';
 import type { MorphMLP } from '../models/morphmlp';
-import type { Device } from '../native';
+import type { Device, Precision } from '../native';
 import { contactSheet, type SheetRow } from '../report/contact_sheet';
+import { requirePrecision } from '../runtime';
 import { setDefaultDevice } from '../tensor';
 import { meanOfRows, probabilities, viewLogits } from '../train/views';
 import { percent, table } from './format';
@@ -54,6 +55,7 @@ export interface PredictArguments {
   clips: number;
   crops: '1' | '3';
   device: Device;
+  precision: Precision;
 }
 
 /** What became of one input. */
@@ -167,11 +169,13 @@ async function classifyAll(
 
 /** Runs `morphmlp predict`. */
 export async function predict(given: string[], args: PredictArguments): Promise<void> {
+  requirePrecision(args.precision, args.device);
   setDefaultDevice(args.device);
   if (args.sheet) checkSheet(args.sheet);
   const inputs = await gather(given, args);
   const pool = new DecodePool(1);
   const model = load(args.checkpoint);
+  model.network.precision = args.precision;
   try {
     const { seen, rows, failed } = await classifyAll(inputs, model, args, pool);
     if (!args.json) show(seen);

@@ -7,6 +7,7 @@ import type { Dataset } from '../data/types';
 import { writeFileAtomic } from '../io/atomic';
 import { countOps } from '../models/flops';
 import { load, type ModelInfo } from '../models/load';
+import type { Precision } from '../native';
 import type { Testing } from '../train/options';
 import { runFiles } from '../train/run';
 import { testViews, type TestResult } from '../train/test_views';
@@ -86,13 +87,16 @@ export interface TestSetting {
   testing: Pick<Testing, 'data' | 'views' | 'batch'>;
   checkpoint: string;
   workers: number;
+  /** Of the activations. */
+  precision: Precision;
   /** Whether to show progress. */
   quiet?: boolean;
 }
 
 /** Loads a checkpoint and tests it on a dataset of the same classes. */
-export async function runTest({ testing, checkpoint, workers, quiet }: TestSetting): Promise<TestRecord> {
+export async function runTest({ testing, checkpoint, workers, precision, quiet }: TestSetting): Promise<TestRecord> {
   const model = load(checkpoint);
+  model.network.precision = precision;
   const pool = new DecodePool(workers);
   try {
     const { normalisation, ...clips } = model.input;
@@ -119,7 +123,8 @@ export function showSkippedVideos({ skipped }: TestRecord): void {
 /** The test at the end of a run: shown, and written as JSON. */
 export async function testRun(testing: Testing, config: Config): Promise<void> {
   const checkpoint = testing.checkpoint ?? runFiles(config['OUTPUT_DIR']).best;
-  const record = await runTest({ testing, checkpoint, workers: config['DATA_LOADER.NUM_WORKERS'] });
+  const { 'DATA_LOADER.NUM_WORKERS': workers, 'RUN.PRECISION': precision } = config;
+  const record = await runTest({ testing, checkpoint, workers, precision: precision as Precision });
   console.log(testText(record));
   showSkippedVideos(record);
   writeFileAtomic(testing.results, (write) => write(Buffer.from(JSON.stringify(record))));

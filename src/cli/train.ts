@@ -70,7 +70,7 @@ export function registerTrain(program: Command): void {
     )
     .option('--plugin <file>', 'a kernel of yours in place of ours; may be repeated (see morphmlp kernel)', collect)
     .option('--device <name>', 'cpu or cuda (default: cpu)')
-    .option('--precision <name>', 'f32; bf16 is not built yet')
+    .option('--precision <name>', 'of activations: f32, or with --device cuda bf16 (default: f32)')
     .option('--out <folder>', 'where checkpoints and the report go (default: runs/train)')
     .option('--resume', 'continue the run in --out')
     .addHelpText('after', EXAMPLES)

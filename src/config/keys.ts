@@ -18,7 +18,7 @@ export const KEYS = {
   'TRAIN.AUTO_RESUME': flag(true, 'go on with the run in OUTPUT_DIR where there is one'),
   'TRAIN.CHECKPOINT_FILE_PATH': text('', 'weights to start from, with the same head'),
   'TRAIN.CHECKPOINT_TYPE': ignored('pytorch', 'the file says of what kind it is'),
-  'TRAIN.MIXED_PRECISION': only(false, 'half precision is not built'),
+  'TRAIN.MIXED_PRECISION': only(false, 'half precision is RUN.PRECISION bf16'),
 
   'AUG.ENABLE': flag(false, 'RandAugment, erasing and repeated augmentation'),
   'AUG.NUM_SAMPLE': whole(1, 'differently augmented clips of each decoded one', 1),
@@ -162,7 +162,7 @@ export const KEYS = {
   'RUN.TEST_DATA': text('', 'the same for the test; empty for that of the validation'),
   'RUN.CLASSES_FILE': text('', 'names of the classes, a line each; else classes.txt beside the list'),
   'RUN.DEVICE': choice('cpu', ['cpu', 'cuda'], 'where to compute'),
-  'RUN.PRECISION': choice('f32', ['f32', 'bf16'], 'of tensors'),
+  'RUN.PRECISION': choice('f32', ['f32', 'bf16'], 'of activations; bf16 on cuda alone, with f32 weights'),
   'RUN.THREADS': whole(0, 'threads that compute; 0 for one a physical core', 0),
   'RUN.PLUGINS': texts([], 'kernels of your own that stand in for ours: shared libraries (include/morphmlp_kernel.h)'),
   'RUN.MICRO_BATCH': whole(0, 'videos at a time, gradients summed to TRAIN.BATCH_SIZE; 0 for all', 0),

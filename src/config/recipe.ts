@@ -7,6 +7,7 @@ import { checkConfig, QUICKSTART, type MorphMlpConfig } from '../models/config';
 import { variantName } from '../models/recognise';
 import type { OptimizerChoice, RunOptions, StartFrom, Testing } from '../train/options';
 import { byteCount } from './bytes';
+import type { Precision } from '../native';
 import type { Config } from './keys';
 
 type Split = 'train' | 'val' | 'test';
@@ -169,7 +170,10 @@ function startOf(config: Config): StartFrom | null {
 
 function checkDevice(config: Config): void {
   if (config['RUN.PRECISION'] === 'f32') return;
-  throw new Error('RUN.PRECISION bf16 is not built yet: tensors are f32');
+  if (config['RUN.DEVICE'] !== 'cuda')
+    throw new Error(`RUN.PRECISION bf16 needs RUN.DEVICE cuda, which is ${config['RUN.DEVICE']}`);
+  if (config['RUN.PLUGINS'].length > 0)
+    throw new Error('RUN.PRECISION bf16: kernels of your own (RUN.PLUGINS) are f32');
 }
 
 /** What a training run is told, and what is impossible about it in one sentence. Nothing is read but the configuration. */
@@ -201,6 +205,7 @@ export function runOptions(config: Config): RunOptions {
     emaDecay: config['RUN.EMA_DECAY'],
     seed: config['RNG_SEED'],
     workers: config['DATA_LOADER.NUM_WORKERS'],
+    precision: config['RUN.PRECISION'] as Precision,
     memoryBudget: budget === '' ? null : byteCount(budget),
     init: startOf(config),
     out,

@@ -5,6 +5,7 @@
 import { isGradEnabled } from '../autograd';
 import { checkpoint } from '../checkpoint';
 import { add, mul } from '../ops/arithmetic';
+import { cast, castLike } from '../ops/cast';
 import { dropFactors } from '../ops/dropout';
 import { meanPool } from '../ops/mean_pool';
 import { morphFc } from '../ops/morph_fc';
@@ -13,6 +14,7 @@ import { normSpatial, type BiasedFc, type Fc, type WatchWeights } from '../ops/n
 import { normTemporal } from '../ops/norm_temporal';
 import { reshape } from '../ops/reshape';
 import { temporalFc } from '../ops/temporal_fc';
+import type { Precision } from '../native';
 import { BatchNorm, Conv3d, LayerNorm, Linear } from '../nn/layers';
 import { Module } from '../nn/module';
 import { anyReplaced } from '../plugins';
@@ -219,7 +221,7 @@ export class Block extends Module {
 
   private residual(x: Tensor, part: Tensor): Tensor {
     const scale = this.dropScale(x);
-    return add(x, scale ? mul(part, reshape(scale, [x.shape[0]!, 1, 1, 1, 1])) : part);
+    return add(x, scale ? mul(part, castLike(reshape(scale, [x.shape[0]!, 1, 1, 1, 1]), part)) : part);
   }
 
   /** Drop path's factor for each clip; null where nothing is dropped. */
@@ -312,6 +314,11 @@ export class MorphMLP extends Module {
   readonly head: Linear;
   /** So many blocks, from the first, keep nothing for the backward but their input, and are computed again there. */
   recompute = 0;
+  /**
+   * Of what the activations are. With bf16 (on CUDA alone) the clip is rounded first, all tokens and their gradients are bf16, products
+   * round the f32 weights as they load them, and all sums are f32; the mean over the tokens, the head and the logits are f32.
+   */
+  precision: Precision = 'f32';
 
   constructor(readonly config: MorphMlpConfig) {
     super();
@@ -335,7 +342,7 @@ export class MorphMLP extends Module {
    * @returns logits [B, classes]
    */
   forward(x: Tensor, observe?: FeatureObserver): Tensor {
-    return scope(() => this.classify(this.tokens(this.checkInput(x), observe), observe));
+    return scope(() => this.classify(this.tokens(cast(this.checkInput(x), this.precision), observe), observe));
   }
 
   private checkInput(x: Tensor): Tensor {

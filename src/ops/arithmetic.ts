@@ -2,7 +2,8 @@ import { record } from '../autograd';
 import { kernels } from '../native';
 import { scope } from '../scope';
 import { elements, emptyLike, show, tensor, type Shape, type Tensor } from '../tensor';
-import { expectF32 } from './check';
+import { castLike } from './cast';
+import { expectFloats } from './check';
 
 const MAX_DIMS = 6;
 const KINDS = { add: 0, sub: 1, mul: 2, div: 3 } as const;
@@ -104,21 +105,28 @@ export function strided(op: string, x: Tensor, shape: Shape, strides: readonly n
 /** The gradients of a and b before they are summed to the operands' shapes. */
 const RULES: Record<Kind, (dy: Tensor, a: Tensor, b: Tensor) => [() => Tensor, () => Tensor]> = {
   add: (dy) => [() => dy, () => dy],
-  sub: (dy) => [() => dy, () => compute('mul', dy, tensor([-1]))],
+  sub: (dy) => [() => dy, () => compute('mul', dy, numberLike(-1, dy))],
   mul: (dy, a, b) => [() => compute('mul', dy, b), () => compute('mul', dy, a)],
   div: (dy, a, b) => [
     () => compute('div', dy, b),
-    () => compute('mul', compute('div', compute('mul', dy, a), compute('mul', b, b)), tensor([-1])),
+    () => compute('mul', compute('div', compute('mul', dy, a), compute('mul', b, b)), numberLike(-1, dy)),
   ],
 };
+
+/** A number as a scalar of the type and on the device of what it meets. */
+function numberLike(value: number, other: Tensor | number): Tensor {
+  if (typeof other === 'number') return tensor([value], []);
+  return castLike(tensor([value], [], { device: other.device }), other);
+}
 
 function binary(kind: Kind, x: Tensor | number, y: Tensor | number): Tensor {
   return scope(() => apply(kind, x, y)); // frees the tensors made of numbers
 }
 
 function apply(kind: Kind, x: Tensor | number, y: Tensor | number): Tensor {
-  const [a, b] = [typeof x === 'number' ? tensor([x], []) : x, typeof y === 'number' ? tensor([y], []) : y];
-  expectF32(kind, { a, b });
+  const a = typeof x === 'number' ? numberLike(x, y) : x;
+  const b = typeof y === 'number' ? numberLike(y, a) : y;
+  expectFloats(kind, 'arithmetic', { a, b });
   return record({
     op: kind,
     inputs: [a, b],

@@ -1,7 +1,7 @@
 import { record } from '../autograd';
 import { kernels } from '../native';
 import { emptyLike, show, type Tensor } from '../tensor';
-import { expectF32, expectShape } from './check';
+import { expectFloats, expectShape } from './check';
 
 /** Options of `batchNorm`. */
 export interface BatchNormOptions {
@@ -19,7 +19,7 @@ function checkNumbers(momentum: number, eps: number): void {
 }
 
 function checkBatchNorm(x: Tensor, vectors: Record<string, Tensor>, training: boolean): [number, number] {
-  expectF32('batchNorm', { x, ...vectors });
+  expectFloats('batchNorm', 'batch_norm', { x }, vectors);
   const cols = x.shape[x.ndim - 1] ?? 0;
   if (x.ndim === 0 || cols === 0) throw new Error(`batchNorm: x must be [..., C], got ${show(x.shape)}`);
   expectShape('batchNorm', vectors, [cols]);

@@ -1,3 +1,4 @@
+import type { Bf16Op } from '../kernels';
 import { show, type Shape, type Tensor } from '../tensor';
 
 /** Throws unless all tensors are f32 and on one device. */
@@ -9,6 +10,28 @@ export function expectF32(op: string, tensors: Record<string, Tensor | null>): v
     device ??= t.device;
     if (t.device !== device) throw new Error(`${op}: ${name} is on ${t.device}, the other inputs are on ${device}`);
   }
+}
+
+/**
+ * Throws unless the activations are all f32 or, for an op that has bf16, all bf16 and on CUDA; the parameters f32; and all on one device.
+ */
+export function expectFloats(
+  op: string,
+  _kernels: Bf16Op,
+  activations: Record<string, Tensor | null>,
+  parameters: Record<string, Tensor | null> = {},
+): void {
+  const given = Object.entries(activations).filter((entry): entry is [string, Tensor] => entry[1] !== null);
+  const half = given.find(([, t]) => t.dtype === 'bf16');
+  if (!half) return expectF32(op, { ...activations, ...parameters });
+  const [name, { device }] = half;
+  if (device === 'cpu') throw new Error(`${op}: ${name} is bf16 on cpu: bf16 is computed on cuda alone, on cpu f32`);
+  for (const [other, t] of given)
+    if (t.dtype !== 'bf16') throw new Error(`${op}: ${name} is bf16, ${other} ${t.dtype}: cast one of them`);
+  expectF32(op, parameters);
+  for (const [other, t] of [...given, ...Object.entries(parameters)])
+    if (t && t.device !== device)
+      throw new Error(`${op}: ${other} is on ${t.device}, the other inputs are on ${device}`);
 }
 
 /** Throws unless each tensor has exactly this shape. */

@@ -1,7 +1,7 @@
 import { record } from '../autograd';
 import { kernels } from '../native';
 import { emptyLike, show, type Tensor } from '../tensor';
-import { expectDims, expectF32, expectInteger, expectShape } from './check';
+import { expectDims, expectFloats, expectInteger, expectShape } from './check';
 
 type Triple = readonly [number, number, number];
 
@@ -64,7 +64,7 @@ function expectTriple(name: string, values: readonly number[], min: number): voi
 
 function checkConv3d(x: Tensor, weight: Tensor, bias: Tensor | null, options: Conv3dOptions): void {
   const { stride, padding, paddingBehind = padding, groups = 1, input } = options;
-  expectF32('conv3d', { x, weight, bias });
+  expectFloats('conv3d', 'conv3d', { x }, { weight, bias });
   if (input !== 'NCTHW' && input !== 'NTHWC')
     throw new Error(`conv3d: input must be 'NCTHW' or 'NTHWC', got ${String(input)}`);
   expectDims('conv3d', 'x', x, 5, input === 'NCTHW' ? '[B, C, T, H, W] (NCTHW)' : '[B, T, H, W, C] (NTHWC)');

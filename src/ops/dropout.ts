@@ -1,8 +1,8 @@
 import { record } from '../autograd';
 import { kernels } from '../native';
 import { nextRandom } from '../rng';
-import { emptyLike, type Tensor } from '../tensor';
-import { expectF32 } from './check';
+import { emptyLike, floatsLike, type Tensor } from '../tensor';
+import { expectFloats } from './check';
 
 function checkProbability(op: string, p: number): void {
   if (!(p >= 0 && p < 1)) throw new Error(`${op}: the probability must be in [0, 1), got ${p}`);
@@ -12,7 +12,7 @@ function checkProbability(op: string, p: number): void {
 export function dropFactors(n: number, p: number, like: Tensor): Tensor {
   checkProbability('dropFactors', p);
   const { seed, offset } = nextRandom(n);
-  const factors = emptyLike(like, [n]);
+  const factors = floatsLike(like, [n]);
   kernels.dropout_factors(n, p, seed, offset, factors.handle);
   return factors;
 }
@@ -32,13 +32,13 @@ function applyFactors(op: string, x: Tensor, factors: Tensor): Tensor {
 /** Zeroes each element with probability p and scales the others by 1/(1−p); x itself outside training or with p = 0. */
 export function dropout(x: Tensor, p: number, training: boolean): Tensor {
   checkProbability('dropout', p);
-  expectF32('dropout', { x });
+  expectFloats('dropout', 'dropout', { x });
   return training && p > 0 ? applyFactors('dropout', x, dropFactors(x.size, p, x)) : x;
 }
 
 /** Stochastic depth: zeroes whole clips x[b] with probability p and scales the others by 1/(1−p). @param x [B, ...] */
 export function dropPath(x: Tensor, p: number, training: boolean): Tensor {
   checkProbability('dropPath', p);
-  expectF32('dropPath', { x });
+  expectFloats('dropPath', 'dropout', { x });
   return training && p > 0 ? applyFactors('dropPath', x, dropFactors(x.shape[0] ?? 1, p, x)) : x;
 }

@@ -2,11 +2,11 @@ import { record } from '../autograd';
 import { kernels } from '../native';
 import { applyPlugin, pluginFor, type Plugin } from '../plugins';
 import { emptyLike, type Tensor } from '../tensor';
-import { expectF32 } from './check';
+import { expectFloats } from './check';
 
 /** The exact GELU of every element: x·Φ(x) with the normal distribution's Φ (erf, not the tanh form). */
 export function gelu(x: Tensor): Tensor {
-  expectF32('gelu', { x });
+  expectFloats('gelu', 'gelu', { x });
   const plugin = pluginFor('gelu');
   if (plugin) return pluggedGelu(plugin, x);
   const y = emptyLike(x);

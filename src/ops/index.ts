@@ -1,5 +1,6 @@
 export { add, div, mul, sub } from './arithmetic';
 export { batchNorm } from './batch_norm';
+export { cast } from './cast';
 export { conv3d } from './conv3d';
 export { crossEntropy, oneHot, softCrossEntropy } from './cross_entropy';
 export { dropFactors, dropout, dropPath } from './dropout';

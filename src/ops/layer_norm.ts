@@ -1,8 +1,8 @@
 import { record } from '../autograd';
 import { kernels } from '../native';
 import { applyPlugin, pluginFor, type Plugin } from '../plugins';
-import { emptyLike, show, type Tensor } from '../tensor';
-import { expectF32, expectShape } from './check';
+import { emptyLike, floatsLike, show, type Tensor } from '../tensor';
+import { expectFloats, expectShape } from './check';
 
 /**
  * LayerNorm over the last dimension: (x - mean) / sqrt(var + eps) * gamma + beta, with the biased variance.
@@ -11,7 +11,7 @@ import { expectF32, expectShape } from './check';
  * @param beta [C]
  */
 export function layerNorm(x: Tensor, gamma: Tensor, beta: Tensor, eps = 1e-5): Tensor {
-  expectF32('layerNorm', { x, gamma, beta });
+  expectFloats('layerNorm', 'layer_norm', { x }, { gamma, beta });
   if (x.ndim === 0) throw new Error(`layerNorm: x needs at least one dimension, got ${show(x.shape)}`);
   const cols = x.shape[x.ndim - 1] as number;
   expectShape('layerNorm', { gamma, beta }, [cols]);
@@ -19,7 +19,7 @@ export function layerNorm(x: Tensor, gamma: Tensor, beta: Tensor, eps = 1e-5): T
   const plugin = pluginFor('layer_norm');
   if (plugin) return pluggedLayerNorm(plugin, x, gamma, beta, eps);
   const y = emptyLike(x);
-  const [mean, rstd] = [emptyLike(x, [rows]), emptyLike(x, [rows])];
+  const [mean, rstd] = [floatsLike(x, [rows]), floatsLike(x, [rows])];
   kernels.layer_norm_forward(rows, cols, eps, x.handle, gamma.handle, beta.handle, y.handle, mean.handle, rstd.handle);
   return record({
     op: 'layerNorm',
@@ -39,7 +39,7 @@ function pluggedLayerNorm(plugin: Plugin, x: Tensor, gamma: Tensor, beta: Tensor
 
 function layerNormBackward(dy: Tensor, x: Tensor, gamma: Tensor, mean: Tensor, rstd: Tensor): Tensor[] {
   const [rows, cols] = [mean.size, gamma.size];
-  const [dx, dgamma, dbeta] = [emptyLike(x), emptyLike(x, [cols]), emptyLike(x, [cols])];
+  const [dx, dgamma, dbeta] = [emptyLike(x), emptyLike(gamma), emptyLike(gamma)];
   const from = [x.handle, gamma.handle, mean.handle, rstd.handle, dy.handle];
   kernels.layer_norm_backward(rows, cols, ...from, dx.handle, dgamma.handle, dbeta.handle);
   return [dx, dgamma, dbeta];

@@ -2,7 +2,7 @@ import { record } from '../autograd';
 import { kernels } from '../native';
 import { anyReplaced, applyPlugin, pluginFor, type Plugin } from '../plugins';
 import { emptyLike, show, type Tensor } from '../tensor';
-import { expectDims, expectF32, expectShape } from './check';
+import { expectDims, expectFloats, expectShape } from './check';
 import { gelu as applyGelu, geluBackward } from './gelu';
 
 /** Options of `linear`. */
@@ -12,7 +12,7 @@ export interface LinearOptions {
 }
 
 function checkLinear(x: Tensor, weight: Tensor, bias: Tensor | null): void {
-  expectF32('linear', { x, weight, bias });
+  expectFloats('linear', 'linear', { x }, { weight, bias });
   expectDims('linear', 'weight', weight, 2, '[out, in]');
   const [n, k] = weight.shape as [number, number];
   if (x.ndim === 0 || x.shape[x.ndim - 1] !== k) {

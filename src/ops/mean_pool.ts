@@ -1,12 +1,12 @@
 import { record } from '../autograd';
 import { kernels } from '../native';
-import { emptyLike, show, type Tensor } from '../tensor';
-import { expectF32, expectShape } from './check';
+import { empty, floatsLike, show, type Tensor } from '../tensor';
+import { expectFloats, expectShape } from './check';
 
 function checkMeanPool(inputs: readonly Tensor[]): [number, number, number] {
   const [first, ...others] = inputs;
   if (!first || inputs.length > 3) throw new Error(`meanPool: expected 1 to 3 tensors, got ${inputs.length}`);
-  expectF32('meanPool', Object.fromEntries(inputs.map((x, i) => [`tensor ${i}`, x])));
+  expectFloats('meanPool', 'mean_pool', Object.fromEntries(inputs.map((x, i) => [`tensor ${i}`, x])));
   others.forEach((x, i) => expectShape('meanPool', { [`tensor ${i + 1}`]: x }, first.shape));
   if (first.ndim < 2 || first.size === 0)
     throw new Error(`meanPool: expected [B, ..., C] with tokens, got ${show(first.shape)}`);
@@ -17,13 +17,14 @@ function checkMeanPool(inputs: readonly Tensor[]): [number, number, number] {
 /**
  * The mean over all dimensions between the first and the last, of the sum of the inputs.
  * @param x [B, ..., C], or up to three of the same shape
- * @returns [B, C]
+ * @returns [B, C], f32 also for bf16
  */
 export function meanPool(x: Tensor | readonly Tensor[]): Tensor {
   const inputs = Array.isArray(x) ? (x as readonly Tensor[]) : [x as Tensor];
   const at = checkMeanPool(inputs);
   const first = inputs[0] as Tensor;
-  const y = emptyLike(first, [at[0], at[2]]);
+  const { shape, device, dtype } = first;
+  const y = floatsLike(first, [at[0], at[2]]);
   kernels.mean_pool_forward(...at, inputs.length, y.handle, ...inputs.map((t) => t.handle));
   return record({
     op: 'meanPool',
@@ -32,7 +33,7 @@ export function meanPool(x: Tensor | readonly Tensor[]): Tensor {
     backward: (dy, _, needs) =>
       needs.map((needed) => {
         if (!needed) return null;
-        const dx = emptyLike(dy, first.shape);
+        const dx = empty(shape, { device, dtype });
         kernels.mean_pool_backward(...at, dy.handle, dx.handle);
         return dx;
       }),

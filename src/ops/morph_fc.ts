@@ -2,7 +2,7 @@ import { record } from '../autograd';
 import { kernels } from '../native';
 import { applyPlugin, pluginFor, type Plugin } from '../plugins';
 import { emptyLike, type Tensor } from '../tensor';
-import { expectDims, expectF32, expectInteger, expectShape } from './check';
+import { expectDims, expectFloats, expectInteger, expectShape } from './check';
 
 /** Which tokens `morphFc` mixes. */
 export interface MorphFcOptions {
@@ -22,7 +22,7 @@ function shapeArguments(x: Tensor, { axis, chunk, groups = chunk, order = 'conse
 }
 
 function checkMorphFc(x: Tensor, weight: Tensor, bias: Tensor | null, { chunk, groups = chunk }: MorphFcOptions): void {
-  expectF32('morphFc', { x, weight, bias });
+  expectFloats('morphFc', 'morph_fc', { x }, { weight, bias });
   expectDims('morphFc', 'x', x, 5, '[B, T, H, W, C]');
   expectInteger('morphFc', 'chunk', chunk, 1);
   expectInteger('morphFc', 'groups', groups, 1);

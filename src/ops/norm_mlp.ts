@@ -1,7 +1,7 @@
 import { isGradEnabled, record } from '../autograd';
 import { kernels } from '../native';
-import { emptyLike, show, type Tensor } from '../tensor';
-import { expectF32, expectShape } from './check';
+import { emptyLike, floatsLike, show, type Tensor } from '../tensor';
+import { expectFloats, expectShape } from './check';
 
 /** The parameters of `normMlp`: LayerNorm's, and the two FCs' in PyTorch's layout. */
 export interface NormMlpParameters {
@@ -14,7 +14,7 @@ export interface NormMlpParameters {
 }
 
 function checkNormMlp(x: Tensor, p: NormMlpParameters, scale: Tensor | null): void {
-  expectF32('normMlp', { x, ...p, scale });
+  expectFloats('normMlp', 'norm_mlp', { x }, { ...p, scale });
   if (x.ndim < 2) throw new Error(`normMlp: x must be [B, ..., C], got ${show(x.shape)}`);
   const [channels, hidden] = [x.shape[x.ndim - 1] as number, p.b1.size];
   expectShape('normMlp', { gamma: p.gamma, beta: p.beta, b2: p.b2 }, [channels]);
@@ -36,7 +36,7 @@ export function normMlp(x: Tensor, p: NormMlpParameters, scale: Tensor | null = 
   const at = [rows, channels, hidden, rows / (x.shape[0] as number)];
   const inputs = [x, p.gamma, p.beta, p.w1, p.b1, p.w2, p.b2];
   const keep = isGradEnabled() && inputs.some((t) => t.requiresGrad);
-  const [y, mean, rstd] = [emptyLike(x), emptyLike(x, [rows]), emptyLike(x, [rows])];
+  const [y, mean, rstd] = [emptyLike(x), floatsLike(x, [rows]), floatsLike(x, [rows])];
   const z = keep ? emptyLike(x, [rows, hidden]) : null;
   const handles = inputs.map((t) => t.handle);
   const results = [y.handle, mean.handle, rstd.handle, z?.handle ?? null];
@@ -65,9 +65,9 @@ function normMlpBackward(dy: Tensor, at: number[], saved: Tensor[]): Tensor[] {
     Tensor,
     Tensor?,
   ];
-  const [channels, hidden] = [gamma.size, w1.shape[0] as number];
+  const hidden = w1.shape[0] as number;
   const [dx, dgamma, dbeta] = [emptyLike(x), emptyLike(gamma), emptyLike(beta)];
-  const [dw1, db1, dw2, db2] = [emptyLike(w1), emptyLike(x, [hidden]), emptyLike(w2), emptyLike(x, [channels])];
+  const [dw1, db1, dw2, db2] = [emptyLike(w1), emptyLike(w1, [hidden]), emptyLike(w2), emptyLike(gamma)];
   const from = [x, gamma, beta, w1, w2].map((t) => t.handle);
   const kept = [scale?.handle ?? null, mean.handle, rstd.handle, z.handle, dy.handle];
   const into = [dx, dgamma, dbeta, dw1, db1, dw2, db2].map((t) => t.handle);

@@ -1,7 +1,7 @@
 import { isGradEnabled, record } from '../autograd';
 import { kernels } from '../native';
-import { emptyLike, show, type Shape, type Tensor } from '../tensor';
-import { expectDims, expectF32, expectInteger, expectShape } from './check';
+import { emptyLike, floatsLike, show, type Shape, type Tensor } from '../tensor';
+import { expectDims, expectFloats, expectInteger, expectShape } from './check';
 import { geluBackward } from './gelu';
 
 /** An FC in PyTorch's layout: weight [out, in], bias [out] or null. */
@@ -47,7 +47,7 @@ function checkSizes(p: NormSpatialParameters, channels: number): void {
 
 function checkNormSpatial(x: Tensor, xt: Tensor, p: NormSpatialParameters, chunk: number, scale: Tensor | null): void {
   const tensors = Object.fromEntries(parameterList(p).map((t, i) => [`parameter ${i}`, t]));
-  expectF32('normSpatial', { x, xt, scale, ...tensors });
+  expectFloats('normSpatial', 'norm_spatial', { x, xt }, { scale, ...tensors });
   expectDims('normSpatial', 'x', x, 5, '[B, T, H, W, C]');
   expectShape('normSpatial', { xt }, x.shape);
   expectShape('normSpatial', { scale }, [x.shape[0] as number]);
@@ -85,7 +85,8 @@ function callOf(x: Tensor, p: NormSpatialParameters, chunk: number): Call {
 function computeBranches(xt: Tensor, p: NormSpatialParameters, { at, clips, channels, branches }: Call, eps: number) {
   const rows = xt.size / channels;
   const branch = emptyLike(xt, [branches, ...xt.shape]);
-  const [mean, rstd, pooled] = [emptyLike(xt, [rows]), emptyLike(xt, [rows]), emptyLike(xt, [clips, channels])];
+  const [mean, rstd] = [floatsLike(xt, [rows]), floatsLike(xt, [rows])];
+  const pooled = floatsLike(xt, [clips, channels]);
   const fcs = p.branches.flatMap(({ weight, bias }) => [weight, bias]);
   kernels.norm_spatial_branches(...at, eps, ...handlesOf([xt, p.gamma, p.beta, ...fcs, branch, mean, rstd, pooled]));
   return { mean, rstd, branch, pooled };
@@ -187,7 +188,7 @@ function withoutBackward(
   scale: Tensor | null,
   { eps, watch }: { eps: number; watch: WatchWeights | undefined },
 ): Tensor {
-  const like = (shape: Shape) => emptyLike(xt, shape);
+  const like = (shape: Shape) => floatsLike(xt, shape);
   const [mean, rstd] = [like([xt.size / call.channels]), like([xt.size / call.channels])];
   const pooled = like([call.clips, call.channels]);
   const norm = [p.gamma, p.beta];

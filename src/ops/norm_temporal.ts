@@ -1,7 +1,7 @@
 import { isGradEnabled, record } from '../autograd';
 import { kernels } from '../native';
-import { emptyLike, type Tensor } from '../tensor';
-import { expectDims, expectF32, expectInteger, expectShape } from './check';
+import { emptyLike, floatsLike, type Tensor } from '../tensor';
+import { expectDims, expectFloats, expectInteger, expectShape } from './check';
 
 /** The parameters of `normTemporal`: LayerNorm's, the temporal FC's and the projection's, weights in PyTorch's layout. */
 export interface NormTemporalParameters {
@@ -17,7 +17,7 @@ export interface NormTemporalParameters {
 }
 
 function checkNormTemporal(x: Tensor, p: NormTemporalParameters, groups: number): void {
-  expectF32('normTemporal', { x, ...p });
+  expectFloats('normTemporal', 'norm_temporal', { x }, { ...p });
   expectDims('normTemporal', 'x', x, 5, '[B, T, H, W, C]');
   expectInteger('normTemporal', 'groups', groups, 1);
   const [steps, channels] = [x.shape[1] as number, x.shape[4] as number];
@@ -43,7 +43,8 @@ export function normTemporal(x: Tensor, p: NormTemporalParameters, groups: numbe
   const [at, rows] = [[b, t, h * w, c, groups], b * t * h * w];
   const inputs = [x, p.gamma, p.beta, p.weight, p.bias, p.proj, p.projBias];
   const keep = isGradEnabled() && inputs.some((input) => input?.requiresGrad);
-  const [y, mean, rstd, u] = [emptyLike(x), emptyLike(x, [rows]), emptyLike(x, [rows]), keep ? emptyLike(x) : null];
+  const [mean, rstd] = [floatsLike(x, [rows]), floatsLike(x, [rows])];
+  const [y, u] = [emptyLike(x), keep ? emptyLike(x) : null];
   const results = [y.handle, mean.handle, rstd.handle, u?.handle ?? null];
   kernels.norm_temporal_forward(...at, eps, ...inputs.map((input) => input?.handle ?? null), ...results);
   return record({

@@ -1,7 +1,7 @@
 import { record } from '../autograd';
 import { show, type Tensor } from '../tensor';
 import { strided } from './arithmetic';
-import { expectF32 } from './check';
+import { expectFloats } from './check';
 
 function reordered(x: Tensor, axes: readonly number[]): Tensor {
   const strides = x.shape.map((_, d) => x.shape.slice(d + 1).reduce((a, b) => a * b, 1));
@@ -15,7 +15,7 @@ function reordered(x: Tensor, axes: readonly number[]): Tensor {
  * @param axes each of 0 to ndim - 1 once, negative ones counted from the end
  */
 export function permute(x: Tensor, axes: readonly number[]): Tensor {
-  expectF32('permute', { x });
+  expectFloats('permute', 'arithmetic', { x });
   const order = axes.map((d) => (d < 0 ? d + x.ndim : d));
   if (order.length !== x.ndim || x.shape.some((_, d) => !order.includes(d)))
     throw new Error(`permute: expected each dimension of shape ${show(x.shape)} once, got ${show(axes)}`);

@@ -2,7 +2,7 @@ import { record } from '../autograd';
 import { scope } from '../scope';
 import { elements, show, zeros, type Shape, type Tensor } from '../tensor';
 import { add, mul, sumTo } from './arithmetic';
-import { expectF32 } from './check';
+import { expectFloats } from './check';
 
 /** Options of `sum` and `mean`. */
 export interface ReduceOptions {
@@ -24,16 +24,16 @@ function reducedAxes(op: string, x: Tensor, axis: ReduceOptions['axis']): Set<nu
 
 /** The gradient of a sum: dy repeated over what was summed. */
 function spread(dy: Tensor, kept: Shape, shape: Shape): Tensor {
-  return scope(() => add(dy.view(kept), zeros(shape, { device: dy.device })));
+  return scope(() => add(dy.view(kept), zeros(shape, { device: dy.device, dtype: dy.dtype })));
 }
 
 /** The sum over some dimensions, in double and in a fixed order. @returns the shape without them (or with 1, `keepDims`) */
 export function sum(x: Tensor, { axis, keepDims = false }: ReduceOptions = {}): Tensor {
-  expectF32('sum', { x });
+  expectFloats('sum', 'arithmetic', { x });
   const axes = reducedAxes('sum', x, axis);
   const kept = x.shape.map((size, i) => (axes.has(i) ? 1 : size));
   const shape = keepDims ? kept : x.shape.filter((_, i) => !axes.has(i));
-  const total = x.size === 0 ? zeros(kept, { device: x.device }) : sumTo(x, kept);
+  const total = x.size === 0 ? zeros(kept, { device: x.device, dtype: x.dtype }) : sumTo(x, kept);
   const output = total.view(shape);
   if (total !== x) total.dispose();
   const from = x.shape;

@@ -1,12 +1,13 @@
 import { record } from '../autograd';
 import { kernels } from '../native';
 import { emptyLike, show, type Tensor } from '../tensor';
-import { expectF32, expectShape } from './check';
+import { expectFloats, expectShape } from './check';
 
 function checkReweight(branches: readonly Tensor[], weights: Tensor): [number, number, number] {
   const [first, ...others] = branches;
   if (!first || branches.length > 3) throw new Error(`reweight: expected 1 to 3 branches, got ${branches.length}`);
-  expectF32('reweight', { weights, ...Object.fromEntries(branches.map((b, i) => [`branch ${i}`, b])) });
+  const named = Object.fromEntries(branches.map((b, i) => [`branch ${i}`, b]));
+  expectFloats('reweight', 'reweight', named, { weights });
   others.forEach((branch, i) => expectShape('reweight', { [`branch ${i + 1}`]: branch }, first.shape));
   if (first.ndim < 2) throw new Error(`reweight: branches must be [B, ..., C], got ${show(first.shape)}`);
   const [clips, channels] = [first.shape[0] as number, first.shape[first.ndim - 1] as number];

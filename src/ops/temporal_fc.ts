@@ -2,7 +2,7 @@ import { record } from '../autograd';
 import { kernels } from '../native';
 import { applyPlugin, pluginFor, type Plugin } from '../plugins';
 import { emptyLike, type Tensor } from '../tensor';
-import { expectDims, expectF32, expectInteger, expectShape } from './check';
+import { expectDims, expectFloats, expectInteger, expectShape } from './check';
 
 function shapeArguments(x: Tensor, groups: number) {
   const [b, t, h, w, c] = x.shape as [number, number, number, number, number];
@@ -10,7 +10,7 @@ function shapeArguments(x: Tensor, groups: number) {
 }
 
 function checkTemporalFc(x: Tensor, weight: Tensor, bias: Tensor | null, groups: number): void {
-  expectF32('temporalFc', { x, weight, bias });
+  expectFloats('temporalFc', 'temporal_fc', { x }, { weight, bias });
   expectDims('temporalFc', 'x', x, 5, '[B, T, H, W, C]');
   expectInteger('temporalFc', 'groups', groups, 1);
   const [steps, channels] = [x.shape[1] as number, x.shape[4] as number];

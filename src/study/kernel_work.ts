@@ -71,6 +71,8 @@ const WORK: Readonly<Record<KernelName, Work>> = {
     updates: (buffers) => flat(buffers).slice(3, 5),
   },
   batch_norm_backward: elementwise(rowsOf),
+  cast_to_bf16: elementwise(),
+  cast_to_f32: elementwise(),
   conv3d_forward: { macs: (sizes) => convolution(sizes).macs, shape: (sizes) => convolution(sizes).shape },
   conv3d_backward: {
     macs: (sizes, buffers) => wanted(buffers, [3, 4]) * convolution(sizes).macs,

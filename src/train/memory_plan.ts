@@ -2,6 +2,7 @@ import { backward } from '../autograd';
 import { dryRun } from '../dry_run';
 import type { MorphMlpConfig } from '../models/config';
 import { MorphMLP } from '../models/morphmlp';
+import type { Precision } from '../native';
 import { crossEntropy } from '../ops/cross_entropy';
 import { AdamW, parameterGroups } from '../optim';
 import { memory, resetPeakMemory } from '../runtime';
@@ -13,6 +14,8 @@ export interface StepSize {
   batch: number;
   /** Side of the square frames. */
   crop: number;
+  /** Of the activations; default f32. */
+  precision?: Precision;
 }
 
 /** How many blocks, from the first, are computed again in the backward, and the most that tensors then hold, in bytes. */
@@ -40,6 +43,7 @@ function step(model: MorphMLP, optimizer: AdamW, { batch, crop }: StepSize): voi
 export function predictPeaks(config: MorphMlpConfig, size: StepSize): number[] {
   return dryRun(() => {
     const model = new MorphMLP(config).train() as MorphMLP;
+    model.precision = size.precision ?? 'f32';
     const optimizer = new AdamW(parameterGroups(model.parameters(), 0.05));
     const blocks = config.layers.reduce((a, b) => a + b, 0);
     return Array.from({ length: blocks + 1 }, (_, recompute) => {

@@ -1,3 +1,4 @@
+import type { Precision } from '../native';
 import type { MixOptions } from '../data/augment';
 import type { VideoOptions } from '../data/clip_plan';
 import type { DataSpec } from '../data/open';
@@ -67,6 +68,8 @@ export interface RunOptions {
   emaDecay: number;
   seed: number;
   workers: number;
+  /** Of the activations. */
+  precision: Precision;
   /** Most bytes that tensors may hold in a step, or null for no limit; the first blocks are recomputed as it needs. */
   memoryBudget: number | null;
   init: StartFrom | null;

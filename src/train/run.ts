@@ -99,6 +99,7 @@ export class Run {
     this.plan = this.planFor(config);
     const model = new MorphMLP(config);
     model.recompute = this.plan?.recompute ?? 0;
+    model.precision = options.precision;
     this.info = { model: model.config, classNames: [...train.classNames], input: inputSpec(options) };
     this.optimizer = makeOptimizer(model, options);
     this.average = options.emaDecay > 0 ? new MovingAverage(model.namedParameters(), options.emaDecay) : null;
@@ -182,8 +183,8 @@ export class Run {
   }
 
   private planFor(config: MorphMlpConfig): MemoryPlan | null {
-    const { memoryBudget, microBatch, clips } = this.options;
-    const size = { batch: microBatch * (clips.samples ?? 1), crop: clips.crop };
+    const { memoryBudget, microBatch, clips, precision } = this.options;
+    const size = { batch: microBatch * (clips.samples ?? 1), crop: clips.crop, precision };
     return memoryBudget === null ? null : planMemory(config, size, memoryBudget);
   }
 

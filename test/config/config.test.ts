@@ -107,7 +107,7 @@ test.each([
   [['MODEL.LOSS_FUNC', 'cross_entropy'], 'MODEL.LOSS_FUNC must be soft_cross_entropy'],
   [['MORPH.SEGMENT_DIM', '[15, 28, 28, 49]'], 'stage 1: 112 channels are not a multiple of the chunk length 15'],
   [['SOLVER.WARMUP_EPOCHS', '60'], 'SOLVER.WARMUP_EPOCHS 60 must be less than SOLVER.MAX_EPOCH 60'],
-  [['RUN.PRECISION', 'bf16'], 'RUN.PRECISION bf16 is not built yet'],
+  [['RUN.PRECISION', 'bf16'], 'RUN.PRECISION bf16 needs RUN.DEVICE cuda, which is cpu'],
   [['RUN.MEMORY_BUDGET', 'lots'], 'RUN.MEMORY_BUDGET: expected an amount of memory'],
 ])('%j is an impossible combination', (pairs, message) => {
   expect(() => runOptions(read('K400_MLP_S16x4', ...pairs))).toThrow(message);

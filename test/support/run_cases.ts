@@ -10,7 +10,7 @@ import { uniform } from '../../src/cases/random';
 type Arrays = Record<string, Array64>;
 
 /** d(sum(oracle * gy))/d(input) by central differences in float64. */
-function numericGradient(c: OpCase, arrays: Arrays, name: string, gy: Float64Array): Float64Array {
+export function numericGradient(c: OpCase, arrays: Arrays, name: string, gy: Float64Array): Float64Array {
   const x = (arrays[name] as Array64).data;
   const loss = () => c.oracle(arrays).data.reduce((sum, y, i) => sum + y * (gy[i] as number), 0);
   return x.map((value, i) => {

@@ -23,6 +23,12 @@ struct alignas(16) float4 {
 
 inline float4 make_float4(float x, float y, float z, float w) { return {x, y, z, w}; }
 
+struct alignas(16) uint4 {
+  unsigned x, y, z, w;
+};
+
+inline uint4 make_uint4(unsigned x, unsigned y, unsigned z, unsigned w) { return {x, y, z, w}; }
+
 namespace shim {
 
 constexpr int kWarp = 32;
@@ -37,18 +43,28 @@ void run_grid(int64_t x, int64_t y, int64_t z, int threads, size_t shared_bytes,
 
 void sync_block();
 void sync_warp();
-void* lane_slots();  // 32 slots of 8 bytes that the calling thread's warp shares
+constexpr int kSlot = 32;  // bytes
+void* lane_slots();        // kWarp slots that the calling thread's warp shares
+
+inline int lane_index() { return static_cast<int>(thread_index.x % kWarp); }
+inline char* slot_of(int lane) { return static_cast<char*>(lane_slots()) + kSlot * lane; }
+
+// Lays the value where the other lanes of the warp find it, in slot_of(this lane), and waits until all have. Before the
+// slots are used again the warp must have met once more.
+template <class T>
+void share(const T& value) {
+  static_assert(sizeof(T) <= kSlot, "too large for a slot");
+  std::memcpy(slot_of(lane_index()), &value, sizeof(T));
+  sync_warp();
+}
 
 // What `from(lane)` says is the lane whose value this one gets.
 template <class T, class From>
 T shuffle(T value, From from) {
-  static_assert(sizeof(T) <= 8, "a slot holds 8 bytes");
-  const int lane = static_cast<int>(thread_index.x % kWarp);
-  char* slots = static_cast<char*>(lane_slots());
-  std::memcpy(slots + 8 * lane, &value, sizeof(T));
-  sync_warp();
+  const int lane = lane_index();
+  share(value);
   T other;
-  std::memcpy(&other, slots + 8 * from(lane), sizeof(T));
+  std::memcpy(&other, slot_of(from(lane)), sizeof(T));
   sync_warp();
   return other;
 }

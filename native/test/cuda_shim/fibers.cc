@@ -94,7 +94,7 @@ struct Fiber {
 
 struct Block {
   std::vector<Fiber> fibers;
-  std::vector<uint64_t> slots;
+  std::vector<char> slots;
   Context scheduler;
   int running = 0, threads = 0;
   Body body = nullptr;
@@ -152,7 +152,7 @@ void make_fibers(int threads) {
     block.fibers.back().stack = static_cast<char*>(stack);
   }
   block.threads = threads;
-  block.slots.resize(static_cast<size_t>(threads + kWarp));
+  block.slots.resize(static_cast<size_t>(threads + kWarp) * kSlot);
   for (int i = 0; i < threads; ++i) {
 #if defined(__SANITIZE_ADDRESS__)
     ASAN_UNPOISON_MEMORY_REGION(block.fibers[i].stack, kStack);  // the frames of a fiber that ended were never left
@@ -199,7 +199,7 @@ void run_block() {
 
 void sync_block() { to_scheduler(At::block); }
 void sync_warp() { to_scheduler(At::warp); }
-void* lane_slots() { return &block.slots[static_cast<size_t>(block.running / kWarp * kWarp)]; }
+void* lane_slots() { return &block.slots[static_cast<size_t>(block.running / kWarp * kWarp) * kSlot]; }
 
 void run_grid(int64_t x, int64_t y, int64_t z, int threads, size_t shared_bytes, Body body, const void* kernel) {
   const std::unique_ptr<char[]> shared(new char[shared_bytes]);

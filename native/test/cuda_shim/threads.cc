@@ -47,7 +47,7 @@ class Barrier {
 struct Warp {
   explicit Warp(int lanes) : barrier(lanes) {}
   Barrier barrier;
-  uint64_t slots[kWarp] = {};
+  char slots[kWarp * kSlot] = {};
 };
 
 thread_local Barrier* block_barrier;

@@ -1,0 +1,176 @@
+// The product of f32 tensors, on the FFMA units. A block makes a tile of 128 x 64, a thread 8 x 4 of it in registers;
+// both operands go through shared memory in two buffers, 16 numbers of k at a time: while one is multiplied, the next
+// is on its way.
+#pragma once
+#include "cuda/operands.h"
+
+namespace morphmlp::cuda {
+
+struct GemmTile {
+  static constexpr int kM = 128, kN = 64, kK = 16, kThreads = 256;
+  static constexpr int kPad = 4;  // of a row in shared memory: keeps 16 bytes aligned and halves bank conflicts
+};
+
+// A thread's share of a tile of kWidth x kK numbers, in quads: through registers into shared memory [k][kWidth].
+template <class Operand, int kWidth>
+class Loader;
+
+// Quads run along k; the rows stay the same for the whole product.
+template <class Matrix, int kWidth>
+class Loader<ByRow<Matrix>, kWidth> {
+ public:
+  __device__ void start(const ByRow<Matrix>& a, int first) {
+    for (int q = 0; q < kQuads; ++q) {
+      const int i = first + index(q);
+      inside_[q] = i < a.size;
+      row_[q] = a.matrix.row(inside_[q] ? i : 0);
+    }
+  }
+
+  __device__ void fetch(const ByRow<Matrix>& a, int k, int end) {
+#pragma unroll
+    for (int q = 0; q < kQuads; ++q)
+#pragma unroll
+      for (int j = 0; j < 4; ++j) {
+        const int at = k + offset() + j;
+        value_[q][j] = inside_[q] && at < end ? a.matrix.at(row_[q], at) : 0.0f;
+      }
+  }
+
+  __device__ void put(float (*tile)[kWidth + GemmTile::kPad]) const {
+#pragma unroll
+    for (int q = 0; q < kQuads; ++q)
+#pragma unroll
+      for (int j = 0; j < 4; ++j) tile[offset() + j][index(q)] = value_[q][j];
+  }
+
+ private:
+  static constexpr int kAcross = GemmTile::kK / 4;
+  static constexpr int kQuads = kWidth * kAcross / GemmTile::kThreads;
+  __device__ static int index(int q) { return (static_cast<int>(threadIdx.x) + q * GemmTile::kThreads) / kAcross; }
+  __device__ static int offset() { return static_cast<int>(threadIdx.x) % kAcross * 4; }
+
+  typename Matrix::Row row_[kQuads];
+  bool inside_[kQuads];
+  float value_[kQuads][4];
+};
+
+// Quads run along the columns; each k is a row of its own.
+template <class Matrix, int kWidth>
+class Loader<ByColumn<Matrix>, kWidth> {
+ public:
+  __device__ void start(const ByColumn<Matrix>&, int first) { first_ = first; }
+
+  __device__ void fetch(const ByColumn<Matrix>& a, int k, int end) {
+#pragma unroll
+    for (int q = 0; q < kQuads; ++q) {
+      const bool inside = k + depth(q) < end;
+      const typename Matrix::Row row = a.matrix.row(inside ? k + depth(q) : 0);
+#pragma unroll
+      for (int j = 0; j < 4; ++j) {
+        const int i = first_ + offset() + j;
+        value_[q][j] = inside && i < a.size ? a.matrix.at(row, i) : 0.0f;
+      }
+    }
+  }
+
+  __device__ void put(float (*tile)[kWidth + GemmTile::kPad]) const {
+#pragma unroll
+    for (int q = 0; q < kQuads; ++q)
+      *reinterpret_cast<float4*>(&tile[depth(q)][offset()]) =
+          make_float4(value_[q][0], value_[q][1], value_[q][2], value_[q][3]);
+  }
+
+ private:
+  static constexpr int kAcross = kWidth / 4;
+  static constexpr int kQuads = kAcross * GemmTile::kK / GemmTile::kThreads;
+  __device__ static int depth(int q) { return (static_cast<int>(threadIdx.x) + q * GemmTile::kThreads) / kAcross; }
+  __device__ static int offset() { return static_cast<int>(threadIdx.x) % kAcross * 4; }
+
+  int first_;
+  float value_[kQuads][4];
+};
+
+template <class A, class B, class Out>
+struct Gemm {
+  static constexpr int kThreads = GemmTile::kThreads;
+  struct alignas(16) Shared {
+    float a[2][GemmTile::kK][GemmTile::kM + GemmTile::kPad];
+    float b[2][GemmTile::kK][GemmTile::kN + GemmTile::kPad];
+  };
+
+  A a;
+  B b;
+  Out out;
+  int k, part;  // block z sums k in [z part, (z + 1) part)
+  Divisor tiles_n;
+
+  __device__ void operator()(Shared& s) const {
+    const int tile = static_cast<int>(blockIdx.x), tile_m = tiles_n.quotient(tile);
+    const int first_m = tile_m * GemmTile::kM, first_n = tiles_n.remainder(tile, tile_m) * GemmTile::kN;
+    float sum[8][4] = {};
+    accumulate(s, first_m, first_n, sum);
+    finish(first_m, first_n, sum);
+  }
+
+ private:
+  __device__ void accumulate(Shared& s, int first_m, int first_n, float (&sum)[8][4]) const {
+    const int begin = static_cast<int>(blockIdx.z) * part, end = min_of(k, begin + part);
+    Loader<A, GemmTile::kM> load_a;
+    Loader<B, GemmTile::kN> load_b;
+    load_a.start(a, first_m);
+    load_b.start(b, first_n);
+    int buffer = 0;
+    for (int at = begin; at < end; at += GemmTile::kK, buffer ^= 1) {
+      if (at == begin) load(load_a, load_b, at, end);
+      load_a.put(s.a[buffer]);
+      load_b.put(s.b[buffer]);
+      __syncthreads();  // one a step is enough: who writes this buffer again has passed the next one
+      if (at + GemmTile::kK < end) load(load_a, load_b, at + GemmTile::kK, end);
+      multiply(s.a[buffer], s.b[buffer], sum);
+    }
+  }
+
+  __device__ void load(Loader<A, GemmTile::kM>& load_a, Loader<B, GemmTile::kN>& load_b, int at, int end) const {
+    load_a.fetch(a, at, end);
+    load_b.fetch(b, at, end);
+  }
+
+  // A thread's rows are 4 y + (0 .. 3) and 64 more, its columns 4 x + (0 .. 3).
+  __device__ static int thread_x() { return static_cast<int>(threadIdx.x) % 16; }
+  __device__ static int thread_y() { return static_cast<int>(threadIdx.x) / 16; }
+  __device__ static int row_of(int i) { return thread_y() * 4 + i % 4 + i / 4 * 64; }
+  __device__ static int min_of(int x, int y) { return x < y ? x : y; }
+
+  __device__ static void multiply(const float (*tile_a)[GemmTile::kM + GemmTile::kPad],
+                                  const float (*tile_b)[GemmTile::kN + GemmTile::kPad], float (&sum)[8][4]) {
+#pragma unroll
+    for (int step = 0; step < GemmTile::kK; ++step) {
+      const float4 low = *reinterpret_cast<const float4*>(&tile_a[step][thread_y() * 4]);
+      const float4 high = *reinterpret_cast<const float4*>(&tile_a[step][thread_y() * 4 + 64]);
+      const float4 right = *reinterpret_cast<const float4*>(&tile_b[step][thread_x() * 4]);
+      const float x[8] = {low.x, low.y, low.z, low.w, high.x, high.y, high.z, high.w};
+      const float y[4] = {right.x, right.y, right.z, right.w};
+#pragma unroll
+      for (int i = 0; i < 8; ++i)
+#pragma unroll
+        for (int j = 0; j < 4; ++j) sum[i][j] = fmaf(x[i], y[j], sum[i][j]);
+    }
+  }
+
+  __device__ void finish(int first_m, int first_n, const float (&sum)[8][4]) const {
+#pragma unroll
+    for (int i = 0; i < 8; ++i) {
+      const int m = first_m + row_of(i);
+      if (m >= a.size) continue;
+      const typename Out::Row row = out.row(m);
+#pragma unroll
+      for (int j = 0; j < 4; ++j) {
+        const int n = first_n + thread_x() * 4 + j;
+        if (n < b.size) out.put(row, n, sum[i][j]);
+      }
+    }
+  }
+};
+
+}  // namespace morphmlp::cuda

@@ -1,0 +1,235 @@
+// The product of bf16 tensors, on the tensor cores (mma.sync), summed in f32. A block makes a tile of 128 x 112: all
+// widths of the networks are multiples of 56. Each of its 8 warps makes 32 x 56. Operands are rounded to bf16 as they
+// are loaded, weights too, and go through shared memory in two buffers, 32 numbers of k at a time. An operand by rows
+// lies there as [i][k], one by columns as [k][i], which ldmatrix turns; 8 numbers of padding a row let its 8 rows lie
+// in different banks.
+#pragma once
+#include "cuda/mma.h"
+#include "cuda/operands.h"
+
+namespace morphmlp::cuda {
+
+struct MmaTile {
+  static constexpr int kM = 128, kN = 112, kK = 32, kThreads = 256;
+  static constexpr int kWarpM = 32, kWarpN = 56;
+  static constexpr int kPad = 8;
+};
+
+// A thread's share of a tile of kWidth x kK numbers, in octets that lie next to each other: through registers into
+// shared memory, and from there into the fragments of mma.
+template <class Operand, int kWidth>
+class MmaLoader;
+
+// What both kinds of operand share: octet q of this thread is number `octet(q)` of the tile's.
+template <int kWidth>
+struct Octets {
+  static constexpr int kAll = kWidth * MmaTile::kK / 8;
+  static constexpr int kEach = (kAll + MmaTile::kThreads - 1) / MmaTile::kThreads;
+
+  __device__ static int octet(int q) { return static_cast<int>(threadIdx.x) + q * MmaTile::kThreads; }
+  // Whether octet q exists: known when compiled where threads divide them.
+  __device__ static bool exists(int q) { return kAll % MmaTile::kThreads == 0 || octet(q) < kAll; }
+  __device__ static int lane() { return static_cast<int>(threadIdx.x) % kWarpSize; }
+
+  uint4 value[kEach];
+};
+
+// Eight numbers as bf16, at(0) first.
+template <class At>
+__device__ uint4 octet_of(const At& at) {
+  uint32_t word[4];
+#pragma unroll
+  for (int i = 0; i < 4; ++i) word[i] = packed(at(2 * i), at(2 * i + 1));
+  return make_uint4(word[0], word[1], word[2], word[3]);
+}
+
+// Octets run along k; the rows stay the same for the whole product.
+template <class Matrix, int kWidth>
+class MmaLoader<ByRow<Matrix>, kWidth> : Octets<kWidth> {
+  using Base = Octets<kWidth>;
+
+ public:
+  struct alignas(16) Tile {
+    Bf16 at[kWidth][MmaTile::kK + MmaTile::kPad];
+  };
+
+  __device__ void start(const ByRow<Matrix>& a, int first) {
+#pragma unroll
+    for (int q = 0; q < Base::kEach; ++q) {
+      const int i = first + index(q);
+      inside_[q] = Base::exists(q) && i < a.size;
+      row_[q] = a.matrix.row(inside_[q] ? i : 0);
+    }
+  }
+
+  __device__ void fetch(const ByRow<Matrix>& a, int k, int end) {
+#pragma unroll
+    for (int q = 0; q < Base::kEach; ++q)
+      this->value[q] = octet_of([&](int j) {
+        const int at = k + offset(q) + j;
+        return inside_[q] && at < end ? a.matrix.at(row_[q], at) : 0.0f;
+      });
+  }
+
+  __device__ void put(Tile& tile) const {
+#pragma unroll
+    for (int q = 0; q < Base::kEach; ++q)
+      if (Base::exists(q)) store_octet(&tile.at[index(q)][offset(q)], this->value[q]);
+  }
+
+  // Rows m .. m + 15 and columns k .. k + 15 as the first operand.
+  __device__ static void fragment_a(const Tile& tile, int m, int k, uint32_t (&to)[4]) {
+    const int lane = Base::lane();
+    ldmatrix(to, &tile.at[m + lane % 16][k + lane / 16 * 8]);
+  }
+
+  // Rows n .. n + 7 and all kK columns as the second operand: two words for each 16.
+  __device__ static void fragment_b(const Tile& tile, int n, uint32_t (&to)[4]) {
+    const int lane = Base::lane();
+    ldmatrix(to, &tile.at[n + lane % 8][lane / 8 * 8]);
+  }
+
+ private:
+  static constexpr int kAcross = MmaTile::kK / 8;
+  __device__ static int index(int q) { return Base::octet(q) / kAcross; }
+  __device__ static int offset(int q) { return Base::octet(q) % kAcross * 8; }
+
+  typename Matrix::Row row_[Base::kEach];
+  bool inside_[Base::kEach];
+};
+
+// Octets run along the columns; each k is a row of its own.
+template <class Matrix, int kWidth>
+class MmaLoader<ByColumn<Matrix>, kWidth> : Octets<kWidth> {
+  using Base = Octets<kWidth>;
+
+ public:
+  struct alignas(16) Tile {
+    Bf16 at[MmaTile::kK][kWidth + MmaTile::kPad];
+  };
+
+  __device__ void start(const ByColumn<Matrix>&, int first) { first_ = first; }
+
+  __device__ void fetch(const ByColumn<Matrix>& a, int k, int end) {
+#pragma unroll
+    for (int q = 0; q < Base::kEach; ++q) {
+      const bool inside = Base::exists(q) && k + depth(q) < end;
+      const typename Matrix::Row row = a.matrix.row(inside ? k + depth(q) : 0);
+      this->value[q] = octet_of([&](int j) {
+        const int i = first_ + offset(q) + j;
+        return inside && i < a.size ? a.matrix.at(row, i) : 0.0f;
+      });
+    }
+  }
+
+  __device__ void put(Tile& tile) const {
+#pragma unroll
+    for (int q = 0; q < Base::kEach; ++q)
+      if (Base::exists(q)) store_octet(&tile.at[depth(q)][offset(q)], this->value[q]);
+  }
+
+  __device__ static void fragment_a(const Tile& tile, int m, int k, uint32_t (&to)[4]) {
+    const int lane = Base::lane();
+    ldmatrix_trans(to, &tile.at[k + lane % 8 + lane / 16 * 8][m + lane / 8 % 2 * 8]);
+  }
+
+  __device__ static void fragment_b(const Tile& tile, int n, uint32_t (&to)[4]) {
+    ldmatrix_trans(to, &tile.at[Base::lane()][n]);
+  }
+
+ private:
+  static constexpr int kAcross = kWidth / 8;
+  __device__ static int depth(int q) { return Base::octet(q) / kAcross; }
+  __device__ static int offset(int q) { return Base::octet(q) % kAcross * 8; }
+
+  int first_;
+};
+
+template <class A, class B, class Out>
+struct MmaGemm {
+  static constexpr int kThreads = MmaTile::kThreads;
+  using LoadA = MmaLoader<A, MmaTile::kM>;
+  using LoadB = MmaLoader<B, MmaTile::kN>;
+  struct Shared {
+    typename LoadA::Tile a[2];
+    typename LoadB::Tile b[2];
+  };
+
+  A a;
+  B b;
+  Out out;
+  int k, part;  // block z sums k in [z part, (z + 1) part)
+  Divisor tiles_n;
+
+  __device__ void operator()(Shared& s) const {
+    const int tile = static_cast<int>(blockIdx.x), tile_m = tiles_n.quotient(tile);
+    const int first_m = tile_m * MmaTile::kM, first_n = tiles_n.remainder(tile, tile_m) * MmaTile::kN;
+    Sums sum = {};
+    accumulate(s, first_m, first_n, sum);
+    finish(first_m, first_n, sum);
+  }
+
+ private:
+  static constexpr int kTilesM = MmaTile::kWarpM / 16, kTilesN = MmaTile::kWarpN / 8, kSteps = MmaTile::kK / 16;
+  using Sums = float[kTilesM][kTilesN][4];
+
+  __device__ static int lane() { return static_cast<int>(threadIdx.x) % kWarpSize; }
+  // Where this warp's part of the tile begins: two warps lie side by side, four below each other.
+  __device__ static int warp_m() { return static_cast<int>(threadIdx.x) / kWarpSize / 2 * MmaTile::kWarpM; }
+  __device__ static int warp_n() { return static_cast<int>(threadIdx.x) / kWarpSize % 2 * MmaTile::kWarpN; }
+
+  __device__ void accumulate(Shared& s, int first_m, int first_n, Sums& sum) const {
+    const int begin = static_cast<int>(blockIdx.z) * part, end = k < begin + part ? k : begin + part;
+    LoadA load_a;
+    LoadB load_b;
+    load_a.start(a, first_m);
+    load_b.start(b, first_n);
+    int buffer = 0;
+    for (int at = begin; at < end; at += MmaTile::kK, buffer ^= 1) {
+      if (at == begin) load(load_a, load_b, at, end);
+      load_a.put(s.a[buffer]);
+      load_b.put(s.b[buffer]);
+      __syncthreads();  // one a step is enough: who writes this buffer again has passed the next one
+      if (at + MmaTile::kK < end) load(load_a, load_b, at + MmaTile::kK, end);
+      multiply(s.a[buffer], s.b[buffer], sum);
+    }
+  }
+
+  __device__ void load(LoadA& load_a, LoadB& load_b, int at, int end) const {
+    load_a.fetch(a, at, end);
+    load_b.fetch(b, at, end);
+  }
+
+  __device__ static void multiply(const typename LoadA::Tile& tile_a, const typename LoadB::Tile& tile_b, Sums& sum) {
+    uint32_t left[kSteps][kTilesM][4];
+#pragma unroll
+    for (int step = 0; step < kSteps; ++step)
+#pragma unroll
+      for (int i = 0; i < kTilesM; ++i) LoadA::fragment_a(tile_a, warp_m() + 16 * i, 16 * step, left[step][i]);
+#pragma unroll
+    for (int j = 0; j < kTilesN; ++j) {
+      uint32_t right[4];
+      LoadB::fragment_b(tile_b, warp_n() + 8 * j, right);
+#pragma unroll
+      for (int step = 0; step < kSteps; ++step)
+#pragma unroll
+        for (int i = 0; i < kTilesM; ++i) mma_m16n8k16(sum[i][j], left[step][i], right[2 * step], right[2 * step + 1]);
+    }
+  }
+
+  __device__ void finish(int first_m, int first_n, const Sums& sum) const {
+#pragma unroll
+    for (int i = 0; i < 2 * kTilesM; ++i) {
+      const int m = first_m + warp_m() + 8 * i + lane() / 4;
+      if (m >= a.size) continue;
+      const typename Out::Row row = out.row(m);
+#pragma unroll
+      for (int j = 0; j < 2 * kTilesN; ++j) {
+        const int n = first_n + warp_n() + 8 * (j / 2) + lane() % 4 * 2 + j % 2;
+        if (n < b.size) out.put(row, n, sum[i / 2][j / 2][i % 2 * 2 + j % 2]);
+      }
+    }
+  }
+};
+
+}  // namespace morphmlp::cuda

@@ -1,0 +1,115 @@
+/** Networks in bf16: the way of f32 within bf16's roundings, forward, backward and over a run; and what is refused. */
+import { backward, noGrad } from '../../src/autograd';
+import { relativeError } from '../../src/cases/compare';
+import { uniform } from '../../src/cases/random';
+import { fillParameter } from '../../src/io/reference';
+import { MorphMLP } from '../../src/models/morphmlp';
+import type { MorphMlpConfig } from '../../src/models/config';
+import type { Precision } from '../../src/native';
+import { add, cast, crossEntropy, linear, softmax } from '../../src/ops';
+import { AdamW, clipGradNorm, parameterGroups } from '../../src/optim';
+import { manualSeed } from '../../src/rng';
+import { memory } from '../../src/runtime';
+import { scope } from '../../src/scope';
+import { ones, tensor, type Tensor } from '../../src/tensor';
+import { simpleModel } from '../support/simple_model';
+import { ROUNDING } from '../support/run_bf16_cases';
+
+const config: MorphMlpConfig = {
+  ...{ kind: 'video', layers: [1, 1, 1, 1], frames: 4, embedDims: [8, 8, 12, 12], segmentDim: [4, 4, 4, 4] },
+  ...{ mlpRatio: 3, qkvBias: true, dropPath: 0, numClasses: 5 },
+};
+/** How far bf16 may be from f32, in roundings (L2): about the square root of those on the way. */
+const [LOGITS, GRADIENTS] = [6, 12];
+const size = [2, 3, 4, 32, 32];
+
+function network(precision: Precision, changes: Partial<MorphMlpConfig> = {}): MorphMLP {
+  manualSeed(11);
+  const model = new MorphMLP({ ...config, ...changes });
+  for (const [name, t] of model.namedTensors()) t.copyFrom(fillParameter(name, t.shape));
+  model.precision = precision;
+  return model;
+}
+
+const clip = (seed: number): Tensor => tensor(uniform(seed, 2 * 3 * 4 * 32 * 32), size);
+
+/** Logits, and all gradients as one vector: of a step in evaluation mode, where no statistics of small batches blow roundings up. */
+function pass(precision: Precision, forward: (model: MorphMLP, x: Tensor) => Tensor) {
+  const model = network(precision).eval() as MorphMLP;
+  const found = scope(() => {
+    const logits = forward(model, clip(3));
+    backward(logits, tensor(uniform(5, logits.size), logits.shape));
+    return { logits: logits.floats(), dtypes: model.parameters().map((p) => p.grad!.dtype) };
+  });
+  const gradient = model.parameters().flatMap((p) => [...p.grad!.floats()]);
+  model.dispose();
+  return { ...found, gradient };
+}
+
+test('a network in bf16 is the f32 one within its roundings, its logits and gradients are f32', () => {
+  const { live } = memory();
+  const fused = (model: MorphMLP, x: Tensor) => model.forward(x);
+  const [f32, bf16] = [pass('f32', fused), pass('bf16', fused)];
+  expect(new Set(bf16.dtypes)).toEqual(new Set(['f32']));
+  expect(relativeError(bf16.logits, f32.logits) / ROUNDING).toBeLessThan(LOGITS);
+  expect(relativeError(bf16.gradient, f32.gradient) / ROUNDING).toBeLessThan(GRADIENTS);
+  expect(bf16.logits).not.toEqual(f32.logits);
+  expect(memory().live).toBe(live);
+});
+
+test('so is one of simple ops', () => {
+  const simple = (model: MorphMLP, x: Tensor) => simpleModel(model, cast(x, model.precision));
+  const [f32, bf16] = [pass('f32', simple), pass('bf16', simple)];
+  expect(relativeError(bf16.logits, f32.logits) / ROUNDING).toBeLessThan(LOGITS);
+  expect(relativeError(bf16.gradient, f32.gradient) / ROUNDING).toBeLessThan(GRADIENTS);
+});
+
+test('without a backward the logits are near those with one', () => {
+  const model = network('bf16').eval() as MorphMLP;
+  scope(() => {
+    const [kept, not] = [model.forward(clip(3)).floats(), noGrad(() => model.forward(clip(3))).floats()];
+    expect(relativeError(not, kept) / ROUNDING).toBeLessThan(LOGITS);
+  });
+  model.dispose();
+});
+
+/** The losses of a run of an image model on three batches that come again and again, with drop path and clipped gradients. */
+function losses(precision: Precision, steps: number): number[] {
+  const model = network(precision, { kind: 'image', frames: 1, dropPath: 0.1 }).train() as MorphMLP;
+  model.recompute = 1;
+  const optimizer = new AdamW(parameterGroups(model.parameters(), 0.05), { lr: 2e-3 });
+  const found = Array.from({ length: steps }, (_, step) =>
+    scope(() => {
+      const x = tensor(uniform(step % 3, 2 * 3 * 32 * 32), [2, 3, 1, 32, 32]);
+      const loss = crossEntropy(model.forward(x), tensor(Int32Array.of(step % 3, (step + 1) % 3)));
+      backward(loss);
+      clipGradNorm(model.parameters(), 1);
+      optimizer.step();
+      optimizer.zeroGrad();
+      return loss.item();
+    }),
+  );
+  expect(model.parameters().every((p) => p.dtype === 'f32')).toBe(true);
+  model.dispose();
+  optimizer.dispose();
+  return found;
+}
+
+test('the loss of a run in bf16 follows the f32 one, and learns', () => {
+  const [f32, bf16, again] = [losses('f32', 30), losses('bf16', 30), losses('bf16', 2)];
+  expect(bf16.slice(0, 2)).toEqual(again);
+  const apart = f32.map((loss, i) => Math.abs(loss - bf16[i]!));
+  const mean = (values: number[]) => values.reduce((a, b) => a + b, 0) / values.length;
+  if (process.env.SHOW) console.log(f32, bf16);
+  expect(mean(apart)).toBeLessThan(0.1 * mean(f32));
+  expect(mean(bf16.slice(-6))).toBeLessThan(0.8 * mean(bf16.slice(0, 6)));
+});
+
+test('what does not take bf16 says so, and types do not mix', () => {
+  scope(() => {
+    const [x, h] = [ones([2, 2]), cast(ones([2, 2]), 'bf16')];
+    expect(() => softmax(h)).toThrow('softmax: x must be f32, got bf16');
+    expect(() => add(h, x)).toThrow('add: a is bf16, b f32: cast one of them');
+    expect(() => linear(h, h, null)).toThrow('linear: weight must be f32, got bf16');
+  });
+});
