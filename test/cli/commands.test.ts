@@ -35,7 +35,7 @@ beforeAll(async () => {
   writeFileSync(at('bad_label.csv'), 'videos/0.mp4,green\n');
   for (let i = 0; i < 4; i++) writeFileSync(at(`videos/bad${i}.mp4`), 'no video');
   writeFileSync(at('unreadable.csv'), [0, 1, 2, 3].map((i) => `videos/bad${i}.mp4,0`).join('\n'));
-}, 60000);
+});
 
 test('trains on video files, skipping and naming the unreadable, then evaluates and predicts', () => {
   const train = morphmlp('train', '--data', at('all.csv'), '--val', at('val.csv'), ...SMALL, '--out', at('run'));
@@ -61,7 +61,7 @@ test('trains on video files, skipping and naming the unreadable, then evaluates 
   expect(predicted.err).toMatch(/broken.mp4/);
   const { guesses } = JSON.parse(predicted.out) as { guesses: { label: string; probability: number }[] };
   expect(guesses.reduce((sum, g) => sum + g.probability, 0)).toBeCloseTo(1, 5);
-}, 120000);
+});
 
 test.each([
   [['train'], /--data is missing/],
@@ -118,7 +118,7 @@ test('prepared clips train as the list does, and bench data measures both', () =
   }
   const figures = JSON.parse(readFileSync(at('bench.json'), 'utf8')) as Record<string, number>;
   expect(figures.worker).toBeGreaterThan(0);
-}, 120000);
+});
 
 test('every command has help with examples', () => {
   const commands = ['train', 'evaluate', 'predict', 'flops', 'verify', 'prepare', 'bench data', 'data export'];
