@@ -48,15 +48,22 @@ test('a kernel without a backward passes with what it has', () => {
   expect(status).toBe(0);
 });
 
-test.each(['gelu', 'layer_norm', 'linear', 'morph_fc', 'temporal_fc'])(
-  'a new kernel for %s compiles and is right',
-  (op) => {
-    const name = `my_${op}`;
-    const made = runCli(['kernel', 'new', name, '--out', folder]);
-    expect(made.out).toContain(`wrote ${at(`${name}.cc`)}, a kernel for ${op}`);
-    const built = runCli(['kernel', 'build', at(`${name}.cc`), '--', '-O2']);
-    expect(built.err).toBe('');
-    expect(built.out).toContain(`built ${at(`${name}.so`)}`);
-    expect(check(at(`${name}.so`))).toMatchObject({ status: 0 });
-  },
-);
+test.each([
+  ['gelu', 1],
+  ['layer_norm', 1],
+  ['linear', 4],
+  ['morph_fc', 4],
+  ['temporal_fc', 4],
+])('a new kernel for %s compiles and is right on ragged shapes and at stage %i', (op, stage) => {
+  const name = `my_${op}`;
+  const made = runCli(['kernel', 'new', name, '--out', folder]);
+  expect(made.out).toContain(`wrote ${at(`${name}.cc`)}, a kernel for ${op}`);
+  const built = runCli(['kernel', 'build', at(`${name}.cc`), '--', '-O2']);
+  expect(built.err).toBe('');
+  expect(built.out).toContain(`built ${at(`${name}.so`)}`);
+  const { status, out } = check(at(`${name}.so`), '--stage', String(stage));
+  expect(status).toBe(0);
+  const rows = out.split('\n').filter((line) => line.startsWith(`${name}.so`));
+  expect(rows.map((line) => Number(line.split(/\s{2,}/)[2]))).toEqual(rows.map(() => stage));
+  expect(rows).not.toEqual([]);
+});
