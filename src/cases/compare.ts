@@ -14,12 +14,12 @@ export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<num
   return norm === 0 ? sqrt(difference) : sqrt(difference / norm);
 }
 
-/** The worst |actual - expected| in units of the largest |expected|: an elementwise bound that a small L2 error cannot hide. */
+/** The worst |actual - expected| in units of the largest |expected|: an elementwise bound that a small L2 error cannot hide. NaN where one is. */
 export function worstElement(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
   let [worst, largest] = [0, 1e-30];
   for (let i = 0; i < expected.length; i++) {
     const [a, e] = [actual[i] as number, expected[i] as number];
-    if (!(abs(a - e) <= worst)) worst = abs(a - e);
+    worst = max(worst, abs(a - e)); // NaN stays
     largest = max(largest, abs(e));
   }
   return worst / largest;

@@ -9,6 +9,7 @@ import type { RunOptions } from '../train/options';
 import { Run } from '../train/run';
 import type { Shares } from '../train/trainer';
 import { percent, significant, table } from './format';
+import { checkOutputs } from './outputs';
 import { withProgress } from './progress';
 import { resolveConfig, type TrainFlags } from './train_settings';
 
@@ -66,6 +67,7 @@ function rowsOf({ ffmpeg, first, worker, workers }: DataBench, count: number): (
 /** Runs `morphmlp bench data`. */
 export async function benchDataset(pairs: string[], given: BenchDataArguments): Promise<void> {
   const { count, rounds, steps, json, ...flags } = given;
+  checkOutputs({ json });
   const options = runOptions(resolveConfig(flags, pairs).config);
   const { train: spec, clips, classes, seed, workers } = options;
   const sizes = { count, rounds, workers };

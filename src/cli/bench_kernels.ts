@@ -4,7 +4,8 @@ import { collect, wholeNumber } from './options';
 
 const words = (text: string): string[] => text.split(',').map((word) => word.trim());
 
-function stages(text: string): number[] {
+/** A parser for stages of the network, separated by commas. */
+export function stages(text: string): number[] {
   const numbers = words(text).map(Number);
   if (numbers.every((n) => n >= 1 && n <= 4 && Number.isInteger(n))) return numbers;
   throw new InvalidArgumentError('Expected stages from 1 to 4, separated by commas.');

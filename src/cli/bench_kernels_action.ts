@@ -11,6 +11,7 @@ import { writeFileAtomic } from '../io/atomic';
 import { requireDevice, setThreads, threads } from '../runtime';
 import type { Device } from '../native';
 import { printFailures, printRows } from './kernel_table';
+import { checkOutputs } from './outputs';
 import { withProgress, type Progress } from './progress';
 
 /** What `morphmlp bench kernels` is given. */
@@ -96,6 +97,7 @@ async function measure(
 export async function benchKernels(given: BenchKernelsArguments): Promise<void> {
   checkAsked(given);
   const { rounds, clock, out } = given;
+  checkOutputs({ out });
   setThreads(clock === 'cpu' ? 1 : (given.threads ?? threads()));
   const work = await workOf(given);
   const rows = await withProgress({ label: 'measuring', total: work.cases.length }, (bar) => measure(given, work, bar));

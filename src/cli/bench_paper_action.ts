@@ -4,6 +4,7 @@ import { countRow, runsOf, timeRows, type PaperRow } from '../bench/paper';
 import { PAPER, type PaperEntry, type TableNumber } from '../bench/paper_tables';
 import { writeFileAtomic } from '../io/atomic';
 import { setThreads, threads } from '../runtime';
+import { checkOutputs } from './outputs';
 import { printTables } from './paper_table';
 import { withProgress } from './progress';
 
@@ -29,6 +30,7 @@ async function measure(entries: readonly PaperEntry[], { batch, rounds }: BenchP
 
 /** Runs `morphmlp bench paper`. */
 export async function benchPaper(given: BenchPaperArguments): Promise<void> {
+  checkOutputs({ out: given.out });
   setThreads(given.threads ?? threads());
   const entries = PAPER.filter(({ table }) => given.table?.includes(table) ?? true);
   const rows = given.time ? await measure(entries, given) : entries.map(countRow);

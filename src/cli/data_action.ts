@@ -7,6 +7,7 @@ import { openDataset } from '../data/open';
 import type { Batch, Normalisation } from '../data/types';
 import { contactSheet, type SheetRow } from '../report/contact_sheet';
 import { percent } from './format';
+import { checkOutputs } from './outputs';
 import { Progress } from './progress';
 import { resolveConfig, type TrainFlags } from './train_settings';
 
@@ -50,6 +51,7 @@ function rowsOf(batch: Batch, names: readonly string[], normalisation: Normalisa
 /** Runs `morphmlp data preview`: the first batch of the first epoch, taken back from what the network would be given. */
 export async function preview(pairs: string[], { count, out, ...flags }: PreviewArguments): Promise<void> {
   if (!/\.png$/i.test(out)) throw new Error(`--out ${out}: expected a name that ends in .png`);
+  checkOutputs({ out });
   const options = runOptions(resolveConfig(flags, pairs).config);
   const { clips, classes, seed, normalisation, mix } = options;
   const pool = new DecodePool(1);

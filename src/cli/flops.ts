@@ -42,6 +42,7 @@ function opRows(name: string, size: number): string[][] {
 }
 
 function flops(model: string | undefined, { all, ops, json, size }: FlopsArguments): void {
+  if (all && model) throw new Error(`expected one model or --all, got ${model} and --all`);
   const names = all || !model ? Object.keys(VARIANTS) : [model];
   if (json) {
     const counts = names.map((name) => ({

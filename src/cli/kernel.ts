@@ -1,4 +1,5 @@
 import { Option, type Command } from 'commander';
+import { stages } from './bench_kernels';
 import type { CheckArguments, NewArguments } from './kernel_action';
 import { wholeNumber } from './options';
 
@@ -29,10 +30,14 @@ function registerCheck(kernel: Command): void {
     .command('check')
     .description('hold kernels to float64, on ragged shapes and on those of the network, in a process of their own')
     .argument('<libraries...>', 'shared libraries with morphmlp_kernel_entry')
+    .option('--stage <numbers>', 'of the network, 1 to 4 (default: all)', stages)
     .option('--threads <n>', 'threads that compute (default: physical cores)', wholeNumber(1))
     .option('--seed <n>', 'of the random numbers (default: another each time)', wholeNumber(0))
     .option('--timeout <seconds>', 'after which a silent kernel hangs', wholeNumber(1), 60)
-    .addHelpText('after', '\nExamples:\n  morphmlp kernel check ./my_morph_fc.so --threads 3 --seed 7')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  morphmlp kernel check ./my_morph_fc.so --threads 3 --seed 7\n  morphmlp kernel check ./my_morph_fc.so --stage 4    (in a moment, while you work on it)',
+    )
     .action(async (libraries: string[], given: CheckArguments) => (await action()).checkKernels(libraries, given));
 }
 

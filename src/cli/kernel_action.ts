@@ -58,6 +58,7 @@ export function printInclude(): void {
 
 /** What `morphmlp kernel check` is given. */
 export interface CheckArguments {
+  stage?: number[];
   threads?: number;
   seed?: number;
   timeout: number;
@@ -67,6 +68,7 @@ export interface CheckArguments {
 type Row = Checked & { op: string; stage: number };
 
 interface Check {
+  stages: readonly number[] | undefined;
   seed: number;
   threads: number;
   timeout: number;
@@ -75,7 +77,7 @@ interface Check {
 async function checkLibrary(file: string, check: Check, bar: Progress, failures: Failure[]): Promise<Row[]> {
   const { op } = await describePlugin(file, check);
   const rows: Row[] = [];
-  for (const c of chooseCases([op])) {
+  for (const c of chooseCases([op], check.stages)) {
     const onStep = (_: string | null, doing: string) => bar.update(0, [`${c.op} stage ${c.stage}`, doing]);
     const job = { op: c.op, stage: c.stage, plugins: [file], seed: check.seed, time: null, threads: check.threads };
     const found = await runHosted(job, { timeout: check.timeout, onStep });
@@ -99,7 +101,7 @@ function printChecked(rows: readonly Row[]): void {
 /** Runs `morphmlp kernel check`; status 1 where a library is wrong. */
 export async function checkKernels(libraries: readonly string[], given: CheckArguments): Promise<void> {
   const { seed = randomInt(2 ** 20), timeout } = given;
-  const check = { seed, threads: given.threads ?? threads(), timeout: 1000 * timeout };
+  const check = { stages: given.stage, seed, threads: given.threads ?? threads(), timeout: 1000 * timeout };
   const failures: Failure[] = [];
   const rows = await withProgress({ label: 'checking', total: 0 }, async (bar) => {
     const found: Row[] = [];

@@ -44,6 +44,12 @@ program
   .option('--json', 'print as JSON')
   .action(doctor);
 
+// A reader that leaves (`| head`) is no failure: the work goes on, and what goes to files is complete.
+for (const stream of [process.stdout, process.stderr])
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+
 program.parseAsync().catch((error: Error) => {
   console.error(`morphmlp: ${error.message}`);
   process.exitCode ??= 1;

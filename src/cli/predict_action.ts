@@ -1,4 +1,4 @@
-import { statSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import pc from 'picocolors';
 import { DecodePool } from '../data/decode_pool';
@@ -14,6 +14,7 @@ import { requirePrecision } from '../runtime';
 import { setDefaultDevice } from '../tensor';
 import { meanOfRows, probabilities, viewLogits } from '../train/views';
 import { percent, table } from './format';
+import { checkOutputs } from './outputs';
 import { fileInputs, standardInput, type Input, type StreamInput } from './predict_inputs';
 import { Progress } from './progress';
 
@@ -128,9 +129,7 @@ async function writeSheet(file: string, rows: readonly SheetRow[], inputs: numbe
 /** A sheet that cannot be written should be known before an hour of work. */
 function checkSheet(file: string): void {
   if (!/\.png$/i.test(file)) throw new Error(`--sheet ${file}: expected a name that ends in .png`);
-  const folder = path.dirname(path.resolve(file));
-  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory())
-    throw new Error(`--sheet ${file}: the folder ${folder} does not exist`);
+  checkOutputs({ sheet: file });
 }
 
 function show(seen: readonly Seen[]): void {

@@ -1,5 +1,3 @@
-import { statSync } from 'node:fs';
-import path from 'node:path';
 import { machine } from '../bench/machine';
 import { writeFileAtomic } from '../io/atomic';
 import { drawLearned } from '../report/study/learned_pictures';
@@ -12,6 +10,7 @@ import { studyMixing } from '../study/mixing';
 import { traceOf } from '../study/trace';
 import { describeSubject, type Subject } from '../study/subject';
 import type { Study, Tell } from '../study/types';
+import { checkOutputs } from './outputs';
 import { withProgress } from './progress';
 import { learnedText } from './study_learned_text';
 import { costText, mixingText } from './study_text';
@@ -70,20 +69,15 @@ async function studyParts(subject: Subject, given: StudyArguments): Promise<Foun
 /** What a trace says of where it came from. */
 const aboutOf = ({ model, machine: where }: Study): Record<string, unknown> => ({ model: model.name, ...where });
 
-/** A file that cannot be written should be known before minutes of work. */
-function checkOutputs({ out, json, trace, parts }: StudyArguments): void {
+function checkFiles({ out, json, trace, parts }: StudyArguments): void {
   if (trace && parts && !parts.includes('cost'))
     throw new Error('--trace is written from what the part cost measures: name it in --parts');
-  for (const [option, file] of Object.entries({ out, json, trace })) {
-    const folder = path.dirname(path.resolve(file ?? '.'));
-    if (file && !statSync(folder, { throwIfNoEntry: false })?.isDirectory())
-      throw new Error(`--${option} ${file}: the folder ${folder} does not exist`);
-  }
+  checkOutputs({ out, json, trace });
 }
 
 /** Runs `morphmlp study`. */
 export async function studyModel(inputs: readonly string[], given: StudyArguments): Promise<void> {
-  checkOutputs(given);
+  checkFiles(given);
   if (given.threads) setThreads(given.threads);
   const subject = await openSubject(inputs, given);
   try {

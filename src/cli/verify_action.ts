@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import pc from 'picocolors';
+import { withFile } from '../io/file';
 import type { Device } from '../native';
 import { setDefaultDevice } from '../tensor';
 import { deviceText } from './device_text';
@@ -15,11 +15,12 @@ type Case = ModelCase | TrajectoryCase;
 
 /** The cases of a reference file; throws one sentence when it has another form. */
 export function readCases(file: string, only?: string): [string, Case][] {
+  const text = withFile(file, (source) => source.bytes(0, source.size, 'its text').toString());
   let parsed: unknown;
   try {
-    parsed = JSON.parse(readFileSync(file, 'utf8'));
-  } catch (error) {
-    throw new Error(`${file}: not a reference file: ${(error as Error).message}`);
+    parsed = JSON.parse(text);
+  } catch {
+    throw new Error(`${file}: not a reference file: it is not JSON`);
   }
   const all = Object.entries((parsed ?? {}) as Record<string, Case>);
   const odd = all.find(

@@ -77,7 +77,7 @@ function startError(program: Program, error: NodeJS.ErrnoException): Error {
   if (error.code !== 'ENOENT') return new FfmpegMissing(`${program} does not start: ${error.message}`);
   if (set) return new FfmpegMissing(`MORPHMLP_FFMPEG is ${set}, but ${programPath(program)} does not exist`);
   return new FfmpegMissing(
-    `reading videos needs ${program}, which is not on the PATH: install FFmpeg (Debian: apt-get install ffmpeg) or set MORPHMLP_FFMPEG`,
+    `videos need ${program}, which is not on the PATH: install FFmpeg (Debian: apt-get install ffmpeg) or set MORPHMLP_FFMPEG`,
   );
 }
 

@@ -1,6 +1,7 @@
 import { percent } from '../cli/format';
 import { confusionChart } from './charts';
 import { html, type Html } from './html';
+import { scrollTable } from './parts';
 import { figure, type Section } from './sections';
 import type { ReportEvaluation, RunReport } from './types';
 
@@ -30,19 +31,7 @@ function matrixTable(confusion: ReportEvaluation['confusion'], names: readonly s
       <h3>Confusion matrix</h3>
       <span class="muted">rows: true class · columns: predicted</span>
     </figcaption>
-    <div class="scroll" role="region" aria-label="Confusion matrix" tabindex="0">
-      <table class="matrix">
-        <thead>
-          <tr>
-            <td></td>
-            ${head}
-          </tr>
-        </thead>
-        <tbody>
-          ${rows}
-        </tbody>
-      </table>
-    </div>
+    ${scrollTable({ label: 'Confusion matrix', head: [html`<td></td>`, ...head], rows, style: 'matrix' })}
   </figure>`;
 }
 
@@ -88,24 +77,16 @@ function classTable(rows: readonly ClassRow[], className: string): Html {
         <td class="text long">${other ? `${other.name} (${other.clips})` : '–'}</td>
       </tr>`,
   );
+  const head = [
+    ...[sortable('Class', 'text'), sortable('Clips', 'number'), sortable('Accuracy', 'number', 'ascending')],
+    html`<th scope="col" class="text">Most often taken for</th>`,
+  ];
   return html`<figure class="panel ${className}">
     <figcaption>
       <h3>Accuracy by class</h3>
       <span class="muted">click a heading to sort</span>
     </figcaption>
-    <div class="scroll tall" role="region" aria-label="Accuracy by class" tabindex="0">
-      <table class="figures sortable">
-        <thead>
-          <tr>
-            ${sortable('Class', 'text')}${sortable('Clips', 'number')}${sortable('Accuracy', 'number', 'ascending')}
-            <th scope="col" class="text">Most often taken for</th>
-          </tr>
-        </thead>
-        <tbody>
-          ${lines}
-        </tbody>
-      </table>
-    </div>
+    ${scrollTable({ label: 'Accuracy by class', head, rows: lines, sortable: true })}
   </figure>`;
 }
 
@@ -123,23 +104,13 @@ function pairTable(confusion: ReportEvaluation['confusion'], names: readonly str
         <td>${percent(share)}</td>
       </tr>`,
   );
+  const head = html`<th scope="col">True class</th>
+    <th scope="col" class="text">Taken for</th>
+    <th scope="col">Clips</th>
+    <th scope="col">Of its class</th>`;
   return html`<figure class="panel">
     <figcaption><h3>Pairs most often confused</h3></figcaption>
-    <div class="scroll">
-      <table class="figures">
-        <thead>
-          <tr>
-            <th scope="col">True class</th>
-            <th scope="col" class="text">Taken for</th>
-            <th scope="col">Clips</th>
-            <th scope="col">Of its class</th>
-          </tr>
-        </thead>
-        <tbody>
-          ${rows}
-        </tbody>
-      </table>
-    </div>
+    ${scrollTable({ label: 'Pairs most often confused', head, rows })}
   </figure>`;
 }
 

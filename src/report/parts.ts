@@ -28,21 +28,46 @@ export function wrapSection({ id, name, body }: { id: string; name: string; body
   </section>`;
 }
 
-/** A table that opens at a click on its title. @param sortable by clicks on its headings; such tables are long and scroll */
+/** What a table is made of. */
+interface TableParts {
+  /** What it is called to those who cannot see it. */
+  label: string;
+  head: Content;
+  rows: Content;
+  style?: 'figures' | 'facts' | 'matrix';
+  /** By clicks on its headings; such tables are long. */
+  sortable?: boolean;
+  /** Scrolls where it is long. */
+  tall?: boolean;
+}
+
+/** A table that scrolls where the page is narrower, by keys too. */
+export function scrollTable({
+  label,
+  head,
+  rows,
+  style = 'figures',
+  sortable = false,
+  tall = sortable,
+}: TableParts): Html {
+  return html`<div class="scroll${tall && ' tall'}" role="region" aria-label="${label}" tabindex="0">
+    <table class="${style}${sortable && ' sortable'}">
+      <thead>
+        <tr>
+          ${head}
+        </tr>
+      </thead>
+      <tbody>
+        ${rows}
+      </tbody>
+    </table>
+  </div>`;
+}
+
+/** A table that opens at a click on its title. @param sortable by clicks on its headings */
 export function foldedTable(title: string, label: string, head: Content, rows: Content, sortable = false): Html {
   return html`<details class="panel">
     <summary>${title}</summary>
-    <div class="scroll${sortable && ' tall'}" role="region" aria-label="${label}" tabindex="0">
-      <table class="figures${sortable && ' sortable'}">
-        <thead>
-          <tr>
-            ${head}
-          </tr>
-        </thead>
-        <tbody>
-          ${rows}
-        </tbody>
-      </table>
-    </div>
+    ${scrollTable({ label, head, rows, sortable })}
   </details>`;
 }

@@ -1,7 +1,7 @@
 import { bytes, count, duration, percent, significant } from '../cli/format';
 import { bestEpoch, type ChartSpec, type CurveChart } from './charts';
 import { html, type Html } from './html';
-import { card, foldedTable } from './parts';
+import { card, foldedTable, scrollTable } from './parts';
 import type { ConfigValue, Facts, ReportEvaluation, RunReport } from './types';
 
 /** A part of the page, with what its script draws. */
@@ -152,24 +152,14 @@ function timePanel({ shares, steps }: RunReport): Html | null {
         ${perStep(shares[key])}
       </tr>`,
   );
+  const head = html`<th scope="col">Part of a step</th>
+    <th scope="col">Share</th>
+    <th scope="col">In all</th>
+    ${each && html`<th scope="col">A step</th>`}`;
   return html`<figure class="panel">
     <figcaption><h3>Where the time goes</h3></figcaption>
     <div class="parts" aria-hidden="true">${bar}</div>
-    <div class="scroll">
-      <table class="figures">
-        <thead>
-          <tr>
-            <th scope="col">Part of a step</th>
-            <th scope="col">Share</th>
-            <th scope="col">In all</th>
-            ${each && html`<th scope="col">A step</th>`}
-          </tr>
-        </thead>
-        <tbody>
-          ${rows}
-        </tbody>
-      </table>
-    </div>
+    ${scrollTable({ label: 'Where the time goes', head, rows })}
     <p class="muted">${advice(of('data'))}</p>
   </figure>`;
 }
@@ -208,22 +198,12 @@ function skippedTable(skipped: RunReport['skipped']): Html {
         <td class="text">${reason}</td>
       </tr>`,
   );
+  const head = html`<th scope="col">File</th>
+    <th scope="col">Reason</th>`;
   const title = skipped.length === 1 ? '1 file was skipped' : `${skipped.length} files were skipped`;
   return html`<details class="panel" ${{ markup: skipped.length <= 20 ? 'open' : '' }}>
     <summary>${title}</summary>
-    <div class="scroll tall" role="region" aria-label="Skipped files" tabindex="0">
-      <table class="facts">
-        <thead>
-          <tr>
-            <th scope="col">File</th>
-            <th scope="col">Reason</th>
-          </tr>
-        </thead>
-        <tbody>
-          ${rows}
-        </tbody>
-      </table>
-    </div>
+    ${scrollTable({ label: 'Skipped files', head, rows, style: 'facts', tall: true })}
   </details>`;
 }
 

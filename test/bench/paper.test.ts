@@ -1,22 +1,10 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import os from 'node:os';
-import path from 'node:path';
 import { TimedNetwork } from '../../src/bench/network';
-import { countRow, runsOf, timeRows, type PaperRow } from '../../src/bench/paper';
+import { countRow } from '../../src/bench/paper';
 import { PAPER, TABLES } from '../../src/bench/paper_tables';
-import { VARIANTS } from '../../src/models/config';
 import { kernels } from '../../src/native';
 import { measured } from '../support/count_kernels';
 import { runCli } from '../support/run_cli';
-
-const folder = mkdtempSync(path.join(os.tmpdir(), 'morphmlp-'));
-afterAll(() => rmSync(folder, { recursive: true }));
-
-/** A network that is built and run in a moment. */
-const SMALL = {
-  ...VARIANTS['image-t']!.config,
-  ...({ layers: [1, 1, 1, 1], embedDims: [16, 32, 32, 64], segmentDim: [8, 8, 16, 4], numClasses: 5 } as const),
-};
+import { SMALL_NETWORK } from '../support/small_network';
 
 test.each(PAPER.map((entry) => [`table ${entry.table}: ${entry.name}`, entry] as const))(
   '%s costs what its built network does, within 2 percent of the paper',
@@ -37,26 +25,8 @@ test('every table is there, and names its rows once', () => {
   }
 });
 
-test('rows are timed by turns, shared networks once, ablations against the published', async () => {
-  const rows = PAPER.filter(({ table }) => table === 10 || table === 8).map((entry) => {
-    const { ablation = {} } = entry.config;
-    return { ...entry, config: { ...SMALL, ablation } };
-  });
-  const ran: string[] = [];
-  const found = await timeRows(rows, { rounds: 2, batch: () => 1, onRun: (name) => ran.push(name) });
-  expect(ran).toHaveLength(runsOf(rows, 2));
-  expect(ran.slice(0, 7)).toEqual(['C/L', 'C/2L', '2C/L', 'MorphFC, simple ops', 'conv 3x3', 'conv 7x7', 'group conv']);
-  expect(found.map(({ name }) => name)).toEqual(rows.map(({ name }) => name));
-  for (const { name, macs, time } of found) {
-    expect(time!.ms).toHaveLength(2);
-    expect(time!.error).toBeLessThan(2e-6);
-    expect(time!.gflops).toBeCloseTo((2 * macs) / time!.median / 1e6, 6);
-    expect(time!.speed === null).toBe(name === 'C/L' || name === 'MorphFC');
-  }
-});
-
 test('a fused kernel that is wrong is found before it is timed', () => {
-  const network = new TimedNetwork({ config: SMALL, batch: 2, simple: false });
+  const network = new TimedNetwork({ config: SMALL_NETWORK, batch: 2, simple: false });
   expect(network.verify()).toBeLessThan(2e-6);
   const original = kernels.norm_mlp_forward;
   kernels.norm_mlp_forward = (...args) => original(...args.map((arg) => (arg === 1e-5 ? 1 : arg))); // LayerNorm's eps
@@ -69,7 +39,7 @@ test('a fused kernel that is wrong is found before it is timed', () => {
 });
 
 test('logits that change from run to run are found', () => {
-  const network = new TimedNetwork({ config: SMALL, batch: 1, simple: true });
+  const network = new TimedNetwork({ config: SMALL_NETWORK, batch: 1, simple: true });
   network.run();
   const original = kernels.linear_forward;
   kernels.linear_forward = () => undefined; // leaves the NaN that the memory was filled with
@@ -96,17 +66,4 @@ test('bench paper refuses tables that the paper does not have, or that are not h
   const { status, err } = paper('--table', '1,2');
   expect(status).toBe(1);
   expect(err).toMatch(/Expected tables of the paper \(1, 3, 4, 5, 8, 9, 10\), separated by commas/);
-});
-
-test('what bench paper writes, bench compare reads', () => {
-  const file = path.join(folder, 'paper.json');
-  const { status, out } = paper('--table', '9', '--rounds', '1', '--batch', '1', '--out', file);
-  expect(status).toBe(0);
-  expect(out).toMatch(/H\+W\+C sum +21.68M +– +– +3.96 +– +– +1 +[\d.]+ .*%/);
-  const written = JSON.parse(readFileSync(file, 'utf8')) as { rows: PaperRow[] };
-  expect(written.rows.map(({ time }) => time!.ms.length)).toEqual([1, 1, 1, 1]);
-  const compared = runCli(['bench', 'compare', file, file]);
-  expect(compared.out).toMatch(
-    /image-t, branches H\+W, weighting sum, batch 1 .* 1 \(1–1\) +1 \(1–1\) +[\d.]+ +no difference/,
-  );
 });

@@ -35,7 +35,7 @@ beforeAll(async () => {
   writeFileSync(at('bad_label.csv'), 'videos/0.mp4,green\n');
   for (let i = 0; i < 4; i++) writeFileSync(at(`videos/bad${i}.mp4`), 'no video');
   writeFileSync(at('unreadable.csv'), [0, 1, 2, 3].map((i) => `videos/bad${i}.mp4,0`).join('\n'));
-}, 60000);
+});
 
 test('trains on video files, skipping and naming the unreadable, then evaluates and predicts', () => {
   const train = morphmlp('train', '--data', at('all.csv'), '--val', at('val.csv'), ...SMALL, '--out', at('run'));
@@ -61,7 +61,7 @@ test('trains on video files, skipping and naming the unreadable, then evaluates 
   expect(predicted.err).toMatch(/broken.mp4/);
   const { guesses } = JSON.parse(predicted.out) as { guesses: { label: string; probability: number }[] };
   expect(guesses.reduce((sum, g) => sum + g.probability, 0)).toBeCloseTo(1, 5);
-}, 120000);
+});
 
 test.each([
   [['train'], /--data is missing/],
@@ -75,7 +75,13 @@ test.each([
   [['evaluate', '--data', 'motion', '--checkpoint', 'nowhere.safetensors'], /nowhere.safetensors/],
   [['predict', 'clip.mp4', '--checkpoint', 'x.safetensors'], /clip.mp4: no such file or folder/],
   [['flops', 'video-xl'], /model 'video-xl' is not one of/],
-  [['verify', 'nowhere.json'], /nowhere.json: not a reference file/],
+  [['verify', 'nowhere.json'], /nowhere.json: no such file/],
+  [['verify', __dirname], /cli: expected a file, got a folder$/m],
+  [['verify', __filename], /commands.test.ts: not a reference file: it is not JSON$/m],
+  [['flops', 'video-s', '--all'], /expected one model or --all, got video-s and --all/],
+  [['bench', 'kernels', '--out', '/nowhere/k.json'], /--out \/nowhere\/k.json: the folder \/nowhere does not exist/],
+  [['bench', 'paper', '--out', '/nowhere/p.json'], /--out \/nowhere\/p.json: the folder \/nowhere does not exist/],
+  [['bench', 'data', '--data', 'motion', '--json', __dirname], /--json .*: expected a file, got a folder/],
 ])('%j is one clear sentence and exit status 1', (args, message) => {
   const { status, err } = morphmlp(...args);
   expect(err).toMatch(message);
@@ -118,7 +124,16 @@ test('prepared clips train as the list does, and bench data measures both', () =
   }
   const figures = JSON.parse(readFileSync(at('bench.json'), 'utf8')) as Record<string, number>;
   expect(figures.worker).toBeGreaterThan(0);
-}, 120000);
+});
+
+test('a reader that leaves early is no failure', () => {
+  const bin = path.join(__dirname, '..', '..', 'bin', 'morphmlp.js');
+  for (const args of ['train --preset quickstart --print-config', 'flops --all --ops']) {
+    const line = `'${process.execPath}' '${bin}' ${args} | true; exit \${PIPESTATUS[0]}`;
+    const { status, stderr } = spawnSync('bash', ['-c', line], { encoding: 'utf8' });
+    expect({ args, status, stderr }).toEqual({ args, status: 0, stderr: '' });
+  }
+});
 
 test('every command has help with examples', () => {
   const commands = ['train', 'evaluate', 'predict', 'flops', 'verify', 'prepare', 'bench data', 'data export'];

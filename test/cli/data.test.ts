@@ -23,7 +23,7 @@ describeWithFfmpeg('morphmlp data', () => {
     expect(a!.equals(b!)).toBe(false);
     runCli(['data', 'preview', ...args, '--count', '3', '--augment', '--out', at('again.png')]);
     expect(readFileSync(at('again.png')).equals(readFileSync(at('mixed.png')))).toBe(true);
-  }, 60_000);
+  });
 
   test('a sheet of another kind is refused', () => {
     const { status, err } = runCli(['data', 'preview', '--data', 'motion', '--out', at('sheet.jpg')]);

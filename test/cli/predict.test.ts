@@ -15,7 +15,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 const NAMES = ['ants', 'bees', 'crows'];
 const predict = (inputs: string[], args: string[] = [], input?: Buffer) =>
-  runCli(['predict', ...inputs, '--checkpoint', at('model.safetensors'), ...args], input);
+  runCli(['predict', ...inputs, '--checkpoint', at('model.safetensors'), ...args], input, { TMPDIR: at('tmp') });
 
 interface Line {
   input: string;
@@ -42,6 +42,7 @@ describeWithFfmpeg('predict', () => {
     saveModel(at('image.safetensors'), 'image');
     mkdirSync(at('frames'));
     mkdirSync(at('mixed'));
+    mkdirSync(at('tmp'));
     await writeNumbered(at('clip.mp4'), 16);
     makeWith('-i', at('clip.mp4'), at('frames/%d.png'));
     copyFileSync(at('clip.mp4'), at('mixed/b.mp4'));
@@ -49,7 +50,7 @@ describeWithFfmpeg('predict', () => {
     writeFileSync(at('mixed/broken.mp4'), 'no video');
     writeFileSync(at('mixed/notes.txt'), 'left alone');
     writeFileSync(at('not.png'), 'no picture');
-  }, 60000);
+  });
 
   const guessesOf = (inputs: string[], args: string[] = [], input?: Buffer) =>
     lines(predict(inputs, ['--json', ...args], input).out)[0]!.guesses;
@@ -115,7 +116,6 @@ describeWithFfmpeg('predict', () => {
     [['@mixed'], ['--frames-as-clip', '--crops', '2'], /--crops/],
   ])('%p %p is refused in one sentence', (inputs, args, message) => {
     const input = args[0] === '--frame-size' ? Buffer.from('12345') : Buffer.alloc(0);
-    const before = readdirSync(os.tmpdir()).length;
     const { status, err } = predict(
       inputs.map((name) => name.replace('@', `${folder}/`)),
       args,
@@ -124,6 +124,6 @@ describeWithFfmpeg('predict', () => {
     expect(status).not.toBe(0);
     expect(err).toMatch(message);
     expect(err.trim().split('\n')).toHaveLength(1);
-    expect(readdirSync(os.tmpdir()).length).toBeLessThanOrEqual(before);
+    expect(readdirSync(at('tmp'))).toEqual([]);
   });
 });

@@ -108,7 +108,7 @@ describeWithFfmpeg('prepared videos', () => {
       expect([set, clips, before < 6]).toEqual([set, 6, true]);
       expect(contents(at(set))).toEqual(whole);
     }
-  }, 60_000);
+  });
 
   test('an unfinished set is not trained on, other settings do not go on with it, two runs do not share it', async () => {
     mkdirSync(at('part'));

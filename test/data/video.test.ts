@@ -60,9 +60,7 @@ describe('finding and explaining FFmpeg', () => {
     const searched = process.env.PATH;
     process.env.PATH = '/nowhere';
     try {
-      await expect(probe('x.mp4')).rejects.toThrow(
-        'reading videos needs ffprobe, which is not on the PATH: install FFmpeg',
-      );
+      await expect(probe('x.mp4')).rejects.toThrow('videos need ffprobe, which is not on the PATH: install FFmpeg');
     } finally {
       process.env.PATH = searched;
     }

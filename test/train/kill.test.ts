@@ -78,7 +78,7 @@ test('where the disk takes no more, the checkpoint before is intact and the mess
   expect(status).toBe(1);
   expect(stderr).toMatch(/morphmlp: .*full\/last.safetensors: .*the file would be larger than allowed/);
   expect(readFileSync(path.join(out, 'last.safetensors')).equals(before)).toBe(true);
-}, 60_000);
+});
 
 test('an output folder that cannot be made is told', () => {
   const out = path.join(folder, 'whole', 'config.yaml', 'run');

@@ -46,7 +46,7 @@ describeWithFfmpeg("the authors' recipes end to end", () => {
       writeFileSync(at(`k400/${split}.csv`), [...lines, ...broken].join('\n'));
     const frames = Array.from({ length: 8 }, (_, i) => `${i} 16 ${i * 20}`).join('\n');
     for (const split of ['train', 'validation']) writeFileSync(at(`sth/somesomev2_rgb_${split}_split.txt`), frames);
-  }, 60000);
+  });
 
   test('K400: trains, tests with several views, names what is corrupt and missing', () => {
     const pairs = ['DATA.PATH_TO_DATA_DIR', at('k400'), 'DATA.PATH_PREFIX', at('k400'), 'OUTPUT_DIR', at('out-k400')];
@@ -63,7 +63,7 @@ describeWithFfmpeg("the authors' recipes end to end", () => {
     expect((result['skipped'] as unknown[]).length).toBe(1);
     const events = readEvents(findEvents(at('out-k400/runs-kinetics')));
     expect(JSON.stringify(events)).toMatch(/train\/loss/);
-  }, 120000);
+  });
 
   test('SSV2: lists of folders of frames', () => {
     const pairs = [
@@ -79,7 +79,7 @@ describeWithFfmpeg("the authors' recipes end to end", () => {
     expect(run.out).toMatch(/data: 8 clips, 8 for validation/);
     const { meta } = loadCheckpoint(at('out-sth/best.safetensors'));
     expect(meta['input']).toMatchObject({ sampling: 'segment', crop: 32 });
-  }, 120000);
+  });
 
   test('pictures in class folders train an image model', () => {
     for (const split of ['train', 'val'])
@@ -101,7 +101,7 @@ describeWithFfmpeg("the authors' recipes end to end", () => {
       '--json',
     ]);
     expect(JSON.parse(other.out)).toMatchObject({ videos: 6, classNames: ['a', 'b'] });
-  }, 120000);
+  });
 
   test.each([
     ['5 16 174\n', /somesomev2_rgb_train_split.txt:1: label 174 is outside 0..173/],

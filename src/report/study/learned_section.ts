@@ -14,7 +14,7 @@ import type {
 } from '../../study/learned_types';
 import type { Study } from '../../study/types';
 import { html, type Content, type Html } from '../html';
-import { card, foldedTable } from '../parts';
+import { card, foldedTable, scrollTable } from '../parts';
 import type { StudySection } from './section';
 
 const BRANCHES: readonly MixingPart[] = ['height', 'width', 'channel'];
@@ -82,6 +82,7 @@ function ablationPanel(ablation: AblationStudy): Html {
   );
   const base =
     correct === null ? 'The clips have no labels' : `With everything on, ${percent(correct / clips)} are right`;
+  const names = ['Off', 'Accuracy', '95%', 'Loss', 'Other class', 'Of the GMACs', 'Difference'];
   return html`<div class="panel">
     <h3>What the parts are worth</h3>
     <p class="note">
@@ -89,18 +90,7 @@ function ablationPanel(ablation: AblationStudy): Html {
       weights of the others are ${others}. Time is switched off by handing on the block's input. The interval is
       Wilson's of 95%; the chance is that of a difference of this size where there is none (exact McNemar test).
     </p>
-    <div class="scroll" role="region" aria-label="Parts switched off" tabindex="0">
-      <table class="figures">
-        <thead>
-          <tr>
-            ${head(['Off', 'Accuracy', '95%', 'Loss', 'Other class', 'Of the GMACs', 'Difference'])}
-          </tr>
-        </thead>
-        <tbody>
-          ${rows}
-        </tbody>
-      </table>
-    </div>
+    ${scrollTable({ label: 'Parts switched off', head: head(names), rows })}
   </div>`;
 }
 

@@ -1,0 +1,26 @@
+import { accessSync, constants, statSync } from 'node:fs';
+import path from 'node:path';
+
+/** Why a file cannot be written there, or null. */
+function whyNot(file: string): string | null {
+  const folder = path.dirname(path.resolve(file));
+  if (statSync(file, { throwIfNoEntry: false })?.isDirectory()) return 'expected a file, got a folder';
+  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return `the folder ${folder} does not exist`;
+  try {
+    accessSync(folder, constants.W_OK);
+    return null;
+  } catch {
+    return `the folder ${folder} cannot be written to`;
+  }
+}
+
+/**
+ * Throws where a file cannot be written, before minutes of work go into it.
+ * @param files by the option that names them, without its dashes; undefined where it was not given
+ */
+export function checkOutputs(files: Readonly<Record<string, string | undefined>>): void {
+  for (const [option, file] of Object.entries(files)) {
+    const reason = file === undefined ? null : whyNot(file);
+    if (reason !== null) throw new Error(`--${option} ${file}: ${reason}`);
+  }
+}

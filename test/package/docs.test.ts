@@ -1,0 +1,66 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { runCli } from '../support/run_cli';
+
+const root = path.join(__dirname, '..', '..');
+const pages = ['README.md', ...readdirSync(path.join(root, 'docs')).filter((name) => name.endsWith('.md'))].map(
+  (name) => (name === 'README.md' ? name : path.join('docs', name)),
+);
+
+/** The commands that a page shows, one a line: in code blocks and between backquotes. */
+function commandsOf(page: string): string[] {
+  const text = readFileSync(path.join(root, page), 'utf8').replaceAll('\\\n', ' ');
+  const blocks = [...text.matchAll(/```\w*\n([\s\S]*?)```|`([^`]+)`|^ {4}(.+)$/gm)].map(([, ...found]) =>
+    found.join(''),
+  );
+  return blocks.flatMap((block) => block.split(/\n|&&|;| \| /)).map((line) => line.replace(/^[\s$]+/, ''));
+}
+
+const helps = new Map<string, string>();
+function helpOf(words: string): string {
+  if (!helps.has(words)) helps.set(words, runCli([...words.split(' '), '--help']).out);
+  return helps.get(words)!;
+}
+
+/** `bench kernels` of `bench kernels --op gelu`: a command of the program, and the one below it where it has some. */
+function nameOf(rest: readonly string[]): string {
+  const [first = '', second = ''] = rest;
+  return /^Commands:/m.test(helpOf(first)) && /^[a-z]+$/.test(second) ? `${first} ${second}` : first;
+}
+
+describe.each(pages)('%s', (page) => {
+  const commands = commandsOf(page);
+
+  test('shows options that the commands have', () => {
+    const ours = commands
+      .filter((line) => /^(npx )?morphmlp [a-z]/.test(line))
+      .map((line) => line.replace(/^npx /, ''));
+    const unknown = ours.flatMap((line) => {
+      const [, ...words] = line.split(/\s+#|\s+--\s/)[0]!.split(/\s+/);
+      const name = nameOf(words);
+      const help = helpOf(name);
+      if (!help.startsWith(`Usage: morphmlp ${name}`)) return [line];
+      const options = words.filter((word) => /^--[a-z]/.test(word)).map((word) => word.replace(/[^-a-z].*$/, ''));
+      return options.filter((option) => !new RegExp(`${option}\\b`).test(help)).map((option) => `${option} of ${line}`);
+    });
+    expect(unknown).toEqual([]);
+  });
+
+  test('shows scripts that package.json has', () => {
+    const { scripts } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as { scripts: object };
+    const run = commands.flatMap((line) => /npm run (?:-s )?([\w:]+)/.exec(line)?.[1] ?? []);
+    expect(run.filter((name) => !(name in scripts))).toEqual([]);
+  });
+
+  test('links to files that are there', () => {
+    const text = readFileSync(path.join(root, page), 'utf8');
+    const links = [...text.matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(([, link]) => link!);
+    expect(links.filter((link) => !existsSync(path.join(root, path.dirname(page), link)))).toEqual([]);
+  });
+});
+
+test('the README shows commands, scripts and links', () => {
+  const commands = commandsOf('README.md');
+  expect(commands.filter((line) => /^morphmlp (train|bench|study)/.test(line)).length).toBeGreaterThan(10);
+  expect(commands.filter((line) => /^npm run/.test(line)).length).toBeGreaterThan(3);
+});
