@@ -1,48 +1,30 @@
 // The addon's entry: exports the runtime functions and one function for every kernel of ops.def.
-#include "bindings/node_api.h"
+#include "node/node_api.h"
 
-#include "bindings/args.h"
-#include "bindings/plugin.h"
-#include "bindings/runtime.h"
-#include "kernels/kernels.h"
-#include "runtime/cuda.h"
-#include "runtime/dispatch.h"
+#include "bindings/table.h"
+#include "node/js_arguments.h"
+#include "node/plugin.h"
+#include "node/runtime.h"
 
 namespace morphmlp {
 namespace {
 
-// Reads the arguments, picks the kernel of their device, runs it unless there is nothing to write. Any C++ exception
-// becomes a JavaScript Error that begins with the kernel's name.
-template <class T>
-Napi::Value call(const Napi::CallbackInfo& info, const char* name, void (*Kernels::*kernel)(const T&)) {
+// Any C++ exception becomes a JavaScript Error.
+Napi::Value call(const Napi::CallbackInfo& info) {
   try {
-    Args args(info);
-    const T arguments = read<T>(args);
-    args.finish();
-    const Kernels& kernels = kernels_for(args.device());
-    if (args.device() == Device::cuda) cuda::begin(name);
-    if (args.writes()) (kernels.*kernel)(arguments);
+    static_cast<const Callable*>(info.Data())->run(JsArguments(info));
   } catch (const std::exception& error) {
-    throw Napi::Error::New(info.Env(), std::string(name) + ": " + error.what());
+    throw Napi::Error::New(info.Env(), error.what());
   }
   return info.Env().Undefined();
-}
-
-void export_kernels(Napi::Env env, Napi::Object table) {
-#define K(name, T)                      \
-  table.Set(#name, Napi::Function::New( \
-                       env, [](const Napi::CallbackInfo& i) { return call<T>(i, #name, &Kernels::name); }, #name));
-#define OP(stem, ...) __VA_ARGS__
-#include "ops.def"
-#undef OP
-#undef K
 }
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   export_runtime(env, exports);
   export_plugins(env, exports);
   Napi::Object table = Napi::Object::New(env);
-  export_kernels(env, table);
+  for (const Callable& kernel : callables())
+    table.Set(kernel.name, Napi::Function::New(env, call, kernel.name, const_cast<Callable*>(&kernel)));
   exports.Set("kernels", table);
   return exports;
 }
