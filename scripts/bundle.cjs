@@ -1,10 +1,10 @@
 'use strict';
 // npm run bundle: one archive for a machine with a GPU and nvcc, but without Node and network. docs/cuda.md says how to use it.
-const { execFileSync } = require('node:child_process');
-const { mkdirSync, readdirSync, rmSync, statSync, existsSync } = require('node:fs');
+const { existsSync, readdirSync, rmSync, statSync } = require('node:fs');
 const path = require('node:path');
 const { parseArgs } = require('node:util');
 const { compile } = require('./compile.cjs');
+const { pack } = require('./bundle/archive.cjs');
 const { commit, layOut, root } = require('./bundle/contents.cjs');
 const { writeManifest } = require('./bundle/manifest.cjs');
 
@@ -33,14 +33,6 @@ const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
 function sizeOf(folder) {
   const sizes = readdirSync(folder, { recursive: true }).map((file) => statSync(path.join(folder, String(file))));
   return sizes.reduce((sum, stat) => sum + (stat.isFile() ? stat.size : 0), 0);
-}
-
-/** Names sorted, owner and times fixed; xz cuts blocks of a fixed size, so the number of its threads leaves no trace. */
-function pack(stage, time, out, level) {
-  const order = ['--sort=name', '--owner=0', '--group=0', '--numeric-owner', '--mode=u+rw,go=rX', `--mtime=@${time}`];
-  const xz = `xz -${level} -T2 --block-size=24MiB`;
-  mkdirSync(path.dirname(out), { recursive: true });
-  execFileSync('tar', [...order, '--format=gnu', '-I', xz, '-cf', out, '-C', stage, TOP], { stdio: 'inherit' });
 }
 
 function say(stage, out, facts) {
@@ -88,7 +80,7 @@ async function main() {
     const needed = layOut(path.join(stage, TOP), from.folder);
     const facts = { commit: made.commit, node: process.version, libraries: from.words, ...needed };
     writeManifest(path.join(stage, TOP), facts);
-    pack(stage, made.time, out, values.level ?? '6');
+    pack(stage, TOP, out, made.time, values.level ?? '6');
     say(stage, out, facts);
   } finally {
     rmSync(stage, { recursive: true, force: true });

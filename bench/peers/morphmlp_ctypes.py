@@ -146,7 +146,7 @@ class Library:
         return words.decode()
 
     def prepare(self, kernel, given, stream=0):
-        """A function that runs the kernel: what a benchmark calls again and again. Its tensors must live as long."""
+        """A function that runs the kernel, for calling it again and again. It keeps the tensors alive."""
         made = arguments(given)
         block, name = (Argument * len(made))(*made), kernel.encode()
 
@@ -154,6 +154,7 @@ class Library:
             if self.c.morphmlp_run(name, block, len(made), stream or None) != 0:
                 raise MorphmlpError(self.last_error())
 
+        run.tensors = given
         return run
 
     def run(self, kernel, given, stream=0):

@@ -4,7 +4,7 @@
 const { cpSync, existsSync, readFileSync } = require('node:fs');
 const path = require('node:path');
 
-const UNREAD = /\.(md|markdown|map|flow|[cm]?ts)$|\/(docs?|examples?|__tests__)$/i;
+const UNREAD = /\.(md|markdown|map|flow|[cm]?ts)$/i;
 
 /** The folder of a package as Node finds it from `from`, or undefined. */
 function locate(name, from, root) {

@@ -12,7 +12,7 @@ const program = path.join(root, 'bin', 'morphmlp.js');
 const node = process.execPath;
 const morphmlp = (...args) => [node, program, ...args];
 const reference = (name) => path.join(root, 'test', 'fixtures', 'reference', name);
-const jest = (...args) => [
+const runTests = (...args) => [
   ...[node, path.join(root, 'node_modules', 'jest', 'bin', 'jest.js'), '-c', path.join(__dirname, 'jest.config.cjs')],
   ...['--runInBand', ...args],
 ];
@@ -40,7 +40,7 @@ function sanitizer({ extra }) {
   const tests = extra.length > 0 ? extra : ['test/ops', 'test/optim'];
   return ['memcheck', 'racecheck'].map((name) => [
     ...[tool, '--tool', name, '--error-exitcode', '86', '--print-limit', '20'],
-    ...jest(...tests),
+    ...runTests(...tests),
   ]);
 }
 
@@ -55,7 +55,7 @@ const STEPS = {
     about: 'kernels, optimizers and small models against float64; the C library against PyTorch',
     onDevice: true,
     commands: ({ device, out, extra }) => [
-      jest(...extra, ...(device === 'cpu' ? ['--testPathIgnorePatterns', '/test/cuda/'] : [])),
+      runTests(...extra, ...(device === 'cpu' ? ['--testPathIgnorePatterns', '/test/cuda/'] : [])),
       { needs: 'torch', command: againstTorch(device, path.join(out, 'torch_check.json')) },
     ],
   },
@@ -98,7 +98,8 @@ const HELP = `usage: ./run STEP [OUT=folder] [--device cuda|cpu] [-- arguments]
 ${Object.entries(STEPS)
   .map(([name, { about }]) => `  ${name.padEnd(11)}${about}`)
   .join('\n')}
-  all        each of these, on after a failure; build only where the libraries here do not load or lack CUDA that nvcc could make
+  all        each of these, on after a failure; build only where the libraries do not load, or lack CUDA and nvcc is there
+             (--no-build: never)
   check      hold the files to MANIFEST.json
 
 Each step writes OUT/STEP.json (device, driver, clocks, commit, exit status, duration) and OUT/STEP.log; OUT is results/. Exit
@@ -231,11 +232,12 @@ async function runSteps(names, options) {
 function parse(args) {
   const cut = args.includes('--') ? args.indexOf('--') : args.length;
   const [given, extra] = [args.slice(0, cut), args.slice(cut + 1)];
-  const options = { device: 'cuda', out: path.join(root, 'results'), extra };
+  const options = { device: 'cuda', out: path.join(root, 'results'), build: true, extra };
   const names = [];
   while (given.length > 0) {
     const word = given.shift();
     if (word === '--device') options.device = given.shift();
+    else if (word === '--no-build') options.build = false;
     else if (/^OUT=./.test(word)) options.out = path.resolve(process.env.MORPHMLP_CALLER ?? '.', word.slice(4));
     else names.push(word);
   }
@@ -259,7 +261,11 @@ async function main(args) {
   if (name === 'check') return void (process.exitCode = check() ? 0 : 1);
   process.on('SIGINT', () => (interrupted = true)); // the command at work has it too, and ends first
   mkdirSync(options.out, { recursive: true });
-  const all = ['doctor', ...(name === 'all' && wantsBuild() ? ['build'] : []), ...Object.keys(STEPS).slice(2)];
+  const all = [
+    'doctor',
+    ...(name === 'all' && options.build && wantsBuild() ? ['build'] : []),
+    ...Object.keys(STEPS).slice(2),
+  ];
   const passed = await runSteps(name === 'all' ? all : [name], options);
   process.exitCode = passed ? 0 : 1;
 }
