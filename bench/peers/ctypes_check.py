@@ -183,7 +183,8 @@ def measure(run_of, rounds, timer, budget_ms=20.0):
 
 
 def timings(library, args, dtype):
-    timer, done = Timer(args.device), []
+    """Yields what was measured, one record for each direction of an op at the network's sizes."""
+    timer, stream = Timer(args.device), torch.cuda.current_stream().cuda_stream if args.device == 'cuda' else 0
     for make, sizes in network(args.clips):
         if args.op and make.__name__ not in args.op:
             continue
@@ -192,17 +193,15 @@ def timings(library, args, dtype):
         op = make(maker, **sizes)
         entry = {'op': op.name, 'sizes': op.sizes, 'dtype': str(dtype).removeprefix('torch.')}
         try:
-            stream = torch.cuda.current_stream().cuda_stream if args.device == 'cuda' else 0
             for direction, run_of in variants(library, op, maker, stream).items():
-                done.append({**entry, 'direction': direction, **measure(run_of, args.rounds, timer)})
-                print(line_of(done[-1]), flush=True)
+                yield {**entry, 'direction': direction, **measure(run_of, args.rounds, timer)}
         except MorphmlpError as error:
-            done.append({**entry, 'missing': str(error)})
-            print(f'{op.name} {op.sizes} {entry["dtype"]}: {error}', flush=True)
-    return done
+            yield {**entry, 'missing': str(error)}
 
 
 def line_of(entry):
+    if 'missing' in entry:
+        return f'{entry["op"]} {entry["sizes"]} {entry["dtype"]}: {entry["missing"]}'
     ours = entry.get('morphmlp', {}).get('median_ms', math.nan)
     peers = [f'{who} {entry[who]["median_ms"] / ours:.2f}x' if who in entry else f'{who} failed' for who in ('eager', 'compile')]
     return f'{entry["op"]:14} {entry["direction"]:9} {entry["dtype"]:9} {entry["sizes"]}: {ours:.3f} ms; {", ".join(peers)} of it'
@@ -260,6 +259,23 @@ def prepare(args):
     return library
 
 
+def write(report, out):
+    """After each step, so that a run that is stopped keeps what it measured."""
+    if out:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(json.dumps(report, indent=1) + '\n')
+
+
+def summary(dtype, results, missing):
+    wrong = [r for r in results if not r['passed']]
+    worst = max(results, key=lambda r: r['error'] / r['limit'], default=None)
+    words = f'; nearest to its limit, or worst: {worst["kernel"]} {worst["array"]} with {worst["error"]:.1e}' if worst else ''
+    print(f'{dtype}: {len(results)} arrays of {len({r["kernel"] for r in results})} kernels checked, {len(wrong)} wrong{words}')
+    for m in missing:
+        print(f'  not there: {m["op"]}: {m["said"]}')
+    return len(wrong)
+
+
 def main():
     args = parse()
     library = prepare(args)
@@ -270,18 +286,12 @@ def main():
         name = str(dtype).removeprefix('torch.')
         results, missing = check(library, args.device, dtype)
         report['checks'][name] = {'results': results, 'missing': missing}
-        wrong = sum(not r['passed'] for r in results) + (len(missing) if dtype == torch.float32 else 0)
-        worst = max(results, key=lambda r: r['error'] / r['limit'], default=None)
-        words = f', nearest to its limit: {worst["kernel"]} {worst["array"]} with {worst["error"]:.1e}' if worst else ''
-        print(f'{name}: {len(results)} arrays of {len({r["kernel"] for r in results})} kernels checked, {wrong} wrong{words}')
-        for m in missing:
-            print(f'  not there: {m["op"]}: {m["said"]}')
-        failed += wrong
-        if args.time:
-            report['times'] += timings(library, args, dtype)
-    if args.out:
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        args.out.write_text(json.dumps(report, indent=1) + '\n')
+        failed += summary(name, results, missing) + (len(missing) if dtype == torch.float32 else 0)
+        write(report, args.out)
+        for entry in timings(library, args, dtype) if args.time else []:
+            print(line_of(entry), flush=True)
+            report['times'].append(entry)
+            write(report, args.out)
     sys.exit(1 if failed else 0)
 
 
