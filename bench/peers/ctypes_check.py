@@ -76,16 +76,16 @@ class Checker:
     def op(self, op, maker):
         leaves = [t.double().requires_grad_() for t in op.inputs.values()]
         exact = op.reference(*leaves)
-        y = maker.empty(*exact.shape)
+        y = maker.empty(*exact.shape, dtype=op.output_dtype)
         self.run(op.forward, op.forward_arguments(y))
-        peer = [t.clone().requires_grad_() for t in op.inputs.values()]
+        peer = [t.to(self.dtype, copy=True).requires_grad_() for t in op.inputs.values()]
         peer_y = op.reference(*peer)
         self.note(op.forward, op.sizes, 'y', y, exact.detach(), self.limit('forward', error_of(peer_y.detach(), exact.detach())))
         if op.backward:
             self.backward(op, maker, exact, leaves, peer_y, peer)
 
     def backward(self, op, maker, exact, leaves, peer_y, peer):
-        dy = maker.uniform(*exact.shape)
+        dy = maker.uniform(*exact.shape, dtype=op.output_dtype)
         of = [list(op.inputs).index(name) for name in op.gradients]
         wanted = torch.autograd.grad(exact, [leaves[i] for i in of], dy.double())
         theirs = torch.autograd.grad(peer_y, [peer[i] for i in of], dy.to(peer_y.dtype))
@@ -140,38 +140,44 @@ def backward_of(function, inputs, gradients, dy):
 
 
 def variants(library, op, maker, stream):
-    """{direction: {who: function}}. The peers compute with the same tensors; a backward of theirs has the graph made before."""
-    y = maker.empty(*(op.output or next(iter(op.inputs.values())).shape))
-    dy = maker.uniform(*y.shape)
+    """{direction: {who: function}}. The peers compute from the same numbers, all in the tokens' type; a backward of theirs has the
+    graph made before."""
+    shape = op.output or next(iter(op.inputs.values())).shape
+    y, dy = maker.empty(*shape, dtype=op.output_dtype), maker.uniform(*shape, dtype=op.output_dtype)
     got = {name: maker.like(op.inputs[name]) for name in op.gradients}
+    inputs = {name: t.to(maker.dtype) for name, t in op.inputs.items()}
     compiled = torch.compile(op.reference, dynamic=False)
-    values = list(op.inputs.values())
 
     def forward_of(function):
         def run():
             with torch.no_grad():
-                function(*values)
-        return run
+                function(*inputs.values())
+        return lambda: run
 
-    found = {'forward': {'morphmlp': library.prepare(op.forward, op.forward_arguments(y), stream)}}
-    found['forward']['morphmlp']()  # the backward needs what it keeps
-    found['forward'].update(eager=forward_of(op.reference), compile=forward_of(compiled))
+    def ours_of(kernel, arguments):
+        return lambda: library.prepare(kernel, arguments, stream)
+
+    ours = ours_of(op.forward, op.forward_arguments(y))
+    ours()()  # the backward needs what it keeps
+    found = {'forward': {'morphmlp': ours, 'eager': forward_of(op.reference), 'compile': forward_of(compiled)}}
     if op.backward:
-        ours = library.prepare(op.backward, op.backward_arguments(dy, got), stream)
-        peers = {who: lambda f=f: backward_of(f, op.inputs, op.gradients, dy) for who, f in (('eager', op.reference), ('compile', compiled))}
-        found['backward'] = {'morphmlp': ours, **peers}
+        peers = {'eager': op.reference, 'compile': compiled}
+        backward = {who: lambda f=f: backward_of(f, inputs, op.gradients, dy.to(maker.dtype)) for who, f in peers.items()}
+        found['backward'] = {'morphmlp': ours_of(op.backward, op.backward_arguments(dy, got)), **backward}
     return found
 
 
-def measure(run_of, rounds, timer, budget_ms=20.0):
+def measure(makers, rounds, timer, budget_ms=20.0):
     """Medians of rounds in which all take turns. A peer that fails is told of, and the others are timed."""
     ready, said = {}, {}
-    for who, run in run_of.items():
+    for who, make in makers.items():
         try:
-            run = run() if who != 'morphmlp' and run.__defaults__ else run
+            run = make()
             run()
             once = timer.time(run, 1)
             ready[who] = (run, max(1, min(200, int(budget_ms / max(once, 1e-3)))))
+        except MorphmlpError:
+            raise
         except Exception as error:  # torch.compile has many ways to fail, and none is ours
             said[who] = f'{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ""}'
     times = {who: [] for who in ready}
@@ -193,8 +199,8 @@ def timings(library, args, dtype):
         op = make(maker, **sizes)
         entry = {'op': op.name, 'sizes': op.sizes, 'dtype': str(dtype).removeprefix('torch.')}
         try:
-            for direction, run_of in variants(library, op, maker, stream).items():
-                yield {**entry, 'direction': direction, **measure(run_of, args.rounds, timer)}
+            for direction, makers in variants(library, op, maker, stream).items():
+                yield {**entry, 'direction': direction, **measure(makers, args.rounds, timer)}
         except MorphmlpError as error:
             yield {**entry, 'missing': str(error)}
 

@@ -25,8 +25,12 @@ class Maker:
         values = (torch.rand(*shape, generator=self.generator) * 2 - 1) * scale + offset
         return values.to(self.device, dtype or self.dtype)
 
+    def parameter(self, *shape, scale=1.0, offset=0.0):
+        """f32 whatever the tokens are: in bf16 the library keeps parameters, statistics and sums in f32."""
+        return self.uniform(*shape, scale=scale, offset=offset, dtype=torch.float32)
+
     def weight(self, n, *k):
-        return self.uniform(n, *k, scale=math.sqrt(3 / math.prod(k)))
+        return self.parameter(n, *k, scale=math.sqrt(3 / math.prod(k)))
 
     def empty(self, *shape, dtype=None):
         """NaN: a kernel must write all of it."""
@@ -57,10 +61,10 @@ class Op:
     forward: str
     forward_arguments: Callable  # of (y) -> arguments
     output: tuple = ()  # the shape of y where it is not that of the first input
+    output_dtype: torch.dtype = None  # where it is not that of the tokens
     backward: str = ''
     backward_arguments: Callable = None  # of (dy, gradients by name) -> arguments
     gradients: tuple = ()  # names of the inputs that get one
-    others: Callable = None  # of () -> more Calls
     extra: dict = field(default_factory=dict)
 
 
@@ -131,7 +135,7 @@ def gelu(make, n=1000):
 
 
 def layer_norm(make, rows=37, cols=29):
-    x, gamma, beta = make.uniform(rows, cols), make.uniform(cols, scale=0.2, offset=1), make.uniform(cols, scale=0.1)
+    x, gamma, beta = make.uniform(rows, cols), make.parameter(cols, scale=0.2, offset=1), make.parameter(cols, scale=0.1)
     mean, rstd = make.empty(rows, dtype=torch.float32), make.empty(rows, dtype=torch.float32)
     at, given, kept = {'rows': rows, 'cols': cols}, {'x': x, 'gamma': gamma}, {'mean': mean, 'rstd': rstd}
     return Op('layer_norm', f'[{rows}, {cols}]', {'x': x, 'gamma': gamma, 'beta': beta}, layer_norm_plain, 'layer_norm_forward',
@@ -141,7 +145,7 @@ def layer_norm(make, rows=37, cols=29):
 
 
 def linear(make, rows=37, n=29, k=31):
-    x, weight, bias = make.uniform(rows, k), make.weight(n, k), make.uniform(n)
+    x, weight, bias = make.uniform(rows, k), make.weight(n, k), make.parameter(n)
     at, given = {'rows': rows, 'n': n, 'k': k}, {'x': x, 'weight': weight}
     return Op('linear', f'[{rows}, {k}] x [{n}, {k}]', {**given, 'bias': bias}, F.linear, 'linear_forward',
               lambda y: {**at, 'gelu': False, **given, 'bias': bias, 'y': y, 'z': None}, output=(rows, n),
@@ -150,7 +154,7 @@ def linear(make, rows=37, n=29, k=31):
 
 
 def linear_gelu(make, rows=37, n=29, k=31):
-    x, weight, bias = make.uniform(rows, k), make.weight(n, k), make.uniform(n)
+    x, weight, bias = make.uniform(rows, k), make.weight(n, k), make.parameter(n)
     z = make.empty(rows, n)
     arguments = lambda y: {'rows': rows, 'n': n, 'k': k, 'gelu': True, 'x': x, 'weight': weight, 'bias': bias, 'y': y, 'z': z}
     return Op('linear_gelu', f'[{rows}, {k}] x [{n}, {k}]', {'x': x, 'weight': weight, 'bias': bias},
@@ -158,7 +162,7 @@ def linear_gelu(make, rows=37, n=29, k=31):
 
 
 def morph_fc(make, frames=3, height=5, width=4, channels=21, chunk=7, vertical=False, strided=False):
-    x, weight, bias = make.uniform(frames, height, width, channels), make.weight(channels, channels), make.uniform(channels)
+    x, weight, bias = make.uniform(frames, height, width, channels), make.weight(channels, channels), make.parameter(channels)
     at = {'frames': frames, 'height': height, 'width': width, 'channels': channels, 'chunk': chunk, 'groups': chunk,
           'vertical': vertical, 'strided': strided}
     given = {'x': x, 'weight': weight}
@@ -171,7 +175,7 @@ def morph_fc(make, frames=3, height=5, width=4, channels=21, chunk=7, vertical=F
 
 def temporal_fc(make, clips=2, steps=4, positions=9, channels=12, groups=3):
     row = steps * channels // groups
-    x, weight, bias = make.uniform(clips, steps, positions, channels), make.weight(row, row), make.uniform(row)
+    x, weight, bias = make.uniform(clips, steps, positions, channels), make.weight(row, row), make.parameter(row)
     at = {'clips': clips, 'steps': steps, 'positions': positions, 'channels': channels, 'groups': groups}
     given = {'x': x, 'weight': weight}
     return Op('temporal_fc', f'[{clips}, {steps}, {positions}, {channels}], {groups} groups', {**given, 'bias': bias},
@@ -203,14 +207,14 @@ def mean_pool(make, clips=2, tokens=37, channels=29):
     x = make.uniform(clips, tokens, channels)
     at = {'clips': clips, 'tokens': tokens, 'channels': channels}
     return Op('mean_pool', f'[{clips}, {tokens}, {channels}]', {'x': x}, lambda x: x.mean(1), 'mean_pool_forward',
-              lambda y: {**at, 'inputs': 1, 'y': y, 'x': x}, output=(clips, channels), backward='mean_pool_backward', gradients=('x',),
+              lambda y: {**at, 'inputs': 1, 'y': y, 'x': x}, output=(clips, channels), output_dtype=torch.float32, backward='mean_pool_backward', gradients=('x',),
               backward_arguments=lambda dy, g: {**at, 'dy': dy, 'dx': g['x']})
 
 
 def reweight(make, clips=2, tokens=37, channels=29, branches=3):
     names = [f'branch{i}' for i in range(branches)]
     inputs = {name: make.uniform(clips, tokens, channels) for name in names}
-    weights = make.uniform(clips, channels, branches)
+    weights = make.parameter(clips, channels, branches)
     at = {'clips': clips, 'tokens': tokens, 'channels': channels, 'branches': branches}
     plain = lambda *t: sum(b * t[-1][:, None, :, i] for i, b in enumerate(t[:-1]))
     every = lambda values: tuple(values[name] for name in names)
@@ -241,9 +245,9 @@ def cross_entropy(make, rows=5, classes=37):
 
 
 def batch_norm(make, rows=37, cols=29, with_gelu=True):
-    x, gamma, beta = make.uniform(rows, cols), make.uniform(cols, scale=0.2, offset=1), make.uniform(cols, scale=0.1)
-    running = {'running_mean': make.uniform(cols), 'running_var': make.uniform(cols, scale=0.5, offset=1)}
-    kept = {'mean': make.empty(cols), 'rstd': make.empty(cols)}
+    x, gamma, beta = make.uniform(rows, cols), make.parameter(cols, scale=0.2, offset=1), make.parameter(cols, scale=0.1)
+    running = {'running_mean': make.parameter(cols), 'running_var': make.parameter(cols, scale=0.5, offset=1)}
+    kept = {'mean': make.empty(cols, dtype=torch.float32), 'rstd': make.empty(cols, dtype=torch.float32)}
     at, given = {'rows': rows, 'cols': cols, 'training': True, 'gelu': with_gelu}, {'x': x, 'gamma': gamma, 'beta': beta}
 
     def plain(x, gamma, beta):
@@ -258,7 +262,7 @@ def batch_norm(make, rows=37, cols=29, with_gelu=True):
 
 def conv3d(make, batch=2, size=(3, 7, 6), channels=(4, 6), kernel=(1, 3, 3), stride=(1, 2, 2), padding=(0, 1, 1), groups=1):
     x = make.uniform(batch, *size, channels[0])
-    weight, bias = make.weight(channels[1], channels[0] // groups, *kernel), make.uniform(channels[1])
+    weight, bias = make.weight(channels[1], channels[0] // groups, *kernel), make.parameter(channels[1])
     out = [(n + 2 * p - k) // s + 1 for n, k, s, p in zip(size, kernel, stride, padding)]
     at = {'batch': batch, 'in_channels': channels[0], 'out_channels': channels[1], 'groups': groups, 'in': tuple(size),
           'kernel': kernel, 'stride': stride, 'padding': padding, 'padding_behind': padding, 'planar': False}
@@ -272,9 +276,9 @@ def conv3d(make, batch=2, size=(3, 7, 6), channels=(4, 6), kernel=(1, 3, 3), str
 
 def norm_mlp(make, clips=2, tokens=17, channels=20, hidden=36):
     rows = clips * tokens
-    x, gamma, beta = make.uniform(rows, channels), make.uniform(channels, scale=0.2, offset=1), make.uniform(channels, scale=0.1)
-    w1, b1, w2, b2 = make.weight(hidden, channels), make.uniform(hidden), make.weight(channels, hidden), make.uniform(channels)
-    scale = torch.linspace(0.5, 1.5, clips, device=make.device).to(make.dtype)
+    x, gamma, beta = make.uniform(rows, channels), make.parameter(channels, scale=0.2, offset=1), make.parameter(channels, scale=0.1)
+    w1, b1, w2, b2 = make.weight(hidden, channels), make.parameter(hidden), make.weight(channels, hidden), make.parameter(channels)
+    scale = torch.linspace(0.5, 1.5, clips, device=make.device)
     at = {'rows': rows, 'channels': channels, 'hidden': hidden, 'rows_per_clip': tokens}
     kept = {'mean': make.empty(rows, dtype=torch.float32), 'rstd': make.empty(rows, dtype=torch.float32)}
     z = make.empty(rows, hidden)
@@ -293,8 +297,8 @@ def norm_mlp(make, clips=2, tokens=17, channels=20, hidden=36):
 
 def norm_temporal(make, clips=2, steps=4, positions=9, channels=12, groups=3):
     row = steps * channels // groups
-    x, gamma, beta = make.uniform(clips, steps, positions, channels), make.uniform(channels, scale=0.2, offset=1), make.uniform(channels, scale=0.1)
-    weight, bias, proj, proj_bias = make.weight(row, row), make.uniform(row), make.weight(channels, channels), make.uniform(channels)
+    x, gamma, beta = make.uniform(clips, steps, positions, channels), make.parameter(channels, scale=0.2, offset=1), make.parameter(channels, scale=0.1)
+    weight, bias, proj, proj_bias = make.weight(row, row), make.parameter(row), make.weight(channels, channels), make.parameter(channels)
     at = {'clips': clips, 'steps': steps, 'positions': positions, 'channels': channels, 'groups': groups}
     rows = clips * steps * positions
     kept = {'mean': make.empty(rows, dtype=torch.float32), 'rstd': make.empty(rows, dtype=torch.float32), 'u': make.like(x)}
