@@ -30,6 +30,9 @@ function copy(file, to) {
   cpSync(path.join(root, file), path.join(to, file), { recursive: true });
 }
 
+// Where a test names a module of src/, the bundle has it in dist/.
+const FROM_SRC = /(['"](?:\.\.\/)+)src\//g;
+
 /** The tests as JavaScript; what goes with them (Python, .cjs) as it is. */
 function compileTests(to) {
   const ts = require('typescript');
@@ -41,7 +44,7 @@ function compileTests(to) {
       const { outputText } = ts.transpileModule(readFileSync(path.join(root, file), 'utf8'), { compilerOptions });
       const target = path.join(to, file.replace(/\.ts$/, '.js'));
       mkdirSync(path.dirname(target), { recursive: true });
-      writeFileSync(target, outputText);
+      writeFileSync(target, outputText.replaceAll(FROM_SRC, '$1dist/'));
     }
   }
 }

@@ -6,7 +6,6 @@ module.exports = {
   testEnvironment: 'node',
   testMatch: ['**/*.test.js'],
   setupFiles: ['<rootDir>/test/support/device.js'],
-  moduleNameMapper: { '^(?:\\.{1,2}/)+src/(.*)$': '<rootDir>/dist/$1' },
   transform: {},
   watchman: false,
   testTimeout: 600000,
