@@ -6,6 +6,6 @@ const fast = require('./jest.config.cjs');
 module.exports = {
   ...fast,
   setupFiles: ['<rootDir>/test/support/device.ts'],
-  testMatch: ['ops', 'optim', 'models', 'nn', 'cuda'].map((folder) => `**/test/${folder}/*.test.ts`),
+  testMatch: ['ops', 'optim', 'models', 'nn', 'cuda', 'c_api'].map((folder) => `**/test/${folder}/*.test.ts`),
   testPathIgnorePatterns: fast.testPathIgnorePatterns.filter((pattern) => pattern !== '/test/cuda/'),
 };

@@ -21,7 +21,7 @@
   'targets': [
     {
       'target_name': 'morphmlp',
-      'sources': ['<!@(node sources.cjs sources addon)', '<!@(node sources.cjs sources no_cuda)'],
+      'sources': ['<!@(node sources.cjs sources addon)', '<!@(node sources.cjs sources core)', '<!@(node sources.cjs sources no_cuda)'],
       'dependencies': ['<!@(node sources.cjs gyp_targets <(target_arch))'],
       'libraries': ['-ldl', '-pthread'],
     },

@@ -25,6 +25,8 @@ void reset_peak() {}
 void upload(void*, const void*, size_t) { none(); }
 void download(void*, const void*, size_t) { none(); }
 void synchronize() {}
+void use_stream(void*) { none(); }
+bool is_device_memory(const void*) { return false; }
 void begin(const char*) {}
 std::string compiled_for() { return ""; }
 std::string describe_device() { none(); }

@@ -9,8 +9,10 @@ const { readdirSync } = require('node:fs');
 const path = require('node:path');
 
 const groups = {
-  // Compiled once, for the least CPU.
-  addon: ['addon.cc', 'runtime/*.cc', 'bindings/*.cc'],
+  // Compiled once, for the least CPU. `core` is in both libraries: the addon and, for C and Python, libmorphmlp.
+  core: ['runtime/*.cc', 'bindings/*.cc'],
+  addon: ['addon.cc', 'node/*.cc'],
+  c_api: ['c_api/*.cc'],
   // Every kernel: compiled once for each instruction set, in a namespace of its name (MORPHMLP_ISA).
   cpu: ['cpu/*.cc'],
   // One of these three provides what runtime/cuda.h declares. `emulated` compiles cuda/*.cu for the CPU: for tests.

@@ -2,40 +2,17 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iomanip>
+#include <sstream>
 
 #include "runtime/cuda.h"
 #include "runtime/error.h"
 
 namespace morphmlp {
 
-const napi_type_tag kHandleTag = {0x6d6f7270686d6c70ULL, 0x68616e646c653031ULL};
-
 namespace {
 
 constexpr double kMaxInteger = 9007199254740992.0;
-
-const char* type_name(napi_valuetype type) {
-  switch (type) {
-    case napi_undefined:
-      return "undefined";
-    case napi_null:
-      return "null";
-    case napi_boolean:
-      return "a boolean";
-    case napi_string:
-      return "a string";
-    case napi_symbol:
-      return "a symbol";
-    case napi_bigint:
-      return "a bigint";
-    case napi_function:
-      return "a function";
-    case napi_external:
-      return "a foreign handle";
-    default:
-      return "an object";
-  }
-}
 
 std::string joined(std::initializer_list<int64_t> sizes) {
   std::string out;
@@ -49,24 +26,25 @@ std::string describe(const Buffer& b) {
 
 }  // namespace
 
-Handle* handle_from(const Napi::Value& value) {
-  bool tagged = false;
-  if (value.IsExternal()) napi_check_object_type_tag(value.Env(), value, &kHandleTag, &tagged);
-  return tagged ? value.As<Napi::External<Handle>>().Data() : nullptr;
-}
-
-std::string describe(const Napi::Value& value) {
-  if (value.IsNumber()) return "the number " + value.ToString().Utf8Value();
-  if (value.IsArray()) return "an array of " + std::to_string(value.As<Napi::Array>().Length());
-  return handle_from(value) ? "a buffer" : type_name(value.Type());
-}
-
-bool Args::any_bf16() const {
-  for (size_t i = 0; i < info_.Length(); ++i) {
-    const Handle* handle = handle_from(info_[i]);
-    if (handle && handle->buffer && handle->buffer->dtype == DType::bf16) return true;
+std::string describe(const Argument& argument) {
+  switch (argument.kind) {
+    case Argument::Kind::number: {
+      std::ostringstream text;
+      text << std::setprecision(17) << argument.number;
+      return "the number " + text.str();
+    }
+    case Argument::Kind::flag:
+      return "a boolean";
+    case Argument::Kind::null:
+      return "null";
+    case Argument::Kind::buffer:
+      return argument.buffer ? "a buffer" : "a freed buffer";
+    case Argument::Kind::list:
+      return "an array of " + std::to_string(argument.count);
+    case Argument::Kind::other:
+      break;
   }
-  return false;
+  return argument.words;
 }
 
 void Args::reject(const std::string& what) const { fail(what); }
@@ -76,20 +54,21 @@ void Args::bad(const char* name, const std::string& expected, const std::string&
 }
 
 void Args::finish() const {
-  if (position_ != info_.Length())
-    reject("expected " + std::to_string(position_) + " arguments, got " + std::to_string(info_.Length()));
+  if (position_ != source_.count())
+    reject("expected " + std::to_string(position_) + " arguments, got " + std::to_string(source_.count()));
 }
 
-Napi::Value Args::next(const char* name) {
-  if (position_ >= info_.Length()) bad(name, "a value", "nothing: too few arguments");
-  return info_[position_++];
+Argument Args::next(const char* name) {
+  if (position_ >= source_.count()) bad(name, "a value", "nothing: too few arguments");
+  return source_.at(position_++, name);
 }
 
 int64_t Args::integer(const char* name) {
-  const Napi::Value value = next(name);
-  const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : NAN;
-  if (!(std::fabs(number) <= kMaxInteger) || number != std::floor(number)) bad(name, "an integer", describe(value));
-  return static_cast<int64_t>(number);
+  const Argument given = next(name);
+  const bool whole = given.kind == Argument::Kind::number && std::fabs(given.number) <= kMaxInteger &&
+                     given.number == std::floor(given.number);
+  if (!whole) bad(name, "an integer", describe(given));
+  return static_cast<int64_t>(given.number);
 }
 
 int64_t Args::size(const char* name) {
@@ -99,33 +78,30 @@ int64_t Args::size(const char* name) {
 }
 
 float Args::real(const char* name) {
-  const Napi::Value value = next(name);
-  const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : NAN;
-  if (std::isnan(number)) bad(name, "a number", describe(value));
-  return static_cast<float>(number);
+  const Argument given = next(name);
+  if (given.kind != Argument::Kind::number || std::isnan(given.number)) bad(name, "a number", describe(given));
+  return static_cast<float>(given.number);
 }
 
 bool Args::flag(const char* name) {
-  const Napi::Value value = next(name);
-  if (!value.IsBoolean()) bad(name, "true or false", describe(value));
-  return value.As<Napi::Boolean>().Value();
+  const Argument given = next(name);
+  if (given.kind != Argument::Kind::flag) bad(name, "true or false", describe(given));
+  return given.number != 0;
 }
 
 Buffer* Args::buffer(const char* name, int64_t length, DType dtype, bool optional) {
-  const Napi::Value value = next(name);
-  return optional && value.IsNull() ? nullptr : check(name, value, length, dtype);
+  const Argument given = next(name);
+  return optional && given.kind == Argument::Kind::null ? nullptr : check(name, given, length, dtype);
 }
 
-Buffer* Args::check(const char* name, const Napi::Value& value, int64_t length, DType dtype) {
-  const Handle* handle = handle_from(value);
+Buffer* Args::check(const char* name, const Argument& given, int64_t length, DType dtype) {
+  Buffer* b = given.buffer.get();
   const std::string wanted = std::to_string(length) + " x " + dtype_name(dtype);
-  if (!handle) bad(name, wanted, describe(value));
-  Buffer* b = handle->buffer.get();
-  if (!b) bad(name, wanted, "a freed buffer");
+  if (!b) bad(name, wanted, describe(given));
   if (b->length != length || b->dtype != dtype) bad(name, wanted, describe(*b));
   if (device_ && *device_ != b->device) bad(name, std::string("a buffer on ") + device_name(*device_), describe(*b));
   device_ = b->device;
-  held_.push_back(handle->buffer);
+  held_.push_back(given.buffer);
   return b;
 }
 
@@ -137,27 +113,25 @@ Buffer* Args::written(Buffer* b) {
 }
 
 std::vector<int64_t> Args::lengths(const char* name) {
-  const Napi::Value value = next(name);
-  if (!value.IsArray()) bad(name, "an array of buffers", describe(value));
+  const Argument given = next(name);
+  if (given.kind != Argument::Kind::list) bad(name, "an array of buffers", describe(given));
   --position_;
-  const Napi::Array array = value.As<Napi::Array>();
   std::vector<int64_t> out;
-  for (uint32_t i = 0; i < array.Length(); ++i) {
-    const Napi::Value item = array[i];
-    const Handle* handle = handle_from(item);
-    if (!handle || !handle->buffer) bad(name, "live buffers", handle ? "a freed buffer" : describe(item));
-    out.push_back(handle->buffer->length);
+  for (size_t i = 0; i < given.count; ++i) {
+    const Argument item = source_.item(position_, i);
+    if (!item.buffer) bad(name, "live buffers", describe(item));
+    out.push_back(item.buffer->length);
   }
   return out;
 }
 
 std::vector<Buffer*> Args::list(const char* name, const std::vector<int64_t>& lengths) {
-  const Napi::Value value = next(name);
-  const bool fits = value.IsArray() && value.As<Napi::Array>().Length() == lengths.size();
-  if (!fits) bad(name, "an array of " + std::to_string(lengths.size()) + " buffers", describe(value));
+  const Argument given = next(name);
+  const bool fits = given.kind == Argument::Kind::list && given.count == lengths.size();
+  if (!fits) bad(name, "an array of " + std::to_string(lengths.size()) + " buffers", describe(given));
   std::vector<Buffer*> out;
-  for (uint32_t i = 0; i < lengths.size(); ++i)
-    out.push_back(check(name, value.As<Napi::Array>().Get(i), lengths[i], DType::f32));
+  for (size_t i = 0; i < lengths.size(); ++i)
+    out.push_back(check(name, source_.item(position_ - 1, i), lengths[i], DType::f32));
   return out;
 }
 

@@ -1,30 +1,17 @@
-// Reads the arguments of a kernel from JavaScript, in order, and checks each: sizes first, then buffers against those
-// sizes. A wrong size that got past TypeScript would be a crash, so nothing is taken on trust here. Errors name the
-// argument; the caller puts the kernel's name before it.
+// Reads the arguments of a kernel, in order, and checks each: sizes first, then buffers against those sizes. A wrong
+// size that got past the caller would be a crash, so nothing is taken on trust here. Errors name the argument; the
+// caller puts the kernel's name before it.
 #pragma once
-#include "bindings/node_api.h"
-
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "bindings/source.h"
 #include "kernels/bf16.h"
 #include "runtime/buffer.h"
 
 namespace morphmlp {
-
-// What JavaScript holds: a shared buffer, or nothing once it was freed.
-struct Handle {
-  std::shared_ptr<Buffer> buffer;
-};
-extern const napi_type_tag kHandleTag;
-
-// The handle behind a JavaScript value, or nullptr if it is none of ours.
-Handle* handle_from(const Napi::Value& value);
-
-// A value as error messages say it.
-std::string describe(const Napi::Value& value);
 
 template <class T>
 constexpr DType kDType = DType::f32;
@@ -33,9 +20,7 @@ constexpr DType kDType<Bf16> = DType::bf16;
 
 class Args {
  public:
-  explicit Args(const Napi::CallbackInfo& info) : info_(info) {}
-
-  bool any_bf16() const;  // whether one of the buffers that are given, read or not, is bf16
+  explicit Args(const Source& source) : source_(source) {}
 
   // A buffer that is read (In) or written (Out) once it is known as what.
   struct In {
@@ -91,14 +76,14 @@ class Args {
   [[noreturn]] void reject(const std::string& what) const;
 
  private:
-  Napi::Value next(const char* name);
+  Argument next(const char* name);
   Buffer* buffer(const char* name, int64_t length, DType dtype, bool optional);
   Buffer* written(Buffer* b);
-  Buffer* check(const char* name, const Napi::Value& value, int64_t length, DType dtype);
+  Buffer* check(const char* name, const Argument& given, int64_t length, DType dtype);
   std::vector<Buffer*> list(const char* name, const std::vector<int64_t>& lengths);
   [[noreturn]] void bad(const char* name, const std::string& expected, const std::string& got) const;
 
-  const Napi::CallbackInfo& info_;
+  const Source& source_;
   size_t position_ = 0;
   bool writes_ = false;
   std::optional<Device> device_;

@@ -46,7 +46,12 @@ Buffer::Buffer(DType dtype, Device device, int64_t length)
       length(length),
       data(device == Device::cpu ? allocate(bytes()) : cuda::allocate(bytes())) {}
 
-Buffer::~Buffer() { device == Device::cpu ? release(data, bytes()) : cuda::release(data, bytes()); }
+Buffer::Buffer(DType dtype, Device device, int64_t length, void* borrowed)
+    : dtype(dtype), device(device), length(length), data(borrowed), owned(false) {}
+
+Buffer::~Buffer() {
+  if (owned) device == Device::cpu ? release(data, bytes()) : cuda::release(data, bytes());
+}
 
 void Buffer::write(const void* from) {
   if (bytes() != 0) device == Device::cpu ? void(std::memcpy(data, from, bytes())) : cuda::upload(data, from, bytes());

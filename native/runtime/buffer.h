@@ -23,6 +23,7 @@ struct Derived {
 
 struct Buffer {
   Buffer(DType dtype, Device device, int64_t length);
+  Buffer(DType dtype, Device device, int64_t length, void* borrowed);  // memory of the caller's, who keeps and frees it
   ~Buffer();
   Buffer(const Buffer&) = delete;
   Buffer& operator=(const Buffer&) = delete;
@@ -37,6 +38,7 @@ struct Buffer {
   const Device device;
   const int64_t length;  // elements
   void* data;
+  const bool owned = true;
   uint64_t version = 0;  // raised by every write through a binding; a Derived of an older version is stale
   static constexpr int kDerivedSlots = 3;
   std::shared_ptr<Derived> derived[kDerivedSlots];

@@ -27,6 +27,11 @@ void upload(void* to, const void* from, size_t bytes);    // `from` may be chang
 void download(void* to, const void* from, size_t bytes);  // waits for everything before it
 void synchronize();
 
+// Everything runs in `stream` (a cudaStream_t, nullptr: CUDA's default stream) from now on, after what was enqueued
+// before. So a caller's own stream keeps the order of its work and ours, and blocks stay safe to hand out again.
+void use_stream(void* stream);
+bool is_device_memory(const void* data);  // whether the GPU may read it
+
 // Names what is launched from now on, for the message of a fault: those come to light later than they happen.
 void begin(const char* op);
 

@@ -50,6 +50,7 @@ struct State {
   BlockCache blocks{device_allocate, device_free};
   cudaStream_t stream = nullptr;
   cudaEvent_t start = nullptr;
+  cudaEvent_t handed_over = nullptr;  // the end of what the stream before this one was given
   Staging staging[kSlots];
   int next_slot = 0;
   bool synchronous = false;
@@ -81,6 +82,7 @@ std::string start(State& s) {
   const auto then = [&](cudaError_t next) { error = error == cudaSuccess ? next : error; };
   if (error == cudaSuccess) then(cudaEventCreate(&s.start));
   if (error == cudaSuccess) then(cudaEventRecord(s.start, s.stream));
+  if (error == cudaSuccess) then(cudaEventCreateWithFlags(&s.handed_over, cudaEventDisableTiming));
   for (Staging& slot : s.staging) {
     if (error == cudaSuccess) then(cudaHostAlloc(&slot.data, kStaging, cudaHostAllocDefault));
     if (error == cudaSuccess) then(cudaEventCreateWithFlags(&slot.done, cudaEventDisableTiming));
@@ -228,6 +230,25 @@ void synchronize() {
   State& s = state();
   std::lock_guard<std::mutex> lock(s.mutex);
   wait(s);
+}
+
+void use_stream(void* stream) {
+  State& s = state();
+  const auto wanted = static_cast<cudaStream_t>(stream);
+  std::lock_guard<std::mutex> lock(s.mutex);
+  if (wanted == s.stream) return;
+  check(cudaEventRecord(s.handed_over, s.stream), "leaving a stream");
+  check(cudaStreamWaitEvent(wanted, s.handed_over, 0), "entering a stream");
+  s.stream = wanted;
+}
+
+bool is_device_memory(const void* data) {
+  cudaPointerAttributes found{};
+  if (cudaPointerGetAttributes(&found, data) != cudaSuccess) {
+    cudaGetLastError();
+    return false;
+  }
+  return found.type == cudaMemoryTypeDevice || found.type == cudaMemoryTypeManaged;
 }
 
 double clock_ms() {

@@ -127,6 +127,13 @@ void download(void* to, const void* from, size_t bytes) {
 }
 
 void synchronize() {}
+void use_stream(void*) {}
+
+bool is_device_memory(const void* data) {
+  const Arena& a = arena();
+  return data >= a.base && data < a.base + a.used;
+}
+
 void begin(const char*) {}
 std::string compiled_for() { return "the emulation on the CPU, for tests"; }
 std::string describe_device() { return "emulated on the CPU, for tests"; }

@@ -3,7 +3,7 @@
 // for that many collections of a heap that holds next to nothing. So it is told when the total has grown by a quarter,
 // or shrunk to a quarter: what it knows is of the right size, and quiet while the total only breathes.
 #pragma once
-#include "bindings/node_api.h"
+#include "node/node_api.h"
 
 namespace morphmlp {
 

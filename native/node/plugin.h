@@ -1,6 +1,6 @@
 // The addon's exports for kernels out of other libraries: pluginOpen, pluginNaive, pluginRun.
 #pragma once
-#include "bindings/node_api.h"
+#include "node/node_api.h"
 
 namespace morphmlp {
 

@@ -1,11 +1,11 @@
-#include "bindings/runtime.h"
+#include "node/runtime.h"
 
 #include <dlfcn.h>
 
 #include <cmath>
 
-#include "bindings/args.h"
-#include "bindings/external_memory.h"
+#include "node/external_memory.h"
+#include "node/js_arguments.h"
 #include "runtime/allocator.h"
 #include "runtime/cuda.h"
 #include "runtime/dispatch.h"

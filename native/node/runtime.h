@@ -1,6 +1,6 @@
 // Exports what is not a kernel: buffers, memory counters, threads, instruction sets.
 #pragma once
-#include "bindings/node_api.h"
+#include "node/node_api.h"
 
 namespace morphmlp {
 void export_runtime(Napi::Env env, Napi::Object exports);

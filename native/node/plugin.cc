@@ -1,4 +1,4 @@
-#include "bindings/plugin.h"
+#include "node/plugin.h"
 
 #include <dlfcn.h>
 
@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "bindings/args.h"
+#include "node/js_arguments.h"
 #include "runtime/allocator.h"
 #include "runtime/blas_kernels.h"
 #include "runtime/error.h"

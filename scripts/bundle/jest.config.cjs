@@ -1,0 +1,12 @@
+/** In a bundle: the tests that run on a GPU, compiled to JavaScript, of what is in dist/. */
+const path = require('node:path');
+module.exports = {
+  rootDir: path.join(__dirname, '..', '..'),
+  roots: ['<rootDir>/test'],
+  testEnvironment: 'node',
+  testMatch: ['**/*.test.js'],
+  setupFiles: ['<rootDir>/test/support/device.js'],
+  transform: {},
+  watchman: false,
+  testTimeout: 600000,
+};

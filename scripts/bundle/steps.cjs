@@ -1,0 +1,278 @@
+'use strict';
+// What ./run of a bundle does: each step is a few commands; its output goes to a log and what it ran on to a record beside it.
+const { spawn, spawnSync } = require('node:child_process');
+const { createWriteStream, mkdirSync, writeFileSync } = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const { differences, readManifest } = require('./manifest.cjs');
+const machine = require('./machine.cjs');
+
+const { root } = machine;
+const program = path.join(root, 'bin', 'morphmlp.js');
+const node = process.execPath;
+const morphmlp = (...args) => [node, program, ...args];
+const reference = (name) => path.join(root, 'test', 'fixtures', 'reference', name);
+const runTests = (...args) => [
+  ...[node, path.join(root, 'node_modules', 'jest', 'bin', 'jest.js'), '-c', path.join(__dirname, 'jest.config.cjs')],
+  ...['--runInBand', ...args],
+];
+const againstTorch = (device, out, ...args) => [
+  ...[
+    machine.python(),
+    path.join(root, 'bench', 'peers', 'ctypes_check.py'),
+    '--device',
+    device,
+    '--out',
+    out,
+    ...args,
+  ],
+];
+
+function findSanitizer() {
+  const found = ['compute-sanitizer', '/usr/local/cuda/bin/compute-sanitizer'];
+  return found.find((name) => spawnSync(name, ['--version']).status === 0);
+}
+
+/** Both tools over the tests of the ops: what they find makes the exit status 86. */
+function sanitizer({ extra }) {
+  const tool = findSanitizer();
+  if (!tool) throw new Error('compute-sanitizer is neither on the PATH nor in /usr/local/cuda/bin');
+  const tests = extra.length > 0 ? extra : ['test/ops', 'test/optim'];
+  return ['memcheck', 'racecheck'].map((name) => [
+    ...[tool, '--tool', name, '--error-exitcode', '86', '--print-limit', '20'],
+    ...runTests(...tests),
+  ]);
+}
+
+/** `needs: 'torch'` commands are left out where Python has no PyTorch, and the record says so. */
+const STEPS = {
+  doctor: { about: 'what is here: processor, GPU, driver, what was compiled', commands: () => [morphmlp('doctor')] },
+  build: {
+    about: 'compile both libraries here: g++, and nvcc where it is',
+    commands: ({ extra }) => [[node, path.join(root, 'scripts', 'compile.cjs'), ...extra]],
+  },
+  test: {
+    about: 'kernels, optimizers and small models against float64; the C library against PyTorch',
+    onDevice: true,
+    commands: ({ device, out, extra }) => [
+      runTests(...extra, ...(device === 'cpu' ? ['--testPathIgnorePatterns', '/test/cuda/'] : [])),
+      { needs: 'torch', command: againstTorch(device, path.join(out, 'torch_check.json')) },
+    ],
+  },
+  parity: {
+    about: 'whole models against reference numbers: the tiny ones, on a GPU the published sizes too',
+    onDevice: true,
+    commands: ({ device }) =>
+      ['tiny.json', ...(device === 'cuda' ? ['models_full.json'] : [])].map((file) =>
+        morphmlp('verify', reference(file), '--device', device),
+      ),
+  },
+  'train-200': {
+    about: '200 training steps on moving shapes',
+    onDevice: true,
+    commands: ({ device, out, extra }) => [
+      morphmlp(
+        ...['train', '--preset', 'quickstart', '--data', 'motion:400', '--batch-size', '8', '--epochs', '4'],
+        ...['--device', device, '--out', path.join(out, 'train-200'), ...extra],
+      ),
+    ],
+  },
+  bench: {
+    about: "every op at the network's shapes; the C library beside PyTorch eager and torch.compile",
+    onDevice: true,
+    commands: ({ device, out, extra }) => [
+      morphmlp('bench', 'kernels', '--device', device, '--out', path.join(out, 'kernels.json'), ...extra),
+      { needs: 'torch', command: againstTorch(device, path.join(out, 'torch_times.json'), '--time') },
+    ],
+  },
+  sanitize: {
+    about: 'compute-sanitizer: memcheck and racecheck over the tests',
+    onDevice: true,
+    gpuOnly: true,
+    commands: sanitizer,
+  },
+};
+
+const HELP = `usage: ./run STEP [OUT=folder] [--device cuda|cpu] [-- arguments]
+
+${Object.entries(STEPS)
+  .map(([name, { about }]) => `  ${name.padEnd(11)}${about}`)
+  .join('\n')}
+  all        each of these, on after a failure; build only where the libraries do not load, or lack CUDA and nvcc is there
+             (--no-build: never)
+  check      hold the files to MANIFEST.json
+
+Each step writes OUT/STEP.json (device, driver, clocks, commit, exit status, duration) and OUT/STEP.log; OUT is results/. Exit
+status 1 when a step failed. Steps on a GPU that find none say why. Arguments after -- go to the step's program. PYTHON names
+the Python with PyTorch (python3); without PyTorch what needs it is left out, and said.
+
+Examples:
+  ./run doctor
+  ./run all OUT=h100
+  ./run test -- test/ops/linear
+  ./run test --device cpu`;
+
+/** Runs one command, its output on the terminal and in the log. Resolves to what it was and how it ended. */
+function runCommand(argv, log, env) {
+  const since = performance.now();
+  return new Promise((resolve) => {
+    const child = spawn(argv[0], argv.slice(1), {
+      cwd: root,
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    for (const [from, to] of [
+      [child.stdout, process.stdout],
+      [child.stderr, process.stderr],
+    ])
+      from.on('data', (text) => {
+        to.write(text);
+        log.write(text);
+      });
+    const end = (exit, note) => resolve({ command: argv, exit, seconds: (performance.now() - since) / 1000, ...note });
+    child.on('error', (error) => end(null, { note: error.message }));
+    child.on('close', (exit, signal) => end(exit, signal ? { note: `ended by ${signal}` } : {}));
+  });
+}
+
+/** The commands of a step; those that need PyTorch only where it is. */
+function commandsOf(step, options, torch) {
+  const all = step.commands(options).map((given) => (Array.isArray(given) ? { command: given } : given));
+  const kept = all.filter(({ needs }) => needs !== 'torch' || torch !== null);
+  const notes =
+    kept.length < all.length ? [`${machine.python()} has no PyTorch: the check against it was left out`] : [];
+  return { commands: kept.map(({ command }) => command), notes };
+}
+
+/** Why a step cannot run here; undefined where it can. */
+function obstacle(step, device, cuda) {
+  if (step.gpuOnly && device !== 'cuda') return 'this step is for a GPU alone';
+  if (step.onDevice && device === 'cuda' && cuda.status !== 'available') return `no CUDA device: ${cuda.status}`;
+  return undefined;
+}
+
+async function runAll(name, step, options, record) {
+  const { commands, notes } = commandsOf(step, options, record.torch);
+  for (const note of notes) console.log(`${name}: ${note}`);
+  const log = createWriteStream(path.join(options.out, `${name}.log`));
+  const ran = [];
+  for (const command of commands) {
+    if (interrupted) break;
+    ran.push(await runCommand(command, log, { MORPHMLP_TEST_DEVICE: options.device }));
+  }
+  await new Promise((done) => log.end(done));
+  return { ran, notes };
+}
+
+let interrupted = false;
+
+function statusOf(ran) {
+  if (interrupted) return 'interrupted';
+  return ran.every(({ exit }) => exit === 0) ? 'passed' : 'failed';
+}
+
+/** Runs a step and writes its record. Resolves to the status: passed, failed, no device, interrupted. */
+async function runStep(name, options) {
+  const step = STEPS[name];
+  const cuda = machine.cuda();
+  const { commit } = readManifest(root);
+  const [started, since] = [new Date().toISOString(), performance.now()];
+  const record = {
+    step: name,
+    commit,
+    on: options.device,
+    cuda,
+    torch: machine.torch(),
+    cpu: machine.cpu(),
+    node: process.version,
+  };
+  record.host = { kernel: os.release(), gpuBefore: machine.smi() };
+  const why = obstacle(step, options.device, cuda);
+  let result = { ran: [], notes: [why], status: 'no device' };
+  if (why) console.error(`${name}: ${why}`);
+  else {
+    try {
+      const { ran, notes } = await runAll(name, step, options, record);
+      result = { ran, notes, status: statusOf(ran) };
+    } catch (error) {
+      console.error(`${name}: ${error.message}`);
+      result = { ran: [], notes: [error.message], status: 'failed' };
+    }
+  }
+  const seconds = (performance.now() - since) / 1000;
+  const written = { ...record, ...result, started, seconds, gpuAfter: machine.smi() };
+  writeFileSync(path.join(options.out, `${name}.json`), `${JSON.stringify(written, null, 1)}\n`);
+  return result.status;
+}
+
+/** Whether compiling here would help: nothing loads, or nvcc is there and what loads was made without it. */
+function wantsBuild() {
+  const { compiled, status } = machine.cuda();
+  const nvcc = [process.env.NVCC, 'nvcc', '/usr/local/cuda/bin/nvcc'].some(
+    (n) => n && spawnSync(n, ['--version']).status === 0,
+  );
+  return (!compiled && nvcc) || /could not be loaded/.test(status);
+}
+
+async function runSteps(names, options) {
+  const ended = [];
+  for (const name of names) {
+    if (interrupted) break;
+    console.log(`\n=== ${name}`);
+    const since = performance.now();
+    ended.push({ name, status: await runStep(name, options), seconds: (performance.now() - since) / 1000 });
+  }
+  console.log(`\nrecords in ${options.out}`);
+  for (const { name, status, seconds } of ended)
+    console.log(`  ${name.padEnd(11)}${status.padEnd(12)}${seconds.toFixed(1)} s`);
+  return ended.every(({ status }) => status === 'passed');
+}
+
+/** { names, options } of the command line; throws a sentence where it is wrong. */
+function parse(args) {
+  const cut = args.includes('--') ? args.indexOf('--') : args.length;
+  const [given, extra] = [args.slice(0, cut), args.slice(cut + 1)];
+  const options = { device: 'cuda', out: path.join(root, 'results'), build: true, extra };
+  const names = [];
+  while (given.length > 0) {
+    const word = given.shift();
+    if (word === '--device') options.device = given.shift();
+    else if (word === '--no-build') options.build = false;
+    else if (/^OUT=./.test(word)) options.out = path.resolve(process.env.MORPHMLP_CALLER ?? '.', word.slice(4));
+    else names.push(word);
+  }
+  if (!['cuda', 'cpu'].includes(options.device))
+    throw new Error(`--device: expected cuda or cpu, got '${options.device}'`);
+  const known = [...Object.keys(STEPS), 'all', 'check'];
+  if (names.length !== 1 || !known.includes(names[0]))
+    throw new Error(`expected one of ${known.join(', ')}, got '${names.join(' ')}' (./run --help)`);
+  return { name: names[0], options };
+}
+
+function check() {
+  const found = differences(root);
+  console.log(found.join('\n') || 'every file is as the manifest says');
+  return found.length === 0;
+}
+
+async function main(args) {
+  if (args.length === 0 || args.includes('--help') || args[0] === 'help') return console.log(HELP);
+  const { name, options } = parse(args);
+  if (name === 'check') return void (process.exitCode = check() ? 0 : 1);
+  process.on('SIGINT', () => (interrupted = true)); // the command at work has it too, and ends first
+  mkdirSync(options.out, { recursive: true });
+  const all = [
+    'doctor',
+    ...(name === 'all' && options.build && wantsBuild() ? ['build'] : []),
+    ...Object.keys(STEPS).slice(2),
+  ];
+  const passed = await runSteps(name === 'all' ? all : [name], options);
+  process.exitCode = passed ? 0 : 1;
+}
+
+module.exports = { parse, STEPS };
+if (require.main === module)
+  main(process.argv.slice(2)).catch((error) => {
+    console.error(`run: ${error.message}`);
+    process.exitCode = 2;
+  });

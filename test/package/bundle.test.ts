@@ -1,0 +1,116 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+
+interface Manifest {
+  commit: string;
+  files: Record<string, { bytes: number; sha256: string }>;
+}
+interface Parsed {
+  name: string;
+  options: { device: string; out: string; build: boolean; extra: string[] };
+}
+const root = path.join(__dirname, '../..');
+const { writeManifest, differences } = jest.requireActual<{
+  writeManifest: (folder: string, facts: object) => Manifest;
+  differences: (folder: string) => string[];
+}>('../../scripts/bundle/manifest.cjs');
+const { pack } = jest.requireActual<{
+  pack: (parent: string, name: string, out: string, seconds: number, level: string) => void;
+}>('../../scripts/bundle/archive.cjs');
+const { closure } = jest.requireActual<{ closure: (root: string, names: string[]) => string[] }>(
+  '../../scripts/bundle/packages.cjs',
+);
+const { parse } = jest.requireActual<{ parse: (args: string[]) => Parsed }>('../../scripts/bundle/steps.cjs');
+
+let folder: string;
+const at = (name: string) => path.join(folder, name);
+
+function write(name: string, text: string): void {
+  mkdirSync(path.dirname(at(name)), { recursive: true });
+  writeFileSync(at(name), text);
+}
+
+beforeEach(() => {
+  folder = mkdtempSync(path.join(os.tmpdir(), 'bundle-'));
+  write('b/two.txt', 'two');
+  write('a.txt', 'one');
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+describe('the manifest of a bundle', () => {
+  test('lists every file with its size and checksum, sorted, and its facts', () => {
+    const manifest = writeManifest(folder, { commit: 'abc' });
+    expect(Object.keys(manifest.files)).toEqual(['a.txt', 'b/two.txt']);
+    expect(manifest.commit).toBe('abc');
+    expect(manifest.files['a.txt']).toEqual({
+      bytes: 3,
+      sha256: '7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed',
+    });
+    expect(JSON.parse(readFileSync(at('MANIFEST.json'), 'utf8'))).toEqual(manifest);
+    expect(differences(folder)).toEqual([]);
+  });
+
+  test('names what is missing, changed and new, but not what its steps write', () => {
+    writeManifest(folder, {});
+    rmSync(at('b/two.txt'));
+    write('a.txt', 'onE');
+    write('new.txt', '');
+    write('results/doctor.json', '{}');
+    expect(differences(folder)).toEqual(['a.txt: changed', 'b/two.txt: missing', 'new.txt: not in the manifest']);
+    write('a.txt', 'longer');
+    expect(differences(folder)).toContain('a.txt: expected 3 bytes, got 6');
+  });
+
+  test('that is none is refused', () => {
+    write('MANIFEST.json', '[]');
+    expect(() => differences(folder)).toThrow('MANIFEST.json: expected an object with files, got []');
+  });
+});
+
+test('the same files give the same archive, whenever they were written', () => {
+  const made = ['first', 'second'].map((name, i) => {
+    utimesSync(at('a.txt'), 1e9 + i, 1e9 + i);
+    rmSync(at('b/two.txt'));
+    write('b/two.txt', 'two');
+    const out = path.join(os.tmpdir(), `bundle-${process.pid}-${name}.tar.xz`);
+    pack(path.dirname(folder), path.basename(folder), out, 1e9, '1');
+    const bytes = readFileSync(out);
+    rmSync(out);
+    return bytes;
+  });
+  expect(made[0]!.length).toBeGreaterThan(100);
+  expect(made[0]!.equals(made[1]!)).toBe(true);
+});
+
+describe('the packages of a bundle', () => {
+  test('are all that jest needs, and neither TypeScript nor what is not asked for', () => {
+    const found = closure(root, ['jest']);
+    expect(found).toEqual(
+      expect.arrayContaining(['node_modules/jest', 'node_modules/expect', 'node_modules/jest-circus']),
+    );
+    expect(found.filter((name) => /\/(typescript|ts-jest|sharp|echarts)$/.test(name))).toEqual([]);
+    expect(found).toEqual([...found].sort());
+  });
+
+  test('that are not there are named', () =>
+    expect(() => closure(root, ['no-such-package'])).toThrow('no-such-package is not in node_modules'));
+});
+
+describe('the command line of ./run', () => {
+  test('takes a step, a folder, a device and arguments for the program', () => {
+    const given = ['test', '--device', 'cpu', `OUT=${folder}`, '--', 'test/ops', '--bail'];
+    expect(parse(given)).toEqual({
+      name: 'test',
+      options: { device: 'cpu', out: folder, build: true, extra: ['test/ops', '--bail'] },
+    });
+    expect(parse(['all']).options).toMatchObject({ device: 'cuda', extra: [] });
+  });
+
+  test.each([
+    [['bogus'], "expected one of doctor, build, test, parity, train-200, bench, sanitize, all, check, got 'bogus'"],
+    [['test', 'parity'], "got 'test parity'"],
+    [['test', '--device', 'tpu'], "--device: expected cuda or cpu, got 'tpu'"],
+    [['test', '--device'], "--device: expected cuda or cpu, got 'undefined'"],
+  ])('%j is refused in one sentence', (args, message) => expect(() => parse(args)).toThrow(message));
+});

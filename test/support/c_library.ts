@@ -1,0 +1,11 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { loadAddon } from '../../src/addon_path';
+
+/** The C library that was built beside the addon: of the same kernels, and emulated where the addon is. */
+export function cLibrary(): string {
+  const name = process.platform === 'darwin' ? 'libmorphmlp.dylib' : 'libmorphmlp.so';
+  const file = path.join(path.dirname(loadAddon().file), name);
+  if (!existsSync(file)) throw new Error(`${file} is not there: npm run build:native makes it`);
+  return file;
+}
