@@ -32,8 +32,8 @@ runBf16Cases('morphFc', [...morphFcCases, ...morphFcGroupCases], x(1, 1));
 runBf16Cases('normMlp', normMlpCases, x(2, 2));
 runBf16Cases('normSpatial', normSpatialCases, {
   activations: ['x', 'xt'],
-  // Gradients of gamma, beta and fc2 are small differences of large sums here.
-  roundings: { forward: 2, gradient: 6 },
+  // What comes back through the softmax of the branches' weights is small differences of large sums.
+  roundings: { forward: 2, gradient: 8 },
 });
 runBf16Cases('normTemporal', normTemporalCases, x(2, 2));
 runBf16Cases(
