@@ -2,6 +2,7 @@
 #include "bindings/node_api.h"
 
 #include "bindings/args.h"
+#include "bindings/cuda.h"
 #include "bindings/plugin.h"
 #include "bindings/runtime.h"
 #include "kernels/kernels.h"
@@ -40,6 +41,7 @@ void export_kernels(Napi::Env env, Napi::Object table) {
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   export_runtime(env, exports);
+  export_cuda(env, exports);
   export_plugins(env, exports);
   Napi::Object table = Napi::Object::New(env);
   export_kernels(env, table);

@@ -3,13 +3,15 @@ import path from 'node:path';
 import { describePlugin, runHosted, type Failure } from '../bench/hosted';
 import type { KernelCase } from '../bench/kernel_case';
 import { benchCase, type KernelRow } from '../bench/kernels';
-import { machine } from '../bench/machine';
+import { machine, type Machine } from '../bench/machine';
 import { chooseCases, stemOf } from '../bench/ops';
+import type { CacheState, Launch } from '../bench/rounds';
 import { OURS } from '../bench/variant';
 import { eventLoop } from '../event_loop';
 import { writeFileAtomic } from '../io/atomic';
 import { requireDevice, setThreads, threads } from '../runtime';
 import type { Device } from '../native';
+import { setDefaultDevice } from '../tensor';
 import { printFailures, printRows } from './kernel_table';
 import { withProgress, type Progress } from './progress';
 
@@ -20,7 +22,8 @@ export interface BenchKernelsArguments {
   stage?: number[];
   dtype: 'f32' | 'bf16';
   device: Device;
-  cache: 'warm' | 'cold' | 'both';
+  cache?: CacheState | 'both';
+  launch?: Launch | 'both';
   clock: 'wall' | 'cpu';
   threads?: number;
   rounds: number;
@@ -31,10 +34,21 @@ export interface BenchKernelsArguments {
 }
 
 /** Nothing is measured in place of something else. */
-function checkAsked({ dtype, device }: BenchKernelsArguments): void {
+function checkAsked({ dtype, device, launch, clock }: BenchKernelsArguments): void {
   requireDevice(device);
-  if (device !== 'cpu') throw new Error('--device cuda: benchmarks on a GPU are not built yet');
-  if (dtype !== 'f32') throw new Error(`--dtype ${dtype}: on the CPU the kernels are f32`);
+  if (dtype !== 'f32')
+    throw new Error(`--dtype ${dtype}: ${device === 'cpu' ? 'on the CPU' : 'for now'} the kernels are f32`);
+  if (device === 'cpu' && launch) throw new Error(`--launch ${launch}: expected --device cuda; the CPU knows one way`);
+  if (device === 'cuda' && clock === 'cpu') throw new Error('--clock cpu: on a GPU its own timer is the clock');
+}
+
+const either = <T extends string>(asked: T | 'both', all: readonly T[]): readonly T[] =>
+  asked === 'both' ? all : [asked];
+
+/** What is measured of each op: on a GPU all four regimes, unless some are asked for. */
+function regimesOf({ device, cache, launch }: BenchKernelsArguments) {
+  const caches = either(cache ?? (device === 'cuda' ? 'both' : 'warm'), ['warm', 'cold']);
+  return device === 'cuda' ? { caches, launches: either(launch ?? 'both', ['launched', 'graph']) } : { caches };
 }
 
 /** What is to be measured: cases, and the plugins for each op. */
@@ -72,9 +86,8 @@ async function measure(
   { cases, pluginsOf, failures }: Work,
   bar: Progress,
 ): Promise<KernelRow[]> {
-  const { rounds, verify: check, cache, clock } = given;
-  const caches = cache === 'both' ? (['warm', 'cold'] as const) : [cache];
-  const time = { rounds, caches, clock, check };
+  const { rounds, verify: check, clock } = given;
+  const time = { rounds, clock, check, ...regimesOf(given) };
   const seed = given.seed ?? randomInt(2 ** 20);
   const rows: KernelRow[] = [];
   for (const [i, c] of cases.entries()) {
@@ -92,19 +105,26 @@ async function measure(
   return rows;
 }
 
+/** The device in words. */
+function whereText({ gpu, cpu, threads: count, kernels }: Machine): string {
+  if (!gpu) return `${cpu}, ${count} threads, ${kernels}`;
+  const driver = gpu.driver ? `driver ${gpu.driver}` : `driver for CUDA ${gpu.driverCuda}`;
+  const clocks = `up to ${gpu.clockMhz} MHz, memory ${gpu.memoryClockMhz} MHz on ${gpu.memoryBusBits} bits`;
+  return `${gpu.name}, ${gpu.architecture}, ${clocks}, L2 ${(gpu.l2Bytes / 2 ** 20).toFixed(0)} MiB, ${driver}, kernels for ${kernels}`;
+}
+
 /** Runs `morphmlp bench kernels`. */
 export async function benchKernels(given: BenchKernelsArguments): Promise<void> {
   checkAsked(given);
   const { rounds, clock, out } = given;
+  setDefaultDevice(given.device);
   setThreads(clock === 'cpu' ? 1 : (given.threads ?? threads()));
   const work = await workOf(given);
   const rows = await withProgress({ label: 'measuring', total: work.cases.length }, (bar) => measure(given, work, bar));
   const where = machine();
   if (rows.length > 0) {
     printRows(rows);
-    console.log(
-      `${where.cpu}, ${where.threads} threads, ${where.kernels}, commit ${where.commit ?? `of ${where.version}`}; medians of ${rounds} rounds`,
-    );
+    console.log(`${whereText(where)}, commit ${where.commit ?? `of ${where.version}`}; medians of ${rounds} rounds`);
   }
   const { failures } = work;
   if (out) {
