@@ -37,6 +37,9 @@ void flush_cache() { none(); }
 void delay() { none(); }
 double measure_fma_peak(double) { none(); }
 double measure_copy_rate() { none(); }
+const morphmlp_kernel* naive_kernel(const std::string&) { none(); }
+const morphmlp_kernel* blas_kernel(const std::string&) { none(); }
+std::string blas_library() { none(); }
 DeviceFacts device_facts() { none(); }
 std::string compiled_for() { return ""; }
 std::string compiler_flags() { return ""; }

@@ -83,9 +83,9 @@ export interface Addon {
   /** Loads a library; throws where it is none of ours, or of another version. */
   pluginOpen(path: string): PluginDescription;
   /** The naive kernel for an op; null where there is none. */
-  pluginNaive(op: string): PluginDescription | null;
+  pluginNaive(op: string, device: Device): PluginDescription | null;
   /** The kernels for an op of the BLAS libraries on this machine; none for an op that is no FC. */
-  pluginBlas(op: string): PluginDescription[];
+  pluginBlas(op: string, device: Device): PluginDescription[];
   pluginRun(
     plugin: PluginHandle,
     backward: boolean,
@@ -111,6 +111,8 @@ export interface Addon {
   cudaClock(): number;
   /** GB/s of a copy within the device, read and written, beyond its L2 cache. */
   cudaCopyRate(): number;
+  /** cuBLASLt with its version, or why it is not there. */
+  cudaBlas(): string;
   cudaSynchronize(): void;
   /** Between these two lies what the GPU is asked for meanwhile; the second waits, and gives milliseconds by the GPU's own clock. */
   cudaStartTimer(): void;

@@ -101,6 +101,7 @@ void export_cuda(Napi::Env env, Napi::Object exports) {
   add("cudaFacts", named<facts>);
   add("cudaClock", named<figure<cuda::clock_ms>>);
   add("cudaCopyRate", named<figure<cuda::measure_copy_rate>>);
+  add("cudaBlas", named<text<cuda::blas_library>>);
   add("cudaSynchronize", named<command<cuda::synchronize>>);
   add("cudaStartTimer", named<command<cuda::start_timer>>);
   add("cudaStopTimer", named<figure<cuda::stop_timer>>);

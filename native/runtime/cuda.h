@@ -8,6 +8,7 @@
 #include <string>
 
 #include "kernels/kernels.h"
+#include "morphmlp_kernel.h"
 #include "runtime/allocator.h"
 
 namespace morphmlp {
@@ -54,6 +55,12 @@ void flush_cache();   // writes twice as much as the L2 cache holds
 void delay();         // keeps the GPU busy while the host asks for what comes next: some 0.1 ms
 double measure_fma_peak(double seconds);  // GFLOP/s of multiply-adds with nothing but registers
 double measure_copy_rate();               // GB/s of a copy within the device, read and written; beyond the L2 cache
+
+// Kernels for an op that stand beside ours, as naive_kernels.h and blas_kernels.h have them for the CPU: one number a
+// thread, and by cuBLASLt where it is (blas_library says which, or why not). nullptr for an op that has none.
+const morphmlp_kernel* naive_kernel(const std::string& op);
+const morphmlp_kernel* blas_kernel(const std::string& op);
+std::string blas_library();
 
 // What a table or a file says about the device.
 struct DeviceFacts {

@@ -6,11 +6,12 @@ import { benchCase, type KernelRow } from '../bench/kernels';
 import { machine, type Machine } from '../bench/machine';
 import { chooseCases, stemOf } from '../bench/ops';
 import type { CacheState, Launch } from '../bench/rounds';
-import { OURS } from '../bench/variant';
+import { blasVariants, OURS, type Variant } from '../bench/variant';
 import { eventLoop } from '../event_loop';
 import { writeFileAtomic } from '../io/atomic';
+import { PLUGGABLE, requirePluginDevice } from '../plugins';
 import { requireDevice, setThreads, threads } from '../runtime';
-import type { Device } from '../native';
+import { native, type Device } from '../native';
 import { setDefaultDevice } from '../tensor';
 import { printFailures, printRows } from './kernel_table';
 import { withProgress, type Progress } from './progress';
@@ -59,11 +60,13 @@ interface Work {
 }
 
 /** Asks each plugin for its op; those that do not answer are failures. */
-async function openAll(files: readonly string[], timeout: number) {
+async function openAll(files: readonly string[], device: Device, timeout: number) {
   const [ops, failures] = [new Map<string, string>(), [] as Failure[]];
   for (const file of files.map((name) => path.resolve(name))) {
     try {
-      ops.set(file, (await describePlugin(file, { timeout })).op);
+      const found = await describePlugin(file, { timeout });
+      requirePluginDevice({ file, device: found.device }, device);
+      ops.set(file, found.op);
     } catch (error) {
       failures.push({ plugin: file, at: '', problem: (error as Error).message });
     }
@@ -71,14 +74,20 @@ async function openAll(files: readonly string[], timeout: number) {
   return { ops, failures };
 }
 
-async function workOf({ op, stage, plugin = [], timeout }: BenchKernelsArguments): Promise<Work> {
-  const { ops, failures } = await openAll(plugin, 1000 * timeout);
+async function workOf({ op, stage, plugin = [], device, timeout }: BenchKernelsArguments): Promise<Work> {
+  const { ops, failures } = await openAll(plugin, device, 1000 * timeout);
   const pluginsOf = (c: KernelCase) => [...ops].filter(([, its]) => its === stemOf(c)).map(([file]) => file);
   if (plugin.length > 0 && ops.size === 0) return { cases: [], pluginsOf, failures };
   const cases = chooseCases(op ?? (plugin.length > 0 ? [...new Set(ops.values())] : undefined), stage);
   for (const [file, its] of ops)
     if (!cases.some((c) => stemOf(c) === its)) throw new Error(`${file} is a kernel for ${its}, which --op leaves out`);
   return { cases, pluginsOf, failures };
+}
+
+/** Ours; on a GPU the FCs by cuBLASLt too, where it is. */
+function besideOurs(c: KernelCase, device: Device): Variant[] {
+  const op = device === 'cuda' && PLUGGABLE.find((name) => name === stemOf(c));
+  return op ? [OURS, ...blasVariants(op)] : [OURS];
 }
 
 async function measure(
@@ -93,16 +102,31 @@ async function measure(
   for (const [i, c] of cases.entries()) {
     await eventLoop();
     if (given.plugin) {
-      const job = { op: c.op, stage: c.stage, plugins: pluginsOf(c), seed, time, threads: threads() };
+      const job = {
+        op: c.op,
+        stage: c.stage,
+        plugins: pluginsOf(c),
+        device: given.device,
+        seed,
+        time,
+        threads: threads(),
+      };
       const onStep = (file: string | null, doing: string) =>
         bar.update(i, [`${c.op} stage ${c.stage}`, file ? `${path.basename(file)} ${doing}` : doing]);
       const found = await runHosted(job, { timeout: 1000 * given.timeout, onStep });
       rows.push(...found.rows);
       failures.push(...found.failures);
-    } else rows.push(...benchCase(c, [OURS], { ...time, seed }));
+    } else rows.push(...benchCase(c, besideOurs(c, given.device), { ...time, seed }));
     bar.update(i + 1);
   }
   return rows;
+}
+
+/** Says why there is no row of cuBLASLt where one could stand. */
+function printBlas(rows: readonly KernelRow[], device: Device): void {
+  const couldBe = rows.some(({ op }) => ['linear', 'morph_fc', 'temporal_fc'].includes(op.split(' ')[0]!));
+  if (device !== 'cuda' || !couldBe || rows.some(({ variant }) => variant === 'cuBLASLt')) return;
+  console.log(`no rows of cuBLASLt: ${native.cudaBlas()}`);
 }
 
 /** The device in words. */
@@ -124,6 +148,7 @@ export async function benchKernels(given: BenchKernelsArguments): Promise<void> 
   const where = machine();
   if (rows.length > 0) {
     printRows(rows);
+    printBlas(rows, given.device);
     console.log(`${whereText(where)}, commit ${where.commit ?? `of ${where.version}`}; medians of ${rounds} rounds`);
   }
   const { failures } = work;
