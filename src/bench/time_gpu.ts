@@ -118,6 +118,7 @@ function measure<T>(bench: Bench, d: Direction<T>, round: number, cache: CacheSt
 /** A variant ready to be timed on the GPU, and what gives back what it holds. */
 export function onGpu(bench: Bench, variant: Variant, cache: CacheState, launch: Launch) {
   const make = launch === 'graph' ? recordedOnes : launchedOnes;
+  native.memoryPoison(); // what a recording is given must not hold the results of another regime
   const directions = variant.use(() => make(bench, variant));
   const once = (round: number, into: Timing) =>
     variant.use(() => {

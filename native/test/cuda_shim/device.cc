@@ -156,7 +156,16 @@ void release_cache() {
   arena().blocks.drop();
 }
 
-void poison_cache() {}  // blocks are filled when they are handed out
+// Blocks are filled when they are handed out, but not to a recording.
+void poison_cache() {
+  const OpenMemory open;
+  arena().blocks.for_each_cached([](void* data, size_t bytes) {
+    allow(data, bytes);
+    std::memset(data, 0xFF, bytes);
+    forbid(data, bytes);
+  });
+}
+
 MemoryStats memory_stats() { return arena().blocks.stats; }
 void reset_peak() { arena().blocks.stats.peak = arena().blocks.stats.live; }
 
@@ -231,7 +240,8 @@ void start_timer() { arena().started = now_ms(); }
 double stop_timer() { return now_ms() - arena().started; }
 
 void flush_cache() {
-  static void* const data = allocate(2 * kCacheBytes);
+  static void* const data = arena_allocate(2 * kCacheBytes);
+  allow(data, 2 * kCacheBytes);
   fill(data, 0, 2 * kCacheBytes);
 }
 
