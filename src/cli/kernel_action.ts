@@ -41,7 +41,7 @@ export function newKernel(name: string, { op: asked, lang, out }: NewArguments):
   console.log(`wrote ${file}, a kernel for ${op}. Next:
   morphmlp kernel build ${file}
   morphmlp kernel check ${library}
-  morphmlp bench kernels --plugin ${library}`);
+  morphmlp bench kernels --plugin ${library}${lang === 'cuda' ? ' --device cuda' : ''}`);
 }
 
 /** Runs `morphmlp kernel build`. */
