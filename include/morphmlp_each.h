@@ -8,7 +8,9 @@
 
 #include "morphmlp_kernel.h"
 
-#ifdef __CUDACC__
+#if defined(MORPHMLP_EACH_IS_DEFINED)
+// by the program that has these kernels inside
+#elif defined(__CUDACC__)
 #include <cuda_runtime.h>
 
 #define MORPHMLP_DEVICE __host__ __device__
@@ -24,7 +26,9 @@ template <class Body>
 int32_t morphmlp_each(const morphmlp_call* call, int64_t n, Body body) {
   if (n == 0) return MORPHMLP_OK;
   const auto blocks = static_cast<unsigned>((n + 255) / 256);
+  // clang-format off
   morphmlp_each_kernel<<<blocks, 256, 0, static_cast<cudaStream_t>(call->stream)>>>(n, body);
+  // clang-format on
   const cudaError_t error = cudaGetLastError();
   return error == cudaSuccess ? MORPHMLP_OK : morphmlp_say(call, MORPHMLP_FAILED, cudaGetErrorString(error));
 }

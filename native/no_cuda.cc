@@ -24,11 +24,27 @@ MemoryStats memory_stats() { return {}; }
 void reset_peak() {}
 void upload(void*, const void*, size_t) { none(); }
 void download(void*, const void*, size_t) { none(); }
+void copy(void*, const void*, size_t) { none(); }
+void fill(void*, int, size_t) { none(); }
 void synchronize() {}
 void use_stream(void*) { none(); }
 bool is_device_memory(const void*) { return false; }
 void begin(const char*) {}
+void launched() {}
+void* native_stream() { none(); }
+std::unique_ptr<Graph> record(const std::function<void()>&) { none(); }
+void start_timer() { none(); }
+double stop_timer() { none(); }
+void flush_cache() { none(); }
+void delay() { none(); }
+double measure_fma_peak(double) { none(); }
+double measure_copy_rate() { none(); }
+const morphmlp_kernel* naive_kernel(const std::string&) { none(); }
+const morphmlp_kernel* blas_kernel(const std::string&) { none(); }
+std::string blas_library() { none(); }
+DeviceFacts device_facts() { none(); }
 std::string compiled_for() { return ""; }
+std::string compiler_flags() { return ""; }
 std::string describe_device() { none(); }
 double clock_ms() { none(); }
 

@@ -23,6 +23,26 @@ export interface MemoryStats {
   liveBlocks: number;
 }
 
+/** Launches on the GPU that were recorded to be replayed: opaque; freed by `cudaForget` or, at the latest, with the garbage collector. */
+export interface Graph {
+  readonly __graph: unique symbol;
+}
+
+/** What a GPU is; clocks are the highest it has. */
+export interface CudaFacts {
+  name: string;
+  architecture: string;
+  multiprocessors: number;
+  clockMhz: number;
+  memoryBytes: number;
+  memoryClockMhz: number;
+  memoryBusBits: number;
+  l2Bytes: number;
+  /** The newest CUDA that the driver knows, and that of this build. */
+  driverCuda: string;
+  runtimeCuda: string;
+}
+
 /** A kernel out of another library: opaque. */
 export interface PluginHandle {
   readonly __plugin: unique symbol;
@@ -66,9 +86,9 @@ export interface Addon {
   /** Loads a library; throws where it is none of ours, or of another version. */
   pluginOpen(path: string): PluginDescription;
   /** The naive kernel for an op; null where there is none. */
-  pluginNaive(op: string): PluginDescription | null;
+  pluginNaive(op: string, device: Device): PluginDescription | null;
   /** The kernels for an op of the BLAS libraries on this machine; none for an op that is no FC. */
-  pluginBlas(op: string): PluginDescription[];
+  pluginBlas(op: string, device: Device): PluginDescription[];
   pluginRun(
     plugin: PluginHandle,
     backward: boolean,
@@ -86,9 +106,30 @@ export interface Addon {
   cudaCompiled(): string;
   /** The GPU in words: name, architecture, memory, driver. Throws where there is none. */
   cudaDevice(): string;
+  /** The compiler of the CUDA kernels and its flags; empty where there are none. */
+  cudaFlags(): string;
+  /** Throws where there is no GPU, as all that follow. */
+  cudaFacts(): CudaFacts;
   /** Milliseconds on the GPU's clock when all that was asked of it is done; waits for that. */
   cudaClock(): number;
-  fmaPeak(seconds: number): number;
+  /** GB/s of a copy within the device, read and written, beyond its L2 cache. */
+  cudaCopyRate(): number;
+  /** cuBLASLt with its version, or why it is not there. */
+  cudaBlas(): string;
+  cudaSynchronize(): void;
+  /** Between these two lies what the GPU is asked for meanwhile; the second waits, and gives milliseconds by the GPU's own clock. */
+  cudaStartTimer(): void;
+  cudaStopTimer(): number;
+  /** Writes twice as much as the L2 cache holds. */
+  cudaFlushCache(): void;
+  /** Keeps the GPU busy for some 0.1 ms, in which the host can ask for what comes next. */
+  cudaDelay(): void;
+  /** Records what `body` launches, without running it. Copies to and from the host in it throw. */
+  cudaRecord(body: () => void): Graph;
+  cudaReplay(graph: Graph): void;
+  cudaForget(graph: Graph): void;
+  /** Of all threads, or of the whole GPU. */
+  fmaPeak(seconds: number, device?: Device): number;
   kernels: Kernels;
   /** Of these, the ones that take bf16 too. */
   bf16Kernels: readonly string[];

@@ -2,6 +2,7 @@
 import path from 'node:path';
 import { record } from './autograd';
 import { native, type Device, type PluginDescription, type PluginTensor } from './native';
+import { requireDevice } from './runtime';
 import { emptyLike, type Shape, type Tensor } from './tensor';
 
 /** The ops that a plugin can replace. */
@@ -19,11 +20,17 @@ export interface Plugin extends PluginDescription {
 }
 
 function checked(found: PluginDescription, file: string): Plugin {
-  const { op, device } = found;
+  const { op } = found;
   const known = PLUGGABLE.find((name) => name === op);
   if (!known) throw new Error(`${file}: it is for op '${op}', which is not one of ${PLUGGABLE.join(', ')}`);
-  if (device !== 'cpu') throw new Error(`${file}: it is for CUDA, which this program does not run on yet`);
   return { ...found, op: known, file };
+}
+
+/** Throws where a kernel is for another device than this one, or for one that is not there. */
+export function requirePluginDevice({ file, device }: Pick<Plugin, 'file' | 'device'>, here: Device): void {
+  const names = { cpu: 'the CPU', cuda: 'CUDA' };
+  if (device !== here) throw new Error(`${file}: it is a kernel for ${names[device]}; --device ${device} runs it`);
+  requireDevice(device);
 }
 
 /** Loads a library; throws, with the file's name, where it is not there or not a kernel of this version. */
@@ -37,16 +44,19 @@ export function openPlugin(file: string): Plugin {
   }
 }
 
-/** The naive kernel of an op: what others are ranked beside. */
-export function naivePlugin(op: PluggableOp): Plugin {
-  const found = native.pluginNaive(op);
+/** The naive kernel of an op on a device: what others are ranked beside. */
+export function naivePlugin(op: PluggableOp, device: Device = 'cpu'): Plugin {
+  const found = native.pluginNaive(op, device);
   if (!found) throw new Error(`there is no naive kernel for ${op}`);
   return { ...checked(found, op), file: 'built in' };
 }
 
-/** The kernels for an op by the matrix product of the BLAS libraries on this machine (MKL, OpenBLAS, BLIS, or what MORPHMLP_BLAS names). */
-export function blasPlugins(op: PluggableOp): Plugin[] {
-  return native.pluginBlas(op).map((found) => ({ ...checked(found, op), file: found.flags }));
+/**
+ * The kernels for an op by the matrix product of the BLAS libraries on this machine (MKL, OpenBLAS, BLIS, or what MORPHMLP_BLAS names; on a
+ * GPU cuBLASLt).
+ */
+export function blasPlugins(op: PluggableOp, device: Device = 'cpu'): Plugin[] {
+  return native.pluginBlas(op, device).map((found) => ({ ...checked(found, op), file: found.flags }));
 }
 
 const active = new Map<PluggableOp, Plugin>();
@@ -118,6 +128,7 @@ export function applyPlugin(plugin: Plugin, call: PluginCall): Tensor {
   const given = (tensors: readonly (Tensor | null)[]): PluginTensor[] =>
     entries.map(([name, { shape }], i) => [name, shape, tensors[i]?.handle ?? null]);
   const tensors = entries.map(([, { tensor }]) => tensor);
+  requirePluginDevice(plugin, tensors[0]!.device);
   const y = emptyLike(tensors[0]!, call.shape);
   run(plugin, false, call, given(tensors), [['y', call.told, y.handle]]);
   const backward = (dy: Tensor, saved: Tensor[], needs: readonly boolean[]): (Tensor | null)[] => {

@@ -30,9 +30,9 @@ export function instructionSet(): string {
   return native.isa();
 }
 
-/** Multiply-adds a second with nothing but registers, on all threads, in GFLOP/s: the limit that benchmarks divide by. */
-export function fmaPeak(seconds = 0.2): number {
-  return native.fmaPeak(seconds);
+/** Multiply-adds a second with nothing but registers, on all threads or the whole GPU, in GFLOP/s: the limit that benchmarks divide by. */
+export function fmaPeak(seconds = 0.2, device: Device = 'cpu'): number {
+  return native.fmaPeak(seconds, device);
 }
 
 /** Throws when the device is not there: nothing falls back in silence. */

@@ -12,11 +12,12 @@
 #pragma once
 #include <cstdint>
 
+#include "runtime/cuda.h"
 #include "runtime/error.h"
 
 #ifdef MORPHMLP_CUDA_EMULATED
 #include "test/cuda_shim/cuda_shim.h"
-#include "test/cuda_shim/open_memory.h"
+#include "test/cuda_shim/stream.h"
 #else
 #include <cuda_runtime.h>
 #endif
@@ -52,14 +53,14 @@ void launch(const Grid& grid, const Kernel& kernel) {
   const auto body = [](const void* k, void* shared) {
     (*static_cast<const Kernel*>(k))(*static_cast<typename Kernel::Shared*>(shared));
   };
-  const OpenMemory open;
-  shim::run_grid(grid.x, grid.y, grid.z, Kernel::kThreads, sizeof(typename Kernel::Shared), body, &kernel);
+  static_cast<EmulatedStream*>(native_stream())->submit([=] {
+    shim::run_grid(grid.x, grid.y, grid.z, Kernel::kThreads, sizeof(typename Kernel::Shared), body, &kernel);
+  });
 }
 
 #else
 
 cudaStream_t stream();
-void launched();  // after each launch: throws what went wrong with it
 
 template <class Kernel>
 __global__ void __launch_bounds__(Kernel::kThreads, 1) entry(const __grid_constant__ Kernel kernel) {

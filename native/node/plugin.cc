@@ -3,15 +3,17 @@
 #include <dlfcn.h>
 
 #include <array>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "bindings/args.h"
 #include "node/js_arguments.h"
-#include "runtime/allocator.h"
 #include "runtime/blas_kernels.h"
+#include "runtime/cuda.h"
 #include "runtime/error.h"
 #include "runtime/guarded.h"
+#include "runtime/guarded_device.h"
 #include "runtime/naive_kernels.h"
 #include "runtime/threads.h"
 
@@ -58,20 +60,22 @@ std::vector<int64_t> strides_of(const std::vector<int64_t>& shape) {
   return strides;
 }
 
-// The buffer behind a handle, f32 on the CPU and of the shape's size; nullptr for null.
-std::shared_ptr<Buffer> buffer_of(const Napi::Value& value, const std::string& name, int64_t length) {
+Device device_of(const morphmlp_kernel& kernel) { return kernel.device == MORPHMLP_CUDA ? Device::cuda : Device::cpu; }
+
+// The buffer behind a handle, f32 where the kernel runs and of the shape's size; nullptr for null.
+std::shared_ptr<Buffer> buffer_of(const Napi::Value& value, const std::string& name, int64_t length, Device device) {
   if (value.IsNull()) return nullptr;
   const Handle* handle = handle_from(value);
   if (!handle || !handle->buffer) fail(name + ": expected a live buffer, got " + describe(value));
   const Buffer& b = *handle->buffer;
-  if (b.dtype != DType::f32 || b.device != Device::cpu || b.length != length)
-    fail(name + ": expected " + std::to_string(length) + " x f32 on cpu, got " + std::to_string(b.length) + " x " +
-         dtype_name(b.dtype) + " on " + device_name(b.device));
+  if (b.dtype != DType::f32 || b.device != device || b.length != length)
+    fail(name + ": expected " + std::to_string(length) + " x f32 on " + device_name(device) + ", got " +
+         std::to_string(b.length) + " x " + dtype_name(b.dtype) + " on " + device_name(b.device));
   return handle->buffer;
 }
 
 // [name, shape, handle or null] for each tensor.
-Operands operands(const Napi::Value& value, bool written) {
+Operands operands(const Napi::Value& value, bool written, Device device) {
   const Napi::Array list = array(value, "tensors");
   Operands out;
   for (uint32_t i = 0; i < list.Length(); ++i) {
@@ -81,7 +85,7 @@ Operands operands(const Napi::Value& value, bool written) {
     out.strides.push_back(strides_of(out.shapes.back()));
     int64_t length = 1;
     for (int64_t size : out.shapes.back()) length = count({length, size});
-    out.held.push_back(buffer_of(item[2u], out.names.back(), length));
+    out.held.push_back(buffer_of(item[2u], out.names.back(), length, device));
     if (written && out.held.back()) ++out.held.back()->version;
   }
   for (size_t i = 0; i < out.names.size(); ++i)
@@ -90,16 +94,15 @@ Operands operands(const Napi::Value& value, bool written) {
   return out;
 }
 
+// Memory of the kernel's device for the length of a call; guarded as tensors are.
 struct Workspace {
-  explicit Workspace(size_t bytes) : bytes(bytes), data(bytes ? allocate(bytes) : nullptr) {}
-  ~Workspace() {
-    if (data) release(data, bytes);
+  Workspace(size_t bytes, Device device) {
+    if (bytes) block.emplace(DType::u8, device, static_cast<int64_t>(bytes));
   }
-  Workspace(const Workspace&) = delete;
-  Workspace& operator=(const Workspace&) = delete;
+  void* data() const { return block ? block->data : nullptr; }
+  size_t bytes() const { return block ? block->bytes() : 0; }
 
-  const size_t bytes;
-  void* const data;
+  std::optional<Buffer> block;
 };
 
 const morphmlp_kernel& kernel_of(const Napi::Value& value) {
@@ -109,16 +112,15 @@ const morphmlp_kernel& kernel_of(const Napi::Value& value) {
   return *value.As<Napi::External<morphmlp_kernel>>().Data();
 }
 
-void check_damage(const morphmlp_tensor& tensor) {
-  const std::string damage = guarded_damage(tensor.data);
-  if (!damage.empty()) fail(damage + " its tensor " + tensor.name);
+void check_damage(const void* data, const std::string& what) {
+  const std::string host = guarded_damage(data), damage = host.empty() ? guarded_device_damage(data) : host;
+  if (!damage.empty()) fail(damage + " its " + what);
 }
 
 void check_memory(const Operands& in, const Operands& out, const Workspace& workspace) {
-  for (const morphmlp_tensor& t : in.tensors) check_damage(t);
-  for (const morphmlp_tensor& t : out.tensors) check_damage(t);
-  const std::string damage = guarded_damage(workspace.data);
-  if (!damage.empty()) fail(damage + " its workspace of " + std::to_string(workspace.bytes) + " bytes");
+  for (const morphmlp_tensor& t : in.tensors) check_damage(t.data, std::string("tensor ") + t.name);
+  for (const morphmlp_tensor& t : out.tensors) check_damage(t.data, std::string("tensor ") + t.name);
+  check_damage(workspace.data(), "workspace of " + std::to_string(workspace.bytes()) + " bytes");
 }
 
 struct Attributes {
@@ -148,10 +150,22 @@ morphmlp_call call_of(const morphmlp_kernel& kernel, const Attributes& attribute
   call.input_count = static_cast<int32_t>(in.tensors.size());
   call.output_count = static_cast<int32_t>(out.tensors.size());
   call.attribute_count = static_cast<int32_t>(attributes.list.size());
-  call.device = MORPHMLP_CPU;
+  call.device = kernel.device;
   call.threads = thread_count();
-  call.parallel = run_tasks;
+  if (device_of(kernel) == Device::cuda)
+    call.stream = cuda::native_stream();
+  else
+    call.parallel = run_tasks;
   return call;
+}
+
+// On a GPU the message of a fault, which comes to light later, names the kernel.
+int32_t run_body(const morphmlp_kernel& kernel, int32_t (*body)(const morphmlp_call*), const morphmlp_call& call) {
+  if (device_of(kernel) == Device::cpu) return body(&call);
+  cuda::begin(kernel.name ? kernel.name : kernel.op);
+  const int32_t status = body(&call);
+  cuda::launched();
+  return status;
 }
 
 // pluginRun(plugin, backward, [[attribute, value]], inputs, outputs)
@@ -161,15 +175,16 @@ Napi::Value run(const Info& info) {
   const auto body = backward ? kernel.backward : kernel.forward;
   if (!body) fail("it has no backward");
   const Attributes attributes = attributes_of(info[2]);
-  const Operands in = operands(info[3], false), out = operands(info[4], true);
+  const Device device = device_of(kernel);
+  const Operands in = operands(info[3], false, device), out = operands(info[4], true, device);
   std::array<char, 512> message{};
   morphmlp_call call = call_of(kernel, attributes, in, out);
   call.message = message.data();
   call.message_bytes = message.size();
-  const Workspace workspace(kernel.workspace ? kernel.workspace(&call, backward) : 0);
-  call.workspace = workspace.data;
-  call.workspace_bytes = workspace.bytes;
-  const int32_t status = body(&call);
+  const Workspace workspace(kernel.workspace ? kernel.workspace(&call, backward) : 0, device);
+  call.workspace = workspace.data();
+  call.workspace_bytes = workspace.bytes();
+  const int32_t status = run_body(kernel, body, call);
   message.back() = 0;
   check_memory(in, out, workspace);
   if (status == MORPHMLP_OK) return info.Env().Undefined();
@@ -208,16 +223,22 @@ Napi::Value open(const Info& info) {
   return described(info.Env(), kernel);
 }
 
-// pluginNaive(op): null for an op that has none.
+// pluginNaive(op, device): null for an op that has none.
 Napi::Value naive(const Info& info) {
-  const morphmlp_kernel* kernel = naive_kernel(text(info[0], "op"));
+  const std::string op = text(info[0], "op");
+  const Device device = device_from(text(info[1], "device"));
+  const morphmlp_kernel* kernel = device == Device::cpu ? naive_kernel(op) : cuda::naive_kernel(op);
   return kernel ? described(info.Env(), kernel) : info.Env().Null();
 }
 
-// pluginBlas(op): the kernels of the BLAS libraries that are on this machine; none for an op that is no FC.
+// pluginBlas(op, device): the kernels of the BLAS libraries that are on this machine; none for an op that is no FC.
 Napi::Value blas(const Info& info) {
   const std::string op = text(info[0], "op");
   Napi::Array out = Napi::Array::New(info.Env());
+  if (device_from(text(info[1], "device")) == Device::cuda) {
+    if (const morphmlp_kernel* kernel = cuda::blas_kernel(op)) out.Set(0u, described(info.Env(), kernel));
+    return out;
+  }
   for (const std::string& library : blas_libraries())
     if (const morphmlp_kernel* kernel = blas_kernel(op, library)) out.Set(out.Length(), described(info.Env(), kernel));
   return out;

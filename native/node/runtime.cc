@@ -165,16 +165,11 @@ Napi::Value isa_list(const Info& info) {
 Napi::Value fma_peak(const Info& info) {
   const double seconds = info[0].IsNumber() ? info[0].As<Napi::Number>().DoubleValue() : 0;
   if (!(seconds > 0 && seconds <= 10)) bad("seconds", "a number above 0, at most 10", describe(info[0]));
-  return Napi::Number::New(info.Env(), measure_fma_peak(seconds));
+  const Device device = info[1].IsUndefined() ? Device::cpu : device_from(string_of(info[1], "device", "cpu or cuda"));
+  kernels_for(device);
+  const double found = device == Device::cpu ? measure_fma_peak(seconds) : cuda::measure_fma_peak(seconds);
+  return Napi::Number::New(info.Env(), found);
 }
-
-Napi::Value cuda_state(const Info& info) { return Napi::String::New(info.Env(), cuda_status()); }
-
-Napi::Value cuda_compiled(const Info& info) { return Napi::String::New(info.Env(), cuda::compiled_for()); }
-
-Napi::Value cuda_device(const Info& info) { return Napi::String::New(info.Env(), cuda::describe_device()); }
-
-Napi::Value cuda_clock(const Info& info) { return Napi::Number::New(info.Env(), cuda::clock_ms()); }
 
 // The pool's threads outlive every environment, so the library must never be unmapped, also not when a worker thread
 // that loaded it ends.
@@ -204,10 +199,6 @@ void export_runtime(Napi::Env env, Napi::Object exports) {
   add("isa", guarded<isa_get>);
   add("setIsa", guarded<isa_set>);
   add("isas", guarded<isa_list>);
-  add("cudaStatus", guarded<cuda_state>);
-  add("cudaCompiled", guarded<cuda_compiled>);
-  add("cudaDevice", guarded<cuda_device>);
-  add("cudaClock", guarded<cuda_clock>);
   add("fmaPeak", guarded<fma_peak>);
 }
 

@@ -5,6 +5,8 @@
 #include "runtime/allocator.h"
 #include "runtime/cuda.h"
 #include "runtime/error.h"
+#include "runtime/guarded.h"
+#include "runtime/guarded_device.h"
 
 namespace morphmlp {
 
@@ -40,17 +42,27 @@ Device device_from(const std::string& name) {
   fail("device '" + name + "' is not one of cpu, cuda");
 }
 
+namespace {
+
+void* device_allocate(size_t bytes) { return guarding() ? guarded_device_allocate(bytes) : cuda::allocate(bytes); }
+
+void device_release(void* data, size_t bytes) {
+  if (!guarded_device_release(data)) cuda::release(data, bytes);
+}
+
+}  // namespace
+
 Buffer::Buffer(DType dtype, Device device, int64_t length)
     : dtype(dtype),
       device(device),
       length(length),
-      data(device == Device::cpu ? allocate(bytes()) : cuda::allocate(bytes())) {}
+      data(device == Device::cpu ? allocate(bytes()) : device_allocate(bytes())) {}
 
 Buffer::Buffer(DType dtype, Device device, int64_t length, void* borrowed)
     : dtype(dtype), device(device), length(length), data(borrowed), owned(false) {}
 
 Buffer::~Buffer() {
-  if (owned) device == Device::cpu ? release(data, bytes()) : cuda::release(data, bytes());
+  if (owned) device == Device::cpu ? release(data, bytes()) : device_release(data, bytes());
 }
 
 void Buffer::write(const void* from) {

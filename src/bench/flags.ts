@@ -1,7 +1,9 @@
 /** The compiler flags that stand beside every measurement. */
 import { createRequire } from 'node:module';
 import path from 'node:path';
+import { native } from '../native';
 import { instructionSet } from '../runtime';
+import { getDefaultDevice } from '../tensor';
 
 /** What `native/sources.cjs` answers. */
 interface Sources {
@@ -16,8 +18,11 @@ function flagsOf(isa?: string): string[] {
   return (require('../../native/sources.cjs') as Sources).flags(isa).filter(matters);
 }
 
-/** Flags of the sources that are compiled once, for the least CPU: the naive kernels. */
-export const baseFlags = (): string => flagsOf().join(' ');
+const onGpu = () => getDefaultDevice() === 'cuda';
 
-/** Flags of our kernels for the instruction set that runs. */
-export const kernelFlags = (): string => [...flagsOf(), ...flagsOf(instructionSet())].join(' ');
+/** Flags of the sources that are compiled once, for the least CPU, or for the GPU: the naive kernels. */
+export const baseFlags = (): string => (onGpu() ? native.cudaFlags() : flagsOf().join(' '));
+
+/** Flags of our kernels for the instruction set that runs, or for the GPU. */
+export const kernelFlags = (): string =>
+  onGpu() ? native.cudaFlags() : [...flagsOf(), ...flagsOf(instructionSet())].join(' ');

@@ -3,8 +3,10 @@
  * that the last one says where it ended if it did not end well. `hosted.ts` is the other side.
  */
 import { readFileSync, writeSync } from 'node:fs';
-import { openPlugin, PLUGGABLE, watchPlugins, type Plugin } from '../plugins';
+import type { Device } from '../native';
+import { openPlugin, PLUGGABLE, requirePluginDevice, watchPlugins, type Plugin } from '../plugins';
 import { setThreads } from '../runtime';
+import { getDefaultDevice, setDefaultDevice } from '../tensor';
 import type { Agreement, Answer, Doing, Jobs, KernelJob, KernelResult, Line, ModelJob, Question } from './job';
 import { benchCase, termsOfTimed, verifyVariant } from './kernels';
 import { holdModel } from './model_check';
@@ -28,8 +30,15 @@ function open(file: string): Plugin {
 }
 
 function answer({ describe }: Question): Answer {
-  const { op, backward, flags } = open(describe);
-  return { op, backward, flags };
+  const { op, device, backward, flags } = open(describe);
+  return { op, device, backward, flags };
+}
+
+/** For a job: on the device that it runs on. */
+function openHere(file: string): Plugin {
+  const plugin = open(file);
+  requirePluginDevice(plugin, getDefaultDevice());
+  return plugin;
 }
 
 /** Says which direction runs: while verifying, where the time that it takes does not count. */
@@ -40,7 +49,7 @@ function tellDirections(): void {
 }
 
 function measure({ op, stage, plugins, seed, time }: KernelJob): KernelResult {
-  const opened = plugins.map((file) => ({ file, variant: pluginVariant(open(file)) }));
+  const opened = plugins.map((file) => ({ file, variant: pluginVariant(openHere(file)) }));
   const files = new Map(opened.map(({ file, variant }) => [variant.name, file]));
   const onStep = ({ foreign, name }: Variant, text: string) =>
     foreign ? doing(files.get(name)!, text) : doing(null, `${name} ${text}`);
@@ -60,7 +69,7 @@ function measure({ op, stage, plugins, seed, time }: KernelJob): KernelResult {
 }
 
 function compareModels({ model, crop, plugins, seed }: ModelJob): Agreement {
-  const opened = plugins.map(open);
+  const opened = plugins.map(openHere);
   watchPlugins((plugin, direction) =>
     direction
       ? doing(plugin.file, `computing the ${direction} of ${plugin.op} in the model`)
@@ -76,8 +85,9 @@ const WORK: { [K in keyof Jobs]: (job: Jobs[K]['job']) => Jobs[K]['result'] } = 
 };
 
 function work({ kind, job }: { kind: keyof Jobs; job: never }): unknown {
-  const { threads } = job as { threads?: number };
+  const { threads, device } = job as { threads?: number; device?: Device };
   if (threads) setThreads(threads);
+  if (device) setDefaultDevice(device);
   return WORK[kind](job);
 }
 

@@ -1,5 +1,6 @@
 /** What a process of its own is asked to do with plugins, and what it says. */
 import type { MorphMlpConfig } from '../models/config';
+import type { Device } from '../native';
 import type { PluggableOp } from '../plugins';
 import type { KernelOptions, KernelRow } from './kernels';
 
@@ -11,6 +12,8 @@ export interface Question {
 /** What a plugin says of itself. */
 export interface Answer {
   op: PluggableOp;
+  /** What it runs on. */
+  device: Device;
   backward: boolean;
   flags: string;
 }
@@ -20,6 +23,8 @@ export interface KernelJob {
   op: string;
   stage: number;
   plugins: readonly string[];
+  /** Where; the plugins are for it. */
+  device: Device;
   /** Of the random numbers. */
   seed: number;
   /** Rank them beside our kernel and its peers; or only hold them to float64. */
@@ -45,6 +50,7 @@ export interface ModelJob {
   model: MorphMlpConfig;
   crop: number;
   plugins: readonly string[];
+  device: Device;
   seed: number;
   threads: number;
 }

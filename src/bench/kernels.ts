@@ -5,8 +5,9 @@ import type { KernelCase } from './kernel_case';
 import { floorMs, measureLimits, type Limits } from './limits';
 import { stemOf } from './ops';
 import { RAGGED } from './ragged';
+import { numbersOf, type CacheState, type Launch, type Numbers, type Timing } from './rounds';
 import { median, ratio, spread, type Ratio, type Spread } from './statistics';
-import { CLOCKS, numbersOf, timeCase, type CacheState, type CaseBytes, type Numbers, type Timing } from './time_case';
+import { CLOCKS, timeCase, type CaseBytes } from './time_case';
 import { arraysOf, OURS, outputSize, runVariant, upstreamOf, type Results, type Variant } from './variant';
 import { verify, verifyAgainst, type Errors } from './verify';
 
@@ -20,6 +21,8 @@ export interface KernelRow extends Spread {
   variant: string;
   flags: string;
   cache: CacheState;
+  /** On a GPU: how the work got there. */
+  launch?: Launch;
   /** Milliseconds of each round; median, q1 and q3 are of these. */
   ms: number[];
   gflops: number;
@@ -36,6 +39,8 @@ export interface KernelRow extends Spread {
 export interface KernelOptions {
   rounds: number;
   caches: readonly CacheState[];
+  /** On a GPU: how the work gets there, each a regime of its own. */
+  launches?: readonly Launch[];
   clock: keyof typeof CLOCKS;
   /** Hold the outputs to float64. */
   check: boolean;
@@ -64,6 +69,7 @@ interface Measured {
   bytes: CaseBytes;
   limits: Limits;
   cache: CacheState;
+  launch: Launch | undefined;
   errors: (Errors | null)[];
 }
 
@@ -86,7 +92,7 @@ export function rejectTooFast(
 }
 
 function rowOf(m: Measured, i: number, direction: KernelRow['direction']): KernelRow {
-  const { c, variants, timings, limits, cache } = m;
+  const { c, variants, timings, limits, cache, launch } = m;
   const variant = variants[i]!;
   const key = `${direction}Ms` as const;
   const work = workOf(c, direction, m.bytes);
@@ -96,7 +102,8 @@ function rowOf(m: Measured, i: number, direction: KernelRow['direction']): Kerne
   const errors = m.errors[i];
   return {
     ...{ op: c.op, stage: c.stage, shape: c.timed.name, direction, dtype: 'f32' },
-    ...{ variant: variant.name, flags: variant.flags, cache, ms: timings[i]![key], ...spread(timings[i]![key]) },
+    ...{ variant: variant.name, flags: variant.flags, cache, ...(launch ? { launch } : {}) },
+    ...{ ms: timings[i]![key], ...spread(timings[i]![key]) },
     ...{ gflops: work.flops / middle / 1e6, gbs: work.bytes / middle / 1e6 },
     ...{ shareOfLimit: floor.ms / middle, limit: floor.by, limits },
     error: errors ? errors[direction === 'forward' ? 'forward' : 'gradient'] : null,
@@ -186,12 +193,15 @@ export function benchCase(c: KernelCase, variants: readonly Variant[], options: 
   const terms = termsOf(c, outputs);
   const numbers = { arrays, upstream: upstreamOf(seed, outputs) };
   const errors = variants.map((variant) => (check ? verifyVariant(c, terms, variant, options) : null));
-  return caches.flatMap((cache) => {
-    const timed = variants.map((v) => announced(v, `being timed with a ${cache} cache`, onStep));
-    const time = () => timeCase(c.timed, timed, numbers, { rounds, clock: CLOCKS[options.clock], cache });
+  const launches = options.launches ?? [undefined];
+  const regimes = launches.flatMap((launch) => caches.map((cache) => ({ launch, cache })));
+  return regimes.flatMap(({ launch, cache }) => {
+    const how = launch === 'graph' ? 'recorded and timed' : 'timed';
+    const timed = variants.map((v) => announced(v, `being ${how} with a ${cache} cache`, onStep));
+    const time = () => timeCase(c.timed, timed, numbers, { rounds, clock: CLOCKS[options.clock], cache, launch });
     const { result, limits } = limitsAround(time);
     compareTimed(c, numbers, variants, result.timings, options);
-    const measured = { c, variants, ...result, limits, cache, errors };
+    const measured = { c, variants, ...result, limits, cache, launch, errors };
     return variants.flatMap((v, i) =>
       DIRECTIONS.filter((d) => d === 'forward' || v.backward).map((d) => rowOf(measured, i, d)),
     );

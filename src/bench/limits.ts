@@ -1,7 +1,7 @@
 import { native } from '../native';
 import { fmaPeak } from '../runtime';
 import { scope } from '../scope';
-import { tensor } from '../tensor';
+import { getDefaultDevice, tensor } from '../tensor';
 
 /** What the machine can do now: multiply-adds from registers in GFLOP/s, and a copy of memory in GB/s (read plus written). */
 export interface Limits {
@@ -24,8 +24,10 @@ function copyBandwidth(): number {
   });
 }
 
-/** Measures both limits; about a second. */
+/** Measures both limits where tensors are made now; about a second on the CPU. */
 export function measureLimits(): Limits {
+  const device = getDefaultDevice();
+  if (device === 'cuda') return { gflops: fmaPeak(0.05, device), gbs: native.cudaCopyRate() };
   return { gflops: fmaPeak(0.5), gbs: copyBandwidth() };
 }
 

@@ -1,16 +1,21 @@
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { native, type CudaFacts, type Device } from '../native';
 import { instructionSet, threads } from '../runtime';
+import { getDefaultDevice } from '../tensor';
 import { packageVersion } from '../version';
 
 /** Where and from what a results file came: figures of two files compare only where these agree. */
 export interface Machine {
-  device: 'cpu';
+  device: Device;
+  /** Where the device is a GPU: what it is, and the version of its driver where the system tells it. */
+  gpu?: CudaFacts & { driver: string | null };
   cpu: string;
   cores: number;
   threads: number;
-  /** The instruction set of our kernels. */
+  /** The instruction set of our kernels; on a GPU, the architectures they were compiled for. */
   kernels: string;
   node: string;
   version: string;
@@ -36,14 +41,25 @@ function commit(): string | null {
   }
 }
 
-/** What every results file says about where and from what it came. */
+/** The version of the NVIDIA driver, which CUDA itself does not tell. */
+function driverVersion(): string | null {
+  try {
+    return /Kernel Module\D*([\d.]+)/.exec(readFileSync('/proc/driver/nvidia/version', 'utf8'))?.[1] ?? null;
+  } catch {
+    return null;
+  }
+}
+
+/** What every results file says about where and from what it came: of the device where tensors are made now. */
 export function machine(): Machine {
+  const device = getDefaultDevice();
   return {
-    device: 'cpu',
+    device,
+    ...(device === 'cuda' ? { gpu: { ...native.cudaFacts(), driver: driverVersion() } } : {}),
     cpu: os.cpus()[0]?.model.trim() ?? 'unknown',
     cores: os.cpus().length,
     threads: threads(),
-    kernels: instructionSet(),
+    kernels: device === 'cuda' ? native.cudaCompiled() : instructionSet(),
     node: process.version,
     version: packageVersion(),
     commit: commit(),

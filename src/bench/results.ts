@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 
 /** One measurement of a file. */
 export interface ResultRow {
-  /** What was measured, and what only equals compare with: op, stage, shape, direction, dtype, variant, cache. */
+  /** What was measured, and what only equals compare with: op, stage, shape, direction, dtype, variant, cache, launch. */
   what: string;
   /** Milliseconds of each round. */
   ms: number[];
@@ -50,7 +50,7 @@ const words = (row: Fields, ...names: string[]): string =>
 
 function kernelWhat(row: Fields): string {
   const whole = { dtype: 'f32', variant: 'morphmlp', cache: 'warm', ...row }; // files from before these were told
-  const what = words(whole, 'shape', 'direction', 'dtype', 'variant', 'cache');
+  const what = words(whole, 'shape', 'direction', 'dtype', 'variant', 'cache', 'launch');
   return `${String(row.op)} stage ${String(row.stage)} ${what}`;
 }
 
@@ -93,12 +93,20 @@ function readRows(kind: Results['kind'], { rows, flags }: Fields): ResultRow[] {
   return [...found.values()];
 }
 
+/** Of a GPU: what it is, and what drives it. Threads and clocks of the host are nothing to it. */
+const gpuTerms = (gpu: Fields): Fields => ({
+  ...{ device: 'cuda', GPU: gpu.name, driver: gpu.driver ?? gpu.driverCuda, 'CUDA runtime': gpu.runtimeCuda },
+  ...{ 'highest clock (MHz)': gpu.clockMhz },
+});
+
 function termsOf(file: Fields): Map<string, string> {
   const machine = file.machine as Fields;
-  const terms: Fields = {
-    ...{ device: machine.device ?? 'cpu', processor: machine.cpu, threads: machine.threads },
-    ...{ 'instruction set': machine.kernels, clock: file.clock ?? 'wall' },
-  };
+  const terms: Fields = isObject(machine.gpu)
+    ? { ...gpuTerms(machine.gpu), processor: machine.cpu }
+    : {
+        ...{ device: machine.device ?? 'cpu', processor: machine.cpu, threads: machine.threads },
+        ...{ 'instruction set': machine.kernels, clock: file.clock ?? 'wall' },
+      };
   const known = Object.entries(terms).filter(([, value]) => value !== undefined);
   return new Map(known.map(([name, value]) => [name, String(value)]));
 }

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { backward, noGrad } from '../autograd';
 import { scope } from '../scope';
-import { tensor, type Tensor } from '../tensor';
+import { getDefaultDevice, tensor, type Tensor } from '../tensor';
 import type { Array64, OpCase } from '../cases/case';
 import { hasGrad, makeInput, makeTensor, mapInputs } from '../cases/tensors';
 import { uniform } from '../cases/random';
@@ -39,7 +39,7 @@ export function pluginVariant(plugin: Plugin): Variant {
 
 /** The kernels of BLAS libraries for an op, as variants: with copies for the permutations. */
 export function blasVariants(op: PluggableOp): Variant[] {
-  return blasPlugins(op).map((plugin) => {
+  return blasPlugins(op, getDefaultDevice()).map((plugin) => {
     const { name, flags } = plugin;
     return { name, flags, backward: true, use: (body) => withPlugin(plugin, body) };
   });
@@ -47,7 +47,7 @@ export function blasVariants(op: PluggableOp): Variant[] {
 
 /** The naive kernel of an op, as a variant. */
 export function naiveVariant(op: PluggableOp): Variant {
-  const plugin = naivePlugin(op);
+  const plugin = naivePlugin(op, getDefaultDevice());
   return { name: 'naive', flags: baseFlags(), backward: true, use: (body) => withPlugin(plugin, body) };
 }
 
@@ -85,11 +85,12 @@ export function runVariant(c: OpCase, variant: Variant, arrays: Record<string, A
       const output = variant.backward ? c.forward(inputs) : noGrad(() => c.forward(inputs));
       const y = output.floats();
       if (variant.backward) backward(output, tensor(gy, output.shape));
+      const grads = variant.backward ? takeGradients(c, inputs) : {};
       for (const [name, t] of Object.entries(inputs)) {
         if ((c.inputs[name]!.dtype ?? 'f32') === 'f32' && !sameNumbers(t.floats(), arrays[name]!.data))
           throw new Error(`${variant.name} wrote to its input ${name}`);
       }
-      return { y, grads: variant.backward ? takeGradients(c, inputs) : {} };
+      return { y, grads };
     }),
   );
 }

@@ -21,7 +21,16 @@ export function registerBenchKernels(bench: Command): void {
     .option('--stage <numbers>', 'of the network, 1 to 4', stages)
     .addOption(new Option('--dtype <name>', 'of the tensors').choices(['f32', 'bf16']).default('f32'))
     .addOption(new Option('--device <name>', 'where').choices(['cpu', 'cuda']).default('cpu'))
-    .addOption(new Option('--cache <state>', 'what the caches hold').choices(['warm', 'cold', 'both']).default('warm'))
+    .addOption(
+      new Option('--cache <state>', 'what the caches hold')
+        .choices(['warm', 'cold', 'both'])
+        .default(undefined, 'warm; both on a GPU'),
+    )
+    .addOption(
+      new Option('--launch <how>', 'on a GPU: one launch after the other, or replayed as a CUDA graph')
+        .choices(['launched', 'graph', 'both'])
+        .default(undefined, 'both'),
+    )
     .addOption(
       new Option('--clock <name>', "cpu: the process's time, one thread").choices(['wall', 'cpu']).default('wall'),
     )
@@ -44,11 +53,14 @@ Examples:
   morphmlp bench kernels --op norm_mlp,linear --cache both --out kernels.json
   morphmlp bench kernels --op morph_fc --threads 1 --rounds 31
   morphmlp bench kernels --plugin ./my_morph_fc.so --stage 2    (morphmlp kernel new writes one)
+  morphmlp bench kernels --device cuda --op linear --out gpu.json
+  morphmlp bench kernels --device cuda --op norm_mlp --launch graph --cache cold
 
 The error is the relative one against a float64 oracle, on fresh random numbers; zeros, outputs for other inputs and transposed outputs are
 shown to be refused before each. A share is of the shortest time that the machine's multiply-adds and memory allow, both measured
 beside. A time below that is refused as wrong. The speed of a variant is the median over rounds in which all took turns, with an
-interval of 95%; where that holds 1, there is no difference. A plugin runs in a process of its own: one that crashes, hangs, leaves its
+interval of 95%; where that holds 1, there is no difference. On a GPU its own timer counts, in four regimes: the op launched out of the program
+to a GPU that waits, or replayed as a CUDA graph (the GPU's time alone), each with what a run leaves in the L2 cache or nothing. A plugin runs in a process of its own: one that crashes, hangs, leaves its
 memory or is wrong is told of, and the others are measured.`,
     )
     .action(async (given: BenchKernelsArguments) => (await import('./bench_kernels_action.js')).benchKernels(given));

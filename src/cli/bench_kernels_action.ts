@@ -3,13 +3,16 @@ import path from 'node:path';
 import { describePlugin, runHosted, type Failure } from '../bench/hosted';
 import type { KernelCase } from '../bench/kernel_case';
 import { benchCase, type KernelRow } from '../bench/kernels';
-import { machine } from '../bench/machine';
+import { machine, type Machine } from '../bench/machine';
 import { chooseCases, stemOf } from '../bench/ops';
-import { OURS } from '../bench/variant';
+import type { CacheState, Launch } from '../bench/rounds';
+import { blasVariants, OURS, type Variant } from '../bench/variant';
 import { eventLoop } from '../event_loop';
 import { writeFileAtomic } from '../io/atomic';
+import { PLUGGABLE, requirePluginDevice } from '../plugins';
 import { requireDevice, setThreads, threads } from '../runtime';
-import type { Device } from '../native';
+import { native, type Device } from '../native';
+import { setDefaultDevice } from '../tensor';
 import { printFailures, printRows } from './kernel_table';
 import { checkOutputs } from './outputs';
 import { withProgress, type Progress } from './progress';
@@ -21,7 +24,8 @@ export interface BenchKernelsArguments {
   stage?: number[];
   dtype: 'f32' | 'bf16';
   device: Device;
-  cache: 'warm' | 'cold' | 'both';
+  cache?: CacheState | 'both';
+  launch?: Launch | 'both';
   clock: 'wall' | 'cpu';
   threads?: number;
   rounds: number;
@@ -32,10 +36,21 @@ export interface BenchKernelsArguments {
 }
 
 /** Nothing is measured in place of something else. */
-function checkAsked({ dtype, device }: BenchKernelsArguments): void {
+function checkAsked({ dtype, device, launch, clock }: BenchKernelsArguments): void {
   requireDevice(device);
-  if (device !== 'cpu') throw new Error('--device cuda: benchmarks on a GPU are not built yet');
-  if (dtype !== 'f32') throw new Error(`--dtype ${dtype}: on the CPU the kernels are f32`);
+  if (dtype !== 'f32')
+    throw new Error(`--dtype ${dtype}: ${device === 'cpu' ? 'on the CPU' : 'for now'} the kernels are f32`);
+  if (device === 'cpu' && launch) throw new Error(`--launch ${launch}: expected --device cuda; the CPU knows one way`);
+  if (device === 'cuda' && clock === 'cpu') throw new Error('--clock cpu: on a GPU its own timer is the clock');
+}
+
+const either = <T extends string>(asked: T | 'both', all: readonly T[]): readonly T[] =>
+  asked === 'both' ? all : [asked];
+
+/** What is measured of each op: on a GPU all four regimes, unless some are asked for. */
+function regimesOf({ device, cache, launch }: BenchKernelsArguments) {
+  const caches = either(cache ?? (device === 'cuda' ? 'both' : 'warm'), ['warm', 'cold']);
+  return device === 'cuda' ? { caches, launches: either(launch ?? 'both', ['launched', 'graph']) } : { caches };
 }
 
 /** What is to be measured: cases, and the plugins for each op. */
@@ -46,11 +61,13 @@ interface Work {
 }
 
 /** Asks each plugin for its op; those that do not answer are failures. */
-async function openAll(files: readonly string[], timeout: number) {
+async function openAll(files: readonly string[], device: Device, timeout: number) {
   const [ops, failures] = [new Map<string, string>(), [] as Failure[]];
   for (const file of files.map((name) => path.resolve(name))) {
     try {
-      ops.set(file, (await describePlugin(file, { timeout })).op);
+      const found = await describePlugin(file, { timeout });
+      requirePluginDevice({ file, device: found.device }, device);
+      ops.set(file, found.op);
     } catch (error) {
       failures.push({ plugin: file, at: '', problem: (error as Error).message });
     }
@@ -58,8 +75,8 @@ async function openAll(files: readonly string[], timeout: number) {
   return { ops, failures };
 }
 
-async function workOf({ op, stage, plugin = [], timeout }: BenchKernelsArguments): Promise<Work> {
-  const { ops, failures } = await openAll(plugin, 1000 * timeout);
+async function workOf({ op, stage, plugin = [], device, timeout }: BenchKernelsArguments): Promise<Work> {
+  const { ops, failures } = await openAll(plugin, device, 1000 * timeout);
   const pluginsOf = (c: KernelCase) => [...ops].filter(([, its]) => its === stemOf(c)).map(([file]) => file);
   if (plugin.length > 0 && ops.size === 0) return { cases: [], pluginsOf, failures };
   const cases = chooseCases(op ?? (plugin.length > 0 ? [...new Set(ops.values())] : undefined), stage);
@@ -68,29 +85,57 @@ async function workOf({ op, stage, plugin = [], timeout }: BenchKernelsArguments
   return { cases, pluginsOf, failures };
 }
 
+/** Ours; on a GPU the FCs by cuBLASLt too, where it is. */
+function besideOurs(c: KernelCase, device: Device): Variant[] {
+  const op = device === 'cuda' && PLUGGABLE.find((name) => name === stemOf(c));
+  return op ? [OURS, ...blasVariants(op)] : [OURS];
+}
+
 async function measure(
   given: BenchKernelsArguments,
   { cases, pluginsOf, failures }: Work,
   bar: Progress,
 ): Promise<KernelRow[]> {
-  const { rounds, verify: check, cache, clock } = given;
-  const caches = cache === 'both' ? (['warm', 'cold'] as const) : [cache];
-  const time = { rounds, caches, clock, check };
+  const { rounds, verify: check, clock } = given;
+  const time = { rounds, clock, check, ...regimesOf(given) };
   const seed = given.seed ?? randomInt(2 ** 20);
   const rows: KernelRow[] = [];
   for (const [i, c] of cases.entries()) {
     await eventLoop();
     if (given.plugin) {
-      const job = { op: c.op, stage: c.stage, plugins: pluginsOf(c), seed, time, threads: threads() };
+      const job = {
+        op: c.op,
+        stage: c.stage,
+        plugins: pluginsOf(c),
+        device: given.device,
+        seed,
+        time,
+        threads: threads(),
+      };
       const onStep = (file: string | null, doing: string) =>
         bar.update(i, [`${c.op} stage ${c.stage}`, file ? `${path.basename(file)} ${doing}` : doing]);
       const found = await runHosted(job, { timeout: 1000 * given.timeout, onStep });
       rows.push(...found.rows);
       failures.push(...found.failures);
-    } else rows.push(...benchCase(c, [OURS], { ...time, seed }));
+    } else rows.push(...benchCase(c, besideOurs(c, given.device), { ...time, seed }));
     bar.update(i + 1);
   }
   return rows;
+}
+
+/** Says why there is no row of cuBLASLt where one could stand. */
+function printBlas(rows: readonly KernelRow[], device: Device): void {
+  const couldBe = rows.some(({ op }) => ['linear', 'morph_fc', 'temporal_fc'].includes(op.split(' ')[0]!));
+  if (device !== 'cuda' || !couldBe || rows.some(({ variant }) => variant === 'cuBLASLt')) return;
+  console.log(`no rows of cuBLASLt: ${native.cudaBlas()}`);
+}
+
+/** The device in words. */
+function whereText({ gpu, cpu, threads: count, kernels }: Machine): string {
+  if (!gpu) return `${cpu}, ${count} threads, ${kernels}`;
+  const driver = gpu.driver ? `driver ${gpu.driver}` : `driver for CUDA ${gpu.driverCuda}`;
+  const clocks = `up to ${gpu.clockMhz} MHz, memory ${gpu.memoryClockMhz} MHz on ${gpu.memoryBusBits} bits`;
+  return `${gpu.name}, ${gpu.architecture}, ${clocks}, L2 ${(gpu.l2Bytes / 2 ** 20).toFixed(0)} MiB, ${driver}, kernels for ${kernels}`;
 }
 
 /** Runs `morphmlp bench kernels`. */
@@ -98,15 +143,15 @@ export async function benchKernels(given: BenchKernelsArguments): Promise<void> 
   checkAsked(given);
   const { rounds, clock, out } = given;
   checkOutputs({ out });
+  setDefaultDevice(given.device);
   setThreads(clock === 'cpu' ? 1 : (given.threads ?? threads()));
   const work = await workOf(given);
   const rows = await withProgress({ label: 'measuring', total: work.cases.length }, (bar) => measure(given, work, bar));
   const where = machine();
   if (rows.length > 0) {
     printRows(rows);
-    console.log(
-      `${where.cpu}, ${where.threads} threads, ${where.kernels}, commit ${where.commit ?? `of ${where.version}`}; medians of ${rounds} rounds`,
-    );
+    printBlas(rows, given.device);
+    console.log(`${whereText(where)}, commit ${where.commit ?? `of ${where.version}`}; medians of ${rounds} rounds`);
   }
   const { failures } = work;
   if (out) {

@@ -8,7 +8,7 @@ import { chooseCases } from '../bench/ops';
 import { opOfName, template, templateFile } from '../bench/template';
 import { writeFileAtomic } from '../io/atomic';
 import { PLUGGABLE, type PluggableOp } from '../plugins';
-import { threads } from '../runtime';
+import { requireDevice, threads } from '../runtime';
 import { table } from './format';
 import { printFailures } from './kernel_table';
 import { withProgress, type Progress } from './progress';
@@ -41,7 +41,7 @@ export function newKernel(name: string, { op: asked, lang, out }: NewArguments):
   console.log(`wrote ${file}, a kernel for ${op}. Next:
   morphmlp kernel build ${file}
   morphmlp kernel check ${library}
-  morphmlp bench kernels --plugin ${library}`);
+  morphmlp bench kernels --plugin ${library}${lang === 'cuda' ? ' --device cuda' : ''}`);
 }
 
 /** Runs `morphmlp kernel build`. */
@@ -75,11 +75,20 @@ interface Check {
 }
 
 async function checkLibrary(file: string, check: Check, bar: Progress, failures: Failure[]): Promise<Row[]> {
-  const { op } = await describePlugin(file, check);
+  const { op, device } = await describePlugin(file, check);
+  requireDevice(device);
   const rows: Row[] = [];
   for (const c of chooseCases([op], check.stages)) {
     const onStep = (_: string | null, doing: string) => bar.update(0, [`${c.op} stage ${c.stage}`, doing]);
-    const job = { op: c.op, stage: c.stage, plugins: [file], seed: check.seed, time: null, threads: check.threads };
+    const job = {
+      op: c.op,
+      stage: c.stage,
+      plugins: [file],
+      device,
+      seed: check.seed,
+      time: null,
+      threads: check.threads,
+    };
     const found = await runHosted(job, { timeout: check.timeout, onStep });
     failures.push(...found.failures);
     rows.push(...found.checked.map((one) => ({ ...one, op: c.op, stage: c.stage })));

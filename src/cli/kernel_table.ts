@@ -16,19 +16,23 @@ export function speedText({ median, low, high, verdict }: Ratio): string {
     : `${times} (${significant(low, 3)}–${significant(high, 3)})`;
 }
 
+/** Milliseconds; where they are a fraction of one, to three digits. */
+const inMs = (ms: number): string => (ms < 1 ? significant(ms, 3) : ms.toFixed(2));
+
 function cells(row: KernelRow, several: boolean): (string | number)[] {
   return [
-    ...[row.op, row.stage, row.direction, row.variant, row.cache],
-    ...[row.median.toFixed(2), `${row.q1.toFixed(2)}–${row.q3.toFixed(2)}`],
+    ...[row.op, row.stage, row.direction, row.variant],
+    ...[row.launch ? `${row.cache}, ${row.launch}` : row.cache],
+    ...[inMs(row.median), `${inMs(row.q1)}–${inMs(row.q3)}`],
     ...[row.gflops === 0 ? '–' : significant(row.gflops, 3), significant(row.gbs, 3)],
     ...[`${percent(row.shareOfLimit, 0)} ${row.limit}`, row.error === null ? 'unverified' : row.error.toExponential(1)],
     ...(several ? [row.speed ? speedText(row.speed) : '1'] : []),
   ];
 }
 
-/** The rows of one op, stage, direction and cache state beside each other, the fastest first. */
+/** The rows of one op, stage, direction and regime beside each other, the fastest first. */
 function ranked(rows: readonly KernelRow[]): KernelRow[] {
-  const key = (r: KernelRow) => [r.op, r.stage, r.direction, r.cache].join(' ');
+  const key = (r: KernelRow) => [r.op, r.stage, r.direction, r.cache, r.launch].join(' ');
   const groups = new Map<string, KernelRow[]>();
   for (const row of rows) groups.set(key(row), [...(groups.get(key(row)) ?? []), row]);
   return [...groups.values()].flatMap((group) => [...group].sort((a, b) => a.median - b.median));

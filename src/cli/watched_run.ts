@@ -9,8 +9,9 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { describePlugin, endOf, runJob } from '../bench/hosted';
-import { openPlugin, usePlugin, watchPlugins } from '../plugins';
+import { openPlugin, requirePluginDevice, usePlugin, watchPlugins } from '../plugins';
 import { threads } from '../runtime';
+import { getDefaultDevice } from '../tensor';
 import type { RunOptions } from '../train/options';
 import { runFiles } from '../train/run';
 import { withProgress } from './progress';
@@ -27,7 +28,10 @@ type Inside = { file: string; op: string; direction: string } | null;
 /** In the watched process: these libraries stand in for their ops from now on, and each of their runs is told. */
 export function usePlugins(files: readonly string[]): string[] {
   const plugins = files.map(openPlugin);
-  plugins.forEach(usePlugin);
+  for (const plugin of plugins) {
+    requirePluginDevice(plugin, getDefaultDevice());
+    usePlugin(plugin);
+  }
   watchPlugins(({ file, op }, direction) => {
     const inside: Inside = direction && { file, op, direction };
     writeSync(3, `${JSON.stringify(inside)}\n`);
@@ -42,10 +46,18 @@ async function holdPlugins(files: readonly string[], { architecture, classes, cl
   await withProgress({ label: 'checking kernels', total: 0 }, async (bar) => {
     const options = { timeout: TIMEOUT_MS, onStep: (_: string | null, doing: string) => bar.update(0, [doing]) };
     for (const file of plugins) {
-      const { op, backward } = await describePlugin(file, options);
+      const { op, device, backward } = await describePlugin(file, options);
+      requirePluginDevice({ file, device }, getDefaultDevice());
       if (!backward) throw new Error(`${file} has no backward for ${op}: nothing can be trained with it`);
     }
-    const job = { model, crop: clips.crop, plugins, seed: randomInt(2 ** 20), threads: threads() };
+    const job = {
+      model,
+      crop: clips.crop,
+      plugins,
+      device: getDefaultDevice(),
+      seed: randomInt(2 ** 20),
+      threads: threads(),
+    };
     const outcome = await runJob('model', job, options);
     if ('problem' in outcome) throw new Error(`${outcome.plugin ?? plugins.join(', ')}: ${outcome.problem}`);
   });

@@ -23,7 +23,7 @@ const MACHINE = { device: 'cpu', cpu: 'X', threads: 2, kernels: 'avx2', node: 'v
 function kernelRow(
   op: string,
   middle: number,
-  { seed = 1, floor = 1, ...more }: { seed?: number; floor?: number; dtype?: string } = {},
+  { seed = 1, floor = 1, ...more }: { seed?: number; floor?: number; dtype?: string; launch?: string } = {},
 ) {
   const ms = noisy(seed, 15, middle);
   const shape = { op, stage: 1, shape: '[2]', direction: 'forward', dtype: 'f32', variant: 'morphmlp', cache: 'warm' };
@@ -61,6 +61,22 @@ test('faster, slower and neither are told apart, the slowest first', () => {
     expect(againstOthers).toBeCloseTo(speed.median / found.overall.speed, 12);
   expect(regressions(found, 15).map(({ what }) => what)).toEqual(['gelu stage 1 [2] forward f32 morphmlp warm']);
   expect(regressions(found, 25)).toEqual([]);
+});
+
+test('results of a GPU: regimes are rows of their own, another GPU or driver is a difference', () => {
+  const rows = (['launched', 'graph'] as const).map((launch, i) => kernelRow('gelu', 1, { seed: i, launch }));
+  const machine = (name: string, driver: string) => ({ device: 'cuda', gpu: { name, driver, runtimeCuda: '13.0' } });
+  const before = readResults(write('a.json', rows, { machine: machine('H100', '580.1') }));
+  const after = readResults(write('b.json', rows, { machine: { ...machine('H200', '580.2'), threads: 9 } }));
+  expect(before.rows.map(({ what }) => what)).toEqual([
+    'gelu stage 1 [2] forward f32 morphmlp warm launched',
+    'gelu stage 1 [2] forward f32 morphmlp warm graph',
+  ]);
+  expect(differentTerms(before, after)).toEqual([
+    { term: 'GPU', before: 'H100', after: 'H200' },
+    { term: 'driver', before: '580.1', after: '580.2' },
+  ]);
+  expect(differentTerms(readResults(write('c.json', rows)), after)[0]).toMatchObject({ term: 'device', after: 'cuda' });
 });
 
 test('a machine that became slower is no regression: times in units of its limit stay', () => {

@@ -1,3 +1,4 @@
+import { native } from '../../src/native';
 import { runCli } from '../support/run_cli';
 
 const kernels = (...args: string[]) => runCli(['bench', 'kernels', ...args]);
@@ -6,10 +7,18 @@ test.each([
   [['--op', 'sort'], /op 'sort' is not one of norm_spatial, .*gelu/],
   [['--op', 'gelu', '--stage', '3'], /gelu is not timed at stage 3, only at 1/],
   [['--stage', '5'], /Expected stages from 1 to 4/],
-  [['--device', 'cuda'], /no CUDA device: /],
+  [['--launch', 'graph'], /--launch graph: expected --device cuda; the CPU knows one way/],
   [['--dtype', 'bf16'], /--dtype bf16: on the CPU the kernels are f32/],
 ])('bench kernels %j is one clear sentence', (args, message) => {
   const { status, err } = kernels(...args);
   expect(err).toMatch(message);
   expect(status).toBe(1);
+});
+
+/** With a GPU the command would measure for minutes; test/cuda has that. */
+const withoutGpu = native.cudaStatus() === 'available' ? test.skip : test;
+withoutGpu('bench kernels --device cuda without a GPU is one clear sentence that says why', () => {
+  const { status, out, err } = kernels('--device', 'cuda', '--op', 'gelu');
+  expect(err).toBe(`morphmlp: no CUDA device: ${native.cudaStatus()}\n`);
+  expect({ status, out }).toEqual({ status: 1, out: '' });
 });

@@ -1,5 +1,6 @@
 // Freed blocks of memory by size class, to be handed out again: for device memory, where asking the driver would wait
-// for the GPU. Not thread safe.
+// for the GPU. Blocks that a recorded graph uses stay with it until it is forgotten, since each replay writes to them.
+// Not thread safe.
 #pragma once
 #include <algorithm>
 #include <unordered_map>
@@ -13,47 +14,83 @@ class BlockCache {
  public:
   using Allocate = void* (*)(size_t bytes);  // nullptr where there is no memory left
   using Free = void (*)(void* data);
+  using Blocks = std::unordered_map<size_t, std::vector<void*>>;
+
+  // The blocks of one graph that nobody holds.
+  struct Pool {
+    Blocks free;
+  };
+
   BlockCache(Allocate allocate, Free free) : allocate_(allocate), free_(free) {}
 
   // nullptr where there is no memory, also after the cache was given back.
   void* take(size_t request) {
     const size_t bytes = size_class(request);
-    std::vector<void*>& kept = free_blocks_[bytes];
-    void* data = nullptr;
-    if (!kept.empty()) {
-      data = kept.back();
-      kept.pop_back();
-      stats.cached -= bytes;
-    } else if (!(data = allocate_(bytes))) {
+    void* data = recording_ ? take_from(recording_->free, bytes) : nullptr;
+    if (!data) data = take_from(cached_, bytes);
+    if (!data && !(data = allocate_(bytes))) {
       drop();
       data = allocate_(bytes);
     }
-    if (data) count(static_cast<int64_t>(bytes), 1);
+    if (!data) return nullptr;
+    if (recording_) owners_[data] = recording_;
+    count(static_cast<int64_t>(bytes), 1);
     return data;
   }
 
-  void give(void* data, size_t request) {
+  // Whether it may be handed out to anybody now.
+  bool give(void* data, size_t request) {
     const size_t bytes = size_class(request);
-    free_blocks_[bytes].push_back(data);
+    if (recording_) owners_.emplace(data, recording_);  // what was recorded so far may use it
+    const auto owner = owners_.find(data);
+    const bool free = owner == owners_.end();
+    (free ? cached_ : owner->second->free)[bytes].push_back(data);
     stats.cached += bytes;
     count(-static_cast<int64_t>(bytes), -1);
+    return free;
+  }
+
+  // From here to end_recording, what is taken or given back belongs to the pool.
+  void begin_recording(Pool* pool) { recording_ = pool; }
+  void end_recording() { recording_ = nullptr; }
+
+  // The graph is gone: its blocks are everybody's again.
+  void disown(Pool* pool) {
+    for (auto& [bytes, blocks] : pool->free) {
+      std::vector<void*>& kept = cached_[bytes];
+      kept.insert(kept.end(), blocks.begin(), blocks.end());
+    }
+    pool->free.clear();
+    for (auto at = owners_.begin(); at != owners_.end();) at = at->second == pool ? owners_.erase(at) : std::next(at);
   }
 
   void drop() {
-    for_each_cached([&](void* data, size_t) { free_(data); });
-    free_blocks_.clear();
-    stats.cached = 0;
+    for_each_cached([&](void* data, size_t bytes) {
+      free_(data);
+      stats.cached -= bytes;
+    });
+    cached_.clear();
   }
 
+  // Those of graphs are not among them.
   template <class F>
   void for_each_cached(F&& body) {
-    for (auto& [bytes, blocks] : free_blocks_)
+    for (auto& [bytes, blocks] : cached_)
       for (void* data : blocks) body(data, bytes);
   }
 
   MemoryStats stats{};
 
  private:
+  void* take_from(Blocks& from, size_t bytes) {
+    std::vector<void*>& kept = from[bytes];
+    if (kept.empty()) return nullptr;
+    void* data = kept.back();
+    kept.pop_back();
+    stats.cached -= bytes;
+    return data;
+  }
+
   void count(int64_t bytes, int64_t blocks) {
     stats.live += static_cast<uint64_t>(bytes);
     stats.live_blocks += static_cast<uint64_t>(blocks);
@@ -62,7 +99,9 @@ class BlockCache {
 
   Allocate allocate_;
   Free free_;
-  std::unordered_map<size_t, std::vector<void*>> free_blocks_;
+  Blocks cached_;
+  Pool* recording_ = nullptr;
+  std::unordered_map<void*, Pool*> owners_;
 };
 
 }  // namespace morphmlp::cuda

@@ -51,6 +51,9 @@ struct State {
   cudaStream_t stream = nullptr;
   cudaEvent_t start = nullptr;
   cudaEvent_t handed_over = nullptr;  // the end of what the stream before this one was given
+  cudaEvent_t timer[2] = {nullptr, nullptr};
+  void* flushed = nullptr;  // the memory that flush_cache writes
+  bool recording = false;
   Staging staging[kSlots];
   int next_slot = 0;
   bool synchronous = false;
@@ -83,6 +86,8 @@ std::string start(State& s) {
   if (error == cudaSuccess) then(cudaEventCreate(&s.start));
   if (error == cudaSuccess) then(cudaEventRecord(s.start, s.stream));
   if (error == cudaSuccess) then(cudaEventCreateWithFlags(&s.handed_over, cudaEventDisableTiming));
+  for (cudaEvent_t& event : s.timer)
+    if (error == cudaSuccess) then(cudaEventCreate(&event));
   for (Staging& slot : s.staging) {
     if (error == cudaSuccess) then(cudaHostAlloc(&slot.data, kStaging, cudaHostAllocDefault));
     if (error == cudaSuccess) then(cudaEventCreateWithFlags(&slot.done, cudaEventDisableTiming));
@@ -116,7 +121,13 @@ void raise(cudaError_t error, const std::string& what) {
   fail("CUDA, " + what + ": " + cudaGetErrorString(error) + suspects(state()));
 }
 
+// What the host waits for cannot be part of a recording.
+void refuse_recording(const State& s, const char* what) {
+  if (s.recording) fail(std::string(what) + " cannot be recorded into a CUDA graph (in " + s.op + ")");
+}
+
 void wait(State& s) {
+  refuse_recording(s, "waiting for the GPU");
   check(cudaStreamSynchronize(s.stream), "waiting for the GPU");
   s.since.clear();
 }
@@ -139,8 +150,10 @@ void launched() {
   State& s = state();
   std::lock_guard<std::mutex> lock(s.mutex);
   check(cudaGetLastError(), "launching a kernel");
-  if (s.synchronous) wait(s);
+  if (s.synchronous && !s.recording) wait(s);
 }
+
+void* native_stream() { return state().stream; }
 
 void begin(const char* op) {
   State& s = state();
@@ -192,6 +205,7 @@ void reset_peak() {
 void upload(void* to, const void* from, size_t bytes) {
   State& s = state();
   std::lock_guard<std::mutex> lock(s.mutex);
+  refuse_recording(s, "a copy from the host");
   for (size_t done = 0; done < bytes; done += kStaging) {
     const size_t part = std::min(kStaging, bytes - done);
     Staging& slot = next_staging(s);
@@ -205,6 +219,7 @@ void upload(void* to, const void* from, size_t bytes) {
 void download(void* to, const void* from, size_t bytes) {
   State& s = state();
   std::lock_guard<std::mutex> lock(s.mutex);
+  refuse_recording(s, "a copy to the host");
   struct Part {
     Staging* slot = nullptr;
     size_t offset = 0, bytes = 0;
@@ -226,6 +241,18 @@ void download(void* to, const void* from, size_t bytes) {
   wait(s);
 }
 
+void copy(void* to, const void* from, size_t bytes) {
+  State& s = state();
+  std::lock_guard<std::mutex> lock(s.mutex);
+  check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, s.stream), "copying on the GPU");
+}
+
+void fill(void* data, int byte, size_t bytes) {
+  State& s = state();
+  std::lock_guard<std::mutex> lock(s.mutex);
+  check(cudaMemsetAsync(data, byte, bytes, s.stream), "filling memory");
+}
+
 void synchronize() {
   State& s = state();
   std::lock_guard<std::mutex> lock(s.mutex);
@@ -237,6 +264,7 @@ void use_stream(void* stream) {
   const auto wanted = static_cast<cudaStream_t>(stream);
   std::lock_guard<std::mutex> lock(s.mutex);
   if (wanted == s.stream) return;
+  refuse_recording(s, "another stream");
   check(cudaEventRecord(s.handed_over, s.stream), "leaving a stream");
   check(cudaStreamWaitEvent(wanted, s.handed_over, 0), "entering a stream");
   s.stream = wanted;
@@ -249,6 +277,97 @@ bool is_device_memory(const void* data) {
     return false;
   }
   return found.type == cudaMemoryTypeDevice || found.type == cudaMemoryTypeManaged;
+}
+
+namespace {
+
+void begin_recording(State& s, BlockCache::Pool* pool) {
+  std::lock_guard<std::mutex> lock(s.mutex);
+  refuse_recording(s, "a recording");
+  // Relaxed: memory that the cache does not have is asked for in between, which other modes forbid.
+  check(cudaStreamBeginCapture(s.stream, cudaStreamCaptureModeRelaxed), "recording a graph");
+  s.blocks.begin_recording(pool);
+  s.recording = true;
+}
+
+// What was recorded, valid or not: nullptr where nothing was.
+cudaGraph_t end_recording(State& s, cudaError_t* error) {
+  std::lock_guard<std::mutex> lock(s.mutex);
+  cudaGraph_t graph = nullptr;
+  *error = cudaStreamEndCapture(s.stream, &graph);
+  if (*error != cudaSuccess) cudaGetLastError();
+  s.blocks.end_recording();
+  s.recording = false;
+  return graph;
+}
+
+struct DeviceGraph : Graph {
+  cudaGraph_t graph = nullptr;
+  cudaGraphExec_t executable = nullptr;
+  BlockCache::Pool pool;
+
+  ~DeviceGraph() override {
+    State& s = state();
+    std::lock_guard<std::mutex> lock(s.mutex);
+    if (executable) cudaGraphExecDestroy(executable);  // a replay that still runs ends first
+    if (graph) cudaGraphDestroy(graph);
+    s.blocks.disown(&pool);
+  }
+
+  void instantiate(State& s) {
+    std::lock_guard<std::mutex> lock(s.mutex);
+    check(cudaGraphInstantiateWithFlags(&executable, graph, 0), "making a graph of what was recorded");
+    check(cudaGraphUpload(executable, s.stream), "copying a graph to the GPU");
+  }
+
+  void replay() override {
+    State& s = state();
+    std::lock_guard<std::mutex> lock(s.mutex);
+    check(cudaGraphLaunch(executable, s.stream), "replaying a graph");
+    if (s.synchronous) wait(s);
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Graph> record(const std::function<void()>& body) {
+  State& s = state();
+  auto recorded = std::make_unique<DeviceGraph>();
+  begin_recording(s, &recorded->pool);
+  cudaError_t error = cudaSuccess;
+  try {
+    body();
+  } catch (...) {
+    recorded->graph = end_recording(s, &error);
+    throw;
+  }
+  recorded->graph = end_recording(s, &error);
+  check(error, "recording a graph");
+  recorded->instantiate(s);
+  return recorded;
+}
+
+void start_timer() {
+  State& s = state();
+  std::lock_guard<std::mutex> lock(s.mutex);
+  check(cudaEventRecord(s.timer[0], s.stream), "starting the timer");
+}
+
+double stop_timer() {
+  State& s = state();
+  std::lock_guard<std::mutex> lock(s.mutex);
+  float ms = 0;
+  check(cudaEventRecord(s.timer[1], s.stream), "stopping the timer");
+  check(cudaEventSynchronize(s.timer[1]), "waiting for the timer");
+  check(cudaEventElapsedTime(&ms, s.timer[0], s.timer[1]), "reading the timer");
+  return ms;
+}
+
+void flush_cache() {
+  const size_t bytes = 2 * device_facts().l2_bytes;
+  State& s = state();
+  if (!s.flushed && !(s.flushed = device_allocate(bytes))) fail("out of GPU memory: the L2 cache cannot be emptied");
+  fill(s.flushed, 0, bytes);
 }
 
 double clock_ms() {
@@ -267,17 +386,54 @@ double clock_ms() {
 
 std::string compiled_for() { return MORPHMLP_CUDA_ARCHITECTURES; }
 
-std::string describe_device() {
+std::string compiler_flags() { return MORPHMLP_CUDA_FLAGS; }
+
+namespace {
+
+std::string cuda_version(int number) {
+  return std::to_string(number / 1000) + "." + std::to_string(number % 1000 / 10);
+}
+
+int attribute(cudaDeviceAttr which) {
+  int value = 0;
+  check(cudaDeviceGetAttribute(&value, which, 0), "asking for the device");
+  return value;
+}
+
+DeviceFacts ask_device() {
   if (!state().unusable.empty()) fail("no CUDA device: " + state().unusable);
   cudaDeviceProp p;
   int driver = 0, runtime = 0;
   check(cudaGetDeviceProperties(&p, 0), "asking for the device");
   check(cudaDriverGetVersion(&driver), "asking for the driver");
   check(cudaRuntimeGetVersion(&runtime), "asking for the runtime");
+  DeviceFacts facts;
+  facts.name = p.name;
+  facts.architecture = "sm_" + std::to_string(p.major) + std::to_string(p.minor);
+  facts.driver = cuda_version(driver);
+  facts.runtime = cuda_version(runtime);
+  facts.multiprocessors = p.multiProcessorCount;
+  facts.clock_mhz = attribute(cudaDevAttrClockRate) / 1e3;
+  facts.memory_clock_mhz = attribute(cudaDevAttrMemoryClockRate) / 1e3;
+  facts.memory_bus_bits = attribute(cudaDevAttrGlobalMemoryBusWidth);
+  facts.memory_bytes = p.totalGlobalMem;
+  facts.l2_bytes = static_cast<size_t>(attribute(cudaDevAttrL2CacheSize));
+  return facts;
+}
+
+}  // namespace
+
+DeviceFacts device_facts() {
+  static const DeviceFacts facts = ask_device();
+  return facts;
+}
+
+std::string describe_device() {
+  const DeviceFacts facts = device_facts();
   std::ostringstream text;
-  text << p.name << ", sm_" << p.major << p.minor << ", " << p.multiProcessorCount << " multiprocessors, "
-       << (p.totalGlobalMem >> 20) << " MiB, driver for CUDA " << driver / 1000 << '.' << driver % 1000 / 10
-       << ", built with CUDA " << runtime / 1000 << '.' << runtime % 1000 / 10;
+  text << facts.name << ", " << facts.architecture << ", " << facts.multiprocessors << " multiprocessors, "
+       << (facts.memory_bytes >> 20) << " MiB, driver for CUDA " << facts.driver << ", built with CUDA "
+       << facts.runtime;
   return text.str();
 }
 

@@ -1,0 +1,19 @@
+// For kernels out of native/naive and runtime/fc_by_product.h inside this program: what they do for each number is
+// launched as all kernels here are.
+#pragma once
+#include <math.h>
+
+#include "cuda/launch.h"
+#include "morphmlp_kernel.h"
+
+#define MORPHMLP_DEVICE __host__ __device__
+#define MORPHMLP_HERE MORPHMLP_CUDA
+#define MORPHMLP_EACH_IS_DEFINED
+
+template <class Body>
+int32_t morphmlp_each(const morphmlp_call*, int64_t n, Body body) {
+  morphmlp::cuda::launch_each(n, body);
+  return MORPHMLP_OK;
+}
+
+#include "morphmlp_each.h"

@@ -1,0 +1,96 @@
+// What benchmarks on a GPU divide by, and what keeps a GPU busy for a moment.
+#include <algorithm>
+#include <vector>
+
+#include "cuda/launch.h"
+#include "cuda/workspace.h"
+#include "runtime/cuda.h"
+
+namespace morphmlp::cuda {
+namespace {
+
+constexpr int kChains = 8;         // independent ones, as many as hide the latency of a multiply-add
+constexpr int kBlocksPerUnit = 8;  // for each multiprocessor: more than it can hold of 256 threads
+constexpr double kEnoughMs = 2;    // of one run: far above what starting it takes
+constexpr size_t kCopied = size_t{512} << 20;
+
+// Multiply-adds alone; `sink` is written only by a number that cannot come out, which the compiler does not know.
+struct FmaPeak : Unshared {
+  int64_t iterations;
+  float factor;
+  float* sink;
+
+  __device__ void operator()(None&) const {
+    float y[kChains];
+    for (int c = 0; c < kChains; ++c) y[c] = static_cast<float>(threadIdx.x + static_cast<unsigned>(c));
+    for (int64_t i = 0; i < iterations; ++i) {
+#pragma unroll
+      for (int c = 0; c < kChains; ++c) y[c] = y[c] * factor + 0.5f;
+    }
+    float sum = 0;
+    for (int c = 0; c < kChains; ++c) sum += y[c];
+    if (sum == -1.0f) *sink = sum;
+  }
+};
+
+// One warp of one chain: each multiply-add waits for the one before.
+struct Delay {
+  using Shared = None;
+  static constexpr int kThreads = 32;
+  int64_t iterations;
+  float factor;
+  float* sink;
+
+  __device__ void operator()(None&) const {
+    float y = static_cast<float>(threadIdx.x);
+    for (int64_t i = 0; i < iterations; ++i) y = y * factor + 0.5f;
+    if (y == -1.0f) *sink = y;
+  }
+};
+
+double time_peak(const FmaPeak& kernel, int64_t blocks) {
+  start_timer();
+  launch({blocks}, kernel);
+  return stop_timer();
+}
+
+}  // namespace
+
+double measure_fma_peak(double seconds) {
+  begin("fma_peak");
+  const int64_t blocks = int64_t{kBlocksPerUnit} * device_facts().multiprocessors;
+  const Workspace<float> sink(1);
+  FmaPeak kernel{{}, 256, 0.5f, sink.data()};
+  while (time_peak(kernel, blocks) < kEnoughMs) kernel.iterations *= 2;
+  double best = 1e30;
+  for (double total = 0; total < 1e3 * seconds;) {
+    const double ms = time_peak(kernel, blocks);
+    best = std::min(best, ms);
+    total += ms;
+  }
+  const double count = 2.0 * static_cast<double>(blocks * FmaPeak::kThreads * kernel.iterations) * kChains;
+  return count / best / 1e6;
+}
+
+double measure_copy_rate() {
+  begin("copy");
+  const size_t bytes = std::min(kCopied, device_facts().memory_bytes / 8);
+  const Workspace<char> from(static_cast<int64_t>(bytes)), to(static_cast<int64_t>(bytes));
+  fill(from.data(), 1, bytes);
+  copy(to.data(), from.data(), bytes);
+  double best = 1e30;
+  for (int i = 0; i < 5; ++i) {
+    start_timer();
+    copy(to.data(), from.data(), bytes);
+    best = std::min(best, stop_timer());
+  }
+  return 2.0 * static_cast<double>(bytes) / best / 1e6;
+}
+
+void delay() {
+  begin("delay");
+  const Workspace<float> sink(1);
+  launch({1}, Delay{40000, 0.5f, sink.data()});
+}
+
+}  // namespace morphmlp::cuda

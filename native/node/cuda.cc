@@ -1,0 +1,115 @@
+#include "node/cuda.h"
+
+#include <memory>
+
+#include "node/js_arguments.h"
+#include "runtime/cuda.h"
+#include "runtime/dispatch.h"
+#include "runtime/error.h"
+
+namespace morphmlp {
+namespace {
+
+using Info = Napi::CallbackInfo;
+using Recorded = std::unique_ptr<cuda::Graph>;
+
+const napi_type_tag kGraphTag = {0x6d6f7270686d6c70ULL, 0x6772617068303031ULL};
+
+Recorded& graph_of(const Napi::Value& value) {
+  bool tagged = false;
+  if (value.IsExternal()) napi_check_object_type_tag(value.Env(), value, &kGraphTag, &tagged);
+  if (!tagged) fail("graph: expected one that cudaRecord gave, got " + describe(value));
+  return *value.As<Napi::External<Recorded>>().Data();
+}
+
+// cudaRecord(body): the graph of what body launches.
+Napi::Value record(const Info& info) {
+  if (!info[0].IsFunction()) fail("body: expected a function, got " + describe(info[0]));
+  auto graph = std::make_unique<Recorded>(cuda::record([&] { info[0].As<Napi::Function>().Call({}); }));
+  auto external = Napi::External<Recorded>::New(info.Env(), graph.get(), [](Napi::Env, Recorded* g) { delete g; });
+  graph.release();  // by the external
+  napi_type_tag_object(info.Env(), external, &kGraphTag);
+  return external;
+}
+
+Napi::Value replay(const Info& info) {
+  const Recorded& graph = graph_of(info[0]);
+  if (!graph) fail("graph: it was forgotten");
+  graph->replay();
+  return info.Env().Undefined();
+}
+
+Napi::Value forget(const Info& info) {
+  graph_of(info[0]).reset();
+  return info.Env().Undefined();
+}
+
+template <void (*body)()>
+Napi::Value command(const Info& info) {
+  body();
+  return info.Env().Undefined();
+}
+
+template <double (*body)()>
+Napi::Value figure(const Info& info) {
+  return Napi::Number::New(info.Env(), body());
+}
+
+template <std::string (*body)()>
+Napi::Value text(const Info& info) {
+  return Napi::String::New(info.Env(), body());
+}
+
+Napi::Value facts(const Info& info) {
+  const cuda::DeviceFacts f = cuda::device_facts();
+  Napi::Object out = Napi::Object::New(info.Env());
+  out.Set("name", f.name);
+  out.Set("architecture", f.architecture);
+  out.Set("multiprocessors", f.multiprocessors);
+  out.Set("clockMhz", f.clock_mhz);
+  out.Set("memoryBytes", static_cast<double>(f.memory_bytes));
+  out.Set("memoryClockMhz", f.memory_clock_mhz);
+  out.Set("memoryBusBits", f.memory_bus_bits);
+  out.Set("l2Bytes", static_cast<double>(f.l2_bytes));
+  out.Set("driverCuda", f.driver);
+  out.Set("runtimeCuda", f.runtime);
+  return out;
+}
+
+// Errors of the device are thrown with the function's name before them; those of JavaScript go through as they are.
+template <Napi::Value (*body)(const Info&)>
+Napi::Value named(const Info& info) {
+  try {
+    return body(info);
+  } catch (const Napi::Error&) {
+    throw;
+  } catch (const std::exception& error) {
+    throw Napi::Error::New(info.Env(), std::string(static_cast<const char*>(info.Data())) + ": " + error.what());
+  }
+}
+
+}  // namespace
+
+void export_cuda(Napi::Env env, Napi::Object exports) {
+  const auto add = [&](const char* name, Napi::Value (*function)(const Info&)) {
+    exports.Set(name, Napi::Function::New(env, function, name, const_cast<char*>(name)));
+  };
+  add("cudaStatus", named<text<cuda_status>>);
+  add("cudaCompiled", named<text<cuda::compiled_for>>);
+  add("cudaFlags", named<text<cuda::compiler_flags>>);
+  add("cudaDevice", named<text<cuda::describe_device>>);
+  add("cudaFacts", named<facts>);
+  add("cudaClock", named<figure<cuda::clock_ms>>);
+  add("cudaCopyRate", named<figure<cuda::measure_copy_rate>>);
+  add("cudaBlas", named<text<cuda::blas_library>>);
+  add("cudaSynchronize", named<command<cuda::synchronize>>);
+  add("cudaStartTimer", named<command<cuda::start_timer>>);
+  add("cudaStopTimer", named<figure<cuda::stop_timer>>);
+  add("cudaFlushCache", named<command<cuda::flush_cache>>);
+  add("cudaDelay", named<command<cuda::delay>>);
+  add("cudaRecord", named<record>);
+  add("cudaReplay", named<replay>);
+  add("cudaForget", named<forget>);
+}
+
+}  // namespace morphmlp

@@ -1,0 +1,87 @@
+import { noGrad } from '../../src/autograd';
+import { native } from '../../src/native';
+import { linear } from '../../src/ops/linear';
+import { memory } from '../../src/runtime';
+import { scope } from '../../src/scope';
+import { tensor, type Tensor } from '../../src/tensor';
+import { uniform } from '../../src/cases/random';
+
+const N = 33;
+const inputs = () => ({ x: tensor(uniform(1, 5 * N), [5, N]), weight: tensor(uniform(2, N * N), [N, N]) });
+const ofX = (seed: number) => uniform(seed, 5 * N);
+
+test('what is recorded runs when it is replayed, on the numbers that are there then', () => {
+  scope(() =>
+    noGrad(() => {
+      const { x, weight } = inputs();
+      let y!: Tensor;
+      const graph = native.cudaRecord(() => void (y = linear(x, weight, null)));
+      for (const seed of [3, 4]) {
+        x.copyFrom(ofX(seed));
+        native.cudaReplay(graph);
+        expect([...y.floats()]).toEqual([...linear(tensor(ofX(seed), [5, N]), weight, null).floats()]);
+      }
+      native.cudaForget(graph);
+      expect(() => native.cudaReplay(graph)).toThrow('cudaReplay: graph: it was forgotten');
+    }),
+  );
+});
+
+test('memory that a graph uses is nobody else’s until the graph is forgotten', () => {
+  const { live } = memory('cuda');
+  scope(() =>
+    noGrad(() => {
+      const { x, weight } = inputs();
+      let y!: Tensor;
+      // The two inner results are given back while they are recorded, and x's copy before that.
+      const graph = native.cudaRecord(() => {
+        y = scope(() => linear(linear(linear(x, weight, null), weight, null), weight, null));
+      });
+      native.cudaReplay(graph);
+      const expected = [...y.floats()];
+      const others = Array.from({ length: 8 }, (_, i) => tensor(ofX(i), [5, N]));
+      native.cudaReplay(graph);
+      others.forEach((t, i) => expect([...t.floats()]).toEqual([...ofX(i)]));
+      others.forEach((t) => t.copyFrom(ofX(99)));
+      native.cudaReplay(graph);
+      expect([...y.floats()]).toEqual(expected);
+      y.dispose();
+      const after = tensor(ofX(7), [5, N]);
+      native.cudaReplay(graph);
+      expect([...after.floats()]).toEqual([...ofX(7)]);
+      native.cudaForget(graph);
+    }),
+  );
+  expect(memory('cuda').live).toBe(live);
+});
+
+test('a copy between host and GPU in a recording is one clear error, and ends it', () => {
+  scope(() => {
+    const { x, weight } = inputs();
+    expect(() => native.cudaRecord(() => void x.floats())).toThrow(
+      /a copy to the host cannot be recorded into a CUDA graph/,
+    );
+    expect(() => native.cudaRecord(() => x.copyFrom(ofX(1)))).toThrow(/a copy from the host cannot be recorded/);
+    expect(() => native.cudaRecord(() => native.cudaSynchronize())).toThrow(/waiting for the GPU cannot be recorded/);
+    expect(() => native.cudaRecord(() => native.cudaForget(native.cudaRecord(() => undefined)))).toThrow(
+      /a recording cannot/,
+    );
+    expect(() =>
+      native.cudaRecord(() => {
+        throw new Error('of the body');
+      }),
+    ).toThrow('of the body');
+    expect(linear(x, weight, null).shape).toEqual([5, N]);
+  });
+  expect(() => native.cudaReplay({} as never)).toThrow('graph: expected one that cudaRecord gave');
+});
+
+test('the timer, the facts and the limits are numbers', () => {
+  const facts = native.cudaFacts();
+  expect(facts.multiprocessors).toBeGreaterThan(0);
+  native.cudaStartTimer();
+  native.cudaFlushCache();
+  native.cudaDelay();
+  expect(native.cudaStopTimer()).toBeGreaterThan(0);
+  expect(native.fmaPeak(0.01, 'cuda')).toBeGreaterThan(0);
+});

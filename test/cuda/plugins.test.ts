@@ -1,0 +1,99 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { benchCase, verifyVariant } from '../../src/bench/kernels';
+import type { KernelCase } from '../../src/bench/kernel_case';
+import { holdModel } from '../../src/bench/model_check';
+import { naiveVariant, OURS, pluginVariant } from '../../src/bench/variant';
+import { linearCase } from '../../src/cases/linear';
+import { RAGGED } from '../../src/bench/ragged';
+import { verify } from '../../src/bench/verify';
+import type { MorphMlpConfig } from '../../src/models/config';
+import { openPlugin, PLUGGABLE } from '../../src/plugins';
+import { memory } from '../../src/runtime';
+import { faultyDevicePlugin, faultyPlugin, NVCC, type DEVICE_FAULTS } from '../support/plugins';
+import { runCli } from '../support/run_cli';
+
+const folder = mkdtempSync(path.join(os.tmpdir(), 'morphmlp-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+beforeAll(() => void (process.env['NVCC'] = NVCC));
+
+const small: KernelCase = { op: 'linear', stage: 1, timed: linearCase([40], 24, 20), macs: 40 * 24 * 20 };
+const plugin = (fault: (typeof DEVICE_FAULTS)[number]) => openPlugin(faultyDevicePlugin(folder, fault));
+const check = (file: string) => runCli(['kernel', 'check', file, '--timeout', '200']);
+
+test.each<[(typeof DEVICE_FAULTS)[number], RegExp]>([
+  ['zeros', /the output of .* is wrong: relative error 1\.0e\+0/],
+  ['unwritten', /the output of .* is wrong/],
+  ['off by one row', /the output of .* is wrong/],
+  ['writes past', /forward of linear: wrote behind its tensor y/],
+  ['writes before', /forward of linear: wrote before its tensor y/],
+  ['writes past workspace', /forward of linear: wrote behind its workspace of 8 bytes/],
+  ['writes input', /wrote to its input x/],
+  ['default stream', /it launches into the default stream, not into that of the call/],
+  ['wrong gradient', /gradients of .* are wrong/],
+  ['fails', /forward of linear: the moon is full/],
+])('a CUDA kernel with the fault %s is caught', (fault, message) => {
+  const { live } = memory('cuda');
+  expect(() => verifyVariant(small, 24, pluginVariant(plugin(fault)), { seed: 3 })).toThrow(message);
+  expect(memory('cuda').live).toBe(live);
+});
+
+test('one that follows a pointer to the device on the host ends its own process, and is told of', () => {
+  const { status, err } = check(faultyDevicePlugin(folder, 'on host'));
+  expect(err).toMatch(/crashed: touched memory that is not its own \(SIGSEGV\) while verifying .*, forward/);
+  expect(status).toBe(1);
+});
+
+test('a kernel of one’s own is ranked beside ours and a naive one in all regimes, and in a model', () => {
+  const opened = plugin('none');
+  expect(opened).toMatchObject({ op: 'linear', device: 'cuda', flags: '-O1', backward: true });
+  const options = {
+    rounds: 3,
+    clock: 'wall',
+    check: true,
+    seed: 5,
+    caches: ['cold'],
+    launches: ['launched', 'graph'],
+  } as const;
+  const rows = benchCase(small, [OURS, pluginVariant(opened), naiveVariant('linear')], options);
+  expect([...new Set(rows.map(({ variant }) => variant))]).toEqual(['morphmlp', 'none', 'naive']);
+  expect(rows).toHaveLength(12);
+  const model: MorphMlpConfig = {
+    ...{ kind: 'image', layers: [1, 1, 1, 1], frames: 1, embedDims: [8, 8, 12, 12], segmentDim: [4, 4, 4, 4] },
+    ...{ mlpRatio: 3, qkvBias: true, dropPath: 0, numClasses: 5 },
+  };
+  expect(holdModel(model, 32, [opened], 9).logits).toBeLessThan(1e-5);
+});
+
+test.each(PLUGGABLE)('the naive kernel of %s is right on the device', (op) => {
+  for (const c of RAGGED[op].slice(0, 3)) verify(c, 1, naiveVariant(op));
+});
+
+test('a kernel is refused where it does not run', () => {
+  const [cuda, cpu] = [faultyDevicePlugin(folder, 'none'), faultyPlugin(folder, 'unsupported')];
+  const bench = (...args: string[]) => runCli(['bench', 'kernels', ...args]);
+  expect(bench('--plugin', cuda).err).toMatch(/none\.so.*: it is a kernel for CUDA; --device cuda runs it/);
+  expect(bench('--device', 'cuda', '--plugin', cpu).err).toMatch(/it is a kernel for the CPU; --device cpu runs it/);
+});
+
+test('what kernel new --lang cuda writes compiles and is right', () => {
+  expect(runCli(['kernel', 'new', 'my_gelu', '--lang', 'cuda', '--out', folder])).toMatchObject({ status: 0 });
+  const { status, err } = runCli(['kernel', 'build', path.join(folder, 'my_gelu.cu')]);
+  expect({ status, err }).toMatchObject({ status: 0 });
+  const variant = pluginVariant(openPlugin(path.join(folder, 'my_gelu.so')));
+  for (const c of RAGGED.gelu) verify(c, 1, variant);
+});
+
+/** Loops in place of cuBLASLt: that our calls mean what they should is seen without it. */
+test('cuBLASLt computes the FCs too, forward and gradients', () => {
+  const [root, library] = [path.join(__dirname, '..', '..'), path.join(folder, 'cublas_lt.so')];
+  const source = path.join(root, 'test', 'fixtures', 'plugins', 'cublas_lt.cc');
+  const include = `-I${path.join(root, 'native')}`;
+  execFileSync('c++', ['-std=c++17', '-O1', '-shared', '-fPIC', include, source, '-o', library]);
+  const run = path.join(root, 'test', 'support', 'run_blas.ts');
+  const env = { ...process.env, MORPHMLP_CUBLASLT: library };
+  const out = execFileSync(process.execPath, ['--import', 'tsx', run, 'cuda'], { env, encoding: 'utf8' });
+  expect(out).toMatch(/^linear 7 cuBLASLt 12\.3\.4 \(.*cublas_lt\.so\)\ntemporal_fc \d+ .*\nmorph_fc \d+ .*\n$/);
+});
