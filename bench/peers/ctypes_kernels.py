@@ -109,6 +109,14 @@ def non_finite(make):
     yield Call('non_finite_count', {'n': 1000, 'x': x, 'found': make.empty(1)}, {'found': count})
 
 
+def cast(make):
+    """To bf16 as PyTorch rounds, ties to even; and back without a loss."""
+    x, half, back = make.uniform(1000), make.empty(1000, dtype=torch.bfloat16), make.empty(1000)
+    yield Call('cast_to_bf16', {'n': 1000, 'x': x, 'y': half}, {'y': x.bfloat16().double()})
+    rounded = make.uniform(1000).bfloat16()
+    yield Call('cast_to_f32', {'n': 1000, 'x': rounded, 'y': back}, {'y': rounded.double()})
+
+
 def running_statistics(make, rows=37, cols=29):
     """What a training step of BatchNorm does to them, and that evaluation uses them."""
     x, gamma, beta = make.uniform(rows, cols), make.uniform(cols, scale=0.2, offset=1), make.uniform(cols, scale=0.1)
@@ -182,4 +190,4 @@ def norm_spatial_strided(make):
     yield from norm_spatial(make, strided=True)
 
 
-CALLS = [accumulate, arithmetic, dropout, adamw, sgd, grad_norm, non_finite, running_statistics, norm_spatial, norm_spatial_strided]
+CALLS = [accumulate, arithmetic, cast, dropout, adamw, sgd, grad_norm, non_finite, running_statistics, norm_spatial, norm_spatial_strided]

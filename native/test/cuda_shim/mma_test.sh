@@ -6,7 +6,7 @@ native=$(cd "$(dirname "$0")/../.." && pwd)
 shim=$native/test/cuda_shim
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
-flags="-std=c++17 -O1 -g -pthread -Wall -Wextra -Wno-unknown-pragmas -DMORPHMLP_CUDA_EMULATED -I$native"
+flags="-std=c++17 -O1 -g -pthread -Wall -Wextra -Wno-unknown-pragmas -DMORPHMLP_CUDA_EMULATED -I$native -I$native/../include"
 
 # shellcheck disable=SC2086
 "${CXX:-g++}" $flags "$shim/mma_test.cc" "$shim/fibers.cc" -o "$out/fibers"
