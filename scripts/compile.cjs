@@ -52,15 +52,20 @@ function compileGroup(folder, group, name, compiler, flags) {
 function nvccFlags() {
   const host = sources.flags().filter((flag) => !/^-(O3|std=.*|ffp-contract=.*|Wall|Wextra)$/.test(flag));
   const passed = [...host, '-Wall', '-Wextra'].join(',');
-  return ['-O3', '-std=c++17', `-I${native}`, ...GENCODE.map((code) => `-gencode=${code}`), `-Xcompiler=${passed}`];
+  const headers = [`-I${native}`, `-I${path.join(root, 'include')}`];
+  return ['-O3', '-std=c++17', ...headers, ...GENCODE.map((code) => `-gencode=${code}`), `-Xcompiler=${passed}`];
 }
 
 function deviceJobs(folder, cuda, flags) {
-  const known = `-DMORPHMLP_CUDA_ARCHITECTURES="${CUDA_ARCHITECTURES.join(' ')}"`;
+  const architectures = CUDA_ARCHITECTURES.join(' ');
+  const known = [
+    `-DMORPHMLP_CUDA_ARCHITECTURES="${architectures}"`,
+    `-DMORPHMLP_CUDA_FLAGS="nvcc -O3 -std=c++17 for ${architectures}"`,
+  ];
   if (cuda.wanted === 'ON')
     return compileGroup(folder, 'cuda', 'cuda', cuda.nvcc, (file) => [
       ...nvccFlags(),
-      ...(/\.cc$/.test(file) ? [known] : []),
+      ...(/\.cc$/.test(file) ? known : []),
     ]);
   const emulated = [...flags, '-DMORPHMLP_CUDA_EMULATED', '-Wno-unknown-pragmas', '-x', 'c++'];
   return cuda.wanted === 'EMULATED'

@@ -1,34 +1,17 @@
 // The real device: CUDA's runtime library, linked statically. It looks for the driver when it is first used, so the
-// addon loads on a machine without one.
-#include <cuda_runtime_api.h>
+// addon loads on a machine without one. Graphs are in graph.cc, what is said about a device in facts.cc.
+#include "cuda/runtime/state.h"
 
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
-#include <mutex>
-#include <sstream>
-#include <vector>
 
-#include "cuda/runtime/block_cache.h"
-#include "runtime/cuda.h"
 #include "runtime/error.h"
 
 namespace morphmlp {
 namespace cuda {
 
 extern const Kernels kernels;
-
-namespace {
-
-constexpr size_t kStaging = size_t{4} << 20;
-constexpr int kSlots = 2;
-constexpr size_t kNoted = 32;
-
-[[noreturn]] void raise(cudaError_t error, const std::string& what);
-
-void check(cudaError_t error, const char* what) {
-  if (error != cudaSuccess) raise(error, what);
-}
 
 void* device_allocate(size_t bytes) {
   void* data = nullptr;
@@ -39,28 +22,7 @@ void* device_allocate(size_t bytes) {
 
 void device_free(void* data) { cudaFree(data); }
 
-// Pinned memory through which copies go in turns, so that they are asynchronous whatever memory the other side has.
-struct Staging {
-  void* data = nullptr;
-  cudaEvent_t done = nullptr;
-};
-
-struct State {
-  std::mutex mutex;
-  BlockCache blocks{device_allocate, device_free};
-  cudaStream_t stream = nullptr;
-  cudaEvent_t start = nullptr;
-  cudaEvent_t handed_over = nullptr;  // the end of what the stream before this one was given
-  cudaEvent_t timer[2] = {nullptr, nullptr};
-  void* flushed = nullptr;  // the memory that flush_cache writes
-  bool recording = false;
-  Staging staging[kSlots];
-  int next_slot = 0;
-  bool synchronous = false;
-  const char* op = "";             // what is launched now
-  std::vector<const char*> since;  // ops since the GPU was last waited for
-  std::string unusable;            // why there is no device; empty where there is one
-};
+namespace {
 
 // "" where device 0 can run our kernels.
 std::string find_device() {
@@ -95,6 +57,8 @@ std::string start(State& s) {
   return error == cudaSuccess ? "" : cudaGetErrorString(error);
 }
 
+}  // namespace
+
 // Never destroyed: finalizers of other threads may still release blocks while the process exits.
 State& state() {
   static State* instance = [] {
@@ -108,6 +72,8 @@ State& state() {
   return *instance;
 }
 
+namespace {
+
 // The GPU waits for nobody: what it reports now may have happened in any of these.
 std::string suspects(const State& s) {
   if (s.synchronous) return std::string(" (in ") + s.op + ")";
@@ -116,6 +82,8 @@ std::string suspects(const State& s) {
   for (const char* op : s.since) list += (list.empty() ? "" : ", ") + std::string(op);
   return " (in one of: " + list + "; MORPHMLP_CUDA_SYNC=1 tells which)";
 }
+
+}  // namespace
 
 void raise(cudaError_t error, const std::string& what) {
   fail("CUDA, " + what + ": " + cudaGetErrorString(error) + suspects(state()));
@@ -131,6 +99,8 @@ void wait(State& s) {
   check(cudaStreamSynchronize(s.stream), "waiting for the GPU");
   s.since.clear();
 }
+
+namespace {
 
 Staging& next_staging(State& s) {
   Staging& slot = s.staging[s.next_slot];
@@ -279,74 +249,6 @@ bool is_device_memory(const void* data) {
   return found.type == cudaMemoryTypeDevice || found.type == cudaMemoryTypeManaged;
 }
 
-namespace {
-
-void begin_recording(State& s, BlockCache::Pool* pool) {
-  std::lock_guard<std::mutex> lock(s.mutex);
-  refuse_recording(s, "a recording");
-  // Relaxed: memory that the cache does not have is asked for in between, which other modes forbid.
-  check(cudaStreamBeginCapture(s.stream, cudaStreamCaptureModeRelaxed), "recording a graph");
-  s.blocks.begin_recording(pool);
-  s.recording = true;
-}
-
-// What was recorded, valid or not: nullptr where nothing was.
-cudaGraph_t end_recording(State& s, cudaError_t* error) {
-  std::lock_guard<std::mutex> lock(s.mutex);
-  cudaGraph_t graph = nullptr;
-  *error = cudaStreamEndCapture(s.stream, &graph);
-  if (*error != cudaSuccess) cudaGetLastError();
-  s.blocks.end_recording();
-  s.recording = false;
-  return graph;
-}
-
-struct DeviceGraph : Graph {
-  cudaGraph_t graph = nullptr;
-  cudaGraphExec_t executable = nullptr;
-  BlockCache::Pool pool;
-
-  ~DeviceGraph() override {
-    State& s = state();
-    std::lock_guard<std::mutex> lock(s.mutex);
-    if (executable) cudaGraphExecDestroy(executable);  // a replay that still runs ends first
-    if (graph) cudaGraphDestroy(graph);
-    s.blocks.disown(&pool);
-  }
-
-  void instantiate(State& s) {
-    std::lock_guard<std::mutex> lock(s.mutex);
-    check(cudaGraphInstantiateWithFlags(&executable, graph, 0), "making a graph of what was recorded");
-    check(cudaGraphUpload(executable, s.stream), "copying a graph to the GPU");
-  }
-
-  void replay() override {
-    State& s = state();
-    std::lock_guard<std::mutex> lock(s.mutex);
-    check(cudaGraphLaunch(executable, s.stream), "replaying a graph");
-    if (s.synchronous) wait(s);
-  }
-};
-
-}  // namespace
-
-std::unique_ptr<Graph> record(const std::function<void()>& body) {
-  State& s = state();
-  auto recorded = std::make_unique<DeviceGraph>();
-  begin_recording(s, &recorded->pool);
-  cudaError_t error = cudaSuccess;
-  try {
-    body();
-  } catch (...) {
-    recorded->graph = end_recording(s, &error);
-    throw;
-  }
-  recorded->graph = end_recording(s, &error);
-  check(error, "recording a graph");
-  recorded->instantiate(s);
-  return recorded;
-}
-
 void start_timer() {
   State& s = state();
   std::lock_guard<std::mutex> lock(s.mutex);
@@ -382,59 +284,6 @@ double clock_ms() {
   cudaEventDestroy(now);
   check(read, "reading the clock");
   return ms;
-}
-
-std::string compiled_for() { return MORPHMLP_CUDA_ARCHITECTURES; }
-
-std::string compiler_flags() { return MORPHMLP_CUDA_FLAGS; }
-
-namespace {
-
-std::string cuda_version(int number) {
-  return std::to_string(number / 1000) + "." + std::to_string(number % 1000 / 10);
-}
-
-int attribute(cudaDeviceAttr which) {
-  int value = 0;
-  check(cudaDeviceGetAttribute(&value, which, 0), "asking for the device");
-  return value;
-}
-
-DeviceFacts ask_device() {
-  if (!state().unusable.empty()) fail("no CUDA device: " + state().unusable);
-  cudaDeviceProp p;
-  int driver = 0, runtime = 0;
-  check(cudaGetDeviceProperties(&p, 0), "asking for the device");
-  check(cudaDriverGetVersion(&driver), "asking for the driver");
-  check(cudaRuntimeGetVersion(&runtime), "asking for the runtime");
-  DeviceFacts facts;
-  facts.name = p.name;
-  facts.architecture = "sm_" + std::to_string(p.major) + std::to_string(p.minor);
-  facts.driver = cuda_version(driver);
-  facts.runtime = cuda_version(runtime);
-  facts.multiprocessors = p.multiProcessorCount;
-  facts.clock_mhz = attribute(cudaDevAttrClockRate) / 1e3;
-  facts.memory_clock_mhz = attribute(cudaDevAttrMemoryClockRate) / 1e3;
-  facts.memory_bus_bits = attribute(cudaDevAttrGlobalMemoryBusWidth);
-  facts.memory_bytes = p.totalGlobalMem;
-  facts.l2_bytes = static_cast<size_t>(attribute(cudaDevAttrL2CacheSize));
-  return facts;
-}
-
-}  // namespace
-
-DeviceFacts device_facts() {
-  static const DeviceFacts facts = ask_device();
-  return facts;
-}
-
-std::string describe_device() {
-  const DeviceFacts facts = device_facts();
-  std::ostringstream text;
-  text << facts.name << ", " << facts.architecture << ", " << facts.multiprocessors << " multiprocessors, "
-       << (facts.memory_bytes >> 20) << " MiB, driver for CUDA " << facts.driver << ", built with CUDA "
-       << facts.runtime;
-  return text.str();
 }
 
 }  // namespace cuda
