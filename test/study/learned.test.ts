@@ -22,6 +22,7 @@ import { observeBlocks } from '../../src/study/observe';
 import { inputGradient } from '../../src/study/saliency';
 import { mcNemar, summarise, wilson } from '../../src/study/statistics';
 import { describeSubject, type Subject } from '../../src/study/subject';
+import { collectGarbage } from '../support/collect';
 
 const SMALL = { frames: 4, layers: [1, 1, 2, 1], embedDims: [28, 56, 84, 196], numClasses: 5, dropPath: 0 } as const;
 
@@ -244,6 +245,7 @@ test('a study leaves nothing behind, and its section escapes names and paths', a
   const hostile = clipOf(9, 1, '<script>alert(1)</script>"');
   const one = subject([hostile, ...CLIPS], ['<b>', '&amp;', "'", '"', '</style>']);
   await studyLearned(one, { others: 'kept', copies: 0 }); // weights that are used twice are kept in packed form
+  await collectGarbage(); // what the tests before left to it
   const { live } = memory();
   const { learned, maps } = await studyLearned(one, { others: 'renormalised', copies: 2 });
   const pictures = await drawLearned(one, { learned, maps }, { blocks: ['blocks2.0'], budget: 50_000 });
