@@ -61,7 +61,7 @@ test.each([
   const built = runCli(['kernel', 'build', at(`${name}.cc`), '--', '-O2']);
   expect(built.err).toBe('');
   expect(built.out).toContain(`built ${at(`${name}.so`)}`);
-  const { status, out } = check(at(`${name}.so`), '--stage', String(stage));
+  const { status, out } = check(at(`${name}.so`), '--stage', String(stage), '--timeout', '120');
   expect(status).toBe(0);
   const rows = out.split('\n').filter((line) => line.startsWith(`${name}.so`));
   expect(rows.map((line) => Number(line.split(/\s{2,}/)[2]))).toEqual(rows.map(() => stage));

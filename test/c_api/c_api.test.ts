@@ -16,7 +16,8 @@ interface Found {
 /** Runs c_api.py in a process of its own: a mistake in the library is a crash there. */
 function python(...args: string[]): Found {
   const run = spawnSync('python3', [path.join(__dirname, 'c_api.py'), ...args], { encoding: 'utf8', timeout: 50_000 });
-  expect({ error: run.error, signal: run.signal, stderr: run.stderr }).toEqual({ signal: null, stderr: '' });
+  const { error, status, signal, stderr } = run;
+  expect({ error, status, signal, stderr }).toEqual({ status: 0, signal: null, stderr: '' });
   return JSON.parse(run.stdout) as Found;
 }
 

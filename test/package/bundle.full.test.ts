@@ -13,7 +13,10 @@ afterAll(() => rmSync(folder, { recursive: true }));
 // What `run` and the tests of a bundle may use: no Node, no npm, no CMake.
 const TOOLS = ['bash', 'sed', 'sort', 'head', 'cat', 'dirname', 'getconf', 'cc', 'as', 'ld', 'python3'];
 
+/** Where a tool is; of Python the interpreter itself, as what stands on the PATH may be a script that needs more of it. */
 function which(tool: string): string {
+  if (tool === 'python3')
+    return spawnSync(tool, ['-c', 'import sys; print(sys.executable)'], { encoding: 'utf8' }).stdout.trim();
   return spawnSync('sh', ['-c', `command -v ${tool}`], { encoding: 'utf8' }).stdout.trim();
 }
 
