@@ -19,15 +19,24 @@ const UNIT = 2 ** -24;
  */
 export const allowedError = (terms: number): number => Math.max(1e-6, 2 * UNIT * Math.sqrt(terms));
 
-/** L2 error; throws on another length, a NaN, an L2 error above `allowed` or a single element far off. */
-export function judge(what: string, actual: Float32Array, expected: ArrayLike<number>, allowed: number): number {
+/**
+ * L2 error; throws on another length, a NaN, an L2 error above `allowed` or a single element far off.
+ * @param addends what errors are relative to, where it is more than the norm of `expected` (`OpCase.addends`)
+ */
+export function judge(
+  what: string,
+  actual: Float32Array,
+  expected: ArrayLike<number>,
+  allowed: number,
+  addends = 0,
+): number {
   let error = NaN;
   try {
-    error = relativeError(actual, expected);
+    error = relativeError(actual, expected, addends);
   } catch (problem) {
     throw new Error(`${what} is wrong: ${(problem as Error).message}`);
   }
-  const worst = worstElement(actual, expected);
+  const worst = worstElement(actual, expected, addends / Math.sqrt(expected.length));
   if (error <= allowed && worst <= 20 * allowed) return error;
   const figures = `relative error ${error.toExponential(1)}, worst element ${worst.toExponential(1)} of the largest`;
   throw new Error(`${what} is wrong: ${figures}; allowed ${allowed.toExponential(1)}`);
@@ -84,14 +93,14 @@ function transposed(values: Float64Array, columns: number): Float32Array {
 }
 
 /** Shows that the comparison can fail: zeros, the output for other inputs, and a transposed output must be refused. */
-export function showRefusals(expected: Array64, stale: Float32Array, allowed: number): void {
+export function showRefusals(expected: Array64, stale: Float32Array, allowed: number, addends = 0): void {
   const columns = expected.shape.at(-1)!;
   const wrong = { zeros: new Float32Array(stale.length), 'a stale output': stale } as Record<string, Float32Array>;
   // The transposition of one row or column is itself.
   if (columns > 1 && columns < stale.length) wrong['a transposed output'] = transposed(expected.data, columns);
   for (const [what, values] of Object.entries(wrong)) {
     try {
-      judge(what, values, expected.data, allowed);
+      judge(what, values, expected.data, allowed, addends);
     } catch {
       continue;
     }
@@ -118,8 +127,9 @@ export function verify(c: OpCase, terms: number, variant: Variant = OURS, seed =
   const stale = runVariant(c, variant, arraysOf(c, seed + 1), gy).y;
   const results = runVariant(c, variant, arrays, gy);
   const allowed = c.tolerance?.forward ?? allowedError(terms);
-  const forward = judge(`${variant.name}: the output of ${c.name}`, results.y, expected.data, allowed);
-  showRefusals(expected, stale, allowed);
+  const addends = c.addends?.(arrays);
+  const forward = judge(`${variant.name}: the output of ${c.name}`, results.y, expected.data, allowed, addends);
+  showRefusals(expected, stale, allowed, addends);
   const gradient = variant.backward ? gradientError(c, arrays, results.grads, gy) : 0;
   const most = Math.max(GRADIENT, c.tolerance?.gradient ?? 0);
   if (!(gradient <= most))

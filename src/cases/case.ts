@@ -29,6 +29,11 @@ export interface OpCase {
   inputs: Record<string, Input>;
   forward(inputs: Record<string, Tensor>): Tensor;
   oracle(inputs: Record<string, Array64>): Array64;
+  /**
+   * The L2 norm of all that the output's sums are made of. Roundings are of its size, not of the output's, where a sum cancels:
+   * only an output of very few numbers can cancel as a whole.
+   */
+  addends?(inputs: Record<string, Array64>): number;
   /** Largest relative L2 error of the output and of each gradient; default 1e-6 and 1e-5. */
   tolerance?: { forward?: number; gradient?: number };
 }

@@ -1,6 +1,8 @@
 import { linear } from '../ops/linear';
-import { array64, type OpCase } from './case';
+import { array64, type Array64, type OpCase } from './case';
 import { gelu64, linear64 } from './float64';
+
+const squares = ({ shape, data }: Array64): Array64 => ({ shape, data: data.map((v) => v * v) });
 
 /** A case of one shape. */
 export function linearCase(
@@ -22,6 +24,8 @@ export function linearCase(
       const z = linear64(x!.data, weight!, bias);
       return array64([...rows, n], (i) => (gelu ? gelu64(z[i]!) : z[i]!));
     },
+    addends: ({ x, weight, bias }) =>
+      Math.sqrt(linear64(squares(x!).data, squares(weight!), bias && squares(bias)).reduce((a, b) => a + b, 0)),
   };
 }
 

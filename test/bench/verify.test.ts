@@ -1,6 +1,6 @@
 import { rejectTooFast } from '../../src/bench/kernels';
 import { OURS, type Variant } from '../../src/bench/variant';
-import { verify } from '../../src/bench/verify';
+import { judge, verify } from '../../src/bench/verify';
 import { linearCase } from '../../src/cases/linear';
 import { morphFcCase } from '../../src/cases/morph_fc';
 import { kernels, native, type Handle, type KernelArgument } from '../../src/native';
@@ -66,6 +66,17 @@ test('an input that is written to is found', () => {
 
 test('one row and one column are verified too', () => {
   expect(verify(linearCase([1], 1, 1), 1, OURS).forward).toBeLessThan(1e-6);
+});
+
+test('a sum that cancels is held to the size of what was added', () => {
+  // The two numbers of this seed leave a ten-thousandth of themselves, so a rounding is 2e-5 of the sum.
+  const cancelling = linearCase([1], 1, 1);
+  const { forward, arrays, results } = verify(cancelling, 1, OURS, 822);
+  expect(forward).toBeLessThan(1e-6);
+  const [expected, addends] = [cancelling.oracle(arrays).data, cancelling.addends!(arrays)];
+  expect(() => judge('it', results.y, expected, 1e-6)).toThrow('it is wrong: ');
+  const off = results.y.map((v) => v + 2e-6 * addends);
+  expect(() => judge('it', off, expected, 1e-6, addends)).toThrow('it is wrong: relative error 2.0e-6');
 });
 
 test('times below the limit are refused; what a warm cache holds need not come from memory', () => {
