@@ -12,7 +12,7 @@ import { linearCase } from '../src/cases/linear';
 import { makeInput, makeTensor, mapInputs } from '../src/cases/tensors';
 import { machine } from '../src/bench/machine';
 import { median } from '../src/bench/statistics';
-import { Peer } from './models/peer';
+import { Peer } from '../src/bench/models/peer';
 import { STAGES } from '../src/bench/stages';
 import { verify } from '../src/bench/verify';
 

@@ -38,6 +38,7 @@ double stop_timer() { none(); }
 void flush_cache() { none(); }
 void delay() { none(); }
 double measure_fma_peak(double) { none(); }
+double measure_mma_peak(double) { none(); }
 double measure_copy_rate() { none(); }
 const morphmlp_kernel* naive_kernel(const std::string&) { none(); }
 const morphmlp_kernel* blas_kernel(const std::string&) { none(); }

@@ -128,8 +128,8 @@ export interface Addon {
   cudaRecord(body: () => void): Graph;
   cudaReplay(graph: Graph): void;
   cudaForget(graph: Graph): void;
-  /** Of all threads, or of the whole GPU. */
-  fmaPeak(seconds: number, device?: Device): number;
+  /** Of all threads, or of the whole GPU; in bf16 that of its tensor cores. */
+  fmaPeak(seconds: number, device?: Device, precision?: Precision): number;
   kernels: Kernels;
   /** Of these, the ones that take bf16 too. */
   bf16Kernels: readonly string[];

@@ -30,9 +30,12 @@ export function instructionSet(): string {
   return native.isa();
 }
 
-/** Multiply-adds a second with nothing but registers, on all threads or the whole GPU, in GFLOP/s: the limit that benchmarks divide by. */
-export function fmaPeak(seconds = 0.2, device: Device = 'cpu'): number {
-  return native.fmaPeak(seconds, device);
+/**
+ * Multiply-adds a second with nothing but registers, on all threads or the whole GPU, in GFLOP/s: the limit that benchmarks divide by. In
+ * bf16 (cuda alone) that of the tensor cores by `mma.sync`, which on Hopper is less than what its `wgmma` reaches.
+ */
+export function fmaPeak(seconds = 0.2, device: Device = 'cpu', precision: Precision = 'f32'): number {
+  return native.fmaPeak(seconds, device, precision);
 }
 
 /** Throws when the device is not there: nothing falls back in silence. */

@@ -2,10 +2,15 @@
 
 usage: bench.py [--threads N] [--reps N] [--cases 'video-s-16 forward 1,...']   each case in a fresh process
        bench.py --serve [--threads N]                                           one timed repetition per request
+each with [--device cpu|cuda] [--precision f32|bf16] [--compile]
 
 A case is 'VARIANT forward|train BATCH'. Answers are JSON lines on stdout. Requests of the server, one a line:
   setup CASE   builds the model, verifies it against float64 and warms up     run CASE    one timed repetition
-  output CASE  logits (forward) or first loss (train) of the common input     drop CASE   frees it     quit
+  output CASE  logits of the common input, before any step                    drop CASE   frees it     quit
+  peak CASE    the most memory so far: of the process, or on a GPU of tensors
+
+In bf16 a forward is that of a model of bf16 weights, the fastest that PyTorch has; a training step is under autocast, with weights in float32.
+In f32 matrix products are f32 (no TF32), as ours are.
 """
 
 import argparse
@@ -28,7 +33,7 @@ CASES = (
     'video-s-16 forward 1', 'video-b-16 forward 1', 'image-s forward 8', 'image-t forward 16',
     'video-s-16 train 1', 'video-s-16 train 2', 'image-s train 8',
 )
-TOLERANCE = 2e-6
+TOLERANCE = {torch.float32: 2e-6, torch.bfloat16: 1e-1}
 
 
 def parse_case(text):
@@ -39,8 +44,10 @@ def parse_case(text):
     return parts[0], parts[1], int(parts[2])
 
 
-def peak_rss_mb():
-    """High-water mark of this process alone; getrusage would carry over the parent's."""
+def peak_mb(terms):
+    """High-water mark of this process alone (getrusage would carry over the parent's), or of the tensors on the GPU."""
+    if terms.device == 'cuda':
+        return torch.cuda.max_memory_allocated() / 2**20
     with open('/proc/self/status') as status:
         return next(int(line.split()[1]) for line in status if line.startswith('VmHWM')) / 1024
 
@@ -62,16 +69,26 @@ def count_gmacs(model, x):
     return total / 1e9
 
 
-class Case:
-    """A model with weights from values.py, the common input 'bench.x' and targets 'bench.t', all float32."""
+class Terms:
+    """How all cases of a process are computed."""
 
-    def __init__(self, text, dtype=torch.float32):
-        self.text = text
+    def __init__(self, device='cpu', dtype=torch.float32, compiled=False):
+        self.device, self.dtype, self.compiled = device, dtype, compiled
+
+
+class Case:
+    """A model with weights from values.py, the common input 'bench.x' and targets 'bench.t'."""
+
+    def __init__(self, text, terms):
+        self.text, self.terms = text, terms
         variant, self.work, batch = parse_case(text)
         config = variant_config(variant)
-        self.model = fill(MorphMLP(config)).to(dtype)
-        self.x = value('bench.x', (batch, 3, config['frames'], 224, 224)).to(dtype)
-        self.targets = soft_targets('bench.t', batch, config['num_classes']).to(dtype)
+        self.autocast = terms.dtype == torch.bfloat16 and self.work == 'train'
+        stored = torch.float32 if self.autocast else terms.dtype
+        self.model = fill(MorphMLP(config)).to(terms.device, stored)
+        self.network = torch.compile(self.model) if terms.compiled else self.model
+        self.x = value('bench.x', (batch, 3, config['frames'], 224, 224)).to(terms.device, stored)
+        self.targets = soft_targets('bench.t', batch, config['num_classes']).to(terms.device, stored)
         # fused is the fastest of AdamW's implementations on a CPU; the default there is a loop over parameters
         decay = [p for p in self.model.parameters() if p.dim() > 1]
         rest = [p for p in self.model.parameters() if p.dim() <= 1]
@@ -79,35 +96,41 @@ class Case:
         self.optimizer = torch.optim.AdamW(groups, lr=1e-4, fused=True) if self.work == 'train' else None
 
     def forward(self):
+        self.model.eval()
         with torch.inference_mode():
-            return self.model.eval()(self.x)
+            return self.network(self.x)
+
+    def train_logits(self):
+        self.model.train()
+        with torch.autocast(self.terms.device, torch.bfloat16, enabled=self.autocast):
+            return self.network(self.x)
 
     def step(self):
-        self.model.train()
-        loss = soft_cross_entropy(self.model(self.x), self.targets)
+        loss = soft_cross_entropy(self.train_logits().to(self.targets.dtype), self.targets)
         loss.backward()
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
-        return loss
 
     def output(self):
-        """Logits, or the training loss of the untouched weights; before any step."""
+        """Logits of the untouched weights, in training with the statistics of the batch; before any step."""
         if self.work == 'forward':
             return self.forward().tolist()
         with torch.no_grad():
-            loss = soft_cross_entropy(self.model.train()(self.x), self.targets).item()
+            logits = self.train_logits().tolist()
         fill(self.model)  # puts the running statistics back
-        return loss
+        return logits
 
     def run(self):
         start = time.perf_counter()
         self.forward() if self.work == 'forward' else self.step()
+        if self.terms.device == 'cuda':
+            torch.cuda.synchronize()
         return (time.perf_counter() - start) * 1e3
 
 
-def oracle_output(text, threads):
+def oracle_output(text, threads, terms):
     """The same output in float64, from another process so that its memory is not counted here."""
-    command = [sys.executable, __file__, '--oracle', text, '--threads', str(threads)]
+    command = [sys.executable, __file__, '--oracle', text, '--threads', str(threads), '--device', terms.device]
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
@@ -118,18 +141,18 @@ def relative_error(got, want):
     return float((got - want).norm() / want.norm())
 
 
-def prepare(text, threads, warmup=2):
+def prepare(text, threads, terms, warmup=2):
     """A verified, warm case and what is known about it; raises when its output is wrong."""
-    case = Case(text)
-    output = case.output()
-    error = relative_error(output, oracle_output(text, threads))
-    if not error <= TOLERANCE:
-        raise ValueError(f'{text}: output differs from float64 by {error:.1e}, expected at most {TOLERANCE:.0e}')
+    case = Case(text, terms)
+    output, oracle = case.output(), oracle_output(text, threads, terms)
+    error, allowed = relative_error(output, oracle), TOLERANCE[terms.dtype]
+    if not error <= allowed:
+        raise ValueError(f'{text}: output differs from float64 by {error:.1e}, expected at most {allowed:.0e}')
     gmacs = count_gmacs(case.model, case.x)
     for _ in range(warmup):
         case.run()
     info = {'peer': 'pytorch', 'version': torch.__version__, 'case': text, 'threads': threads}
-    return case, {**info, 'error': error, 'gmacs': round(gmacs, 4)}, output
+    return case, {**info, 'error': error, 'gmacs': round(gmacs, 4)}, output, oracle
 
 
 def flops_of(info):
@@ -137,27 +160,30 @@ def flops_of(info):
     return info['gmacs'] * (2 if ' forward ' in info['case'] else 6)
 
 
-def measure(text, threads, reps):
-    case, info, _ = prepare(text, threads)
+def measure(text, threads, terms, reps):
+    case, info, _, _ = prepare(text, threads, terms)
     ms = [round(case.run(), 2) for _ in range(reps)]
     median = statistics.median(ms)
-    rss = round(peak_rss_mb(), 1)
-    return {**info, 'ms': ms, 'median_ms': median, 'peak_rss_mb': rss, 'gflops': round(flops_of(info) / median * 1e3, 1)}
+    peak = round(peak_mb(terms), 1)
+    return {**info, 'ms': ms, 'median_ms': median, 'peak_mb': peak, 'gflops': round(flops_of(info) / median * 1e3, 1)}
 
 
 class Server:
-    def __init__(self, threads):
-        self.threads, self.cases = threads, {}
+    def __init__(self, threads, terms):
+        self.threads, self.terms, self.cases = threads, terms, {}
 
     def setup(self, text):
-        self.cases[text] = prepare(text, self.threads)
-        return self.cases[text][1]
+        self.cases[text] = prepare(text, self.threads, self.terms)
+        return {**self.cases[text][1], 'oracle': self.cases[text][3]}
 
     def run(self, text):
         return {'case': text, 'ms': round(self.cases[text][0].run(), 3)}
 
     def output(self, text):
         return {'case': text, 'output': self.cases[text][2]}
+
+    def peak(self, text):
+        return {'case': text, 'mb': peak_mb(self.terms)}
 
     def drop(self, text):
         del self.cases[text]
@@ -166,8 +192,8 @@ class Server:
     def answer(self, line):
         verb, _, text = line.partition(' ')
         text = ' '.join(text.split())
-        if verb not in ('setup', 'run', 'output', 'drop'):
-            return {'error': f"expected setup, run, output, drop or quit, got '{verb}'"}
+        if verb not in ('setup', 'run', 'output', 'peak', 'drop'):
+            return {'error': f"expected setup, run, output, peak, drop or quit, got '{verb}'"}
         if verb != 'setup' and text not in self.cases:
             return {'error': f"expected 'setup {text}' before '{verb} {text}'"}
         try:
@@ -176,8 +202,8 @@ class Server:
             return {'error': str(error)}
 
 
-def serve(threads):
-    server = Server(threads)
+def serve(threads, terms):
+    server = Server(threads, terms)
     for line in sys.stdin:
         if line.strip() == 'quit':
             return
@@ -185,9 +211,10 @@ def serve(threads):
 
 
 def drive(args):
-    """One fresh process per case. This one has torch loaded too, which peak_rss_mb does not count."""
+    """One fresh process per case. This one has torch loaded too, which peak_mb does not count."""
     for text in args.cases.split(','):
         command = [sys.executable, __file__, '--one', text.strip(), '--threads', str(args.threads), '--reps', str(args.reps)]
+        command += ['--device', args.device, '--precision', args.precision] + ['--compile'] * args.compile
         subprocess.run(command, check=True)
 
 
@@ -196,17 +223,22 @@ def main():
     parser.add_argument('--threads', type=int, default=2)
     parser.add_argument('--reps', type=int, default=10)
     parser.add_argument('--cases', default=','.join(CASES))
+    parser.add_argument('--device', choices=('cpu', 'cuda'), default='cpu')
+    parser.add_argument('--precision', choices=('f32', 'bf16'), default='f32')
+    parser.add_argument('--compile', action='store_true', help='time torch.compile of the model')
     parser.add_argument('--serve', action='store_true')
     parser.add_argument('--one', help='measure one case in this process')
     parser.add_argument('--oracle', help='print the float64 output of one case')
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    terms = Terms(args.device, {'f32': torch.float32, 'bf16': torch.bfloat16}[args.precision], args.compile)
     if args.oracle:
-        print(json.dumps(Case(args.oracle, torch.float64).output()))
+        print(json.dumps(Case(args.oracle, Terms(args.device, torch.float64)).output()))
     elif args.serve:
-        serve(args.threads)
+        serve(args.threads, terms)
     elif args.one:
-        print(json.dumps(measure(args.one, args.threads, args.reps)), flush=True)
+        print(json.dumps(measure(args.one, args.threads, terms, args.reps)), flush=True)
     else:
         drive(args)
 

@@ -102,7 +102,7 @@ async function measure(models, text, threads, reps) {
   for (let i = 0; i < reps; i++) ms.push(Number((await timed(prepared)).toFixed(2)));
   const middle = median(ms);
   const gflops = Number(((2e3 * prepared.info.gmacs) / middle).toFixed(1));
-  return { ...prepared.info, ms, median_ms: middle, peak_rss_mb: Number(peakRssMb().toFixed(1)), gflops };
+  return { ...prepared.info, ms, median_ms: middle, peak_mb: Number(peakRssMb().toFixed(1)), gflops };
 }
 
 const verbs = {
@@ -116,6 +116,7 @@ const verbs = {
     const classes = logits.length / batch;
     return { case: text, output: Array.from({ length: batch }, (_, b) => logits.slice(b * classes, (b + 1) * classes)) };
   },
+  peak: async () => ({ mb: peakRssMb() }),
   async drop(state, text) {
     await state.cases.get(text).session.release();
     state.cases.delete(text);
@@ -126,7 +127,7 @@ const verbs = {
 async function answer(state, line) {
   const [verb, ...rest] = line.trim().split(/\s+/);
   const text = rest.join(' ');
-  if (!Object.hasOwn(verbs, verb)) return { error: `expected setup, run, output, drop or quit, got '${verb}'` };
+  if (!Object.hasOwn(verbs, verb)) return { error: `expected setup, run, output, peak, drop or quit, got '${verb}'` };
   if (verb !== 'setup' && !state.cases.has(text)) return { error: `expected 'setup ${text}' before '${verb} ${text}'` };
   return verbs[verb](state, text).catch((error) => ({ error: error.message }));
 }

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "cuda/launch.h"
+#include "cuda/mma.h"
 #include "cuda/workspace.h"
 #include "runtime/cuda.h"
 
@@ -33,6 +34,28 @@ struct FmaPeak : Unshared {
   }
 };
 
+// The same on the tensor cores: products of 16 x 16 by 16 x 8 numbers in bf16, with f32 sums, one a warp and chain.
+struct MmaPeak : Unshared {
+  int64_t iterations;
+  float* sink;
+
+  __device__ void operator()(None&) const {
+    float d[kChains][4] = {};
+    const uint32_t one = 0x3f803f80u + threadIdx.x % 2;  // two numbers of about 1
+    const uint32_t a[4] = {one, one, one, one};
+    for (int64_t i = 0; i < iterations; ++i) {
+#pragma unroll
+      for (int c = 0; c < kChains; ++c) mma_m16n8k16(d[c], a, one, one);
+    }
+    float sum = 0;
+    for (int c = 0; c < kChains; ++c) sum += d[c][0] + d[c][1] + d[c][2] + d[c][3];
+    if (sum == -1.0f) *sink = sum;
+  }
+};
+
+constexpr int kWarp = 32;
+constexpr double kMmaProducts = 16.0 * 8 * 16;
+
 // One warp of one chain: each multiply-add waits for the one before.
 struct Delay {
   using Shared = None;
@@ -48,19 +71,16 @@ struct Delay {
   }
 };
 
-double time_peak(const FmaPeak& kernel, int64_t blocks) {
+template <class Peak>
+double time_peak(const Peak& kernel, int64_t blocks) {
   start_timer();
   launch({blocks}, kernel);
   return stop_timer();
 }
 
-}  // namespace
-
-double measure_fma_peak(double seconds) {
-  begin("fma_peak");
-  const int64_t blocks = int64_t{kBlocksPerUnit} * device_facts().multiprocessors;
-  const Workspace<float> sink(1);
-  FmaPeak kernel{{}, 256, 0.5f, sink.data()};
+// Iterations a millisecond, of all blocks, in the fastest of many runs.
+template <class Peak>
+double best_rate(Peak kernel, int64_t blocks, double seconds) {
   while (time_peak(kernel, blocks) < kEnoughMs) kernel.iterations *= 2;
   double best = 1e30;
   for (double total = 0; total < 1e3 * seconds;) {
@@ -68,8 +88,25 @@ double measure_fma_peak(double seconds) {
     best = std::min(best, ms);
     total += ms;
   }
-  const double count = 2.0 * static_cast<double>(blocks * FmaPeak::kThreads * kernel.iterations) * kChains;
-  return count / best / 1e6;
+  return static_cast<double>(blocks * kernel.iterations) / best;
+}
+
+int64_t peak_blocks() { return int64_t{kBlocksPerUnit} * device_facts().multiprocessors; }
+
+}  // namespace
+
+double measure_fma_peak(double seconds) {
+  begin("fma_peak");
+  const Workspace<float> sink(1);
+  const double rate = best_rate(FmaPeak{{}, 256, 0.5f, sink.data()}, peak_blocks(), seconds);
+  return 2.0 * rate * FmaPeak::kThreads * kChains / 1e6;
+}
+
+double measure_mma_peak(double seconds) {
+  begin("mma_peak");
+  const Workspace<float> sink(1);
+  const double rate = best_rate(MmaPeak{{}, 16, sink.data()}, peak_blocks(), seconds);
+  return 2.0 * rate * (MmaPeak::kThreads / kWarp) * kChains * kMmaProducts / 1e6;
 }
 
 double measure_copy_rate() {

@@ -162,13 +162,19 @@ Napi::Value isa_list(const Info& info) {
   return out;
 }
 
+// fmaPeak(seconds, device = 'cpu', precision = 'f32')
 Napi::Value fma_peak(const Info& info) {
   const double seconds = info[0].IsNumber() ? info[0].As<Napi::Number>().DoubleValue() : 0;
   if (!(seconds > 0 && seconds <= 10)) bad("seconds", "a number above 0, at most 10", describe(info[0]));
   const Device device = info[1].IsUndefined() ? Device::cpu : device_from(string_of(info[1], "device", "cpu or cuda"));
+  const std::string precision = info[2].IsUndefined() ? "f32" : string_of(info[2], "precision", "f32 or bf16");
+  const bool bf16 = precision == "bf16" && device == Device::cuda;
+  if (precision != "f32" && !bf16) bad("precision", "f32, or on cuda bf16", precision);
   kernels_for(device);
-  const double found = device == Device::cpu ? measure_fma_peak(seconds) : cuda::measure_fma_peak(seconds);
-  return Napi::Number::New(info.Env(), found);
+  const auto measure = bf16                     ? cuda::measure_mma_peak
+                       : device == Device::cuda ? cuda::measure_fma_peak
+                                                : measure_fma_peak;
+  return Napi::Number::New(info.Env(), measure(seconds));
 }
 
 // The pool's threads outlive every environment, so the library must never be unmapped, also not when a worker thread

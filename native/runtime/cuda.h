@@ -59,6 +59,7 @@ double stop_timer();  // milliseconds on the device since start_timer, of all th
 void flush_cache();   // writes twice as much as the L2 cache holds
 void delay();         // keeps the GPU busy while the host asks for what comes next: some 0.1 ms
 double measure_fma_peak(double seconds);  // GFLOP/s of multiply-adds with nothing but registers
+double measure_mma_peak(double seconds);  // the same on the tensor cores, bf16 into f32, by mma.sync
 double measure_copy_rate();               // GB/s of a copy within the device, read and written; beyond the L2 cache
 
 // Kernels for an op that stand beside ours, as naive_kernels.h and blas_kernels.h have them for the CPU: one number a

@@ -28,6 +28,17 @@ const againstTorch = (device, out, ...args) => [
   ],
 ];
 
+/** Whole networks: on a GPU those that fill one, in both types; on a CPU a small one shows that it works. */
+const benchModels = ({ device, out, extra }) =>
+  (device === 'cuda' ? ['f32', 'bf16'] : ['f32']).map((precision) =>
+    morphmlp(
+      ...['bench', 'models', '--device', device, '--precision', precision, '--peers', '--rounds', '7'],
+      ...['--out', path.join(out, `models_${precision}.json`)],
+      ...(device === 'cpu' ? ['--cases', 'image-t forward 1'] : []),
+      ...extra,
+    ),
+  );
+
 function findSanitizer() {
   const found = ['compute-sanitizer', '/usr/local/cuda/bin/compute-sanitizer'];
   return found.find((name) => spawnSync(name, ['--version']).status === 0);
@@ -84,6 +95,11 @@ const STEPS = {
       morphmlp('bench', 'kernels', '--device', device, '--out', path.join(out, 'kernels.json'), ...extra),
       { needs: 'torch', command: againstTorch(device, path.join(out, 'torch_times.json'), '--time') },
     ],
+  },
+  models: {
+    about: 'whole networks, forward and training step, in f32 and bf16, beside PyTorch eager and torch.compile',
+    onDevice: true,
+    commands: benchModels,
   },
   sanitize: {
     about: 'compute-sanitizer: memcheck and racecheck over the tests',
@@ -155,10 +171,14 @@ async function runAll(name, step, options, record) {
   const { commands, notes } = commandsOf(step, options, record.torch);
   for (const note of notes) console.log(`${name}: ${note}`);
   const log = createWriteStream(path.join(options.out, `${name}.log`));
+  const env = {
+    MORPHMLP_TEST_DEVICE: options.device,
+    ...(record.torch === null ? {} : { MORPHMLP_TORCH_PYTHON: machine.python() }),
+  };
   const ran = [];
   for (const command of commands) {
     if (interrupted) break;
-    ran.push(await runCommand(command, log, { MORPHMLP_TEST_DEVICE: options.device }));
+    ran.push(await runCommand(command, log, env));
   }
   await new Promise((done) => log.end(done));
   return { ran, notes };

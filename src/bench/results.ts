@@ -1,4 +1,4 @@
-/** Reads the files that bench kernels, bench paper and the benchmark of whole models write, into rows that can be compared. */
+/** Reads the files that bench kernels, bench paper and bench models write, into rows that can be compared. */
 import { readFileSync } from 'node:fs';
 
 /** One measurement of a file. */
@@ -65,7 +65,11 @@ const KINDS: Record<
     what: (row) => `${String(row.network)}, batch ${String((row.time as Fields).batch)}`,
     timed: (row) => (isObject(row.time) ? row.time : null),
   },
-  models: { is: (row) => 'case' in row, what: (row) => words(row, 'case', 'peer'), timed: (row) => row },
+  models: {
+    is: (row) => 'case' in row,
+    what: (row) => words({ precision: 'f32', ...row }, 'case', 'peer', 'precision'), // files from before bf16 have none
+    timed: (row) => row,
+  },
 };
 
 function readRow(timed: Fields, what: string, flags: unknown): ResultRow {
@@ -116,7 +120,7 @@ function kindOf(rows: readonly unknown[]): Results['kind'] {
   if (first === undefined) throw new Error('it has no rows');
   const kind = Object.keys(KINDS).find((name) => isObject(first) && KINDS[name as Results['kind']].is(first));
   if (kind) return kind as Results['kind'];
-  throw new Error('its rows are none of bench kernels, bench paper or bench:models');
+  throw new Error('its rows are none of bench kernels, bench paper or bench models');
 }
 
 /** Reads a results file. @throws in one sentence that names the file and what is wrong with it */

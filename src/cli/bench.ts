@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { BenchDataArguments } from './bench_data_action';
 import { registerBenchCompare } from './bench_compare';
 import { registerBenchKernels } from './bench_kernels';
+import { registerBenchModels } from './bench_models';
 import { registerBenchPaper } from './bench_paper';
 import { wholeNumber } from './options';
 
@@ -39,6 +40,7 @@ function registerBenchData(bench: Command): void {
 export function registerBench(program: Command): void {
   const bench = program.command('bench').description('measure kernels, networks and data');
   registerBenchKernels(bench);
+  registerBenchModels(bench);
   registerBenchPaper(bench);
   registerBenchCompare(bench);
   registerBenchData(bench);

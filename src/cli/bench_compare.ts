@@ -7,7 +7,7 @@ export function registerBenchCompare(bench: Command): void {
   bench
     .command('compare')
     .description('two results files beside each other: what became faster, slower, or neither')
-    .argument('<before>', 'JSON of bench kernels, bench paper or bench:models')
+    .argument('<before>', 'JSON of bench kernels, bench paper or bench models')
     .argument('<after>', 'a later one of the same kind')
     .option(
       '--fail-above <percent>',

@@ -138,7 +138,7 @@ test('rows of bench paper and of whole models, and those of older files', () => 
   const models = readResults(
     write('m.json', [{ case: 'video-s-16 forward 1', peer: 'pytorch', medianMs: 4, ms: [4], shareOfPeak: 0.25 }]),
   );
-  expect(models).toMatchObject({ kind: 'models', rows: [{ what: 'video-s-16 forward 1 pytorch', floorMs: 1 }] });
+  expect(models).toMatchObject({ kind: 'models', rows: [{ what: 'video-s-16 forward 1 pytorch f32', floorMs: 1 }] });
   const old = { op: 'gelu', stage: 1, shape: '[2]', direction: 'forward', ms: 2, allMs: [1, 2, 3], shareOfLimit: 0.5 };
   expect(readResults(write('o.json', [old])).rows).toEqual([
     { what: 'gelu stage 1 [2] forward f32 morphmlp warm', ms: [1, 2, 3], cpuMs: null, floorMs: 1, flags: '' },
@@ -186,7 +186,7 @@ test.each([
   [
     'of other rows',
     JSON.stringify({ machine: MACHINE, rows: [{ what: 'gemm' }] }),
-    'its rows are none of bench kernels, bench paper or bench:models',
+    'its rows are none of bench kernels, bench paper or bench models',
   ],
   [
     'of mixed rows',

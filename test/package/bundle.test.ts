@@ -108,7 +108,10 @@ describe('the command line of ./run', () => {
   });
 
   test.each([
-    [['bogus'], "expected one of doctor, build, test, parity, train-200, bench, sanitize, all, check, got 'bogus'"],
+    [
+      ['bogus'],
+      "expected one of doctor, build, test, parity, train-200, bench, models, sanitize, all, check, got 'bogus'",
+    ],
     [['test', 'parity'], "got 'test parity'"],
     [['test', '--device', 'tpu'], "--device: expected cuda or cpu, got 'tpu'"],
     [['test', '--device'], "--device: expected cuda or cpu, got 'undefined'"],

@@ -1,0 +1,55 @@
+import type { Device, Precision } from '../../native';
+
+/** A model, what is timed of it, and the batch, as the peers name them: `video-s-16 forward 1`. */
+export interface ModelCase {
+  text: string;
+  /** A name of `VARIANTS`. */
+  variant: string;
+  work: 'forward' | 'train';
+  batch: number;
+}
+
+/** Where and in what numbers a case is computed. */
+export interface Where {
+  device: Device;
+  precision: Precision;
+}
+
+/** The peers' names of variants: ours, and that of the reference numbers. */
+const VARIANTS: Record<string, { variant: string; reference: string }> = {
+  'video-s-16': { variant: 'video-s', reference: 'video_s16' },
+  'video-b-16': { variant: 'video-b', reference: 'video_b16' },
+  'video-s-32': { variant: 'video-s-32', reference: 'video_s32' },
+  'image-t': { variant: 'image-t', reference: 'image_t' },
+  'image-s': { variant: 'image-s', reference: 'image_s' },
+  'image-b': { variant: 'image-b', reference: 'image_b' },
+};
+
+/** What is measured unless cases are asked for: of a CPU what two cores do in seconds, of a GPU what fills one. */
+export const CASES: Record<Device, readonly string[]> = {
+  cpu: [
+    'video-s-16 forward 1',
+    'video-b-16 forward 1',
+    'image-s forward 8',
+    'image-t forward 16',
+    'video-s-16 train 1',
+    'video-s-16 train 2',
+    'image-s train 8',
+  ],
+  cuda: ['video-s-16 forward 32', 'video-s-16 train 32', 'image-t train 256'],
+};
+
+/** Reads a case. @throws in one sentence when it is none */
+export function parseCase(text: string): ModelCase {
+  const [name = '', work, batch, ...rest] = text.trim().split(/\s+/);
+  const found = VARIANTS[name];
+  if (found && (work === 'forward' || work === 'train') && /^[1-9]\d*$/.test(batch ?? '') && rest.length === 0)
+    return { text: `${name} ${work} ${batch}`, variant: found.variant, work, batch: Number(batch) };
+  throw new Error(
+    `expected 'VARIANT forward|train BATCH' with a variant of ${Object.keys(VARIANTS).join(', ')}, got '${text}'`,
+  );
+}
+
+/** The name that the reference numbers have for a variant of ours. */
+export const referenceName = (variant: string): string =>
+  Object.values(VARIANTS).find((known) => known.variant === variant)!.reference;

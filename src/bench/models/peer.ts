@@ -1,0 +1,96 @@
+import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import readline from 'node:readline';
+import type { ModelCase, Where } from './case';
+
+type Answer = Record<string, unknown>;
+
+/** A process that times cases on request, one JSON line for each request line. */
+export class Peer {
+  private readonly child: ChildProcessWithoutNullStreams;
+  private readonly waiting: ((answer: Answer) => void)[] = [];
+  private ended = false;
+
+  constructor(
+    readonly name: string,
+    command: string,
+    args: string[],
+    env: NodeJS.ProcessEnv = {},
+  ) {
+    this.child = spawn(command, args, { env: { ...process.env, ...env } });
+    this.child.stderr.pipe(process.stderr);
+    this.child.stdin.on('error', () => {}); // the end of the process is told by `close`
+    readline
+      .createInterface({ input: this.child.stdout })
+      .on('line', (line) => this.waiting.shift()?.(JSON.parse(line) as Answer));
+    this.child.on('error', ({ message }) => this.end(message));
+    this.child.on('close', () => this.end('its process ended'));
+  }
+
+  /** Sends a request and resolves to the answer. @throws what the process says went wrong, or that it ended */
+  async ask(line: string): Promise<Answer> {
+    if (this.ended) throw new Error(`${this.name}: its process ended`);
+    const answer = new Promise<Answer>((resolve) => this.waiting.push(resolve));
+    this.child.stdin.write(`${line}\n`);
+    const got = await answer;
+    if (typeof got.error === 'string') throw new Error(`${this.name}: ${got.error}`);
+    return got;
+  }
+
+  quit(): void {
+    this.child.stdin.end('quit\n');
+  }
+
+  private end(error: string): void {
+    this.ended = true;
+    this.waiting.splice(0).forEach((settle) => settle({ error }));
+  }
+}
+
+const PEERS = path.join(__dirname, '..', '..', '..', 'bench', 'peers');
+
+/** How many threads, where and in what numbers. */
+export interface Terms extends Where {
+  threads: number;
+}
+
+/** Ours. */
+export function startOurs({ threads, device, precision }: Terms): Peer {
+  const env = {
+    MORPHMLP_THREADS: String(threads),
+    MORPHMLP_BENCH_DEVICE: device,
+    MORPHMLP_BENCH_PRECISION: precision,
+  };
+  return new Peer('morphmlp', process.execPath, [path.join(__dirname, 'server.js')], env);
+}
+
+/** PyTorch eager; on a GPU compiled too. */
+function torchPeers(python: string, { threads, device, precision }: Terms): Peer[] {
+  const args = [path.join(PEERS, 'bench.py'), '--serve', '--threads', String(threads), '--device', device];
+  const eager = new Peer('pytorch', python, [...args, '--precision', precision]);
+  if (device === 'cpu') return [eager];
+  return [eager, new Peer('torch.compile', python, [...args, '--precision', precision, '--compile'])];
+}
+
+/**
+ * PyTorch, where MORPHMLP_TORCH_PYTHON names an interpreter that has it; for forwards on a CPU ONNX Runtime, where MORPHMLP_ORT_DIR and
+ * MORPHMLP_ONNX_DIR say where it and the models are.
+ */
+export function startPeers({ work }: ModelCase, terms: Terms): Peer[] {
+  const { MORPHMLP_TORCH_PYTHON: python, MORPHMLP_ORT_DIR: ort, MORPHMLP_ONNX_DIR: models } = process.env;
+  const peers = python ? torchPeers(python, terms) : [];
+  if (work !== 'forward' || terms.device !== 'cpu' || !ort || !models || !existsSync(models)) return peers;
+  const args = [path.join(PEERS, 'ort.mjs'), models, '--serve', '--threads', String(terms.threads)];
+  return [...peers, new Peer('onnxruntime', process.execPath, args)];
+}
+
+/** What to do to get peers that are absent. */
+export function missingPeers({ device }: Where): string[] {
+  const hints: string[] = [];
+  if (!process.env.MORPHMLP_TORCH_PYTHON)
+    hints.push('PyTorch: set MORPHMLP_TORCH_PYTHON to a python that has torch (bench/peers/README.md)');
+  if (device === 'cpu' && (!process.env.MORPHMLP_ORT_DIR || !process.env.MORPHMLP_ONNX_DIR))
+    hints.push('ONNX Runtime: set MORPHMLP_ORT_DIR and MORPHMLP_ONNX_DIR (bench/peers/README.md)');
+  return hints;
+}

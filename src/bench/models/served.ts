@@ -1,0 +1,122 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { backward, noGrad } from '../../autograd';
+import { relativeError } from '../../cases/compare';
+import { fillParameter, value } from '../../io/reference';
+import { VARIANTS, type MorphMlpConfig } from '../../models/config';
+import { MorphMLP } from '../../models/morphmlp';
+import { native } from '../../native';
+import { softCrossEntropy } from '../../ops/cross_entropy';
+import { AdamW, parameterGroups } from '../../optim';
+import { scope } from '../../scope';
+import { tensor, type Tensor } from '../../tensor';
+import { referenceName, type ModelCase, type Where } from './case';
+
+/** A network, and what float64 says about it: the logits of the input `value('NAME.x', x)`. */
+export interface Subject {
+  name: string;
+  config: MorphMlpConfig;
+  reference: { x: number[]; eval_logits: number[][] };
+}
+
+/** The largest relative L2 error of logits: bf16 keeps 8 bits, and its roundings add up over some hundred of them on the way. */
+const TOLERANCE = { f32: 2e-6, bf16: 3e-2 };
+const REFERENCE = path.join(__dirname, '..', '..', '..', 'test', 'fixtures', 'reference', 'models_full.json');
+
+/** A published network and its reference numbers. @throws where the file with these is not: it is in the repository, not in the package */
+export function publishedSubject(variant: string): Subject {
+  const name = referenceName(variant);
+  let text: string;
+  try {
+    text = readFileSync(REFERENCE, 'utf8');
+  } catch {
+    throw new Error(
+      `models are held to float64 before they are timed, and ${REFERENCE} is not there: run this in a checkout`,
+    );
+  }
+  const cases = JSON.parse(text) as Record<string, Subject['reference']>;
+  return { name, config: VARIANTS[variant]!.config, reference: cases[name]! };
+}
+
+function softTargets(batch: number, classes: number): Float32Array {
+  const targets = value('bench.t', [batch, classes]).map(Math.abs);
+  for (let row = 0; row < batch; row++) {
+    const part = targets.subarray(row * classes, (row + 1) * classes);
+    const sum = part.reduce((a, b) => a + b, 0);
+    part.forEach((v, i) => (part[i] = v / sum));
+  }
+  return targets;
+}
+
+/** One case with its network, input and targets on the device, ready to be timed again and again. */
+export class Served {
+  private readonly model: MorphMLP;
+  private readonly optimizer: AdamW | null;
+  private readonly x: Tensor;
+  private readonly targets: Tensor;
+
+  constructor(
+    readonly what: ModelCase,
+    readonly where: Where,
+    private readonly subject: Subject = publishedSubject(what.variant),
+    side = 224,
+  ) {
+    const config = { ...subject.config, dropPath: 0 }; // as the peers: the same work in every step
+    this.model = new MorphMLP(config);
+    this.fill();
+    this.model.precision = where.precision;
+    const shape = [what.batch, 3, config.kind === 'video' ? config.frames : 1, side, side];
+    this.x = tensor(value('bench.x', shape), shape);
+    this.targets = tensor(softTargets(what.batch, config.numClasses), [what.batch, config.numClasses]);
+    const groups = what.work === 'train' ? parameterGroups(this.model.parameters(), 0.05) : null;
+    this.optimizer = groups && new AdamW(groups, { lr: 1e-4 });
+  }
+
+  /** Relative error of the logits against the float64 reference. @throws when it is more than roundings make */
+  verify(): number {
+    const { name, reference } = this.subject;
+    const x = value(`${name}.x`, reference.x);
+    const logits = scope(() => this.logits(tensor(x, reference.x)));
+    const error = relativeError(logits, reference.eval_logits.flat());
+    const allowed = TOLERANCE[this.where.precision];
+    if (error <= allowed) return error;
+    throw new Error(`${this.what.text}: logits differ from float64 by ${error.toExponential(1)}, allowed ${allowed}`);
+  }
+
+  /** The logits of the common input with the untouched weights, in training with the statistics of the batch; before any step. */
+  output(): number[] {
+    const logits = this.logits(this.x, this.what.work === 'train');
+    this.fill(); // puts the running statistics back
+    return [...logits];
+  }
+
+  /** Milliseconds of one forward or training step, until all of it is done. */
+  run(): number {
+    const start = performance.now();
+    if (this.optimizer) this.step(this.optimizer);
+    else this.logits(this.x);
+    if (this.where.device === 'cuda') native.cudaSynchronize();
+    return performance.now() - start;
+  }
+
+  dispose(): void {
+    this.model.dispose();
+    this.optimizer?.dispose();
+    this.x.dispose();
+    this.targets.dispose();
+  }
+
+  private fill(): void {
+    for (const [name, t] of this.model.namedTensors()) t.copyFrom(fillParameter(name, t.shape));
+  }
+
+  private logits(x: Tensor, training = false): Float32Array {
+    return scope(() => noGrad(() => this.model.train(training).forward(x).floats()));
+  }
+
+  private step(optimizer: AdamW): void {
+    scope(() => backward(softCrossEntropy(this.model.train().forward(this.x), this.targets)));
+    optimizer.step();
+    optimizer.zeroGrad();
+  }
+}

@@ -1,0 +1,77 @@
+import { machine } from '../bench/machine';
+import { CASES } from '../bench/models/case';
+import { measureModel, type ModelRow } from '../bench/models/measure';
+import { missingPeers } from '../bench/models/peer';
+import { writeFileAtomic } from '../io/atomic';
+import type { Device, Precision } from '../native';
+import { requireDevice, requirePrecision, setThreads, threads } from '../runtime';
+import { setDefaultDevice } from '../tensor';
+import { percent, significant, table } from './format';
+import { checkOutputs } from './outputs';
+import { withProgress } from './progress';
+
+/** What `morphmlp bench models` is given. */
+export interface BenchModelsArguments {
+  cases?: string[];
+  device: Device;
+  precision: Precision;
+  peers?: boolean;
+  rounds: number;
+  threads?: number;
+  out?: string;
+}
+
+function cells(row: ModelRow, ours: ModelRow): string[] {
+  return [
+    ...[row.case, row.peer, row.medianMs.toFixed(1), significant(row.perSecond, 3), row.gflops.toFixed(0)],
+    ...[percent(row.shareOfPeak, 0), `${row.peakMb.toFixed(0)} MB`, row.error.toExponential(1)],
+    row === ours ? '1' : `${(ours.medianMs / row.medianMs).toFixed(2)}`,
+  ];
+}
+
+function printModels(rows: readonly ModelRow[]): void {
+  const head = ['case', 'of', 'ms', 'per second', 'GFLOP/s', 'of peak', 'memory', 'error', 'times as fast'];
+  const ours = (row: ModelRow) => rows.find((one) => one.case === row.case && one.peer === 'morphmlp')!;
+  console.log(
+    table(
+      rows.map((row) => cells(row, ours(row))),
+      { head },
+    ),
+  );
+}
+
+function write(out: string, rows: readonly ModelRow[]): void {
+  const text = JSON.stringify({ machine: machine(), rows }, null, 1);
+  writeFileAtomic(out, (to) => to(Buffer.from(`${text}\n`)));
+}
+
+async function measureAll(names: readonly string[], given: BenchModelsArguments): Promise<ModelRow[]> {
+  const { peers = false, rounds, device, precision, out } = given;
+  const rows: ModelRow[] = [];
+  await withProgress({ label: 'measuring', total: names.length }, async (bar) => {
+    for (const [i, name] of names.entries()) {
+      const onStep = (doing: string) => bar.update(i, [name, doing]);
+      rows.push(...(await measureModel(name, { peers, rounds, device, precision, threads: threads(), onStep })));
+      if (out) write(out, rows); // what is measured is kept, whatever comes after
+      bar.update(i + 1);
+    }
+  });
+  return rows;
+}
+
+/** Runs `morphmlp bench models`. */
+export async function benchModels(given: BenchModelsArguments): Promise<void> {
+  requireDevice(given.device);
+  requirePrecision(given.precision, given.device);
+  checkOutputs({ out: given.out });
+  setDefaultDevice(given.device);
+  setThreads(given.threads ?? threads());
+  if (given.peers) missingPeers(given).forEach((hint) => console.log(`absent: ${hint}`));
+  const rows = await measureAll(given.cases ?? CASES[given.device], given);
+  const where = machine();
+  printModels(rows);
+  const what = where.gpu ? `${where.gpu.name}, ${given.precision}` : `${where.cpu}, ${where.threads} threads`;
+  console.log(
+    `${what}, ${where.kernels}, commit ${where.commit ?? `of ${where.version}`}; medians of ${given.rounds} rounds`,
+  );
+}

@@ -1,0 +1,22 @@
+/** What `bench models --device cuda` times: a network is held to float64 in both types first, and what it divides by is there. */
+import { Served } from '../../src/bench/models/served';
+import { fmaPeak, memory } from '../../src/runtime';
+import { tinySubject } from '../support/tiny_subject';
+
+test.each(['f32', 'bf16'] as const)('a network in %s is held to float64, and steps', (precision) => {
+  const live = memory('cuda').live;
+  const what = { text: 'tiny train 1', variant: 'tiny', work: 'train', batch: 1 } as const;
+  const served = new Served(what, { device: 'cuda', precision }, tinySubject(), 32);
+  expect(served.verify()).toBeLessThan(precision === 'f32' ? 2e-6 : 3e-2);
+  expect(served.output().every(Number.isFinite)).toBe(true);
+  expect(served.run()).toBeGreaterThan(0);
+  served.dispose();
+  expect(memory('cuda').live).toBe(live);
+});
+
+test('the tensor cores have a limit of their own, and what has none is refused', () => {
+  expect(fmaPeak(0.001, 'cuda', 'bf16')).toBeGreaterThan(0);
+  expect(() => fmaPeak(0.001, 'cpu', 'bf16')).toThrow(
+    'fmaPeak: argument precision: expected f32, or on cuda bf16, got bf16',
+  );
+});
