@@ -28,6 +28,22 @@ const againstTorch = (device, out, ...args) => [
   ],
 ];
 
+/** The same run in each type that the device has, and whether the losses of bf16 follow those of f32. */
+function train200({ device, out, extra }) {
+  const runs = (device === 'cuda' ? ['f32', 'bf16'] : ['f32']).map((type) => [
+    type,
+    path.join(out, `train-200-${type}`),
+  ]);
+  const train = ([type, folder]) =>
+    morphmlp(
+      ...['train', '--preset', 'quickstart', '--data', 'motion:400', '--batch-size', '8', '--epochs', '4'],
+      ...['--device', device, '--precision', type, '--out', folder, ...extra],
+    );
+  const metrics = runs.map(([, folder]) => path.join(folder, 'metrics.jsonl'));
+  const follow = [node, path.join(__dirname, 'follow.cjs'), ...metrics];
+  return [...runs.map(train), ...(runs.length > 1 ? [follow] : [])];
+}
+
 /** Whole networks: on a GPU those that fill one, in both types; on a CPU a small one shows that it works. */
 const benchModels = ({ device, out, extra }) =>
   (device === 'cuda' ? ['f32', 'bf16'] : ['f32']).map((precision) =>
@@ -79,14 +95,9 @@ const STEPS = {
       ),
   },
   'train-200': {
-    about: '200 training steps on moving shapes',
+    about: '200 training steps on moving shapes; on a GPU in f32 and bf16, whose losses must follow each other',
     onDevice: true,
-    commands: ({ device, out, extra }) => [
-      morphmlp(
-        ...['train', '--preset', 'quickstart', '--data', 'motion:400', '--batch-size', '8', '--epochs', '4'],
-        ...['--device', device, '--out', path.join(out, 'train-200'), ...extra],
-      ),
-    ],
+    commands: train200,
   },
   bench: {
     about: "every op at the network's shapes; the C library beside PyTorch eager and torch.compile",

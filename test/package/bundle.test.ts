@@ -23,6 +23,11 @@ const { closure } = jest.requireActual<{ closure: (root: string, names: string[]
 );
 const { parse } = jest.requireActual<{ parse: (args: string[]) => Parsed }>('../../scripts/bundle/steps.cjs');
 
+const { follow, lossesOf } = jest.requireActual<{
+  follow: (one: number[], other: number[]) => { apart: number; follows: boolean };
+  lossesOf: (file: string) => number[];
+}>('../../scripts/bundle/follow.cjs');
+
 let folder: string;
 const at = (name: string) => path.join(folder, name);
 
@@ -116,4 +121,28 @@ describe('the command line of ./run', () => {
     [['test', '--device', 'tpu'], "--device: expected cuda or cpu, got 'tpu'"],
     [['test', '--device'], "--device: expected cuda or cpu, got 'undefined'"],
   ])('%j is refused in one sentence', (args, message) => expect(() => parse(args)).toThrow(message));
+});
+
+describe('whether the losses of one run follow those of another', () => {
+  const falling = Array.from({ length: 60 }, (_, i) => 2 * 0.95 ** i + (i % 3) / 10);
+  test.each([
+    ['the same', (v: number) => v, 0, true],
+    ['a twentieth above', (v: number) => 1.05 * v, 0.05, true],
+    ['a third above', (v: number) => 1.33 * v, 0.33, false],
+    ['one that does not learn', () => 2, 1.9, false],
+    ['one NaN', (v: number, i: number) => (i === 30 ? NaN : v), NaN, false],
+  ])('%s', (_, change, apart, follows) => {
+    const found = follow(falling, falling.map(change));
+    expect(found.follows).toBe(follows);
+    if (Number.isNaN(apart)) expect(found.apart).toBeNaN();
+    else expect(Math.abs(found.apart - apart)).toBeLessThan(0.2 * apart + 1e-12);
+  });
+
+  test('losses are read from the steps of a metrics file', () => {
+    const lines = falling.map((loss, i) => JSON.stringify({ kind: i % 2 ? 'epoch' : 'step', loss }));
+    write('metrics.jsonl', `${lines.join('\n')}\n`);
+    expect(lossesOf(at('metrics.jsonl'))).toEqual(falling.filter((_, i) => i % 2 === 0));
+    write('short.jsonl', `${lines[0]}\n`);
+    expect(() => lossesOf(at('short.jsonl'))).toThrow('expected at least 20 steps, got 1');
+  });
 });
