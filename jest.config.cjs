@@ -4,7 +4,7 @@ module.exports = {
   globalSetup: '<rootDir>/scripts/build_ts.cjs',
   roots: ['<rootDir>/test'],
   testMatch: ['**/*.test.ts'],
-  testPathIgnorePatterns: ['/node_modules/', '/test/cuda/', '\\.(full|soak)\\.test\\.ts$'],
+  testPathIgnorePatterns: ['/node_modules/', '/test/cuda/', '\\.(full|soak|timed)\\.test\\.ts$'],
   transform: { '^.+\\.ts$': ['ts-jest', { tsconfig: 'tsconfig.json', diagnostics: false }] },
   testTimeout: 180000, // many times what a test takes: a machine may be shared
 };

@@ -1,8 +1,8 @@
-/** The tests that take minutes: full-size models. `npm run test:full`. */
+/** The tests that take minutes: full-size models. Two at a time, as some need gigabytes. `npm run test:full`. */
 module.exports = {
   ...require('./jest.config.cjs'),
   testMatch: ['**/*.full.test.ts'],
   testPathIgnorePatterns: ['/node_modules/'],
   testTimeout: 900000,
-  maxWorkers: 1,
+  maxWorkers: 2,
 };

@@ -1,6 +1,6 @@
 'use strict';
-// Builds the addon with AddressSanitizer and UndefinedBehaviorSanitizer into build-asan/ and runs tests against it, in one
-// process. Arguments go to jest; without any, the tests of the operations, of the addon and of the C library run.
+// Builds the addon with AddressSanitizer and UndefinedBehaviorSanitizer into build-asan/ and runs tests against it. Arguments go to
+// jest; without a path among them, the tests of the operations, of the addon and of the C library run.
 const { spawnSync } = require('node:child_process');
 const path = require('node:path');
 
@@ -22,8 +22,9 @@ const cmakeJs = require.resolve('cmake-js/bin/cmake-js');
 const options = ['-d', root, '-O', folder, '--CDMORPHMLP_SANITIZE=ON', '--CDMORPHMLP_CUDA=OFF'];
 run(process.execPath, [cmakeJs, 'build', '--log-level', 'error', ...options]);
 
-const tests = process.argv.length > 2 ? process.argv.slice(2) : ['/test/(ops|native|c_api)/'];
-run(process.execPath, [require.resolve('jest/bin/jest'), '--runInBand', ...tests], {
+const given = process.argv.slice(2);
+const tests = given.every((arg) => arg.startsWith('-')) ? ['/test/(ops|native|c_api)/'] : [];
+run(process.execPath, [require.resolve('jest/bin/jest'), ...given, ...tests], {
   MORPHMLP_ADDON: path.join(folder, 'Release', 'morphmlp.node'),
   MORPHMLP_SANITIZED: '1', // compiled with other flags, so that sums round elsewhere
   LD_PRELOAD: `${preload('libasan.so')} ${preload('libstdc++.so.6')}`,

@@ -2,7 +2,7 @@
 // both operands go through shared memory in two buffers, 16 numbers of k at a time: while one is multiplied, the next
 // is on its way.
 #pragma once
-#include "cuda/operands.h"
+#include "cuda/tile_loop.h"
 
 namespace morphmlp::cuda {
 
@@ -109,38 +109,16 @@ struct Gemm {
     const int tile = static_cast<int>(blockIdx.x), tile_m = tiles_n.quotient(tile);
     const int first_m = tile_m * GemmTile::kM, first_n = tiles_n.remainder(tile, tile_m) * GemmTile::kN;
     float sum[8][4] = {};
-    accumulate(s, first_m, first_n, sum);
+    for_each_tile<Loader<A, GemmTile::kM>, Loader<B, GemmTile::kN>, GemmTile::kK>(
+        *this, s, first_m, first_n, [&](const auto& tile_a, const auto& tile_b) { multiply(tile_a, tile_b, sum); });
     finish(first_m, first_n, sum);
   }
 
  private:
-  __device__ void accumulate(Shared& s, int first_m, int first_n, float (&sum)[8][4]) const {
-    const int begin = static_cast<int>(blockIdx.z) * part, end = min_of(k, begin + part);
-    Loader<A, GemmTile::kM> load_a;
-    Loader<B, GemmTile::kN> load_b;
-    load_a.start(a, first_m);
-    load_b.start(b, first_n);
-    int buffer = 0;
-    for (int at = begin; at < end; at += GemmTile::kK, buffer ^= 1) {
-      if (at == begin) load(load_a, load_b, at, end);
-      load_a.put(s.a[buffer]);
-      load_b.put(s.b[buffer]);
-      __syncthreads();  // one a step is enough: who writes this buffer again has passed the next one
-      if (at + GemmTile::kK < end) load(load_a, load_b, at + GemmTile::kK, end);
-      multiply(s.a[buffer], s.b[buffer], sum);
-    }
-  }
-
-  __device__ void load(Loader<A, GemmTile::kM>& load_a, Loader<B, GemmTile::kN>& load_b, int at, int end) const {
-    load_a.fetch(a, at, end);
-    load_b.fetch(b, at, end);
-  }
-
   // A thread's rows are 4 y + (0 .. 3) and 64 more, its columns 4 x + (0 .. 3).
   __device__ static int thread_x() { return static_cast<int>(threadIdx.x) % 16; }
   __device__ static int thread_y() { return static_cast<int>(threadIdx.x) / 16; }
   __device__ static int row_of(int i) { return thread_y() * 4 + i % 4 + i / 4 * 64; }
-  __device__ static int min_of(int x, int y) { return x < y ? x : y; }
 
   __device__ static void multiply(const float (*tile_a)[GemmTile::kM + GemmTile::kPad],
                                   const float (*tile_b)[GemmTile::kN + GemmTile::kPad], float (&sum)[8][4]) {

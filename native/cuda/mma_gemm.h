@@ -5,7 +5,7 @@
 // in different banks.
 #pragma once
 #include "cuda/mma.h"
-#include "cuda/operands.h"
+#include "cuda/tile_loop.h"
 
 namespace morphmlp::cuda {
 
@@ -165,7 +165,8 @@ struct MmaGemm {
     const int tile = static_cast<int>(blockIdx.x), tile_m = tiles_n.quotient(tile);
     const int first_m = tile_m * MmaTile::kM, first_n = tiles_n.remainder(tile, tile_m) * MmaTile::kN;
     Sums sum = {};
-    accumulate(s, first_m, first_n, sum);
+    for_each_tile<LoadA, LoadB, MmaTile::kK>(
+        *this, s, first_m, first_n, [&](const auto& tile_a, const auto& tile_b) { multiply(tile_a, tile_b, sum); });
     finish(first_m, first_n, sum);
   }
 
@@ -177,28 +178,6 @@ struct MmaGemm {
   // Where this warp's part of the tile begins: two warps lie side by side, four below each other.
   __device__ static int warp_m() { return static_cast<int>(threadIdx.x) / kWarpSize / 2 * MmaTile::kWarpM; }
   __device__ static int warp_n() { return static_cast<int>(threadIdx.x) / kWarpSize % 2 * MmaTile::kWarpN; }
-
-  __device__ void accumulate(Shared& s, int first_m, int first_n, Sums& sum) const {
-    const int begin = static_cast<int>(blockIdx.z) * part, end = k < begin + part ? k : begin + part;
-    LoadA load_a;
-    LoadB load_b;
-    load_a.start(a, first_m);
-    load_b.start(b, first_n);
-    int buffer = 0;
-    for (int at = begin; at < end; at += MmaTile::kK, buffer ^= 1) {
-      if (at == begin) load(load_a, load_b, at, end);
-      load_a.put(s.a[buffer]);
-      load_b.put(s.b[buffer]);
-      __syncthreads();  // one a step is enough: who writes this buffer again has passed the next one
-      if (at + MmaTile::kK < end) load(load_a, load_b, at + MmaTile::kK, end);
-      multiply(s.a[buffer], s.b[buffer], sum);
-    }
-  }
-
-  __device__ void load(LoadA& load_a, LoadB& load_b, int at, int end) const {
-    load_a.fetch(a, at, end);
-    load_b.fetch(b, at, end);
-  }
 
   __device__ static void multiply(const typename LoadA::Tile& tile_a, const typename LoadB::Tile& tile_b, Sums& sum) {
     uint32_t left[kSteps][kTilesM][4];

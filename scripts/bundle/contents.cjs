@@ -40,7 +40,7 @@ function compileTests(to) {
   const ts = require('typescript');
   const compilerOptions = { module: 'CommonJS', target: 'ES2022', esModuleInterop: true };
   for (const file of tracked(...TESTED.map((folder) => `test/${folder}`))) {
-    if (/\.full\.test\.ts$/.test(file)) continue;
+    if (/\.(full|soak|timed)\.test\.ts$/.test(file)) continue;
     if (!/\.ts$/.test(file)) copy(file, to);
     else {
       const { outputText } = ts.transpileModule(readFileSync(path.join(root, file), 'utf8'), { compilerOptions });

@@ -15,7 +15,7 @@ import { normTemporal } from '../ops/norm_temporal';
 import { reshape } from '../ops/reshape';
 import { temporalFc } from '../ops/temporal_fc';
 import type { Precision } from '../native';
-import { BatchNorm, Conv3d, LayerNorm, Linear } from '../nn/layers';
+import { LayerNorm, Linear } from '../nn/layers';
 import { Module } from '../nn/module';
 import { anyReplaced } from '../plugins';
 import { scope } from '../scope';
@@ -23,10 +23,9 @@ import { show, type Tensor } from '../tensor';
 import { AblatedFc } from './ablated_fc';
 import { ablationWords } from './ablation';
 import { checkConfig, temporalGroups, timeSteps, VARIANTS, type MorphMlpConfig } from './config';
+import { Downsample, PatchEmbed } from './embed';
 import { Reweight } from './reweight';
 import type { BlockPlace, BlockWatch } from './watch';
-
-type Triple = readonly [number, number, number];
 
 /** The spatial MorphFC of stages 1 to 3: height, width and channel branches. */
 export class MorphFcS extends Module {
@@ -247,51 +246,6 @@ function fcOf({ weight, bias }: Linear): Fc {
 function biasedFcOf({ weight, bias }: Linear): BiasedFc {
   if (!bias) throw new Error('Block: this FC must have a bias');
   return { weight, bias };
-}
-
-/** The stem: two convolutions, each followed by BatchNorm, a GELU between; 1/4 of the size and, for video, half the frames. */
-export class PatchEmbed extends Module {
-  readonly proj1: Conv3d;
-  readonly norm1: BatchNorm;
-  readonly proj2: Conv3d;
-  readonly norm2: BatchNorm;
-
-  constructor(channels: number, kind: MorphMlpConfig['kind']) {
-    super();
-    const time = kind === 'video' ? { kernel: 3, stride: 2, padding: 1 } : { kernel: 1, stride: 1, padding: 0 };
-    const half = Math.trunc(channels / 2);
-    const first = { stride: [time.stride, 2, 2] as Triple, padding: [time.padding, 1, 1] as Triple };
-    this.proj1 = new Conv3d(3, half, [time.kernel, 3, 3], { ...first, input: 'NCTHW' });
-    this.norm1 = new BatchNorm(half);
-    this.proj2 = new Conv3d(half, channels, [1, 3, 3], { stride: [1, 2, 2], padding: [0, 1, 1], input: 'NTHWC' });
-    this.norm2 = new BatchNorm(channels);
-  }
-
-  /** @param x [B, 3, T, H, W] @returns [B, T', H/4, W/4, C] */
-  forward(x: Tensor): Tensor {
-    return scope(() => {
-      const half = this.norm1.forward(this.proj1.forward(x), { gelu: true });
-      return this.norm2.forward(this.proj2.forward(half));
-    });
-  }
-}
-
-/** Halves the frame between stages: convolution 1×3×3 of stride (1, 2, 2), then LayerNorm. */
-export class Downsample extends Module {
-  readonly proj: Conv3d;
-  readonly norm: LayerNorm;
-
-  constructor(inChannels: number, outChannels: number) {
-    super();
-    const options = { stride: [1, 2, 2] as Triple, padding: [0, 1, 1] as Triple, input: 'NTHWC' as const };
-    this.proj = new Conv3d(inChannels, outChannels, [1, 3, 3], options);
-    this.norm = new LayerNorm(outChannels);
-  }
-
-  /** @param x [B, T, H, W, C] @returns [B, T, H/2, W/2, C'] */
-  forward(x: Tensor): Tensor {
-    return scope(() => this.norm.forward(this.proj.forward(x)));
-  }
 }
 
 /** The outputs a caller may look at, in order: patch_embed1, blocks1, …, patch_embed4, blocks4, norm. */

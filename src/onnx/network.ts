@@ -1,7 +1,8 @@
 /** The network as ONNX nodes (opset 17), layer by layer as in models/morphmlp.ts. Sizes are fixed but for the batch. */
 import { timeSteps, type MorphMlpConfig } from '../models/config';
 import { AblatedFc } from '../models/ablated_fc';
-import type { Block, Downsample, MorphFcS, MorphFcS2, MorphFcT, MorphMLP, PatchEmbed } from '../models/morphmlp';
+import type { Downsample, PatchEmbed } from '../models/embed';
+import type { Block, MorphFcS, MorphFcS2, MorphFcT, MorphMLP } from '../models/morphmlp';
 import type { BatchNorm, Conv3d, LayerNorm, Linear } from '../nn/layers';
 import type { Tensor } from '../tensor';
 import type { Graph, Port } from './graph';

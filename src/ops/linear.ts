@@ -3,6 +3,7 @@ import { kernels } from '../native';
 import { anyReplaced, applyPlugin, pluginFor, type Plugin } from '../plugins';
 import { emptyLike, show, type Tensor } from '../tensor';
 import { expectDims, expectFloats, expectShape } from './check';
+import { fcGradients } from './fc_gradients';
 import { gelu as applyGelu, geluBackward } from './gelu';
 
 /** Options of `linear`. */
@@ -61,10 +62,7 @@ function pluggedLinear(plugin: Plugin, x: Tensor, weight: Tensor, bias: Tensor |
 
 function linearBackward(dy: Tensor, x: Tensor, weight: Tensor, needs: readonly boolean[]): (Tensor | null)[] {
   const [n, k] = weight.shape as [number, number];
-  const dx = needs[0] ? emptyLike(x) : null;
-  const dweight = needs[1] ? emptyLike(weight) : null;
-  const dbias = needs[2] ? emptyLike(weight, [n]) : null;
-  const results = [dx?.handle ?? null, dweight?.handle ?? null, dbias?.handle ?? null];
-  kernels.linear_backward(k === 0 ? 0 : x.size / k, n, k, x.handle, weight.handle, dy.handle, ...results);
-  return [dx, dweight, dbias];
+  const { gradients, handles } = fcGradients(x, weight, needs);
+  kernels.linear_backward(k === 0 ? 0 : x.size / k, n, k, x.handle, weight.handle, dy.handle, ...handles);
+  return gradients;
 }

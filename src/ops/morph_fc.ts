@@ -3,6 +3,7 @@ import { kernels } from '../native';
 import { applyPlugin, pluginFor, type Plugin } from '../plugins';
 import { emptyLike, type Tensor } from '../tensor';
 import { expectDims, expectFloats, expectInteger, expectShape } from './check';
+import { fcGradients } from './fc_gradients';
 
 /** Which tokens `morphFc` mixes. */
 export interface MorphFcOptions {
@@ -57,12 +58,9 @@ export function morphFc(x: Tensor, weight: Tensor, bias: Tensor | null, options:
     output: y,
     saved: [x, weight],
     backward: (dy, [x, weight], needs) => {
-      const dx = needs[0] ? emptyLike(x!) : null;
-      const dweight = needs[1] ? emptyLike(weight!) : null;
-      const dbias = needs[2] ? emptyLike(weight!, [weight!.shape[0]!]) : null;
-      const results = [dx?.handle ?? null, dweight?.handle ?? null, dbias?.handle ?? null];
-      kernels.morph_fc_backward(...at, x!.handle, weight!.handle, dy.handle, ...results);
-      return [dx, dweight, dbias];
+      const { gradients, handles } = fcGradients(x!, weight!, needs);
+      kernels.morph_fc_backward(...at, x!.handle, weight!.handle, dy.handle, ...handles);
+      return gradients;
     },
   });
 }

@@ -3,6 +3,7 @@ import { kernels } from '../native';
 import { applyPlugin, pluginFor, type Plugin } from '../plugins';
 import { emptyLike, type Tensor } from '../tensor';
 import { expectDims, expectFloats, expectInteger, expectShape } from './check';
+import { fcGradients } from './fc_gradients';
 
 function shapeArguments(x: Tensor, groups: number) {
   const [b, t, h, w, c] = x.shape as [number, number, number, number, number];
@@ -39,12 +40,9 @@ export function temporalFc(x: Tensor, weight: Tensor, bias: Tensor | null, group
     output: y,
     saved: [x, weight],
     backward: (dy, [x, weight], needs) => {
-      const dx = needs[0] ? emptyLike(x!) : null;
-      const dweight = needs[1] ? emptyLike(weight!) : null;
-      const dbias = needs[2] ? emptyLike(weight!, [weight!.shape[0]!]) : null;
-      const results = [dx?.handle ?? null, dweight?.handle ?? null, dbias?.handle ?? null];
-      kernels.temporal_fc_backward(...at, x!.handle, weight!.handle, dy.handle, ...results);
-      return [dx, dweight, dbias];
+      const { gradients, handles } = fcGradients(x!, weight!, needs);
+      kernels.temporal_fc_backward(...at, x!.handle, weight!.handle, dy.handle, ...handles);
+      return gradients;
     },
   });
 }

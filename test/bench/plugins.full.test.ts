@@ -1,8 +1,6 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import type { Failure } from '../../src/bench/hosted';
-import type { KernelRow } from '../../src/bench/kernels';
 import { faultyPlugin } from '../support/plugins';
 import { runCli } from '../support/run_cli';
 
@@ -12,26 +10,6 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 const check = (file: string, ...more: string[]) => runCli(['kernel', 'check', file, ...more]);
 const plugin = (fault: string) => faultyPlugin(folder, fault);
-
-test('kernels are ranked beside ours and a naive one; those that are wrong are told of and cost the others nothing', () => {
-  const files = (['none', 'null', 'zeros'] as const).flatMap((fault) => ['--plugin', plugin(fault)]);
-  const args = [...files, '--op', 'morph_fc', '--stage', '4', '--rounds', '3', '--out', at('ranked.json')];
-  const { status, out, err } = runCli(['bench', 'kernels', ...args]);
-  expect(out).toMatch(/morph_fc strided +4 +forward +morphmlp .* 1\n/);
-  expect(err).toMatch(/failed +null\.so \(morph_fc strided stage 4\): crashed/);
-  expect(err).toMatch(/failed +zeros\.so \(morph_fc strided stage 4\): zeros: the output of .* is wrong/);
-  expect(status).toBe(1);
-  const { rows, failures } = JSON.parse(readFileSync(at('ranked.json'), 'utf8')) as {
-    rows: KernelRow[];
-    failures: Failure[];
-  };
-  const libraries = ['MKL', 'OpenBLAS', 'BLIS']; // where there are any
-  const variants = new Set(rows.map((r) => r.variant).filter((name) => !libraries.includes(name)));
-  expect(variants).toEqual(new Set(['morphmlp', 'none', 'naive']));
-  expect(rows.filter((r) => r.variant === 'none').map((r) => r.flags)).toEqual(['-O1', '-O1']);
-  expect(rows.every((r) => !['none', 'naive'].includes(r.variant) || r.speed!.median < 1)).toBe(true);
-  expect(failures.map((f) => path.basename(f.plugin))).toEqual(['null.so', 'zeros.so']);
-});
 
 test('a right kernel passes at every stage, and what it prints stays out of the table', () => {
   const { status, out, err } = check(plugin('prints'), '--seed', '3');

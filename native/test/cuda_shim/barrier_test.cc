@@ -2,23 +2,13 @@
 // it must give another number without; with threads.cc and ThreadSanitizer that must be reported as a race, and a
 // product and sums of the real kernels must not. See barrier_test.sh.
 #include <cstdio>
-#include <cstdlib>
 #include <vector>
 
 #include "cuda/column_sums.h"
-#include "cuda/gemm.h"
 #include "cuda/norm_rows.h"
+#include "test/cuda_shim/host.h"
 
 namespace morphmlp::cuda {
-
-// The shim's device is not linked: plain memory serves.
-void* allocate(size_t bytes) { return std::malloc(bytes); }
-void release(void* data, size_t) { std::free(data); }
-void upload(void* to, const void* from, size_t bytes) { std::memcpy(to, from, bytes); }
-void* native_stream() {
-  static EmulatedStream stream{[](std::function<void()> run) { run(); }};
-  return &stream;
-}
 
 namespace {
 

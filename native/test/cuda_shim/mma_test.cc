@@ -2,21 +2,11 @@
 // mma.m16n8k16 with floating point type", "ldmatrix"), written here a second time, and to a plain product; then the
 // product kernel of bf16 by rows and by columns, ragged in every direction.
 #include <cstdio>
-#include <cstdlib>
 #include <vector>
 
-#include "cuda/gemm.h"
+#include "test/cuda_shim/host.h"
 
 namespace morphmlp::cuda {
-
-// The shim's device is not linked: plain memory serves.
-void* allocate(size_t bytes) { return std::malloc(bytes); }
-void release(void* data, size_t) { std::free(data); }
-void upload(void* to, const void* from, size_t bytes) { std::memcpy(to, from, bytes); }
-void* native_stream() {
-  static EmulatedStream stream{[](std::function<void()> run) { run(); }};
-  return &stream;
-}
 
 namespace {
 

@@ -1,0 +1,33 @@
+// The loop over k that both products have: operands go through shared memory in two buffers, so that while one tile is
+// multiplied the next is on its way.
+#pragma once
+#include "cuda/operands.h"
+
+namespace morphmlp::cuda {
+
+// Calls multiply(tile of a, tile of b) for each kStep numbers of this block's part of k. `gemm` has the operands, the
+// length of k and that of a part; `Shared` the two buffers of each operand.
+template <class LoadA, class LoadB, int kStep, class Gemm, class Shared, class Multiply>
+__device__ void for_each_tile(const Gemm& gemm, Shared& s, int first_m, int first_n, const Multiply& multiply) {
+  const int begin = static_cast<int>(blockIdx.z) * gemm.part;
+  const int end = gemm.k < begin + gemm.part ? gemm.k : begin + gemm.part;
+  LoadA load_a;
+  LoadB load_b;
+  load_a.start(gemm.a, first_m);
+  load_b.start(gemm.b, first_n);
+  const auto fetch = [&](int at) {
+    load_a.fetch(gemm.a, at, end);
+    load_b.fetch(gemm.b, at, end);
+  };
+  int buffer = 0;
+  for (int at = begin; at < end; at += kStep, buffer ^= 1) {
+    if (at == begin) fetch(at);
+    load_a.put(s.a[buffer]);
+    load_b.put(s.b[buffer]);
+    __syncthreads();  // one a step is enough: who writes this buffer again has passed the next one
+    if (at + kStep < end) fetch(at + kStep);
+    multiply(s.a[buffer], s.b[buffer]);
+  }
+}
+
+}  // namespace morphmlp::cuda

@@ -1,0 +1,19 @@
+// What a test of kernels without the shim's device has in its place: plain memory, launches that run at once. For the
+// one source of a program.
+#pragma once
+#include <cstdlib>
+#include <functional>
+
+#include "cuda/gemm.h"
+
+namespace morphmlp::cuda {
+
+void* allocate(size_t bytes) { return std::malloc(bytes); }
+void release(void* data, size_t) { std::free(data); }
+void upload(void* to, const void* from, size_t bytes) { std::memcpy(to, from, bytes); }
+void* native_stream() {
+  static EmulatedStream stream{[](std::function<void()> run) { run(); }};
+  return &stream;
+}
+
+}  // namespace morphmlp::cuda
