@@ -1,4 +1,5 @@
 /** Two results files beside each other: what became faster, slower, or neither. */
+import { QUIET } from './load';
 import type { ResultRow, Results } from './results';
 import { independentRatio, median, type Ratio } from './statistics';
 
@@ -16,7 +17,10 @@ export interface Compared {
   cpu: Ratio | null;
   /** The same against the median of all rows: what all share may be the machine. */
   againstOthers: number;
-  /** A difference that all of them see: the times alone contain what the machine itself did between the two files. */
+  /**
+   * A difference that all of them see: the times alone contain what the machine itself did between the two files. The processor time counts
+   * unless both files say that the machine was quiet: work that is spread worse over the threads takes no more of it.
+   */
   verdict: Ratio['verdict'];
   /** How much more time it takes now, as a share, by the mildest of these; below 0 where it takes less. */
   slowdown: number;
@@ -58,11 +62,13 @@ function scaled({ median, low, high }: Ratio, factor: number): Ratio {
   return { median: median * factor, low: l, high: h, verdict: l > 1 ? 'faster' : h < 1 ? 'slower' : 'no difference' };
 }
 
+const isQuiet = ({ others }: ResultRow): boolean => others !== null && others <= QUIET;
+
 function compareRow(a: ResultRow, b: ResultRow): Omit<Compared, 'againstOthers'> {
   const speed = independentRatio(a.ms, b.ms);
   const againstLimit = a.floorMs && b.floorMs ? scaled(speed, b.floorMs / a.floorMs) : null;
   const cpu = a.cpuMs && b.cpuMs ? independentRatio(a.cpuMs, b.cpuMs) : null;
-  const witnesses = [speed, againstLimit, cpu].filter((ratio) => ratio !== null);
+  const witnesses = [speed, againstLimit, isQuiet(a) && isQuiet(b) ? null : cpu].filter((ratio) => ratio !== null);
   const agreed = witnesses.every(({ verdict }) => verdict === speed.verdict);
   const slowdowns = witnesses.map((ratio) => 1 / ratio.median - 1);
   return {

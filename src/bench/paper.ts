@@ -117,7 +117,8 @@ function timeOf(
   const middle = spread(ms);
   const viewsPerSecond = (1000 * batch) / middle.median;
   const gflops = (2 * macs * viewsPerSecond) / 1e9;
-  rejectTooFast(name, middle.median, { flops: 2 * macs * batch, bytes: 0 }, { gflops: peak, gbs: Infinity }, 'warm');
+  const limits = { gflops: peak, gbs: Infinity };
+  rejectTooFast(name, middle.median, { flops: 2 * macs * batch, bytes: 0 }, { limits, cache: 'warm' });
   const clipsPerSecond = viewsPerSecond / (views.crops * views.clips);
   return {
     batch,

@@ -9,6 +9,8 @@ export interface ResultRow {
   ms: number[];
   /** Processor time of each round, of all threads; null where the file has none. */
   cpuMs: number[] | null;
+  /** The share of the processors that others took meanwhile; null where the file does not say. */
+  others: number | null;
   /** The shortest time that the machine's limit beside the measurement allowed, in ms; null where the file has none. */
   floorMs: number | null;
   /** Of the compiler; empty where the file has none. */
@@ -80,7 +82,8 @@ function readRow(timed: Fields, what: string, flags: unknown): ResultRow {
   const middle = timed.median ?? timed.medianMs ?? timed.ms;
   const floorMs = isTime(share) && isTime(middle) ? share * middle : null;
   const cpuMs = Array.isArray(timed.cpuMs) && timed.cpuMs.every(isTime) ? timed.cpuMs : null;
-  return { what, ms, cpuMs, floorMs, flags: typeof flags === 'string' ? flags : '' };
+  const others = typeof timed.others === 'number' ? timed.others : null;
+  return { what, ms, cpuMs, others, floorMs, flags: typeof flags === 'string' ? flags : '' };
 }
 
 /** Compiler flags stand beside each row, or once. */

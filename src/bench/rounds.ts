@@ -13,6 +13,9 @@ export type Launch = 'launched' | 'graph';
 export interface Timing {
   forwardMs: number[];
   backwardMs: number[];
+  /** On the CPU: the processor time of all threads in the same rounds. */
+  forwardCpuMs: number[];
+  backwardCpuMs: number[];
   results: Results;
   /** The round that `results` are of: see `numbersOf`. */
   round: number;
@@ -21,6 +24,8 @@ export interface Timing {
 export const newTiming = (): Timing => ({
   forwardMs: [],
   backwardMs: [],
+  forwardCpuMs: [],
+  backwardCpuMs: [],
   results: { y: new Float32Array(), grads: {} },
   round: 0,
 });

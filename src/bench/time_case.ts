@@ -51,24 +51,26 @@ function preparation(cache: CacheState): () => void {
   };
 }
 
-function timed(clock: Clock, times: number[], work: () => void): void {
+function timed(clock: Clock, into: Timing, direction: 'forward' | 'backward', work: () => void): void {
+  const cpu = CLOCKS.cpu();
   const start = clock();
   work();
-  times.push(clock() - start);
+  into[`${direction}Ms`].push(clock() - start);
+  into[`${direction}CpuMs`].push(CLOCKS.cpu() - cpu);
 }
 
 function onCpu(bench: Bench, variant: Variant, clock: Clock, prepare: () => void): Once {
   const { c, inputs, gy } = bench;
   const once = (into: Timing) => {
     prepare();
-    timed(clock, into.forwardMs, () => noGrad(() => c.forward(inputs)));
+    timed(clock, into, 'forward', () => noGrad(() => c.forward(inputs)));
     if (!variant.backward) {
       into.results = { y: noGrad(() => c.forward(inputs)).floats(), grads: {} };
       return;
     }
     const y = c.forward(inputs);
     prepare();
-    timed(clock, into.backwardMs, () => backward(y, gy));
+    timed(clock, into, 'backward', () => backward(y, gy));
     into.results = { y: y.floats(), grads: takeGradients(c, inputs) };
   };
   return (round, into) => {

@@ -51,6 +51,13 @@ const HEAD = [
 ];
 const ALIGN = ['left', 'right', 'right', 'right', 'right', 'right', 'right', 'left'] as const;
 
+/** Where a file came from, and how busy others kept the machine. */
+function whenceText({ commit, date, rows }: Results): string {
+  const shares = rows.flatMap(({ others }) => others ?? []);
+  const busy = shares.length > 0 ? `, others took at most ${percent(Math.max(...shares), 0)} of the processors` : '';
+  return `commit ${commit}, ${date}${busy}`;
+}
+
 function print({ rows, onlyBefore, onlyAfter, overall }: Comparison, before: Results, after: Results): void {
   console.log(table(rows.map(cells), { head: HEAD, align: ALIGN }));
   const count = (verdict: Ratio['verdict']) => rows.filter((row) => row.verdict === verdict).length;
@@ -61,7 +68,7 @@ function print({ rows, onlyBefore, onlyAfter, overall }: Comparison, before: Res
   );
   for (const [from, list] of [[before, onlyBefore] as const, [after, onlyAfter] as const])
     for (const what of list) console.log(`only in ${from.path}: ${what}`);
-  console.log(`before: commit ${before.commit}, ${before.date}  ·  after: commit ${after.commit}, ${after.date}`);
+  console.log(`before: ${whenceText(before)}  ·  after: ${whenceText(after)}`);
 }
 
 /** Runs `morphmlp bench compare`. */

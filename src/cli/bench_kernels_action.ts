@@ -13,7 +13,7 @@ import { PLUGGABLE, requirePluginDevice } from '../plugins';
 import { requireDevice, setThreads, threads } from '../runtime';
 import { native, type Device } from '../native';
 import { setDefaultDevice } from '../tensor';
-import { printFailures, printRows } from './kernel_table';
+import { othersText, printFailures, printRows } from './kernel_table';
 import { checkOutputs } from './outputs';
 import { withProgress, type Progress } from './progress';
 
@@ -152,6 +152,7 @@ export async function benchKernels(given: BenchKernelsArguments): Promise<void> 
     printRows(rows);
     printBlas(rows, given.device);
     console.log(`${whereText(where)}, commit ${where.commit ?? `of ${where.version}`}; medians of ${rounds} rounds`);
+    console.log(othersText(rows));
   }
   const { failures } = work;
   if (out) {

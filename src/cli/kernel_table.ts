@@ -2,6 +2,7 @@ import path from 'node:path';
 import pc from 'picocolors';
 import type { Failure } from '../bench/hosted';
 import type { KernelRow } from '../bench/kernels';
+import { QUIET } from '../bench/load';
 import type { Ratio } from '../bench/statistics';
 import { percent, significant, table } from './format';
 
@@ -55,6 +56,13 @@ export function printRows(rows: readonly KernelRow[]): void {
     ),
   );
   if (several) for (const [variant, text] of flags) console.log(`${variant}: ${text}`);
+}
+
+/** What others took of the processors while all this was measured, and whether it matters. */
+export function othersText(rows: readonly KernelRow[]): string {
+  const most = Math.max(...rows.map(({ others }) => others));
+  const text = `others took at most ${percent(most, 0)} of the processors' time beside an op`;
+  return most > QUIET ? `${text}: the machine was busy, and times and shares of limits say little` : text;
 }
 
 /** Prints the plugins that failed; then the program ends with status 1. */

@@ -90,7 +90,8 @@ export async function studyModel(inputs: readonly string[], given: StudyArgument
     write(given.out, await renderStudy(study, subject.clips));
     console.log(`\npage   ${given.out}`);
     if (given.json) console.log(`json   ${given.json}`);
-    if (given.trace) console.log(`trace  ${given.trace} (opens in ui.perfetto.dev and chrome://tracing)`);
+    if (given.trace)
+      console.log(`trace  ${given.trace} (opens in ui.perfetto.dev, chrome://tracing and DevTools' Performance panel)`);
   } finally {
     subject.network.dispose();
   }

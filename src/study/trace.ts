@@ -1,6 +1,7 @@
 /**
- * A step as a trace for Perfetto and chrome://tracing: the JSON object form of the Trace Event Format, with complete events ("ph":
- * "X") for phases, stages, blocks and ops, which nest by time, counter events ("C") for live bytes, and metadata ("M") for names.
+ * A step as a trace for Perfetto, chrome://tracing and the Performance panel of Chromium's DevTools: the JSON object form of the Trace
+ * Event Format, with complete events ("ph": "X") for phases, stages, blocks and ops, which nest by time, counter events ("C") for live
+ * bytes, and metadata ("M") for names. Events stand in the order of time, what holds others before them.
  */
 import type { Cost, CostOp } from './cost';
 
@@ -24,7 +25,12 @@ export interface Trace {
 }
 
 const HERE = { pid: 1, tid: 1 } as const;
-const us = (ms: number): number => ms * 1000;
+
+/** Milliseconds as whole eighths of a microsecond: exact in binary, in nanoseconds too, so that no viewer's rounding makes neighbours overlap. */
+const us = (ms: number): number => Math.round(ms * 8000) / 8;
+
+/** Start and length of a complete event, so that it ends exactly where `to` begins. */
+const lasting = (from: number, to: number) => ({ ts: us(from), dur: us(to) - us(from) });
 
 /** Ops next to each other that share a name, as one event over all of them. */
 function spans(ops: readonly CostOp[], category: string, nameOf: (op: CostOp) => string | null): TraceEvent[] {
@@ -36,8 +42,7 @@ function spans(ops: readonly CostOp[], category: string, nameOf: (op: CostOp) =>
         name: open.name,
         ph: 'X',
         ...HERE,
-        ts: us(open.from),
-        dur: us(open.to - open.from),
+        ...lasting(open.from, open.to),
         cat: category,
       });
   };
@@ -57,7 +62,7 @@ function opEvent(op: CostOp): TraceEvent {
   const { macs, read, written, intensity, gflops, floorMs, limit } = op;
   const share = floorMs / op.took;
   const args = { layer: op.layer, shape: op.shape, macs, read, written, intensity, gflops, limit, shareOfLimit: share };
-  return { name: op.kernel, ph: 'X', ...HERE, ts: us(op.at), dur: us(op.took), cat: 'op', args };
+  return { name: op.kernel, ph: 'X', ...HERE, ...lasting(op.at, op.at + op.took), cat: 'op', args };
 }
 
 const counter = (at: number, bytes: number): TraceEvent => ({
@@ -73,16 +78,15 @@ const named = (name: string, value: string): TraceEvent => ({ name, ph: 'M', ...
 /** The typical step of a cost as a trace. Phases hold stages, stages blocks, blocks ops. */
 export function traceOf(cost: Cost, about: Record<string, unknown>): Trace {
   const { ops, work, typical } = cost;
-  const whole: TraceEvent = { name: `${work} step`, ph: 'X', ...HERE, ts: 0, dur: us(typical), cat: 'step' };
-  const traceEvents = [
-    named('process_name', 'morphmlp'),
-    named('thread_name', 'kernels'),
+  const whole: TraceEvent = { name: `${work} step`, ph: 'X', ...HERE, ...lasting(0, typical), cat: 'step' };
+  const timed = [
     whole,
     ...spans(ops, 'phase', (op) => op.phase),
     ...spans(ops, 'stage', (op) => `${op.stage}${op.phase === 'backward' ? ', backward' : ''}`),
     ...spans(ops, 'block', (op) => op.block),
     ...ops.map(opEvent),
     ...ops.map((op) => counter(op.at, op.live)),
-  ];
+  ].sort((a, b) => a.ts - b.ts || (b.dur ?? 0) - (a.dur ?? 0));
+  const traceEvents = [named('process_name', 'morphmlp'), named('thread_name', 'kernels'), ...timed];
   return { traceEvents, displayTimeUnit: 'ms', otherData: about };
 }

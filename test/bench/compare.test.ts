@@ -108,6 +108,14 @@ test('a machine that other programs kept busy is no regression: the processor ti
   expect(worse!.slowdown).toBeCloseTo(50 / 18 - 1, 0);
 });
 
+test('work that is spread worse over the threads is a regression where nobody else was at work', () => {
+  const row = (middle: number, others: number, seed: number) => [
+    { ...kernelRow('gelu', middle), ms: noisy(seed, 9, middle), cpuMs: noisy(seed + 50, 9, 18), others },
+  ];
+  const verdict = (others: number) => compared(row(10, 0.02, 1), row(18, others, 2)).rows[0]!.verdict;
+  expect([verdict(0.03), verdict(0.4)]).toEqual(['slower', 'no difference']);
+});
+
 test('one that became faster hides no regression, and shows none', () => {
   const [row] = compared([kernelRow('gelu', 10)], [kernelRow('gelu', 10, { floor: 0.8 })]).rows;
   expect([row!.speed.verdict, row!.againstLimit!.verdict, row!.verdict]).toEqual([
@@ -141,7 +149,14 @@ test('rows of bench paper and of whole models, and those of older files', () => 
   expect(models).toMatchObject({ kind: 'models', rows: [{ what: 'video-s-16 forward 1 pytorch f32', floorMs: 1 }] });
   const old = { op: 'gelu', stage: 1, shape: '[2]', direction: 'forward', ms: 2, allMs: [1, 2, 3], shareOfLimit: 0.5 };
   expect(readResults(write('o.json', [old])).rows).toEqual([
-    { what: 'gelu stage 1 [2] forward f32 morphmlp warm', ms: [1, 2, 3], cpuMs: null, floorMs: 1, flags: '' },
+    {
+      what: 'gelu stage 1 [2] forward f32 morphmlp warm',
+      ms: [1, 2, 3],
+      cpuMs: null,
+      others: null,
+      floorMs: 1,
+      flags: '',
+    },
   ]);
 });
 

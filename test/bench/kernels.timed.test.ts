@@ -28,6 +28,8 @@ test('bench kernels verifies, times and writes what it measured', () => {
     'backward cold',
   ]);
   for (const row of rows) expect(row).toMatchObject({ op: 'gelu', dtype: 'f32', variant: 'morphmlp', speed: null });
+  expect(out).toMatch(/^others took at most \d+% of the processors' time beside an op/m);
+  expect(rows.every((r) => r.cpuMs!.length === 3 && r.others >= 0 && r.others <= 1)).toBe(true);
   expect(rows.every((r) => r.ms.length === 3 && r.error! < 1e-6 && r.q1 <= r.median && r.median <= r.q3)).toBe(true);
 });
 

@@ -1,5 +1,8 @@
-import { Philox } from '../../src/random';
+import { spawnSync } from 'node:child_process';
+import { cpus } from 'node:os';
+import { besideOthers, othersBetween } from '../../src/bench/load';
 import { ratio, spread } from '../../src/bench/statistics';
+import { Philox } from '../../src/random';
 
 const noisy = (seed: number, n: number, middle: number): number[] => {
   const random = new Philox(seed);
@@ -26,4 +29,22 @@ test('the interval of equals holds 1 in about 19 of 20 comparisons', () => {
   const wrong = verdicts.filter((v) => v !== 'no difference').length;
   expect(wrong).toBeLessThan(400 * 0.08);
   expect(wrong).toBeGreaterThan(0);
+});
+
+test('what others take is all that is neither idle nor our own', () => {
+  const start = { wall: 1000, idle: 5000, own: 70 };
+  const share = (idle: number, own: number) =>
+    othersBetween(start, { wall: 2000, idle: 5000 + idle, own: 70 + own }, 4);
+  expect(share(4000, 0)).toBe(0);
+  expect(share(2000, 2000)).toBe(0);
+  expect(share(1000, 2000)).toBe(0.25);
+  expect(share(3900, 200)).toBe(0); // clocks of different steps
+  expect(othersBetween(start, start, 4)).toBe(0);
+});
+
+test('another program at work is seen', () => {
+  const spin = 'const end = Date.now() + 500; while (Date.now() < end);';
+  const beside = besideOthers(() => spawnSync(process.execPath, ['-e', spin]).status);
+  expect(beside.result).toBe(0);
+  expect(beside.others).toBeGreaterThan(0.5 / cpus().length);
 });

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { benchCase, verifyVariant } from '../../src/bench/kernels';
@@ -11,6 +11,7 @@ import { RAGGED } from '../../src/bench/ragged';
 import { verify } from '../../src/bench/verify';
 import type { MorphMlpConfig } from '../../src/models/config';
 import { openPlugin, PLUGGABLE } from '../../src/plugins';
+import { readMetrics } from '../../src/report/jsonl';
 import { memory } from '../../src/runtime';
 import { faultyDevicePlugin, faultyPlugin, NVCC } from '../support/plugins';
 import { runCli } from '../support/run_cli';
@@ -65,6 +66,38 @@ test('a kernel of one’s own is ranked beside ours and a naive one in all regim
     ...{ mlpRatio: 3, qkvBias: true, dropPath: 0, numClasses: 5 },
   };
   expect(holdModel(model, 32, [opened], 9).logits).toBeLessThan(1e-5);
+});
+
+/** A few steps of a small video model. */
+const train = (out: string, ...more: string[]) =>
+  runCli([
+    ...['train', '--preset', 'quickstart', '--data', 'motion:8', '--val', 'motion:4', '--crop', '32', '--epochs', '1'],
+    ...['--batch-size', '4', '--out', path.join(folder, out), ...more],
+    ...['MORPH.EMBED_DIMS', '[8,8,12,12]', 'MORPH.SEGMENT_DIM', '[4,4,4,4]'],
+  ]);
+
+test('one is trained with from the command line, to the losses of the CPU without it', () => {
+  const file = faultyDevicePlugin(folder, 'none');
+  const { status, out, err } = train('on_device', '--device', 'cuda', '--plugin', file);
+  expect({ status, err }).toMatchObject({ status: 0 });
+  expect(err).toMatch(/note: none\.so stands in for linear, so blocks run op by op/);
+  expect(out).toMatch(/ · {2}cuda \(/);
+  expect(readFileSync(path.join(folder, 'on_device', 'config.yaml'), 'utf8')).toContain(`PLUGINS: [${file}]`);
+  expect(train('on_cpu').status).toBe(0);
+  const losses = (run: string) => {
+    const { records } = readMetrics(path.join(folder, run, 'metrics.jsonl'));
+    return records.filter(({ kind }) => kind === 'step').map(({ loss }) => Number(loss));
+  };
+  const expected = losses('on_cpu');
+  expect(expected).toHaveLength(2);
+  losses('on_device').forEach((loss, i) => expect(Math.abs(loss / expected[i]! - 1)).toBeLessThan(1e-5));
+});
+
+test('a wrong one is refused before anything is trained', () => {
+  const file = faultyDevicePlugin(folder, 'wrong gradient');
+  const { status, err } = train('refused', '--device', 'cuda', '--plugin', file);
+  expect(err).toMatch(/wrong_gradient\.so: the model .* is another with it: .*the gradient of .* by/);
+  expect({ status, made: existsSync(path.join(folder, 'refused')) }).toEqual({ status: 1, made: false });
 });
 
 test.each(PLUGGABLE)('the naive kernel of %s is right on the device', (op) => {

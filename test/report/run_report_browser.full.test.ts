@@ -1,12 +1,13 @@
 /// <reference lib="dom" />
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { Browser, Page } from 'playwright-core';
 import { writeRunReport } from '../../src/report/run_report';
 import type { RunReport } from '../../src/report/types';
-import { launchChromium, openFile } from '../support/chromium';
+import { launchChromium, openFile, shoot } from '../support/chromium';
+import { contrast } from '../support/contrast';
 import { CLASSES, largeReport, sampleReport } from './sample';
 
 let folder = '';
@@ -26,14 +27,6 @@ async function open(name: string, report: RunReport, options: Parameters<typeof 
   return openFile(browser, file, options);
 }
 
-/** Keeps a screenshot where MORPHMLP_SCREENSHOTS names a folder. */
-async function shoot(page: Page, name: string): Promise<void> {
-  const out = process.env['MORPHMLP_SCREENSHOTS'];
-  if (!out) return;
-  mkdirSync(out, { recursive: true });
-  await page.screenshot({ path: path.join(out, `${name}.png`), fullPage: true });
-}
-
 /** How many coloured lines a chart has drawn. */
 const lines = (page: Page, id: string, stroke: string) =>
   page.locator(`#chart-${id} svg path[fill="none"][stroke="${stroke}"]`).count();
@@ -47,31 +40,6 @@ const expectLines = async (page: Page, id: string, expected: Record<string, numb
 };
 const variable = (page: Page, name: string) =>
   page.evaluate((n) => getComputedStyle(document.documentElement).getPropertyValue(n).trim(), name);
-const contrast = (page: Page, selector: string) =>
-  page.locator(selector).evaluateAll((nodes) => {
-    type Color = [number, number, number, number];
-    const parse = (css: string) => (css.match(/[\d.]+/g) ?? []).map(Number) as unknown as Color;
-    const light = ([r, g, b]: Color) =>
-      [r, g, b].reduce((sum, v, i) => {
-        const s = v / 255;
-        return (
-          sum + (s <= 0.04045 ? s / 12.92 : ((s + 0.055) / 1.055) ** 2.4) * ([0.2126, 0.7152, 0.0722][i] as number)
-        );
-      }, 0);
-    const over = ([r, g, b, a = 1]: Color, [R, G, B]: Color): Color => [
-      r * a + R * (1 - a),
-      g * a + G * (1 - a),
-      b * a + B * (1 - a),
-      1,
-    ];
-    const ground = (node: Element | null): Color =>
-      node ? over(parse(getComputedStyle(node).backgroundColor), ground(node.parentElement)) : [255, 255, 255, 1];
-    const ratios = nodes.map((node) => {
-      const [a, b] = [light(parse(getComputedStyle(node).color)), light(ground(node))];
-      return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-    });
-    return Math.min(...ratios);
-  });
 
 const TEXTS = [
   '.card dt',

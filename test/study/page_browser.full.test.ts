@@ -1,5 +1,5 @@
 /// <reference lib="dom" />
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Browser, Page } from 'playwright-core';
@@ -8,7 +8,7 @@ import { renderStudy } from '../../src/report/study/page';
 import { chunkOf } from '../../src/study/chunks';
 import { fieldsOf } from '../../src/study/fields';
 import type { Study } from '../../src/study/types';
-import { launchChromium, openFile } from '../support/chromium';
+import { launchChromium, openFile, shoot } from '../support/chromium';
 import { sampleStudy } from './sample';
 
 let folder = '';
@@ -34,14 +34,6 @@ async function open(
   const opened = await openFile(browser, file, options);
   await opened.page.waitForSelector('#mixing-view[data-ready]');
   return opened;
-}
-
-/** Keeps a screenshot where MORPHMLP_SCREENSHOTS names a folder. */
-async function shoot(page: Page, name: string): Promise<void> {
-  const out = process.env['MORPHMLP_SCREENSHOTS'];
-  if (!out) return;
-  mkdirSync(out, { recursive: true });
-  await page.screenshot({ path: path.join(out, `${name}.png`), fullPage: true });
 }
 
 const control = (page: Page, name: string) => page.locator(`[data-mixing="${name}"]`);

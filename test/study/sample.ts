@@ -1,18 +1,42 @@
 import { machine } from '../../src/bench/machine';
 import { MotionDataset } from '../../src/data/motion';
 import type { Clip } from '../../src/data/types';
+import type { MorphMLP } from '../../src/models';
+import { drawLearned } from '../../src/report/study/learned_pictures';
 import { studyCost } from '../../src/study/cost';
+import { studyLearned } from '../../src/study/learned';
 import { studyMixing } from '../../src/study/mixing';
 import { describeSubject, randomSubject } from '../../src/study/subject';
 import type { Study } from '../../src/study/types';
+
+/** Temporal FCs start at 0: gives those of some layers other weights, which grow along the matrix. */
+function setTemporal(network: MorphMLP, which: (name: string) => boolean = () => true): void {
+  for (const [name, p] of network.namedParameters())
+    if (name.endsWith('mlp_t.weight') && which(name))
+      p.copyFrom(Float32Array.from({ length: p.size }, (_, i) => (Math.sin(i) * (i / p.size + 0.1)) / 10));
+}
+
+/** What the small model of random weights does on four drawn clips, with its pictures. The temporal FC of its first block is 0. */
+export async function sampleLearned(): Promise<{ study: Study; clips: readonly Clip[] }> {
+  const dataset = new MotionDataset({ seed: 0, length: 8 });
+  const clips = [0, 1, 2, 3].map((i) => dataset.render(i));
+  const subject = { ...randomSubject('quickstart'), checkpoint: 'run.safetensors', clips };
+  setTemporal(subject.network, (name) => !name.startsWith('blocks1.0'));
+  try {
+    const found = await studyLearned(subject, { others: 'kept', copies: 0 });
+    const learned = { ...found.learned, pictures: await drawLearned(subject, found) };
+    return { study: { model: describeSubject(subject), machine: machine(), learned }, clips };
+  } finally {
+    subject.network.dispose();
+  }
+}
 
 /** A real study of the small model on drawn clips; temporal FCs are not zero. */
 export function sampleStudy(work: 'forward' | 'train' = 'forward'): { study: Study; clips: readonly Clip[] } {
   const dataset = new MotionDataset({ seed: 0, length: 2 });
   const clips = [dataset.render(0), dataset.render(1)];
   const subject = { ...randomSubject('quickstart'), clips };
-  for (const [name, p] of subject.network.namedParameters())
-    if (name.endsWith('mlp_t.weight')) p.copyFrom(Float32Array.from({ length: p.size }, (_, i) => Math.sin(i) / 20));
+  setTemporal(subject.network);
   try {
     const cost = studyCost(subject, { work, batch: 1, steps: 1 });
     const mixing = studyMixing(subject, { tokens: 2 });

@@ -1,4 +1,5 @@
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
+import path from 'node:path';
 import { chromium, type Browser, type Page } from 'playwright-core';
 
 const PLACES = [
@@ -46,4 +47,12 @@ export async function openFile(
   await page.goto(`file://${file}`);
   await page.waitForSelector('html[data-ready]', { state: 'attached' });
   return { page, complaints, requests };
+}
+
+/** Keeps a screenshot where MORPHMLP_SCREENSHOTS names a folder. */
+export async function shoot(page: Page, name: string): Promise<void> {
+  const out = process.env['MORPHMLP_SCREENSHOTS'];
+  if (!out) return;
+  mkdirSync(out, { recursive: true });
+  await page.screenshot({ path: path.join(out, `${name}.png`), fullPage: true });
 }

@@ -160,12 +160,13 @@ function matrixPanel(norms: MatrixNorms, pictures: LearnedPictures | undefined):
   const of = (list: readonly MatrixPicture[] | undefined) => list?.find((one) => one.name === name);
   const [grid, weights] = [of(pictures?.norms), of(pictures?.matrices)];
   const what = part === 'temporal' ? 'time step' : 'position of the chunk';
+  const where =
+    shares.own + shares.before + shares.after === 0
+      ? 'All weights are 0.'
+      : `Of the squares, ${percent(shares.own)} lie on the own ${what}, ${percent(shares.before)} on those before, ${percent(shares.after)} on those after.`;
   const told =
     positions > 1 &&
-    html`<p class="note">
-      ${positions} × ${positions} blocks of ${channels} × ${channels}. Of the squares, ${percent(shares.own)} lie on the
-      own ${what}, ${percent(shares.before)} on those before, ${percent(shares.after)} on those after.
-    </p>`;
+    html`<p class="note">${positions} × ${positions} blocks of ${channels} × ${channels}. ${where}</p>`;
   return html`<details class="panel matrix-panel">
     <summary>${name}</summary>
     ${told}
