@@ -1,6 +1,7 @@
 // Where the rows of a product lie in a token tensor: a layout says at which token and channel number k of row r is. The
 // morph permutations are these few lines, used by loads (Gather) and stores (Scatter) alike; no permuted tensor exists.
-// native/cpu/row_units.h describes the same rows.
+// native/cpu/row_units.h describes the same rows. octets(): whether eight numbers of a row, from a multiple of eight
+// on, are eight channels of one token.
 #pragma once
 #include "cuda/numbers.h"
 #include "kernels/morph_fc.h"
@@ -11,6 +12,7 @@ namespace morphmlp::cuda {
 // Row r is token r.
 struct PlainLayout {
   using Row = int64_t;
+  bool octets() const { return true; }
 
   __device__ Row row(int r) const { return r; }
   __device__ bool place(Row r, int k, int64_t* token, int* channel) const {
@@ -40,6 +42,7 @@ struct MorphLayout {
     int64_t frame;  // its first token
     int j, g;
   };
+  bool octets() const { return by_run.d % 8 == 0; }
 
   __device__ Row row(int r) const {
     const int unit = by_groups.quotient(r), frame = by_chunks.quotient(unit);
@@ -78,6 +81,7 @@ struct TemporalLayout {
     int64_t first;  // the token at step 0
     int g;
   };
+  bool octets() const { return by_run.d % 8 == 0; }
 
   __device__ Row row(int r) const {
     const int unit = by_groups.quotient(r), clip = by_positions.quotient(unit);
@@ -109,6 +113,14 @@ struct Gather {
     int64_t token;
     int channel;
     return layout.place(r, k, &token, &channel) ? tokens(token, channel) : 0.0f;
+  }
+
+  bool octets() const { return layout.octets() && tokens.octets(); }
+  // Numbers k .. k + 7 as bf16, where octets() holds and k is a multiple of eight.
+  __device__ uint4 octet(const Row& r, int k) const {
+    int64_t token;
+    int channel;
+    return layout.place(r, k, &token, &channel) ? tokens.octet(token, channel) : make_uint4(0, 0, 0, 0);
   }
 };
 

@@ -34,13 +34,15 @@ struct Octets {
   uint4 value[kEach];
 };
 
-// Eight numbers as bf16, at(0) first.
-template <class At>
-__device__ uint4 octet_of(const At& at) {
-  uint32_t word[4];
+// Numbers c .. c + 7 of a row as bf16, those from `end` on as zeros: by 16 bytes at once where they lie so.
+template <class Operand, class Row>
+__device__ uint4 octet_of(const Operand& a, const Row& row, int c, int end) {
+  if constexpr (kHasOctets<decltype(a.matrix)>)
+    if (a.octets && c + 8 <= end) return a.matrix.octet(row, c);
+  Octet value;
 #pragma unroll
-  for (int i = 0; i < 4; ++i) word[i] = packed(at(2 * i), at(2 * i + 1));
-  return make_uint4(word[0], word[1], word[2], word[3]);
+  for (int i = 0; i < 8; ++i) value.at[i] = c + i < end ? a.matrix.at(row, c + i) : 0.0f;
+  return packed(value);
 }
 
 // Octets run along k; the rows stay the same for the whole product.
@@ -64,11 +66,7 @@ class MmaLoader<ByRow<Matrix>, kWidth> : Octets<kWidth> {
 
   __device__ void fetch(const ByRow<Matrix>& a, int k, int end) {
 #pragma unroll
-    for (int q = 0; q < Base::kEach; ++q)
-      this->value[q] = octet_of([&](int j) {
-        const int at = k + offset(q) + j;
-        return inside_[q] && at < end ? a.matrix.at(row_[q], at) : 0.0f;
-      });
+    for (int q = 0; q < Base::kEach; ++q) this->value[q] = octet_of(a, row_[q], k + offset(q), inside_[q] ? end : 0);
   }
 
   __device__ void put(Tile& tile) const {
@@ -115,10 +113,7 @@ class MmaLoader<ByColumn<Matrix>, kWidth> : Octets<kWidth> {
     for (int q = 0; q < Base::kEach; ++q) {
       const bool inside = Base::exists(q) && k + depth(q) < end;
       const typename Matrix::Row row = a.matrix.row(inside ? k + depth(q) : 0);
-      this->value[q] = octet_of([&](int j) {
-        const int i = first_ + offset(q) + j;
-        return inside && i < a.size ? a.matrix.at(row, i) : 0.0f;
-      });
+      this->value[q] = octet_of(a, row, first_ + offset(q), inside ? a.size : 0);
     }
   }
 

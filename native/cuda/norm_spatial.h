@@ -46,6 +46,18 @@ struct Mixed {
     for (int i = 1; i < by.branches; ++i) sum = fmaf(load(from + i * stride), w[i], sum);
     return sum;
   }
+  bool octets() const { return octets_in(branch, by.channels) && stride % 8 == 0; }
+  __device__ uint4 octet(int64_t token, int c) const {
+    const float* w = by.at(token, c);
+    const T* from = branch + token * by.channels + c;
+    Octet sum = load_octet(from);
+    for (int j = 0; j < 8; ++j) sum.at[j] *= w[j * by.branches];
+    for (int i = 1; i < by.branches; ++i) {
+      const Octet value = load_octet(from + i * stride);
+      for (int j = 0; j < 8; ++j) sum.at[j] = fmaf(value.at[j], w[j * by.branches + i], sum.at[j]);
+    }
+    return packed(sum);
+  }
 };
 
 // The gradient of a branch: its weight times dmix, and its share of dpooled.
@@ -60,6 +72,14 @@ struct BranchGradient {
   __device__ float operator()(int64_t token, int c) const {
     const float pooled = dpooled[static_cast<int64_t>(by.clip(token)) * by.channels + c];
     return fmaf(by.at(token, c)[branch], load(dmix + token * by.channels + c), share * pooled);
+  }
+  bool octets() const { return octets_in(dmix, by.channels) && octets_in(dpooled, by.channels); }
+  __device__ uint4 octet(int64_t token, int c) const {
+    const Octet pooled = load_octet(dpooled + static_cast<int64_t>(by.clip(token)) * by.channels + c);
+    const float* w = by.at(token, c) + branch;
+    Octet value = load_octet(dmix + token * by.channels + c);
+    for (int j = 0; j < 8; ++j) value.at[j] = fmaf(w[j * by.branches], value.at[j], share * pooled.at[j]);
+    return packed(value);
   }
 };
 

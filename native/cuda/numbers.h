@@ -13,12 +13,13 @@ namespace morphmlp::cuda {
 
 __device__ inline float load(const float* from) { return *from; }
 
-__device__ inline float load(const Bf16* from) {
-  const uint32_t bits = static_cast<uint32_t>(from->bits) << 16;
+__device__ inline float load_bits(uint32_t bits) {
   float value;
   memcpy(&value, &bits, sizeof(value));
   return value;
 }
+
+__device__ inline float load(const Bf16* from) { return load_bits(static_cast<uint32_t>(from->bits) << 16); }
 
 __device__ inline void store(float* to, float value) { *to = value; }
 
@@ -39,6 +40,52 @@ __device__ inline uint32_t packed(float low, float high) { return rounded(low) |
 #endif
 
 __device__ inline void store(Bf16* to, float value) { to->bits = static_cast<uint16_t>(packed(value, 0.0f)); }
+
+// Eight numbers that lie next to each other, in registers.
+struct Octet {
+  float at[8];
+};
+
+__device__ inline uint4 packed(const Octet& o) {
+  return make_uint4(packed(o.at[0], o.at[1]), packed(o.at[2], o.at[3]), packed(o.at[4], o.at[5]),
+                    packed(o.at[6], o.at[7]));
+}
+
+// 16 bytes at once, from where they are aligned.
+template <class Words, class T>
+__device__ Words load_words(const T* from) {
+#ifdef __CUDA_ARCH__
+  return *reinterpret_cast<const Words*>(from);
+#else
+  Words words;
+  memcpy(&words, from, sizeof(words));
+  return words;
+#endif
+}
+
+__device__ inline Octet load_octet(const float* from) {
+  const auto low = load_words<float4>(from), high = load_words<float4>(from + 4);
+  return {{low.x, low.y, low.z, low.w, high.x, high.y, high.z, high.w}};
+}
+
+// The two numbers of a word, the first in its lower half.
+__device__ inline float low_of(uint32_t word) { return load_bits(word << 16); }
+__device__ inline float high_of(uint32_t word) { return load_bits(word & 0xffff0000u); }
+
+__device__ inline Octet load_octet(const Bf16* from) {
+  const auto w = load_words<uint4>(from);
+  return {{low_of(w.x), high_of(w.x), low_of(w.y), high_of(w.y), low_of(w.z), high_of(w.z), low_of(w.w), high_of(w.w)}};
+}
+
+// The same as bf16, which a product takes.
+__device__ inline uint4 packed_octet(const float* from) { return packed(load_octet(from)); }
+__device__ inline uint4 packed_octet(const Bf16* from) { return load_words<uint4>(from); }
+
+// Whether all rows of so many numbers begin where 16 bytes are aligned, and consist of octets.
+template <class T>
+bool octets_in(const T* x, int channels) {
+  return channels % 8 == 0 && reinterpret_cast<uintptr_t>(x) % 16 == 0;
+}
 
 // Eight numbers at once, to where 16 bytes are aligned.
 __device__ inline void store_octet(Bf16* to, const uint4& octet) {

@@ -1,5 +1,8 @@
-// What a product multiplies: any matrix with row(r) and at(row, c), by its rows or its columns.
+// What a product multiplies: any matrix with row(r) and at(row, c), by its rows or its columns. `octets` says whether
+// eight numbers of a row may be read at once, by octet(row, c): only some kinds of matrices have that.
 #pragma once
+#include <type_traits>
+
 #include "cuda/numbers.h"
 
 namespace morphmlp::cuda {
@@ -9,6 +12,7 @@ template <class Matrix>
 struct ByRow {
   Matrix matrix;
   int size;
+  bool octets;
 };
 
 // Element (i, k) = matrix(k, i).
@@ -16,16 +20,28 @@ template <class Matrix>
 struct ByColumn {
   Matrix matrix;
   int size;
+  bool octets;
 };
+
+template <class Matrix, class = void>
+constexpr bool kHasOctets = false;
+template <class Matrix>
+constexpr bool kHasOctets<Matrix, std::void_t<decltype(&Matrix::octet)>> = true;
+
+template <class Matrix>
+bool octets_of(const Matrix& matrix) {
+  if constexpr (kHasOctets<Matrix>) return matrix.octets();
+  return false;
+}
 
 template <class Matrix>
 ByRow<Matrix> by_row(const Matrix& matrix, int64_t size) {
-  return {matrix, as_int(size)};
+  return {matrix, as_int(size), octets_of(matrix)};
 }
 
 template <class Matrix>
 ByColumn<Matrix> by_column(const Matrix& matrix, int64_t size) {
-  return {matrix, as_int(size)};
+  return {matrix, as_int(size), octets_of(matrix)};
 }
 
 }  // namespace morphmlp::cuda

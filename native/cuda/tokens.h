@@ -1,5 +1,6 @@
 // What a product reads and writes, element by element: functors over (token, channel) of tensors [tokens, C]. Norms,
-// scales and activations are applied as elements are loaded and stored, so no tensor exists for them.
+// scales and activations are applied as elements are loaded and stored, so no tensor exists for them. Where octets()
+// says that it may, octet(token, c) reads eight channels from a multiple of eight on by 16 bytes at once, as bf16.
 #pragma once
 #include "cuda/numbers.h"
 
@@ -13,6 +14,8 @@ struct Dense {
   int channels;
 
   __device__ float operator()(int64_t token, int c) const { return load(x + token * channels + c); }
+  bool octets() const { return octets_in(x, channels); }
+  __device__ uint4 octet(int64_t token, int c) const { return packed_octet(x + token * channels + c); }
 };
 
 // LayerNorm of x.
@@ -24,6 +27,13 @@ struct Normed {
 
   __device__ float operator()(int64_t token, int c) const {
     return fmaf((load(x + token * channels + c) - mean[token]) * rstd[token], gamma[c], beta[c]);
+  }
+  bool octets() const { return octets_in(x, channels) && octets_in(gamma, 8) && octets_in(beta, 8); }
+  __device__ uint4 octet(int64_t token, int c) const {
+    Octet value = load_octet(x + token * channels + c);
+    const Octet scale = load_octet(gamma + c), shift = load_octet(beta + c);
+    for (int i = 0; i < 8; ++i) value.at[i] = fmaf((value.at[i] - mean[token]) * rstd[token], scale.at[i], shift.at[i]);
+    return packed(value);
   }
 };
 
@@ -39,6 +49,14 @@ struct Scaled {
     const float value = load(x + token * channels + c);
     return scale ? value * scale[clip_tokens.quotient(static_cast<int>(token))] : value;
   }
+  bool octets() const { return octets_in(x, channels); }
+  __device__ uint4 octet(int64_t token, int c) const {
+    if (!scale) return packed_octet(x + token * channels + c);
+    Octet value = load_octet(x + token * channels + c);
+    const float factor = scale[clip_tokens.quotient(static_cast<int>(token))];
+    for (float& v : value.at) v *= factor;
+    return packed(value);
+  }
 };
 
 // The GELU of z.
@@ -48,6 +66,12 @@ struct Activated {
   int channels;
 
   __device__ float operator()(int64_t token, int c) const { return gelu(load(z + token * channels + c)); }
+  bool octets() const { return octets_in(z, channels); }
+  __device__ uint4 octet(int64_t token, int c) const {
+    Octet value = load_octet(z + token * channels + c);
+    for (float& v : value.at) v = gelu(v);
+    return packed(value);
+  }
 };
 
 // -- stores: put(token, channel, place in the row of the product, value) --

@@ -4,16 +4,16 @@ import { batchNormCases } from '../../src/cases/batch_norm';
 import { conv3dCases } from '../../src/cases/conv3d';
 import { geluCases } from '../../src/cases/gelu';
 import { layerNormCases } from '../../src/cases/layer_norm';
-import { linearCases } from '../../src/cases/linear';
+import { linearCase, linearCases } from '../../src/cases/linear';
 import { meanPoolCases } from '../../src/cases/mean_pool';
-import { morphFcCases, morphFcGroupCases } from '../../src/cases/morph_fc';
-import { normMlpCases } from '../../src/cases/norm_mlp';
-import { normSpatialCases } from '../../src/cases/norm_spatial';
-import { normTemporalCases } from '../../src/cases/norm_temporal';
+import { morphFcCase, morphFcCases, morphFcGroupCases } from '../../src/cases/morph_fc';
+import { normMlpCase, normMlpCases } from '../../src/cases/norm_mlp';
+import { normSpatialCase, normSpatialCases } from '../../src/cases/norm_spatial';
+import { normTemporalCase, normTemporalCases } from '../../src/cases/norm_temporal';
 import { reduceCases } from '../../src/cases/reduce';
 import { reorderCases } from '../../src/cases/reorder';
 import { reweightCases } from '../../src/cases/reweight';
-import { temporalFcCases } from '../../src/cases/temporal_fc';
+import { temporalFcCase, temporalFcCases } from '../../src/cases/temporal_fc';
 import { runBf16Cases, type Bf16Options } from '../support/run_bf16_cases';
 
 const x = (forward: number, gradient: number): Bf16Options => ({
@@ -51,3 +51,24 @@ runBf16Cases('reweight', reweightCases, {
   roundings: { forward: 1, gradient: 1 },
 });
 runBf16Cases('temporalFc', temporalFcCases, x(1, 1));
+
+// Eight numbers at once, in two of them and more: widths and runs are multiples of 8, lengths are not.
+const consecutive = { order: 'consecutive' } as const;
+runBf16Cases('linear by octets', [linearCase([5], 24, 40, { gelu: true }), linearCase([2, 3], 9, 16)], x(1, 2));
+runBf16Cases(
+  'morphFc by octets',
+  [
+    morphFcCase([1, 1, 3, 3, 16], { axis: 'height', chunk: 2, ...consecutive }),
+    morphFcCase([1, 2, 2, 4, 32], { axis: 'width', chunk: 2, ...consecutive }),
+    morphFcCase([1, 1, 3, 2, 16], { axis: 'width', chunk: 2, order: 'strided' }),
+  ],
+  x(1, 1),
+);
+runBf16Cases('normMlp by octets', [normMlpCase([2, 5, 16], 24, [1.25, 0.5])], x(2, 2));
+runBf16Cases(
+  'normSpatial by octets',
+  [normSpatialCase({ shape: [2, 1, 3, 2, 16], chunk: 2, branches: 3, scale: [0.5, 1.25] })],
+  { activations: ['x', 'xt'], roundings: { forward: 2, gradient: 8 } },
+);
+runBf16Cases('normTemporal by octets', [normTemporalCase([1, 2, 3, 1, 32], 2)], x(2, 2));
+runBf16Cases('temporalFc by octets', [temporalFcCase([1, 2, 3, 1, 32], 2)], x(1, 1));
