@@ -170,9 +170,13 @@ struct PutInput {
   Window window;
   T* dx;
 
+  [[maybe_unused]] static constexpr bool pairs = false;
   using Row = typename Reached<T>::Row;
   __device__ Row row(int r) const { return Reached<T>{window, nullptr, {}}.row(r); }
-  __device__ void put(const Row& r, int c, float value) const { store(dx + window.element(r.clip, r.at, c), value); }
+  template <int N>
+  __device__ void put(const Row& r, int c, const float (&value)[N]) const {
+    for (int i = 0; i < N; ++i) store(dx + window.element(r.clip, r.at, c + i), value[i]);
+  }
 };
 
 // From the order of patches to that of the weight.

@@ -145,7 +145,8 @@ struct Gemm {
 #pragma unroll
       for (int j = 0; j < 4; ++j) {
         const int n = first_n + thread_x() * 4 + j;
-        if (n < b.size) out.put(row, n, sum[i][j]);
+        const float value[] = {sum[i][j]};
+        if (n < b.size) out.put(row, n, value);
       }
     }
   }

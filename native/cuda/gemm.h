@@ -1,6 +1,6 @@
 // The one matrix product, out[m, n] = sum over k of a[m, k] b[n, k], summed in fp32: of f32 tensors on the FFMA units,
-// of bf16 tensors on the tensor cores. Operands are of operands.h; where results go is any with row(m) and put(row, n,
-// value).
+// of bf16 tensors on the tensor cores. Operands are of operands.h; where results go is any with row(m), put(row, n, one
+// or two numbers) and `pairs`, whether it may be two.
 #pragma once
 #include <algorithm>
 
@@ -46,9 +46,13 @@ struct PutPart {
   int n;
   int64_t size;
 
+  static constexpr bool pairs = true;
   using Row = float*;
   __device__ Row row(int m) const { return to + blockIdx.z * size + static_cast<int64_t>(m) * n; }
-  __device__ void put(Row row, int column, float value) const { row[column] = value; }
+  template <int N>
+  __device__ void put(Row row, int column, const float (&value)[N]) const {
+    store(row + column, value);
+  }
 };
 
 struct InPlace {

@@ -12,7 +12,7 @@ namespace morphmlp::cuda {
 // Row r is token r.
 struct PlainLayout {
   using Row = int64_t;
-  bool octets() const { return true; }
+  bool runs_of(int) const { return true; }
 
   __device__ Row row(int r) const { return r; }
   __device__ bool place(Row r, int k, int64_t* token, int* channel) const {
@@ -42,7 +42,7 @@ struct MorphLayout {
     int64_t frame;  // its first token
     int j, g;
   };
-  bool octets() const { return by_run.d % 8 == 0; }
+  bool runs_of(int n) const { return static_cast<int>(by_run.d) % n == 0; }
 
   __device__ Row row(int r) const {
     const int unit = by_groups.quotient(r), frame = by_chunks.quotient(unit);
@@ -81,7 +81,7 @@ struct TemporalLayout {
     int64_t first;  // the token at step 0
     int g;
   };
-  bool octets() const { return by_run.d % 8 == 0; }
+  bool runs_of(int n) const { return static_cast<int>(by_run.d) % n == 0; }
 
   __device__ Row row(int r) const {
     const int unit = by_groups.quotient(r), clip = by_positions.quotient(unit);
@@ -115,7 +115,7 @@ struct Gather {
     return layout.place(r, k, &token, &channel) ? tokens(token, channel) : 0.0f;
   }
 
-  bool octets() const { return layout.octets() && tokens.octets(); }
+  bool octets() const { return layout.runs_of(8) && tokens.octets(); }
   // Numbers k .. k + 7 as bf16, where octets() holds and k is a multiple of eight.
   __device__ uint4 octet(const Row& r, int k) const {
     int64_t token;
@@ -124,15 +124,17 @@ struct Gather {
   }
 };
 
-// A matrix to write.
+// A matrix to write, number by number or, where `pairs` says that it may be, two at a time from an even one on.
 template <class Layout, class Put>
 struct Scatter {
   Layout layout;
   Put to;
+  bool pairs;
 
   using Row = typename Layout::Row;
   __device__ Row row(int r) const { return layout.row(r); }
-  __device__ void put(const Row& r, int k, float value) const {
+  template <int N>
+  __device__ void put(const Row& r, int k, const float (&value)[N]) const {
     int64_t token;
     int channel;
     if (layout.place(r, k, &token, &channel)) to(token, channel, k, value);
@@ -146,7 +148,7 @@ Gather<Layout, Tokens> gather(const Layout& layout, const Tokens& tokens) {
 
 template <class Layout, class Put>
 Scatter<Layout, Put> scatter(const Layout& layout, const Put& to) {
-  return {layout, to};
+  return {layout, to, layout.runs_of(2) && to.pairs()};
 }
 
 }  // namespace morphmlp::cuda

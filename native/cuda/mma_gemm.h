@@ -198,10 +198,18 @@ struct MmaGemm {
       if (m >= a.size) continue;
       const typename Out::Row row = out.row(m);
 #pragma unroll
-      for (int j = 0; j < 2 * kTilesN; ++j) {
-        const int n = first_n + warp_n() + 8 * (j / 2) + lane() % 4 * 2 + j % 2;
-        if (n < b.size) out.put(row, n, sum[i / 2][j / 2][i % 2 * 2 + j % 2]);
+      for (int j = 0; j < kTilesN; ++j) {
+        const float* pair = &sum[i / 2][j][i % 2 * 2];
+        put_pair(row, first_n + warp_n() + 8 * j + lane() % 4 * 2, {pair[0], pair[1]});
       }
+    }
+  }
+
+  __device__ void put_pair(const typename Out::Row& row, int n, const float (&pair)[2]) const {
+    if (out.pairs && n + 1 < b.size) return out.put(row, n, pair);
+    for (int i = 0; i < 2; ++i) {
+      const float one[] = {pair[i]};
+      if (n + i < b.size) out.put(row, n + i, one);
     }
   }
 };

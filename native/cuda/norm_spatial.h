@@ -91,10 +91,17 @@ struct PutWeighted {
   BranchWeights by;
   int branch;  // the first one overwrites
 
-  __device__ void operator()(int64_t token, int c, int place, float value) const {
+  bool pairs() const { return pairs_in(mix, by.channels); }
+  template <int N>
+  __device__ void operator()(int64_t token, int c, int place, const float (&value)[N]) const {
     T* to = mix + token * by.channels + c;
-    const float weighted = by.at(token, c)[branch] * (bias ? value + bias[place] : value);
-    store(to, branch > 0 ? load(to) + weighted : weighted);
+    const float* w = by.at(token, c) + branch;
+    float result[N];
+    for (int i = 0; i < N; ++i) {
+      result[i] = w[i * by.branches] * (bias ? value[i] + bias[place + i] : value[i]);
+      if (branch > 0) result[i] = load(to + i) + result[i];
+    }
+    store(to, result);
   }
 };
 

@@ -81,6 +81,30 @@ __device__ inline Octet load_octet(const Bf16* from) {
 __device__ inline uint4 packed_octet(const float* from) { return packed(load_octet(from)); }
 __device__ inline uint4 packed_octet(const Bf16* from) { return load_words<uint4>(from); }
 
+// One number, or two that lie next to each other; two of bf16 at once, to where 4 bytes are aligned.
+template <class T>
+__device__ void store(T* to, const float (&value)[1]) {
+  store(to, value[0]);
+}
+__device__ inline void store(float* to, const float (&value)[2]) {
+  to[0] = value[0];
+  to[1] = value[1];
+}
+__device__ inline void store(Bf16* to, const float (&value)[2]) {
+  const uint32_t both = packed(value[0], value[1]);
+#ifdef __CUDA_ARCH__
+  *reinterpret_cast<uint32_t*>(to) = both;
+#else
+  memcpy(to, &both, sizeof(both));
+#endif
+}
+
+// Whether rows of so many numbers, if any, consist of pairs that `store` may take.
+template <class T>
+bool pairs_in(const T* x, int channels) {
+  return channels % 2 == 0 && reinterpret_cast<uintptr_t>(x) % 4 == 0;
+}
+
 // Whether all rows of so many numbers begin where 16 bytes are aligned, and consist of octets.
 template <class T>
 bool octets_in(const T* x, int channels) {

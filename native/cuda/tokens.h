@@ -74,7 +74,8 @@ struct Activated {
   }
 };
 
-// -- stores: put(token, channel, place in the row of the product, value) --
+// -- stores: put(token, channel, place in the row of the product, N numbers that lie next to each other): one, or where
+// pairs() says that it may be, two --
 
 // y (or, with `add`, y +=) value + bias[place]
 template <class T>
@@ -84,10 +85,16 @@ struct PutBiased {
   const float* bias;  // or null
   bool add;
 
-  __device__ void operator()(int64_t token, int c, int place, float value) const {
+  bool pairs() const { return pairs_in(y, channels); }
+  template <int N>
+  __device__ void operator()(int64_t token, int c, int place, const float (&value)[N]) const {
     T* to = y + token * channels + c;
-    if (bias) value += bias[place];
-    store(to, add ? load(to) + value : value);
+    float result[N];
+    for (int i = 0; i < N; ++i) {
+      result[i] = bias ? value[i] + bias[place + i] : value[i];
+      if (add) result[i] = load(to + i) + result[i];
+    }
+    store(to, result);
   }
 };
 
@@ -99,10 +106,17 @@ struct PutActivated {
   const float* bias;  // or null
   bool activate;
 
-  __device__ void operator()(int64_t token, int c, int place, float value) const {
-    if (bias) value += bias[place];
-    if (z) store(z + token * channels + c, value);
-    store(y + token * channels + c, activate ? gelu(value) : value);
+  bool pairs() const { return pairs_in(y, channels) && pairs_in(z, channels); }
+  template <int N>
+  __device__ void operator()(int64_t token, int c, int place, const float (&value)[N]) const {
+    const int64_t at = token * channels + c;
+    float sum[N], result[N];
+    for (int i = 0; i < N; ++i) {
+      sum[i] = bias ? value[i] + bias[place + i] : value[i];
+      result[i] = activate ? gelu(sum[i]) : sum[i];
+    }
+    if (z) store(z + at, sum);
+    store(y + at, result);
   }
 };
 
@@ -115,9 +129,14 @@ struct PutResidual {
   const float *bias, *scale;  // scale or null
   Divisor clip_tokens;
 
-  __device__ void operator()(int64_t token, int c, int place, float value) const {
+  bool pairs() const { return pairs_in(y, channels); }
+  template <int N>
+  __device__ void operator()(int64_t token, int c, int place, const float (&value)[N]) const {
     const float s = scale ? scale[clip_tokens.quotient(static_cast<int>(token))] : 1.0f;
-    store(y + token * channels + c, fmaf(s, value + bias[place], load(x + token * channels + c)));
+    const int64_t at = token * channels + c;
+    float result[N];
+    for (int i = 0; i < N; ++i) result[i] = fmaf(s, value[i] + bias[place + i], load(x + at + i));
+    store(y + at, result);
   }
 };
 
@@ -128,9 +147,13 @@ struct PutGeluGradient {
   T* dz;
   int channels;
 
-  __device__ void operator()(int64_t token, int c, int, float value) const {
+  bool pairs() const { return pairs_in(dz, channels); }
+  template <int N>
+  __device__ void operator()(int64_t token, int c, int, const float (&value)[N]) const {
     const int64_t at = token * channels + c;
-    store(dz + at, value * gelu_slope(load(z + at)));
+    float result[N];
+    for (int i = 0; i < N; ++i) result[i] = value[i] * gelu_slope(load(z + at + i));
+    store(dz + at, result);
   }
 };
 
