@@ -54,7 +54,8 @@ export function runJob<K extends keyof Jobs>(
     type End = Outcome<Jobs[K]['result']>;
     let [last, outcome]: [Doing, End | null] = [{ doing: 'starting', plugin: null }, null];
     const hang = () => {
-      outcome ??= { problem: `hangs: nothing for ${timeout / 1000} s while ${last.doing}`, plugin: last.plugin };
+      const problem = `hangs: nothing for ${timeout / 1000} s while ${last.doing} (--timeout waits longer)`;
+      outcome ??= { problem, plugin: last.plugin };
       child.kill('SIGKILL');
     };
     let timer = setTimeout(hang, timeout);
