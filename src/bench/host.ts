@@ -41,11 +41,12 @@ function openHere(file: string): Plugin {
   return plugin;
 }
 
-/** Says which direction runs: while verifying, where the time that it takes does not count. */
+const HOLDING = 'holding it to float64';
+
+/** Says which direction runs, and when it is over: while verifying, where the time that it takes does not count. */
 function tellDirections(): void {
-  watchPlugins((_, direction) => {
-    if (direction) doing(now.plugin, `${now.doing.replace(/, (for|back)ward$/, '')}, ${direction}`);
-  });
+  const ending = new RegExp(`, (forward|backward|${HOLDING})$`);
+  watchPlugins((_, direction) => doing(now.plugin, `${now.doing.replace(ending, '')}, ${direction ?? HOLDING}`));
 }
 
 function measure({ op, stage, plugins, seed, time }: KernelJob): KernelResult {

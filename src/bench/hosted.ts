@@ -54,7 +54,8 @@ export function runJob<K extends keyof Jobs>(
     type End = Outcome<Jobs[K]['result']>;
     let [last, outcome]: [Doing, End | null] = [{ doing: 'starting', plugin: null }, null];
     const hang = () => {
-      outcome ??= { problem: `hangs: nothing for ${timeout / 1000} s while ${last.doing}`, plugin: last.plugin };
+      const problem = `hangs: nothing for ${timeout / 1000} s while ${last.doing}`;
+      outcome ??= { problem, plugin: last.plugin };
       child.kill('SIGKILL');
     };
     let timer = setTimeout(hang, timeout);
@@ -90,7 +91,8 @@ export async function runHosted(job: KernelJob, options: HostOptions): Promise<K
   if ('result' in outcome) return { ...outcome.result, failures: [] };
   const { plugin, problem } = outcome;
   if (plugin === null) throw new Error(problem);
-  const failure = { plugin, at: `${job.op} stage ${job.stage}`, problem };
+  const hint = problem.startsWith('hangs') ? ' (--timeout waits longer)' : '';
+  const failure = { plugin, at: `${job.op} stage ${job.stage}`, problem: problem + hint };
   const rest = await runHosted({ ...job, plugins: job.plugins.filter((file) => file !== plugin) }, options);
   return { ...rest, failures: [failure, ...rest.failures] };
 }

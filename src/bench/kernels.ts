@@ -2,7 +2,7 @@
 import { native } from '../native';
 import { PLUGGABLE, UnsupportedError } from '../plugins';
 import type { KernelCase } from './kernel_case';
-import { floorMs, measureLimits, type Limits } from './limits';
+import { better, floorMs, limitsAround, measureLimits, type Limits } from './limits';
 import { besideOthers, QUIET } from './load';
 import { stemOf } from './ops';
 import { RAGGED } from './ragged';
@@ -138,19 +138,6 @@ function rowOf(
     error: errors ? errors[direction === 'forward' ? 'forward' : 'gradient'] : null,
     speed: i === 0 ? null : ratio(timings[0]![key].slice(0, timings[i]![key].length), timings[i]![key]),
   };
-}
-
-/** Of two measurements of the limits: others can only make one worse. */
-const better = (a: Limits, b: Limits): Limits => ({
-  gflops: Math.max(a.gflops, b.gflops),
-  gbs: Math.max(a.gbs, b.gbs),
-});
-
-/** The limits measured before and after some work: the better of both. */
-function limitsAround<T>(work: () => T): { result: T; limits: Limits } {
-  const before = measureLimits();
-  const result = work();
-  return { result, limits: better(before, measureLimits()) };
 }
 
 const AGAIN = 6;

@@ -31,6 +31,19 @@ export function measureLimits(): Limits {
   return { gflops: fmaPeak(0.5), gbs: copyBandwidth() };
 }
 
+/** Of two measurements of the limits: others can only make one worse. */
+export const better = (a: Limits, b: Limits): Limits => ({
+  gflops: Math.max(a.gflops, b.gflops),
+  gbs: Math.max(a.gbs, b.gbs),
+});
+
+/** The limits measured before and after some work: the better of both. */
+export function limitsAround<T>(work: () => T): { result: T; limits: Limits } {
+  const before = measureLimits();
+  const result = work();
+  return { result, limits: better(before, measureLimits()) };
+}
+
 /** The shortest time that both limits allow, in ms, and the limit that sets it. */
 export function floorMs(flops: number, bytes: number, { gflops, gbs }: Limits): { ms: number; by: 'FMA' | 'memory' } {
   const [compute, memory] = [flops / gflops / 1e6, bytes / gbs / 1e6];

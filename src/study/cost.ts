@@ -1,6 +1,7 @@
 /** What each op of a model costs: work, time, the limit that binds it, and the memory that lives meanwhile. */
 import { backward, noGrad } from '../autograd';
-import { floorMs, measureLimits, type Limits } from '../bench/limits';
+import { besideOthers } from '../bench/load';
+import { floorMs, limitsAround, type Limits } from '../bench/limits';
 import { median } from '../bench/statistics';
 import { toBatch } from '../data/types';
 import type { MorphMLP } from '../models/morphmlp';
@@ -77,6 +78,8 @@ export interface Cost {
   outsideMs: number;
   /** Of the machine, measured before and after the steps; the better counts. */
   limits: Limits;
+  /** The share of the machine's processor time that others took meanwhile. */
+  others: number;
   /** In the order of calls. */
   ops: CostOp[];
   blocks: CostSum[];
@@ -288,16 +291,19 @@ function groupsOf(ops: readonly CostOp[], nameOf: (op: CostOp) => string | null)
   return [...groups].map(([name, group]) => sumOf(name, group[0]!.stage, group));
 }
 
+/** What was measured of the machine beside the steps. */
+type Beside = Pick<Cost, 'limits' | 'others'>;
+
 /** The cost of steps that were recorded. */
-export function costOf(steps: readonly RecordedStep[], limits: Limits, { work, batch }: CostOptions): Cost {
-  const ops = opsOf(steps, limits);
+export function costOf(steps: readonly RecordedStep[], beside: Beside, { work, batch }: CostOptions): Cost {
+  const ops = opsOf(steps, beside.limits);
   const ms = median(steps.map((step) => step.ms));
   const total = sumOf('all', 'stem', ops);
   const peakBytes = Math.max(...ops.map((op) => op.peak));
   const stages = groupsOf(ops, (op) => op.stage).sort((a, b) => STAGES.indexOf(a.stage) - STAGES.indexOf(b.stage));
   return {
     ...{ fastest: Math.min(...steps.map((s) => s.ms)), slowest: Math.max(...steps.map((s) => s.ms)) },
-    ...{ work, batch, steps: steps.length, ms, outsideMs: Math.max(0, ms - total.ms), limits, ops },
+    ...{ work, batch, steps: steps.length, ms, outsideMs: Math.max(0, ms - total.ms), ops, ...beside },
     ...{ blocks: groupsOf(ops, (op) => op.block), stages, total },
     ...{ peakBytes, peakOp: ops.findIndex((op) => op.peak === peakBytes), typical: typicalOf(steps).ms },
   };
@@ -305,9 +311,6 @@ export function costOf(steps: readonly RecordedStep[], limits: Limits, { work, b
 
 /** Measures what each op costs: the model runs for real, its kernels watched, beside the machine's limits. */
 export function studyCost(subject: Subject, options: CostOptions, tell: Tell = () => undefined): Cost {
-  const before = measureLimits();
-  const steps = recordSteps(subject, options, tell);
-  const after = measureLimits();
-  const limits = { gflops: Math.max(before.gflops, after.gflops), gbs: Math.max(before.gbs, after.gbs) };
-  return costOf(steps, limits, options);
+  const { result, others } = besideOthers(() => limitsAround(() => recordSteps(subject, options, tell)));
+  return costOf(result.result, { limits: result.limits, others }, options);
 }

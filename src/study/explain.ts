@@ -1,4 +1,5 @@
 /** Costs in words: why a stage takes the time it takes. */
+import { QUIET } from '../bench/load';
 import { duration, percent, ratio, significant } from '../cli/format';
 import type { Cost, CostOp, CostSum } from './cost';
 import type { Mixing, Sensitivity } from './mixing';
@@ -52,9 +53,12 @@ export function explainSight({ levels, growth }: Mixing, { level, outside, half,
   return `can depend on ${percent(reach.all)} of the pixels (${percent(reach.convolutions)} by convolutions alone). On the clip, ${where}${alone}.`;
 }
 
-/** Steps that took unlike times; null where they did not. On a machine that does other work too, times say little. */
-export function explainNoise({ fastest, slowest, steps }: Cost): string | null {
-  if (slowest < 1.3 * fastest) return null;
-  const range = `from ${duration(fastest / 1000)} to ${duration(slowest / 1000)}`;
-  return `The ${steps} steps took ${range}: the machine was busy with other work, and times and shares of limits say little.`;
+/** That steps took unlike times, or others a part of the machine; null where neither is so. On a busy machine, times say little. */
+export function explainNoise({ fastest, slowest, steps, others }: Cost): string | null {
+  const range = `The ${steps} steps took from ${duration(fastest / 1000)} to ${duration(slowest / 1000)}`;
+  const taken = `others took ${percent(others, 0)} of the processors' time`;
+  const signs = [...(slowest < 1.3 * fastest ? [] : [range]), ...(others <= QUIET ? [] : [taken])];
+  if (signs.length === 0) return null;
+  const text = signs.join(', and ');
+  return `${text[0]!.toUpperCase()}${text.slice(1)}: the machine was busy with other work, and times and shares of limits say little.`;
 }

@@ -6,6 +6,7 @@ import { linearCase } from '../../src/cases/linear';
 jest.mock('../../src/bench/limits', () => ({
   ...jest.requireActual<object>('../../src/bench/limits'),
   measureLimits: jest.fn(),
+  limitsAround: <T>(work: () => T) => ({ result: work(), limits: { gflops: 1e-9, gbs: 1e9 } }),
 }));
 
 const measured = jest.mocked(measureLimits);
@@ -15,9 +16,9 @@ const rows = () => benchCase(small, [OURS], { rounds: 1, caches: ['warm'], clock
 
 test('limits that a time is below are measured again, and the best one counts', () => {
   measured.mockReturnValue({ gflops: 1e9, gbs: 1e9 });
-  for (let i = 0; i < 3; i++) measured.mockReturnValueOnce(disturbed);
+  for (let i = 0; i < 2; i++) measured.mockReturnValueOnce(disturbed);
   expect(rows().map(({ limits }) => limits.gflops)).toEqual([1e9, 1e9]);
-  expect(measured).toHaveBeenCalledTimes(4);
+  expect(measured).toHaveBeenCalledTimes(3);
 });
 
 test('a time that stays below them is refused', () => {

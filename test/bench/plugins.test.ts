@@ -26,7 +26,7 @@ test.each<[string, RegExp]>([
   ['aborts', /crashed: aborted .*\(SIGABRT\) while verifying .*, forward/],
   ['exits', /ended the process itself, with exit status 0 while verifying .*, forward/],
   ['throws', /forward of morph_fc: thrown by the kernel/],
-  ['sleeps', /hangs: nothing for 10 s while verifying .*, forward/],
+  ['sleeps', /hangs: nothing for 10 s while verifying .*, forward \(--timeout waits longer\)/],
   ['wrong gradient', /gradients of .* are wrong/],
   ['unsupported', /unsupported: it is made for nothing/],
   ['fails', /forward of morph_fc: the moon is full/],

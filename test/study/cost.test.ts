@@ -17,7 +17,7 @@ function dryCost(name: string, work: CostOptions['work'], crop = name === 'quick
     const watch = new KernelWatch(network.namedTensors());
     return watch.during(() => {
       const { step } = stepOf(network, work, x, shape);
-      return costOf([recordStep(watch, step)], LIMITS, { work, batch, steps: 1 });
+      return costOf([recordStep(watch, step)], { limits: LIMITS, others: 0 }, { work, batch, steps: 1 });
     });
   });
 }

@@ -86,11 +86,13 @@ test('names and paths stay text', async () => {
   expect(page.match(/<script/g)).toHaveLength(7); // five that run, two of data
 });
 
-test('steps of unlike times are told of', async () => {
-  const cost = { ...study.cost!, fastest: 100, slowest: 120 };
+test('steps of unlike times, and others at work, are told of', async () => {
+  const cost = { ...study.cost!, fastest: 100, slowest: 120, others: 0.05 };
   expect(explainNoise(cost)).toBeNull();
   const busy = { ...cost, slowest: 220 };
-  expect(explainNoise(busy)).toMatch(/from 100 ms to 220 ms/);
+  expect(explainNoise(busy)).toMatch(/^The 1 steps took from 100 ms to 220 ms: the machine was busy/);
+  expect(explainNoise({ ...cost, others: 0.4 })).toMatch(/^Others took 40% of the processors' time: the machine was/);
+  expect(explainNoise({ ...busy, others: 0.4 })).toMatch(/to 220 ms, and others took 40% of/);
   expect(await renderStudy({ ...study, cost: busy }, clips)).toContain(explainNoise(busy));
 });
 
