@@ -169,8 +169,8 @@ template <class T>
 struct PutInput {
   Window window;
   T* dx;
+  bool pairs = false;
 
-  [[maybe_unused]] static constexpr bool pairs = false;
   using Row = typename Reached<T>::Row;
   __device__ Row row(int r) const { return Reached<T>{window, nullptr, {}}.row(r); }
   template <int N>
