@@ -4,7 +4,7 @@ import type { CheckArguments, NewArguments } from './kernel_action';
 import { wholeNumber } from './options';
 
 const EXAMPLES = `
-Five minutes from nothing to a trained model:
+Examples, five minutes from nothing to a trained model:
   morphmlp kernel new my_morph_fc                      writes my_morph_fc.cc: right, and slow
   morphmlp kernel build my_morph_fc.cc                 compiles it
   morphmlp kernel check ./my_morph_fc.so               holds it to float64

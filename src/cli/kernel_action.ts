@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { buildCommand, buildKernel, INCLUDE, shown, type Language } from '../bench/build_kernel';
 import { describePlugin, runHosted, type Failure } from '../bench/hosted';
@@ -7,6 +7,7 @@ import type { Checked } from '../bench/job';
 import { chooseCases } from '../bench/ops';
 import { opOfName, template, templateFile } from '../bench/template';
 import { writeFileAtomic } from '../io/atomic';
+import { makeFolder } from '../io/folder';
 import { PLUGGABLE, type PluggableOp } from '../plugins';
 import { requireDevice, threads } from '../runtime';
 import { table } from './format';
@@ -35,7 +36,7 @@ export function newKernel(name: string, { op: asked, lang, out }: NewArguments):
   const op = opFor(name, asked);
   const file = path.join(out, templateFile(name, lang));
   if (existsSync(file)) throw new Error(`${file} is there already, and was not written over`);
-  mkdirSync(out, { recursive: true });
+  makeFolder(out);
   writeFileAtomic(file, (write) => write(Buffer.from(template(name, op, lang))));
   const library = `.${path.sep}${path.join(out, `${name}.so`)}`;
   console.log(`wrote ${file}, a kernel for ${op}. Next:

@@ -60,7 +60,7 @@ export class Loader {
     checkCount('prefetch', options.prefetch ?? 2, 0);
     if (this.batches === 0)
       throw new Error(
-        `${dataset.length} clips are not enough for one batch of ${options.batchSize * (options.group ?? 1)}`,
+        `${dataset.length === 1 ? '1 clip is' : `${dataset.length} clips are`} not enough for one batch of ${options.batchSize * (options.group ?? 1)}`,
       );
   }
 

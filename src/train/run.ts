@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { DecodePool } from '../data/decode_pool';
 import { describeListing } from '../data/listing';
@@ -6,6 +6,7 @@ import { Loader, type Skipped } from '../data/loader';
 import { openDataset, type DataSpec } from '../data/open';
 import type { Dataset } from '../data/types';
 import { VideoDataset } from '../data/video_dataset';
+import { makeFolder } from '../io/folder';
 import type { MorphMlpConfig } from '../models/config';
 import { initialise, type Initialised } from '../models/initialise';
 import { readWeights, type InputSpec, type ModelInfo, type Weights } from '../models/load';
@@ -105,7 +106,7 @@ export class Run {
     this.average = options.emaDecay > 0 ? new MovingAverage(model.namedParameters(), options.emaDecay) : null;
     this.trainer = this.makeTrainer(model, accumulate, events);
     try {
-      mkdirSync(options.out, { recursive: true });
+      makeFolder(options.out);
       if (this.resumed) this.resume();
       else if (weights) this.started = this.startFrom(weights);
     } catch (error) {

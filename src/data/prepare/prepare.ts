@@ -1,6 +1,7 @@
 /** Prepares a list of videos, frame folders or pictures: everything is decoded once, encoded at one size and packed. */
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import path from 'node:path';
+import { makeFolder } from '../../io/folder';
 import { Philox } from '../../random';
 import type { LabelledFile, Listing } from '../listing';
 import { isPacked, type ShardHeader } from '../shards';
@@ -133,7 +134,7 @@ function summary({ entries }: ShardWriter, before: number): Prepared {
  * that aborts: the same call goes on later.
  */
 export async function prepare(listing: Listing, folder: string, options: PrepareOptions): Promise<Prepared> {
-  mkdirSync(folder, { recursive: true });
+  makeFolder(folder);
   const unlock = lock(folder);
   try {
     const writer = new ShardWriter(folder, headerOf(listing, options), options.shardSize);
