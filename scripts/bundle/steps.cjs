@@ -37,7 +37,7 @@ function train200({ device, out, extra }) {
   const train = ([type, folder]) =>
     morphmlp(
       ...['train', '--preset', 'quickstart', '--data', 'motion:400', '--batch-size', '8', '--epochs', '4'],
-      ...['--device', device, '--precision', type, '--out', folder, ...extra],
+      ...['--device', device, '--precision', type, '--out', folder, '--overwrite', ...extra],
     );
   const metrics = runs.map(([, folder]) => path.join(folder, 'metrics.jsonl'));
   const follow = [node, path.join(__dirname, 'follow.cjs'), ...metrics];

@@ -15,7 +15,8 @@ Examples:
 
 A csv has lines of path,label: paths relative to the csv, labels as indices or names. A folder has one folder of videos (for
 an image model: of pictures) for each class. Recipes are the authors' YAML files, or ours of the same form; KEY VALUE pairs go
-over them. Ctrl-C saves; --resume goes on bit for bit as if the run had never stopped.`;
+over them. Ctrl-C saves; --resume goes on bit for bit as if the run had never stopped. A folder with
+a run in it is refused without --resume or --overwrite.`;
 
 /** Adds `morphmlp train`. */
 export function registerTrain(program: Command): void {
@@ -72,7 +73,8 @@ export function registerTrain(program: Command): void {
     .option('--device <name>', 'cpu or cuda (default: cpu)')
     .option('--precision <name>', 'of activations: f32, or with --device cuda bf16 (default: f32)')
     .option('--out <folder>', 'where checkpoints and the report go (default: runs/train)')
-    .option('--resume', 'continue the run in --out')
+    .addOption(new Option('--resume', 'continue the run in --out').conflicts('overwrite'))
+    .option('--overwrite', 'replace the run in --out')
     .addHelpText('after', EXAMPLES)
     .action(async (pairs: string[], given: TrainArguments) => (await import('./train_action.js')).train(pairs, given));
 }

@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
 import pc from 'picocolors';
 import { printConfig } from '../config/config';
 import type { Config } from '../config/keys';
@@ -6,7 +8,7 @@ import { writeFileAtomic } from '../io/atomic';
 import { memory, setThreads } from '../runtime';
 import { setDefaultDevice } from '../tensor';
 import type { RunOptions } from '../train/options';
-import { Run } from '../train/run';
+import { Run, runFiles } from '../train/run';
 import { deviceText } from './device_text';
 import { percent } from './format';
 import { afterQuickstart } from './quickstart';
@@ -17,7 +19,7 @@ import { TrainingView } from './training_view';
 import { isWatched, trainWatched, usePlugins } from './watched_run';
 
 /** What the command line gives: only what was named there. */
-export type TrainArguments = TrainFlags & { resume?: boolean; printConfig?: boolean };
+export type TrainArguments = TrainFlags & { resume?: boolean; overwrite?: boolean; printConfig?: boolean };
 
 const mib = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
 
@@ -88,6 +90,14 @@ function optionsFor(config: Config, resume: boolean): RunOptions {
   return resume ? { ...options, resume: 'must' } : options;
 }
 
+/** A run that is there may be days of work: it is not written over unasked. */
+function checkFree({ out, resume }: RunOptions, overwrite = false): void {
+  const { last, best } = runFiles(out);
+  const there = [last, best].find((file) => existsSync(file));
+  if (!there || resume !== 'never' || overwrite) return;
+  throw new Error(`${out} has a run already (${path.basename(there)}): give --resume, --overwrite or another --out`);
+}
+
 /** Trains to the end, or until it is stopped; writes the report. Returns whether the end was reached. */
 async function trainRun(run: Run, view: TrainingView, config: Config): Promise<boolean> {
   writeFileAtomic(run.files.config, (write) => write(Buffer.from(printConfig(config))));
@@ -126,6 +136,7 @@ export async function train(pairs: string[], given: TrainArguments): Promise<voi
   if (given.printConfig) return void process.stdout.write(printConfig(config));
   for (const note of notes) console.error(pc.yellow(`note: ${note}`));
   checkDevice(config);
+  if (config['TRAIN.ENABLE'] && !isWatched()) checkFree(optionsFor(config, given.resume ?? false), given.overwrite);
   const plugins = config['RUN.PLUGINS'];
   if (plugins.length > 0) {
     if (!isWatched()) return trainWatched(plugins, optionsFor(config, given.resume ?? false));

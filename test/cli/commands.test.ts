@@ -37,6 +37,20 @@ beforeAll(async () => {
   writeFileSync(at('unreadable.csv'), [0, 1, 2, 3].map((i) => `videos/bad${i}.mp4,0`).join('\n'));
 });
 
+test('a run is not written over unasked', () => {
+  const args = ['train', '--data', at('val.csv'), ...SMALL, '--out', at('kept')];
+  expect(morphmlp(...args)).toMatchObject({ status: 0 });
+  const kept = readFileSync(at('kept/last.safetensors'));
+  const again = morphmlp(...args, '--seed', '1');
+  const told = `${at('kept')} has a run already (last.safetensors): give --resume, --overwrite or another --out`;
+  expect(again).toMatchObject({ status: 1, out: '' });
+  expect(again.err).toContain(told);
+  expect(morphmlp(...args, '--overwrite', '--resume')).toMatchObject({ status: 1 });
+  expect(readFileSync(at('kept/last.safetensors')).equals(kept)).toBe(true);
+  expect(morphmlp(...args, '--seed', '1', '--overwrite')).toMatchObject({ status: 0 });
+  expect(readFileSync(at('kept/last.safetensors')).equals(kept)).toBe(false);
+});
+
 test('trains on video files, skipping and naming the unreadable, then evaluates and predicts', () => {
   const train = morphmlp('train', '--data', at('all.csv'), '--val', at('val.csv'), ...SMALL, '--out', at('run'));
   expect(train).toMatchObject({ status: 0 });
