@@ -25,7 +25,8 @@ const plugin = (fault: string) => openPlugin(faultyDevicePlugin(folder, fault));
 const check = (file: string) => runCli(['kernel', 'check', file, '--timeout', '200']);
 
 test.each<[string, RegExp]>([
-  ['zeros', /the output of .* is wrong: relative error 1\.0e\+0/],
+  // Of what was added for one sum, which is a little more than the sum.
+  ['zeros', /the output of .* is wrong: relative error 8\.6e-1/],
   ['unwritten', /the output of .* is wrong/],
   ['off by one row', /the output of .* is wrong/],
   ['writes past', /forward of linear: wrote behind its tensor y/],
