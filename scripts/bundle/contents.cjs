@@ -12,8 +12,10 @@ const TESTED = ['ops', 'optim', 'models', 'nn', 'cuda', 'c_api', 'support'];
 // jest runs the tests; what compiles TypeScript for it stays at home. cmake-js needs CMake.
 const TEST_PACKAGES = ['jest', 'fast-check'];
 const NOT_NEEDED = ['cmake-js'];
-// Fixtures that no test of these reads.
-const UNTOUCHED = /^test\/fixtures\/(augment|pytorch|safetensors)\/|\/checkpoints\/broken_/;
+// Tests that take minutes, and the one of files of weights, which no device has a part in and whose fixtures are megabytes.
+const NOT_BUNDLED = /\.(full|soak|timed)\.test\.ts$|\/models\/weights\.test\.ts$/;
+// Fixtures that no test of the others reads.
+const UNTOUCHED = /^test\/fixtures\/(augment|pytorch|safetensors|reference\/checkpoints)\//;
 
 const git = (...args) => execFileSync('git', args, { cwd: root, encoding: 'utf8', maxBuffer: 1 << 28 }).trim();
 const tracked = (...paths) =>
@@ -40,7 +42,7 @@ function compileTests(to) {
   const ts = require('typescript');
   const compilerOptions = { module: 'CommonJS', target: 'ES2022', esModuleInterop: true };
   for (const file of tracked(...TESTED.map((folder) => `test/${folder}`))) {
-    if (/\.(full|soak|timed)\.test\.ts$/.test(file)) continue;
+    if (NOT_BUNDLED.test(file)) continue;
     if (!/\.ts$/.test(file)) copy(file, to);
     else {
       const { outputText } = ts.transpileModule(readFileSync(path.join(root, file), 'utf8'), { compilerOptions });
