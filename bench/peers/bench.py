@@ -79,7 +79,7 @@ class Terms:
 class Case:
     """A model with weights from values.py, the common input 'bench.x' and targets 'bench.t'."""
 
-    def __init__(self, text, terms):
+    def __init__(self, text, terms=Terms()):
         self.text, self.terms = text, terms
         variant, self.work, batch = parse_case(text)
         config = variant_config(variant)
@@ -128,7 +128,7 @@ class Case:
         return (time.perf_counter() - start) * 1e3
 
 
-def oracle_output(text, threads, terms):
+def oracle_output(text, threads, terms=Terms()):
     """The same output in float64, from another process so that its memory is not counted here."""
     command = [sys.executable, __file__, '--oracle', text, '--threads', str(threads), '--device', terms.device]
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)

@@ -47,15 +47,18 @@ function write(out: string, rows: readonly ModelRow[]): void {
 
 async function measureAll(names: readonly string[], given: BenchModelsArguments): Promise<ModelRow[]> {
   const { peers = false, rounds, device, precision, out } = given;
-  const rows: ModelRow[] = [];
+  const [rows, missing]: [ModelRow[], string[]] = [[], []];
+  const terms = { peers, rounds, device, precision, threads: threads() };
+  const onMissing = (problem: string) => missing.push(problem);
   await withProgress({ label: 'measuring', total: names.length }, async (bar) => {
     for (const [i, name] of names.entries()) {
       const onStep = (doing: string) => bar.update(i, [name, doing]);
-      rows.push(...(await measureModel(name, { peers, rounds, device, precision, threads: threads(), onStep })));
+      rows.push(...(await measureModel(name, { ...terms, onStep, onMissing })));
       if (out) write(out, rows); // what is measured is kept, whatever comes after
       bar.update(i + 1);
     }
   });
+  for (const problem of missing) console.error(`left out: ${problem}`);
   return rows;
 }
 

@@ -98,6 +98,26 @@ export interface ModelRounds extends Terms {
   rounds: number;
   /** Called with what is being done. */
   onStep: (doing: string) => void;
+  /** Called with why a peer cannot take part in a case; the others are measured. */
+  onMissing: (problem: string) => void;
+}
+
+/** The peers that are ready, ours first. One that is wrong or fails is told of; ours must be right. */
+async function setUpAll([ours, ...theirs]: readonly Peer[], text: string, options: ModelRounds): Promise<Ready[]> {
+  const told = (peer: Peer) => {
+    options.onStep(`${peer.name}: held to float64`);
+    return setUp(peer, text);
+  };
+  const ready = [await told(ours!)];
+  for (const peer of theirs) {
+    try {
+      ready.push(await told(peer));
+    } catch (error) {
+      options.onMissing(`${text}: ${(error as Error).message}`);
+      peer.quit();
+    }
+  }
+  return ready;
 }
 
 /** Sets ours and the peers up, one process each, holds their outputs to float64 and to each other, and lets them take turns. */
@@ -105,16 +125,13 @@ export async function measureModel(text: string, options: ModelRounds): Promise<
   const what = parseCase(text);
   const peers = [startOurs(options), ...(options.peers ? startPeers(what, options) : [])];
   try {
-    const ready: Ready[] = [];
-    for (const peer of peers) {
-      options.onStep(`${peer.name}: held to float64`);
-      ready.push(await setUp(peer, what.text));
-    }
+    const ready = await setUpAll(peers, what.text, options);
     checkSame(what.text, ready, options.precision);
     let round = 0;
     const next = () => options.onStep(`round ${Math.min(++round, options.rounds)} of ${options.rounds}`);
     next();
-    const found = await takeTurns(peers, what.text, options.rounds, next);
+    const taking = ready.map(({ peer }) => peer);
+    const found = await takeTurns(taking, what.text, options.rounds, next);
     return rowsOf(what, ready, found, options.precision);
   } finally {
     peers.forEach((peer) => peer.quit());
