@@ -2,10 +2,10 @@ import { kernels, native, type Addon, type DType, type Handle, type Kernels } fr
 
 const BYTES: Record<DType, number> = { f32: 4, i32: 4, bf16: 2, u8: 1 };
 
-/** The size of the block that holds so many bytes: at most a 32nd above, as the native allocator has it. */
+/** The size of the block that holds so many bytes: at most a 128th above, as the native allocator has it. */
 function blockBytes(bytes: number): number {
   let step = 64;
-  while (step * 64 < bytes) step *= 2;
+  while (step * 256 < bytes) step *= 2;
   return Math.max(64, Math.ceil(bytes / step) * step);
 }
 

@@ -73,7 +73,8 @@ export type Kernels = Record<KernelName, (...args: KernelArgument[]) => void>;
 export interface Addon {
   bufferNew(dtype: DType, device: Device, length: number): Handle;
   bufferFree(handle: Handle): void;
-  bufferWrite(handle: Handle, from: ArrayBufferView): void;
+  /** The whole buffer, or `length` elements of it from `first` on: as many bytes as `from` has. */
+  bufferWrite(handle: Handle, from: ArrayBufferView, first?: number, length?: number): void;
   bufferRead(handle: Handle, into: ArrayBufferView): void;
   /** Of one device, or of all together. */
   memory(device?: Device): MemoryStats;

@@ -18,6 +18,9 @@ export interface TensorOptions {
   requiresGrad?: boolean;
 }
 
+/** Elements that `fill` holds at once. */
+const PIECE = 65536;
+
 const ARRAYS = { f32: Float32Array, i32: Int32Array, u8: Uint8Array, bf16: Uint16Array } as const;
 
 let defaultDevice: Device = 'cpu';
@@ -222,6 +225,20 @@ export class Tensor {
     return this;
   }
 
+  /**
+   * Overwrites the elements in place by a rule: `write` fills an array with the elements from position `first` on. It is called
+   * for one piece after the other, so nothing as large as the tensor is held beside it.
+   */
+  fill(write: (piece: NumericArray, first: number) => void): this {
+    const piece = new ARRAYS[this.dtype](Math.min(PIECE, this.size));
+    for (let first = 0; first < this.size; first += PIECE) {
+      const part = piece.subarray(0, Math.min(PIECE, this.size - first));
+      write(part, first);
+      native.bufferWrite(this.handle, part, first, part.length);
+    }
+    return this;
+  }
+
   /** This tensor on another device: itself where it already is. */
   to(device: Device): Tensor {
     if (device === this.device) return this;
@@ -273,8 +290,7 @@ export function full(shape: Shape, value: number, options: TensorOptions = {}): 
   const [element] = asElements([value], options.dtype ?? 'f32');
   const made = empty(shape, options);
   if (isDryRun()) return made;
-  native.bufferWrite(made.handle, new ARRAYS[made.dtype](made.size).fill(element as number));
-  return made;
+  return made.fill((piece) => piece.fill(element as number));
 }
 
 /** A tensor of zeros. */

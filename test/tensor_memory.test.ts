@@ -2,7 +2,7 @@ import { backward, enableGrad, isGradEnabled, noGrad } from '../src/autograd';
 import { add, mul, sum } from '../src/ops';
 import { memory, releaseMemoryCache, resetPeakMemory } from '../src/runtime';
 import { scope } from '../src/scope';
-import { full, ones, tensor, zeros, type Tensor } from '../src/tensor';
+import { empty, full, ones, tensor, zeros, type Tensor } from '../src/tensor';
 import { collectGarbage } from './support/collect';
 
 let live = 0;
@@ -108,7 +108,7 @@ test('live, cached, peak and the number of blocks follow what is made and freed'
 });
 
 test('blocks of all sizes keep their numbers while others come, go, and go back to the system', () => {
-  const lengths = [100, 16384, 20000, 300000, 1 << 19, 2097151, 2097152, 3000000]; // below, within and beyond a slab's blocks
+  const lengths = [100, 16384, 20000, 300000, 1 << 19, 2097151, 2097152, 3000000]; // below and within what shares pages
   const kept: Tensor[] = [];
   for (let round = 0; round < 40; round++) {
     const length = lengths[(round * 5) % lengths.length]!;
@@ -123,4 +123,35 @@ test('blocks of all sizes keep their numbers while others come, go, and go back 
   expect(new Set(kept.map((t) => t.floats()[0])).size).toBe(kept.length);
   kept.forEach((t) => t.dispose());
   releaseMemoryCache();
+});
+
+test('what many blocks held is enough for one, and what one held for many', () => {
+  releaseMemoryCache();
+  const megabytes = (n: number) => empty([n << 18]);
+  const held = () => memory().live + memory().cached;
+  const many = Array.from({ length: 100 }, () => megabytes(1)); // a few of them may lie in gaps elsewhere
+  const all = held();
+  many.forEach((t) => t.dispose());
+  const one = megabytes(90);
+  expect(held()).toBe(all);
+  one.dispose();
+  const again = [40, 30, 20].map(megabytes);
+  expect(held()).toBe(all);
+  again.forEach((t) => t.dispose());
+});
+
+test('fill writes every element once, piece by piece', () => {
+  const length = 2 * 65536 + 7;
+  const pieces: [first: number, length: number][] = [];
+  const t = zeros([length], { dtype: 'i32' }).fill((piece, first) => {
+    pieces.push([first, piece.length]);
+    for (let i = 0; i < piece.length; i++) piece[i] = first + i;
+  });
+  expect(pieces).toEqual([
+    [0, 65536],
+    [65536, 65536],
+    [131072, 7],
+  ]);
+  expect(t.data()).toEqual(Int32Array.from({ length }, (_, i) => i));
+  t.dispose();
 });

@@ -85,21 +85,35 @@ Napi::Value buffer_free(const Info& info) {
   return info.Env().Undefined();
 }
 
-// Copies between a typed array and the whole buffer; the byte lengths must agree.
-Napi::Value copy(const Info& info, bool write) {
-  Buffer& buffer = live_buffer(info[0]);
+// A typed array of so many bytes.
+void* array_of(const Info& info, size_t bytes, const std::string& whose) {
   if (!info[1].IsTypedArray()) bad("array", "a typed array", describe(info[1]));
-  const size_t bytes = info[1].As<Napi::TypedArray>().ByteLength();
-  if (bytes != buffer.bytes())
-    bad("array", std::to_string(buffer.bytes()) + " bytes, as the buffer has", std::to_string(bytes));
+  const size_t found = info[1].As<Napi::TypedArray>().ByteLength();
+  if (found != bytes) bad("array", std::to_string(bytes) + " bytes, as " + whose + " has", std::to_string(found));
   void* js = nullptr;  // asked for this way because the array may lie in a SharedArrayBuffer
   napi_get_typedarray_info(info.Env(), info[1], nullptr, nullptr, &js, nullptr, nullptr);
-  write ? buffer.write(js) : buffer.read(js);
+  return js;
+}
+
+// bufferWrite(handle, array): all of it. bufferWrite(handle, array, first, length): that many elements from one on.
+Napi::Value buffer_write(const Info& info) {
+  Buffer& buffer = live_buffer(info[0]);
+  if (info[2].IsUndefined()) {
+    buffer.write(array_of(info, buffer.bytes(), "the buffer"), 0, buffer.bytes());
+    return info.Env().Undefined();
+  }
+  const int64_t first = integer_of(info[2], "first", 0, buffer.length);
+  const size_t width = dtype_bytes(buffer.dtype);
+  const size_t count = static_cast<size_t>(integer_of(info[3], "length", 0, buffer.length - first)) * width;
+  buffer.write(array_of(info, count, "the piece"), static_cast<size_t>(first) * width, count);
   return info.Env().Undefined();
 }
 
-Napi::Value buffer_write(const Info& info) { return copy(info, true); }
-Napi::Value buffer_read(const Info& info) { return copy(info, false); }
+Napi::Value buffer_read(const Info& info) {
+  const Buffer& buffer = live_buffer(info[0]);
+  buffer.read(array_of(info, buffer.bytes(), "the buffer"));
+  return info.Env().Undefined();
+}
 
 bool has_cuda() { return cuda_status() == "available"; }
 

@@ -60,6 +60,13 @@ void drop_cache(Cache& c) {
     for (void* data : entry.second) give_pages(data, entry.first);
   c.free.clear();
   c.stats.cached = 0;
+  return_pages();
+}
+
+void poison(void* data, size_t bytes) {
+  allow(data, bytes, bytes);
+  std::memset(data, 0xFF, bytes);
+  forbid(data, bytes);
 }
 
 }  // namespace
@@ -67,7 +74,7 @@ void drop_cache(Cache& c) {
 size_t size_class(size_t bytes) {
   if (bytes <= kLine) return kLine;
   size_t step = kLine;
-  while (step * 64 < bytes) step *= 2;
+  while (step * 256 < bytes) step *= 2;
   return (bytes + step - 1) / step * step;
 }
 
@@ -100,6 +107,7 @@ void release(void* data, size_t request) {
   c.stats.live -= bytes;
   c.stats.live_blocks -= 1;
   if (guarded_release(data)) return;
+  if (in_shared_pages(data)) return give_pages(data, bytes);
   forbid(data, bytes);
   c.free[bytes].push_back(data);
   c.stats.cached += bytes;
@@ -115,17 +123,16 @@ void poison_cache() {
   Cache& c = cache();
   std::lock_guard<std::mutex> lock(c.mutex);
   for (auto& [bytes, blocks] : c.free)
-    for (void* data : blocks) {
-      allow(data, bytes, bytes);
-      std::memset(data, 0xFF, bytes);
-      forbid(data, bytes);
-    }
+    for (void* data : blocks) poison(data, bytes);
+  for_each_free_piece(poison);
 }
 
 MemoryStats memory_stats() {
   Cache& c = cache();
   std::lock_guard<std::mutex> lock(c.mutex);
-  return c.stats;
+  MemoryStats stats = c.stats;
+  stats.cached += free_pages();
+  return stats;
 }
 
 void reset_peak() {

@@ -1,6 +1,6 @@
-// A caching allocator for tensor storage: freed blocks are kept by size class and handed out again, so a training loop
-// stops asking the system for memory after its first step. Thread safe. Every pointer is aligned to 64 bytes (a cache
-// line, a zmm).
+// A caching allocator for tensor storage: freed blocks are kept, small ones by size class, large ones as free pieces of
+// one range (pages.h), and handed out again, so a training loop stops asking the system for memory after its first
+// step. Thread safe. Every pointer is aligned to 64 bytes (a cache line, a zmm).
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -22,7 +22,7 @@ struct MemoryStats {
   }
 };
 
-// The number of bytes a request really takes: its size class. At most 1/32 above the request (64 bytes at least).
+// The number of bytes a request really takes: its size class. At most 1/128 above the request (64 bytes at least).
 size_t size_class(size_t bytes);
 
 void* allocate(size_t bytes);

@@ -65,8 +65,9 @@ Buffer::~Buffer() {
   if (owned) device == Device::cpu ? release(data, bytes()) : device_release(data, bytes());
 }
 
-void Buffer::write(const void* from) {
-  if (bytes() != 0) device == Device::cpu ? void(std::memcpy(data, from, bytes())) : cuda::upload(data, from, bytes());
+void Buffer::write(const void* from, size_t offset, size_t count) {
+  char* to = static_cast<char*>(data) + offset;
+  if (count != 0) device == Device::cpu ? void(std::memcpy(to, from, count)) : cuda::upload(to, from, count);
   ++version;
 }
 

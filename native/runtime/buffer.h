@@ -29,7 +29,7 @@ struct Buffer {
   Buffer& operator=(const Buffer&) = delete;
 
   // Between this buffer and `bytes()` bytes of the host's memory.
-  void write(const void* from);
+  void write(const void* from, size_t offset, size_t count);  // `count` bytes, at `offset`
   void read(void* into) const;
 
   size_t bytes() const { return static_cast<size_t>(length) * dtype_bytes(dtype); }

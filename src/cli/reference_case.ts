@@ -1,5 +1,5 @@
 import { backward, noGrad } from '../autograd';
-import { digestError, fillParameter, relativeError, value, type Digest } from '../io/reference';
+import { digestError, fillModel, relativeError, value, type Digest } from '../io/reference';
 import type { MorphMlpConfig } from '../models/config';
 import { MorphMLP } from '../models/morphmlp';
 import { softCrossEntropy } from '../ops/cross_entropy';
@@ -73,7 +73,7 @@ function build(config: FileConfig): MorphMLP {
     ...{ kind, layers, frames, embedDims: config.embed_dims, segmentDim: config.segment_dim },
     ...{ mlpRatio: mlp_ratio, qkvBias: qkv_bias, dropPath: drop_path, numClasses: num_classes },
   });
-  for (const [name, t] of model.namedTensors()) t.copyFrom(fillParameter(name, t.shape));
+  fillModel(model.namedTensors());
   return model;
 }
 

@@ -5,6 +5,8 @@
  * file agree on every weight of a model of any size. Digests summarise an array that is too large to store whole.
  */
 
+import type { NumericArray, Tensor } from '../tensor';
+
 /** What a tensor of a model is, as far as its reference fill is concerned. */
 export type ParameterKind = 'weight' | 'bias' | 'normWeight' | 'runningMean' | 'runningVar' | 'counter';
 
@@ -55,12 +57,12 @@ function unit(h: number): number {
 
 /**
  * Fills `out` with the reference array called `name`: uniform in [offset - scale, offset + scale), rounded to float32
- * after the multiplication and after the addition, as float32 hardware does.
+ * after the multiplication and after the addition, as float32 hardware does. `first`: where in that array `out` begins.
  */
-export function valueInto(out: Float32Array, name: string, scale = 1, offset = 0): Float32Array {
+export function valueInto<T extends NumericArray>(out: T, name: string, scale = 1, offset = 0, first = 0): T {
   const s = fround(scale);
   const o = fround(offset);
-  let h = fnv1a32(name) | 0;
+  let h = (fnv1a32(name) + imul(first, STEP)) | 0;
   for (let i = 0; i < out.length; i++) {
     out[i] = fround(unit(h) * s) + o;
     h = (h + STEP) | 0;
@@ -107,6 +109,14 @@ export function fillFor(name: string, shape: readonly number[], kind = parameter
 export function fillParameter(name: string, shape: readonly number[], prefix = ''): Float32Array {
   const { scale, offset } = fillFor(name, shape);
   return value(prefix + name, shape, scale, offset);
+}
+
+/** Overwrites all tensors of a model, which `tensors` lists with their names, with their reference values. */
+export function fillModel(tensors: Iterable<readonly [name: string, t: Tensor]>): void {
+  for (const [name, t] of tensors) {
+    const { scale, offset } = fillFor(name, t.shape);
+    t.fill((piece, first) => valueInto(piece, name, scale, offset, first));
+  }
 }
 
 /** Projection `k` of an array called `key`: sum(a * value(key#projk)) / sqrt(n), in float64. */

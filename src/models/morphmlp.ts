@@ -106,18 +106,14 @@ export class MorphFcT extends Module {
     const row = steps * (channels / this.groups);
     this.mlp_t = new Linear(row, row, { bias });
     this.proj = new Linear(channels, channels);
-    fill(this.mlp_t.weight, 0);
-    fill(this.proj.weight, 1);
+    this.mlp_t.weight.fill((piece) => piece.fill(0));
+    this.proj.weight.fill((piece) => piece.fill(1));
   }
 
   /** @param x [B, T, H, W, C] @returns the same shape */
   forward(x: Tensor): Tensor {
     return this.proj.forward(temporalFc(x, this.mlp_t.weight, this.mlp_t.bias ?? null, this.groups));
   }
-}
-
-function fill(t: Tensor, value: number): void {
-  t.copyFrom(new Float32Array(t.size).fill(value));
 }
 
 /** Two FCs with a GELU between. */

@@ -12,17 +12,19 @@ export function seedInit(seed: number): void {
 /** Normal with standard deviation `std`, redrawn outside [-2, 2] (PyTorch's trunc_normal_ with its default bounds). */
 export function truncatedNormal(t: Tensor, std: number): Tensor {
   if (isDryRun()) return t;
-  const values = new Float32Array(t.size);
-  for (let i = 0; i < values.length; i++) {
-    let value = generator.normal() * std;
-    while (value < -2 || value > 2) value = generator.normal() * std;
-    values[i] = value;
-  }
-  return t.copyFrom(values);
+  return t.fill((values) => {
+    for (let i = 0; i < values.length; i++) {
+      let value = generator.normal() * std;
+      while (value < -2 || value > 2) value = generator.normal() * std;
+      values[i] = value;
+    }
+  });
 }
 
 /** Uniform in [-bound, bound). */
 export function uniform(t: Tensor, bound: number): Tensor {
   if (isDryRun()) return t;
-  return t.copyFrom(Float32Array.from({ length: t.size }, () => (generator.uniform() * 2 - 1) * bound));
+  return t.fill((values) => {
+    for (let i = 0; i < values.length; i++) values[i] = (generator.uniform() * 2 - 1) * bound;
+  });
 }

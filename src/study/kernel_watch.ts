@@ -88,8 +88,8 @@ export class KernelWatch {
       this.bytes.set(handle, length * WIDTH[dtype]);
       return handle;
     };
-    native.bufferWrite = (handle, from) => {
-      addon.bufferWrite(handle, from);
+    native.bufferWrite = (handle, ...what) => {
+      addon.bufferWrite(handle, ...what);
       this.filled.add(handle);
     };
     Object.assign(kernels, this.watched(table));

@@ -91,6 +91,20 @@ describe('buffers', () => {
     native.bufferFree(handle);
   });
 
+  test('a piece is written where it belongs, and nowhere outside', () => {
+    const handle = make('f32', 'cpu', 5);
+    native.bufferWrite(handle, Float32Array.of(1, 2, 3, 4, 5));
+    native.bufferWrite(handle, Float32Array.of(7, 8), 3, 2);
+    const into = new Float32Array(5);
+    native.bufferRead(handle, into);
+    expect([...into]).toEqual([1, 2, 3, 7, 8]);
+    const two = new Float32Array(2);
+    expect(() => native.bufferWrite(handle, two, 6, 2)).toThrow(/argument first: expected a whole number from 0 to 5/);
+    expect(() => native.bufferWrite(handle, two, 4, 2)).toThrow(/argument length: expected a whole number from 0 to 1/);
+    expect(() => native.bufferWrite(handle, two, 1, 3)).toThrow('expected 12 bytes, as the piece has, got 8');
+    native.bufferFree(handle);
+  });
+
   test('an array in shared memory is as good as any', () => {
     const handle = make('f32', 'cpu', 3);
     const [from, into] = [1, 2].map(() => new Float32Array(new SharedArrayBuffer(16), 4, 3)) as [

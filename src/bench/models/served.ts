@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { backward, noGrad } from '../../autograd';
 import { relativeError } from '../../cases/compare';
-import { fillParameter, value } from '../../io/reference';
+import { fillModel, value } from '../../io/reference';
 import { VARIANTS, type MorphMlpConfig } from '../../models/config';
 import { MorphMLP } from '../../models/morphmlp';
 import { native } from '../../native';
@@ -107,7 +107,7 @@ export class Served {
   }
 
   private fill(): void {
-    for (const [name, t] of this.model.namedTensors()) t.copyFrom(fillParameter(name, t.shape));
+    fillModel(this.model.namedTensors());
   }
 
   private logits(x: Tensor, training = false): Float32Array {
