@@ -22,6 +22,12 @@ export function registerBenchModels(bench: Command): void {
     .option('--peers', 'let PyTorch and ONNX Runtime take turns with ours, where they are')
     .option('--rounds <n>', 'turns of which the median counts', wholeNumber(1), 9)
     .option('--threads <n>', 'threads that compute, of ours and the peers (default: physical cores)', wholeNumber(1))
+    .option(
+      '--recompute <n>',
+      'blocks that training computes again in its backward, for less memory',
+      wholeNumber(0),
+      0,
+    )
     .option('--out <file>', 'write the figures as JSON (morphmlp bench compare takes two of these)')
     .addHelpText(
       'after',
@@ -30,6 +36,7 @@ Examples:
   morphmlp bench models
   morphmlp bench models --cases 'video-s-16 forward 1, image-t train 8' --rounds 5
   MORPHMLP_TORCH_PYTHON=venv/bin/python morphmlp bench models --peers --out models.json
+  morphmlp bench models --cases 'video-s-16 train 1' --recompute 2
   morphmlp bench models --device cuda --precision bf16 --peers
 
 Every output is held to float64 before it is timed, and ours to those of the peers; in bf16 ours may be twice as far from float64 as

@@ -17,6 +17,7 @@ export interface BenchModelsArguments {
   precision: Precision;
   peers?: boolean;
   rounds: number;
+  recompute: number;
   threads?: number;
   out?: string;
 }
@@ -46,9 +47,9 @@ function write(out: string, rows: readonly ModelRow[]): void {
 }
 
 async function measureAll(names: readonly string[], given: BenchModelsArguments): Promise<ModelRow[]> {
-  const { peers = false, rounds, device, precision, out } = given;
+  const { peers = false, rounds, device, precision, recompute, out } = given;
   const [rows, missing]: [ModelRow[], string[]] = [[], []];
-  const terms = { peers, rounds, device, precision, threads: threads() };
+  const terms = { peers, rounds, device, precision, recompute, threads: threads() };
   const onMissing = (problem: string) => missing.push(problem);
   await withProgress({ label: 'measuring', total: names.length }, async (bar) => {
     for (const [i, name] of names.entries()) {
@@ -72,9 +73,10 @@ export async function benchModels(given: BenchModelsArguments): Promise<void> {
   if (given.peers) missingPeers(given).forEach((hint) => console.log(`absent: ${hint}`));
   const rows = await measureAll(given.cases ?? CASES[given.device], given);
   const where = machine();
+  const again = given.recompute > 0 ? `; training computes ${given.recompute} blocks of ours again` : '';
   printModels(rows);
   const what = where.gpu ? `${where.gpu.name}, ${given.precision}` : `${where.cpu}, ${where.threads} threads`;
   console.log(
-    `${what}, ${where.kernels}, commit ${where.commit ?? `of ${where.version}`}; medians of ${given.rounds} rounds`,
+    `${what}, ${where.kernels}, commit ${where.commit ?? `of ${where.version}`}; medians of ${given.rounds} rounds${again}`,
   );
 }

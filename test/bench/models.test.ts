@@ -1,7 +1,7 @@
 import { CASES, parseCase } from '../../src/bench/models/case';
 import { Served } from '../../src/bench/models/served';
 import { Peer } from '../../src/bench/models/peer';
-import { memory } from '../../src/runtime';
+import { memory, resetPeakMemory } from '../../src/runtime';
 import { tinySubject } from '../support/tiny_subject';
 
 const CPU = { device: 'cpu', precision: 'f32' } as const;
@@ -33,6 +33,19 @@ test.each(['forward', 'train'] as const)('a network is held to float64, then tim
   if (work === 'train') expect(served.verify.bind(served)).toThrow(/^tiny train 2: logits differ from float64 by /);
   served.dispose();
   expect(memory().live).toBe(live);
+});
+
+test('blocks that are computed again are held until then by their input alone', () => {
+  const peaks = [0, 2].map((recompute) => {
+    const what = { text: 'tiny train 2', variant: 'tiny', work: 'train', batch: 2 } as const;
+    const served = new Served(what, { ...CPU, recompute }, tinySubject(), 128);
+    resetPeakMemory();
+    served.run();
+    const { peak } = memory();
+    served.dispose();
+    return peak;
+  });
+  expect(peaks[1]).toBeLessThan(0.9 * peaks[0]!);
 });
 
 test('a network that is wrong is not timed', () => {

@@ -13,6 +13,8 @@ export interface ModelCase {
 export interface Where {
   device: Device;
   precision: Precision;
+  /** Blocks, from the first, that training computes again in the backward instead of keeping what they made. Default 0. */
+  recompute?: number;
 }
 
 /** The peers' names of variants: ours, and that of the reference numbers. */

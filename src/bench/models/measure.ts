@@ -11,6 +11,8 @@ export interface ModelRow {
   case: string;
   peer: string;
   precision: Precision;
+  /** Blocks that ours computed again in the backward. */
+  recompute: number;
   medianMs: number;
   minMs: number;
   ms: number[];
@@ -80,12 +82,18 @@ async function takeTurns(peers: readonly Peer[], text: string, rounds: number, o
   return { times, peak: median(peaks), megabytes };
 }
 
-function rowsOf(what: ModelCase, ready: readonly Ready[], found: Found, precision: Precision): ModelRow[] {
+function rowsOf(
+  what: ModelCase,
+  ready: readonly Ready[],
+  found: Found,
+  { precision, recompute = 0 }: Terms,
+): ModelRow[] {
   return ready.map(({ peer, error }, i) => {
     const ms = found.times[i]!;
     const gflops = (gflopOf(what) / median(ms)) * 1e3;
     return {
-      ...{ case: what.text, peer: peer.name, precision, medianMs: median(ms), minMs: Math.min(...ms), ms },
+      ...{ case: what.text, peer: peer.name, precision, recompute: i === 0 ? recompute : 0 },
+      ...{ medianMs: median(ms), minMs: Math.min(...ms), ms },
       ...{ perSecond: (1e3 * what.batch) / median(ms), gflops, shareOfPeak: gflops / found.peak },
       ...{ error, peakMb: found.megabytes[i]! },
     };
@@ -132,7 +140,7 @@ export async function measureModel(text: string, options: ModelRounds): Promise<
     next();
     const taking = ready.map(({ peer }) => peer);
     const found = await takeTurns(taking, what.text, options.rounds, next);
-    return rowsOf(what, ready, found, options.precision);
+    return rowsOf(what, ready, found, options);
   } finally {
     peers.forEach((peer) => peer.quit());
   }

@@ -56,11 +56,12 @@ export interface Terms extends Where {
 }
 
 /** Ours. */
-export function startOurs({ threads, device, precision }: Terms): Peer {
+export function startOurs({ threads, device, precision, recompute = 0 }: Terms): Peer {
   const env = {
     MORPHMLP_THREADS: String(threads),
     MORPHMLP_BENCH_DEVICE: device,
     MORPHMLP_BENCH_PRECISION: precision,
+    MORPHMLP_BENCH_RECOMPUTE: String(recompute),
   };
   return new Peer('morphmlp', process.execPath, [path.join(__dirname, 'server.js')], env);
 }

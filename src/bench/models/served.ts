@@ -65,6 +65,7 @@ export class Served {
     this.model = new MorphMLP(config);
     this.fill();
     this.model.precision = where.precision;
+    this.model.recompute = where.recompute ?? 0;
     const shape = [what.batch, 3, config.kind === 'video' ? config.frames : 1, side, side];
     this.x = tensor(value('bench.x', shape), shape);
     this.targets = tensor(softTargets(what.batch, config.numClasses), [what.batch, config.numClasses]);

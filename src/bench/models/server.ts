@@ -1,5 +1,6 @@
 // Times our models in a process of its own, with the requests and answers of bench/peers/bench.py, so that peers can take turns:
-// setup, run, output, drop CASE; peak; quit. MORPHMLP_BENCH_DEVICE and MORPHMLP_BENCH_PRECISION say where and in what numbers.
+// setup, run, output, drop CASE; peak; quit. MORPHMLP_BENCH_DEVICE, MORPHMLP_BENCH_PRECISION and MORPHMLP_BENCH_RECOMPUTE say where, in
+// what numbers, and how many blocks are computed again.
 import { readFileSync } from 'node:fs';
 import readline from 'node:readline';
 import type { Device, Precision } from '../../native';
@@ -11,6 +12,7 @@ import { Served } from './served';
 const where: Where = {
   device: (process.env.MORPHMLP_BENCH_DEVICE ?? 'cpu') as Device,
   precision: (process.env.MORPHMLP_BENCH_PRECISION ?? 'f32') as Precision,
+  recompute: Number(process.env.MORPHMLP_BENCH_RECOMPUTE ?? 0),
 };
 const served = new Map<string, Served>();
 
