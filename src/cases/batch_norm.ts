@@ -44,8 +44,8 @@ export function batchNormCase(shape: readonly number[], changes: Partial<Options
       x: { shape, offset },
       gamma: { shape: c, scale: 0.2, offset: 1 },
       beta: { shape: c },
-      runningMean: { shape: c, grad: false },
-      runningVar: { shape: c, scale: 0.4, offset: 0.6, grad: false },
+      runningMean: { shape: c, grad: false, updated: settings.training },
+      runningVar: { shape: c, scale: 0.4, offset: 0.6, grad: false, updated: settings.training },
     },
     forward: ({ x, gamma, beta, runningMean, runningVar }) =>
       batchNorm(x!, gamma!, beta!, runningMean!, runningVar!, settings),

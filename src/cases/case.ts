@@ -18,6 +18,8 @@ export interface Input {
   dtype?: 'f32' | 'i32';
   /** false: no gradient is checked for this input. i32 inputs never have one. */
   grad?: boolean;
+  /** The op itself writes to it: running statistics. */
+  updated?: boolean;
 }
 
 /**

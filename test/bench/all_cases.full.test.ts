@@ -1,0 +1,14 @@
+import { chooseCases } from '../../src/bench/ops';
+import { OURS, arraysOf, outputSize, runVariant, upstreamOf } from '../../src/bench/variant';
+
+// The oracles of all these take minutes, and `bench kernels` asks them each time; here that it gets to its end.
+test.each(chooseCases().map((c) => [`${c.op}, stage ${c.stage}`, c] as const))(
+  '%s runs, and leaves its inputs as they are',
+  (_, { timed, verified = timed }) => {
+    const arrays = arraysOf(verified, 3);
+    const { y, grads } = runVariant(verified, OURS, arrays, upstreamOf(3, outputSize(verified, arrays)));
+    expect([y, ...Object.values(grads)].every((values) => values.length > 0 && values.every(Number.isFinite))).toBe(
+      true,
+    );
+  },
+);
