@@ -28,6 +28,19 @@ double worst_gelu() {
   return worst;
 }
 
+// Against the largest slope.
+double worst_slope() {
+  double worst = std::abs(gelu_slope_for_bf16(-1e18f)) + std::abs(gelu_slope_for_bf16(1e18f) - 1);
+  for (double x = -20; x < 20; x += 0.001) {
+    const float at = static_cast<float>(x);
+    const double bell = std::exp(-0.5 * at * at) / std::sqrt(2 * M_PI);
+    worst = std::max(worst, std::abs(gelu_slope_for_bf16(at) - (0.5 * std::erfc(-at / std::sqrt(2.0)) + at * bell)));
+  }
+  return worst;
+}
+
+bool keeps_nan() { return std::isnan(gelu_for_bf16(NAN)) && std::isnan(gelu_slope_for_bf16(NAN)); }
+
 std::vector<float> numbers(int64_t n, int seed, double scale, double offset = 0) {
   std::vector<float> x(static_cast<size_t>(n));
   for (int64_t i = 0; i < n; ++i)
@@ -158,6 +171,8 @@ bool copied() {
 int main() {
   using namespace morphmlp::cuda;
   bool right = check("gelu_for_bf16", worst_gelu(), 2e-5);
+  right = check("its slope", worst_slope(), 3e-6) && right;
+  right = check("both of NaN", keeps_nan() ? 0 : 1, 0) && right;
   right = check("an asynchronous copy", copied<true>() ? 0 : 1, 0) && right;
   right = check("a forgotten wait is seen", copied<false>() ? 1 : 0, 0) && right;
   right = check("a fused MLP, training", mlp(131, 12, 100, true), 0.012) && right;
