@@ -16,6 +16,8 @@ struct Dense {
   __device__ float operator()(int64_t token, int c) const { return load(x + token * channels + c); }
   bool octets() const { return octets_in(x, channels); }
   __device__ uint4 octet(int64_t token, int c) const { return packed_octet(x + token * channels + c); }
+  static constexpr bool kCopied = std::is_same_v<T, Bf16>;
+  __device__ const T* octet_at(int64_t token, int c) const { return x + token * channels + c; }
 };
 
 // LayerNorm of x.
