@@ -56,7 +56,11 @@ function blocksOf({ arch, registers, shared }) {
 }
 
 /** Kinds of product, by a word of the kernel's mangled name. */
-const PRODUCTS = { 'products on tensor cores (bf16)': '7MmaGemm', 'products on FFMA units (f32)': '4Gemm' };
+const PRODUCTS = {
+  'products on tensor cores (bf16)': '7MmaGemm',
+  'products on FFMA units (f32)': '4Gemm',
+  'fused MLPs on tensor cores (bf16)': '8FusedMlp',
+};
 
 function productLines(own) {
   const range = (numbers) => [...new Set([Math.min(...numbers), Math.max(...numbers)])].join(' to ');

@@ -53,7 +53,7 @@ struct Normalise {
   __device__ void operator()(int64_t i) const {
     const int64_t c = i % p.cols;
     const float z = fmaf((load(p.x + i) - p.mean[c]) * p.rstd[c], p.gamma[c], p.beta[c]);
-    store(p.y + i, p.gelu ? gelu(z) : z);
+    store(p.y + i, p.gelu ? gelu_of<T>(z) : z);
   }
 };
 
@@ -66,7 +66,7 @@ __device__ float xhat_of(const BatchNormBackwardOf<T>& p, int64_t i, int64_t c) 
 template <class T>
 __device__ float gradient_of(const BatchNormBackwardOf<T>& p, int64_t i, int64_t c, float xhat) {
   const float dy = load(p.dy + i);
-  return p.gelu ? dy * gelu_slope(fmaf(xhat, p.gamma[c], p.beta[c])) : dy;
+  return p.gelu ? dy * gelu_slope_of<T>(fmaf(xhat, p.gamma[c], p.beta[c])) : dy;
 }
 
 // dbeta = the sum of dz, dgamma that of dz * xhat. In training the xhat of a channel sum to zero but for the rounding

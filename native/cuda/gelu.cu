@@ -8,13 +8,13 @@ namespace {
 template <class T>
 struct Forward {
   GeluForwardOf<T> p;
-  __device__ void operator()(int64_t i) const { store(p.y + i, gelu(load(p.x + i))); }
+  __device__ void operator()(int64_t i) const { store(p.y + i, gelu_of<T>(load(p.x + i))); }
 };
 
 template <class T>
 struct Backward {
   GeluBackwardOf<T> p;
-  __device__ void operator()(int64_t i) const { store(p.dx + i, load(p.dy + i) * gelu_slope(load(p.x + i))); }
+  __device__ void operator()(int64_t i) const { store(p.dx + i, load(p.dy + i) * gelu_slope_of<T>(load(p.x + i))); }
 };
 
 }  // namespace

@@ -7,10 +7,13 @@
 //   };
 //   launch({blocks}, Twice{{}, x, y});
 //
+// kBlocks, where a kernel has it, is how many blocks an SM must have room for: it limits the registers.
+//
 // So the same source runs on a GPU and, compiled with MORPHMLP_CUDA_EMULATED by a C++ compiler, on the CPU
 // (native/test/cuda_shim), where tests look at its logic.
 #pragma once
 #include <cstdint>
+#include <type_traits>
 
 #include "runtime/cuda.h"
 #include "runtime/error.h"
@@ -62,8 +65,13 @@ void launch(const Grid& grid, const Kernel& kernel) {
 
 cudaStream_t stream();
 
+template <class Kernel, class = void>
+constexpr int kBlocksOf = 1;
 template <class Kernel>
-__global__ void __launch_bounds__(Kernel::kThreads, 1) entry(const __grid_constant__ Kernel kernel) {
+constexpr int kBlocksOf<Kernel, std::void_t<decltype(Kernel::kBlocks)> > = Kernel::kBlocks;
+
+template <class Kernel>
+__global__ void __launch_bounds__(Kernel::kThreads, kBlocksOf<Kernel>) entry(const __grid_constant__ Kernel kernel) {
   __shared__ typename Kernel::Shared shared;
   kernel(shared);
 }

@@ -3,7 +3,7 @@
 // native/cpu/row_units.h describes the same rows. octets(): whether eight numbers of a row, from a multiple of eight
 // on, are eight channels of one token.
 #pragma once
-#include "cuda/numbers.h"
+#include "cuda/operands.h"
 #include "kernels/morph_fc.h"
 #include "kernels/temporal_fc.h"
 
@@ -121,6 +121,13 @@ struct Gather {
     int64_t token;
     int channel;
     return layout.place(r, k, &token, &channel) ? tokens.octet(token, channel) : make_uint4(0, 0, 0, 0);
+  }
+  // Where they lie, for tokens that have it; null for zeros.
+  static constexpr bool kCopied = kIsCopied<Tokens>;
+  __device__ const Bf16* octet_at(const Row& r, int k) const {
+    int64_t token;
+    int channel;
+    return layout.place(r, k, &token, &channel) ? tokens.octet_at(token, channel) : nullptr;
   }
 };
 

@@ -1,11 +1,12 @@
 // The product of bf16 tensors, on the tensor cores (mma.sync), summed in f32. A block makes a tile of 128 x 112: all
 // widths of the networks are multiples of 56. Each of its 8 warps makes 32 x 56. Operands are rounded to bf16 as they
-// are loaded, weights too, and go through shared memory in two buffers, 32 numbers of k at a time. An operand by rows
+// are loaded, weights too, and go through shared memory in buffers, 32 numbers of k at a time. An operand by rows
 // lies there as [i][k], one by columns as [k][i], which ldmatrix turns; 8 numbers of padding a row let its 8 rows lie
 // in different banks.
 #pragma once
+#include "cuda/async_copy.h"
 #include "cuda/mma.h"
-#include "cuda/tile_loop.h"
+#include "cuda/operands.h"
 
 namespace morphmlp::cuda {
 
@@ -45,6 +46,13 @@ __device__ uint4 octet_of(const Operand& a, const Row& row, int c, int end) {
   return packed(value);
 }
 
+// The same into shared memory, where they lie as they are by a copy that goes on.
+template <class Operand, class Row>
+__device__ void send_octet(Bf16* to, const Operand& a, const Row& row, int c, int end) {
+  if (const Bf16* from = c + 8 <= end ? a.matrix.octet_at(row, c) : nullptr) return copy_async(to, from);
+  store_octet(to, octet_of(a, row, c, end));
+}
+
 // Octets run along k; the rows stay the same for the whole product.
 template <class Matrix, int kWidth>
 class MmaLoader<ByRow<Matrix>, kWidth> : Octets<kWidth> {
@@ -73,6 +81,12 @@ class MmaLoader<ByRow<Matrix>, kWidth> : Octets<kWidth> {
 #pragma unroll
     for (int q = 0; q < Base::kEach; ++q)
       if (Base::exists(q)) store_octet(&tile.at[index(q)][offset(q)], this->value[q]);
+  }
+
+  __device__ void send(const ByRow<Matrix>& a, int k, int end, Tile& tile) const {
+#pragma unroll
+    for (int q = 0; q < Base::kEach; ++q)
+      if (Base::exists(q)) send_octet(&tile.at[index(q)][offset(q)], a, row_[q], k + offset(q), inside_[q] ? end : 0);
   }
 
   // Rows m .. m + 15 and columns k .. k + 15 as the first operand.
@@ -123,6 +137,16 @@ class MmaLoader<ByColumn<Matrix>, kWidth> : Octets<kWidth> {
       if (Base::exists(q)) store_octet(&tile.at[depth(q)][offset(q)], this->value[q]);
   }
 
+  __device__ void send(const ByColumn<Matrix>& a, int k, int end, Tile& tile) const {
+#pragma unroll
+    for (int q = 0; q < Base::kEach; ++q) {
+      if (!Base::exists(q)) continue;
+      const bool inside = k + depth(q) < end;
+      const typename Matrix::Row row = a.matrix.row(inside ? k + depth(q) : 0);
+      send_octet(&tile.at[depth(q)][offset(q)], a, row, first_ + offset(q), inside ? a.size : 0);
+    }
+  }
+
   __device__ static void fragment_a(const Tile& tile, int m, int k, uint32_t (&to)[4]) {
     const int lane = Base::lane();
     ldmatrix_trans(to, &tile.at[k + lane % 8 + lane / 16 * 8][m + lane / 8 % 2 * 8]);
@@ -140,14 +164,52 @@ class MmaLoader<ByColumn<Matrix>, kWidth> : Octets<kWidth> {
   int first_;
 };
 
+// The tiles of an operand on their way through shared memory. Those that are copied leave two steps before they are
+// needed, into the third buffer; those that are computed pass through registers, one step before.
+template <class Operand, int kWidth>
+class MmaStream {
+ public:
+  using Load = MmaLoader<Operand, kWidth>;
+  using Tile = typename Load::Tile;
+  static constexpr bool kCopied = kIsCopied<decltype(Operand::matrix)>;
+  static constexpr int kBuffers = kCopied ? 3 : 2;
+  using Tiles = Tile[kBuffers];
+
+  __device__ MmaStream(const Operand& a, int first, int begin, int end) : a_(a), begin_(begin), end_(end) {
+    load_.start(a, first);
+  }
+
+  __device__ void send(int step, Tiles& tiles) const {
+    if constexpr (kCopied)
+      if (copied() && at(step) < end_) load_.send(a_, at(step), end_, tiles[step % kBuffers]);
+  }
+  __device__ void fetch(int step) {
+    if (!copied() && at(step) < end_) load_.fetch(a_, at(step), end_);
+  }
+  __device__ void put(int step, Tiles& tiles) const {
+    if (!copied()) load_.put(tiles[step % kBuffers]);
+  }
+  __device__ static const Tile& tile(int step, const Tiles& tiles) { return tiles[step % kBuffers]; }
+
+ private:
+  __device__ bool copied() const { return kCopied && a_.octets; }
+  __device__ int at(int step) const { return begin_ + step * MmaTile::kK; }
+
+  const Operand& a_;
+  int begin_, end_;
+  Load load_;
+};
+
 template <class A, class B, class Out>
 struct MmaGemm {
   static constexpr int kThreads = MmaTile::kThreads;
-  using LoadA = MmaLoader<A, MmaTile::kM>;
-  using LoadB = MmaLoader<B, MmaTile::kN>;
+  using StreamA = MmaStream<A, MmaTile::kM>;
+  using StreamB = MmaStream<B, MmaTile::kN>;
+  using LoadA = typename StreamA::Load;
+  using LoadB = typename StreamB::Load;
   struct Shared {
-    typename LoadA::Tile a[2];
-    typename LoadB::Tile b[2];
+    typename StreamA::Tiles a;
+    typename StreamB::Tiles b;
   };
 
   A a;
@@ -159,9 +221,11 @@ struct MmaGemm {
   __device__ void operator()(Shared& s) const {
     const int tile = static_cast<int>(blockIdx.x), tile_m = tiles_n.quotient(tile);
     const int first_m = tile_m * MmaTile::kM, first_n = tiles_n.remainder(tile, tile_m) * MmaTile::kN;
+    const int begin = static_cast<int>(blockIdx.z) * part, end = k < begin + part ? k : begin + part;
+    StreamA stream_a(a, first_m, begin, end);
+    StreamB stream_b(b, first_n, begin, end);
     Sums sum = {};
-    for_each_tile<LoadA, LoadB, MmaTile::kK>(
-        *this, s, first_m, first_n, [&](const auto& tile_a, const auto& tile_b) { multiply(tile_a, tile_b, sum); });
+    multiply(s, stream_a, stream_b, (end - begin + MmaTile::kK - 1) / MmaTile::kK, sum);
     finish(first_m, first_n, sum);
   }
 
@@ -173,6 +237,30 @@ struct MmaGemm {
   // Where this warp's part of the tile begins: two warps lie side by side, four below each other.
   __device__ static int warp_m() { return static_cast<int>(threadIdx.x) / kWarpSize / 2 * MmaTile::kWarpM; }
   __device__ static int warp_n() { return static_cast<int>(threadIdx.x) / kWarpSize % 2 * MmaTile::kWarpN; }
+
+  __device__ static void multiply(Shared& s, StreamA& a, StreamB& b, int steps, Sums& sum) {
+    const auto send = [&](int step) {
+      a.send(step, s.a);
+      b.send(step, s.b);
+      end_copy_group();
+    };
+    const auto fetch = [&](int step) {
+      a.fetch(step);
+      b.fetch(step);
+    };
+    send(0);
+    send(1);
+    fetch(0);
+    for (int step = 0; step < steps; ++step) {
+      a.put(step, s.a);
+      b.put(step, s.b);
+      wait_for_copies<1>();
+      __syncthreads();  // one a step is enough: who writes a buffer again has passed the one after it was read
+      send(step + 2);
+      fetch(step + 1);
+      multiply(a.tile(step, s.a), b.tile(step, s.b), sum);
+    }
+  }
 
   __device__ static void multiply(const typename LoadA::Tile& tile_a, const typename LoadB::Tile& tile_b, Sums& sum) {
     uint32_t left[kSteps][kTilesM][4];

@@ -1,6 +1,7 @@
 #include "kernels/norm_mlp.h"
 
 #include "cuda/column_sums.h"
+#include "cuda/fused_mlp.h"
 #include "cuda/gemm.h"
 #include "cuda/norm_rows.h"
 
@@ -8,6 +9,8 @@ namespace morphmlp::cuda {
 
 template <class T>
 void norm_mlp_forward(const NormMlpForwardOf<T>& p) {
+  if constexpr (std::is_same_v<T, Bf16>)
+    if (fused_mlp(p, static_cast<const float*>(p.w1->data), static_cast<const float*>(p.w2->data))) return;
   const auto [rows, channels, hidden, rows_per_clip] = p.at;
   const int c = as_int(channels), h = as_int(hidden);
   const PlainLayout layout;

@@ -28,6 +28,13 @@ constexpr bool kHasOctets = false;
 template <class Matrix>
 constexpr bool kHasOctets<Matrix, std::void_t<decltype(&Matrix::octet)>> = true;
 
+// Whether eight numbers lie in memory as products take them, at octet_at(row, c): what kCopied says of a matrix, and of
+// the tokens of one.
+template <class Matrix, class = void>
+constexpr bool kIsCopied = false;
+template <class Matrix>
+constexpr bool kIsCopied<Matrix, std::enable_if_t<Matrix::kCopied>> = true;
+
 template <class Matrix>
 bool octets_of(const Matrix& matrix) {
   if constexpr (kHasOctets<Matrix>) return matrix.octets();

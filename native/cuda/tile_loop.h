@@ -1,4 +1,4 @@
-// The loop over k that both products have: operands go through shared memory in two buffers, so that while one tile is
+// The loop over k of the f32 product: operands go through shared memory in two buffers, so that while one tile is
 // multiplied the next is on its way.
 #pragma once
 #include "cuda/operands.h"

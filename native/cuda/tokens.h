@@ -16,6 +16,8 @@ struct Dense {
   __device__ float operator()(int64_t token, int c) const { return load(x + token * channels + c); }
   bool octets() const { return octets_in(x, channels); }
   __device__ uint4 octet(int64_t token, int c) const { return packed_octet(x + token * channels + c); }
+  static constexpr bool kCopied = std::is_same_v<T, Bf16>;
+  __device__ const T* octet_at(int64_t token, int c) const { return x + token * channels + c; }
 };
 
 // LayerNorm of x.
@@ -65,11 +67,11 @@ struct Activated {
   const T* z;
   int channels;
 
-  __device__ float operator()(int64_t token, int c) const { return gelu(load(z + token * channels + c)); }
+  __device__ float operator()(int64_t token, int c) const { return gelu_of<T>(load(z + token * channels + c)); }
   bool octets() const { return octets_in(z, channels); }
   __device__ uint4 octet(int64_t token, int c) const {
     Octet value = load_octet(z + token * channels + c);
-    for (float& v : value.at) v = gelu(v);
+    for (float& v : value.at) v = gelu_of<T>(v);
     return packed(value);
   }
 };
@@ -113,7 +115,7 @@ struct PutActivated {
     float sum[N], result[N];
     for (int i = 0; i < N; ++i) {
       sum[i] = bias ? value[i] + bias[place + i] : value[i];
-      result[i] = activate ? gelu(sum[i]) : sum[i];
+      result[i] = activate ? gelu_of<T>(sum[i]) : sum[i];
     }
     if (z) store(z + at, sum);
     store(y + at, result);
@@ -152,7 +154,7 @@ struct PutGeluGradient {
   __device__ void operator()(int64_t token, int c, int, const float (&value)[N]) const {
     const int64_t at = token * channels + c;
     float result[N];
-    for (int i = 0; i < N; ++i) result[i] = value[i] * gelu_slope(load(z + at + i));
+    for (int i = 0; i < N; ++i) result[i] = value[i] * gelu_slope_of<T>(load(z + at + i));
     store(dz + at, result);
   }
 };

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <deque>
 
 #define __device__
 #define __host__
@@ -28,6 +29,12 @@ struct alignas(16) uint4 {
 };
 
 inline uint4 make_uint4(unsigned x, unsigned y, unsigned z, unsigned w) { return {x, y, z, w}; }
+
+struct alignas(8) uint2 {
+  unsigned x, y;
+};
+
+inline uint2 make_uint2(unsigned x, unsigned y) { return {x, y}; }
 
 namespace shim {
 
@@ -68,6 +75,33 @@ T shuffle(T value, From from) {
   sync_warp();
   return other;
 }
+
+// A thread's asynchronous copies of 16 bytes. What is on its way is NaN where it goes to, from the call that starts it
+// to the one that waits for it: as early as it may be written, and as late as it may arrive.
+class Copies {
+ public:
+  void add(void* to, const void* from) {
+    std::memset(to, 0xFF, kBytes);
+    pending_.push_back({to, from, groups_});
+  }
+  void end_group() { ++groups_; }
+  void wait(int later) {
+    for (; !pending_.empty() && pending_.front().group < groups_ - later; pending_.pop_front())
+      std::memcpy(pending_.front().to, pending_.front().from, kBytes);
+  }
+
+ private:
+  static constexpr size_t kBytes = 16;
+  struct Copy {
+    void* to;
+    const void* from;
+    int group;
+  };
+  std::deque<Copy> pending_;
+  int groups_ = 0;
+};
+
+Copies& copies();  // of the thread that runs now
 
 }  // namespace shim
 

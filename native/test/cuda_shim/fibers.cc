@@ -90,6 +90,7 @@ struct Fiber {
   Context context;
   char* stack = nullptr;
   At at = At::done;
+  Copies copies;
 };
 
 struct Block {
@@ -159,6 +160,7 @@ void make_fibers(int threads) {
 #endif
     block.fibers[i].context.start(block.fibers[i].stack, kStack, fiber_main);
     block.fibers[i].at = At::ready;
+    block.fibers[i].copies = {};
   }
 }
 
@@ -200,6 +202,7 @@ void run_block() {
 void sync_block() { to_scheduler(At::block); }
 void sync_warp() { to_scheduler(At::warp); }
 void* lane_slots() { return &block.slots[static_cast<size_t>(block.running / kWarp * kWarp) * kSlot]; }
+Copies& copies() { return block.fibers[block.running].copies; }
 
 void run_grid(int64_t x, int64_t y, int64_t z, int threads, size_t shared_bytes, Body body, const void* kernel) {
   const std::unique_ptr<char[]> shared(new char[shared_bytes]);

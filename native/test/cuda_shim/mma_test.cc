@@ -134,5 +134,7 @@ int main() {
   right = check("a product, rows by columns", product<false, true>(3, 225, 33, 1)) && right;
   right = check("a product, columns by columns", product<true, true>(129, 8, 170, 3)) && right;
   right = check("a product, columns by rows", product<true, false>(130, 113, 31, 1)) && right;
+  right = check("a product of copied octets", product<false, true>(130, 120, 360, 2)) && right;
+  right = check("another, both by columns", product<true, true>(136, 8, 200, 1)) && right;
   return right ? 0 : 1;
 }

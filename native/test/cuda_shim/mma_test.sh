@@ -1,16 +1,18 @@
 #!/bin/sh
-# Holds the emulated tensor-core instructions to the PTX ISA's layouts, and the bf16 product to a plain one: as fibers, and with
-# "sanitized" under AddressSanitizer and, as threads, under ThreadSanitizer too.
+# Holds the emulated tensor-core instructions to the PTX ISA's layouts, and what is made of them, the bf16 product and the fused
+# MLP, to plain ones: as fibers, and with "sanitized" under AddressSanitizer and, as threads, under ThreadSanitizer too.
 set -eu
 . "$(dirname "$0")/shared.sh"
 
-compile fibers mma_test.cc fibers.cc
-"$out/fibers"
-[ "${1:-}" = sanitized ] || exit 0
+for name in mma_test fused_mlp_test; do
+  compile fibers $name.cc fibers.cc
+  "$out/fibers"
+  [ "${1:-}" = sanitized ] || continue
 
-compile asan mma_test.cc fibers.cc -fsanitize=address,undefined
-compile threads mma_test.cc threads.cc -fsanitize=thread
-echo "under AddressSanitizer:"
-ASAN_OPTIONS=detect_leaks=0 "$out/asan"
-echo "as threads, under ThreadSanitizer:"
-quiet "$out/threads"
+  compile asan $name.cc fibers.cc -fsanitize=address,undefined
+  compile threads $name.cc threads.cc -fsanitize=thread
+  echo "under AddressSanitizer:"
+  ASAN_OPTIONS=detect_leaks=0 "$out/asan"
+  echo "as threads, under ThreadSanitizer:"
+  quiet "$out/threads"
+done

@@ -52,6 +52,7 @@ struct Warp {
 
 thread_local Barrier* block_barrier;
 thread_local Warp* warp;
+thread_local Copies own_copies;
 
 void run_block(int threads, Body body, const void* kernel, void* shared, uint3 index, uint3 size) {
   Barrier barrier(threads);
@@ -77,6 +78,7 @@ void run_block(int threads, Body body, const void* kernel, void* shared, uint3 i
 void sync_block() { block_barrier->wait(); }
 void sync_warp() { warp->barrier.wait(); }
 void* lane_slots() { return warp->slots; }
+Copies& copies() { return own_copies; }
 
 void run_grid(int64_t x, int64_t y, int64_t z, int threads, size_t shared_bytes, Body body, const void* kernel) {
   const std::unique_ptr<char[]> shared(new char[shared_bytes]);

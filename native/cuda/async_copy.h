@@ -1,0 +1,35 @@
+// Copies from device into shared memory that go on while the thread does something else (cp.async, sm_80), in groups. A
+// thread waits for its own copies; a barrier after that makes those of the others visible.
+#pragma once
+#include "cuda/numbers.h"
+
+namespace morphmlp::cuda {
+
+#ifdef MORPHMLP_CUDA_EMULATED
+
+inline void copy_async(void* to, const void* from) { shim::copies().add(to, from); }
+inline void end_copy_group() { shim::copies().end_group(); }
+template <int kLater>
+void wait_for_copies() {
+  shim::copies().wait(kLater);
+}
+
+#else
+
+// 16 bytes, both aligned to 16. They stay in L1, where another block of the same SM finds them.
+__device__ inline void copy_async(void* to, const void* from) {
+  const auto shared = static_cast<uint32_t>(__cvta_generic_to_shared(to));
+  asm volatile("cp.async.ca.shared.global [%0], [%1], 16;" ::"r"(shared), "l"(from) : "memory");
+}
+
+__device__ inline void end_copy_group() { asm volatile("cp.async.commit_group;" ::: "memory"); }
+
+// Until all groups that this thread ended have arrived, but for the last kLater.
+template <int kLater>
+__device__ void wait_for_copies() {
+  asm volatile("cp.async.wait_group %0;" ::"n"(kLater) : "memory");
+}
+
+#endif
+
+}  // namespace morphmlp::cuda
