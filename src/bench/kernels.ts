@@ -1,5 +1,6 @@
 /** Kernels at the network's shapes: held to float64, timed by turns, set against the machine's limits. */
-import { native } from '../native';
+import { precisionOf } from '../cases/bf16';
+import { native, type Precision } from '../native';
 import { PLUGGABLE, UnsupportedError } from '../plugins';
 import type { KernelCase } from './kernel_case';
 import { better, floorMs, limitsAround, measureLimits, type Limits } from './limits';
@@ -18,7 +19,8 @@ export interface KernelRow extends Spread {
   stage: number;
   shape: string;
   direction: 'forward' | 'backward';
-  dtype: 'f32';
+  /** Of the activations. */
+  dtype: Precision;
   variant: string;
   flags: string;
   cache: CacheState;
@@ -130,7 +132,7 @@ function rowOf(
   const errors = m.errors[i];
   const cpuMs = timings[i]![`${direction}CpuMs`];
   return {
-    ...{ op: c.op, stage: c.stage, shape: c.timed.name, direction, dtype: 'f32' },
+    ...{ op: c.op, stage: c.stage, shape: c.timed.name, direction, dtype: precisionOf(c.timed) },
     ...{ variant: variant.name, flags: variant.flags, cache, ...(launch ? { launch } : {}) },
     ...{ ms: timings[i]![key], ...(cpuMs.length > 0 ? { cpuMs } : {}), ...spread(timings[i]![key]), others },
     ...{ gflops: work.flops / middle / 1e6, gbs: work.bytes / middle / 1e6 },
@@ -147,7 +149,7 @@ function settled(m: Measured): Limits {
   let { limits } = m;
   const times = timesOf(m);
   const beaten = () => times.some((time) => limitBeaten(time, limits, m.cache));
-  for (let i = 0; i < AGAIN && beaten(); i++) limits = better(limits, measureLimits());
+  for (let i = 0; i < AGAIN && beaten(); i++) limits = better(limits, measureLimits(precisionOf(m.c.timed)));
   return limits;
 }
 
@@ -220,7 +222,7 @@ export function benchCase(c: KernelCase, variants: readonly Variant[], options: 
   const arrays = arraysOf(c.timed, seed);
   const outputs = outputSize(c.timed, arrays);
   const terms = termsOf(c, outputs);
-  const numbers = { arrays, upstream: upstreamOf(seed, outputs) };
+  const numbers = { arrays, upstream: upstreamOf(c.timed, seed, outputs) };
   const errors = variants.map((variant) => (check ? verifyVariant(c, terms, variant, options) : null));
   const launches = options.launches ?? [undefined];
   const regimes = launches.flatMap((launch) => caches.map((cache) => ({ launch, cache })));
@@ -228,7 +230,7 @@ export function benchCase(c: KernelCase, variants: readonly Variant[], options: 
     const how = launch === 'graph' ? 'recorded and timed' : 'timed';
     const timed = variants.map((v) => announced(v, `being ${how} with a ${cache} cache`, onStep));
     const time = () => timeCase(c.timed, timed, numbers, { rounds, clock: CLOCKS[options.clock], cache, launch });
-    const { result: around, others } = besideOthers(() => limitsAround(time));
+    const { result: around, others } = besideOthers(() => limitsAround(time, precisionOf(c.timed)));
     compareTimed(c, numbers, variants, around.result.timings, options);
     const measured = { c, variants, ...around.result, limits: around.limits, others, cache, launch, errors };
     const rated = { ...measured, limits: settled(measured) };

@@ -1,9 +1,9 @@
 import path from 'node:path';
 import { backward, noGrad } from '../autograd';
 import { scope } from '../scope';
-import { getDefaultDevice, tensor, type Tensor } from '../tensor';
+import { getDefaultDevice, type Tensor } from '../tensor';
 import type { Array64, OpCase } from '../cases/case';
-import { hasGrad, makeInput, makeTensor, mapInputs } from '../cases/tensors';
+import { gradientFor, hasGrad, makeInput, makeTensor, mapInputs, rounded } from '../cases/tensors';
 import { uniform } from '../cases/random';
 import { blasPlugins, naivePlugin, withPlugin, type PluggableOp, type Plugin } from '../plugins';
 import { baseFlags, kernelFlags } from './flags';
@@ -63,7 +63,10 @@ export function arraysOf(c: OpCase, seed: number): Record<string, Array64> {
 }
 
 /** The upstream gradient of a case of `size` outputs. */
-export const upstreamOf = (seed: number, size: number): Float32Array => uniform(1000 * seed + 977, size);
+export function upstreamOf({ roundings }: OpCase, seed: number, size: number): Float32Array {
+  const made = uniform(1000 * seed + 977, size);
+  return roundings ? rounded(made) : made;
+}
 
 /** The gradients that a backward left, copied out; the tensors have none afterwards. */
 export function takeGradients(c: OpCase, inputs: Record<string, Tensor>): Record<string, Float32Array> {
@@ -84,10 +87,10 @@ export function runVariant(c: OpCase, variant: Variant, arrays: Record<string, A
       const inputs = mapInputs(c, (input, name) => makeTensor(input, arrays[name]!, variant.backward));
       const output = variant.backward ? c.forward(inputs) : noGrad(() => c.forward(inputs));
       const y = output.floats();
-      if (variant.backward) backward(output, tensor(gy, output.shape));
+      if (variant.backward) backward(output, gradientFor(output, gy));
       const grads = variant.backward ? takeGradients(c, inputs) : {};
       for (const [name, t] of Object.entries(inputs)) {
-        if ((c.inputs[name]!.dtype ?? 'f32') === 'f32' && !sameNumbers(t.floats(), arrays[name]!.data))
+        if (c.inputs[name]!.dtype !== 'i32' && !sameNumbers(t.floats(), arrays[name]!.data))
           throw new Error(`${variant.name} wrote to its input ${name}`);
       }
       return { y, grads };

@@ -1,6 +1,7 @@
 import { rejectTooFast } from '../../src/bench/kernels';
 import { OURS, type Variant } from '../../src/bench/variant';
 import { judge, verify } from '../../src/bench/verify';
+import { within } from '../../src/cases/compare';
 import { linearCase } from '../../src/cases/linear';
 import { morphFcCase } from '../../src/cases/morph_fc';
 import { kernels, native, type Handle, type KernelArgument } from '../../src/native';
@@ -74,9 +75,9 @@ test('a sum that cancels is held to the size of what was added', () => {
   const { forward, arrays, results } = verify(cancelling, 1, OURS, 822);
   expect(forward).toBeLessThan(1e-6);
   const [expected, addends] = [cancelling.oracle(arrays).data, cancelling.addends!(arrays)];
-  expect(() => judge('it', results.y, expected, 1e-6)).toThrow('it is wrong: ');
+  expect(() => judge('it', results.y, expected, within(1e-6))).toThrow('it is wrong: ');
   const off = results.y.map((v) => v + 2e-6 * addends);
-  expect(() => judge('it', off, expected, 1e-6, addends)).toThrow('it is wrong: relative error 2.0e-6');
+  expect(() => judge('it', off, expected, within(1e-6), addends)).toThrow('it is wrong: relative error 2.0e-6');
 });
 
 test('times below the limit are refused; what a warm cache holds need not come from memory', () => {
