@@ -38,10 +38,12 @@ export function fmaPeak(seconds = 0.2, device: Device = 'cpu', precision: Precis
   return native.fmaPeak(seconds, device, precision);
 }
 
-/** Throws when the device is not there: nothing falls back in silence. */
+/** Throws when the device is not there, or what MORPHMLP_GEMM asks for on it: nothing falls back in silence. */
 export function requireDevice(device: Device): void {
-  const status = device === 'cuda' ? native.cudaStatus() : 'available';
+  if (device === 'cpu') return;
+  const status = native.cudaStatus();
   if (status !== 'available') throw new Error(`no CUDA device: ${status}`);
+  native.cudaProducts();
 }
 
 /** Throws when activations of this type are not computed on the device. */

@@ -23,6 +23,12 @@ const onGpu = () => getDefaultDevice() === 'cuda';
 /** Flags of the sources that are compiled once, for the least CPU, or for the GPU: the naive kernels. */
 export const baseFlags = (): string => (onGpu() ? native.cudaFlags() : flagsOf().join(' '));
 
+/** Who computes the products of dense matrices on a GPU, where that is not ours. */
+function libraryOfProducts(): string {
+  const by = native.cudaProducts();
+  return by === 'own' ? '' : `; products by ${by}`;
+}
+
 /** Flags of our kernels for the instruction set that runs, or for the GPU. */
 export const kernelFlags = (): string =>
-  onGpu() ? native.cudaFlags() : [...flagsOf(), ...flagsOf(instructionSet())].join(' ');
+  onGpu() ? native.cudaFlags() + libraryOfProducts() : [...flagsOf(), ...flagsOf(instructionSet())].join(' ');

@@ -85,25 +85,27 @@ interface Measured {
 interface Timed {
   ms: number;
   work: { flops: number; bytes: number };
+  /** Of a variant `beyondLimit`. */
+  beyond?: boolean;
 }
 
 /**
  * The limit that a time is below, null where it is not. 5%, as the limits are measurements too. What a warm cache holds need not come from
  * memory, so there only arithmetic limits.
  */
-function limitBeaten({ ms, work }: Timed, limits: Limits, cache: CacheState): ReturnType<typeof floorMs> | null {
-  const floor = floorMs(work.flops, cache === 'warm' ? 0 : work.bytes, limits);
+function limitBeaten({ ms, work, beyond }: Timed, limits: Limits, cache: CacheState) {
+  const floor = floorMs(beyond ? 0 : work.flops, cache === 'warm' ? 0 : work.bytes, limits);
   return ms < 0.95 * floor.ms ? floor : null;
 }
 
 /** A time below the machine's limit is wrong: something was not computed, or was there already. @throws where it is */
 export function rejectTooFast(
   what: string,
-  ms: number,
-  work: Timed['work'],
+  time: Timed,
   { limits, cache, others = 0 }: { limits: Limits; cache: CacheState; others?: number },
 ): void {
-  const floor = limitBeaten({ ms, work }, limits, cache);
+  const { ms } = time;
+  const floor = limitBeaten(time, limits, cache);
   if (!floor) return;
   const busy = others > QUIET ? `; others took ${Math.round(100 * others)}% of the processors: measure again` : '';
   const limit = `the machine's limit (${floor.by}) of ${floor.ms.toFixed(3)} ms`;
@@ -117,17 +119,16 @@ const timesOf = ({ c, variants, timings, bytes }: Measured) =>
   variants.flatMap((v, i) =>
     DIRECTIONS.filter((direction) => direction === 'forward' || v.backward).map((direction) => ({
       ...{ i, direction, ms: median(timings[i]![`${direction}Ms`]), work: workOf(c, direction, bytes) },
+      beyond: v.beyondLimit ?? false,
     })),
   );
 
-function rowOf(
-  m: Measured,
-  { i, direction, ms: middle, work }: Timed & { i: number; direction: Direction },
-): KernelRow {
+function rowOf(m: Measured, time: Timed & { i: number; direction: Direction }): KernelRow {
+  const { i, direction, ms: middle, work } = time;
   const { c, variants, timings, limits, others, cache, launch } = m;
   const variant = variants[i]!;
   const key = `${direction}Ms` as const;
-  rejectTooFast(`${variant.name}: ${c.op} stage ${c.stage} ${direction}`, middle, work, m);
+  rejectTooFast(`${variant.name}: ${c.op} stage ${c.stage} ${direction}`, time, m);
   const floor = floorMs(work.flops, work.bytes, limits);
   const errors = m.errors[i];
   const cpuMs = timings[i]![`${direction}CpuMs`];

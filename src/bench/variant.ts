@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { backward, noGrad } from '../autograd';
 import { scope } from '../scope';
+import { native } from '../native';
 import { getDefaultDevice, type Tensor } from '../tensor';
 import type { Array64, OpCase } from '../cases/case';
 import { gradientFor, hasGrad, makeInput, makeTensor, mapInputs, rounded } from '../cases/tensors';
@@ -17,6 +18,8 @@ export interface Variant {
   backward: boolean;
   /** Out of another library: looked at more closely, with memory that shows what it touches outside of its tensors. */
   foreign?: true;
+  /** Its multiply-adds may be other instructions than those that the limit is measured by, and faster. */
+  beyondLimit?: true;
   use<T>(body: () => T): T;
 }
 
@@ -43,6 +46,26 @@ export function blasVariants(op: PluggableOp): Variant[] {
     const { name, flags } = plugin;
     return { name, flags, backward: true, use: (body) => withPlugin(plugin, body) };
   });
+}
+
+/** Lets cuBLASLt compute the products of dense matrices while `body` runs. */
+function withCublasLt<T>(body: () => T): T {
+  const before = native.cudaProducts() === 'own' ? 'own' : 'cublaslt';
+  native.cudaUseProducts('cublaslt');
+  try {
+    return body();
+  } finally {
+    native.cudaUseProducts(before);
+  }
+}
+
+/**
+ * `linear` on a GPU with its products by cuBLASLt, where that is: in bf16, which its kernels as plugins do not take. On Hopper it has
+ * wgmma, which does more than the mma.sync of our limit.
+ */
+export function libraryVariants(op: PluggableOp): Variant[] {
+  if (op !== 'linear' || blasPlugins(op, 'cuda').length === 0) return [];
+  return [{ name: 'cuBLASLt', flags: withCublasLt(kernelFlags), backward: true, beyondLimit: true, use: withCublasLt }];
 }
 
 /** The naive kernel of an op, as a variant. */

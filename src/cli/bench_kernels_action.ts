@@ -6,7 +6,7 @@ import { benchCase, type KernelRow } from '../bench/kernels';
 import { machine, type Machine } from '../bench/machine';
 import { casesInBf16, chooseCases, stemOf } from '../bench/ops';
 import type { CacheState, Launch } from '../bench/rounds';
-import { blasVariants, OURS, type Variant } from '../bench/variant';
+import { blasVariants, libraryVariants, OURS, type Variant } from '../bench/variant';
 import { precisionOf } from '../cases/bf16';
 import { eventLoop } from '../event_loop';
 import { writeFileAtomic } from '../io/atomic';
@@ -87,10 +87,11 @@ async function workOf({ op, stage, plugin = [], device, precision, timeout }: Be
   return { cases: precision === 'bf16' ? casesInBf16(cases) : cases, pluginsOf, failures };
 }
 
-/** Ours; on a GPU the FCs in f32 by cuBLASLt too, where it is. */
+/** Ours; on a GPU the FCs by cuBLASLt too, where it is: in bf16 `linear` alone. */
 function besideOurs(c: KernelCase, device: Device): Variant[] {
-  const op = device === 'cuda' && precisionOf(c.timed) === 'f32' && PLUGGABLE.find((name) => name === stemOf(c));
-  return op ? [OURS, ...blasVariants(op)] : [OURS];
+  const op = device === 'cuda' && PLUGGABLE.find((name) => name === stemOf(c));
+  if (!op) return [OURS];
+  return [OURS, ...(precisionOf(c.timed) === 'bf16' ? libraryVariants(op) : blasVariants(op))];
 }
 
 async function measure(
@@ -125,9 +126,12 @@ async function measure(
   return rows;
 }
 
+/** The ops that cuBLASLt could stand beside. */
+const LIBRARY_OPS = { f32: ['linear', 'morph_fc', 'temporal_fc'], bf16: ['linear'] };
+
 /** Says why there is no row of cuBLASLt where one could stand. */
-function printBlas(rows: readonly KernelRow[], device: Device): void {
-  const couldBe = rows.some(({ op }) => ['linear', 'morph_fc', 'temporal_fc'].includes(op.split(' ')[0]!));
+function printBlas(rows: readonly KernelRow[], { device, precision }: BenchKernelsArguments): void {
+  const couldBe = rows.some(({ op }) => LIBRARY_OPS[precision].includes(op.split(' ')[0]!));
   if (device !== 'cuda' || !couldBe || rows.some(({ variant }) => variant === 'cuBLASLt')) return;
   console.log(`no rows of cuBLASLt: ${native.cudaBlas()}`);
 }
@@ -152,7 +156,7 @@ export async function benchKernels(given: BenchKernelsArguments): Promise<void> 
   const where = machine();
   if (rows.length > 0) {
     printRows(rows);
-    printBlas(rows, given.device);
+    printBlas(rows, given);
     console.log(
       `${whereText(where)}, commit ${where.commit ?? `of ${where.version}`}; ${given.precision}, medians of ${rounds} rounds`,
     );

@@ -83,11 +83,16 @@ test('a sum that cancels is held to the size of what was added', () => {
 test('times below the limit are refused; what a warm cache holds need not come from memory', () => {
   const limits = { gflops: 100, gbs: 10 };
   const work = { flops: 1e9, bytes: 1e9 };
-  expect(() => rejectTooFast('it', 5, work, { limits, cache: 'warm' })).toThrow(
+  expect(() => rejectTooFast('it', { ms: 5, work }, { limits, cache: 'warm' })).toThrow(
     'it: 5.000 ms is less than the machine',
   );
-  expect(() => rejectTooFast('it', 50, work, { limits, cache: 'warm' })).not.toThrow();
-  expect(() => rejectTooFast('it', 50, work, { limits, cache: 'cold' })).toThrow(/\(memory\) of 100\.000 ms$/);
+  expect(() => rejectTooFast('it', { ms: 50, work }, { limits, cache: 'warm' })).not.toThrow();
+  expect(() => rejectTooFast('it', { ms: 50, work }, { limits, cache: 'cold' })).toThrow(/\(memory\) of 100\.000 ms$/);
+  const faster = { ms: 5, work, beyond: true }; // other instructions than those of the limit: memory alone counts
+  expect(() => rejectTooFast('it', faster, { limits, cache: 'warm' })).not.toThrow();
+  expect(() => rejectTooFast('it', faster, { limits, cache: 'cold' })).toThrow(/\(memory\) of 100\.000 ms$/);
   const busy = { limits, cache: 'cold', others: 0.4 } as const;
-  expect(() => rejectTooFast('it', 50, work, busy)).toThrow(/ms; others took 40% of the processors: measure again$/);
+  expect(() => rejectTooFast('it', { ms: 50, work }, busy)).toThrow(
+    /ms; others took 40% of the processors: measure again$/,
+  );
 });
