@@ -46,6 +46,12 @@ export function requireDevice(device: Device): void {
   native.cudaProducts();
 }
 
+/** Who computes the products of dense matrices on the GPU, for after what else it is: empty where that is our kernels. */
+export function libraryOfProducts(): string {
+  const by = native.cudaProducts();
+  return by === 'own' ? '' : `; products by ${by}`;
+}
+
 /** Throws when activations of this type are not computed on the device. */
 export function requirePrecision(precision: Precision, device: Device): void {
   if (precision === 'bf16' && device === 'cpu')

@@ -2,7 +2,7 @@
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { native } from '../native';
-import { instructionSet } from '../runtime';
+import { instructionSet, libraryOfProducts } from '../runtime';
 import { getDefaultDevice } from '../tensor';
 
 /** What `native/sources.cjs` answers. */
@@ -22,12 +22,6 @@ const onGpu = () => getDefaultDevice() === 'cuda';
 
 /** Flags of the sources that are compiled once, for the least CPU, or for the GPU: the naive kernels. */
 export const baseFlags = (): string => (onGpu() ? native.cudaFlags() : flagsOf().join(' '));
-
-/** Who computes the products of dense matrices on a GPU, where that is not ours. */
-function libraryOfProducts(): string {
-  const by = native.cudaProducts();
-  return by === 'own' ? '' : `; products by ${by}`;
-}
 
 /** Flags of our kernels for the instruction set that runs, or for the GPU. */
 export const kernelFlags = (): string =>

@@ -1,6 +1,8 @@
 // Holds ops whose products cuBLASLt computes (MORPHMLP_GEMM=cublaslt) to float64, and element by element to our own products; prints
-// how many there were. With the argument `bench` instead: ranks `linear` in bf16 by cuBLASLt beside ours.
+// how many there were, and what a results file and a report say of it. With the argument `bench` instead: ranks `linear` in bf16 by cuBLASLt
+// beside ours.
 import { benchCase } from '../../src/bench/kernels';
+import { machine } from '../../src/bench/machine';
 import { casesInBf16 } from '../../src/bench/ops';
 import { libraryVariants, OURS, runVariant } from '../../src/bench/variant';
 import { verify, verifyAgainst } from '../../src/bench/verify';
@@ -11,6 +13,7 @@ import { normMlpCase } from '../../src/cases/norm_mlp';
 import { normTemporalCase } from '../../src/cases/norm_temporal';
 import { uniform } from '../../src/cases/random';
 import { rounded } from '../../src/cases/tensors';
+import { deviceText } from '../../src/cli/device_text';
 import { native } from '../../src/native';
 import { setDefaultDevice } from '../../src/tensor';
 
@@ -33,7 +36,8 @@ function holdAll(): void {
   hold(inBf16(others[0]!, BF16_TERMS.norm_mlp));
   hold(others[1]!);
   hold(inBf16(others[1]!, BF16_TERMS.norm_temporal));
-  console.log(2 * (all.length + others.length), native.cudaProducts());
+  console.log(2 * (all.length + others.length), machine().products);
+  console.log(deviceText());
 }
 
 function bench(): void {
