@@ -117,6 +117,9 @@ export interface Addon {
   cudaCopyRate(): number;
   /** cuBLASLt with its version, or why it is not there. */
   cudaBlas(): string;
+  /** Who computes products of dense matrices: `own`, or the library that MORPHMLP_GEMM asks for, in words. Throws where that is not there. */
+  cudaProducts(): string;
+  cudaUseProducts(name: 'own' | 'cublaslt'): void;
   cudaSynchronize(): void;
   /** Between these two lies what the GPU is asked for meanwhile; the second waits, and gives milliseconds by the GPU's own clock. */
   cudaStartTimer(): void;

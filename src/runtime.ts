@@ -38,10 +38,18 @@ export function fmaPeak(seconds = 0.2, device: Device = 'cpu', precision: Precis
   return native.fmaPeak(seconds, device, precision);
 }
 
-/** Throws when the device is not there: nothing falls back in silence. */
+/** Throws when the device is not there, or what MORPHMLP_GEMM asks for on it: nothing falls back in silence. */
 export function requireDevice(device: Device): void {
-  const status = device === 'cuda' ? native.cudaStatus() : 'available';
+  if (device === 'cpu') return;
+  const status = native.cudaStatus();
   if (status !== 'available') throw new Error(`no CUDA device: ${status}`);
+  native.cudaProducts();
+}
+
+/** Who computes the products of dense matrices on the GPU, for after what else it is: empty where that is our kernels. */
+export function libraryOfProducts(): string {
+  const by = native.cudaProducts();
+  return by === 'own' ? '' : `; products by ${by}`;
 }
 
 /** Throws when activations of this type are not computed on the device. */

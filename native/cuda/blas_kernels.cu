@@ -10,8 +10,6 @@
 namespace morphmlp {
 namespace {
 
-constexpr int64_t kWorkspaceBytes = int64_t{32} << 20;
-
 struct SumRows {
   static constexpr int kSums = 1;
   int64_t n;
@@ -28,8 +26,8 @@ namespace by_product_on_device {
 
 int32_t product(const morphmlp_call*, bool ta, bool tb, int64_t m, int64_t n, int64_t k, const float* a, const float* b,
                 float* c) {
-  const cuda::Workspace<char> workspace(kWorkspaceBytes);
-  cuda::cublas_lt_product(ta, tb, m, n, k, a, b, c, workspace.data(), static_cast<size_t>(kWorkspaceBytes));
+  using cuda::LtType;
+  cuda::cublas_lt_product({{a, ta, ta ? m : k}, {b, tb, tb ? k : n}, c, m, n, k, LtType::f32, LtType::f32});
   return MORPHMLP_OK;
 }
 

@@ -5,18 +5,23 @@
 #include <cstdlib>
 #include <map>
 #include <tuple>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
-#include "runtime/cuda.h"
+#include "cuda/workspace.h"
 #include "runtime/error.h"
 
 namespace morphmlp::cuda {
 namespace {
 
 // What we use of cublasLt.h, in its binary interface; the same in versions 11, 12 and 13.
-constexpr int kF32 = 0, kComputeF32 = 68;        // CUDA_R_32F, CUBLAS_COMPUTE_32F
-constexpr int kTransposeA = 3, kTransposeB = 4;  // attributes of a product
-constexpr int kWorkspaceBytes = 1;               // attribute of a preference
+constexpr int kF32 = 0, kBf16 = 14, kComputeF32 = 68;  // CUDA_R_32F, CUDA_R_16BF, CUBLAS_COMPUTE_32F
+constexpr int kTransposeA = 3, kTransposeB = 4;        // attributes of a product
+constexpr int kWorkspaceBytes = 1;                     // attributes of a preference: this, and
+constexpr int kAlignA = 5, kAlignB = 6, kAlignC = 7, kAlignD = 8;
+
+constexpr uint64_t kWorkspace = uint64_t{32} << 20;
 struct Algorithm {
   uint64_t data[8];
 };
@@ -94,37 +99,84 @@ void check(int status, const char* what) {
   if (status != 0) fail(std::string("cuBLASLt: ") + what + " gave status " + std::to_string(status));
 }
 
-// Of one shape; lives as long as the program.
+// How one kind of product is computed; lives as long as the program.
 struct Plan {
   void *desc = nullptr, *a = nullptr, *b = nullptr, *c = nullptr;
   Heuristic chosen;
 };
 
-// cuBLASLt is column-major: it computes c^T[n, m] = op(b)^T op(a)^T from the same memory, so its first operand is b.
-Plan make_plan(bool ta, bool tb, int64_t m, int64_t n, int64_t k, size_t workspace_bytes) {
+int type_of(LtType type) { return type == LtType::bf16 ? kBf16 : kF32; }
+
+void* layout_of(LtType type, int64_t rows, int64_t columns, int64_t leading) {
+  void* layout = nullptr;
+  const auto across = static_cast<uint64_t>(columns), down = static_cast<uint64_t>(rows);
+  check(library().layout_create(&layout, type_of(type), across, down, leading), "describing a matrix");
+  return layout;
+}
+
+void* desc_of(int transpose_first, int transpose_second) {
   const Library& l = library();
-  Plan p;
-  const int first = tb ? 1 : 0, second = ta ? 1 : 0;
-  check(l.desc_create(&p.desc, kComputeF32, kF32), "describing a product");
-  check(l.desc_set(p.desc, kTransposeA, &first, sizeof first), "describing a product");
-  check(l.desc_set(p.desc, kTransposeB, &second, sizeof second), "describing a product");
-  const auto matrix = [&](void** layout, int64_t rows, int64_t columns) {  // row-major and dense
-    check(l.layout_create(layout, kF32, static_cast<uint64_t>(columns), static_cast<uint64_t>(rows), columns),
-          "describing a matrix");
-  };
-  matrix(&p.a, ta ? k : m, ta ? m : k);
-  matrix(&p.b, tb ? n : k, tb ? k : n);
-  matrix(&p.c, m, n);
-  void* preference = nullptr;
+  void* desc = nullptr;
+  check(l.desc_create(&desc, kComputeF32, kF32), "describing a product");
+  check(l.desc_set(desc, kTransposeA, &transpose_first, sizeof transpose_first), "describing a product");
+  check(l.desc_set(desc, kTransposeB, &transpose_second, sizeof transpose_second), "describing a product");
+  return desc;
+}
+
+// The largest power of two that a pointer is a multiple of, up to the 256 that cuBLASLt would take for granted.
+uint32_t alignment_of(const void* data) {
+  uint32_t bytes = 256;
+  while (reinterpret_cast<uintptr_t>(data) % bytes != 0) bytes /= 2;
+  return bytes;
+}
+
+// What the algorithm may rely on. cuBLASLt's first operand is our second (choose).
+int describe(void* preference, const LtProduct& p) {
+  const Library& l = library();
+  int status = l.preference_set(preference, kWorkspaceBytes, &kWorkspace, sizeof kWorkspace);
+  const std::pair<int, const void*> all[] = {{kAlignA, p.b.data}, {kAlignB, p.a.data}, {kAlignC, p.c}, {kAlignD, p.c}};
+  for (const auto& [attribute, data] : all) {
+    const uint32_t bytes = alignment_of(data);
+    if (status == 0) status = l.preference_set(preference, attribute, &bytes, sizeof bytes);
+  }
+  return status;
+}
+
+// cuBLASLt is column-major: it computes c^T[n, m] = op(b)^T op(a)^T from the same memory, so its first operand is b.
+void choose(Plan& plan, const LtProduct& p) {
+  const Library& l = library();
+  void* wish = nullptr;
   int count = 0;
-  const uint64_t bytes = workspace_bytes;
-  check(l.preference_create(&preference), "a preference");
-  check(l.preference_set(preference, kWorkspaceBytes, &bytes, sizeof bytes), "a preference");
-  const int status = l.heuristic(l.handle, p.desc, p.b, p.a, p.c, p.c, preference, 1, &p.chosen, &count);
-  l.preference_destroy(preference);
+  check(l.preference_create(&wish), "a preference");
+  int status = describe(wish, p);
+  if (status == 0)
+    status = l.heuristic(l.handle, plan.desc, plan.b, plan.a, plan.c, plan.c, wish, 1, &plan.chosen, &count);
+  l.preference_destroy(wish);
   check(status, "choosing an algorithm");
   if (count == 0) fail("cuBLASLt has no algorithm for this product");
-  return p;
+}
+
+Plan make_plan(const LtProduct& p) {
+  Plan plan;
+  plan.desc = desc_of(p.b.transposed, p.a.transposed);
+  const auto matrix = [&](const LtMatrix& x, int64_t rows, int64_t columns) {
+    return layout_of(p.operands, x.transposed ? columns : rows, x.transposed ? rows : columns, x.leading);
+  };
+  plan.a = matrix(p.a, p.m, p.k);
+  plan.b = matrix(p.b, p.k, p.n);
+  plan.c = layout_of(p.result, p.m, p.n, p.n);
+  choose(plan, p);
+  return plan;
+}
+
+// Of each shape, alignment and type once.
+const Plan& plan_of(const LtProduct& p) {
+  const auto key = std::make_tuple(p.a.transposed, p.b.transposed, p.a.leading, p.b.leading, p.m, p.n, p.k, p.operands,
+                                   p.result, alignment_of(p.a.data), alignment_of(p.b.data), alignment_of(p.c));
+  static std::map<std::remove_const_t<decltype(key)>, Plan> plans;
+  auto found = plans.find(key);
+  if (found == plans.end()) found = plans.emplace(key, make_plan(p)).first;
+  return found->second;
 }
 
 }  // namespace
@@ -139,17 +191,13 @@ std::string cublas_lt_name() {
          " (" + l.file + ")";
 }
 
-void cublas_lt_product(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const float* a, const float* b, float* c,
-                       void* workspace, size_t workspace_bytes) {
-  static std::map<std::tuple<bool, bool, int64_t, int64_t, int64_t, size_t>, Plan> plans;
-  const auto key = std::make_tuple(ta, tb, m, n, k, workspace_bytes);
-  auto found = plans.find(key);
-  if (found == plans.end()) found = plans.emplace(key, make_plan(ta, tb, m, n, k, workspace_bytes)).first;
-  const Plan& p = found->second;
+void cublas_lt_product(const LtProduct& p) {
+  const Plan& plan = plan_of(p);
   const Library& l = library();
+  const Workspace<char> workspace(static_cast<int64_t>(kWorkspace));
   const float one = 1, zero = 0;
-  check(l.matmul(l.handle, p.desc, &one, b, p.b, a, p.a, &zero, c, p.c, c, p.c, &p.chosen.algorithm, workspace,
-                 workspace_bytes, native_stream()),
+  check(l.matmul(l.handle, plan.desc, &one, p.b.data, plan.b, p.a.data, plan.a, &zero, p.c, plan.c, p.c, plan.c,
+                 &plan.chosen.algorithm, workspace.data(), kWorkspace, native_stream()),
         "the product");
   launched();
 }

@@ -1,6 +1,5 @@
 // cuBLASLt, where it is on this machine: found when it is first asked for, never linked.
 #pragma once
-#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -10,9 +9,25 @@ namespace morphmlp::cuda {
 std::string cublas_lt_name();
 bool has_cublas_lt();
 
-// c[m, n] = op(a) op(b) in f32 (no TF32), row-major and dense, on our stream; throws what cuBLASLt says. The
-// algorithm is the first of its heuristic, chosen once for each shape; it may use `workspace`.
-void cublas_lt_product(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const float* a, const float* b, float* c,
-                       void* workspace, size_t workspace_bytes);
+enum class LtType { f32, bf16 };
+
+// Row-major, a row every `leading` numbers. What multiplies is the matrix, or its transpose.
+struct LtMatrix {
+  const void* data;
+  bool transposed;
+  int64_t leading;
+};
+
+// c[m, n] = op(a) op(b), both of the type of `operands`; c is dense.
+struct LtProduct {
+  LtMatrix a, b;
+  void* c;
+  int64_t m, n, k;
+  LtType operands, result;
+};
+
+// Computes it on our stream, sums in f32 (of f32 no TF32 is made); throws what cuBLASLt says. The algorithm is the
+// first of its heuristic, chosen once for each shape and alignment; it may use 32 MB of device memory.
+void cublas_lt_product(const LtProduct& p);
 
 }  // namespace morphmlp::cuda

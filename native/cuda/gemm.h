@@ -1,11 +1,12 @@
 // The one matrix product, out[m, n] = sum over k of a[m, k] b[n, k], summed in fp32: of f32 tensors on the FFMA units,
-// of bf16 tensors on the tensor cores. Operands are of operands.h; where results go is any with row(m), put(row, n, one
-// or two numbers) and `pairs`, whether it may be two.
+// of bf16 tensors on the tensor cores; or by a library, where one was asked for and takes it. Operands are of
+// operands.h; where results go is any with row(m), put(row, n, one or two numbers) and `pairs`, whether it may be two.
 #pragma once
 #include <algorithm>
 
 #include "cuda/ffma_gemm.h"
 #include "cuda/layouts.h"
+#include "cuda/library_product.h"
 #include "cuda/mma_gemm.h"
 #include "cuda/tokens.h"
 #include "cuda/workspace.h"
@@ -33,6 +34,8 @@ void multiply(const A& a, const B& b, int64_t k, const Out& out, int64_t parts =
   using Tile = typename Product<T>::Tile;
   const int64_t tiles_n = blocks_of(b.size, Tile::kN);
   if (a.size == 0 || b.size == 0) return;
+  if constexpr (kLiesDense<A> && kLiesDense<B>)
+    if (parts == 1 && library_takes<A, B>(k)) return multiply_by_library<T>(a, b, k, out);
   const int64_t part = blocks_of(blocks_of(k, parts), Tile::kK) * Tile::kK;
   launch({blocks_of(a.size, Tile::kM) * tiles_n, 1, parts},
          typename Product<T>::template Kernel<A, B, Out>{a, b, out, as_int(k), as_int(part), Divisor(tiles_n)});
@@ -54,6 +57,9 @@ struct PutPart {
     store(row + column, value);
   }
 };
+
+// Of the only part.
+inline Plain plain_of(const PutPart& out) { return {out.to, LtType::f32}; }
 
 struct InPlace {
   float* to;
@@ -86,9 +92,12 @@ int64_t parts_for(int64_t m, int64_t n, int64_t rows) {
 // to(n' k + k', sum over the rows of grad[row, n'] x[row, k']).
 template <class T, class Grad, class X, class To>
 void weight_gradient_to(const Grad& grad, const X& x, int64_t rows, int64_t n, int64_t k, const To& to) {
-  const int64_t parts = parts_for<typename Product<T>::Tile>(n, k, rows);
+  const auto left = by_column(grad, n);
+  const auto right = by_column(x, k);
+  const bool whole = library_takes<std::decay_t<decltype(left)>, std::decay_t<decltype(right)>>(rows);
+  const int64_t parts = whole ? 1 : parts_for<typename Product<T>::Tile>(n, k, rows);
   const Workspace<float> sums(parts * n * k);
-  multiply<T>(by_column(grad, n), by_column(x, k), rows, PutPart{sums.data(), as_int(k), n * k}, parts);
+  multiply<T>(left, right, rows, PutPart{sums.data(), as_int(k), n * k}, parts);
   launch_each(n * k, SumParts<To>{sums.data(), parts, n * k, to});
 }
 

@@ -44,6 +44,12 @@ Napi::Value forget(const Info& info) {
   return info.Env().Undefined();
 }
 
+Napi::Value use_products(const Info& info) {
+  if (!info[0].IsString()) fail("name: expected own or cublaslt, got " + describe(info[0]));
+  cuda::use_products(info[0].As<Napi::String>());
+  return info.Env().Undefined();
+}
+
 template <void (*body)()>
 Napi::Value command(const Info& info) {
   body();
@@ -88,6 +94,16 @@ Napi::Value named(const Info& info) {
   }
 }
 
+// The same without the name: of what a user asked for, who knows no function of ours.
+template <Napi::Value (*body)(const Info&)>
+Napi::Value bare(const Info& info) {
+  try {
+    return body(info);
+  } catch (const std::exception& error) {
+    throw Napi::Error::New(info.Env(), error.what());
+  }
+}
+
 }  // namespace
 
 void export_cuda(Napi::Env env, Napi::Object exports) {
@@ -102,6 +118,8 @@ void export_cuda(Napi::Env env, Napi::Object exports) {
   add("cudaClock", named<figure<cuda::clock_ms>>);
   add("cudaCopyRate", named<figure<cuda::measure_copy_rate>>);
   add("cudaBlas", named<text<cuda::blas_library>>);
+  add("cudaProducts", bare<text<cuda::products_by>>);
+  add("cudaUseProducts", named<use_products>);
   add("cudaSynchronize", named<command<cuda::synchronize>>);
   add("cudaStartTimer", named<command<cuda::start_timer>>);
   add("cudaStopTimer", named<figure<cuda::stop_timer>>);

@@ -68,6 +68,11 @@ const morphmlp_kernel* naive_kernel(const std::string& op);
 const morphmlp_kernel* blas_kernel(const std::string& op);
 std::string blas_library();
 
+// Who computes products of dense matrices: "own", or the library that MORPHMLP_GEMM asks for, in words. Throws where
+// that is not there, as every product does. use_products takes "own" or "cublaslt".
+std::string products_by();
+void use_products(const std::string& name);
+
 // What a table or a file says about the device.
 struct DeviceFacts {
   std::string name, architecture, driver, runtime;

@@ -28,12 +28,12 @@ const againstTorch = (device, out, ...args) => [
   ],
 ];
 
+/** The types that activations have on a device. */
+const typesOf = (device) => (device === 'cuda' ? ['f32', 'bf16'] : ['f32']);
+
 /** The same run in each type that the device has, and whether the losses of bf16 follow those of f32. */
 function train200({ device, out, extra }) {
-  const runs = (device === 'cuda' ? ['f32', 'bf16'] : ['f32']).map((type) => [
-    type,
-    path.join(out, `train-200-${type}`),
-  ]);
+  const runs = typesOf(device).map((type) => [type, path.join(out, `train-200-${type}`)]);
   const train = ([type, folder]) =>
     morphmlp(
       ...['train', '--preset', 'quickstart', '--data', 'motion:400', '--batch-size', '8', '--epochs', '4'],
@@ -44,9 +44,18 @@ function train200({ device, out, extra }) {
   return [...runs.map(train), ...(runs.length > 1 ? [follow] : [])];
 }
 
+/** Every op, in each type that the device has; kernels of others take f32 alone. */
+const benchKernels = ({ device, out, extra }) =>
+  (extra.includes('--plugin') ? ['f32'] : typesOf(device)).map((precision) =>
+    morphmlp(
+      ...['bench', 'kernels', '--device', device, '--precision', precision],
+      ...['--out', path.join(out, `kernels_${precision}.json`), ...extra],
+    ),
+  );
+
 /** Whole networks: on a GPU those that fill one, in both types; on a CPU a small one shows that it works. */
 const benchModels = ({ device, out, extra }) =>
-  (device === 'cuda' ? ['f32', 'bf16'] : ['f32']).map((precision) =>
+  typesOf(device).map((precision) =>
     morphmlp(
       ...['bench', 'models', '--device', device, '--precision', precision, '--peers', '--rounds', '7'],
       ...['--out', path.join(out, `models_${precision}.json`)],
@@ -100,10 +109,11 @@ const STEPS = {
     commands: train200,
   },
   bench: {
-    about: "every op at the network's shapes; the C library beside PyTorch eager and torch.compile",
+    about:
+      "every op at the network's shapes, on a GPU in f32 and bf16; the C library beside PyTorch eager and torch.compile",
     onDevice: true,
     commands: ({ device, out, extra }) => [
-      morphmlp('bench', 'kernels', '--device', device, '--out', path.join(out, 'kernels.json'), ...extra),
+      ...benchKernels({ device, out, extra }),
       { needs: 'torch', command: againstTorch(device, path.join(out, 'torch_times.json'), '--time') },
     ],
   },

@@ -2,7 +2,7 @@
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { native } from '../native';
-import { instructionSet } from '../runtime';
+import { instructionSet, libraryOfProducts } from '../runtime';
 import { getDefaultDevice } from '../tensor';
 
 /** What `native/sources.cjs` answers. */
@@ -25,4 +25,4 @@ export const baseFlags = (): string => (onGpu() ? native.cudaFlags() : flagsOf()
 
 /** Flags of our kernels for the instruction set that runs, or for the GPU. */
 export const kernelFlags = (): string =>
-  onGpu() ? native.cudaFlags() : [...flagsOf(), ...flagsOf(instructionSet())].join(' ');
+  onGpu() ? native.cudaFlags() + libraryOfProducts() : [...flagsOf(), ...flagsOf(instructionSet())].join(' ');

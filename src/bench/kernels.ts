@@ -1,5 +1,6 @@
 /** Kernels at the network's shapes: held to float64, timed by turns, set against the machine's limits. */
-import { native } from '../native';
+import { precisionOf } from '../cases/bf16';
+import { native, type Precision } from '../native';
 import { PLUGGABLE, UnsupportedError } from '../plugins';
 import type { KernelCase } from './kernel_case';
 import { better, floorMs, limitsAround, measureLimits, type Limits } from './limits';
@@ -18,7 +19,8 @@ export interface KernelRow extends Spread {
   stage: number;
   shape: string;
   direction: 'forward' | 'backward';
-  dtype: 'f32';
+  /** Of the activations. */
+  dtype: Precision;
   variant: string;
   flags: string;
   cache: CacheState;
@@ -83,25 +85,27 @@ interface Measured {
 interface Timed {
   ms: number;
   work: { flops: number; bytes: number };
+  /** Of a variant `beyondLimit`. */
+  beyond?: boolean;
 }
 
 /**
  * The limit that a time is below, null where it is not. 5%, as the limits are measurements too. What a warm cache holds need not come from
  * memory, so there only arithmetic limits.
  */
-function limitBeaten({ ms, work }: Timed, limits: Limits, cache: CacheState): ReturnType<typeof floorMs> | null {
-  const floor = floorMs(work.flops, cache === 'warm' ? 0 : work.bytes, limits);
+function limitBeaten({ ms, work, beyond }: Timed, limits: Limits, cache: CacheState) {
+  const floor = floorMs(beyond ? 0 : work.flops, cache === 'warm' ? 0 : work.bytes, limits);
   return ms < 0.95 * floor.ms ? floor : null;
 }
 
 /** A time below the machine's limit is wrong: something was not computed, or was there already. @throws where it is */
 export function rejectTooFast(
   what: string,
-  ms: number,
-  work: Timed['work'],
+  time: Timed,
   { limits, cache, others = 0 }: { limits: Limits; cache: CacheState; others?: number },
 ): void {
-  const floor = limitBeaten({ ms, work }, limits, cache);
+  const { ms } = time;
+  const floor = limitBeaten(time, limits, cache);
   if (!floor) return;
   const busy = others > QUIET ? `; others took ${Math.round(100 * others)}% of the processors: measure again` : '';
   const limit = `the machine's limit (${floor.by}) of ${floor.ms.toFixed(3)} ms`;
@@ -115,22 +119,21 @@ const timesOf = ({ c, variants, timings, bytes }: Measured) =>
   variants.flatMap((v, i) =>
     DIRECTIONS.filter((direction) => direction === 'forward' || v.backward).map((direction) => ({
       ...{ i, direction, ms: median(timings[i]![`${direction}Ms`]), work: workOf(c, direction, bytes) },
+      beyond: v.beyondLimit ?? false,
     })),
   );
 
-function rowOf(
-  m: Measured,
-  { i, direction, ms: middle, work }: Timed & { i: number; direction: Direction },
-): KernelRow {
+function rowOf(m: Measured, time: Timed & { i: number; direction: Direction }): KernelRow {
+  const { i, direction, ms: middle, work } = time;
   const { c, variants, timings, limits, others, cache, launch } = m;
   const variant = variants[i]!;
   const key = `${direction}Ms` as const;
-  rejectTooFast(`${variant.name}: ${c.op} stage ${c.stage} ${direction}`, middle, work, m);
+  rejectTooFast(`${variant.name}: ${c.op} stage ${c.stage} ${direction}`, time, m);
   const floor = floorMs(work.flops, work.bytes, limits);
   const errors = m.errors[i];
   const cpuMs = timings[i]![`${direction}CpuMs`];
   return {
-    ...{ op: c.op, stage: c.stage, shape: c.timed.name, direction, dtype: 'f32' },
+    ...{ op: c.op, stage: c.stage, shape: c.timed.name, direction, dtype: precisionOf(c.timed) },
     ...{ variant: variant.name, flags: variant.flags, cache, ...(launch ? { launch } : {}) },
     ...{ ms: timings[i]![key], ...(cpuMs.length > 0 ? { cpuMs } : {}), ...spread(timings[i]![key]), others },
     ...{ gflops: work.flops / middle / 1e6, gbs: work.bytes / middle / 1e6 },
@@ -147,7 +150,7 @@ function settled(m: Measured): Limits {
   let { limits } = m;
   const times = timesOf(m);
   const beaten = () => times.some((time) => limitBeaten(time, limits, m.cache));
-  for (let i = 0; i < AGAIN && beaten(); i++) limits = better(limits, measureLimits());
+  for (let i = 0; i < AGAIN && beaten(); i++) limits = better(limits, measureLimits(precisionOf(m.c.timed)));
   return limits;
 }
 
@@ -220,7 +223,7 @@ export function benchCase(c: KernelCase, variants: readonly Variant[], options: 
   const arrays = arraysOf(c.timed, seed);
   const outputs = outputSize(c.timed, arrays);
   const terms = termsOf(c, outputs);
-  const numbers = { arrays, upstream: upstreamOf(seed, outputs) };
+  const numbers = { arrays, upstream: upstreamOf(c.timed, seed, outputs) };
   const errors = variants.map((variant) => (check ? verifyVariant(c, terms, variant, options) : null));
   const launches = options.launches ?? [undefined];
   const regimes = launches.flatMap((launch) => caches.map((cache) => ({ launch, cache })));
@@ -228,7 +231,7 @@ export function benchCase(c: KernelCase, variants: readonly Variant[], options: 
     const how = launch === 'graph' ? 'recorded and timed' : 'timed';
     const timed = variants.map((v) => announced(v, `being ${how} with a ${cache} cache`, onStep));
     const time = () => timeCase(c.timed, timed, numbers, { rounds, clock: CLOCKS[options.clock], cache, launch });
-    const { result: around, others } = besideOthers(() => limitsAround(time));
+    const { result: around, others } = besideOthers(() => limitsAround(time, precisionOf(c.timed)));
     compareTimed(c, numbers, variants, around.result.timings, options);
     const measured = { c, variants, ...around.result, limits: around.limits, others, cache, launch, errors };
     const rated = { ...measured, limits: settled(measured) };

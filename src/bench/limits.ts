@@ -1,4 +1,4 @@
-import { native } from '../native';
+import { native, type Precision } from '../native';
 import { fmaPeak } from '../runtime';
 import { scope } from '../scope';
 import { getDefaultDevice, tensor } from '../tensor';
@@ -24,10 +24,10 @@ function copyBandwidth(): number {
   });
 }
 
-/** Measures both limits where tensors are made now; about a second on the CPU. */
-export function measureLimits(): Limits {
+/** Measures both limits where tensors are made now, of multiply-adds of this type; about a second on the CPU. */
+export function measureLimits(precision: Precision = 'f32'): Limits {
   const device = getDefaultDevice();
-  if (device === 'cuda') return { gflops: fmaPeak(0.05, device), gbs: native.cudaCopyRate() };
+  if (device === 'cuda') return { gflops: fmaPeak(0.05, device, precision), gbs: native.cudaCopyRate() };
   return { gflops: fmaPeak(0.5), gbs: copyBandwidth() };
 }
 
@@ -38,10 +38,10 @@ export const better = (a: Limits, b: Limits): Limits => ({
 });
 
 /** The limits measured before and after some work: the better of both. */
-export function limitsAround<T>(work: () => T): { result: T; limits: Limits } {
-  const before = measureLimits();
+export function limitsAround<T>(work: () => T, precision: Precision = 'f32'): { result: T; limits: Limits } {
+  const before = measureLimits(precision);
   const result = work();
-  return { result, limits: better(before, measureLimits()) };
+  return { result, limits: better(before, measureLimits(precision)) };
 }
 
 /** The shortest time that both limits allow, in ms, and the limit that sets it. */

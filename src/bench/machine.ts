@@ -12,6 +12,8 @@ export interface Machine {
   device: Device;
   /** Where the device is a GPU: what it is, and the version of its driver where the system tells it. */
   gpu?: CudaFacts & { driver: string | null };
+  /** On a GPU, who computes the products of dense matrices: `own`, or a library. */
+  products?: string;
   cpu: string;
   cores: number;
   threads: number;
@@ -55,7 +57,9 @@ export function machine(): Machine {
   const device = getDefaultDevice();
   return {
     device,
-    ...(device === 'cuda' ? { gpu: { ...native.cudaFacts(), driver: driverVersion() } } : {}),
+    ...(device === 'cuda'
+      ? { gpu: { ...native.cudaFacts(), driver: driverVersion() }, products: native.cudaProducts() }
+      : {}),
     cpu: os.cpus()[0]?.model.trim() ?? 'unknown',
     cores: os.cpus().length,
     threads: threads(),

@@ -118,7 +118,7 @@ function timeOf(
   const viewsPerSecond = (1000 * batch) / middle.median;
   const gflops = (2 * macs * viewsPerSecond) / 1e9;
   const limits = { gflops: peak, gbs: Infinity };
-  rejectTooFast(name, middle.median, { flops: 2 * macs * batch, bytes: 0 }, { limits, cache: 'warm' });
+  rejectTooFast(name, { ms: middle.median, work: { flops: 2 * macs * batch, bytes: 0 } }, { limits, cache: 'warm' });
   const clipsPerSecond = viewsPerSecond / (views.crops * views.clips);
   return {
     batch,

@@ -109,7 +109,7 @@ const gpuTerms = (gpu: Fields): Fields => ({
 function termsOf(file: Fields): Map<string, string> {
   const machine = file.machine as Fields;
   const terms: Fields = isObject(machine.gpu)
-    ? { ...gpuTerms(machine.gpu), processor: machine.cpu }
+    ? { ...gpuTerms(machine.gpu), products: machine.products ?? 'own', processor: machine.cpu } // old files do not say
     : {
         ...{ device: machine.device ?? 'cpu', processor: machine.cpu, threads: machine.threads },
         ...{ 'instruction set': machine.kernels, clock: file.clock ?? 'wall' },

@@ -1,5 +1,6 @@
 /** What a round of a measurement has: numbers that no other round has, and what came out of it. */
 import type { Array64, OpCase } from '../cases/case';
+import { elementsOf } from '../cases/tensors';
 import type { Tensor } from '../tensor';
 import type { Results } from './variant';
 
@@ -73,6 +74,7 @@ export function numbersOf(c: OpCase, { arrays, upstream }: Numbers, round: numbe
 export function refresh({ c, numbers, inputs, gy }: Bench, round: number): void {
   const name = freshInput(c);
   const { arrays, upstream } = numbersOf(c, numbers, round);
-  inputs[name]!.copyFrom(Float32Array.from(arrays[name]!.data));
-  gy.copyFrom(upstream);
+  const fill = (t: Tensor, values: ArrayLike<number>) => t.copyFrom(elementsOf(values, t.dtype));
+  fill(inputs[name]!, arrays[name]!.data);
+  fill(gy, upstream);
 }

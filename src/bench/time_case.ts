@@ -3,7 +3,7 @@ import { native } from '../native';
 import { scope } from '../scope';
 import { tensor, type Tensor } from '../tensor';
 import type { OpCase } from '../cases/case';
-import { makeTensor, mapInputs } from '../cases/tensors';
+import { gradientFor, makeTensor, mapInputs } from '../cases/tensors';
 import { newTiming, refresh, type Bench, type CacheState, type Launch, type Numbers, type Timing } from './rounds';
 import { onGpu } from './time_gpu';
 import { takeGradients, type Variant } from './variant';
@@ -80,7 +80,8 @@ function onCpu(bench: Bench, variant: Variant, clock: Clock, prepare: () => void
   };
 }
 
-const bytesOf = (tensors: readonly Tensor[]) => tensors.reduce((sum, t) => sum + 4 * t.size, 0);
+const bytesOf = (tensors: readonly Tensor[]) =>
+  tensors.reduce((sum, t) => sum + (t.dtype === 'bf16' ? 2 : 4) * t.size, 0);
 
 const LONGEST_MS = 8_000; // of one variant's rounds, unless three take longer
 const FEWEST = 3;
@@ -130,8 +131,8 @@ export function timeCase(
   return scope(() => {
     const { arrays, upstream } = numbers;
     const inputs = mapInputs(c, (input, name) => makeTensor(input, arrays[name]!, true));
-    const shape = scope(() => noGrad(() => c.forward(inputs).shape));
-    const bench = { c, numbers, inputs, gy: tensor(upstream, shape) };
+    const { shape, dtype } = scope(() => noGrad(() => c.forward(inputs)));
+    const bench = { c, numbers, inputs, gy: gradientFor({ shape, dtype }, upstream) };
     const { runs, release } = makeReady(bench, variants, options);
     try {
       const timings = takeTurns(runs, options);

@@ -1,6 +1,7 @@
 import { memory } from '../runtime';
 import type { Array64, OpCase } from '../cases/case';
-import { relativeError, worstElement } from '../cases/compare';
+import { allowedIn } from '../cases/bf16';
+import { relativeError, within, worstElement, type Allowed } from '../cases/compare';
 import { uniform } from '../cases/random';
 import { mapInputs } from '../cases/tensors';
 import { arraysOf, OURS, runVariant, upstreamOf, type Results, type Variant } from './variant';
@@ -19,15 +20,19 @@ const UNIT = 2 ** -24;
  */
 export const allowedError = (terms: number): number => Math.max(1e-6, 2 * UNIT * Math.sqrt(terms));
 
+/** What the output of a case may be off, with so many multiply-adds behind one element. */
+const allowedOutput = ({ tolerance, roundings }: OpCase, terms: number): Allowed =>
+  roundings ? allowedIn(roundings.forward) : within(tolerance?.forward ?? allowedError(terms));
+
 /**
- * L2 error; throws on another length, a NaN, an L2 error above `allowed` or a single element far off.
+ * L2 error; throws on another length, a NaN, an L2 error above that allowed or a single element far off.
  * @param addends what errors are relative to, where it is more than the norm of `expected` (`OpCase.addends`)
  */
 export function judge(
   what: string,
   actual: Float32Array,
   expected: ArrayLike<number>,
-  allowed: number,
+  allowed: Allowed,
   addends = 0,
 ): number {
   let error = NaN;
@@ -37,9 +42,9 @@ export function judge(
     throw new Error(`${what} is wrong: ${(problem as Error).message}`);
   }
   const worst = worstElement(actual, expected, addends / Math.sqrt(expected.length));
-  if (error <= allowed && worst <= 20 * allowed) return error;
+  if (error <= allowed.l2 && worst <= allowed.worst) return error;
   const figures = `relative error ${error.toExponential(1)}, worst element ${worst.toExponential(1)} of the largest`;
-  throw new Error(`${what} is wrong: ${figures}; allowed ${allowed.toExponential(1)}`);
+  throw new Error(`${what} is wrong: ${figures}; allowed ${allowed.l2.toExponential(1)}`);
 }
 
 const norm = (values: ArrayLike<number>) => Math.sqrt(dot(values, values));
@@ -84,7 +89,15 @@ function gradientError(c: OpCase, arrays: Arrays, grads: Results['grads'], gy: F
   return Math.abs(found - expected);
 }
 
-const GRADIENT = 1e-4;
+/**
+ * What `gradientError` may find. In bf16 each gradient has an error of its own, which along a random direction is a normally distributed
+ * number of times as large: errors of n inputs add up as sqrt(n), and what is allowed in L2, the most that roundings are off, is more than
+ * twice what they are off on average.
+ */
+function allowedGradient({ tolerance, roundings }: OpCase, inputs: number): number {
+  if (roundings) return 2 * Math.sqrt(inputs) * allowedIn(roundings.gradient).l2;
+  return Math.max(1e-4, tolerance?.gradient ?? 0);
+}
 
 /** The output as it would be read with its last two dimensions swapped. */
 function transposed(values: Float64Array, columns: number): Float32Array {
@@ -93,7 +106,7 @@ function transposed(values: Float64Array, columns: number): Float32Array {
 }
 
 /** Shows that the comparison can fail: zeros, the output for other inputs, and a transposed output must be refused. */
-export function showRefusals(expected: Array64, stale: Float32Array, allowed: number, addends = 0): void {
+export function showRefusals(expected: Array64, stale: Float32Array, allowed: Allowed, addends = 0): void {
   const columns = expected.shape.at(-1)!;
   const wrong = { zeros: new Float32Array(stale.length), 'a stale output': stale } as Record<string, Float32Array>;
   // The transposition of one row or column is itself.
@@ -123,25 +136,31 @@ export function verify(c: OpCase, terms: number, variant: Variant = OURS, seed =
   const { live } = memory();
   const arrays = arraysOf(c, seed);
   const expected = c.oracle(arrays);
-  const gy = upstreamOf(seed, expected.data.length);
+  const gy = upstreamOf(c, seed, expected.data.length);
   const stale = runVariant(c, variant, arraysOf(c, seed + 1), gy).y;
   const results = runVariant(c, variant, arrays, gy);
-  const allowed = c.tolerance?.forward ?? allowedError(terms);
+  const allowed = allowedOutput(c, terms);
   const addends = c.addends?.(arrays);
   const forward = judge(`${variant.name}: the output of ${c.name}`, results.y, expected.data, allowed, addends);
   showRefusals(expected, stale, allowed, addends);
   const gradient = variant.backward ? gradientError(c, arrays, results.grads, gy) : 0;
-  const most = Math.max(GRADIENT, c.tolerance?.gradient ?? 0);
+  const most = allowedGradient(c, Object.keys(results.grads).length);
   if (!(gradient <= most))
     throw new Error(`${variant.name}: gradients of ${c.name} are wrong: error ${gradient}, allowed ${most}`);
   if (memory().live !== live) throw new Error(`${c.name} leaves ${memory().live - live} bytes behind`);
   return { forward, gradient, arrays, results };
 }
 
+/** Twice as much: both sides have an error. */
+const twice = ({ l2, worst }: Allowed): Allowed => ({ l2: 2 * l2, worst: 2 * worst });
+
 /** Holds a variant's results element by element to others on the same numbers, such as ours that are verified. */
 export function verifyAgainst(c: OpCase, name: string, actual: Results, expected: Results, terms: number): void {
-  judge(`${name}: the output of ${c.name}`, actual.y, expected.y, 2 * allowedError(terms));
+  const { roundings } = c;
+  const output = roundings ? allowedIn(roundings.forward) : within(allowedError(terms));
+  judge(`${name}: the output of ${c.name}`, actual.y, expected.y, twice(output));
+  // In f32 sums over all rows stand behind a weight's gradient.
+  const gradient = roundings ? twice(allowedIn(roundings.gradient)) : within(2e-5);
   for (const [input, grad] of Object.entries(actual.grads))
-    // Sums over all rows stand behind a weight's gradient; both sides have an error.
-    judge(`${name}: the gradient of ${input} of ${c.name}`, grad, expected.grads[input]!, 2e-5);
+    judge(`${name}: the gradient of ${input} of ${c.name}`, grad, expected.grads[input]!, gradient);
 }

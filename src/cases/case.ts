@@ -14,12 +14,20 @@ export interface Input {
   offset?: number;
   /** Fixed values instead of random ones. */
   values?: readonly number[];
-  /** `i32` inputs (labels, indices) need `values`. */
-  dtype?: 'f32' | 'i32';
+  /** `i32` inputs (labels, indices) need `values`; those of `bf16` are rounded to it. */
+  dtype?: 'f32' | 'bf16' | 'i32';
+  /** true: the numbers are those of bf16, whatever they are stored in. */
+  rounded?: boolean;
   /** false: no gradient is checked for this input. i32 inputs never have one. */
   grad?: boolean;
   /** The op itself writes to it: running statistics. */
   updated?: boolean;
+}
+
+/** How often numbers are rounded to bf16 on the way to the output or to a gradient, or fewer where roundings cancel. */
+export interface Roundings {
+  forward: number;
+  gradient: number;
 }
 
 /**
@@ -38,6 +46,8 @@ export interface OpCase {
   addends?(inputs: Record<string, Array64>): number;
   /** Largest relative L2 error of the output and of each gradient; default 1e-6 and 1e-5. */
   tolerance?: { forward?: number; gradient?: number };
+  /** Of a case in bf16 (`bf16.ts`): what it is held to, in place of a tolerance. */
+  roundings?: Roundings;
 }
 
 /** An Array64 from a shape and a function of the flat index. */

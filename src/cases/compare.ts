@@ -1,5 +1,14 @@
 const { abs, max, sqrt } = Math;
 
+/** The most that numbers may be off: the relative L2 error, and a single element in units of the largest. */
+export interface Allowed {
+  l2: number;
+  worst: number;
+}
+
+/** What f32 numbers of this relative L2 error may be off. */
+export const within = (l2: number): Allowed => ({ l2, worst: 20 * l2 });
+
 /**
  * Relative L2 error of `actual` against `expected`; throws on a NaN or a wrong length first, so that neither can pass.
  * @param least the norm that the error is relative to is at least this one: see `OpCase.addends`

@@ -1,6 +1,6 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import type { BenchKernelsArguments } from './bench_kernels_action';
-import { collect, wholeNumber } from './options';
+import { collect, deviceOption, precisionOption, wholeNumber } from './options';
 
 const words = (text: string): string[] => text.split(',').map((word) => word.trim());
 
@@ -19,8 +19,8 @@ export function registerBenchKernels(bench: Command): void {
     .option('--op <names>', 'norm_spatial, norm_mlp, norm_temporal, morph_fc, temporal_fc, linear, …', words)
     .option('--plugin <file>', 'a kernel of yours, ranked beside ours and a naive one; may be repeated', collect)
     .option('--stage <numbers>', 'of the network, 1 to 4', stages)
-    .addOption(new Option('--dtype <name>', 'of the tensors').choices(['f32', 'bf16']).default('f32'))
-    .addOption(new Option('--device <name>', 'where').choices(['cpu', 'cuda']).default('cpu'))
+    .addOption(deviceOption())
+    .addOption(precisionOption())
     .addOption(
       new Option('--cache <state>', 'what the caches hold')
         .choices(['warm', 'cold', 'both'])
@@ -55,12 +55,14 @@ Examples:
   morphmlp bench kernels --plugin ./my_morph_fc.so --stage 2    (morphmlp kernel new writes one)
   morphmlp bench kernels --device cuda --op linear --out gpu.json
   morphmlp bench kernels --device cuda --op norm_mlp --launch graph --cache cold
+  morphmlp bench kernels --device cuda --precision bf16 --out gpu_bf16.json
 
 The error is the relative one against a float64 oracle, on fresh random numbers; zeros, outputs for other inputs and transposed outputs are
 shown to be refused before each. A share is of the shortest time that the machine's multiply-adds and memory allow, both measured
 beside. A time below that is refused as wrong. The speed of a variant is the median over rounds in which all took turns, with an
 interval of 95%; where that holds 1, there is no difference. On a GPU its own timer counts, in four regimes: the op launched out of the program
-to a GPU that waits, or replayed as a CUDA graph (the GPU's time alone), each with what a run leaves in the L2 cache or nothing. A plugin runs in a process of its own: one that crashes, hangs, leaves its
+to a GPU that waits, or replayed as a CUDA graph (the GPU's time alone), each with what a run leaves in the L2 cache or nothing. In bf16
+the numbers are bf16 already, each op may be off by as many roundings as it makes, and the limit is that of the tensor cores by mma.sync. A plugin runs in a process of its own: one that crashes, hangs, leaves its
 memory or is wrong is told of, and the others are measured.`,
     )
     .action(async (given: BenchKernelsArguments) => (await import('./bench_kernels_action.js')).benchKernels(given));

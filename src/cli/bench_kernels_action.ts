@@ -4,14 +4,15 @@ import { describePlugin, runHosted, type Failure } from '../bench/hosted';
 import type { KernelCase } from '../bench/kernel_case';
 import { benchCase, type KernelRow } from '../bench/kernels';
 import { machine, type Machine } from '../bench/machine';
-import { chooseCases, stemOf } from '../bench/ops';
+import { casesInBf16, chooseCases, stemOf } from '../bench/ops';
 import type { CacheState, Launch } from '../bench/rounds';
-import { blasVariants, OURS, type Variant } from '../bench/variant';
+import { blasVariants, libraryVariants, OURS, type Variant } from '../bench/variant';
+import { precisionOf } from '../cases/bf16';
 import { eventLoop } from '../event_loop';
 import { writeFileAtomic } from '../io/atomic';
 import { PLUGGABLE, requirePluginDevice } from '../plugins';
-import { requireDevice, setThreads, threads } from '../runtime';
-import { native, type Device } from '../native';
+import { native, type Device, type Precision } from '../native';
+import { requireDevice, requirePrecision, setThreads, threads } from '../runtime';
 import { setDefaultDevice } from '../tensor';
 import { othersText, printFailures, printRows } from './kernel_table';
 import { checkOutputs } from './outputs';
@@ -22,8 +23,8 @@ export interface BenchKernelsArguments {
   op?: string[];
   plugin?: string[];
   stage?: number[];
-  dtype: 'f32' | 'bf16';
   device: Device;
+  precision: Precision;
   cache?: CacheState | 'both';
   launch?: Launch | 'both';
   clock: 'wall' | 'cpu';
@@ -36,10 +37,11 @@ export interface BenchKernelsArguments {
 }
 
 /** Nothing is measured in place of something else. */
-function checkAsked({ dtype, device, launch, clock }: BenchKernelsArguments): void {
+function checkAsked({ precision, device, plugin, launch, clock }: BenchKernelsArguments): void {
+  requirePrecision(precision, device);
+  if (plugin && precision === 'bf16')
+    throw new Error('--plugin: kernels of others take f32 alone, not --precision bf16');
   requireDevice(device);
-  if (dtype !== 'f32')
-    throw new Error(`--dtype ${dtype}: ${device === 'cpu' ? 'on the CPU' : 'for now'} the kernels are f32`);
   if (device === 'cpu' && launch) throw new Error(`--launch ${launch}: expected --device cuda; the CPU knows one way`);
   if (device === 'cuda' && clock === 'cpu') throw new Error('--clock cpu: on a GPU its own timer is the clock');
 }
@@ -75,20 +77,21 @@ async function openAll(files: readonly string[], device: Device, timeout: number
   return { ops, failures };
 }
 
-async function workOf({ op, stage, plugin = [], device, timeout }: BenchKernelsArguments): Promise<Work> {
+async function workOf({ op, stage, plugin = [], device, precision, timeout }: BenchKernelsArguments): Promise<Work> {
   const { ops, failures } = await openAll(plugin, device, 1000 * timeout);
   const pluginsOf = (c: KernelCase) => [...ops].filter(([, its]) => its === stemOf(c)).map(([file]) => file);
   if (plugin.length > 0 && ops.size === 0) return { cases: [], pluginsOf, failures };
   const cases = chooseCases(op ?? (plugin.length > 0 ? [...new Set(ops.values())] : undefined), stage);
   for (const [file, its] of ops)
     if (!cases.some((c) => stemOf(c) === its)) throw new Error(`${file} is a kernel for ${its}, which --op leaves out`);
-  return { cases, pluginsOf, failures };
+  return { cases: precision === 'bf16' ? casesInBf16(cases) : cases, pluginsOf, failures };
 }
 
-/** Ours; on a GPU the FCs by cuBLASLt too, where it is. */
+/** Ours; on a GPU the FCs by cuBLASLt too, where it is: in bf16 `linear` alone. */
 function besideOurs(c: KernelCase, device: Device): Variant[] {
   const op = device === 'cuda' && PLUGGABLE.find((name) => name === stemOf(c));
-  return op ? [OURS, ...blasVariants(op)] : [OURS];
+  if (!op) return [OURS];
+  return [OURS, ...(precisionOf(c.timed) === 'bf16' ? libraryVariants(op) : blasVariants(op))];
 }
 
 async function measure(
@@ -123,9 +126,12 @@ async function measure(
   return rows;
 }
 
+/** The ops that cuBLASLt could stand beside. */
+const LIBRARY_OPS = { f32: ['linear', 'morph_fc', 'temporal_fc'], bf16: ['linear'] };
+
 /** Says why there is no row of cuBLASLt where one could stand. */
-function printBlas(rows: readonly KernelRow[], device: Device): void {
-  const couldBe = rows.some(({ op }) => ['linear', 'morph_fc', 'temporal_fc'].includes(op.split(' ')[0]!));
+function printBlas(rows: readonly KernelRow[], { device, precision }: BenchKernelsArguments): void {
+  const couldBe = rows.some(({ op }) => LIBRARY_OPS[precision].includes(op.split(' ')[0]!));
   if (device !== 'cuda' || !couldBe || rows.some(({ variant }) => variant === 'cuBLASLt')) return;
   console.log(`no rows of cuBLASLt: ${native.cudaBlas()}`);
 }
@@ -150,8 +156,10 @@ export async function benchKernels(given: BenchKernelsArguments): Promise<void> 
   const where = machine();
   if (rows.length > 0) {
     printRows(rows);
-    printBlas(rows, given.device);
-    console.log(`${whereText(where)}, commit ${where.commit ?? `of ${where.version}`}; medians of ${rounds} rounds`);
+    printBlas(rows, given);
+    console.log(
+      `${whereText(where)}, commit ${where.commit ?? `of ${where.version}`}; ${given.precision}, medians of ${rounds} rounds`,
+    );
     console.log(othersText(rows));
   }
   const { failures } = work;

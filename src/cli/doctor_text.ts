@@ -14,8 +14,11 @@ function addonRows(addon: AddonInfo): [string, string][] {
   ];
 }
 
-const cudaKernels = (addon: AddonInfo): string[] =>
-  'missing' in addon || addon.cudaCompiled === '' ? [] : [`kernels for ${addon.cudaCompiled}`];
+function cudaKernels(addon: AddonInfo): string[] {
+  if ('missing' in addon || addon.cudaCompiled === '') return [];
+  const by = addon.cudaProducts === 'own' ? 'our own kernels' : addon.cudaProducts;
+  return [`kernels for ${addon.cudaCompiled}`, `products: ${by}`];
+}
 
 function selfTestRows(selfTest: SelfTest | undefined): [string, string][] {
   if (!selfTest) return [];

@@ -6,7 +6,7 @@ test.each(chooseCases().map((c) => [`${c.op}, stage ${c.stage}`, c] as const))(
   '%s runs, and leaves its inputs as they are',
   (_, { timed, verified = timed }) => {
     const arrays = arraysOf(verified, 3);
-    const { y, grads } = runVariant(verified, OURS, arrays, upstreamOf(3, outputSize(verified, arrays)));
+    const { y, grads } = runVariant(verified, OURS, arrays, upstreamOf(verified, 3, outputSize(verified, arrays)));
     expect([y, ...Object.values(grads)].every((values) => values.length > 0 && values.every(Number.isFinite))).toBe(
       true,
     );

@@ -76,6 +76,9 @@ test('results of a GPU: regimes are rows of their own, another GPU or driver is 
     { term: 'GPU', before: 'H100', after: 'H200' },
     { term: 'driver', before: '580.1', after: '580.2' },
   ]);
+  const library = { ...machine('H100', '580.1'), products: 'cuBLASLt 13.0.2' };
+  const products = differentTerms(before, readResults(write('d.json', rows, { machine: library })));
+  expect(products).toEqual([{ term: 'products', before: 'own', after: 'cuBLASLt 13.0.2' }]);
   expect(differentTerms(readResults(write('c.json', rows)), after)[0]).toMatchObject({ term: 'device', after: 'cuda' });
 });
 

@@ -1,6 +1,7 @@
 import { rejectTooFast } from '../../src/bench/kernels';
 import { OURS, type Variant } from '../../src/bench/variant';
 import { judge, verify } from '../../src/bench/verify';
+import { within } from '../../src/cases/compare';
 import { linearCase } from '../../src/cases/linear';
 import { morphFcCase } from '../../src/cases/morph_fc';
 import { kernels, native, type Handle, type KernelArgument } from '../../src/native';
@@ -74,19 +75,24 @@ test('a sum that cancels is held to the size of what was added', () => {
   const { forward, arrays, results } = verify(cancelling, 1, OURS, 822);
   expect(forward).toBeLessThan(1e-6);
   const [expected, addends] = [cancelling.oracle(arrays).data, cancelling.addends!(arrays)];
-  expect(() => judge('it', results.y, expected, 1e-6)).toThrow('it is wrong: ');
+  expect(() => judge('it', results.y, expected, within(1e-6))).toThrow('it is wrong: ');
   const off = results.y.map((v) => v + 2e-6 * addends);
-  expect(() => judge('it', off, expected, 1e-6, addends)).toThrow('it is wrong: relative error 2.0e-6');
+  expect(() => judge('it', off, expected, within(1e-6), addends)).toThrow('it is wrong: relative error 2.0e-6');
 });
 
 test('times below the limit are refused; what a warm cache holds need not come from memory', () => {
   const limits = { gflops: 100, gbs: 10 };
   const work = { flops: 1e9, bytes: 1e9 };
-  expect(() => rejectTooFast('it', 5, work, { limits, cache: 'warm' })).toThrow(
+  expect(() => rejectTooFast('it', { ms: 5, work }, { limits, cache: 'warm' })).toThrow(
     'it: 5.000 ms is less than the machine',
   );
-  expect(() => rejectTooFast('it', 50, work, { limits, cache: 'warm' })).not.toThrow();
-  expect(() => rejectTooFast('it', 50, work, { limits, cache: 'cold' })).toThrow(/\(memory\) of 100\.000 ms$/);
+  expect(() => rejectTooFast('it', { ms: 50, work }, { limits, cache: 'warm' })).not.toThrow();
+  expect(() => rejectTooFast('it', { ms: 50, work }, { limits, cache: 'cold' })).toThrow(/\(memory\) of 100\.000 ms$/);
+  const faster = { ms: 5, work, beyond: true }; // other instructions than those of the limit: memory alone counts
+  expect(() => rejectTooFast('it', faster, { limits, cache: 'warm' })).not.toThrow();
+  expect(() => rejectTooFast('it', faster, { limits, cache: 'cold' })).toThrow(/\(memory\) of 100\.000 ms$/);
   const busy = { limits, cache: 'cold', others: 0.4 } as const;
-  expect(() => rejectTooFast('it', 50, work, busy)).toThrow(/ms; others took 40% of the processors: measure again$/);
+  expect(() => rejectTooFast('it', { ms: 50, work }, busy)).toThrow(
+    /ms; others took 40% of the processors: measure again$/,
+  );
 });

@@ -13,7 +13,7 @@ import { memory } from '../../src/runtime';
 import { scope } from '../../src/scope';
 import { ones, tensor, type Tensor } from '../../src/tensor';
 import { simpleModel } from '../support/simple_model';
-import { ROUNDING } from '../support/run_bf16_cases';
+import { ROUNDING } from '../../src/cases/bf16';
 
 const config: MorphMlpConfig = {
   ...{ kind: 'video', layers: [1, 1, 1, 1], frames: 4, embedDims: [8, 8, 12, 12], segmentDim: [4, 4, 4, 4] },

@@ -1,5 +1,6 @@
 /** The MLP of bf16 tokens as one kernel, at the widths that have one; narrow ones are among the cases of bf16_ops.test.ts too. */
 import { noGrad } from '../../src/autograd';
+import { BF16_TERMS } from '../../src/cases/bf16';
 import { normMlpCase } from '../../src/cases/norm_mlp';
 import { makeInput, makeTensor, mapInputs } from '../../src/cases/tensors';
 import { cast } from '../../src/ops';
@@ -16,11 +17,7 @@ const cases = [
   normMlpCase([1, 2, 5, 168], 504),
   normMlpCase([1, 1, 92], 4),
 ];
-runBf16Cases('a fused MLP', cases, {
-  activations: ['x'],
-  roundings: { forward: 2, gradient: 2 },
-  gradientsOfF32: true,
-});
+runBf16Cases('a fused MLP', cases, BF16_TERMS.norm_mlp, { gradientsOfF32: true });
 
 /** Runs a case's op on tokens in bf16, with or without what a backward needs. */
 function run(c: (typeof cases)[number], training: boolean): { y: Float32Array; peak: number } {

@@ -13,7 +13,7 @@ import type { MorphMlpConfig } from '../../src/models/config';
 import { openPlugin, PLUGGABLE } from '../../src/plugins';
 import { readMetrics } from '../../src/report/jsonl';
 import { memory } from '../../src/runtime';
-import { faultyDevicePlugin, faultyPlugin, NVCC } from '../support/plugins';
+import { cublasLtStandIn, faultyDevicePlugin, faultyPlugin, NVCC } from '../support/plugins';
 import { runCli } from '../support/run_cli';
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'morphmlp-'));
@@ -122,12 +122,8 @@ test('what kernel new --lang cuda writes compiles and is right', () => {
 
 /** Loops in place of cuBLASLt: that our calls mean what they should is seen without it. */
 test('cuBLASLt computes the FCs too, forward and gradients', () => {
-  const [root, library] = [path.join(__dirname, '..', '..'), path.join(folder, 'cublas_lt.so')];
-  const source = path.join(root, 'test', 'fixtures', 'plugins', 'cublas_lt.cc');
-  const include = `-I${path.join(root, 'native')}`;
-  execFileSync('c++', ['-std=c++17', '-O1', '-shared', '-fPIC', include, source, '-o', library]);
-  const run = path.join(root, 'test', 'support', 'run_blas.ts');
-  const env = { ...process.env, MORPHMLP_CUBLASLT: library };
+  const run = path.join(__dirname, '..', 'support', 'run_blas.ts');
+  const env = { ...process.env, MORPHMLP_CUBLASLT: cublasLtStandIn(folder) };
   const out = execFileSync(process.execPath, ['--import', 'tsx', run, 'cuda'], { env, encoding: 'utf8' });
   expect(out).toMatch(
     /^linear 7 cuBLASLt 12\.3\.4 \(.*cublas_lt\.so\)\ntemporal_fc [1-9]\d* .*\nmorph_fc [1-9]\d* .*\n$/,

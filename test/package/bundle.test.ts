@@ -21,7 +21,10 @@ const { pack } = jest.requireActual<{
 const { closure } = jest.requireActual<{ closure: (root: string, names: string[]) => string[] }>(
   '../../scripts/bundle/packages.cjs',
 );
-const { parse } = jest.requireActual<{ parse: (args: string[]) => Parsed }>('../../scripts/bundle/steps.cjs');
+const { parse, STEPS } = jest.requireActual<{
+  parse: (args: string[]) => Parsed;
+  STEPS: Record<string, { commands: (options: Parsed['options']) => unknown[] }>;
+}>('../../scripts/bundle/steps.cjs');
 
 const { follow, lossesOf } = jest.requireActual<{
   follow: (one: number[], other: number[]) => { apart: number; follows: boolean };
@@ -121,6 +124,21 @@ describe('the command line of ./run', () => {
     [['test', '--device', 'tpu'], "--device: expected cuda or cpu, got 'tpu'"],
     [['test', '--device'], "--device: expected cuda or cpu, got 'undefined'"],
   ])('%j is refused in one sentence', (args, message) => expect(() => parse(args)).toThrow(message));
+});
+
+test.each([
+  ['cuda', ['--op', 'gelu'], ['f32', 'bf16']],
+  ['cuda', ['--plugin', 'my_gelu.so'], ['f32']],
+  ['cpu', [], ['f32']],
+])('./run bench on %s with %j measures kernels in %j, each with a file of its own', (device, extra, precisions) => {
+  const { commands } = STEPS.bench!;
+  const asked = commands({ device, out: 'there', build: false, extra }).filter(Array.isArray);
+  expect(asked.map((argv) => argv.slice(2))).toEqual(
+    precisions.map((precision) => [
+      ...['bench', 'kernels', '--device', device, '--precision', precision],
+      ...['--out', path.join('there', `kernels_${precision}.json`), ...extra],
+    ]),
+  );
 });
 
 describe('whether the losses of one run follow those of another', () => {

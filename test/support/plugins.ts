@@ -34,6 +34,14 @@ export function faultyPlugin(folder: string, fault: string): string {
   return named(folder, 'faulty.so', fault, (library) => compile(process.env['CXX'] ?? 'c++', [...args, library]));
 }
 
+/** Loops with cuBLASLt's interface, compiled into `folder`, for MORPHMLP_CUBLASLT: on the emulated device. */
+export function cublasLtStandIn(folder: string): string {
+  const library = path.join(folder, 'cublas_lt.so');
+  const include = `-I${path.join(root, 'native')}`;
+  compile('c++', ['-std=c++17', '-O1', '-shared', '-fPIC', include, fixture('cublas_lt.cc'), '-o', library]);
+  return library;
+}
+
 /** Takes the place of nvcc where the device is emulated; a real one compiles for a GPU. */
 export const NVCC = process.env['MORPHMLP_ADDON']
   ? path.join(root, 'native', 'test', 'cuda_shim', 'nvcc.cjs')

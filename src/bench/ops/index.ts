@@ -1,3 +1,4 @@
+import { BF16_TERMS, inBf16, type Bf16Terms } from '../../cases/bf16';
 import type { KernelCase } from '../kernel_case';
 import { conv3d } from './conv3d';
 import { linear } from './linear';
@@ -29,4 +30,16 @@ export function chooseCases(ops?: readonly string[], stages?: readonly number[])
     ...new Set(ALL.filter((c) => !ops || ops.includes(stemOf(c)) || ops.includes(c.op)).map((c) => c.stage)),
   ];
   throw new Error(`${ops!.join(', ')} is not timed at stage ${stages!.join(', ')}, only at ${there.join(', ')}`);
+}
+
+/** The cases in bf16. @throws where ops among them have no kernels for it, with their names */
+export function casesInBf16(cases: readonly KernelCase[]): KernelCase[] {
+  const terms: Partial<Record<string, Bf16Terms>> = BF16_TERMS;
+  const without = new Set(cases.map(stemOf).filter((op) => !terms[op]));
+  if (without.size > 0)
+    throw new Error(`${[...without].join(', ')}: no kernels in bf16; --precision f32 measures them`);
+  return cases.map((c) => {
+    const turned = terms[stemOf(c)]!;
+    return { ...c, timed: inBf16(c.timed, turned), ...(c.verified ? { verified: inBf16(c.verified, turned) } : {}) };
+  });
 }
