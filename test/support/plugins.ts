@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { copyFileSync } from 'node:fs';
+import { copyFileSync, existsSync } from 'node:fs';
 import path from 'node:path';
 import { INCLUDE } from '../../src/bench/build_kernel';
 
@@ -20,7 +20,7 @@ function named(folder: string, name: string, fault: string, make: (library: stri
   if (!compiled.has(name)) make(first);
   compiled.set(name, first);
   const library = path.join(folder, `${fault.replaceAll(' ', '_')}.so`);
-  copyFileSync(first, library);
+  if (!existsSync(library)) copyFileSync(first, library); // it may be loaded: writing over it would end this process
   return library;
 }
 
