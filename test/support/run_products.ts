@@ -27,7 +27,7 @@ function hold(c: OpCase): void {
 }
 
 function holdAll(): void {
-  const others = [normMlpCase([2, 5, 16], 24, [1.25, 0.5]), normTemporalCase([1, 2, 3, 1, 32], 2)];
+  const others = [normMlpCase([2, 5, 40], 24, [1.25, 0.5]), normTemporalCase([1, 2, 3, 1, 32], 2)];
   const octets = [linearCase([5], 24, 40, { gelu: true }), linearCase([2, 3], 16, 16, { bias: false })];
   const all = [...linearCases, ...octets];
   all.forEach(hold);

@@ -1,5 +1,5 @@
-// What a test of kernels without the shim's device has in its place: plain memory, launches that run at once. For the
-// one source of a program.
+// What a test of kernels without the shim's device has in its place: plain memory, launches that run at once, no
+// library for products. For the one source of a program.
 #pragma once
 #include <cstdlib>
 #include <functional>
@@ -15,5 +15,7 @@ void* native_stream() {
   static EmulatedStream stream{[](std::function<void()> run) { run(); }};
   return &stream;
 }
+Products products() { return Products::own; }
+void cublas_lt_product(const LtProduct&) { std::abort(); }
 
 }  // namespace morphmlp::cuda
