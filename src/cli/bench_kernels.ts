@@ -1,4 +1,5 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
+import type { Precision } from '../native';
 import type { BenchKernelsArguments } from './bench_kernels_action';
 import { collect, deviceOption, precisionOption, wholeNumber } from './options';
 
@@ -21,6 +22,7 @@ export function registerBenchKernels(bench: Command): void {
     .option('--stage <numbers>', 'of the network, 1 to 4', stages)
     .addOption(deviceOption())
     .addOption(precisionOption())
+    .addOption(new Option('--dtype <name>', 'another name of --precision').choices(['f32', 'bf16']))
     .addOption(
       new Option('--cache <state>', 'what the caches hold')
         .choices(['warm', 'cold', 'both'])
@@ -65,5 +67,7 @@ to a GPU that waits, or replayed as a CUDA graph (the GPU's time alone), each wi
 the numbers are bf16 already, each op may be off by as many roundings as it makes, and the limit is that of the tensor cores by mma.sync. A plugin runs in a process of its own: one that crashes, hangs, leaves its
 memory or is wrong is told of, and the others are measured.`,
     )
-    .action(async (given: BenchKernelsArguments) => (await import('./bench_kernels_action.js')).benchKernels(given));
+    .action(async ({ dtype, ...given }: BenchKernelsArguments & { dtype?: Precision }) =>
+      (await import('./bench_kernels_action.js')).benchKernels({ ...given, precision: dtype ?? given.precision }),
+    );
 }
