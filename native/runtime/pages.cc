@@ -110,7 +110,6 @@ class SharedRange {
   struct Piece {
     size_t bytes, kept;
   };
-  using At = std::map<uintptr_t, Piece>::iterator;
 
   SharedRange() { std::tie(start_, size_) = reserve(); }
 
