@@ -46,6 +46,14 @@ test('blocks that are computed again are held until then by their input alone', 
     return peak;
   });
   expect(peaks[1]).toBeLessThan(0.9 * peaks[0]!);
+  const tooMany = () =>
+    new Served(
+      { text: 'tiny train 2', variant: 'tiny', work: 'train', batch: 2 },
+      { ...CPU, recompute: 6 },
+      tinySubject(),
+      32,
+    );
+  expect(tooMany).toThrow('tiny train 2: has 5 blocks, asked to compute 6 again');
 });
 
 test('a network that is wrong is not timed', () => {

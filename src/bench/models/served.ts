@@ -62,10 +62,12 @@ export class Served {
     side = 224,
   ) {
     const config = { ...subject.config, dropPath: 0 }; // as the peers: the same work in every step
+    const [again, blocks] = [where.recompute ?? 0, config.layers.reduce((a, b) => a + b, 0)];
+    if (again > blocks) throw new Error(`${what.text}: has ${blocks} blocks, asked to compute ${again} again`);
     this.model = new MorphMLP(config);
     this.fill();
     this.model.precision = where.precision;
-    this.model.recompute = where.recompute ?? 0;
+    this.model.recompute = again;
     const shape = [what.batch, 3, config.kind === 'video' ? config.frames : 1, side, side];
     this.x = tensor(value('bench.x', shape), shape);
     this.targets = tensor(softTargets(what.batch, config.numClasses), [what.batch, config.numClasses]);
