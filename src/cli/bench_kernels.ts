@@ -43,6 +43,12 @@ export function registerBenchKernels(bench: Command): void {
       wholeNumber(1),
       15,
     )
+    .option(
+      '--passes <n>',
+      'over all ops, among which the rounds are divided: for a machine with slow spells',
+      wholeNumber(1),
+      1,
+    )
     .option('--seed <n>', 'of the random numbers (default: another each time)', wholeNumber(0))
     .option('--timeout <seconds>', 'after which a silent plugin hangs', wholeNumber(1), 60)
     .option('--no-verify', 'time without holding to float64 first')
@@ -54,6 +60,7 @@ Examples:
   morphmlp bench kernels --op morph_fc --stage 2
   morphmlp bench kernels --op norm_mlp,linear --cache both --out kernels.json
   morphmlp bench kernels --op morph_fc --threads 1 --rounds 31
+  morphmlp bench kernels --passes 3 --out kernels.json
   morphmlp bench kernels --plugin ./my_morph_fc.so --stage 2    (morphmlp kernel new writes one)
   morphmlp bench kernels --device cuda --op linear --out gpu.json
   morphmlp bench kernels --device cuda --op norm_mlp --launch graph --cache cold

@@ -2,9 +2,10 @@ import { randomInt } from 'node:crypto';
 import path from 'node:path';
 import { describePlugin, runHosted, type Failure } from '../bench/hosted';
 import type { KernelCase } from '../bench/kernel_case';
-import { benchCase, type KernelRow } from '../bench/kernels';
+import { benchCase, type KernelOptions, type KernelRow } from '../bench/kernels';
 import { machine, type Machine } from '../bench/machine';
 import { casesInBf16, chooseCases, stemOf } from '../bench/ops';
+import { joinPasses } from '../bench/passes';
 import type { CacheState, Launch } from '../bench/rounds';
 import { blasVariants, libraryVariants, OURS, type Variant } from '../bench/variant';
 import { precisionOf } from '../cases/bf16';
@@ -30,6 +31,7 @@ export interface BenchKernelsArguments {
   clock: 'wall' | 'cpu';
   threads?: number;
   rounds: number;
+  passes: number;
   seed?: number;
   timeout: number;
   verify: boolean;
@@ -94,36 +96,55 @@ function besideOurs(c: KernelCase, device: Device): Variant[] {
   return [OURS, ...(precisionOf(c.timed) === 'bf16' ? libraryVariants(op) : blasVariants(op))];
 }
 
-async function measure(
+const placeOf = ({ op, stage }: Pick<KernelCase, 'op' | 'stage'>) => `${op} stage ${stage}`;
+
+type Timing = Omit<KernelOptions, 'onStep'>;
+type OnStep = (file: string | null, doing: string) => void;
+
+/** One case in this process, or, where there are plugins, in theirs. */
+async function measureCase(
   given: BenchKernelsArguments,
-  { cases, pluginsOf, failures }: Work,
-  bar: Progress,
-): Promise<KernelRow[]> {
-  const { rounds, verify: check, clock } = given;
-  const time = { rounds, clock, check, ...regimesOf(given) };
-  const seed = given.seed ?? randomInt(2 ** 20);
+  c: KernelCase,
+  { plugins, time, onStep }: { plugins: string[]; time: Timing; onStep: OnStep },
+) {
+  if (!given.plugin) return { rows: benchCase(c, besideOurs(c, given.device), time), failures: [] };
+  const { seed, ...rest } = time;
+  const { op, stage } = c;
+  const job = { op, stage, plugins, device: given.device, seed, time: rest, threads: threads() };
+  return runHosted(job, { timeout: 1000 * given.timeout, onStep });
+}
+
+/** Every case once; where a plugin failed, an earlier pass did too, it is left out. */
+async function onePass(given: BenchKernelsArguments, work: Work, time: Timing, bar: Progress): Promise<KernelRow[]> {
+  const { cases, pluginsOf, failures } = work;
   const rows: KernelRow[] = [];
   for (const [i, c] of cases.entries()) {
     await eventLoop();
-    if (given.plugin) {
-      const job = {
-        op: c.op,
-        stage: c.stage,
-        plugins: pluginsOf(c),
-        device: given.device,
-        seed,
-        time,
-        threads: threads(),
-      };
-      const onStep = (file: string | null, doing: string) =>
-        bar.update(i, [`${c.op} stage ${c.stage}`, file ? `${path.basename(file)} ${doing}` : doing]);
-      const found = await runHosted(job, { timeout: 1000 * given.timeout, onStep });
-      rows.push(...found.rows);
-      failures.push(...found.failures);
-    } else rows.push(...benchCase(c, besideOurs(c, given.device), { ...time, seed }));
+    const onStep: OnStep = (file, doing) =>
+      bar.update(i, [placeOf(c), file ? `${path.basename(file)} ${doing}` : doing]);
+    const failed = failures.filter(({ at }) => at === placeOf(c)).map(({ plugin }) => plugin);
+    const plugins = pluginsOf(c).filter((file) => !failed.includes(file));
+    const found = await measureCase(given, c, { plugins, time, onStep });
+    rows.push(...found.rows);
+    failures.push(...found.failures);
     bar.update(i + 1);
   }
   return rows;
+}
+
+/** All passes; the first one alone holds to float64, all compare what was timed. */
+async function measure(given: BenchKernelsArguments, work: Work): Promise<KernelRow[]> {
+  const { passes, verify, clock } = given;
+  const rounds = Math.ceil(given.rounds / passes);
+  const time = { rounds, clock, ...regimesOf(given), seed: given.seed ?? randomInt(2 ** 20) };
+  const all: KernelRow[][] = [];
+  for (let pass = 1; pass <= passes; pass++) {
+    const label = passes > 1 ? `measuring, pass ${pass} of ${passes}` : 'measuring';
+    const total = work.cases.length;
+    const check = verify && pass === 1;
+    all.push(await withProgress({ label, total }, (bar) => onePass(given, work, { ...time, check }, bar)));
+  }
+  return joinPasses(all);
 }
 
 /** The ops that cuBLASLt could stand beside. */
@@ -152,7 +173,7 @@ export async function benchKernels(given: BenchKernelsArguments): Promise<void> 
   setDefaultDevice(given.device);
   setThreads(clock === 'cpu' ? 1 : (given.threads ?? threads()));
   const work = await workOf(given);
-  const rows = await withProgress({ label: 'measuring', total: work.cases.length }, (bar) => measure(given, work, bar));
+  const rows = await measure(given, work);
   const where = machine();
   if (rows.length > 0) {
     printRows(rows);
