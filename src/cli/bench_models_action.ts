@@ -63,15 +63,23 @@ async function measureAll(names: readonly string[], given: BenchModelsArguments)
   return rows;
 }
 
+/** A forward keeps nothing, so there is nothing to compute again. */
+function checkRecompute(names: readonly string[], { recompute }: BenchModelsArguments): void {
+  if (recompute === 0 || names.some((name) => name.includes(' train '))) return;
+  throw new Error(`--recompute ${recompute}: expected a training step among --cases, but they are ${names.join(', ')}`);
+}
+
 /** Runs `morphmlp bench models`. */
 export async function benchModels(given: BenchModelsArguments): Promise<void> {
+  const names = given.cases ?? CASES[given.device];
+  checkRecompute(names, given);
   requireDevice(given.device);
   requirePrecision(given.precision, given.device);
   checkOutputs({ out: given.out });
   setDefaultDevice(given.device);
   setThreads(given.threads ?? threads());
   if (given.peers) missingPeers(given).forEach((hint) => console.log(`absent: ${hint}`));
-  const rows = await measureAll(given.cases ?? CASES[given.device], given);
+  const rows = await measureAll(names, given);
   const where = machine();
   const again = given.recompute > 0 ? `; training computes ${given.recompute} blocks of ours again` : '';
   printModels(rows);

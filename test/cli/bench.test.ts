@@ -21,6 +21,14 @@ test.each([
   expect(status).toBe(1);
 });
 
+test('bench models --recompute without a training step is one clear sentence', () => {
+  const { status, err } = runCli(['bench', 'models', '--cases', 'video-s-16 forward 1', '--recompute', '2']);
+  expect(err).toBe(
+    'morphmlp: --recompute 2: expected a training step among --cases, but they are video-s-16 forward 1\n',
+  );
+  expect(status).toBe(1);
+});
+
 /** With a GPU the command would measure for minutes; test/cuda has that. */
 const withoutGpu = native.cudaStatus() === 'available' ? test.skip : test;
 withoutGpu('bench kernels --device cuda without a GPU is one clear sentence that says why', () => {
