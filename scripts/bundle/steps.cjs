@@ -64,6 +64,16 @@ const benchModels = ({ device, out, extra }) =>
     ),
   );
 
+/** Where their time goes, in the type that networks are trained in. */
+const profile = ({ device, out, extra }) =>
+  ['forward', 'train'].map((work) =>
+    morphmlp(
+      ...['bench', 'profile', '--work', work, '--device', device, '--precision', typesOf(device).at(-1)],
+      ...(device === 'cpu' ? ['--model', 'quickstart', '--steps', '1'] : ['--batch', '32']),
+      ...['--out', path.join(out, `profile_${work}.json`), ...extra],
+    ),
+  );
+
 function findSanitizer() {
   const found = ['compute-sanitizer', '/usr/local/cuda/bin/compute-sanitizer'];
   return found.find((name) => spawnSync(name, ['--version']).status === 0);
@@ -121,6 +131,11 @@ const STEPS = {
     about: 'whole networks, forward and training step, in f32 and bf16, beside PyTorch eager and torch.compile',
     onDevice: true,
     commands: benchModels,
+  },
+  profile: {
+    about: 'where the time of video S goes, kernel by kernel: forward and training step',
+    onDevice: true,
+    commands: profile,
   },
   sanitize: {
     about: 'compute-sanitizer: memcheck and racecheck over the tests',

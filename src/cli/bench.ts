@@ -4,6 +4,7 @@ import { registerBenchCompare } from './bench_compare';
 import { registerBenchKernels } from './bench_kernels';
 import { registerBenchModels } from './bench_models';
 import { registerBenchPaper } from './bench_paper';
+import { registerBenchProfile } from './bench_profile';
 import { wholeNumber } from './options';
 
 function registerBenchData(bench: Command): void {
@@ -41,6 +42,7 @@ export function registerBench(program: Command): void {
   const bench = program.command('bench').description('measure kernels, networks and data');
   registerBenchKernels(bench);
   registerBenchModels(bench);
+  registerBenchProfile(bench);
   registerBenchPaper(bench);
   registerBenchCompare(bench);
   registerBenchData(bench);

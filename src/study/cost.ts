@@ -174,7 +174,8 @@ export function recordStep(watch: KernelWatch, step: Step): RecordedStep {
   return { start, ms: performance.now() - start, calls: watch.take() };
 }
 
-const WARM_UP = 2;
+/** Steps before those that count. */
+export const WARM_UP = 2;
 
 /** Runs `body`, and puts the running statistics that training steps changed back as they were. */
 function keepingBuffers<T>(network: MorphMLP, body: () => T): T {
@@ -291,6 +292,11 @@ function groupsOf(ops: readonly CostOp[], nameOf: (op: CostOp) => string | null)
   return [...groups].map(([name, group]) => sumOf(name, group[0]!.stage, group));
 }
 
+/** The cost of each kernel, summed over its calls; what takes longest comes first. */
+export function byKernel({ ops }: Pick<Cost, 'ops'>): CostSum[] {
+  return groupsOf(ops, (op) => op.kernel).sort((a, b) => b.ms - a.ms);
+}
+
 /** What was measured of the machine beside the steps. */
 type Beside = Pick<Cost, 'limits' | 'others'>;
 
@@ -311,6 +317,8 @@ export function costOf(steps: readonly RecordedStep[], beside: Beside, { work, b
 
 /** Measures what each op costs: the model runs for real, its kernels watched, beside the machine's limits. */
 export function studyCost(subject: Subject, options: CostOptions, tell: Tell = () => undefined): Cost {
-  const { result, others } = besideOthers(() => limitsAround(() => recordSteps(subject, options, tell)));
+  const { result, others } = besideOthers(() =>
+    limitsAround(() => recordSteps(subject, options, tell), subject.network.precision),
+  );
   return costOf(result.result, { limits: result.limits, others }, options);
 }

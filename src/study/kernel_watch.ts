@@ -1,6 +1,7 @@
 import type { KernelName } from '../kernels';
 import { kernels, native, type DType, type Handle, type Kernels } from '../native';
 import type { NamedTensor } from '../nn/module';
+import { getDefaultDevice } from '../tensor';
 import { workOf } from './kernel_work';
 
 /** Where in a step a kernel was called. */
@@ -53,6 +54,24 @@ function besideLayers(kernel: KernelName): string | undefined {
   return /^(adamw|sgd|grad_norm)/.test(kernel) ? 'optimizer' : undefined;
 }
 
+/** Runs a kernel and tells when it began and how many milliseconds it took. */
+type Stopwatch = (run: () => void) => Pick<KernelCall, 'start' | 'ms'>;
+
+const onHost: Stopwatch = (run) => {
+  const start = performance.now();
+  run();
+  return { start, ms: performance.now() - start };
+};
+
+/** By the GPU's own timer, from a GPU that waits: what earlier calls began counts for them. */
+const onGpu: Stopwatch = (run) => {
+  native.cudaSynchronize();
+  const start = performance.now();
+  native.cudaStartTimer();
+  run();
+  return { start, ms: native.cudaStopTimer() };
+};
+
 /** Watches the kernels of a network: every call with its layer, its work, its time and the memory at that moment. */
 export class KernelWatch {
   /** The phase that calls are noted under. */
@@ -104,15 +123,15 @@ export class KernelWatch {
 
   private watched(table: Kernels): Kernels {
     const names = Object.keys(table) as KernelName[];
+    const device = getDefaultDevice();
+    const time = device === 'cuda' ? onGpu : onHost;
     const entries = names.map((name) => [
       name,
       (...args: Parameters<Kernels[KernelName]>) => {
         const noted = this.note(name, args);
-        const { live } = native.memory();
-        const start = performance.now();
-        table[name](...args);
-        const ms = performance.now() - start;
-        this.calls.push({ ...noted, start, ms, live, peak: native.memory().peak });
+        const { live } = native.memory(device);
+        const timed = time(() => table[name](...args));
+        this.calls.push({ ...noted, ...timed, live, peak: native.memory(device).peak });
         native.memoryResetPeak();
       },
     ]);

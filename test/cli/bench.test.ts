@@ -36,3 +36,20 @@ withoutGpu('bench kernels --device cuda without a GPU is one clear sentence that
   expect(err).toBe(`morphmlp: no CUDA device: ${native.cudaStatus()}\n`);
   expect({ status, out }).toEqual({ status: 1, out: '' });
 });
+
+test('bench profile sums a step by kernel, and its parts are its time', () => {
+  const { status, out } = runCli(['bench', 'profile', '--model', 'quickstart', '--work', 'train', '--steps', '1']);
+  expect(status).toBe(0);
+  const rows = out.split('\n').map((line) => line.trim().split(/\s{2,}/));
+  const calls = (name: string) => Number(rows.find(([kernel]) => kernel === name)?.[1]);
+  expect(calls('norm_mlp_backward')).toBe(calls('norm_mlp_forward'));
+  const [, summed] = /outside of (\d+) kernel calls/.exec(out) ?? [];
+  expect(calls('all')).toBe(Number(summed));
+  expect(out).toMatch(/limits here and now: [\d.]+ GFLOP\/s, [\d.]+ GB\/s/);
+});
+
+test('bench profile names the models there are', () => {
+  const { status, err } = runCli(['bench', 'profile', '--model', 'video-x']);
+  expect(err).toMatch(/^morphmlp: model 'video-x' is not one of quickstart, image-t, .*video-b-32\n$/);
+  expect(status).toBe(1);
+});

@@ -72,7 +72,7 @@ test('steps on a GPU say why there is none, and all of them end', () => {
   if (spawnSync('nvidia-smi').status === 0) return;
   const ran = run('all', '--no-build', `OUT=${folder}/all`);
   expect(ran.status).toBe(1);
-  for (const step of ['test', 'parity', 'train-200', 'bench', 'models', 'sanitize']) {
+  for (const step of ['test', 'parity', 'train-200', 'bench', 'models', 'profile', 'sanitize']) {
     expect(ran.stderr).toContain(`${step}: no CUDA device: `);
     expect(JSON.parse(readFileSync(`${folder}/all/${step}.json`, 'utf8'))).toMatchObject({ status: 'no device' });
   }
