@@ -1,6 +1,7 @@
 import { machine } from '../bench/machine';
 import { CASES } from '../bench/models/case';
 import { measureModel, type ModelRow } from '../bench/models/measure';
+import type { Launch } from '../bench/rounds';
 import { missingPeers } from '../bench/models/peer';
 import { writeFileAtomic } from '../io/atomic';
 import type { Device, Precision } from '../native';
@@ -18,6 +19,7 @@ export interface BenchModelsArguments {
   peers?: boolean;
   rounds: number;
   recompute: number;
+  launch?: Launch;
   threads?: number;
   out?: string;
 }
@@ -47,9 +49,9 @@ function write(out: string, rows: readonly ModelRow[]): void {
 }
 
 async function measureAll(names: readonly string[], given: BenchModelsArguments): Promise<ModelRow[]> {
-  const { peers = false, rounds, device, precision, recompute, out } = given;
+  const { peers = false, rounds, device, precision, recompute, launch = 'launched', out } = given;
   const [rows, missing]: [ModelRow[], string[]] = [[], []];
-  const terms = { peers, rounds, device, precision, recompute, threads: threads() };
+  const terms = { peers, rounds, device, precision, recompute, launch, threads: threads() };
   const onMissing = (problem: string) => missing.push(problem);
   await withProgress({ label: 'measuring', total: names.length }, async (bar) => {
     for (const [i, name] of names.entries()) {
@@ -65,6 +67,8 @@ async function measureAll(names: readonly string[], given: BenchModelsArguments)
 
 /** Runs `morphmlp bench models`. */
 export async function benchModels(given: BenchModelsArguments): Promise<void> {
+  if (given.device === 'cpu' && given.launch)
+    throw new Error(`--launch ${given.launch}: expected --device cuda; the CPU knows one way`);
   requireDevice(given.device);
   requirePrecision(given.precision, given.device);
   checkOutputs({ out: given.out });
@@ -73,10 +77,11 @@ export async function benchModels(given: BenchModelsArguments): Promise<void> {
   if (given.peers) missingPeers(given).forEach((hint) => console.log(`absent: ${hint}`));
   const rows = await measureAll(given.cases ?? CASES[given.device], given);
   const where = machine();
+  const replayed = given.launch === 'graph' ? '; ours replayed as CUDA graphs' : '';
   const again = given.recompute > 0 ? `; training computes ${given.recompute} blocks of ours again` : '';
   printModels(rows);
   const what = where.gpu ? `${where.gpu.name}, ${given.precision}` : `${where.cpu}, ${where.threads} threads`;
   console.log(
-    `${what}, ${where.kernels}, commit ${where.commit ?? `of ${where.version}`}; medians of ${given.rounds} rounds${again}`,
+    `${what}, ${where.kernels}, commit ${where.commit ?? `of ${where.version}`}; medians of ${given.rounds} rounds${replayed}${again}`,
   );
 }
