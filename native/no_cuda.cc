@@ -25,6 +25,7 @@ void reset_peak() {}
 void upload(void*, const void*, size_t) { none(); }
 void download(void*, const void*, size_t) { none(); }
 void copy(void*, const void*, size_t) { none(); }
+void upload_arguments(void*, const void*, size_t) { none(); }
 void fill(void*, int, size_t) { none(); }
 void synchronize() {}
 void use_stream(void*) { none(); }
@@ -32,7 +33,7 @@ bool is_device_memory(const void*) { return false; }
 void begin(const char*) {}
 void launched() {}
 void* native_stream() { none(); }
-std::unique_ptr<Graph> record(const std::function<void()>&) { none(); }
+std::unique_ptr<Graph> record(const std::function<void()>&, const Graph*) { none(); }
 void start_timer() { none(); }
 double stop_timer() { none(); }
 void flush_cache() { none(); }

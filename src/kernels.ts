@@ -5,7 +5,7 @@
  */
 export const OPS = {
   accumulate: ['forward', 'copy'],
-  adamw: ['step'],
+  adamw: ['step', 'numbers'],
   arithmetic: ['forward', 'reduce'],
   batch_norm: ['forward', 'backward'],
   cast: ['to_bf16', 'to_f32'],

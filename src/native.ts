@@ -128,8 +128,11 @@ export interface Addon {
   cudaFlushCache(): void;
   /** Keeps the GPU busy for some 0.1 ms, in which the host can ask for what comes next. */
   cudaDelay(): void;
-  /** Records what `body` launches, without running it. Copies to and from the host in it throw. */
-  cudaRecord(body: () => void): Graph;
+  /**
+   * Records what `body` launches, without running it. Copies to and from the host in it throw. `beside`: a graph that never runs at the
+   * same time, so both may use the memory that neither holds at the end of its recording.
+   */
+  cudaRecord(body: () => void, beside?: Graph): Graph;
   cudaReplay(graph: Graph): void;
   cudaForget(graph: Graph): void;
   /** Of all threads, or of the whole GPU; in bf16 that of its tensor cores. */

@@ -1,3 +1,5 @@
+import type { Handle } from './native';
+
 /**
  * The random numbers of ops (dropout, drop path): one counter-based generator for the process. Element i of a draw is word
  * i mod 4 of Philox4x32-10 with the counter `offset / 4 + floor(i / 4)` (64 bits in words 0 and 1; words 2 and 3 are 0) and the
@@ -39,9 +41,36 @@ export function setRngState(next: RngState): void {
   state = { seed: next.seed, offset: next.offset };
 }
 
+/** Where a draw begins. With a `start`, which is where that buffer says (`drawStart`) and then so many words on. */
+export interface Draw extends RngState {
+  start: Handle | null;
+}
+
+/** While draws are recorded to be repeated: where they begin now, and the buffer that will say where they begin then. */
+let recording: { from: RngState; start: Handle } | null = null;
+
 /** Reserves `count` random words and says where they begin. */
-export function nextRandom(count: number): RngState {
-  const at = { ...state };
+export function nextRandom(count: number): Draw {
+  const { seed, offset } = state;
   state.offset += Math.ceil(count / 4) * 4;
-  return at;
+  if (!recording) return { seed, offset, start: null };
+  const { from, start } = recording;
+  return { seed: seed - from.seed, offset: offset - from.offset, start };
+}
+
+/** What a buffer of four i32 says of where draws begin: seed and offset, the low words first. */
+export function drawStart({ seed, offset }: RngState): Int32Array {
+  return Int32Array.of(seed, seed / 2 ** 32, offset, offset / 2 ** 32);
+}
+
+/** Runs `body`, which is recorded to be repeated: its draws begin where `start` says when that runs. Returns the words it draws. */
+export function recordDraws(start: Handle, body: () => void): number {
+  const from = rngState();
+  recording = { from, start };
+  try {
+    body();
+  } finally {
+    recording = null;
+  }
+  return state.offset - from.offset;
 }

@@ -49,7 +49,7 @@ def dropout(make):
     words = [philox(seed, offset // 4 + i // 4)[i % 4] for i in range(n)]
     factors = torch.tensor([0.0 if (word >> 8) * 2.0**-24 < p else 1 / (1 - p) for word in words], dtype=torch.float64)
     factor = make.empty(n)
-    yield Call('dropout_factors', {'n': n, 'p': p, 'seed': seed, 'offset': offset, 'factor': factor}, {'factor': factors})
+    yield Call('dropout_factors', {'n': n, 'p': p, 'seed': seed, 'offset': offset, 'factor': factor, 'start': None}, {'factor': factors})
     x, per_clip, y = make.uniform(3, 10), make.uniform(3), make.empty(3, 10)
     given = {'n': 30, 'span': 10, 'x': x, 'factor': per_clip, 'y': y}
     yield Call('dropout_apply', given, {'y': x.double() * per_clip.double()[:, None]})
@@ -75,7 +75,10 @@ def adamw(make):
         for name, value in zip(wanted, (ps * (1 - lr * decay) - step, first, second)):
             wanted[name].append(value)
     settings = {'lr': lr, 'beta1': b1, 'beta2': b2, 'eps': eps, 'decay': decay, 'step': 3}
-    yield Call('adamw_step', {**settings, 'parameters': p, 'gradients': g, 'first': m, 'second': v}, wanted)
+    rates = torch.tensor([lr / (1 - b1**3), 1 / math.sqrt(1 - b2**3), 1 - lr * decay], dtype=torch.float64)
+    given = {name: value for name, value in settings.items() if name != 'eps'}
+    yield Call('adamw_numbers', {**given, 'numbers': make.empty(3)}, {'numbers': rates})
+    yield Call('adamw_step', {**settings, 'parameters': p, 'gradients': g, 'first': m, 'second': v, 'numbers': None}, wanted)
 
 
 def sgd(make):
@@ -89,7 +92,7 @@ def sgd(make):
             wanted['parameters'].append(ps - lr * (full + momentum * buffer if nesterov else buffer))
             wanted['buffers'].append(buffer)
         settings = {'lr': lr, 'momentum': momentum, 'decay': decay, 'nesterov': nesterov}
-        yield Call('sgd_step', {**settings, 'parameters': p, 'gradients': g, 'buffers': b}, wanted)
+        yield Call('sgd_step', {**settings, 'parameters': p, 'gradients': g, 'buffers': b, 'lr_of_step': None}, wanted)
 
 
 def grad_norm(make):
@@ -97,7 +100,7 @@ def grad_norm(make):
     norm = torch.cat(doubles(*g)).norm().reshape(1)
     yield Call('grad_norm_measure', {'norm': make.empty(1), 'gradients': g}, {'norm': norm})
     scaled = [t * f32(0.3)[0] for t in doubles(*g)]
-    yield Call('grad_norm_scale', {'factor': 0.3, 'gradients': [t.clone() for t in g]}, {'gradients': scaled})
+    yield Call('grad_norm_scale', {'factor': 0.3, 'gradients': [t.clone() for t in g], 'factor_of_step': None}, {'gradients': scaled})
     moved = [a + f32(0.1)[0] * (b - a) for a, b in zip(doubles(*into), doubles(*from_))]
     yield Call('grad_norm_lerp', {'weight': 0.1, 'into': into, 'from': from_}, {'into': moved})
 

@@ -153,6 +153,11 @@ const int32_t* Args::in_i32(const char* name, int64_t length) {
   return static_cast<const int32_t*>(buffer(name, length, DType::i32, false)->data);
 }
 
+const int32_t* Args::in_i32_or_null(const char* name, int64_t length) {
+  const Buffer* b = buffer(name, length, DType::i32, true);
+  return b ? static_cast<const int32_t*>(b->data) : nullptr;
+}
+
 const uint8_t* Args::in_u8(const char* name, int64_t length) {
   return static_cast<const uint8_t*>(buffer(name, length, DType::u8, false)->data);
 }

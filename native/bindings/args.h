@@ -56,6 +56,7 @@ class Args {
   In in(const char* name, int64_t length) { return {*this, name, length, false}; }
   In in_or_null(const char* name, int64_t length) { return {*this, name, length, true}; }
   const int32_t* in_i32(const char* name, int64_t length);
+  const int32_t* in_i32_or_null(const char* name, int64_t length);
   const uint8_t* in_u8(const char* name, int64_t length);
   Out out(const char* name, int64_t length) { return {*this, name, length, false}; }
   Out out_or_null(const char* name, int64_t length) { return {*this, name, length, true}; }

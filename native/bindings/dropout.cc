@@ -14,6 +14,7 @@ DropoutFactors read(Args& a) {
   if (!(p.p >= 0 && p.p < 1)) a.reject("p must be in [0, 1)");
   if (p.offset % 4 != 0) a.reject("offset must be a multiple of 4");
   p.factor = a.out("factor", p.n);
+  p.start = a.in_i32_or_null("start", kDrawStart);
   return p;
 }
 

@@ -21,6 +21,20 @@ AdamwStep read(Args& a) {
   p.gradients = a.in_list("gradients", p.lengths);
   p.first = a.out_list("first", p.lengths);
   p.second = a.out_list("second", p.lengths);
+  p.numbers = a.in_or_null("numbers", kAdamwNumbers);
+  return p;
+}
+
+template <>
+AdamwNumbers read(Args& a) {
+  AdamwNumbers p{};
+  p.lr = a.real("lr");
+  p.beta1 = a.real("beta1");
+  p.beta2 = a.real("beta2");
+  p.decay = a.real("decay");
+  p.step = a.size("step");
+  if (p.step < 1) a.reject("step counts from 1");
+  p.numbers = a.out("numbers", kAdamwNumbers);
   return p;
 }
 
@@ -35,6 +49,7 @@ SgdStep read(Args& a) {
   p.parameters = a.out_list("parameters", p.lengths);
   p.gradients = a.in_list("gradients", p.lengths);
   p.buffers = a.out_list("buffers", p.lengths);
+  p.lr_of_step = a.in_or_null("lr_of_step", 1);
   return p;
 }
 
@@ -53,6 +68,7 @@ GradNormScale read(Args& a) {
   p.factor = a.real("factor");
   p.lengths = a.lengths("gradients");
   p.gradients = a.out_list("gradients", p.lengths);
+  p.factor_of_step = a.in_or_null("factor_of_step", 1);
   return p;
 }
 

@@ -1,18 +1,15 @@
 #include "kernels/adamw.h"
 
-#include <cmath>
-
 #include "cpu/many_tensors.h"
 #include "cpu/rows.h"
+#include "kernels/adamw_rates.h"
 
 namespace morphmlp::MORPHMLP_ISA {
 
 void adamw_step(const AdamwStep& p) {
-  const double correction1 = 1 - std::pow(static_cast<double>(p.beta1), static_cast<double>(p.step));
-  const double correction2 = 1 - std::pow(static_cast<double>(p.beta2), static_cast<double>(p.step));
-  const V rate = set1(static_cast<float>(p.lr / correction1)), eps = set1(p.eps);
-  const V root2 = set1(static_cast<float>(1 / std::sqrt(correction2)));
-  const V shrink = set1(1 - p.lr * p.decay), move1 = set1(1 - p.beta1), move2 = set1(1 - p.beta2);
+  const AdamwRates now = p.numbers ? AdamwRates{p.numbers[0], p.numbers[1], p.numbers[2]} : adamw_rates(p);
+  const V rate = set1(now.rate), root2 = set1(now.root2), shrink = set1(now.shrink);
+  const V eps = set1(p.eps), move1 = set1(1 - p.beta1), move2 = set1(1 - p.beta2);
   for_pieces(pieces_of(p.lengths), [&](const Piece& piece, int64_t) {
     const size_t t = piece.tensor;
     float *w = p.parameters[t] + piece.begin, *m = p.first[t] + piece.begin, *v = p.second[t] + piece.begin;
@@ -27,6 +24,13 @@ void adamw_step(const AdamwStep& p) {
       put(w + i, fnma(rate, div(m1, denominator), mul(get(w + i), shrink)));
     });
   });
+}
+
+void adamw_numbers(const AdamwNumbers& p) {
+  const AdamwRates now = adamw_rates(p);
+  p.numbers[0] = now.rate;
+  p.numbers[1] = now.root2;
+  p.numbers[2] = now.shrink;
 }
 
 }  // namespace morphmlp::MORPHMLP_ISA

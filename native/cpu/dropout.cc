@@ -17,9 +17,10 @@ void scale_run(const float* x, float factor, int64_t n, float* y) {
 void dropout_factors(const DropoutFactors& p) {
   static_assert(kElementBlock % 4 == 0, "a Philox block must not be shared by two tasks");
   const float kept = 1.0f / (1.0f - p.p);
+  const uint64_t seed = philox_seed(p), offset = philox_offset(p);
   for_blocks(p.n, kElementBlock, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; i += 4) {
-      const PhiloxBlock block = philox(p.seed, static_cast<uint64_t>(p.offset + i) / 4);
+      const PhiloxBlock block = philox(seed, (offset + static_cast<uint64_t>(i)) / 4);
       for (int64_t j = i; j < std::min(end, i + 4); ++j)
         p.factor[j] = philox_uniform(block.word[j - i]) < p.p ? 0.0f : kept;
     }

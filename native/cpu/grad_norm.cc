@@ -22,7 +22,7 @@ void grad_norm_measure(const GradNormMeasure& p) {
 }
 
 void grad_norm_scale(const GradNormScale& p) {
-  const V factor = set1(p.factor);
+  const V factor = set1(p.factor_of_step ? *p.factor_of_step : p.factor);
   for_pieces(pieces_of(p.lengths), [&](const Piece& piece, int64_t) {
     float* g = p.gradients[piece.tensor] + piece.begin;
     for_lanes(piece.end - piece.begin, [&](int64_t i, auto get, auto put) { put(g + i, mul(factor, get(g + i))); });

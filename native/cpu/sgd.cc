@@ -6,7 +6,7 @@
 namespace morphmlp::MORPHMLP_ISA {
 
 void sgd_step(const SgdStep& p) {
-  const V lr = set1(p.lr), momentum = set1(p.momentum), decay = set1(p.decay);
+  const V lr = set1(p.lr_of_step ? *p.lr_of_step : p.lr), momentum = set1(p.momentum), decay = set1(p.decay);
   for_pieces(pieces_of(p.lengths), [&](const Piece& piece, int64_t) {
     const size_t t = piece.tensor;
     float *w = p.parameters[t] + piece.begin, *b = p.buffers[t] + piece.begin;

@@ -12,7 +12,7 @@ struct Factors {
   float kept;
 
   __device__ void operator()(int64_t i) const {
-    const PhiloxBlock block = philox(static_cast<uint64_t>(p.seed), static_cast<uint64_t>(p.offset) / 4 + i);
+    const PhiloxBlock block = philox(philox_seed(p), philox_offset(p) / 4 + i);
     for (int j = 0; j < 4 && 4 * i + j < p.n; ++j)
       p.factor[4 * i + j] = philox_uniform(block.word[j]) < p.p ? 0.0f : kept;
   }

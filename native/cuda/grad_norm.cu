@@ -45,7 +45,10 @@ struct Root {
 
 struct Scale {
   float factor;
-  __device__ void operator()(const Piece& piece, int64_t i) const { piece.at[0][i] *= factor; }
+  const float* factor_of_step;
+  __device__ void operator()(const Piece& piece, int64_t i) const {
+    piece.at[0][i] *= factor_of_step ? *factor_of_step : factor;
+  }
 };
 
 struct Lerp {
@@ -67,7 +70,7 @@ void grad_norm_measure(const GradNormMeasure& p) {
 }
 
 void grad_norm_scale(const GradNormScale& p) {
-  launch_many(pieces_of(p.lengths, {written(p.gradients)}), Scale{p.factor});
+  launch_many(pieces_of(p.lengths, {written(p.gradients)}), Scale{p.factor, p.factor_of_step});
 }
 
 void grad_norm_lerp(const GradNormLerp& p) {

@@ -23,12 +23,12 @@ class Workspace {
   T* data_;
 };
 
-// A list, copied to the device.
+// A list that launches are told, copied to the device.
 template <class T>
 class Uploaded : public Workspace<T> {
  public:
   explicit Uploaded(const std::vector<T>& list) : Workspace<T>(static_cast<int64_t>(list.size())) {
-    upload(this->data(), list.data(), list.size() * sizeof(T));
+    upload_arguments(this->data(), list.data(), list.size() * sizeof(T));
   }
 };
 

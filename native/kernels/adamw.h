@@ -8,12 +8,22 @@
 
 namespace morphmlp {
 
+constexpr int64_t kAdamwNumbers = 3;  // lr / c1, 1 / sqrt(c2), 1 - lr * decay
+
 struct AdamwStep {
   float lr, beta1, beta2, eps, decay;
   int64_t step;
   std::vector<int64_t> lengths;
   std::vector<float*> parameters, first, second;
   std::vector<const float*> gradients;
+  const float* numbers;  // where adamw_numbers wrote those of this step, or nullptr: then they are made of lr and step
+};
+
+// What changes from step to step, written where adamw_step reads it: so a recorded adamw_step can be replayed.
+struct AdamwNumbers {
+  float lr, beta1, beta2, decay;
+  int64_t step;
+  float* numbers;  // kAdamwNumbers
 };
 
 }  // namespace morphmlp

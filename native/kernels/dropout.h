@@ -5,11 +5,14 @@
 
 namespace morphmlp {
 
+constexpr int64_t kDrawStart = 4;  // a seed and an offset of 64 bits, low words first
+
 struct DropoutFactors {
   int64_t n;
   float p;
   int64_t seed, offset;
   float* factor;
+  const int32_t* start;  // kDrawStart words that seed and offset count from, for a replayed launch; or nullptr
 };
 
 // y = x * factor, with one factor for every `span` elements; dx = dy * factor is the same kernel.

@@ -16,6 +16,7 @@ struct GradNormScale {
   float factor;
   std::vector<int64_t> lengths;
   std::vector<float*> gradients;
+  const float* factor_of_step;  // one number in place of factor, which a replayed launch reads anew; or nullptr
 };
 
 struct GradNormLerp {

@@ -36,6 +36,21 @@ MORPHMLP_BOTH inline PhiloxBlock philox(uint64_t seed, uint64_t counter) {
 // A word as a number uniform in [0, 1), with 24 bits.
 MORPHMLP_BOTH inline float philox_uniform(uint32_t word) { return static_cast<float>(word >> 8) * 0x1p-24f; }
 
+// 64 bits out of two words, the low one first.
+MORPHMLP_BOTH inline uint64_t philox_joined(const int32_t* words) {
+  return static_cast<uint32_t>(words[0]) | uint64_t{static_cast<uint32_t>(words[1])} << 32;
+}
+
+// Where a draw begins, counted from what is at its `start`, if it has one.
+template <class Draw>
+MORPHMLP_BOTH uint64_t philox_seed(const Draw& p) {
+  return static_cast<uint64_t>(p.seed) + (p.start ? philox_joined(p.start) : 0);
+}
+template <class Draw>
+MORPHMLP_BOTH uint64_t philox_offset(const Draw& p) {
+  return static_cast<uint64_t>(p.offset) + (p.start ? philox_joined(p.start + 2) : 0);
+}
+
 #undef MORPHMLP_BOTH
 
 }  // namespace morphmlp::MORPHMLP_ISA

@@ -13,6 +13,7 @@ struct SgdStep {
   std::vector<int64_t> lengths;
   std::vector<float*> parameters, buffers;
   std::vector<const float*> gradients;
+  const float* lr_of_step;  // one number in place of lr, which a replayed launch reads anew; or nullptr
 };
 
 }  // namespace morphmlp

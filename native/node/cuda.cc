@@ -22,10 +22,17 @@ Recorded& graph_of(const Napi::Value& value) {
   return *value.As<Napi::External<Recorded>>().Data();
 }
 
-// cudaRecord(body): the graph of what body launches.
+const Recorded& live_graph(const Napi::Value& value) {
+  const Recorded& graph = graph_of(value);
+  if (!graph) fail("graph: it was forgotten");
+  return graph;
+}
+
+// cudaRecord(body): the graph of what body launches. cudaRecord(body, graph): in the memory that this one has.
 Napi::Value record(const Info& info) {
   if (!info[0].IsFunction()) fail("body: expected a function, got " + describe(info[0]));
-  auto graph = std::make_unique<Recorded>(cuda::record([&] { info[0].As<Napi::Function>().Call({}); }));
+  const cuda::Graph* beside = info[1].IsUndefined() ? nullptr : live_graph(info[1]).get();
+  auto graph = std::make_unique<Recorded>(cuda::record([&] { info[0].As<Napi::Function>().Call({}); }, beside));
   auto external = Napi::External<Recorded>::New(info.Env(), graph.get(), [](Napi::Env, Recorded* g) { delete g; });
   graph.release();  // by the external
   napi_type_tag_object(info.Env(), external, &kGraphTag);
@@ -33,9 +40,7 @@ Napi::Value record(const Info& info) {
 }
 
 Napi::Value replay(const Info& info) {
-  const Recorded& graph = graph_of(info[0]);
-  if (!graph) fail("graph: it was forgotten");
-  graph->replay();
+  live_graph(info[0])->replay();
   return info.Env().Undefined();
 }
 

@@ -29,6 +29,8 @@ void reset_peak();
 void upload(void* to, const void* from, size_t bytes);    // `from` may be changed when it returns
 void download(void* to, const void* from, size_t bytes);  // waits for everything before it
 void copy(void* to, const void* from, size_t bytes);      // within the device
+// As upload, of what a launch is told. Recorded, each replay copies the same bytes, of which the graph keeps a copy.
+void upload_arguments(void* to, const void* from, size_t bytes);
 void fill(void* data, int byte, size_t bytes);
 void synchronize();
 
@@ -50,8 +52,9 @@ class Graph {
 };
 
 // What `body` launches is recorded, and does not run. Copies to and from the host cannot be: they throw, as waiting
-// does.
-std::unique_ptr<Graph> record(const std::function<void()>& body);
+// does. `beside`, or nullptr: a graph that never runs at the same time, so both may use the memory that neither holds
+// at the end of its recording.
+std::unique_ptr<Graph> record(const std::function<void()>& body, const Graph* beside);
 
 // For benchmarks. The timer is the GPU's own.
 void start_timer();

@@ -53,16 +53,22 @@ const benchKernels = ({ device, out, extra }) =>
     ),
   );
 
-/** Whole networks: on a GPU those that fill one, in both types; on a CPU a small one shows that it works. */
-const benchModels = ({ device, out, extra }) =>
-  typesOf(device).map((precision) =>
+/**
+ * Whole networks: on a GPU those that fill one, in both types, beside peers and then replayed as CUDA graphs; on a CPU a small one shows
+ * that it works.
+ */
+function benchModels({ device, out, extra }) {
+  const measure = (precision, name, ...how) =>
     morphmlp(
-      ...['bench', 'models', '--device', device, '--precision', precision, '--peers', '--rounds', '7'],
-      ...['--out', path.join(out, `models_${precision}.json`)],
-      ...(device === 'cpu' ? ['--cases', 'image-t forward 1'] : []),
-      ...extra,
-    ),
-  );
+      ...['bench', 'models', '--device', device, '--precision', precision, '--rounds', '7', ...how],
+      ...['--out', path.join(out, `models_${name}.json`), ...extra],
+    );
+  if (device === 'cpu') return [measure('f32', 'f32', '--peers', '--cases', 'image-t forward 1')];
+  return ['f32', 'bf16'].flatMap((precision) => [
+    measure(precision, precision, '--peers'),
+    measure(precision, `${precision}_graph`, '--launch', 'graph'),
+  ]);
+}
 
 /** Where their time goes, in the type that networks are trained in. */
 const profile = ({ device, out, extra }) =>

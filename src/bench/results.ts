@@ -69,7 +69,7 @@ const KINDS: Record<
   },
   models: {
     is: (row) => 'case' in row,
-    what: (row) => words({ precision: 'f32', ...row }, 'case', 'peer', 'precision'), // files from before bf16 have none
+    what: (row) => words({ precision: 'f32', ...row }, 'case', 'peer', 'precision', 'launch'), // files from before bf16 have none
     timed: (row) => row,
   },
 };

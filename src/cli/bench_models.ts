@@ -1,4 +1,4 @@
-import { InvalidArgumentError, type Command } from 'commander';
+import { InvalidArgumentError, Option, type Command } from 'commander';
 import { CASES, parseCase } from '../bench/models/case';
 import type { BenchModelsArguments } from './bench_models_action';
 import { deviceOption, precisionOption, wholeNumber } from './options';
@@ -19,6 +19,11 @@ export function registerBenchModels(bench: Command): void {
     .option('--cases <list>', `'VARIANT forward|train BATCH', separated by commas (default: ${CASES.cpu[0]}, …)`, cases)
     .addOption(deviceOption())
     .addOption(precisionOption())
+    .addOption(
+      new Option('--launch <how>', 'of ours on a GPU: one launch after the other, or replayed as CUDA graphs')
+        .choices(['launched', 'graph'])
+        .default(undefined, 'launched'),
+    )
     .option('--peers', 'let PyTorch and ONNX Runtime take turns with ours, where they are')
     .option('--rounds <n>', 'turns of which the median counts', wholeNumber(1), 9)
     .option('--threads <n>', 'threads that compute, of ours and the peers (default: physical cores)', wholeNumber(1))
@@ -38,6 +43,7 @@ Examples:
   MORPHMLP_TORCH_PYTHON=venv/bin/python morphmlp bench models --peers --out models.json
   morphmlp bench models --cases 'video-s-16 train 1' --recompute 2
   morphmlp bench models --device cuda --precision bf16 --peers
+  morphmlp bench models --device cuda --launch graph
 
 Every output is held to float64 before it is timed, and ours to those of the peers; in bf16 ours may be twice as far from float64 as
 PyTorch's is. Each has a process of its own, and all take turns, so that a noisy moment meets all of them. A GFLOP is two operations a

@@ -1,6 +1,7 @@
 import { machine } from '../bench/machine';
 import { CASES } from '../bench/models/case';
 import { measureModel, type ModelRow } from '../bench/models/measure';
+import type { Launch } from '../bench/rounds';
 import { missingPeers } from '../bench/models/peer';
 import { writeFileAtomic } from '../io/atomic';
 import type { Device, Precision } from '../native';
@@ -18,6 +19,7 @@ export interface BenchModelsArguments {
   peers?: boolean;
   rounds: number;
   recompute: number;
+  launch?: Launch;
   threads?: number;
   out?: string;
 }
@@ -47,9 +49,9 @@ function write(out: string, rows: readonly ModelRow[]): void {
 }
 
 async function measureAll(names: readonly string[], given: BenchModelsArguments): Promise<ModelRow[]> {
-  const { peers = false, rounds, device, precision, recompute, out } = given;
+  const { peers = false, rounds, device, precision, recompute, launch = 'launched', out } = given;
   const [rows, missing]: [ModelRow[], string[]] = [[], []];
-  const terms = { peers, rounds, device, precision, recompute, threads: threads() };
+  const terms = { peers, rounds, device, precision, recompute, launch, threads: threads() };
   const onMissing = (problem: string) => missing.push(problem);
   await withProgress({ label: 'measuring', total: names.length }, async (bar) => {
     for (const [i, name] of names.entries()) {
@@ -63,28 +65,35 @@ async function measureAll(names: readonly string[], given: BenchModelsArguments)
   return rows;
 }
 
-/** A forward keeps nothing, so there is nothing to compute again. */
-function checkRecompute(names: readonly string[], { recompute }: BenchModelsArguments): void {
-  if (recompute === 0 || names.some((name) => name.includes(' train '))) return;
-  throw new Error(`--recompute ${recompute}: expected a training step among --cases, but they are ${names.join(', ')}`);
+/** Nothing that was asked for is left out in silence. */
+function checkAsked(
+  names: readonly string[],
+  { recompute, device, precision, launch, out }: BenchModelsArguments,
+): void {
+  if (recompute > 0 && !names.some((name) => name.includes(' train ')))
+    throw new Error(
+      `--recompute ${recompute}: expected a training step among --cases, but they are ${names.join(', ')}`,
+    );
+  if (device === 'cpu' && launch) throw new Error(`--launch ${launch}: expected --device cuda; the CPU knows one way`);
+  requireDevice(device);
+  requirePrecision(precision, device);
+  checkOutputs({ out });
 }
 
 /** Runs `morphmlp bench models`. */
 export async function benchModels(given: BenchModelsArguments): Promise<void> {
   const names = given.cases ?? CASES[given.device];
-  checkRecompute(names, given);
-  requireDevice(given.device);
-  requirePrecision(given.precision, given.device);
-  checkOutputs({ out: given.out });
+  checkAsked(names, given);
   setDefaultDevice(given.device);
   setThreads(given.threads ?? threads());
   if (given.peers) missingPeers(given).forEach((hint) => console.log(`absent: ${hint}`));
   const rows = await measureAll(names, given);
   const where = machine();
+  const replayed = given.launch === 'graph' ? '; ours replayed as CUDA graphs' : '';
   const again = given.recompute > 0 ? `; training computes ${given.recompute} blocks of ours again` : '';
   printModels(rows);
   const what = where.gpu ? `${where.gpu.name}, ${given.precision}` : `${where.cpu}, ${where.threads} threads`;
   console.log(
-    `${what}, ${where.kernels}, commit ${where.commit ?? `of ${where.version}`}; medians of ${given.rounds} rounds${again}`,
+    `${what}, ${where.kernels}, commit ${where.commit ?? `of ${where.version}`}; medians of ${given.rounds} rounds${replayed}${again}`,
   );
 }

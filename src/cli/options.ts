@@ -29,6 +29,12 @@ export const deviceOption = (): Option =>
 export const precisionOption = (): Option =>
   new Option('--precision <name>', 'of activations: bf16 is for --device cuda').choices(['f32', 'bf16']).default('f32');
 
+/** A parser for a switch. */
+export function onOff(text: string): boolean {
+  if (text === 'on' || text === 'off') return text === 'on';
+  throw new InvalidArgumentError('Expected on or off.');
+}
+
 /** A parser for an amount of memory, kept as text: bytes, or a number with K, M or G (of 1024). */
 export function byteSize(text: string): string {
   if (parseBytes(text) !== null) return text;

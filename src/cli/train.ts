@@ -1,5 +1,5 @@
 import { Option, type Command } from 'commander';
-import { byteSize, collect, numberIn, wholeNumber } from './options';
+import { byteSize, collect, numberIn, onOff, wholeNumber } from './options';
 import type { TrainArguments } from './train_action';
 
 const EXAMPLES = `
@@ -72,6 +72,7 @@ export function registerTrain(program: Command): void {
     .option('--plugin <file>', 'a kernel of yours in place of ours; may be repeated (see morphmlp kernel)', collect)
     .option('--device <name>', 'cpu or cuda (default: cpu)')
     .option('--precision <name>', 'of activations: f32, or with --device cuda bf16 (default: f32)')
+    .option('--cuda-graph <on|off>', 'with --device cuda: record a step once and replay it (default: off)', onOff)
     .option('--out <folder>', 'where checkpoints and the report go (default: runs/train)')
     .addOption(new Option('--resume', 'continue the run in --out').conflicts('overwrite'))
     .option('--overwrite', 'replace the run in --out')

@@ -42,6 +42,7 @@ function describeRun(run: Run): string {
     `${options.name}: ${(run.parameters / 1e6).toFixed(2)}M parameters, ${input}, ${run.info.classNames.length} classes`,
     `data: ${loaders.train.dataset.length} clips${val}  ·  ${deviceText()}  ·  seed ${options.seed}`,
     ...describeBatches(options),
+    ...(options.cudaGraph ? ['steps: recorded once, replayed as CUDA graphs'] : []),
     ...(plan
       ? [
           `memory: tensors up to ${mib(plan.peak)} (${mib(plan.full)} without a budget), ${plan.recompute} blocks recomputed`,

@@ -47,6 +47,7 @@ export interface TrainFlags {
   memoryBudget?: string;
   device?: string;
   precision?: string;
+  cudaGraph?: boolean;
   out?: string;
 }
 
@@ -79,6 +80,7 @@ const SAME: Readonly<Partial<Record<keyof TrainFlags, KeyName>>> = {
   memoryBudget: 'RUN.MEMORY_BUDGET',
   device: 'RUN.DEVICE',
   precision: 'RUN.PRECISION',
+  cudaGraph: 'RUN.CUDA_GRAPH',
   out: 'OUTPUT_DIR',
 };
 

@@ -168,7 +168,20 @@ function startOf(config: Config): StartFrom | null {
   return pretrained === '' ? null : { file: pretrained, resetHead: true, inflate };
 }
 
+function checkGraph(config: Config): void {
+  if (!config['RUN.CUDA_GRAPH']) return;
+  if (config['RUN.DEVICE'] !== 'cuda')
+    throw new Error(
+      `RUN.CUDA_GRAPH records launches on a GPU: it needs RUN.DEVICE cuda, which is ${config['RUN.DEVICE']}`,
+    );
+  if (config['RUN.PLUGINS'].length > 0)
+    throw new Error(
+      'RUN.CUDA_GRAPH: kernels of your own (RUN.PLUGINS) are watched as they are launched, and a replay launches them unseen',
+    );
+}
+
 function checkDevice(config: Config): void {
+  checkGraph(config);
   if (config['RUN.PRECISION'] === 'f32') return;
   if (config['RUN.DEVICE'] !== 'cuda')
     throw new Error(`RUN.PRECISION bf16 needs RUN.DEVICE cuda, which is ${config['RUN.DEVICE']}`);
@@ -206,6 +219,7 @@ export function runOptions(config: Config): RunOptions {
     seed: config['RNG_SEED'],
     workers: config['DATA_LOADER.NUM_WORKERS'],
     precision: config['RUN.PRECISION'] as Precision,
+    cudaGraph: config['RUN.CUDA_GRAPH'],
     memoryBudget: budget === '' ? null : byteCount(budget),
     init: startOf(config),
     out,

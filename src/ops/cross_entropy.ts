@@ -35,9 +35,9 @@ export function softCrossEntropy(logits: Tensor, targets: Tensor): Tensor {
 
 /**
  * Soft targets of class indices: 1 − s + s/classes for the label and s/classes elsewhere, with label smoothing s.
- * @returns [B, classes] f32
+ * @returns rows of `classes` numbers
  */
-export function oneHot(labels: ArrayLike<number>, classes: number, labelSmoothing = 0): Tensor {
+export function labelTargets(labels: ArrayLike<number>, classes: number, labelSmoothing = 0): Float32Array {
   const targets = new Float32Array(labels.length * classes).fill(labelSmoothing / classes);
   for (let i = 0; i < labels.length; i++) {
     const label = labels[i] as number;
@@ -46,7 +46,12 @@ export function oneHot(labels: ArrayLike<number>, classes: number, labelSmoothin
     }
     targets[i * classes + label]! += 1 - labelSmoothing;
   }
-  return tensor(targets, [labels.length, classes]);
+  return targets;
+}
+
+/** `labelTargets` as a tensor, [B, classes] f32. */
+export function oneHot(labels: ArrayLike<number>, classes: number, labelSmoothing = 0): Tensor {
+  return tensor(labelTargets(labels, classes, labelSmoothing), [labels.length, classes]);
 }
 
 /** Cross entropy with hard labels. @param logits [B, classes] @param labels B class indices, i32 */

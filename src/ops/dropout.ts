@@ -11,9 +11,9 @@ function checkProbability(op: string, p: number): void {
 /** n numbers, each 0 with probability p and 1/(1−p) otherwise, on the device of `like`. Draws n random words (src/rng.ts). */
 export function dropFactors(n: number, p: number, like: Tensor): Tensor {
   checkProbability('dropFactors', p);
-  const { seed, offset } = nextRandom(n);
+  const { seed, offset, start } = nextRandom(n);
   const factors = floatsLike(like, [n]);
-  kernels.dropout_factors(n, p, seed, offset, factors.handle);
+  kernels.dropout_factors(n, p, seed, offset, factors.handle, start);
   return factors;
 }
 

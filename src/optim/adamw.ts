@@ -24,13 +24,21 @@ export class AdamW extends Optimizer {
     if (!(this.eps > 0)) throw new Error(`AdamW: eps must be above 0, got ${this.eps}`);
   }
 
+  protected readonly numbersOfStep = 3;
+
+  protected writeNumbers({ lr, weightDecay }: { lr: number; weightDecay: number }, into: Tensor): void {
+    kernels.adamw_numbers(lr, ...this.betas, weightDecay, this.step_, into.handle);
+  }
+
   protected update(
     group: { lr: number; weightDecay: number },
     params: Tensor[],
     moments: (name: string) => Tensor[],
+    numbers: Tensor | undefined,
   ): void {
     const lists = [params, params.map((p) => p.grad!), moments('exp_avg'), moments('exp_avg_sq')];
     const handles = lists.map((list) => list.map((t) => t.handle));
-    kernels.adamw_step(group.lr, ...this.betas, this.eps, group.weightDecay, this.step_, ...handles);
+    const now = [group.lr, ...this.betas, this.eps, group.weightDecay, this.step_];
+    kernels.adamw_step(...now, ...handles, numbers?.handle ?? null);
   }
 }

@@ -4,27 +4,41 @@ import { empty, type Tensor } from '../tensor';
 
 const gradients = (params: readonly Tensor[]) => params.flatMap((p) => (p.grad ? [p.grad] : []));
 
+const handlesOf = (params: readonly Tensor[]) => gradients(params).map((g) => g.handle);
+
+/** Writes the norm of all gradients to `into` [1], without waiting for it. */
+export function measureGradNorm(params: readonly Tensor[], into: Tensor): void {
+  kernels.grad_norm_measure(into.handle, handlesOf(params));
+}
+
 /** The L2 norm of all gradients as one vector; NaN or infinite when a gradient is. */
 export function gradNorm(params: readonly Tensor[]): number {
-  const handles = gradients(params).map((g) => g.handle);
-  if (handles.length === 0) return 0;
+  if (gradients(params).length === 0) return 0;
   return scope(() => {
     const norm = empty([1], { device: params[0]!.device });
-    kernels.grad_norm_measure(norm.handle, handles);
+    measureGradNorm(params, norm);
     return norm.item();
   });
 }
 
-/** Scales the gradients so that their norm is at most `maxNorm` (PyTorch's clip_grad_norm_) and returns the norm before. */
-export function clipGradNorm(params: readonly Tensor[], maxNorm: number): number {
+/** By what gradients of this norm are multiplied so that it is at most `maxNorm` (PyTorch's clip_grad_norm_): at most 1. */
+export function clipFactor(norm: number, maxNorm: number): number {
   if (!(maxNorm > 0)) throw new Error(`clipGradNorm: the norm must be above 0, got ${maxNorm}`);
+  return Math.min(1, maxNorm / (norm + 1e-6));
+}
+
+/** Multiplies all gradients by a number, or by what a tensor [1] holds when that runs. */
+export function scaleGradients(params: readonly Tensor[], factor: number | Tensor): void {
+  const list = handlesOf(params);
+  if (typeof factor === 'number') kernels.grad_norm_scale(factor, list, null);
+  else kernels.grad_norm_scale(1, list, factor.handle);
+}
+
+/** Scales the gradients so that their norm is at most `maxNorm`, and returns the norm before. */
+export function clipGradNorm(params: readonly Tensor[], maxNorm: number): number {
   const norm = gradNorm(params);
-  const factor = maxNorm / (norm + 1e-6);
-  if (factor < 1)
-    kernels.grad_norm_scale(
-      factor,
-      gradients(params).map((g) => g.handle),
-    );
+  const factor = clipFactor(norm, maxNorm);
+  if (factor < 1) scaleGradients(params, factor);
   return norm;
 }
 

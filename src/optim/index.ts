@@ -1,5 +1,5 @@
 export { AdamW, type AdamWOptions } from './adamw';
-export { clipGradNorm, gradNorm, lerp } from './grad_norm';
+export { clipFactor, clipGradNorm, gradNorm, lerp, measureGradNorm, scaleGradients } from './grad_norm';
 export { MovingAverage } from './moving_average';
 export { Optimizer, parameterGroups, type OptimizerState, type ParameterGroup } from './optimizer';
 export { learningRate, type CosineSchedule } from './schedule';

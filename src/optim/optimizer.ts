@@ -90,8 +90,24 @@ export abstract class Optimizer {
   /** Takes one step along the gradients. Parameters without a gradient stay as they are. */
   step(): void {
     this.step_ += 1;
+    this.launchStep();
+  }
+
+  /** For `countStep` and `launchStep`: a tensor for each group, on the device of the parameters. */
+  makeNumbers(): Tensor[] {
+    return this.groups.map(({ params }) => zeros([this.numbersOfStep], { device: params[0]!.device }));
+  }
+
+  /** The first half of a step whose launches were recorded: counts it, and writes what is new in it to where they read it. */
+  countStep(numbers: readonly Tensor[]): void {
+    this.step_ += 1;
+    this.groups.forEach((group, i) => this.writeNumbers(group, numbers[i]!));
+  }
+
+  /** The other half: the launches. What is new in each step they read from `numbers`; without these it is of the step counted last. */
+  launchStep(numbers?: readonly Tensor[]): void {
     let first = 0;
-    for (const group of this.groups) {
+    for (const [index, group] of this.groups.entries()) {
       const at = first;
       const live = group.params.flatMap((p, i) => (p.grad ? [{ p, moments: this.moments[at + i]! }] : []));
       if (live.length > 0) {
@@ -99,6 +115,7 @@ export abstract class Optimizer {
           group,
           live.map(({ p }) => p),
           (name) => live.map(({ moments }) => moments.get(name)!),
+          numbers?.[index],
         );
       }
       first += group.params.length;
@@ -127,7 +144,16 @@ export abstract class Optimizer {
     for (const moments of this.moments) for (const t of moments.values()) t.dispose();
   }
 
-  protected abstract update(group: Group, params: Tensor[], moments: (name: string) => Tensor[]): void;
+  protected abstract update(
+    group: Group,
+    params: Tensor[],
+    moments: (name: string) => Tensor[],
+    numbers: Tensor | undefined,
+  ): void;
+
+  /** How many numbers differ between steps, and those of a group in this one. */
+  protected abstract readonly numbersOfStep: number;
+  protected abstract writeNumbers(group: Group, into: Tensor): void;
 
   private all(): Tensor[] {
     return this.groups.flatMap((g) => [...g.params]);

@@ -26,13 +26,21 @@ export class SGD extends Optimizer {
     this.nesterov = nesterov;
   }
 
+  protected readonly numbersOfStep = 1;
+
+  protected writeNumbers({ lr }: { lr: number }, into: Tensor): void {
+    into.copyFrom([lr]);
+  }
+
   protected update(
     group: { lr: number; weightDecay: number },
     params: Tensor[],
     moments: (name: string) => Tensor[],
+    numbers: Tensor | undefined,
   ): void {
     const lists = [params, params.map((p) => p.grad!), moments('momentum_buffer')];
     const handles = lists.map((list) => list.map((t) => t.handle));
-    kernels.sgd_step(group.lr, this.momentum, group.weightDecay, this.nesterov, ...handles);
+    const now = [group.lr, this.momentum, group.weightDecay, this.nesterov];
+    kernels.sgd_step(...now, ...handles, numbers?.handle ?? null);
   }
 }

@@ -143,10 +143,13 @@ function timePanel({ shares, steps }: RunReport): Html | null {
   const bar = PARTS.map(([key]) => html`<i class="part ${key}" style="width:${(of(key) * 100).toFixed(2)}%"></i>`);
   const each = steps.at(-1)?.step;
   const perStep = (ms: number) => (each ? html`<td>${duration(ms / 1000 / each)}</td>` : null);
-  const rows = PARTS.map(
+  const asOne = shares.backward === 0; // a replayed step has its forward and backward in one
+  const rows = PARTS.filter(([key]) => !asOne || key !== 'backward').map(
     ([key, name]) =>
       html`<tr>
-        <th scope="row"><i class="swatch part ${key}"></i>${name}</th>
+        <th scope="row">
+          <i class="swatch part ${key}"></i>${asOne && key === 'forward' ? 'Forward and backward' : name}
+        </th>
         <td>${percent(of(key))}</td>
         <td>${duration(shares[key] / 1000)}</td>
         ${perStep(shares[key])}

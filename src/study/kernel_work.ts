@@ -64,6 +64,7 @@ const WORK: Readonly<Record<KernelName, Work>> = {
   accumulate_forward: { ...elementwise(), updates: (buffers) => flat(buffers).slice(1) },
   accumulate_copy: elementwise(),
   adamw_step: update(0, 2, 3),
+  adamw_numbers: { macs: () => 0, shape: () => 'the numbers of a step' },
   arithmetic_forward: elementwise((sizes) => shown(sizes.slice(1, 7))),
   arithmetic_reduce: elementwise((sizes) => shown(sizes.slice(0, 6))),
   batch_norm_forward: {

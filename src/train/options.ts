@@ -70,6 +70,8 @@ export interface RunOptions {
   workers: number;
   /** Of the activations. */
   precision: Precision;
+  /** Whether steps are replayed as CUDA graphs. */
+  cudaGraph: boolean;
   /** Most bytes that tensors may hold in a step, or null for no limit; the first blocks are recomputed as it needs. */
   memoryBudget: number | null;
   init: StartFrom | null;

@@ -140,6 +140,7 @@ export class Run {
       await this.trainer.run((end) => this.keep(end));
       if (!this.trainer.finished) this.save(this.files.last);
     } finally {
+      this.trainer.dispose();
       await this.close();
     }
   }
@@ -151,6 +152,7 @@ export class Run {
 
   /** Frees weights, moments and averages. */
   dispose(): void {
+    this.trainer.dispose();
     this.optimizer.zeroGrad();
     this.trainer.options.model.dispose();
     this.optimizer.dispose();
@@ -190,9 +192,9 @@ export class Run {
   }
 
   private makeTrainer(model: MorphMLP, accumulate: number, events: TrainerEvents): Trainer {
-    const { labelSmoothing, clipNorm, evalEvery, schedule, saveMinutes, normalisation, microBatch, clips } =
-      this.options;
-    const steps = { labelSmoothing, clipNorm, evalEvery, schedule, normalisation, accumulate };
+    const { labelSmoothing, clipNorm, cudaGraph, schedule, normalisation } = this.options;
+    const { evalEvery, saveMinutes, microBatch, clips } = this.options;
+    const steps = { labelSmoothing, clipNorm, cudaGraph, evalEvery, schedule, normalisation, accumulate };
     const saving = { saveEvery: saveMinutes * 60_000, clipsPerBatch: microBatch * (clips.samples ?? 1) };
     const parts = { model, optimizer: this.optimizer, average: this.average, ...this.loaders };
     return new Trainer({ ...parts, ...steps, ...saving }, events);

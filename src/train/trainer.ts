@@ -1,20 +1,13 @@
-import { backward, setAnomalyDetection } from '../autograd';
+import { setAnomalyDetection } from '../autograd';
 import type { Loader } from '../data/loader';
 import type { Batch, Normalisation } from '../data/types';
 import type { MorphMLP } from '../models/morphmlp';
-import { crossEntropy, softCrossEntropy } from '../ops/cross_entropy';
-import {
-  clipGradNorm,
-  gradNorm,
-  learningRate,
-  type CosineSchedule,
-  type MovingAverage,
-  type Optimizer,
-} from '../optim';
-import { scope } from '../scope';
-import { tensor, type Tensor } from '../tensor';
+import { labelTargets } from '../ops/cross_entropy';
+import { clipFactor, learningRate, type CosineSchedule, type MovingAverage, type Optimizer } from '../optim';
 import { evaluate, type Evaluation } from './evaluate';
 import { addBatch, averages, bestClass, emptyMetrics, type Metrics } from './metrics';
+import { RecordedSteps } from './recorded_steps';
+import { LaunchedSteps, type StepInputs, type StepRunner } from './step';
 
 /** One finished epoch. Accuracies are shares in [0, 1]; `seconds` is the training part alone. */
 export interface EpochRecord {
@@ -28,7 +21,7 @@ export interface EpochRecord {
   seconds: number;
 }
 
-/** Milliseconds spent on the parts of all steps so far. */
+/** Milliseconds spent on the parts of all steps so far. Where steps are replayed, all of a batch is `forward`. */
 export interface Shares {
   data: number;
   forward: number;
@@ -55,6 +48,8 @@ export interface TrainerOptions {
   saveEvery?: number;
   /** 0: no clipping. */
   clipNorm: number;
+  /** Whether full batches (of `clipsPerBatch`) are replayed as CUDA graphs. Default false. */
+  cudaGraph?: boolean;
   /** Epochs between validations; the last is always validated. */
   evalEvery: number;
 }
@@ -109,13 +104,18 @@ export class Trainer {
   state: TrainerState = { epoch: 0, batch: 0, sums: emptyMetrics(), best: -1, history: [] };
   readonly shares: Shares = { data: 0, forward: 0, backward: 0, optimizer: 0 };
   lastEvaluation: Evaluation | null = null;
+  private readonly steps: StepRunner;
   private stopping = false;
   private checked = false;
 
   constructor(
     readonly options: TrainerOptions,
     private readonly events: TrainerEvents = {},
-  ) {}
+  ) {
+    const { cudaGraph = false, clipsPerBatch, clipNorm } = options;
+    if (cudaGraph && clipsPerBatch === undefined) throw new Error('cudaGraph: clipsPerBatch says what is recorded');
+    this.steps = cudaGraph ? new RecordedSteps(options, clipsPerBatch!, clipNorm > 0) : new LaunchedSteps(options);
+  }
 
   private savedAt = performance.now();
 
@@ -141,6 +141,11 @@ export class Trainer {
       save(await this.endEpoch((performance.now() - since) / 1000));
       this.savedAt = performance.now();
     }
+  }
+
+  /** Gives back what steps hold beside weights, moments and averages. */
+  dispose(): void {
+    this.steps.dispose();
   }
 
   private async trainEpoch(save: () => void): Promise<void> {
@@ -176,15 +181,12 @@ export class Trainer {
   /** The optimizer's step on the gradients of one group of batches. */
   private takeStep({ end, losses, batch }: OpenStep): void {
     const { state } = this;
-    const { model, optimizer, schedule, clipNorm, average, accumulate = 1, train } = this.options;
+    const { optimizer, schedule, clipNorm, accumulate = 1, train } = this.options;
     const rate = learningRate(schedule, state.epoch + (end - accumulate) / train.batches);
     optimizer.setLr(rate);
     const since = performance.now();
-    this.checkGradients(batch);
-    if (clipNorm > 0) clipGradNorm(model.parameters(), clipNorm);
-    optimizer.step();
-    optimizer.zeroGrad();
-    average?.update();
+    const norm = this.checkedNorm(batch);
+    this.steps.update(clipNorm > 0 ? clipFactor(norm, clipNorm) : 1);
     this.shares.optimizer += performance.now() - since;
     state.batch = end;
     const loss = losses.reduce((sum, x) => sum + x, 0) / losses.length;
@@ -192,41 +194,39 @@ export class Trainer {
     this.events.step?.({ epoch: state.epoch, batch: end, learningRate: rate, loss, running });
   }
 
-  private loss(logits: Tensor, { labels, targets }: Batch): Tensor {
-    if (targets) return softCrossEntropy(logits, tensor(targets, logits.shape));
-    return crossEntropy(logits, tensor(labels), { labelSmoothing: this.options.labelSmoothing });
+  private inputsOf({ x, shape, labels, targets }: Batch): StepInputs {
+    const { model, labelSmoothing, accumulate = 1, clipsPerBatch = labels.length } = this.options;
+    const weight = accumulate === 1 ? 1 : labels.length / (clipsPerBatch * accumulate);
+    return { x, shape, targets: targets ?? labelTargets(labels, model.config.numClasses, labelSmoothing), weight };
   }
 
   /** Forward and backward of a batch, its gradients added to those of its group; returns its loss. */
   private gradients(batch: Batch): number {
-    const { model, accumulate = 1, clipsPerBatch = batch.labels.length } = this.options;
-    const weight = accumulate === 1 ? 1 : batch.labels.length / (clipsPerBatch * accumulate);
-    return scope(() => {
-      const start = performance.now();
-      const logits = model.forward(tensor(batch.x, batch.shape));
-      const loss = this.loss(logits, batch);
-      const value = loss.item();
-      addBatch(this.state.sums, value, logits.floats(), primaryLabels(batch));
-      const middle = performance.now();
-      backward(loss, tensor(Float32Array.of(weight), []));
-      this.shares.forward += middle - start;
-      this.shares.backward += performance.now() - middle;
-      return value;
-    });
+    const start = performance.now();
+    const { loss, logits, forwardMs } = this.steps.gradients(this.inputsOf(batch));
+    addBatch(this.state.sums, loss, logits, primaryLabels(batch));
+    const all = performance.now() - start;
+    this.shares.forward += forwardMs ?? all;
+    this.shares.backward += forwardMs === null ? 0 : all - forwardMs;
+    return loss;
   }
 
-  /** Names parameters without gradient after the first step, and stops at the first NaN with the op and the layer that made it. */
-  private checkGradients(batch: Batch): void {
+  /**
+   * The norm of the gradients. Names parameters without gradient after the first step, and stops at the first NaN, before it reaches the
+   * weights, with the op and the layer that made it.
+   */
+  private checkedNorm(batch: Batch): number {
     const { model, optimizer } = this.options;
     if (!this.checked) {
       const missing = optimizer.missingGradients();
       if (missing.length > 0) this.events.warning?.(`no gradient reaches ${missing.join(', ')}`);
       this.checked = true;
     }
-    if (Number.isFinite(this.state.sums.loss) && Number.isFinite(gradNorm(model.parameters()))) return;
+    const norm = Number.isFinite(this.state.sums.loss) ? this.steps.norm() : NaN;
+    if (Number.isFinite(norm)) return norm;
     setAnomalyDetection(true, model.namedParameters());
     try {
-      this.gradients(batch);
+      this.steps.again(this.inputsOf(batch));
     } finally {
       setAnomalyDetection(false);
     }

@@ -168,7 +168,7 @@ def adamw(lengths):
         want.append([a * (1 - lr * decay) - s for a, s in zip(ps, step)])
     arrays = [[put(values) for values in kind] for kind in (p, g, m, v)]
     settings = {'lr': lr, 'beta1': beta1, 'beta2': beta2, 'eps': eps, 'decay': decay, 'step': 2}
-    library.run('adamw_step', {**settings, **dict(zip(('parameters', 'gradients', 'first', 'second'), arrays))})
+    library.run('adamw_step', {**settings, **dict(zip(('parameters', 'gradients', 'first', 'second'), arrays)), 'numbers': None})
     agrees('adamw_step', dict(enumerate(arrays[0])), dict(enumerate(want)), 1e-6)
 
 

@@ -29,6 +29,12 @@ test('bench models --recompute without a training step is one clear sentence', (
   expect(status).toBe(1);
 });
 
+test('bench models --launch graph without a GPU is one clear sentence', () => {
+  const { status, err } = runCli(['bench', 'models', '--launch', 'graph']);
+  expect(err).toBe('morphmlp: --launch graph: expected --device cuda; the CPU knows one way\n');
+  expect(status).toBe(1);
+});
+
 /** With a GPU the command would measure for minutes; test/cuda has that. */
 const withoutGpu = native.cudaStatus() === 'available' ? test.skip : test;
 withoutGpu('bench kernels --device cuda without a GPU is one clear sentence that says why', () => {

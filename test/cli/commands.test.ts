@@ -84,6 +84,10 @@ test.each([
   [['train', '--data', 'motion', '--frames', 'many'], /Expected a whole number of at least 1/],
   [['train', '--data', 'motion', '--model', 'image-t'], /motion dataset: frames must be a multiple of 16, got 1/],
   [['train', '--data', 'motion', '--device', 'cuda'], /no CUDA device: /],
+  [
+    ['train', '--data', 'motion', '--cuda-graph', 'on'],
+    /RUN\.CUDA_GRAPH records launches on a GPU: it needs RUN\.DEVICE cuda, which is cpu/,
+  ],
   [['train', '--data', 'motion', '--colour'], /unknown option '--colour'/],
   [['train', '--preset', 'slow'], /--preset slow is not one of: .*k400_s16.*quickstart/],
   [['evaluate', '--data', 'motion', '--checkpoint', 'nowhere.safetensors'], /nowhere.safetensors/],

@@ -108,6 +108,11 @@ test.each([
   [['MORPH.SEGMENT_DIM', '[15, 28, 28, 49]'], 'stage 1: 112 channels are not a multiple of the chunk length 15'],
   [['SOLVER.WARMUP_EPOCHS', '60'], 'SOLVER.WARMUP_EPOCHS 60 must be less than SOLVER.MAX_EPOCH 60'],
   [['RUN.PRECISION', 'bf16'], 'RUN.PRECISION bf16 needs RUN.DEVICE cuda, which is cpu'],
+  [['RUN.CUDA_GRAPH', 'True'], 'RUN.CUDA_GRAPH records launches on a GPU: it needs RUN.DEVICE cuda, which is cpu'],
+  [
+    ['RUN.CUDA_GRAPH', 'True', 'RUN.DEVICE', 'cuda', 'RUN.PLUGINS', '[my_gelu.so]'],
+    'RUN.CUDA_GRAPH: kernels of your own (RUN.PLUGINS) are watched as they are launched, and a replay launches them unseen',
+  ],
   [['RUN.MEMORY_BUDGET', 'lots'], 'RUN.MEMORY_BUDGET: expected an amount of memory'],
 ])('%j is an impossible combination', (pairs, message) => {
   expect(() => runOptions(read('K400_MLP_S16x4', ...pairs))).toThrow(message);

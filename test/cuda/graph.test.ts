@@ -1,9 +1,10 @@
 import { noGrad } from '../../src/autograd';
-import { native } from '../../src/native';
+import { native, type Graph } from '../../src/native';
 import { linear } from '../../src/ops/linear';
 import { memory } from '../../src/runtime';
 import { scope } from '../../src/scope';
-import { tensor, type Tensor } from '../../src/tensor';
+import { lerp } from '../../src/optim';
+import { empty, tensor, type Tensor } from '../../src/tensor';
 import { uniform } from '../../src/cases/random';
 
 const N = 33;
@@ -50,6 +51,38 @@ test('memory that a graph uses is nobody else’s until the graph is forgotten',
       native.cudaReplay(graph);
       expect([...after.floats()]).toEqual([...ofX(7)]);
       native.cudaForget(graph);
+    }),
+  );
+  expect(memory('cuda').live).toBe(live);
+});
+
+test('graphs that take turns share the memory that neither holds, and lists of arguments stay as recorded', () => {
+  const { live } = memory('cuda');
+  scope(() =>
+    noGrad(() => {
+      const { x, weight } = inputs();
+      const [y, z] = [empty([5, N]), empty([5, N])];
+      const body = (into: Tensor) => () =>
+        scope(() => lerp([into], [linear(linear(x, weight, null), weight, null)], 1));
+      const first = native.cudaRecord(body(y));
+      native.memoryReleaseCache();
+      const [one, second] = [memory('cuda'), native.cudaRecord(body(z), first)];
+      expect(memory('cuda')).toEqual(one);
+      const expected = [...linear(linear(x, weight, null), weight, null).floats()];
+      const replay = (graph: Graph, into: Tensor) => {
+        into.copyFrom(ofX(50));
+        const others = Array.from({ length: 12 }, (_, i) => tensor(ofX(i), [5, N]));
+        native.cudaReplay(graph);
+        into.floats().forEach((v, i) => expect(v).toBeCloseTo(expected[i]!, 5));
+        others.forEach((t, i) => expect([...t.floats()]).toEqual([...ofX(i)]));
+      };
+      replay(first, y);
+      replay(second, z);
+      replay(first, y);
+      native.cudaForget(first); // its memory is still the other's
+      replay(second, z);
+      expect(() => native.cudaRecord(body(z), first)).toThrow('cudaRecord: graph: it was forgotten');
+      native.cudaForget(second);
     }),
   );
   expect(memory('cuda').live).toBe(live);

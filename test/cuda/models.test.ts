@@ -1,5 +1,6 @@
 /** What `bench models --device cuda` times: a network is held to float64 in both types first, and what it divides by is there. */
 import { Served } from '../../src/bench/models/served';
+import { native } from '../../src/native';
 import { fmaPeak, memory } from '../../src/runtime';
 import { tinySubject } from '../support/tiny_subject';
 
@@ -13,6 +14,30 @@ test.each(['f32', 'bf16'] as const)('a network in %s is held to float64, and ste
   served.dispose();
   expect(memory('cuda').live).toBe(live);
 });
+
+test.each(['forward', 'train'] as const)(
+  'what is replayed is what is launched, bit for bit, and leaves nothing: %s',
+  (work) => {
+    const { live } = memory('cuda');
+    const replay = jest.spyOn(native, 'cudaReplay');
+    const what = { text: `tiny ${work} 1`, variant: 'tiny', work, batch: 1 } as const;
+    const [launched, graph] = (['launched', 'graph'] as const).map((launch) => {
+      const served = new Served(what, { device: 'cuda', precision: 'f32', launch }, tinySubject(), 32);
+      const replays = [1, 2, 3].map(() => (served.run(), replay.mock.calls.length));
+      const logits = served.output();
+      served.dispose();
+      return { replays, logits };
+    });
+    replay.mockRestore();
+    expect(graph!.logits).toEqual(launched!.logits);
+    const each = work === 'forward' ? 1 : 2;
+    expect([launched!.replays, graph!.replays]).toEqual([
+      [0, 0, 0],
+      [0, each, 2 * each],
+    ]);
+    expect(memory('cuda').live).toBe(live);
+  },
+);
 
 test('the tensor cores have a limit of their own, and what has none is refused', () => {
   expect(fmaPeak(0.001, 'cuda', 'bf16')).toBeGreaterThan(0);

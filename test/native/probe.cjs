@@ -213,7 +213,7 @@ probes.getters = () => {
         return second;
       },
     });
-    const message = messageOf('grad_norm_scale', [0.5, list]);
+    const message = messageOf('grad_norm_scale', [0.5, list, null]);
     if (message !== null || reads !== 2) problems.push(`grad_norm_scale: ${message}, ${reads} reads`);
   }
 };

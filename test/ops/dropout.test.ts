@@ -1,7 +1,7 @@
 import { backward } from '../../src/autograd';
 import { dropFactors, dropout, dropPath } from '../../src/ops/dropout';
 import { philox4x32 } from '../../src/random';
-import { manualSeed, rngState, setRngState } from '../../src/rng';
+import { drawStart, manualSeed, nextRandom, recordDraws, rngState, setRngState } from '../../src/rng';
 import { setThreads, threads } from '../../src/runtime';
 import { scope } from '../../src/scope';
 import { ones, tensor, zeros, type Tensor } from '../../src/tensor';
@@ -31,6 +31,27 @@ test.each([
     const expected = drawn(37, seed, offset).map((u) => (u < 0.25 ? 0 : Math.fround(1 / 0.75)));
     expect([...factors]).toEqual(expected);
     expect(rngState()).toEqual({ seed, offset: offset + 40 });
+  });
+});
+
+test.each([
+  [7, 4],
+  [2 ** 52 - 1, 4 * (2 ** 32 - 2)],
+  [2 ** 33 + 5, 2 ** 50],
+])('a recorded draw follows another seed, %d, and offset, %d, when they are written to its start', (seed, offset) => {
+  scope(() => {
+    setRngState({ seed, offset });
+    const start = tensor(drawStart(rngState()));
+    setRngState({ seed: 3, offset: 400 }); // where it is recorded
+    let factors!: Tensor;
+    const words = recordDraws(start.handle, () => {
+      nextRandom(6);
+      factors = dropFactors(37, 0.25, ones([1]));
+    });
+    expect([words, rngState()]).toEqual([48, { seed: 3, offset: 448 }]);
+    const expected = drawn(37, seed, offset + 8).map((u) => (u < 0.25 ? 0 : Math.fround(1 / 0.75)));
+    expect([...factors.floats()]).toEqual(expected);
+    expect(nextRandom(1).start).toBe(null);
   });
 });
 

@@ -1,5 +1,5 @@
 import { setThreads, threads } from '../../src/runtime';
-import { AdamW, SGD, clipGradNorm, gradNorm, parameterGroups, type Optimizer } from '../../src/optim';
+import { AdamW, SGD, clipGradNorm, gradNorm, parameterGroups, scaleGradients, type Optimizer } from '../../src/optim';
 import { tensor, type Tensor } from '../../src/tensor';
 import { relativeError } from '../../src/cases/compare';
 import { uniform } from '../../src/cases/random';
@@ -131,6 +131,21 @@ test.each(MAKERS)('%s continues from a state bit for bit', (_, make) => {
   expect(train(second, stopped, 6)).toEqual(expected);
 });
 
+test.each(MAKERS)('%s takes the same steps by numbers that were written down before', (_, make) => {
+  const [stepped, launched] = [makeParameters(), makeParameters()];
+  const expected = train(make(stepped), stepped);
+  const optimizer = make(launched);
+  const numbers = optimizer.makeNumbers();
+  optimizer.step = () => {
+    optimizer.countStep(numbers);
+    optimizer.setLr(77); // too late for this step
+    optimizer.launchStep(numbers);
+    optimizer.setLr(0.01);
+  };
+  expect(train(optimizer, launched)).toEqual(expected);
+  expect(optimizer.steps).toBe(STEPS);
+});
+
 test('a parameter without a gradient stays as it is, and is named', () => {
   const params = makeParameters();
   const optimizer = new AdamW(params, { lr: 0.1 });
@@ -176,6 +191,15 @@ describe('gradient norm', () => {
         ),
       ).toBeLessThan(1e-6),
     );
+  });
+
+  test('gradients are scaled by a number or by what a tensor holds, to the same bits', () => {
+    const [one, other] = [makeParameters(), makeParameters()];
+    for (const params of [one, other]) setGradients(params, 1);
+    scaleGradients(one, 0.3);
+    scaleGradients(other, tensor([0.3]));
+    expect(other.map((p) => p.grad!.floats())).toEqual(one.map((p) => p.grad!.floats()));
+    expect(one[1]!.grad!.floats()).toEqual(gradientAt(1, 1, 33).map((g) => Math.fround(g) * Math.fround(0.3)));
   });
 
   test.each([NaN, Infinity])('of a gradient with %d in it is not a number to go on with', (bad) => {

@@ -248,6 +248,15 @@ test('a run that ended early, with figures that are no numbers, still has a page
   expect(page).toContain('b 0 – –');
 });
 
+test('the forward and backward of replayed steps are one part of the time', async () => {
+  const { shares, ...base } = sampleReport();
+  const launched = text(await renderRunReport({ ...base, shares }));
+  expect(launched).toMatch(/ Forward \d.* Backward \d/);
+  const replayed = text(await renderRunReport({ ...base, shares: { ...shares, backward: 0 } }));
+  expect(replayed).toMatch(/ Forward and backward \d/);
+  expect(replayed).not.toMatch(/ Backward /);
+});
+
 test('what does not fit the class names is refused', async () => {
   const base = sampleReport();
   const evaluation = base.evaluation!;

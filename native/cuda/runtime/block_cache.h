@@ -1,5 +1,6 @@
 // Freed blocks of memory by size class, to be handed out again: for device memory, where asking the driver would wait
-// for the GPU. Blocks that a recorded graph uses stay with it until it is forgotten, since each replay writes to them.
+// for the GPU. Blocks that a recorded graph uses stay with it until it is forgotten, since each replay writes to them;
+// graphs that never run at the same time may have a pool together.
 // Not thread safe.
 #pragma once
 #include <algorithm>
@@ -16,7 +17,7 @@ class BlockCache {
   using Free = void (*)(void* data);
   using Blocks = std::unordered_map<size_t, std::vector<void*>>;
 
-  // The blocks of one graph that nobody holds.
+  // The blocks of one graph, or of several that take turns, that nobody holds.
   struct Pool {
     Blocks free;
   };
@@ -54,7 +55,7 @@ class BlockCache {
   void begin_recording(Pool* pool) { recording_ = pool; }
   void end_recording() { recording_ = nullptr; }
 
-  // The graph is gone: its blocks are everybody's again.
+  // The graphs are gone: their blocks are everybody's again.
   void disown(Pool* pool) {
     for (auto& [bytes, blocks] : pool->free) {
       std::vector<void*>& kept = cached_[bytes];

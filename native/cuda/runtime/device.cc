@@ -211,6 +211,20 @@ void download(void* to, const void* from, size_t bytes) {
   wait(s);
 }
 
+void upload_arguments(void* to, const void* from, size_t bytes) {
+  State& s = state();
+  std::unique_lock<std::mutex> lock(s.mutex);
+  if (!s.recording) {
+    lock.unlock();
+    return upload(to, from, bytes);
+  }
+  void* kept = nullptr;
+  check(cudaHostAlloc(&kept, bytes, cudaHostAllocDefault), "keeping the arguments of a recorded launch");
+  s.recording->push_back(kept);
+  std::memcpy(kept, from, bytes);
+  check(cudaMemcpyAsync(to, kept, bytes, cudaMemcpyHostToDevice, s.stream), "recording a copy");
+}
+
 void copy(void* to, const void* from, size_t bytes) {
   State& s = state();
   std::lock_guard<std::mutex> lock(s.mutex);

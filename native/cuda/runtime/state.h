@@ -32,8 +32,8 @@ struct State {
   cudaEvent_t start = nullptr;
   cudaEvent_t handed_over = nullptr;  // the end of what the stream before this one was given
   cudaEvent_t timer[2] = {nullptr, nullptr};
-  void* flushed = nullptr;  // the memory that flush_cache writes
-  bool recording = false;
+  void* flushed = nullptr;                  // the memory that flush_cache writes
+  std::vector<void*>* recording = nullptr;  // pinned memory that the graph being recorded keeps
   Staging staging[kSlots];
   int next_slot = 0;
   bool synchronous = false;

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <utility>
 #include <vector>
@@ -181,6 +182,11 @@ void download(void* to, const void* from, size_t bytes) {
   std::memcpy(to, from, bytes);
 }
 
+void upload_arguments(void* to, const void* from, size_t bytes) {
+  const char* first = static_cast<const char*>(from);
+  submit([to, kept = std::vector<char>(first, first + bytes)] { std::memcpy(to, kept.data(), kept.size()); });
+}
+
 void copy(void* to, const void* from, size_t bytes) {
   submit([=] { std::memcpy(to, from, bytes); });
 }
@@ -207,14 +213,19 @@ void* native_stream() {
 
 namespace {
 
+void disown(BlockCache::Pool* pool) {
+  const std::lock_guard<std::recursive_mutex> lock(arena().mutex);
+  arena().blocks.disown(pool);
+  delete pool;
+}
+
 struct EmulatedGraph : Graph {
   Launches launches;
-  BlockCache::Pool pool;
+  std::shared_ptr<BlockCache::Pool> pool;
 
-  ~EmulatedGraph() override {
-    const std::lock_guard<std::recursive_mutex> lock(arena().mutex);
-    arena().blocks.disown(&pool);
-  }
+  explicit EmulatedGraph(const Graph* beside)
+      : pool(beside ? static_cast<const EmulatedGraph*>(beside)->pool
+                    : std::shared_ptr<BlockCache::Pool>(new BlockCache::Pool, disown)) {}
 
   void replay() override {
     for (const auto& launch : launches) submit(launch);
@@ -224,7 +235,7 @@ struct EmulatedGraph : Graph {
 // The recording ends with the scope, however it is left.
 struct Recording {
   explicit Recording(EmulatedGraph& graph) {
-    arena().blocks.begin_recording(&graph.pool);
+    arena().blocks.begin_recording(graph.pool.get());
     arena().recorded = &graph.launches;
   }
   ~Recording() {
@@ -235,9 +246,9 @@ struct Recording {
 
 }  // namespace
 
-std::unique_ptr<Graph> record(const std::function<void()>& body) {
+std::unique_ptr<Graph> record(const std::function<void()>& body, const Graph* beside) {
   refuse_recording("a recording");
-  auto graph = std::make_unique<EmulatedGraph>();
+  auto graph = std::make_unique<EmulatedGraph>(beside);
   const Recording recording(*graph);
   body();
   return graph;

@@ -1,4 +1,5 @@
 import type { Device, Precision } from '../../native';
+import type { Launch } from '../rounds';
 
 /** A model, what is timed of it, and the batch, as the peers name them: `video-s-16 forward 1`. */
 export interface ModelCase {
@@ -15,6 +16,8 @@ export interface Where {
   precision: Precision;
   /** Blocks, from the first, that training computes again in the backward instead of keeping what they made. Default 0. */
   recompute?: number;
+  /** On a GPU: one launch after the other, or replayed as CUDA graphs. Default launched. */
+  launch?: Launch;
 }
 
 /** The peers' names of variants: ours, and that of the reference numbers. */

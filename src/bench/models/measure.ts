@@ -2,6 +2,7 @@ import { relativeError } from '../../cases/compare';
 import { gmacs } from '../../models/flops';
 import { VARIANTS } from '../../models/config';
 import type { Precision } from '../../native';
+import type { Launch } from '../rounds';
 import { median } from '../statistics';
 import { parseCase, type ModelCase } from './case';
 import { startOurs, startPeers, type Peer, type Terms } from './peer';
@@ -13,6 +14,8 @@ export interface ModelRow {
   precision: Precision;
   /** Blocks that ours computed again in the backward. */
   recompute: number;
+  /** How ours got to the GPU; absent for peers and on a CPU. */
+  launch?: Launch;
   medianMs: number;
   minMs: number;
   ms: number[];
@@ -86,13 +89,14 @@ function rowsOf(
   what: ModelCase,
   ready: readonly Ready[],
   found: Found,
-  { precision, recompute = 0 }: Terms,
+  { precision, recompute = 0, device, launch }: Terms,
 ): ModelRow[] {
   return ready.map(({ peer, error }, i) => {
     const ms = found.times[i]!;
     const gflops = (gflopOf(what) / median(ms)) * 1e3;
     return {
       ...{ case: what.text, peer: peer.name, precision, recompute: i === 0 ? recompute : 0 },
+      ...(i === 0 && device === 'cuda' && launch ? { launch } : {}),
       ...{ medianMs: median(ms), minMs: Math.min(...ms), ms },
       ...{ perSecond: (1e3 * what.batch) / median(ms), gflops, shareOfPeak: gflops / found.peak },
       ...{ error, peakMb: found.megabytes[i]! },

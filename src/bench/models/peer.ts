@@ -56,12 +56,13 @@ export interface Terms extends Where {
 }
 
 /** Ours. */
-export function startOurs({ threads, device, precision, recompute = 0 }: Terms): Peer {
+export function startOurs({ threads, device, precision, recompute = 0, launch = 'launched' }: Terms): Peer {
   const env = {
     MORPHMLP_THREADS: String(threads),
     MORPHMLP_BENCH_DEVICE: device,
     MORPHMLP_BENCH_PRECISION: precision,
     MORPHMLP_BENCH_RECOMPUTE: String(recompute),
+    MORPHMLP_BENCH_LAUNCH: launch,
   };
   return new Peer('morphmlp', process.execPath, [path.join(__dirname, 'server.js')], env);
 }

@@ -1,11 +1,12 @@
 // Times our models in a process of its own, with the requests and answers of bench/peers/bench.py, so that peers can take turns:
-// setup, run, output, drop CASE; peak; quit. MORPHMLP_BENCH_DEVICE, MORPHMLP_BENCH_PRECISION and MORPHMLP_BENCH_RECOMPUTE say where, in
-// what numbers, and how many blocks are computed again.
+// setup, run, output, drop CASE; peak; quit. MORPHMLP_BENCH_DEVICE, MORPHMLP_BENCH_PRECISION, MORPHMLP_BENCH_RECOMPUTE and
+// MORPHMLP_BENCH_LAUNCH say where, in what numbers, how many blocks are computed again, and whether graphs are replayed.
 import { readFileSync } from 'node:fs';
 import readline from 'node:readline';
 import type { Device, Precision } from '../../native';
 import { fmaPeak, instructionSet, memory, requireDevice, requirePrecision, threads } from '../../runtime';
 import { setDefaultDevice } from '../../tensor';
+import type { Launch } from '../rounds';
 import { parseCase, type Where } from './case';
 import { Served } from './served';
 
@@ -13,6 +14,7 @@ const where: Where = {
   device: (process.env.MORPHMLP_BENCH_DEVICE ?? 'cpu') as Device,
   precision: (process.env.MORPHMLP_BENCH_PRECISION ?? 'f32') as Precision,
   recompute: Number(process.env.MORPHMLP_BENCH_RECOMPUTE ?? 0),
+  launch: (process.env.MORPHMLP_BENCH_LAUNCH ?? 'launched') as Launch,
 };
 const served = new Map<string, Served>();
 

@@ -1,0 +1,96 @@
+/** What a training step computes: of each batch the gradients, of their sum the norm, and the new weights. */
+import { backward } from '../autograd';
+import type { MorphMLP } from '../models/morphmlp';
+import { softCrossEntropy } from '../ops/cross_entropy';
+import { gradNorm, scaleGradients, type MovingAverage, type Optimizer } from '../optim';
+import { scope } from '../scope';
+import { tensor, type Shape, type Tensor } from '../tensor';
+
+/** What a step changes. */
+export interface StepParts {
+  model: MorphMLP;
+  optimizer: Optimizer;
+  average?: MovingAverage | null;
+}
+
+/** A batch as a step is given it. */
+export interface StepInputs {
+  /** Clips, f32 of `shape`: [B, 3, T, H, W]. */
+  x: Float32Array;
+  shape: Shape;
+  /** f32 [B, classes] */
+  targets: Float32Array;
+  /** Of the batch in the sum of gradients. */
+  weight: number;
+}
+
+/** What a batch came to. */
+export interface Outcome {
+  loss: number;
+  logits: Float32Array;
+  /** Milliseconds of the forward; null where it cannot be told from the backward. */
+  forwardMs: number | null;
+}
+
+/** How steps are computed: `gradients` for each batch of a step, `norm` where it is wanted, then `update`. */
+export interface StepRunner {
+  /** Adds the gradients of a batch to those of the step's batches before. */
+  gradients(inputs: StepInputs): Outcome;
+  /** The norm of the gradients so far. */
+  norm(): number;
+  /** The optimizer's step on the gradients, multiplied by `factor` where it is below 1; they are dropped. */
+  update(factor: number): void;
+  /** Computes a batch once more and op by op, for anomaly detection to find the first that is wrong. */
+  again(inputs: StepInputs): void;
+  dispose(): void;
+}
+
+/** A batch's tensors on the device. */
+export interface StepTensors {
+  x: Tensor;
+  targets: Tensor;
+  weight: Tensor;
+}
+
+/** Puts a batch onto the device. */
+export function stepTensors({ x, shape, targets, weight }: StepInputs): StepTensors {
+  const rows = [shape[0]!, targets.length / shape[0]!];
+  return { x: tensor(x, shape), targets: tensor(targets, rows), weight: tensor(Float32Array.of(weight), []) };
+}
+
+/** Steps whose kernels are launched one by one. */
+export class LaunchedSteps implements StepRunner {
+  constructor(private readonly parts: StepParts) {}
+
+  gradients(inputs: StepInputs): Outcome {
+    const start = performance.now();
+    return scope(() => {
+      const { x, targets, weight } = stepTensors(inputs);
+      const logits = this.parts.model.forward(x);
+      const loss = softCrossEntropy(logits, targets);
+      const outcome = { loss: loss.item(), logits: logits.floats(), forwardMs: performance.now() - start };
+      backward(loss, weight);
+      return outcome;
+    });
+  }
+
+  norm(): number {
+    return gradNorm(this.parts.model.parameters());
+  }
+
+  update(factor: number): void {
+    const { model, optimizer, average } = this.parts;
+    if (factor < 1) scaleGradients(model.parameters(), factor);
+    optimizer.step();
+    optimizer.zeroGrad();
+    average?.update();
+  }
+
+  again(inputs: StepInputs): void {
+    this.gradients(inputs);
+  }
+
+  dispose(): void {
+    // The gradients are the parameters'.
+  }
+}

@@ -1,0 +1,117 @@
+import { backward } from '../autograd';
+import { native, type Graph } from '../native';
+import { softCrossEntropy } from '../ops/cross_entropy';
+import { measureGradNorm, scaleGradients } from '../optim';
+import { drawStart, recordDraws, rngState, setRngState } from '../rng';
+import { scope } from '../scope';
+import { zeros, type Tensor } from '../tensor';
+import type { StepParts, StepTensors } from './step';
+
+/** Launches that were recorded, what they leave where it lies, and how many random words they draw. */
+interface Recorded<T> {
+  graph: Graph;
+  made: T;
+  words: number;
+}
+
+/** Results of a batch, in the memory that each replay writes. */
+interface Found {
+  loss: Tensor;
+  logits: Tensor;
+}
+
+const kept = <T extends Tensor>(t: T): T => Object.assign(t, { persistent: true });
+
+/**
+ * The parts of a training step as CUDA graphs, each recorded when it is first asked for and then replayed. What differs between steps they
+ * read from the device: a batch, the numbers of the optimizer, the clip factor, where the random numbers begin. The gradients stay
+ * where they are from the first step on.
+ */
+export class StepGraphs {
+  private readonly recorded = new Map<string, Recorded<unknown>>();
+  private readonly numbers: Tensor[];
+  private readonly factor: Tensor;
+  private readonly gradNorm: Tensor;
+  private readonly drawStart: Tensor;
+
+  /** @param batch is filled by the caller before `gradients` @param clipping whether gradients are multiplied by a factor */
+  constructor(
+    private readonly parts: StepParts,
+    readonly batch: StepTensors,
+    private readonly clipping: boolean,
+  ) {
+    const { device } = batch.x;
+    this.numbers = parts.optimizer.makeNumbers().map(kept);
+    [this.factor, this.gradNorm] = [kept(zeros([1], { device })), kept(zeros([1], { device }))];
+    this.drawStart = kept(zeros([4], { device, dtype: 'i32' }));
+  }
+
+  /** The gradients of the batch: in place of those before, or added to them. */
+  gradients(add: boolean): Found {
+    return this.replay(add ? 'gradients, added' : 'gradients', () => this.computeGradients());
+  }
+
+  /** The norm of the gradients. */
+  norm(): number {
+    this.replay('norm', () => measureGradNorm(this.parts.model.parameters(), this.gradNorm));
+    return this.gradNorm.item();
+  }
+
+  /** The optimizer's step on the gradients multiplied by `factor`, and that of the average. */
+  update(factor: number): void {
+    this.parts.optimizer.countStep(this.numbers);
+    if (this.clipping) this.factor.copyFrom([factor]);
+    this.replay('update', () => this.computeUpdate());
+  }
+
+  /** Gives the graphs' memory back; the batch and the gradients are the caller's. */
+  dispose(): void {
+    for (const { graph, made } of this.recorded.values()) {
+      native.cudaForget(graph);
+      for (const t of Object.values((made ?? {}) as Partial<Found>)) t.dispose();
+    }
+    this.recorded.clear();
+    for (const t of [...this.numbers, this.factor, this.gradNorm, this.drawStart]) t.dispose();
+  }
+
+  private computeGradients(): Found {
+    const { x, targets, weight } = this.batch;
+    return scope(() => {
+      const logits = this.parts.model.forward(x);
+      const loss = softCrossEntropy(logits, targets);
+      backward(loss, weight);
+      return { loss: kept(loss.detach()), logits: kept(logits.detach()) };
+    });
+  }
+
+  private computeUpdate(): void {
+    const { model, optimizer, average } = this.parts;
+    if (this.clipping) scaleGradients(model.parameters(), this.factor);
+    optimizer.launchStep(this.numbers);
+    average?.update();
+  }
+
+  private replay<T>(name: string, body: () => T): T {
+    const from = rngState();
+    const { graph, made, words } = (this.recorded.get(name) ?? this.record(name, body)) as Recorded<T>;
+    if (words > 0) this.drawStart.copyFrom(drawStart(from));
+    native.cudaReplay(graph);
+    setRngState({ seed: from.seed, offset: from.offset + words });
+    return made;
+  }
+
+  /** All parts share their memory, as one runs after the other. */
+  private record<T>(name: string, body: () => T): Recorded<T> {
+    const [beside] = this.recorded.values();
+    let [made, words] = [undefined as T, 0];
+    const launches = () => void (words = recordDraws(this.drawStart.handle, () => (made = body())));
+    try {
+      const graph = native.cudaRecord(launches, beside?.graph);
+      this.recorded.set(name, { graph, made, words });
+    } catch (error) {
+      const { message } = error as Error;
+      throw new Error(`the training step cannot be recorded as a CUDA graph: ${message}`, { cause: error });
+    }
+    return this.recorded.get(name) as Recorded<T>;
+  }
+}
