@@ -112,7 +112,7 @@ struct MomentsGemm : Share {
     for (int i = 0; i < Share::kRows; ++i) inside += first_m + Share::row(i) < this->a.size ? 1.0f : 0.0f;
     const float rows = over_lanes(inside), share = rows > 0 ? 1 / rows : 0.0f;
     const bool first = (static_cast<int>(threadIdx.x) & Share::kLanes) == 0;
-    if (first) groups.rows[Share::group()] = rows;
+    if (first && Share::column(0) == 0) groups.rows[Share::group()] = rows;
 #pragma unroll
     for (int j = 0; j < Share::kColumns; ++j) {
       const Moments own = of_column(first_m, j, share, sum);
