@@ -38,19 +38,9 @@ type Ops = typeof OPS;
  * when the addon is loaded. All other ops take f32 alone, and an op that asks `expectFloats` for more does not compile.
  */
 export const BF16_OPS = [
-  ...([
-    'accumulate',
-    'arithmetic',
-    'batch_norm',
-    'conv3d',
-    'conv_norm',
-    'dropout',
-    'gelu',
-    'layer_norm',
-    'linear',
-  ] as const),
-  ...(['mean_pool', 'morph_fc', 'non_finite', 'norm_mlp', 'norm_spatial', 'norm_temporal'] as const),
-  ...(['reweight', 'temporal_fc'] as const),
+  ...(['accumulate', 'arithmetic', 'batch_norm', 'conv3d', 'conv_norm', 'dropout', 'gelu'] as const),
+  ...(['layer_norm', 'linear', 'mean_pool', 'morph_fc', 'non_finite', 'norm_mlp', 'norm_spatial'] as const),
+  ...(['norm_temporal', 'reweight', 'temporal_fc'] as const),
 ] satisfies readonly (keyof Ops)[];
 
 /** One of `BF16_OPS`. */

@@ -13,17 +13,15 @@ export interface BatchNormOptions {
   gelu?: boolean;
 }
 
-function checkNumbers({ momentum, eps }: Required<Pick<BatchNormOptions, 'momentum' | 'eps'>>): void {
+type Checked = BatchNormOptions & { momentum: number; eps: number };
+
+function checkNumbers({ momentum, eps }: Checked): void {
   if (!(momentum >= 0 && momentum <= 1)) throw new Error(`batchNorm: momentum must be from 0 to 1, got ${momentum}`);
   if (!(eps >= 0)) throw new Error(`batchNorm: eps must be a number of 0 or more, got ${eps}`);
 }
 
 /** Checks all but the type of what is to be normed, which has this shape: its rows and columns. */
-export function checkNormed(
-  shape: Shape,
-  vectors: Record<string, Tensor>,
-  options: BatchNormOptions & { momentum: number; eps: number },
-): [number, number] {
+export function checkNormed(shape: Shape, vectors: Record<string, Tensor>, options: Checked): [number, number] {
   checkNumbers(options);
   const cols = shape[shape.length - 1] ?? 0;
   if (cols === 0) throw new Error(`batchNorm: x must be [..., C], got ${show(shape)}`);
