@@ -10,6 +10,7 @@ export const OPS = {
   batch_norm: ['forward', 'backward'],
   cast: ['to_bf16', 'to_f32'],
   conv3d: ['forward', 'backward'],
+  conv_norm: ['forward'],
   cross_entropy: ['forward', 'backward'],
   dropout: ['factors', 'apply'],
   gelu: ['forward', 'backward'],
@@ -37,9 +38,9 @@ type Ops = typeof OPS;
  * when the addon is loaded. All other ops take f32 alone, and an op that asks `expectFloats` for more does not compile.
  */
 export const BF16_OPS = [
-  ...(['accumulate', 'arithmetic', 'batch_norm', 'conv3d', 'dropout', 'gelu', 'layer_norm', 'linear'] as const),
-  ...(['mean_pool', 'morph_fc', 'non_finite', 'norm_mlp', 'norm_spatial', 'norm_temporal'] as const),
-  ...(['reweight', 'temporal_fc'] as const),
+  ...(['accumulate', 'arithmetic', 'batch_norm', 'conv3d', 'conv_norm', 'dropout', 'gelu'] as const),
+  ...(['layer_norm', 'linear', 'mean_pool', 'morph_fc', 'non_finite', 'norm_mlp', 'norm_spatial'] as const),
+  ...(['norm_temporal', 'reweight', 'temporal_fc'] as const),
 ] satisfies readonly (keyof Ops)[];
 
 /** One of `BF16_OPS`. */

@@ -274,6 +274,30 @@ def conv3d(make, batch=2, size=(3, 7, 6), channels=(4, 6), kernel=(1, 3, 3), str
               backward_arguments=lambda dy, g: {**at, **given, 'dy': dy, 'dx': g['x'], 'dweight': g['weight'], 'dbias': g['bias']})
 
 
+def conv_norm(make, training=True, **sizes):
+    """What goes back is batch_norm_backward and conv3d_backward, which have checks of their own."""
+    conv = conv3d(make, **sizes)
+    cols = conv.output[-1]
+    gamma, beta = make.parameter(cols, scale=0.2, offset=1), make.parameter(cols, scale=0.1)
+    running = {'running_mean': make.parameter(cols), 'running_var': make.parameter(cols, scale=0.5, offset=1)}
+    u = make.empty(*conv.output) if training else None
+    kept = {'u': u, 'mean': make.empty(cols, dtype=torch.float32), 'rstd': make.empty(cols, dtype=torch.float32)}
+    inputs = {**conv.inputs, 'gamma': gamma, 'beta': beta}
+    before = [t.clone() for t in running.values()]  # in training the kernel moves them
+
+    def plain(x, weight, bias, gamma, beta):
+        y = conv.reference(x, weight, bias).reshape(-1, cols)
+        mean, var = (None, None) if training else (t.to(x.dtype) for t in before)
+        return F.gelu(F.batch_norm(y, mean, var, gamma, beta, training, 0.1, EPS)).reshape(conv.output)
+
+    def arguments(y):
+        at = {name: value for name, value in conv.forward_arguments(y).items() if name not in (*conv.inputs, 'y')}
+        return {**at, 'training': training, 'gelu': True, 'momentum': 0.1, 'eps': EPS, **inputs, **running, 'y': y, **kept}
+
+    return Op('conv_norm', f'{conv.sizes}, {"training" if training else "evaluation"}', inputs, plain, 'conv_norm_forward',
+              arguments, output=conv.output)
+
+
 def norm_mlp(make, clips=2, tokens=17, channels=20, hidden=36):
     rows = clips * tokens
     x, gamma, beta = make.uniform(rows, channels), make.parameter(channels, scale=0.2, offset=1), make.parameter(channels, scale=0.1)
@@ -312,13 +336,13 @@ def norm_temporal(make, clips=2, steps=4, positions=9, channels=12, groups=3):
 
 
 OPS = [gelu, layer_norm, linear, linear_gelu, morph_fc, temporal_fc, softmax, max_, mean_pool, reweight, index_rows, cross_entropy,
-       batch_norm, conv3d, norm_mlp, norm_temporal]
+       batch_norm, conv3d, conv_norm, norm_mlp, norm_temporal]
 
 # Sizes beside the ragged ones above that are checked.
 MORE = [
     (morph_fc, {'vertical': True}), (morph_fc, {'strided': True, 'height': 3, 'width': 3, 'channels': 8, 'chunk': 2}),
     (linear, {'rows': 1, 'n': 1, 'k': 1}), (conv3d, {'groups': 2, 'kernel': (3, 1, 3), 'padding': (1, 0, 1)}),
-    (batch_norm, {'with_gelu': False}), (layer_norm, {'rows': 5, 'cols': 784}),
+    (batch_norm, {'with_gelu': False}), (conv_norm, {'training': False}), (layer_norm, {'rows': 5, 'cols': 784}),
 ]
 
 # Sizes of video S at stage 1 to 4 with `clips` clips: what is timed.

@@ -1,6 +1,4 @@
-#include "kernels/conv3d.h"
-
-#include "bindings/args.h"
+#include "bindings/conv3d_shape.h"
 
 namespace morphmlp {
 namespace {
@@ -9,7 +7,9 @@ void read_three(Args& a, const char* name, int64_t (&out)[3]) {
   for (int64_t& value : out) value = a.size(name);
 }
 
-Conv3dShape read_shape(Args& a) {
+}  // namespace
+
+Conv3dShape read_conv3d_shape(Args& a) {
   Conv3dShape at{};
   at.batch = a.size("batch");
   at.in_channels = a.size("in_channels");
@@ -34,32 +34,32 @@ Conv3dShape read_shape(Args& a) {
   return at;
 }
 
-int64_t inputs(const Conv3dShape& at) { return count({at.batch, at.in_channels, at.in[0], at.in[1], at.in[2]}); }
-int64_t outputs(const Conv3dShape& at) { return count({at.batch, at.out_channels, at.out[0], at.out[1], at.out[2]}); }
-int64_t weights(const Conv3dShape& at) {
+int64_t conv3d_inputs(const Conv3dShape& at) { return count({at.batch, at.in_channels, at.in[0], at.in[1], at.in[2]}); }
+int64_t conv3d_outputs(const Conv3dShape& at) {
+  return count({at.batch, at.out_channels, at.out[0], at.out[1], at.out[2]});
+}
+int64_t conv3d_weights(const Conv3dShape& at) {
   return count({at.out_channels, at.in_channels / at.groups, at.kernel[0], at.kernel[1], at.kernel[2]});
 }
 
-}  // namespace
-
 template <class T>
 void fill(Args& a, Conv3dForwardOf<T>& p) {
-  p.at = read_shape(a);
-  p.x = a.in("x", inputs(p.at));
-  p.weight = a.in_buffer("weight", weights(p.at));
+  p.at = read_conv3d_shape(a);
+  p.x = a.in("x", conv3d_inputs(p.at));
+  p.weight = a.in_buffer("weight", conv3d_weights(p.at));
   p.bias = a.in_or_null("bias", p.at.out_channels);
-  p.y = a.out("y", outputs(p.at));
+  p.y = a.out("y", conv3d_outputs(p.at));
 }
 READS_FLOATS(Conv3dForward)
 
 template <class T>
 void fill(Args& a, Conv3dBackwardOf<T>& p) {
-  p.at = read_shape(a);
-  p.x = a.in("x", inputs(p.at));
-  p.weight = a.in_buffer("weight", weights(p.at));
-  p.dy = a.in("dy", outputs(p.at));
-  p.dx = a.out_or_null("dx", inputs(p.at));
-  p.dweight = a.out("dweight", weights(p.at));
+  p.at = read_conv3d_shape(a);
+  p.x = a.in("x", conv3d_inputs(p.at));
+  p.weight = a.in_buffer("weight", conv3d_weights(p.at));
+  p.dy = a.in("dy", conv3d_outputs(p.at));
+  p.dx = a.out_or_null("dx", conv3d_inputs(p.at));
+  p.dweight = a.out("dweight", conv3d_weights(p.at));
   p.dbias = a.out("dbias", p.at.out_channels);
 }
 READS_FLOATS(Conv3dBackward)

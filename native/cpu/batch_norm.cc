@@ -1,4 +1,4 @@
-#include "kernels/batch_norm.h"
+#include "cpu/batch_norm.h"
 
 #include <cmath>
 
@@ -81,7 +81,7 @@ void for_rows(int64_t rows, F&& body) {
 
 }  // namespace
 
-void batch_norm_forward(const BatchNormForward& p) {
+void batch_norm_statistics(const BatchNormForward& p) {
   std::vector<float> variance(p.running_var, p.running_var + p.cols);
   if (p.training) {
     batch_statistics(p, p.mean, variance.data());
@@ -90,14 +90,20 @@ void batch_norm_forward(const BatchNormForward& p) {
     std::copy(p.running_mean, p.running_mean + p.cols, p.mean);
   }
   for (int64_t c = 0; c < p.cols; ++c) p.rstd[c] = 1.0f / std::sqrt(variance[c] + p.eps);
-  for_rows(p.rows, [&](int64_t row) {
-    const int64_t at = row * p.cols;
+}
+
+void batch_norm_rows(const BatchNormForward& p, int64_t begin, int64_t end) {
+  for (int64_t at = begin * p.cols; at < end * p.cols; at += p.cols)
     for_lanes(p.cols, [&](int64_t i, auto get, auto put) {
       const V xhat = mul(sub(get(p.x + at + i), get(p.mean + i)), get(p.rstd + i));
       const V z = fma(xhat, get(p.gamma + i), get(p.beta + i));
       put(p.y + at + i, p.gelu ? gelu(z) : z);
     });
-  });
+}
+
+void batch_norm_forward(const BatchNormForward& p) {
+  batch_norm_statistics(p);
+  for_blocks(p.rows, kRowBlock, [&](int64_t begin, int64_t end) { batch_norm_rows(p, begin, end); });
 }
 
 void batch_norm_backward(const BatchNormBackward& p) {

@@ -1,4 +1,4 @@
-#include "kernels/conv3d.h"
+#include "cpu/conv3d.h"
 
 #include <cstring>
 
@@ -93,12 +93,17 @@ void input_gradient(const Conv3dBackward& p) {
 
 void conv3d_forward(const Conv3dForward& p) {
   if (p.at.groups > 1) return grouped_conv3d_forward(p);
+  conv3d_forward_blocks(p, [](int64_t, int64_t) {});
+}
+
+void conv3d_forward_blocks(const Conv3dForward& p, const std::function<void(int64_t, int64_t)>& finish) {
   const auto weight = packed(p.at, *p.weight, Use::forward);
   const int64_t k = patch_length(p.at), n = p.at.out_channels, lines = line_count(p.at);
   for_blocks(p.at.batch * positions_a_clip(p.at), kPositions, [&](int64_t begin, int64_t end) {
     const float* patches = gathered(p.at, p.x, {begin, end, 0, lines});
     gemm_block(end - begin, n, k, patches, k, weight->data(), p.y + begin * n, n, false);
     if (p.bias) add_bias(p.bias, end - begin, n, p.y + begin * n);
+    finish(begin, end);
   });
 }
 

@@ -1,4 +1,4 @@
-#include "kernels/batch_norm.h"
+#include "cuda/batch_norm.h"
 
 #include "cuda/column_sums.h"
 
@@ -8,18 +8,15 @@ namespace {
 template <class T>
 struct Mean {
   static constexpr int kSums = 1;
-  const T* x;
-  int64_t rows, cols;
-  float* mean;
+  BatchNormForwardOf<T> p;
 
-  __device__ void add(int, int64_t row, int column, float (&sum)[1]) const { sum[0] += load(x + row * cols + column); }
-  __device__ void finish(int, int column, const double (&sum)[1]) const {
-    mean[column] = static_cast<float>(sum[0] / static_cast<double>(rows));
+  __device__ void add(int, int64_t row, int column, float (&sum)[1]) const {
+    sum[0] += load(p.x + row * p.cols + column);
   }
+  __device__ void finish(int, int column, const double (&sum)[1]) const { finish_mean(p, column, sum[0]); }
 };
 
-// The biased variance from the differences to the mean, so that a large mean costs no digits; then the running
-// statistics, which take the unbiased one.
+// From the differences to the mean, so that a large mean costs no digits.
 template <class T>
 struct Variance {
   static constexpr int kSums = 1;
@@ -29,32 +26,7 @@ struct Variance {
     const float d = load(p.x + row * p.cols + column) - p.mean[column];
     sum[0] = fmaf(d, d, sum[0]);
   }
-  __device__ void finish(int, int column, const double (&sum)[1]) const {
-    const float variance = static_cast<float>(sum[0] / static_cast<double>(p.rows));
-    const float unbiased = variance * (static_cast<float>(p.rows) / static_cast<float>(p.rows - 1));
-    p.rstd[column] = 1.0f / sqrtf(variance + p.eps);
-    p.running_mean[column] += p.momentum * (p.mean[column] - p.running_mean[column]);
-    p.running_var[column] += p.momentum * (unbiased - p.running_var[column]);
-  }
-};
-
-template <class T>
-struct Fixed {
-  BatchNormForwardOf<T> p;
-  __device__ void operator()(int64_t column) const {
-    p.mean[column] = p.running_mean[column];
-    p.rstd[column] = 1.0f / sqrtf(p.running_var[column] + p.eps);
-  }
-};
-
-template <class T>
-struct Normalise {
-  BatchNormForwardOf<T> p;
-  __device__ void operator()(int64_t i) const {
-    const int64_t c = i % p.cols;
-    const float z = fmaf((load(p.x + i) - p.mean[c]) * p.rstd[c], p.gamma[c], p.beta[c]);
-    store(p.y + i, p.gelu ? gelu_of<T>(z) : z);
-  }
+  __device__ void finish(int, int column, const double (&sum)[1]) const { finish_variance(p, column, sum[0]); }
 };
 
 template <class T>
@@ -108,10 +80,10 @@ struct Input {
 template <class T>
 void batch_norm_forward(const BatchNormForwardOf<T>& p) {
   if (p.training) {
-    column_sums(1, p.rows, p.cols, Mean<T>{p.x, p.rows, p.cols, p.mean});
+    column_sums(1, p.rows, p.cols, Mean<T>{p});
     column_sums(1, p.rows, p.cols, Variance<T>{p});
   } else {
-    launch_each(p.cols, Fixed<T>{p});
+    launch_each(p.cols, FixedStatistics<T>{p});
   }
   launch_each(p.rows * p.cols, Normalise<T>{p});
 }

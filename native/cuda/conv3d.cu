@@ -1,181 +1,138 @@
-// Convolutions as products over patches that are read in place: no matrix of patches exists.
 #include "kernels/conv3d.h"
 
 #include "cuda/column_sums.h"
-#include "cuda/gemm.h"
+#include "cuda/windows.h"
 
 namespace morphmlp::cuda {
 namespace {
 
-// What kernels need to know of a shape, and how numbers are taken apart. Groups of channels are convolutions of their
-// own: `channels` and `outputs` are one group's, whose first ones the callers' pointers point to.
-struct Window {
-  explicit Window(const Conv3dShape& at)
-      : channels(as_int(at.in_channels / at.groups)),
-        outputs(as_int(at.out_channels / at.groups)),
-        all_channels(as_int(at.in_channels)),
-        all_outputs(as_int(at.out_channels)),
-        planar(at.planar),
-        taps(as_int(at.kernel[0] * at.kernel[1] * at.kernel[2])),
-        by_taps(taps),
-        by_channels(channels),
-        by_outputs(outputs) {
+// The input positions that the same taps reach. With stride s, position a takes from output (a + padding - tap) / s
+// where that is whole: so taps and positions fall into s classes along each axis, and each class of positions is a
+// product with its own taps alone. Classes along an axis are numbered by their first tap.
+struct InputClass {
+  InputClass(const Window& window, int64_t batch, const int (&number)[3]) : rows(batch), taps(1) {
     for (int i = 0; i < 3; ++i) {
-      in[i] = as_int(at.in[i]);
-      stride[i] = as_int(at.stride[i]);
-      padding[i] = as_int(at.padding[i]);
-      by_in[i] = Divisor(std::max<int64_t>(1, at.in[i]));
-      by_out[i] = Divisor(std::max<int64_t>(1, at.out[i]));
-      by_kernel[i] = Divisor(at.kernel[i]);
-      by_stride[i] = Divisor(at.stride[i]);
+      const int s = window.stride[i], last = window.padding[i] - number[i];  // of the output that the first tap is of
+      tap[i] = number[i];
+      first[i] = ((-last) % s + s) % s;
+      output[i] = (first[i] + last) / s;
+      const int64_t places = std::max<int64_t>(0, blocks_of(window.in[i] - first[i], s));
+      const int64_t own = std::max<int64_t>(0, blocks_of(window.kernel[i] - number[i], s));
+      by_place[i] = Divisor(std::max<int64_t>(1, places));
+      by_tap[i] = Divisor(std::max<int64_t>(1, own));
+      rows *= places;
+      taps *= own;
     }
-    positions = at.batch * at.out[0] * at.out[1] * at.out[2];
-    inputs = at.batch * at.in[0] * at.in[1] * at.in[2];
   }
 
-  // Time, height and width of a number counted row-major, and what is left over: the clip.
-  __device__ static int split(int n, const Divisor (&by)[3], int (&at)[3]) {
-    for (int i = 2; i >= 0; --i) {
-      const int rest = by[i].quotient(n);
-      at[i] = by[i].remainder(n, rest);
-      n = rest;
-    }
-    return n;
-  }
-
-  __device__ int64_t input(int clip, const int (&at)[3]) const {
-    return ((static_cast<int64_t>(clip) * in[0] + at[0]) * in[1] + at[1]) * in[2] + at[2];
-  }
-
-  // Where the number at (clip, place, channel) of the input lies.
-  __device__ int64_t element(int clip, const int (&at)[3], int c) const {
-    if (!planar) return input(clip, at) * all_channels + c;
-    const int64_t area = static_cast<int64_t>(in[0]) * in[1] * in[2];
-    return (static_cast<int64_t>(clip) * channels + c) * area + input(0, at);
-  }
-
-  // Channel and tap of number k of a patch: as they lie next to each other in the input.
-  __device__ void patch(int k, int* c, int* tap) const {
-    const int high = planar ? by_taps.quotient(k) : by_channels.quotient(k);
-    *c = planar ? high : by_channels.remainder(k, high);
-    *tap = planar ? by_taps.remainder(k, high) : high;
-  }
-
-  // weight[o, c, tap]
-  __device__ int64_t weight(int o, int c, int tap) const {
-    return (static_cast<int64_t>(o) * channels + c) * taps + tap;
-  }
-
-  int channels, outputs, all_channels, all_outputs;
-  bool planar;
-  int taps;
-  Divisor by_taps, by_channels, by_outputs, by_in[3], by_out[3], by_kernel[3], by_stride[3];
-  int in[3], stride[3], padding[3];
-  int64_t positions, inputs;
-  int64_t length() const { return static_cast<int64_t>(channels) * taps; }
+  int tap[3], first[3];  // the first of the class along each axis; others follow by strides
+  int output[3];         // that the first position takes from through the first tap
+  Divisor by_place[3], by_tap[3];
+  int64_t rows, taps;
 };
 
-// Row r is what the filters see at output position r.
-template <class T>
-struct Patches {
-  Window window;
-  const T* x;
-
-  struct Row {
-    int clip, first[3];
-  };
-
-  __device__ Row row(int r) const {
-    Row at;
-    at.clip = Window::split(r, window.by_out, at.first);
-    for (int i = 0; i < 3; ++i) at.first[i] = at.first[i] * window.stride[i] - window.padding[i];
-    return at;
-  }
-
-  __device__ float at(const Row& r, int k) const {
-    int c, tap, at[3];
-    window.patch(k, &c, &tap);
-    Window::split(tap, window.by_kernel, at);
-    for (int i = 0; i < 3; ++i) {
-      at[i] += r.first[i];
-      if (at[i] < 0 || at[i] >= window.in[i]) return 0.0f;
-    }
-    return load(x + window.element(r.clip, at, c));
-  }
+struct ClassRow {
+  int clip, at[3];  // numbers of places in the class
 };
 
-// weight[o, k], k as patches have it.
-struct Filters {
-  Window window;
-  const float* weight;
-
-  using Row = int;
-  __device__ Row row(int o) const { return o; }
-  __device__ float at(Row o, int k) const {
-    int c, tap;
-    window.patch(k, &c, &tap);
-    return weight[window.weight(o, c, tap)];
-  }
-};
-
-// Row r is the gradients of all outputs that input position r is part of: number k is that of filter k mod O through
-// tap k / O, zero where the stride leaves it out.
+// Row r is the gradients of all outputs that position r of the class is part of: number k is that of filter k mod O
+// through the class's tap k / O.
 template <class T>
 struct Reached {
   Window window;
+  InputClass own;
   const T* dy;
-  int out[3];
 
-  struct Row {
-    int clip, at[3];
-  };
-
+  using Row = ClassRow;
   __device__ Row row(int r) const {
     Row row;
-    row.clip = Window::split(r, window.by_in, row.at);
+    row.clip = Window::split(r, own.by_place, row.at);
     return row;
   }
 
   __device__ float at(const Row& r, int k) const {
-    const int tap = window.by_outputs.quotient(k), o = window.by_outputs.remainder(k, tap);
-    int at[3];
-    Window::split(tap, window.by_kernel, at);
+    const T* from = gradient(r, k);
+    return from ? load(from) : 0.0f;
+  }
+
+  bool octets() const { return window.outputs % 8 == 0 && octets_in(dy, window.all_outputs); }
+  __device__ uint4 octet(const Row& r, int k) const {
+    const T* from = gradient(r, k);
+    return from ? packed_octet(from) : make_uint4(0, 0, 0, 0);
+  }
+  static constexpr bool kCopied = std::is_same_v<T, Bf16>;
+  __device__ const T* octet_at(const Row& r, int k) const { return gradient(r, k); }
+
+ private:
+  // Null outside of the output.
+  __device__ const T* gradient(const Row& r, int k) const {
+    const int number = window.by_outputs.quotient(k), o = window.by_outputs.remainder(k, number);
+    int tap[3];
+    Window::split(number, own.by_tap, tap);
     int64_t position = r.clip;
     for (int i = 0; i < 3; ++i) {
-      const int n = r.at[i] + window.padding[i] - at[i];
-      if (n < 0) return 0.0f;
-      const int step = window.by_stride[i].quotient(n);
-      if (step >= out[i] || window.by_stride[i].remainder(n, step) != 0) return 0.0f;
-      position = position * out[i] + step;
+      const int at = own.output[i] + r.at[i] - tap[i];
+      if (at < 0 || at >= window.out[i]) return nullptr;
+      position = position * window.out[i] + at;
     }
-    return load(dy + position * window.all_outputs + o);
+    return dy + position * window.all_outputs + o;
   }
 };
 
-// Row c is the filters' numbers for an input channel, k as Reached has it.
-struct FiltersOfChannel {
+// Of filters packed as [tap, c, o], row c is those of a class of taps, k as Reached has it.
+template <class T>
+struct FiltersOfClass {
   Window window;
-  const float* weight;
+  InputClass own;
+  const T* packed;
 
   using Row = int;
   __device__ Row row(int c) const { return c; }
-  __device__ float at(Row c, int k) const {
-    const int tap = window.by_outputs.quotient(k);
-    return weight[window.weight(window.by_outputs.remainder(k, tap), c, tap)];
+  __device__ float at(Row c, int k) const { return load(filter(c, k)); }
+  bool octets() const { return octets_in(packed, window.outputs); }
+  __device__ uint4 octet(Row c, int k) const { return packed_octet(filter(c, k)); }
+
+ private:
+  __device__ const T* filter(int c, int k) const {
+    const int number = window.by_outputs.quotient(k), o = window.by_outputs.remainder(k, number);
+    int at[3], tap = 0;
+    Window::split(number, own.by_tap, at);
+    for (int i = 0; i < 3; ++i) tap = tap * window.kernel[i] + own.tap[i] + at[i] * window.stride[i];
+    return packed + (static_cast<int64_t>(tap) * window.channels + c) * window.outputs + o;
+  }
+};
+
+// weight[o, c, tap] as [tap, c, o]
+template <class T>
+struct PackByTap {
+  Window window;
+  const float* weight;
+  T* to;
+
+  __device__ void operator()(int64_t i) const {
+    const int row = window.by_outputs.quotient(static_cast<int>(i)), tap = window.by_channels.quotient(row);
+    const int o = window.by_outputs.remainder(static_cast<int>(i), row), c = window.by_channels.remainder(row, tap);
+    store(to + i, weight[window.weight(o, c, tap)]);
   }
 };
 
 template <class T>
 struct PutInput {
   Window window;
+  InputClass own;
   T* dx;
-  bool pairs = false;
+  bool pairs;
 
-  using Row = typename Reached<T>::Row;
-  __device__ Row row(int r) const { return Reached<T>{window, nullptr, {}}.row(r); }
+  using Row = T*;
+  __device__ Row row(int r) const {
+    int at[3];
+    const int clip = Window::split(r, own.by_place, at);
+    for (int i = 0; i < 3; ++i) at[i] = own.first[i] + at[i] * window.stride[i];
+    return dx + window.element(clip, at);
+  }
   template <int N>
-  __device__ void put(const Row& r, int c, const float (&value)[N]) const {
-    for (int i = 0; i < N; ++i) store(dx + window.element(r.clip, r.at, c + i), value[i]);
+  __device__ void put(Row row, int c, const float (&value)[N]) const {
+    store(row + c * window.channel_step(), value);
   }
 };
 
@@ -197,8 +154,9 @@ const float* data_of(const Buffer* b) { return static_cast<const float*>(b->data
 
 template <class T>
 void forward_group(const Window& window, const T* x, const float* weight, const float* bias, T* y) {
-  multiply<T>(by_row(Patches<T>{window, x}, window.positions), by_row(Filters{window, weight}, window.outputs),
-              window.length(), scatter(PlainLayout{}, PutBiased<T>{y, window.all_outputs, bias, false}));
+  const PackedFilters<T> filters(window, weight);
+  multiply<T>(by_row(Patches<T>{window, x}, window.positions), by_row(filters.rows(), window.outputs), window.length(),
+              scatter(PlainLayout{}, PutBiased<T>{y, window.all_outputs, bias, false}));
 }
 
 template <class T>
@@ -208,11 +166,24 @@ void weight_group(const Window& window, const T* x, const T* dy, float* dweight)
                         PutFilter{window, Divisor(window.length()), dweight});
 }
 
+// A class without taps is a product of length 0, which writes its zeros.
 template <class T>
-void input_group(const Window& window, const Conv3dShape& at, const float* weight, const T* dy, T* dx) {
-  const Reached<T> reached{window, dy, {as_int(at.out[0]), as_int(at.out[1]), as_int(at.out[2])}};
-  multiply<T>(by_row(reached, window.inputs), by_row(FiltersOfChannel{window, weight}, window.channels),
-              static_cast<int64_t>(window.taps) * window.outputs, PutInput<T>{window, dx});
+void input_class(const Window& window, const InputClass& own, const T* packed, const T* dy, T* dx) {
+  const bool pairs = !window.planar && pairs_in(dx, window.all_channels);
+  multiply<T>(by_row(Reached<T>{window, own, dy}, own.rows),
+              by_row(FiltersOfClass<T>{window, own, packed}, window.channels), own.taps * window.outputs,
+              PutInput<T>{window, own, dx, pairs});
+}
+
+template <class T>
+void input_group(const Window& window, int64_t batch, const float* weight, const T* dy, T* dx) {
+  const Workspace<T> packed(window.outputs * window.length());
+  launch_each(window.outputs * window.length(), PackByTap<T>{window, weight, packed.data()});
+  int number[3];
+  for (number[0] = 0; number[0] < window.stride[0]; ++number[0])
+    for (number[1] = 0; number[1] < window.stride[1]; ++number[1])
+      for (number[2] = 0; number[2] < window.stride[2]; ++number[2])
+        input_class(window, InputClass(window, batch, number), packed.data(), dy, dx);
 }
 
 }  // namespace
@@ -236,7 +207,7 @@ void conv3d_backward(const Conv3dBackwardOf<T>& p) {
   for (int64_t g = 0; g < p.at.groups; ++g) {
     const int64_t o = g * window.outputs, c = g * window.channels;
     weight_group(window, p.x + c, p.dy + o, p.dweight + o * window.length());
-    if (p.dx) input_group(window, p.at, data_of(p.weight) + o * window.length(), p.dy + o, p.dx + c);
+    if (p.dx) input_group(window, p.at.batch, data_of(p.weight) + o * window.length(), p.dy + o, p.dx + c);
   }
 }
 FOR_FLOATS(conv3d_backward, Conv3dBackward)

@@ -108,17 +108,23 @@ struct Gemm {
   __device__ void operator()(Shared& s) const {
     const int tile = static_cast<int>(blockIdx.x), tile_m = tiles_n.quotient(tile);
     const int first_m = tile_m * GemmTile::kM, first_n = tiles_n.remainder(tile, tile_m) * GemmTile::kN;
-    float sum[8][4] = {};
-    for_each_tile<Loader<A, GemmTile::kM>, Loader<B, GemmTile::kN>, GemmTile::kK>(
-        *this, s, first_m, first_n, [&](const auto& tile_a, const auto& tile_b) { multiply(tile_a, tile_b, sum); });
+    Sums sum = {};
+    sum_tile(s, first_m, first_n, sum);
     finish(first_m, first_n, sum);
   }
 
- private:
+ protected:
+  using Sums = float[8][4];
+
   // A thread's rows are 4 y + (0 .. 3) and 64 more, its columns 4 x + (0 .. 3).
   __device__ static int thread_x() { return static_cast<int>(threadIdx.x) % 16; }
   __device__ static int thread_y() { return static_cast<int>(threadIdx.x) / 16; }
   __device__ static int row_of(int i) { return thread_y() * 4 + i % 4 + i / 4 * 64; }
+
+  __device__ void sum_tile(Shared& s, int first_m, int first_n, Sums& sum) const {
+    for_each_tile<Loader<A, GemmTile::kM>, Loader<B, GemmTile::kN>, GemmTile::kK>(
+        *this, s, first_m, first_n, [&](const auto& tile_a, const auto& tile_b) { multiply(tile_a, tile_b, sum); });
+  }
 
   __device__ static void multiply(const float (*tile_a)[GemmTile::kM + GemmTile::kPad],
                                   const float (*tile_b)[GemmTile::kN + GemmTile::kPad], float (&sum)[8][4]) {

@@ -221,15 +221,12 @@ struct MmaGemm {
   __device__ void operator()(Shared& s) const {
     const int tile = static_cast<int>(blockIdx.x), tile_m = tiles_n.quotient(tile);
     const int first_m = tile_m * MmaTile::kM, first_n = tiles_n.remainder(tile, tile_m) * MmaTile::kN;
-    const int begin = static_cast<int>(blockIdx.z) * part, end = k < begin + part ? k : begin + part;
-    StreamA stream_a(a, first_m, begin, end);
-    StreamB stream_b(b, first_n, begin, end);
     Sums sum = {};
-    multiply(s, stream_a, stream_b, (end - begin + MmaTile::kK - 1) / MmaTile::kK, sum);
+    sum_tile(s, first_m, first_n, sum);
     finish(first_m, first_n, sum);
   }
 
- private:
+ protected:
   static constexpr int kTilesM = MmaTile::kWarpM / 16, kTilesN = MmaTile::kWarpN / 8, kSteps = MmaTile::kK / 16;
   using Sums = float[kTilesM][kTilesN][4];
 
@@ -237,6 +234,13 @@ struct MmaGemm {
   // Where this warp's part of the tile begins: two warps lie side by side, four below each other.
   __device__ static int warp_m() { return static_cast<int>(threadIdx.x) / kWarpSize / 2 * MmaTile::kWarpM; }
   __device__ static int warp_n() { return static_cast<int>(threadIdx.x) / kWarpSize % 2 * MmaTile::kWarpN; }
+
+  __device__ void sum_tile(Shared& s, int first_m, int first_n, Sums& sum) const {
+    const int begin = static_cast<int>(blockIdx.z) * part, end = k < begin + part ? k : begin + part;
+    StreamA stream_a(a, first_m, begin, end);
+    StreamB stream_b(b, first_n, begin, end);
+    multiply(s, stream_a, stream_b, (end - begin + MmaTile::kK - 1) / MmaTile::kK, sum);
+  }
 
   __device__ static void multiply(Shared& s, StreamA& a, StreamB& b, int steps, Sums& sum) {
     const auto send = [&](int step) {

@@ -14,13 +14,17 @@ export function columnStatistics(x: ArrayLike<number>, cols: number): { mean: Fl
   return { mean, variance: sum((value, column) => (value - mean[column]!) ** 2) };
 }
 
-interface Options {
+export interface BatchNormTerms {
   training: boolean;
   gelu: boolean;
   eps: number;
 }
 
-function oracle({ x, gamma, beta, runningMean, runningVar }: Record<string, Array64>, options: Options): Array64 {
+/** BatchNorm of x by the batch's statistics or the running ones. */
+export function batchNorm64(
+  { x, gamma, beta, runningMean, runningVar }: Record<string, Array64>,
+  options: BatchNormTerms,
+): Array64 {
   const cols = gamma!.data.length;
   const { mean, variance } = options.training
     ? columnStatistics(x!.data, cols)
@@ -33,7 +37,10 @@ function oracle({ x, gamma, beta, runningMean, runningVar }: Record<string, Arra
 }
 
 /** A case of one shape. */
-export function batchNormCase(shape: readonly number[], changes: Partial<Options> & { offset?: number }): OpCase {
+export function batchNormCase(
+  shape: readonly number[],
+  changes: Partial<BatchNormTerms> & { offset?: number },
+): OpCase {
   const { offset = 0, ...options } = changes;
   const settings = { training: true, gelu: false, eps: 1e-5, ...options };
   const c = [shape[shape.length - 1]!];
@@ -49,7 +56,7 @@ export function batchNormCase(shape: readonly number[], changes: Partial<Options
     },
     forward: ({ x, gamma, beta, runningMean, runningVar }) =>
       batchNorm(x!, gamma!, beta!, runningMean!, runningVar!, settings),
-    oracle: (inputs) => oracle(inputs, settings),
+    oracle: (inputs) => batchNorm64(inputs, settings),
   };
 }
 

@@ -24,6 +24,8 @@ export const BF16_TERMS = {
   arithmetic: terms(['a', 'b'], 1, 2),
   batch_norm: terms(['x'], 1, 1),
   conv3d: terms(['x'], 1, 1),
+  // Rounded as the convolution leaves them, and once more; in evaluation once.
+  conv_norm: terms(['x'], 2, 2),
   gelu: terms(['x'], 1, 1),
   layer_norm: terms(['x'], 1, 1),
   linear: terms(['x'], 1, 2),

@@ -1,5 +1,5 @@
 /** The convolutions of MorphMLP: the stem that makes tokens of pixels, and the step between stages. */
-import { BatchNorm, Conv3d, LayerNorm } from '../nn/layers';
+import { BatchNorm, Conv3d, convNormed, LayerNorm } from '../nn/layers';
 import { Module } from '../nn/module';
 import { scope } from '../scope';
 import type { Tensor } from '../tensor';
@@ -28,8 +28,8 @@ export class PatchEmbed extends Module {
   /** @param x [B, 3, T, H, W] @returns [B, T', H/4, W/4, C] */
   forward(x: Tensor): Tensor {
     return scope(() => {
-      const half = this.norm1.forward(this.proj1.forward(x), { gelu: true });
-      return this.norm2.forward(this.proj2.forward(half));
+      const half = convNormed(this.proj1, this.norm1, x, { gelu: true });
+      return convNormed(this.proj2, this.norm2, half);
     });
   }
 }

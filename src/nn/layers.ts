@@ -1,5 +1,6 @@
 import { batchNorm } from '../ops/batch_norm';
 import { conv3d, type Conv3dOptions } from '../ops/conv3d';
+import { convNorm } from '../ops/conv_norm';
 import { layerNorm } from '../ops/layer_norm';
 import { linear } from '../ops/linear';
 import { empty, ones, zeros, type Tensor } from '../tensor';
@@ -88,4 +89,11 @@ export class BatchNorm extends Module {
     const { weight, bias, running_mean, running_var, training } = this;
     return batchNorm(x, weight, bias, running_mean, running_var, { training, ...options });
   }
+}
+
+/** `norm` of what `conv` makes of x, as one kernel. */
+export function convNormed(conv: Conv3d, norm: BatchNorm, x: Tensor, options: { gelu?: boolean } = {}): Tensor {
+  const { weight: gamma, bias: beta, running_mean: runningMean, running_var: runningVar, training } = norm;
+  const p = { weight: conv.weight, bias: conv.bias, gamma, beta, runningMean, runningVar };
+  return convNorm(x, p, conv.options, { training, ...options });
 }

@@ -1,6 +1,6 @@
 import { record } from '../autograd';
 import { kernels } from '../native';
-import { emptyLike, show, type Tensor } from '../tensor';
+import { emptyLike, show, type Shape, type Tensor } from '../tensor';
 import { expectFloats, expectShape } from './check';
 
 /** Options of `batchNorm`. */
@@ -13,19 +13,22 @@ export interface BatchNormOptions {
   gelu?: boolean;
 }
 
-function checkNumbers(momentum: number, eps: number): void {
+type Checked = BatchNormOptions & { momentum: number; eps: number };
+
+function checkNumbers({ momentum, eps }: Checked): void {
   if (!(momentum >= 0 && momentum <= 1)) throw new Error(`batchNorm: momentum must be from 0 to 1, got ${momentum}`);
   if (!(eps >= 0)) throw new Error(`batchNorm: eps must be a number of 0 or more, got ${eps}`);
 }
 
-function checkBatchNorm(x: Tensor, vectors: Record<string, Tensor>, training: boolean): [number, number] {
-  expectFloats('batchNorm', 'batch_norm', { x }, vectors);
-  const cols = x.shape[x.ndim - 1] ?? 0;
-  if (x.ndim === 0 || cols === 0) throw new Error(`batchNorm: x must be [..., C], got ${show(x.shape)}`);
+/** Checks all but the type of what is to be normed, which has this shape: its rows and columns. */
+export function checkNormed(shape: Shape, vectors: Record<string, Tensor>, options: Checked): [number, number] {
+  checkNumbers(options);
+  const cols = shape[shape.length - 1] ?? 0;
+  if (cols === 0) throw new Error(`batchNorm: x must be [..., C], got ${show(shape)}`);
   expectShape('batchNorm', vectors, [cols]);
-  const rows = x.size / cols;
-  if (training && rows < 2)
-    throw new Error(`batchNorm: training needs more than one value a channel, got shape ${show(x.shape)}`);
+  const rows = shape.slice(0, -1).reduce((a, b) => a * b, 1);
+  if (options.training && rows < 2)
+    throw new Error(`batchNorm: training needs more than one value a channel, got shape ${show(shape)}`);
   return [rows, cols];
 }
 
@@ -42,8 +45,9 @@ export function batchNorm(
   runningVar: Tensor,
   { training, momentum = 0.1, eps = 1e-5, gelu = false }: BatchNormOptions,
 ): Tensor {
-  checkNumbers(momentum, eps);
-  const at = checkBatchNorm(x, { gamma, beta, runningMean, runningVar }, training);
+  const vectors = { gamma, beta, runningMean, runningVar };
+  expectFloats('batchNorm', 'batch_norm', { x }, vectors);
+  const at = checkNormed(x.shape, vectors, { training, momentum, eps });
   const [y, mean, rstd] = [emptyLike(x), emptyLike(gamma), emptyLike(gamma)];
   const inputs = [x, gamma, beta, runningMean, runningVar].map((t) => t.handle);
   kernels.batch_norm_forward(...at, training, gelu, momentum, eps, ...inputs, y.handle, mean.handle, rstd.handle);
@@ -52,11 +56,18 @@ export function batchNorm(
     inputs: [x, gamma, beta],
     output: y,
     saved: [x, gamma, beta, mean, rstd],
-    backward: (dy, saved) => {
-      const [dx, dgamma, dbeta] = [emptyLike(x), emptyLike(gamma), emptyLike(gamma)];
-      const from = [...saved, dy, dx, dgamma, dbeta].map((t) => t.handle);
-      kernels.batch_norm_backward(...at, training, gelu, ...from);
-      return [dx, dgamma, dbeta];
-    },
+    backward: (dy, saved) => batchNormBackward([...at, training, gelu], saved, dy),
   });
+}
+
+/** The gradients of x, gamma and beta. @param saved x, gamma, beta, and mean and rstd as they were used */
+export function batchNormBackward(
+  at: [number, number, boolean, boolean],
+  saved: readonly Tensor[],
+  dy: Tensor,
+): [Tensor, Tensor, Tensor] {
+  const [x, gamma] = saved as [Tensor, Tensor];
+  const [dx, dgamma, dbeta] = [emptyLike(x), emptyLike(gamma), emptyLike(gamma)];
+  kernels.batch_norm_backward(...at, ...[...saved, dy, dx, dgamma, dbeta].map((t) => t.handle));
+  return [dx, dgamma, dbeta];
 }

@@ -17,14 +17,21 @@ export interface Conv3dOptions {
   input: 'NCTHW' | 'NTHWC';
 }
 
-interface Geometry {
-  batch: number;
-  size: Triple;
-  out: number[];
+/** A convolution's sizes, once checked. */
+export interface Conv3dGeometry {
+  /** The output's shape. */
+  shape: number[];
+  /** Of the kernels' arguments, those that are sizes. */
   args: (number | boolean)[];
 }
 
-function geometry(x: Tensor, weight: Tensor, options: Conv3dOptions): Geometry {
+/** Checks the operands of a convolution, and works out its sizes. */
+export function conv3dGeometry(x: Tensor, weight: Tensor, bias: Tensor | null, options: Conv3dOptions): Conv3dGeometry {
+  checkConv3d(x, weight, bias, options);
+  return geometry(x, weight, options);
+}
+
+function geometry(x: Tensor, weight: Tensor, options: Conv3dOptions): Conv3dGeometry {
   const { stride, padding, paddingBehind = padding, groups = 1, input } = options;
   const planar = input === 'NCTHW';
   const [batch, ...rest] = x.shape as [number, ...number[]];
@@ -46,9 +53,7 @@ function geometry(x: Tensor, weight: Tensor, options: Conv3dOptions): Geometry {
   if (out.some((length) => length < 1))
     throw new Error(`conv3d: kernel ${show(kernel)} does not fit an input of ${show(size)}`);
   return {
-    batch,
-    size,
-    out,
+    shape: [batch, ...out, outChannels],
     args: [
       ...[batch, inChannels, outChannels, groups, ...size, ...kernel],
       ...[...stride, ...padding, ...paddingBehind, planar],
@@ -86,21 +91,29 @@ function checkConv3d(x: Tensor, weight: Tensor, bias: Tensor | null, options: Co
  * @returns [B, T', H', W', out], always channels last
  */
 export function conv3d(x: Tensor, weight: Tensor, bias: Tensor | null, options: Conv3dOptions): Tensor {
-  checkConv3d(x, weight, bias, options);
-  const { batch, out, args } = geometry(x, weight, options);
-  const y = emptyLike(x, [batch, ...out, weight.shape[0] as number]);
+  const { shape, args } = conv3dGeometry(x, weight, bias, options);
+  const y = emptyLike(x, shape);
   kernels.conv3d_forward(...args, x.handle, weight.handle, bias?.handle ?? null, y.handle);
   return record({
     op: 'conv3d',
     inputs: [x, weight, bias],
     output: y,
     saved: [x, weight],
-    backward: (dy, [x, weight], needs) => {
-      const dx = needs[0] ? emptyLike(x!) : null;
-      const [dweight, dbias] = [emptyLike(weight!), emptyLike(weight!, [weight!.shape[0]!])];
-      const into = [dx?.handle ?? null, dweight.handle, dbias.handle];
-      kernels.conv3d_backward(...args, x!.handle, weight!.handle, dy.handle, ...into);
-      return [dx, dweight, dbias];
-    },
+    backward: (dy, [x, weight], needs) => conv3dBackward(args, x!, weight!, dy, needs[0]!),
   });
+}
+
+/** The gradients of x (where `needsX`), weight and bias. */
+export function conv3dBackward(
+  args: Conv3dGeometry['args'],
+  x: Tensor,
+  weight: Tensor,
+  dy: Tensor,
+  needsX: boolean,
+): [Tensor | null, Tensor, Tensor] {
+  const dx = needsX ? emptyLike(x) : null;
+  const [dweight, dbias] = [emptyLike(weight), emptyLike(weight, [weight.shape[0]!])];
+  const into = [dx?.handle ?? null, dweight.handle, dbias.handle];
+  kernels.conv3d_backward(...args, x.handle, weight.handle, dy.handle, ...into);
+  return [dx, dweight, dbias];
 }

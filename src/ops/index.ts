@@ -2,6 +2,7 @@ export { add, div, mul, sub } from './arithmetic';
 export { batchNorm } from './batch_norm';
 export { cast } from './cast';
 export { conv3d } from './conv3d';
+export { convNorm } from './conv_norm';
 export { crossEntropy, oneHot, softCrossEntropy } from './cross_entropy';
 export { dropFactors, dropout, dropPath } from './dropout';
 export { gelu } from './gelu';

@@ -35,8 +35,10 @@ const PARTS: Readonly<Record<string, string>> = {
   ...{ norm2: 'mlp', mlp: 'mlp' },
 };
 
-/** `blocks1.0.norm2` → `blocks1.0.mlp`: the norm of a part belongs to it. */
+/** `blocks1.0.norm2` → `blocks1.0.mlp`, `patch_embed1.norm1` → `patch_embed1.proj1`: the norm of a fused op belongs to it. */
 function partOf(layer: string): string {
+  const [, convolution] = /^patch_embed1\.norm(\d)$/.exec(layer) ?? [];
+  if (convolution) return `patch_embed1.proj${convolution}`;
   const [, block, first, rest = ''] = /^(blocks\d\.\d+)\.(\w+)(\..*)?$/.exec(layer) ?? [];
   return block && first ? `${block}.${PARTS[first] ?? first}${rest}` : layer;
 }

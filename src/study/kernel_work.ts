@@ -79,6 +79,11 @@ const WORK: Readonly<Record<KernelName, Work>> = {
     macs: (sizes, buffers) => wanted(buffers, [3, 4]) * convolution(sizes).macs,
     shape: (sizes) => convolution(sizes).shape,
   },
+  conv_norm_forward: {
+    macs: (sizes) => convolution(sizes).macs,
+    shape: (sizes) => convolution(sizes).shape,
+    updates: (buffers) => flat(buffers).slice(5, 7),
+  },
   cross_entropy_forward: elementwise(rowsOf),
   cross_entropy_backward: elementwise(rowsOf),
   dropout_factors: elementwise(),

@@ -2,7 +2,8 @@
 import { arithmeticCases } from '../../src/cases/arithmetic';
 import { batchNormCases } from '../../src/cases/batch_norm';
 import { BF16_TERMS } from '../../src/cases/bf16';
-import { conv3dCases } from '../../src/cases/conv3d';
+import { conv3dCase, conv3dCases } from '../../src/cases/conv3d';
+import { convNormCase, convNormCases } from '../../src/cases/conv_norm';
 import { geluCases } from '../../src/cases/gelu';
 import { layerNormCases } from '../../src/cases/layer_norm';
 import { linearCase, linearCases } from '../../src/cases/linear';
@@ -22,6 +23,11 @@ const x = (roundings: number) => ({ activations: ['x'], roundings: { forward: ro
 runBf16Cases('arithmetic', arithmeticCases, BF16_TERMS.arithmetic);
 runBf16Cases('batchNorm', batchNormCases, BF16_TERMS.batch_norm);
 runBf16Cases('conv3d', conv3dCases, BF16_TERMS.conv3d);
+runBf16Cases(
+  'convNorm',
+  convNormCases.filter(({ name }) => !name.includes('around')), // what lies between is bf16, which has no digits left there
+  BF16_TERMS.conv_norm,
+);
 runBf16Cases('gelu', geluCases, BF16_TERMS.gelu);
 runBf16Cases('layerNorm', layerNormCases, BF16_TERMS.layer_norm);
 runBf16Cases('linear', linearCases, BF16_TERMS.linear);
@@ -49,6 +55,27 @@ runBf16Cases(
   'linear by octets',
   [linearCase([5], 24, 40, { gelu: true }), linearCase([2, 3], 9, 16)],
   BF16_TERMS.linear,
+);
+const half = { stride: [1, 2, 2], padding: [0, 1, 1], input: 'NTHWC' } as const;
+runBf16Cases(
+  'conv3d by octets',
+  [
+    conv3dCase({ x: [1, 2, 5, 6, 8], weight: [16, 8, 1, 3, 3], ...half }),
+    conv3dCase({
+      x: [1, 3, 4, 3, 16],
+      weight: [8, 16, 2, 3, 2],
+      stride: [2, 3, 1],
+      padding: [1, 0, 1],
+      input: 'NTHWC',
+    }),
+    conv3dCase({ x: [1, 2, 3, 4, 16], weight: [16, 8, 1, 3, 3], ...half, groups: 2 }),
+  ],
+  BF16_TERMS.conv3d,
+);
+runBf16Cases(
+  'convNorm by octets',
+  [convNormCase({ x: [1, 2, 5, 6, 8], weight: [16, 8, 1, 3, 3], ...half }, { gelu: true })],
+  BF16_TERMS.conv_norm,
 );
 runBf16Cases(
   'morphFc by octets',

@@ -56,7 +56,7 @@ test('every call has its layer, and ops of a block are its parts', () => {
   const layers = new Set(ops.map((op) => op.layer));
   for (const layer of layers)
     expect(layer).toMatch(
-      /^(patch_embed1\.(proj|norm)[12]|patch_embed[234]\.(proj|norm)|blocks[1-4]\.\d+\.(fc|mlp)(\.\w+)*|norm|head|loss|optimizer)$/,
+      /^(patch_embed1\.proj[12]|patch_embed[234]\.(proj|norm)|blocks[1-4]\.\d+\.(fc|mlp)(\.\w+)*|norm|head|loss|optimizer)$/,
     );
   const first = ops.filter((op) => op.block === 'blocks1.0' && op.phase === 'forward').map((op) => op.kernel);
   expect(first[0]).toMatch(/dropout_factors|norm_spatial_branches/);

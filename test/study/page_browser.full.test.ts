@@ -136,7 +136,7 @@ test('charts are read by keys, and ops sorted', async () => {
   const { page } = await open('charts');
   await page.locator('#chart-memory').focus();
   await page.keyboard.press('Home');
-  expect(await page.locator('#live').textContent()).toMatch(/^conv3d_forward of patch_embed1\.proj1: [\d.]+ MiB$/);
+  expect(await page.locator('#live').textContent()).toMatch(/^conv_norm_forward of patch_embed1\.proj1: [\d.]+ MiB$/);
   await page.locator('#chart-blocks').focus();
   await page.keyboard.press('End');
   expect(await page.locator('#live').textContent()).toMatch(/of its limit$/);

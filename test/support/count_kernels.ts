@@ -6,6 +6,12 @@ import { scope } from '../../src/scope';
 import { zeros } from '../../src/tensor';
 import { simpleModel } from './simple_model';
 
+const convolution = ([batch, ins, outs, groups, ...at]: number[]): number => {
+  const [size, kernel, stride, before, behind] = [0, 3, 6, 9, 12].map((i) => at.slice(i, i + 3)) as number[][];
+  const out = size!.map((n, i) => Math.floor((n + before![i]! + behind![i]! - kernel![i]!) / stride![i]!) + 1);
+  return [batch!, ...out, outs!, ins! / groups!, ...kernel!].reduce((a, b) => a * b, 1);
+};
+
 /** Multiply-adds of the kernels that have any, from what they are called with: none is told what model it belongs to. */
 const MACS: Record<string, (n: number[]) => number> = {
   linear_forward: ([rows, k, out]) => rows! * k! * out!,
@@ -13,11 +19,8 @@ const MACS: Record<string, (n: number[]) => number> = {
   morph_fc_forward: ([frames, h, w, c, chunk, groups]) => frames! * h! * w! * c! * ((chunk! * c!) / groups!),
   temporal_fc_forward: ([clips, steps, positions, c, groups]) =>
     clips! * positions! * groups! * ((steps! * c!) / groups!) ** 2,
-  conv3d_forward: ([batch, ins, outs, groups, ...at]) => {
-    const [size, kernel, stride, before, behind] = [0, 3, 6, 9, 12].map((i) => at.slice(i, i + 3)) as number[][];
-    const out = size!.map((n, i) => Math.floor((n + before![i]! + behind![i]! - kernel![i]!) / stride![i]!) + 1);
-    return [batch!, ...out, outs!, ins! / groups!, ...kernel!].reduce((a, b) => a * b, 1);
-  },
+  conv3d_forward: convolution,
+  conv_norm_forward: convolution,
 };
 
 /** What one view costs a model of simple ops: parameters from its tensors, multiply-adds from the calls of its kernels. */

@@ -1,0 +1,24 @@
+#include "kernels/conv_norm.h"
+
+#include "cpu/batch_norm.h"
+#include "cpu/conv3d.h"
+
+namespace morphmlp::MORPHMLP_ISA {
+namespace {
+
+// The statistics are known ahead: each block of positions is normed while it is in cache.
+void convolve_folded(const ConvNormForward& p) {
+  const BatchNormForward norm = norm_of(p);
+  batch_norm_statistics(norm);
+  conv3d_forward_blocks(convolution_of(p), [&](int64_t begin, int64_t end) { batch_norm_rows(norm, begin, end); });
+}
+
+}  // namespace
+
+void conv_norm_forward(const ConvNormForward& p) {
+  if (!p.training && p.at.groups == 1) return convolve_folded(p);
+  conv3d_forward(convolution_of(p));
+  batch_norm_forward(norm_of(p));
+}
+
+}  // namespace morphmlp::MORPHMLP_ISA

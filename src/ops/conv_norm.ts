@@ -1,0 +1,48 @@
+import { isGradEnabled, record } from '../autograd';
+import { kernels } from '../native';
+import { emptyLike, type Tensor } from '../tensor';
+import { batchNormBackward, checkNormed, type BatchNormOptions } from './batch_norm';
+import { expectFloats } from './check';
+import { conv3dBackward, conv3dGeometry, type Conv3dOptions } from './conv3d';
+
+/** The parameters of `convNorm`: the convolution's, then BatchNorm's [out]. */
+export interface ConvNormParameters {
+  /** [out, in / groups, kt, kh, kw] */
+  weight: Tensor;
+  bias: Tensor | null;
+  gamma: Tensor;
+  beta: Tensor;
+  runningMean: Tensor;
+  runningVar: Tensor;
+}
+
+/**
+ * `conv3d`, and `batchNorm` (with its GELU) of what comes out, in one kernel. On CUDA the batch's statistics come from the
+ * convolution's sums while they are in registers; where no backward follows, evaluation stores the normed result at once.
+ * @param x [B, C, T, H, W] or [B, T, H, W, C], by `conv.input`
+ * @returns [B, T', H', W', out]
+ */
+export function convNorm(x: Tensor, p: ConvNormParameters, conv: Conv3dOptions, options: BatchNormOptions): Tensor {
+  const { weight, bias, gamma, beta, runningMean, runningVar } = p;
+  const { training, momentum = 0.1, eps = 1e-5, gelu = false } = options;
+  expectFloats('convNorm', 'conv_norm', { x }, { ...p });
+  const { shape, args } = conv3dGeometry(x, weight, bias, conv);
+  const at = checkNormed(shape, { gamma, beta, runningMean, runningVar }, { ...options, momentum, eps });
+  const inputs = [x, weight, bias, gamma, beta];
+  const keep = isGradEnabled() && inputs.some((t) => t?.requiresGrad);
+  const [y, u] = [emptyLike(x, shape), keep ? emptyLike(x, shape) : null];
+  const [mean, rstd] = [emptyLike(gamma), emptyLike(gamma)];
+  const from = [...inputs, runningMean, runningVar].map((t) => t?.handle ?? null);
+  const into = [y, u, mean, rstd].map((t) => t?.handle ?? null);
+  kernels.conv_norm_forward(...args, training, gelu, momentum, eps, ...from, ...into);
+  return record({
+    op: 'convNorm',
+    inputs,
+    output: y,
+    saved: [x, weight, u, gamma, beta, mean, rstd],
+    backward: (dy, [x, weight, ...normed], needs) => {
+      const [du, dgamma, dbeta] = batchNormBackward([...at, training, gelu], normed as Tensor[], dy);
+      return [...conv3dBackward(args, x!, weight!, du, needs[0]!), dgamma, dbeta];
+    },
+  });
+}
