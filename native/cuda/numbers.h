@@ -78,7 +78,7 @@ __device__ Words load_words(const T* from) {
 __device__ inline float low_of(uint32_t word) { return load_bits(word << 16); }
 __device__ inline float high_of(uint32_t word) { return load_bits(word & 0xffff0000u); }
 
-// One, four or, from where 16 bytes are aligned, eight numbers; four of f32 alone, and as aligned.
+// One number, or from where 16 bytes are aligned eight, or four of f32.
 template <int N>
 __device__ Numbers<N> load(const float* from) {
   Numbers<N> to;
