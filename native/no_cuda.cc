@@ -46,6 +46,7 @@ const morphmlp_kernel* blas_kernel(const std::string&) { none(); }
 std::string blas_library() { none(); }
 std::string products_by() { none(); }
 void use_products(const std::string&) { none(); }
+void use_f32(const std::string&) { none(); }
 DeviceFacts device_facts() { none(); }
 std::string compiled_for() { return ""; }
 std::string compiler_flags() { return ""; }

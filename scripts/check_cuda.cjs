@@ -57,7 +57,8 @@ function blocksOf({ arch, registers, shared }) {
 
 /** Kinds of product, by a word of the kernel's mangled name. */
 const PRODUCTS = {
-  'products on tensor cores (bf16)': '7MmaGemm',
+  'products on tensor cores (bf16)': '7MmaGemmINS0_7MmaBf16E',
+  'products on tensor cores (f32 by 3xTF32)': '7MmaGemmINS0_9MmaTf32x3E',
   'products on FFMA units (f32)': '4Gemm',
   'fused MLPs on tensor cores (bf16)': '8FusedMlp',
 };

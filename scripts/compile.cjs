@@ -48,12 +48,19 @@ function compileGroup(folder, group, name, compiler, flags) {
   });
 }
 
-/** Flags for nvcc: the host compiler's go through it. */
+/** Flags for nvcc: the host compiler's go through it. Kernels are not compressed: xz does it better, and sees what is alike in them. */
 function nvccFlags() {
   const host = sources.flags().filter((flag) => !/^-(O3|std=.*|ffp-contract=.*|Wall|Wextra)$/.test(flag));
   const passed = [...host, '-Wall', '-Wextra'].join(',');
   const headers = [`-I${native}`, `-I${path.join(root, 'include')}`];
-  return ['-O3', '-std=c++17', ...headers, ...GENCODE.map((code) => `-gencode=${code}`), `-Xcompiler=${passed}`];
+  return [
+    '-O3',
+    '-std=c++17',
+    '--no-compress',
+    ...headers,
+    ...GENCODE.map((code) => `-gencode=${code}`),
+    `-Xcompiler=${passed}`,
+  ];
 }
 
 function deviceJobs(folder, cuda, flags) {

@@ -117,9 +117,13 @@ export interface Addon {
   cudaCopyRate(): number;
   /** cuBLASLt with its version, or why it is not there. */
   cudaBlas(): string;
-  /** Who computes products of dense matrices: `own`, or the library that MORPHMLP_GEMM asks for, in words. Throws where that is not there. */
+  /**
+   * Who computes products of dense matrices: `own`, or the library that MORPHMLP_GEMM asks for, in words; and after that by what ours
+   * compute f32, where MORPHMLP_F32 asks for more than FFMA. Throws where that is not there.
+   */
   cudaProducts(): string;
   cudaUseProducts(name: 'own' | 'cublaslt'): void;
+  cudaUseF32(name: 'ffma' | '3xtf32'): void;
   cudaSynchronize(): void;
   /** Between these two lies what the GPU is asked for meanwhile; the second waits, and gives milliseconds by the GPU's own clock. */
   cudaStartTimer(): void;

@@ -32,13 +32,14 @@ export function instructionSet(): string {
 
 /**
  * Multiply-adds a second with nothing but registers, on all threads or the whole GPU, in GFLOP/s: the limit that benchmarks divide by. In
- * bf16 (cuda alone) that of the tensor cores by `mma.sync`, which on Hopper is less than what its `wgmma` reaches.
+ * bf16 (cuda alone) that of the tensor cores by `mma.sync`, which on Hopper is less than what its `wgmma` reaches; in f32 with
+ * MORPHMLP_F32=3xtf32 a third of theirs in TF32, where that is more.
  */
 export function fmaPeak(seconds = 0.2, device: Device = 'cpu', precision: Precision = 'f32'): number {
   return native.fmaPeak(seconds, device, precision);
 }
 
-/** Throws when the device is not there, or what MORPHMLP_GEMM asks for on it: nothing falls back in silence. */
+/** Throws when the device is not there, or what MORPHMLP_GEMM or MORPHMLP_F32 asks for on it: nothing falls back in silence. */
 export function requireDevice(device: Device): void {
   if (device === 'cpu') return;
   const status = native.cudaStatus();
@@ -46,10 +47,10 @@ export function requireDevice(device: Device): void {
   native.cudaProducts();
 }
 
-/** Who computes the products of dense matrices on the GPU, for after what else it is: empty where that is our kernels. */
+/** Who computes products on the GPU and by what, for after what else it is: empty where that is our kernels, and f32 by FFMA. */
 export function libraryOfProducts(): string {
   const by = native.cudaProducts();
-  return by === 'own' ? '' : `; products by ${by}`;
+  return by === 'own' ? '' : `; products by ${by.replace(/^own/, 'own kernels')}`;
 }
 
 /** Throws when activations of this type are not computed on the device. */

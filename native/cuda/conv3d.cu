@@ -55,13 +55,14 @@ struct Reached {
     return from ? load(from) : 0.0f;
   }
 
-  bool octets() const { return window.outputs % 8 == 0 && octets_in(dy, window.all_outputs); }
-  __device__ uint4 octet(const Row& r, int k) const {
+  bool runs_of(int n) const { return window.outputs % n == 0 && runs_in(dy, window.all_outputs, n); }
+  template <int N>
+  __device__ Numbers<N> read(const Row& r, int k) const {
     const T* from = gradient(r, k);
-    return from ? packed_octet(from) : make_uint4(0, 0, 0, 0);
+    return from ? load<N>(from) : Numbers<N>{};
   }
-  static constexpr bool kCopied = std::is_same_v<T, Bf16>;
-  __device__ const T* octet_at(const Row& r, int k) const { return gradient(r, k); }
+  using Stored = T;
+  __device__ const T* address(const Row& r, int k) const { return gradient(r, k); }
 
  private:
   // Null outside of the output.
@@ -69,13 +70,13 @@ struct Reached {
     const int number = window.by_outputs.quotient(k), o = window.by_outputs.remainder(k, number);
     int tap[3];
     Window::split(number, own.by_tap, tap);
-    int64_t position = r.clip;
+    int position = r.clip;
     for (int i = 0; i < 3; ++i) {
       const int at = own.output[i] + r.at[i] - tap[i];
       if (at < 0 || at >= window.out[i]) return nullptr;
       position = position * window.out[i] + at;
     }
-    return dy + position * window.all_outputs + o;
+    return dy + static_cast<int64_t>(position) * window.all_outputs + o;
   }
 };
 
@@ -89,8 +90,11 @@ struct FiltersOfClass {
   using Row = int;
   __device__ Row row(int c) const { return c; }
   __device__ float at(Row c, int k) const { return load(filter(c, k)); }
-  bool octets() const { return octets_in(packed, window.outputs); }
-  __device__ uint4 octet(Row c, int k) const { return packed_octet(filter(c, k)); }
+  bool runs_of(int n) const { return runs_in(packed, window.outputs, n); }
+  template <int N>
+  __device__ Numbers<N> read(Row c, int k) const {
+    return load<N>(filter(c, k));
+  }
 
  private:
   __device__ const T* filter(int c, int k) const {
@@ -98,7 +102,7 @@ struct FiltersOfClass {
     int at[3], tap = 0;
     Window::split(number, own.by_tap, at);
     for (int i = 0; i < 3; ++i) tap = tap * window.kernel[i] + own.tap[i] + at[i] * window.stride[i];
-    return packed + (static_cast<int64_t>(tap) * window.channels + c) * window.outputs + o;
+    return packed + static_cast<int64_t>(tap * window.channels + c) * window.outputs + o;
   }
 };
 

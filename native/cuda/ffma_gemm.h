@@ -1,6 +1,6 @@
 // The product of f32 tensors, on the FFMA units. A block makes a tile of 128 x 64, a thread 8 x 4 of it in registers;
 // both operands go through shared memory in two buffers, 16 numbers of k at a time: while one is multiplied, the next
-// is on its way.
+// is on its way. Four numbers of a row that lie next to each other are read at once.
 #pragma once
 #include "cuda/tile_loop.h"
 
@@ -29,19 +29,14 @@ class Loader<ByRow<Matrix>, kWidth> {
 
   __device__ void fetch(const ByRow<Matrix>& a, int k, int end) {
 #pragma unroll
-    for (int q = 0; q < kQuads; ++q)
-#pragma unroll
-      for (int j = 0; j < 4; ++j) {
-        const int at = k + offset() + j;
-        value_[q][j] = inside_[q] && at < end ? a.matrix.at(row_[q], at) : 0.0f;
-      }
+    for (int q = 0; q < kQuads; ++q) quad_[q] = numbers_of<4>(a, row_[q], k + offset(), inside_[q] ? end : 0);
   }
 
   __device__ void put(float (*tile)[kWidth + GemmTile::kPad]) const {
 #pragma unroll
     for (int q = 0; q < kQuads; ++q)
 #pragma unroll
-      for (int j = 0; j < 4; ++j) tile[offset() + j][index(q)] = value_[q][j];
+      for (int j = 0; j < 4; ++j) tile[offset() + j][index(q)] = quad_[q].at[j];
   }
 
  private:
@@ -52,7 +47,7 @@ class Loader<ByRow<Matrix>, kWidth> {
 
   typename Matrix::Row row_[kQuads];
   bool inside_[kQuads];
-  float value_[kQuads][4];
+  Numbers<4> quad_[kQuads];
 };
 
 // Quads run along the columns; each k is a row of its own.
@@ -66,19 +61,13 @@ class Loader<ByColumn<Matrix>, kWidth> {
     for (int q = 0; q < kQuads; ++q) {
       const bool inside = k + depth(q) < end;
       const typename Matrix::Row row = a.matrix.row(inside ? k + depth(q) : 0);
-#pragma unroll
-      for (int j = 0; j < 4; ++j) {
-        const int i = first_ + offset() + j;
-        value_[q][j] = inside && i < a.size ? a.matrix.at(row, i) : 0.0f;
-      }
+      quad_[q] = numbers_of<4>(a, row, first_ + offset(), inside ? a.size : 0);
     }
   }
 
   __device__ void put(float (*tile)[kWidth + GemmTile::kPad]) const {
 #pragma unroll
-    for (int q = 0; q < kQuads; ++q)
-      *reinterpret_cast<float4*>(&tile[depth(q)][offset()]) =
-          make_float4(value_[q][0], value_[q][1], value_[q][2], value_[q][3]);
+    for (int q = 0; q < kQuads; ++q) store_words(&tile[depth(q)][offset()], packed(quad_[q]));
   }
 
  private:
@@ -88,7 +77,7 @@ class Loader<ByColumn<Matrix>, kWidth> {
   __device__ static int offset() { return static_cast<int>(threadIdx.x) % kAcross * 4; }
 
   int first_;
-  float value_[kQuads][4];
+  Numbers<4> quad_[kQuads];
 };
 
 template <class A, class B, class Out>

@@ -1,6 +1,7 @@
-// The one matrix product, out[m, n] = sum over k of a[m, k] b[n, k], summed in fp32: of f32 tensors on the FFMA units,
-// of bf16 tensors on the tensor cores; or by a library, where one was asked for and takes it. Operands are of
-// operands.h; where results go is any with row(m), put(row, n, one or two numbers) and `pairs`, whether it may be two.
+// The one matrix product, out[m, n] = sum over k of a[m, k] b[n, k], summed in fp32: of f32 tensors on the FFMA units
+// or, where it was asked for, by 3xTF32 on the tensor cores; of bf16 tensors there; or by a library, where one was
+// asked for and takes it. Operands are of operands.h; where results go is any with row(m), put(row, n, one or two
+// numbers) and `pairs`, whether it may be two.
 #pragma once
 #include <algorithm>
 
@@ -8,6 +9,7 @@
 #include "cuda/layouts.h"
 #include "cuda/library_product.h"
 #include "cuda/mma_gemm.h"
+#include "cuda/products.h"
 #include "cuda/tokens.h"
 #include "cuda/workspace.h"
 
@@ -21,24 +23,34 @@ struct Product {
   using Kernel = Gemm<A, B, Out>;
 };
 
-template <>
-struct Product<Bf16> {
-  using Tile = MmaTile;
+template <class Kind>
+struct MmaProduct {
+  using Tile = Kind;
   template <class A, class B, class Out>
-  using Kernel = MmaGemm<A, B, Out>;
+  using Kernel = MmaGemm<Kind, A, B, Out>;
 };
+
+template <>
+struct Product<Bf16> : MmaProduct<MmaBf16> {};
+
+template <class P, class A, class B, class Out>
+void launch_product(const A& a, const B& b, int64_t k, const Out& out, int64_t parts) {
+  using Tile = typename P::Tile;
+  const int64_t tiles_n = blocks_of(b.size, Tile::kN);
+  const int64_t part = blocks_of(blocks_of(k, parts), Tile::kK) * Tile::kK;
+  launch({blocks_of(a.size, Tile::kM) * tiles_n, 1, parts},
+         typename P::template Kernel<A, B, Out>{a, b, out, as_int(k), as_int(part), Divisor(tiles_n)});
+}
 
 // out = a b over the whole of k, or, where `parts` are more than one, part z of it in block z of the grid.
 template <class T, class A, class B, class Out>
 void multiply(const A& a, const B& b, int64_t k, const Out& out, int64_t parts = 1) {
-  using Tile = typename Product<T>::Tile;
-  const int64_t tiles_n = blocks_of(b.size, Tile::kN);
   if (a.size == 0 || b.size == 0) return;
   if constexpr (kLiesDense<A> && kLiesDense<B>)
     if (parts == 1 && library_takes<A, B>(k)) return multiply_by_library<T>(a, b, k, out);
-  const int64_t part = blocks_of(blocks_of(k, parts), Tile::kK) * Tile::kK;
-  launch({blocks_of(a.size, Tile::kM) * tiles_n, 1, parts},
-         typename Product<T>::template Kernel<A, B, Out>{a, b, out, as_int(k), as_int(part), Divisor(tiles_n)});
+  if constexpr (std::is_same_v<T, float>)
+    if (f32_by() == F32By::tf32x3) return launch_product<MmaProduct<MmaTf32x3>>(a, b, k, out, parts);
+  launch_product<Product<T>>(a, b, k, out, parts);
 }
 
 // -- weight gradients: sums over all rows --

@@ -1,7 +1,7 @@
 // Where the rows of a product lie in a token tensor: a layout says at which token and channel number k of row r is. The
 // morph permutations are these few lines, used by loads (Gather) and stores (Scatter) alike; no permuted tensor exists.
-// native/cpu/row_units.h describes the same rows. octets(): whether eight numbers of a row, from a multiple of eight
-// on, are eight channels of one token.
+// native/cpu/row_units.h describes the same rows. runs_of(n): whether n numbers of a row, from a multiple of n on,
+// are n channels of one token.
 #pragma once
 #include "cuda/operands.h"
 #include "kernels/morph_fc.h"
@@ -75,23 +75,25 @@ struct TemporalLayout {
         by_positions(at.positions > 0 ? at.positions : 1),
         by_run(at.channels > 0 ? at.channels / at.groups : 1),
         rows(at.clips * at.positions * at.groups),
-        length(at.steps * (at.channels / at.groups)) {}
+        length(at.steps * (at.channels / at.groups)) {
+    as_int(at.clips * at.steps * at.positions);  // tokens are counted in 32 bits
+  }
 
   struct Row {
-    int64_t first;  // the token at step 0
+    int first;  // the token at step 0
     int g;
   };
   bool runs_of(int n) const { return static_cast<int>(by_run.d) % n == 0; }
 
   __device__ Row row(int r) const {
     const int unit = by_groups.quotient(r), clip = by_positions.quotient(unit);
-    const int64_t first = static_cast<int64_t>(clip) * steps * positions + by_positions.remainder(unit, clip);
+    const int first = clip * steps * positions + by_positions.remainder(unit, clip);
     return {first, by_groups.remainder(r, unit)};
   }
 
   __device__ bool place(const Row& r, int k, int64_t* token, int* channel) const {
     const int t = by_run.quotient(k);
-    *token = r.first + static_cast<int64_t>(t) * positions;
+    *token = r.first + t * positions;
     *channel = r.g * static_cast<int>(by_run.d) + by_run.remainder(k, t);
     return true;
   }
@@ -109,25 +111,22 @@ struct Gather {
 
   using Row = typename Layout::Row;
   __device__ Row row(int r) const { return layout.row(r); }
-  __device__ float at(const Row& r, int k) const {
-    int64_t token;
-    int channel;
-    return layout.place(r, k, &token, &channel) ? tokens(token, channel) : 0.0f;
-  }
+  __device__ float at(const Row& r, int k) const { return read<1>(r, k).at[0]; }
 
-  bool octets() const { return layout.runs_of(8) && tokens.octets(); }
-  // Numbers k .. k + 7 as bf16, where octets() holds and k is a multiple of eight.
-  __device__ uint4 octet(const Row& r, int k) const {
+  bool runs_of(int n) const { return layout.runs_of(n) && tokens.runs_of(n); }
+  // Numbers k .. k + N - 1, where runs_of(N) holds and k is a multiple of N.
+  template <int N>
+  __device__ Numbers<N> read(const Row& r, int k) const {
     int64_t token;
     int channel;
-    return layout.place(r, k, &token, &channel) ? tokens.octet(token, channel) : make_uint4(0, 0, 0, 0);
+    return layout.place(r, k, &token, &channel) ? tokens.template read<N>(token, channel) : Numbers<N>{};
   }
   // Where they lie, for tokens that have it; null for zeros.
-  static constexpr bool kCopied = kIsCopied<Tokens>;
-  __device__ const Bf16* octet_at(const Row& r, int k) const {
+  using Stored = typename StoredAs<Tokens>::type;
+  __device__ const Stored* address(const Row& r, int k) const {
     int64_t token;
     int channel;
-    return layout.place(r, k, &token, &channel) ? tokens.octet_at(token, channel) : nullptr;
+    return layout.place(r, k, &token, &channel) ? tokens.address(token, channel) : nullptr;
   }
 };
 

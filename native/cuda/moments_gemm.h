@@ -49,12 +49,12 @@ struct GemmShare : Gemm<A, B, Out> {
 };
 
 template <class A, class B, class Out>
-struct MmaShare : MmaGemm<A, B, Out> {
-  using Tile = MmaTile;
+struct MmaShare : MmaGemm<MmaBf16, A, B, Out> {
+  using Tile = MmaBf16;
 
  protected:
-  using Base = MmaGemm<A, B, Out>;
-  static constexpr int kRows = 2 * Base::kTilesM, kColumns = 2 * Base::kTilesN, kGroups = Tile::kM / Tile::kWarpM,
+  using Base = MmaGemm<MmaBf16, A, B, Out>;
+  static constexpr int kRows = 2 * Tile::kTilesM, kColumns = 2 * Tile::kTilesN, kGroups = Tile::kM / Tile::kWarpM,
                        kLanes = 4 | 8 | 16;
 
   __device__ static int row(int i) { return Base::warp_m() + 8 * i + Base::lane() / 4; }

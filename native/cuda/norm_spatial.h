@@ -39,25 +39,19 @@ struct Mixed {
   int64_t stride;  // from one branch to the next
   BranchWeights by;
 
-  __device__ float operator()(int64_t token, int c) const {
+  template <int N>
+  __device__ Numbers<N> read(int64_t token, int c) const {
     const float* w = by.at(token, c);
     const T* from = branch + token * by.channels + c;
-    float sum = load(from) * w[0];
-    for (int i = 1; i < by.branches; ++i) sum = fmaf(load(from + i * stride), w[i], sum);
+    Numbers<N> sum = load<N>(from);
+    for (int j = 0; j < N; ++j) sum.at[j] *= w[j * by.branches];
+    for (int i = 1; i < by.branches; ++i) {
+      const Numbers<N> value = load<N>(from + i * stride);
+      for (int j = 0; j < N; ++j) sum.at[j] = fmaf(value.at[j], w[j * by.branches + i], sum.at[j]);
+    }
     return sum;
   }
-  bool octets() const { return octets_in(branch, by.channels) && stride % 8 == 0; }
-  __device__ uint4 octet(int64_t token, int c) const {
-    const float* w = by.at(token, c);
-    const T* from = branch + token * by.channels + c;
-    Octet sum = load_octet(from);
-    for (int j = 0; j < 8; ++j) sum.at[j] *= w[j * by.branches];
-    for (int i = 1; i < by.branches; ++i) {
-      const Octet value = load_octet(from + i * stride);
-      for (int j = 0; j < 8; ++j) sum.at[j] = fmaf(value.at[j], w[j * by.branches + i], sum.at[j]);
-    }
-    return packed(sum);
-  }
+  bool runs_of(int n) const { return runs_in(branch, by.channels, n) && stride % n == 0; }
 };
 
 // The gradient of a branch: its weight times dmix, and its share of dpooled.
@@ -69,18 +63,15 @@ struct BranchGradient {
   BranchWeights by;
   int branch;
 
-  __device__ float operator()(int64_t token, int c) const {
-    const float pooled = dpooled[static_cast<int64_t>(by.clip(token)) * by.channels + c];
-    return fmaf(by.at(token, c)[branch], load(dmix + token * by.channels + c), share * pooled);
-  }
-  bool octets() const { return octets_in(dmix, by.channels) && octets_in(dpooled, by.channels); }
-  __device__ uint4 octet(int64_t token, int c) const {
-    const Octet pooled = load_octet(dpooled + static_cast<int64_t>(by.clip(token)) * by.channels + c);
+  template <int N>
+  __device__ Numbers<N> read(int64_t token, int c) const {
+    const Numbers<N> pooled = load<N>(dpooled + static_cast<int64_t>(by.clip(token)) * by.channels + c);
     const float* w = by.at(token, c) + branch;
-    Octet value = load_octet(dmix + token * by.channels + c);
-    for (int j = 0; j < 8; ++j) value.at[j] = fmaf(w[j * by.branches], value.at[j], share * pooled.at[j]);
-    return packed(value);
+    Numbers<N> value = load<N>(dmix + token * by.channels + c);
+    for (int j = 0; j < N; ++j) value.at[j] = fmaf(w[j * by.branches], value.at[j], share * pooled.at[j]);
+    return value;
   }
+  bool runs_of(int n) const { return runs_in(dmix, by.channels, n) && runs_in(dpooled, by.channels, n); }
 };
 
 // mix = or += weight * (value + bias[place])

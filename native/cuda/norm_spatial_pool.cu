@@ -51,7 +51,7 @@ struct SumPlaces {
       int64_t token;
       int channel;
       if (at.valid(j) == valid && at.layout.place({frame * at.layout.pixels, j, g}, k, &token, &channel))
-        sum += x(token, channel);
+        sum += x.template read<1>(token, channel).at[0];
     }
     return sum;
   }

@@ -19,6 +19,12 @@ __device__ inline float load_bits(uint32_t bits) {
   return value;
 }
 
+__device__ inline uint32_t bits_of(float value) {
+  uint32_t bits;
+  memcpy(&bits, &value, sizeof(bits));
+  return bits;
+}
+
 __device__ inline float load(const Bf16* from) { return load_bits(static_cast<uint32_t>(from->bits) << 16); }
 
 __device__ inline void store(float* to, float value) { *to = value; }
@@ -41,14 +47,19 @@ __device__ inline uint32_t packed(float low, float high) { return rounded(low) |
 
 __device__ inline void store(Bf16* to, float value) { to->bits = static_cast<uint16_t>(packed(value, 0.0f)); }
 
-// Eight numbers that lie next to each other, in registers.
-struct Octet {
-  float at[8];
+// Numbers that lie next to each other, in registers.
+template <int N>
+struct Numbers {
+  float at[N];
 };
 
-__device__ inline uint4 packed(const Octet& o) {
+// As 16 bytes: eight as bf16, four as they are.
+__device__ inline uint4 packed(const Numbers<8>& o) {
   return make_uint4(packed(o.at[0], o.at[1]), packed(o.at[2], o.at[3]), packed(o.at[4], o.at[5]),
                     packed(o.at[6], o.at[7]));
+}
+__device__ inline uint4 packed(const Numbers<4>& q) {
+  return make_uint4(bits_of(q.at[0]), bits_of(q.at[1]), bits_of(q.at[2]), bits_of(q.at[3]));
 }
 
 // As many bytes at once as the words have, from where so many are aligned.
@@ -63,23 +74,34 @@ __device__ Words load_words(const T* from) {
 #endif
 }
 
-__device__ inline Octet load_octet(const float* from) {
-  const auto low = load_words<float4>(from), high = load_words<float4>(from + 4);
-  return {{low.x, low.y, low.z, low.w, high.x, high.y, high.z, high.w}};
-}
-
 // The two numbers of a word, the first in its lower half.
 __device__ inline float low_of(uint32_t word) { return load_bits(word << 16); }
 __device__ inline float high_of(uint32_t word) { return load_bits(word & 0xffff0000u); }
 
-__device__ inline Octet load_octet(const Bf16* from) {
-  const auto w = load_words<uint4>(from);
-  return {{low_of(w.x), high_of(w.x), low_of(w.y), high_of(w.y), low_of(w.z), high_of(w.z), low_of(w.w), high_of(w.w)}};
+// One number, or from where 16 bytes are aligned eight, or four of f32.
+template <int N>
+__device__ Numbers<N> load(const float* from) {
+  Numbers<N> to;
+  if constexpr (N == 1) to.at[0] = *from;
+#pragma unroll
+  for (int i = 0; i + 4 <= N; i += 4) {
+    const auto w = load_words<float4>(from + i);
+    to.at[i] = w.x, to.at[i + 1] = w.y, to.at[i + 2] = w.z, to.at[i + 3] = w.w;
+  }
+  return to;
 }
 
-// The same as bf16, which a product takes.
-__device__ inline uint4 packed_octet(const float* from) { return packed(load_octet(from)); }
-__device__ inline uint4 packed_octet(const Bf16* from) { return load_words<uint4>(from); }
+template <int N>
+__device__ Numbers<N> load(const Bf16* from) {
+  static_assert(N == 1 || N == 8, "four of bf16 are not 16 bytes");
+  if constexpr (N == 1) {
+    return {{load(from)}};
+  } else {
+    const auto w = load_words<uint4>(from);
+    return {
+        {low_of(w.x), high_of(w.x), low_of(w.y), high_of(w.y), low_of(w.z), high_of(w.z), low_of(w.w), high_of(w.w)}};
+  }
+}
 
 // One number, or two that lie next to each other; two of bf16 at once, to where 4 bytes are aligned.
 template <class T>
@@ -105,10 +127,10 @@ bool pairs_in(const T* x, int channels) {
   return channels % 2 == 0 && reinterpret_cast<uintptr_t>(x) % 4 == 0;
 }
 
-// Whether all rows of so many numbers begin where 16 bytes are aligned, and consist of octets.
+// Whether all rows of so many numbers consist of n that `load` may take at once.
 template <class T>
-bool octets_in(const T* x, int channels) {
-  return channels % 8 == 0 && reinterpret_cast<uintptr_t>(x) % 16 == 0;
+bool runs_in(const T* x, int channels, int n) {
+  return channels % n == 0 && reinterpret_cast<uintptr_t>(x) % 16 == 0;
 }
 
 // As many bytes at once as the words have, to where so many are aligned.
@@ -120,9 +142,6 @@ __device__ void store_words(T* to, const Words& words) {
   memcpy(to, &words, sizeof(words));
 #endif
 }
-
-// Eight numbers at once, to where 16 bytes are aligned.
-__device__ inline void store_octet(Bf16* to, const uint4& octet) { store_words(to, octet); }
 
 // n / d and n % d for n below 2^31 by a multiplication: divisions would cost more than the product they serve.
 struct Divisor {

@@ -1,5 +1,5 @@
-// What a product multiplies: any matrix with row(r) and at(row, c), by its rows or its columns. `octets` says whether
-// eight numbers of a row may be read at once, by octet(row, c): only some kinds of matrices have that.
+// What a product multiplies: any matrix with row(r) and at(row, c), by its rows or its columns. Some kinds also have
+// read<N>(row, c), N numbers at once from a multiple of N on, where runs_of(N) says that it may be.
 #pragma once
 #include <type_traits>
 
@@ -7,12 +7,12 @@
 
 namespace morphmlp::cuda {
 
-// Element (i, k) = matrix(i, k).
+// Element (i, k) = matrix(i, k). `run` is how many numbers of a row may be read at once: 8, 4 or 1.
 template <class Matrix>
 struct ByRow {
   Matrix matrix;
   int size;
-  bool octets;
+  int run;
 };
 
 // Element (i, k) = matrix(k, i).
@@ -20,35 +20,50 @@ template <class Matrix>
 struct ByColumn {
   Matrix matrix;
   int size;
-  bool octets;
+  int run;
 };
 
 template <class Matrix, class = void>
-constexpr bool kHasOctets = false;
+constexpr bool kHasRuns = false;
 template <class Matrix>
-constexpr bool kHasOctets<Matrix, std::void_t<decltype(&Matrix::octet)>> = true;
+constexpr bool kHasRuns<Matrix, std::void_t<decltype(&Matrix::runs_of)>> = true;
 
-// Whether eight numbers lie in memory as products take them, at octet_at(row, c): what kCopied says of a matrix, and of
-// the tokens of one.
-template <class Matrix, class = void>
-constexpr bool kIsCopied = false;
-template <class Matrix>
-constexpr bool kIsCopied<Matrix, std::enable_if_t<Matrix::kCopied>> = true;
+// The type as which a matrix's numbers, or the tokens of one, lie in memory, at address(row, c); void where they are
+// computed from what lies there.
+template <class Source, class = void>
+struct StoredAs {
+  using type = void;
+};
+template <class Source>
+struct StoredAs<Source, std::void_t<typename Source::Stored>> {
+  using type = typename Source::Stored;
+};
 
 template <class Matrix>
-bool octets_of(const Matrix& matrix) {
-  if constexpr (kHasOctets<Matrix>) return matrix.octets();
-  return false;
+int run_of(const Matrix& matrix) {
+  if constexpr (kHasRuns<Matrix>) return matrix.runs_of(8) ? 8 : matrix.runs_of(4) ? 4 : 1;
+  return 1;
+}
+
+// Numbers c .. c + N - 1 of a row, those from `end` on as zeros.
+template <int N, class Operand, class Row>
+__device__ Numbers<N> numbers_of(const Operand& a, const Row& row, int c, int end) {
+  if constexpr (kHasRuns<decltype(a.matrix)>)
+    if (a.run >= N && c + N <= end) return a.matrix.template read<N>(row, c);
+  Numbers<N> value;
+#pragma unroll
+  for (int i = 0; i < N; ++i) value.at[i] = c + i < end ? a.matrix.at(row, c + i) : 0.0f;
+  return value;
 }
 
 template <class Matrix>
 ByRow<Matrix> by_row(const Matrix& matrix, int64_t size) {
-  return {matrix, as_int(size), octets_of(matrix)};
+  return {matrix, as_int(size), run_of(matrix)};
 }
 
 template <class Matrix>
 ByColumn<Matrix> by_column(const Matrix& matrix, int64_t size) {
-  return {matrix, as_int(size), octets_of(matrix)};
+  return {matrix, as_int(size), run_of(matrix)};
 }
 
 }  // namespace morphmlp::cuda

@@ -17,24 +17,41 @@ Products named(const std::string& name, const std::string& who) {
   return Products::cublas_lt;
 }
 
+F32By f32_named(const std::string& name, const std::string& who) {
+  if (name == "ffma") return F32By::ffma;
+  if (name != "3xtf32") fail(who + ": expected ffma or 3xtf32, got '" + name + "'");
+  return F32By::tf32x3;
+}
+
 // What was asked for in the environment; an empty value asks for nothing.
-Products asked() {
-  const char* wanted = std::getenv("MORPHMLP_GEMM");
-  return wanted && *wanted ? named(wanted, "MORPHMLP_GEMM") : Products::own;
+template <class Kind>
+Kind asked(const char* variable, Kind (*named)(const std::string&, const std::string&), Kind otherwise) {
+  const char* wanted = std::getenv(variable);
+  return wanted && *wanted ? named(wanted, variable) : otherwise;
 }
 
 // A static whose initialisation throws is initialised again the next time, and throws again.
 Products& chosen() {
-  static Products now = asked();
+  static Products now = asked("MORPHMLP_GEMM", named, Products::own);
+  return now;
+}
+
+F32By& chosen_f32() {
+  static F32By now = asked("MORPHMLP_F32", f32_named, F32By::ffma);
   return now;
 }
 
 }  // namespace
 
 Products products() { return chosen(); }
+F32By f32_by() { return chosen_f32(); }
 
-std::string products_by() { return products() == Products::own ? "own" : cublas_lt_name(); }
+std::string products_by() {
+  const std::string by = products() == Products::own ? "own" : cublas_lt_name();
+  return f32_by() == F32By::ffma ? by : by + ", f32 by 3xTF32";
+}
 
 void use_products(const std::string& name) { chosen() = named(name, "products"); }
+void use_f32(const std::string& name) { chosen_f32() = f32_named(name, "f32"); }
 
 }  // namespace morphmlp::cuda

@@ -1,5 +1,6 @@
 // Who computes products of matrices that lie dense in memory: our kernels, or what the environment variable
-// MORPHMLP_GEMM asks for. cuda::products_by and use_products of runtime/cuda.h are the same for callers.
+// MORPHMLP_GEMM asks for. And by what our kernels compute those of f32: MORPHMLP_F32. cuda::products_by, use_products
+// and use_f32 of runtime/cuda.h are the same for callers.
 #pragma once
 
 namespace morphmlp::cuda {
@@ -8,5 +9,11 @@ enum class Products { own, cublas_lt };
 
 // Throws where MORPHMLP_GEMM asks for what is not there.
 Products products();
+
+// FFMA units, or three products of TF32 on the tensor cores.
+enum class F32By { ffma, tf32x3 };
+
+// Throws where MORPHMLP_F32 asks for what is not known.
+F32By f32_by();
 
 }  // namespace morphmlp::cuda

@@ -20,8 +20,8 @@ __device__ void for_each_tile(const Gemm& gemm, Shared& s, int first_m, int firs
     load_b.fetch(gemm.b, at, end);
   };
   int buffer = 0;
+  fetch(begin);
   for (int at = begin; at < end; at += kStep, buffer ^= 1) {
-    if (at == begin) fetch(at);
     load_a.put(s.a[buffer]);
     load_b.put(s.b[buffer]);
     __syncthreads();  // one a step is enough: who writes this buffer again has passed the next one

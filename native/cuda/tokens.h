@@ -1,23 +1,24 @@
-// What a product reads and writes, element by element: functors over (token, channel) of tensors [tokens, C]. Norms,
-// scales and activations are applied as elements are loaded and stored, so no tensor exists for them. Where octets()
-// says that it may, octet(token, c) reads eight channels from a multiple of eight on by 16 bytes at once, as bf16.
+// What a product reads and writes: functors over (token, channel) of tensors [tokens, C]. Norms, scales and activations
+// are applied as elements are loaded and stored, so no tensor exists for them.
 #pragma once
-#include "cuda/numbers.h"
+#include "cuda/operands.h"
 
 namespace morphmlp::cuda {
 
-// -- loads: value(token, channel) --
+// -- loads: read<N>(token, channel), N channels from a multiple of N on, where runs_of(N) says that it may be --
 
 template <class T>
 struct Dense {
   const T* x;
   int channels;
 
-  __device__ float operator()(int64_t token, int c) const { return load(x + token * channels + c); }
-  bool octets() const { return octets_in(x, channels); }
-  __device__ uint4 octet(int64_t token, int c) const { return packed_octet(x + token * channels + c); }
-  static constexpr bool kCopied = std::is_same_v<T, Bf16>;
-  __device__ const T* octet_at(int64_t token, int c) const { return x + token * channels + c; }
+  template <int N>
+  __device__ Numbers<N> read(int64_t token, int c) const {
+    return load<N>(address(token, c));
+  }
+  bool runs_of(int n) const { return runs_in(x, channels, n); }
+  using Stored = T;
+  __device__ const T* address(int64_t token, int c) const { return x + token * channels + c; }
 };
 
 // LayerNorm of x.
@@ -27,16 +28,14 @@ struct Normed {
   int channels;
   const float *mean, *rstd, *gamma, *beta;
 
-  __device__ float operator()(int64_t token, int c) const {
-    return fmaf((load(x + token * channels + c) - mean[token]) * rstd[token], gamma[c], beta[c]);
+  template <int N>
+  __device__ Numbers<N> read(int64_t token, int c) const {
+    Numbers<N> value = load<N>(x + token * channels + c);
+    const Numbers<N> scale = load<N>(gamma + c), shift = load<N>(beta + c);
+    for (int i = 0; i < N; ++i) value.at[i] = fmaf((value.at[i] - mean[token]) * rstd[token], scale.at[i], shift.at[i]);
+    return value;
   }
-  bool octets() const { return octets_in(x, channels) && octets_in(gamma, 8) && octets_in(beta, 8); }
-  __device__ uint4 octet(int64_t token, int c) const {
-    Octet value = load_octet(x + token * channels + c);
-    const Octet scale = load_octet(gamma + c), shift = load_octet(beta + c);
-    for (int i = 0; i < 8; ++i) value.at[i] = fmaf((value.at[i] - mean[token]) * rstd[token], scale.at[i], shift.at[i]);
-    return packed(value);
-  }
+  bool runs_of(int n) const { return runs_in(x, channels, n) && runs_in(gamma, n, n) && runs_in(beta, n, n); }
 };
 
 // x times its clip's scale (drop path), or x itself where `scale` is null.
@@ -47,18 +46,15 @@ struct Scaled {
   const float* scale;
   Divisor clip_tokens;
 
-  __device__ float operator()(int64_t token, int c) const {
-    const float value = load(x + token * channels + c);
-    return scale ? value * scale[clip_tokens.quotient(static_cast<int>(token))] : value;
-  }
-  bool octets() const { return octets_in(x, channels); }
-  __device__ uint4 octet(int64_t token, int c) const {
-    if (!scale) return packed_octet(x + token * channels + c);
-    Octet value = load_octet(x + token * channels + c);
+  template <int N>
+  __device__ Numbers<N> read(int64_t token, int c) const {
+    Numbers<N> value = load<N>(x + token * channels + c);
+    if (!scale) return value;
     const float factor = scale[clip_tokens.quotient(static_cast<int>(token))];
     for (float& v : value.at) v *= factor;
-    return packed(value);
+    return value;
   }
+  bool runs_of(int n) const { return runs_in(x, channels, n); }
 };
 
 // The GELU of z.
@@ -67,13 +63,13 @@ struct Activated {
   const T* z;
   int channels;
 
-  __device__ float operator()(int64_t token, int c) const { return gelu_of<T>(load(z + token * channels + c)); }
-  bool octets() const { return octets_in(z, channels); }
-  __device__ uint4 octet(int64_t token, int c) const {
-    Octet value = load_octet(z + token * channels + c);
+  template <int N>
+  __device__ Numbers<N> read(int64_t token, int c) const {
+    Numbers<N> value = load<N>(z + token * channels + c);
     for (float& v : value.at) v = gelu_of<T>(v);
-    return packed(value);
+    return value;
   }
+  bool runs_of(int n) const { return runs_in(z, channels, n); }
 };
 
 // -- stores: put(token, channel, place in the row of the product, N numbers that lie next to each other): one, or where

@@ -28,7 +28,8 @@ struct Window {
       by_out[i] = Divisor(std::max<int64_t>(1, at.out[i]));
       by_kernel[i] = Divisor(at.kernel[i]);
     }
-    positions = at.batch * at.out[0] * at.out[1] * at.out[2];
+    positions = as_int(at.batch * at.out[0] * at.out[1] * at.out[2]);  // kernels count them in 32 bits
+    as_int(length());
   }
 
   // Time, height and width of a number counted row-major, and what is left over: the clip.
@@ -70,8 +71,8 @@ struct Window {
   int64_t length() const { return static_cast<int64_t>(channels) * taps; }
 };
 
-// Row r is what the filters see at output position r. Eight numbers are eight channels of one pixel, where those are
-// next to each other.
+// Row r is what the filters see at output position r. A run of numbers is channels of one pixel, where those are next
+// to each other.
 template <class T>
 struct Patches {
   Window window;
@@ -93,13 +94,14 @@ struct Patches {
     return from ? load(from) : 0.0f;
   }
 
-  bool octets() const { return !window.planar && window.channels % 8 == 0 && octets_in(x, window.all_channels); }
-  __device__ uint4 octet(const Row& r, int k) const {
+  bool runs_of(int n) const { return !window.planar && window.channels % n == 0 && runs_in(x, window.all_channels, n); }
+  template <int N>
+  __device__ Numbers<N> read(const Row& r, int k) const {
     const T* from = pixel(r, k);
-    return from ? packed_octet(from) : make_uint4(0, 0, 0, 0);
+    return from ? load<N>(from) : Numbers<N>{};
   }
-  static constexpr bool kCopied = std::is_same_v<T, Bf16>;
-  __device__ const T* octet_at(const Row& r, int k) const { return pixel(r, k); }
+  using Stored = T;
+  __device__ const T* address(const Row& r, int k) const { return pixel(r, k); }
 
  private:
   // Null in the padding.
@@ -141,8 +143,11 @@ struct FilterRows {
   using Row = const T*;
   __device__ Row row(int o) const { return data + static_cast<int64_t>(o) * k; }
   __device__ float at(Row row, int c) const { return load(row + c); }
-  bool octets() const { return octets_in(data, k); }
-  __device__ uint4 octet(Row row, int c) const { return packed_octet(row + c); }
+  bool runs_of(int n) const { return runs_in(data, k, n); }
+  template <int N>
+  __device__ Numbers<N> read(Row row, int c) const {
+    return load<N>(row + c);
+  }
 };
 
 // Filters in the order of patches, rounded to what a product takes: every block of one reads them again.

@@ -49,9 +49,10 @@ Napi::Value forget(const Info& info) {
   return info.Env().Undefined();
 }
 
-Napi::Value use_products(const Info& info) {
-  if (!info[0].IsString()) fail("name: expected own or cublaslt, got " + describe(info[0]));
-  cuda::use_products(info[0].As<Napi::String>());
+template <void (*use)(const std::string&)>
+Napi::Value use_named(const Info& info) {
+  if (!info[0].IsString()) fail("name: expected a string, got " + describe(info[0]));
+  use(info[0].As<Napi::String>());
   return info.Env().Undefined();
 }
 
@@ -124,7 +125,8 @@ void export_cuda(Napi::Env env, Napi::Object exports) {
   add("cudaCopyRate", named<figure<cuda::measure_copy_rate>>);
   add("cudaBlas", named<text<cuda::blas_library>>);
   add("cudaProducts", bare<text<cuda::products_by>>);
-  add("cudaUseProducts", named<use_products>);
+  add("cudaUseProducts", named<use_named<cuda::use_products>>);
+  add("cudaUseF32", named<use_named<cuda::use_f32>>);
   add("cudaSynchronize", named<command<cuda::synchronize>>);
   add("cudaStartTimer", named<command<cuda::start_timer>>);
   add("cudaStopTimer", named<figure<cuda::stop_timer>>);

@@ -61,7 +61,7 @@ void start_timer();
 double stop_timer();  // milliseconds on the device since start_timer, of all that was asked of it in between; waits
 void flush_cache();   // writes twice as much as the L2 cache holds
 void delay();         // keeps the GPU busy while the host asks for what comes next: some 0.1 ms
-double measure_fma_peak(double seconds);  // GFLOP/s of multiply-adds with nothing but registers
+double measure_fma_peak(double seconds);  // GFLOP/s of multiply-adds of f32 with nothing but registers, as we do them
 double measure_mma_peak(double seconds);  // the same on the tensor cores, bf16 into f32, by mma.sync
 double measure_copy_rate();               // GB/s of a copy within the device, read and written; beyond the L2 cache
 
@@ -72,9 +72,11 @@ const morphmlp_kernel* blas_kernel(const std::string& op);
 std::string blas_library();
 
 // Who computes products of dense matrices: "own", or the library that MORPHMLP_GEMM asks for, in words. Throws where
-// that is not there, as every product does. use_products takes "own" or "cublaslt".
+// that is not there, as every product does. use_products takes "own" or "cublaslt". What MORPHMLP_F32 asks for, "ffma"
+// or "3xtf32", is how our kernels compute products of f32; products_by names the latter.
 std::string products_by();
 void use_products(const std::string& name);
+void use_f32(const std::string& name);
 
 // What a table or a file says about the device.
 struct DeviceFacts {

@@ -12,7 +12,7 @@ export interface Machine {
   device: Device;
   /** Where the device is a GPU: what it is, and the version of its driver where the system tells it. */
   gpu?: CudaFacts & { driver: string | null };
-  /** On a GPU, who computes the products of dense matrices: `own`, or a library. */
+  /** On a GPU, who computes the products of dense matrices: `own`, or a library; and by what ours compute f32, if not FFMA. */
   products?: string;
   cpu: string;
   cores: number;

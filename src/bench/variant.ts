@@ -50,7 +50,7 @@ export function blasVariants(op: PluggableOp): Variant[] {
 
 /** Lets cuBLASLt compute the products of dense matrices while `body` runs. */
 function withCublasLt<T>(body: () => T): T {
-  const before = native.cudaProducts() === 'own' ? 'own' : 'cublaslt';
+  const before = native.cudaProducts().startsWith('own') ? 'own' : 'cublaslt';
   native.cudaUseProducts('cublaslt');
   try {
     return body();

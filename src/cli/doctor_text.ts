@@ -16,8 +16,7 @@ function addonRows(addon: AddonInfo): [string, string][] {
 
 function cudaKernels(addon: AddonInfo): string[] {
   if ('missing' in addon || addon.cudaCompiled === '') return [];
-  const by = addon.cudaProducts === 'own' ? 'our own kernels' : addon.cudaProducts;
-  return [`kernels for ${addon.cudaCompiled}`, `products: ${by}`];
+  return [`kernels for ${addon.cudaCompiled}`, `products: ${addon.cudaProducts.replace(/^own/, 'our own kernels')}`];
 }
 
 function selfTestRows(selfTest: SelfTest | undefined): [string, string][] {

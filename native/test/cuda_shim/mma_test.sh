@@ -1,10 +1,11 @@
 #!/bin/sh
-# Holds the emulated tensor-core instructions to the PTX ISA's layouts, and what is made of them, the bf16 product, the fused
-# MLP and the moments of a product, to plain ones: as fibers, and with "sanitized" under AddressSanitizer and, as threads, under ThreadSanitizer too.
+# Holds the emulated tensor-core instructions to the PTX ISA's layouts, and what is made of them, the products of bf16 and f32,
+# the fused MLP and the moments of a product, to plain ones: as fibers, and with "sanitized" under AddressSanitizer and, as
+# threads, under ThreadSanitizer too.
 set -eu
 . "$(dirname "$0")/shared.sh"
 
-for name in mma_test fused_mlp_test moments_test; do
+for name in mma_test f32_product_test fused_mlp_test moments_test; do
   compile fibers $name.cc fibers.cc
   "$out/fibers"
   [ "${1:-}" = sanitized ] || continue
