@@ -122,7 +122,7 @@ export interface Addon {
    * compute f32, where MORPHMLP_F32 asks for more than FFMA. Throws where that is not there.
    */
   cudaProducts(): string;
-  cudaUseProducts(name: 'own' | 'cublaslt'): void;
+  cudaUseProducts(name: 'own' | 'wgmma' | 'cublaslt'): void;
   cudaUseF32(name: 'ffma' | '3xtf32'): void;
   cudaSynchronize(): void;
   /** Between these two lies what the GPU is asked for meanwhile; the second waits, and gives milliseconds by the GPU's own clock. */

@@ -1,11 +1,12 @@
 // The one matrix product, out[m, n] = sum over k of a[m, k] b[n, k], summed in fp32: of f32 tensors on the FFMA units
-// or, where it was asked for, by 3xTF32 on the tensor cores; of bf16 tensors there; or by a library, where one was
-// asked for and takes it. Operands are of operands.h; where results go is any with row(m), put(row, n, one or two
-// numbers) and `pairs`, whether it may be two.
+// or, where it was asked for, by 3xTF32 on the tensor cores; of bf16 tensors there, by mma.sync or wgmma; or by a
+// library, where one was asked for and takes it. Operands are of operands.h; where results go is any with row(m),
+// put(row, n, one or two numbers) and `pairs`, whether it may be two.
 #pragma once
 #include <algorithm>
 
 #include "cuda/ffma_gemm.h"
+#include "cuda/hopper_product.h"
 #include "cuda/layouts.h"
 #include "cuda/library_product.h"
 #include "cuda/mma_gemm.h"
@@ -46,8 +47,11 @@ void launch_product(const A& a, const B& b, int64_t k, const Out& out, int64_t p
 template <class T, class A, class B, class Out>
 void multiply(const A& a, const B& b, int64_t k, const Out& out, int64_t parts = 1) {
   if (a.size == 0 || b.size == 0) return;
-  if constexpr (kLiesDense<A> && kLiesDense<B>)
+  if constexpr (kLiesDense<A> && kLiesDense<B>) {
     if (parts == 1 && library_takes<A, B>(k)) return multiply_by_library<T>(a, b, k, out);
+    if constexpr (std::is_same_v<T, Bf16>)
+      if (hopper_takes(a, b, k)) return multiply_on_hopper(a, b, k, out, parts);
+  }
   if constexpr (std::is_same_v<T, float>)
     if (f32_by() == F32By::tf32x3) return launch_product<MmaProduct<MmaTf32x3>>(a, b, k, out, parts);
   launch_product<Product<T>>(a, b, k, out, parts);

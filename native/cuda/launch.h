@@ -7,7 +7,8 @@
 //   };
 //   launch({blocks}, Twice{{}, x, y});
 //
-// kBlocks, where a kernel has it, is how many blocks an SM must have room for: it limits the registers.
+// kBlocks, where a kernel has it, is how many blocks an SM must have room for: it limits the registers. kDynamic, where
+// it is true, says that Shared is larger than the 48 KB that a kernel may have without asking.
 //
 // So the same source runs on a GPU and, compiled with MORPHMLP_CUDA_EMULATED by a C++ compiler, on the CPU
 // (native/test/cuda_shim), where tests look at its logic.
@@ -70,10 +71,37 @@ constexpr int kBlocksOf = 1;
 template <class Kernel>
 constexpr int kBlocksOf<Kernel, std::void_t<decltype(Kernel::kBlocks)> > = Kernel::kBlocks;
 
+template <class Kernel, class = void>
+constexpr bool kDynamicOf = false;
+template <class Kernel>
+constexpr bool kDynamicOf<Kernel, std::void_t<decltype(Kernel::kDynamic)> > = Kernel::kDynamic;
+
+// Dynamic shared memory is only known to begin at a multiple of 16.
+template <class Kernel>
+constexpr size_t kDynamicBytes = sizeof(typename Kernel::Shared) + alignof(typename Kernel::Shared);
+
+// Lets the kernel have so much dynamic shared memory.
+void allow_shared(const void* kernel, size_t bytes);
+
 template <class Kernel>
 __global__ void __launch_bounds__(Kernel::kThreads, kBlocksOf<Kernel>) entry(const __grid_constant__ Kernel kernel) {
-  __shared__ typename Kernel::Shared shared;
-  kernel(shared);
+  using Shared = typename Kernel::Shared;
+  if constexpr (kDynamicOf<Kernel>) {
+    extern __shared__ unsigned char dynamic_shared[];
+    const auto beyond = static_cast<uint32_t>(__cvta_generic_to_shared(dynamic_shared)) % alignof(Shared);
+    kernel(*reinterpret_cast<Shared*>(dynamic_shared + (beyond ? alignof(Shared) - beyond : 0)));
+  } else {
+    __shared__ Shared shared;
+    kernel(shared);
+  }
+}
+
+// How many bytes of dynamic shared memory a launch asks for.
+template <class Kernel>
+size_t dynamic_bytes() {
+  if constexpr (!kDynamicOf<Kernel>) return 0;
+  static const bool allowed = (allow_shared(reinterpret_cast<const void*>(entry<Kernel>), kDynamicBytes<Kernel>), true);
+  return allowed ? kDynamicBytes<Kernel> : 0;
 }
 
 template <class Kernel>
@@ -82,7 +110,7 @@ void launch(const Grid& grid, const Kernel& kernel) {
   check_grid(grid);
   const dim3 blocks(static_cast<unsigned>(grid.x), static_cast<unsigned>(grid.y), static_cast<unsigned>(grid.z));
   // clang-format off
-  entry<<<blocks, Kernel::kThreads, 0, stream()>>>(kernel);
+  entry<<<blocks, Kernel::kThreads, dynamic_bytes<Kernel>(), stream()>>>(kernel);
   // clang-format on
   launched();
 }

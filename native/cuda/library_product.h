@@ -53,6 +53,8 @@ class LibraryOperand {
     }
   }
 
+  const T* data() const { return static_cast<const T*>(data_); }
+
   // Element (i, k) of an operand by rows is that of the matrix; the second operand's are its transpose's.
   LtMatrix matrix(bool second) const { return {data_, second != kIsByColumn<Operand>, tokens_.channels}; }
 

@@ -83,16 +83,8 @@ struct MmaGemm {
 #pragma unroll
       for (int j = 0; j < Kind::kTilesN; ++j) {
         const float* pair = &sum[i / 2][j][i % 2 * 2];
-        put_pair(row, first_n + warp_n() + 8 * j + lane() % 4 * 2, {pair[0], pair[1]});
+        put_pair(out, row, first_n + warp_n() + 8 * j + lane() % 4 * 2, b.size, {pair[0], pair[1]});
       }
-    }
-  }
-
-  __device__ void put_pair(const typename Out::Row& row, int n, const float (&pair)[2]) const {
-    if (out.pairs && n + 1 < b.size) return out.put(row, n, pair);
-    for (int i = 0; i < 2; ++i) {
-      const float one[] = {pair[i]};
-      if (n + i < b.size) out.put(row, n + i, one);
     }
   }
 };

@@ -66,4 +66,14 @@ ByColumn<Matrix> by_column(const Matrix& matrix, int64_t size) {
   return {matrix, as_int(size), run_of(matrix)};
 }
 
+// Results n and n + 1 of a row of `size`, an even n: at once where `out` takes two.
+template <class Out>
+__device__ void put_pair(const Out& out, const typename Out::Row& row, int n, int size, const float (&pair)[2]) {
+  if (out.pairs && n + 1 < size) return out.put(row, n, pair);
+  for (int i = 0; i < 2; ++i) {
+    const float one[] = {pair[i]};
+    if (n + i < size) out.put(row, n + i, one);
+  }
+}
+
 }  // namespace morphmlp::cuda

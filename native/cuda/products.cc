@@ -10,9 +10,16 @@
 namespace morphmlp::cuda {
 namespace {
 
+Products on_hopper(const std::string& who) {
+  const std::string lacks = hopper_lacks();
+  if (!lacks.empty()) fail(who + ": wgmma was asked for, but " + lacks);
+  return Products::wgmma;
+}
+
 Products named(const std::string& name, const std::string& who) {
   if (name == "own") return Products::own;
-  if (name != "cublaslt") fail(who + ": expected own or cublaslt, got '" + name + "'");
+  if (name == "wgmma") return on_hopper(who);
+  if (name != "cublaslt") fail(who + ": expected own, wgmma or cublaslt, got '" + name + "'");
   if (!has_cublas_lt()) fail(who + ": cublaslt was asked for, but " + cublas_lt_name());
   return Products::cublas_lt;
 }
@@ -47,7 +54,8 @@ Products products() { return chosen(); }
 F32By f32_by() { return chosen_f32(); }
 
 std::string products_by() {
-  const std::string by = products() == Products::own ? "own" : cublas_lt_name();
+  const bool library = products() == Products::cublas_lt;
+  const std::string by = library ? cublas_lt_name() : products() == Products::wgmma ? "own, bf16 by wgmma" : "own";
   return f32_by() == F32By::ffma ? by : by + ", f32 by 3xTF32";
 }
 

@@ -1,11 +1,15 @@
 // Who computes products of matrices that lie dense in memory: our kernels, or what the environment variable
-// MORPHMLP_GEMM asks for. And by what our kernels compute those of f32: MORPHMLP_F32. cuda::products_by, use_products
-// and use_f32 of runtime/cuda.h are the same for callers.
+// MORPHMLP_GEMM asks for: a library, or those of our kernels that Hopper alone has. And by what our kernels compute
+// those of f32: MORPHMLP_F32. cuda::products_by, use_products and use_f32 of runtime/cuda.h are the same for callers.
 #pragma once
+#include <string>
 
 namespace morphmlp::cuda {
 
-enum class Products { own, cublas_lt };
+enum class Products { own, wgmma, cublas_lt };
+
+// Why this device has no wgmma and TMA (sm_90a), or "".
+std::string hopper_lacks();
 
 // Throws where MORPHMLP_GEMM asks for what is not there.
 Products products();

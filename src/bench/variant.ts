@@ -48,24 +48,50 @@ export function blasVariants(op: PluggableOp): Variant[] {
   });
 }
 
-/** Lets cuBLASLt compute the products of dense matrices while `body` runs. */
-function withCublasLt<T>(body: () => T): T {
-  const before = native.cudaProducts().startsWith('own') ? 'own' : 'cublaslt';
-  native.cudaUseProducts('cublaslt');
+type Products = Parameters<typeof native.cudaUseProducts>[0];
+
+function productsNow(): Products {
+  const by = native.cudaProducts();
+  return by.includes('wgmma') ? 'wgmma' : by.startsWith('own') ? 'own' : 'cublaslt';
+}
+
+/** Lets these compute the products of dense matrices while `body` runs. */
+const withProducts = (by: Products) => {
+  return <T>(body: () => T): T => {
+    const before = productsNow();
+    native.cudaUseProducts(by);
+    try {
+      return body();
+    } finally {
+      native.cudaUseProducts(before);
+    }
+  };
+};
+
+/** Whether this GPU can multiply by TMA and wgmma. */
+export function hasWgmma(): boolean {
   try {
-    return body();
-  } finally {
-    native.cudaUseProducts(before);
+    withProducts('wgmma')(() => undefined);
+    return true;
+  } catch {
+    return false; // not Hopper, or not compiled for it
   }
 }
 
 /**
- * `linear` on a GPU with its products by cuBLASLt, where that is: in bf16, which its kernels as plugins do not take. On Hopper it has
- * wgmma, which does more than the mma.sync of our limit.
+ * `linear` on a GPU in bf16 with its products by others than mma.sync, where they are: cuBLASLt, which kernels as plugins do not have in bf16, and
+ * on Hopper wgmma, which both may use. It does more than the mma.sync of our limit.
  */
-export function libraryVariants(op: PluggableOp): Variant[] {
-  if (op !== 'linear' || blasPlugins(op, 'cuda').length === 0) return [];
-  return [{ name: 'cuBLASLt', flags: withCublasLt(kernelFlags), backward: true, beyondLimit: true, use: withCublasLt }];
+export function productVariants(op: PluggableOp): Variant[] {
+  if (op !== 'linear') return [];
+  const variant = (name: string, by: Products): Variant => {
+    const use = withProducts(by);
+    return { name, flags: use(kernelFlags), backward: true, beyondLimit: true, use };
+  };
+  return [
+    ...(hasWgmma() ? [variant('wgmma', 'wgmma')] : []),
+    ...(blasPlugins(op, 'cuda').length > 0 ? [variant('cuBLASLt', 'cublaslt')] : []),
+  ];
 }
 
 /** The naive kernel of an op, as a variant. */

@@ -7,7 +7,7 @@ import { machine, type Machine } from '../bench/machine';
 import { casesInBf16, chooseCases, stemOf } from '../bench/ops';
 import { joinPasses } from '../bench/passes';
 import type { CacheState, Launch } from '../bench/rounds';
-import { blasVariants, libraryVariants, OURS, type Variant } from '../bench/variant';
+import { blasVariants, productVariants, OURS, type Variant } from '../bench/variant';
 import { precisionOf } from '../cases/bf16';
 import { eventLoop } from '../event_loop';
 import { writeFileAtomic } from '../io/atomic';
@@ -93,7 +93,7 @@ async function workOf({ op, stage, plugin = [], device, precision, timeout }: Be
 function besideOurs(c: KernelCase, device: Device): Variant[] {
   const op = device === 'cuda' && PLUGGABLE.find((name) => name === stemOf(c));
   if (!op) return [OURS];
-  return [OURS, ...(precisionOf(c.timed) === 'bf16' ? libraryVariants(op) : blasVariants(op))];
+  return [OURS, ...(precisionOf(c.timed) === 'bf16' ? productVariants(op) : blasVariants(op))];
 }
 
 const placeOf = ({ op, stage }: Pick<KernelCase, 'op' | 'stage'>) => `${op} stage ${stage}`;

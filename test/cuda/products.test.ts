@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { hasWgmma } from '../../src/bench/variant';
 import { native } from '../../src/native';
 import { cLibrary } from '../support/c_library';
 import { cublasLtStandIn } from '../support/plugins';
@@ -52,7 +53,8 @@ test('without being asked for it computes nothing, whether it is there or not', 
     );
   const flags = native.cudaFlags();
   const theirs = of('cuBLASLt', `${flags}; products by cuBLASLt 12.3.4 (${library})`);
-  expect(rows.slice(0, -1).sort()).toEqual([...of('morphmlp', flags), ...theirs].sort());
+  const wgmma = hasWgmma() ? of('wgmma', `${flags}; products by own kernels, bf16 by wgmma`) : [];
+  expect(rows.slice(0, -1).sort()).toEqual([...of('morphmlp', flags), ...wgmma, ...theirs].sort());
   expect(rows.at(-1)).toBe('own'); // as before its turns
   expect(stderr).toContain('bf16 product [40, 24, 20] to f32');
   const missing = run({ MORPHMLP_CUBLASLT: '/nowhere.so', MORPHMLP_GEMM: 'own' }, 'bench');
@@ -77,7 +79,7 @@ test.each([
     'cublaslt',
     /^morphmlp: MORPHMLP_GEMM: cublaslt was asked for, but \/nowhere\.so of MORPHMLP_CUBLASLT cannot be loaded\n$/,
   ],
-  ['cublas', /^morphmlp: MORPHMLP_GEMM: expected own or cublaslt, got 'cublas'\n$/],
+  ['cublas', /^morphmlp: MORPHMLP_GEMM: expected own, wgmma or cublaslt, got 'cublas'\n$/],
 ])('MORPHMLP_GEMM=%s, which is not there, is an error with the reason', (asked, message) => {
   const bench = ask(asked, '/nowhere.so', 'bench', 'kernels', '--device', 'cuda', '--op', 'gelu');
   expect(bench.err).toMatch(message);

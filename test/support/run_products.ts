@@ -4,7 +4,7 @@
 import { benchCase } from '../../src/bench/kernels';
 import { machine } from '../../src/bench/machine';
 import { casesInBf16 } from '../../src/bench/ops';
-import { libraryVariants, OURS, runVariant } from '../../src/bench/variant';
+import { productVariants, OURS, runVariant } from '../../src/bench/variant';
 import { verify, verifyAgainst } from '../../src/bench/verify';
 import { BF16_TERMS, inBf16 } from '../../src/cases/bf16';
 import type { OpCase } from '../../src/cases/case';
@@ -50,7 +50,7 @@ function bench(): void {
     caches: ['warm'],
     launches: ['launched', 'graph'],
   } as const;
-  const rows = benchCase(c!, [OURS, ...libraryVariants('linear')], how);
+  const rows = benchCase(c!, [OURS, ...productVariants('linear')], how);
   for (const { variant, direction, launch, flags } of rows) console.log(variant, direction, launch, flags);
   console.log(native.cudaProducts());
 }

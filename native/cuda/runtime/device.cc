@@ -116,6 +116,11 @@ char* at(void* data, size_t offset) { return static_cast<char*>(data) + offset; 
 
 cudaStream_t stream() { return state().stream; }
 
+void allow_shared(const void* kernel, size_t bytes) {
+  check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes)),
+        "asking for shared memory");
+}
+
 void launched() {
   State& s = state();
   std::lock_guard<std::mutex> lock(s.mutex);

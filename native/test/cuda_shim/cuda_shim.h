@@ -8,6 +8,9 @@
 #include <cstdint>
 #include <cstring>
 #include <deque>
+#include <functional>
+#include <map>
+#include <vector>
 
 #define __device__
 #define __host__
@@ -102,6 +105,54 @@ class Copies {
 };
 
 Copies& copies();  // of the thread that runs now
+
+// A thread's asynchronous products. Sums are NaN from the call that starts a product to the one that waits for it, and
+// operands are read as late as that: a stage that is filled again too early is seen.
+class Products {
+ public:
+  using Step = std::function<void(float* sums)>;
+  void fence() { fenced_ = true; }
+  bool fenced() const { return fenced_; }
+  void add(float* sums, int n, const Step& step) {
+    if (real_.find(sums) == real_.end()) real_[sums].assign(sums, sums + n);
+    std::memset(sums, 0xFF, sizeof(float) * static_cast<size_t>(n));
+    pending_.push_back({sums, step, groups_});
+  }
+  void end_group() { ++groups_; }
+  void wait(int later) {
+    for (; !pending_.empty() && pending_.front().group < groups_ - later; pending_.pop_front())
+      finish(pending_.front());
+    fenced_ = false;
+  }
+
+ private:
+  struct One {
+    float* sums;
+    Step step;
+    int group;
+  };
+  void finish(const One& one) {
+    std::vector<float>& real = real_[one.sums];
+    one.step(real.data());
+    int left = 0;
+    for (const One& other : pending_) left += other.sums == one.sums;
+    if (left > 1) return;
+    std::memcpy(one.sums, real.data(), real.size() * sizeof(float));
+    real_.erase(one.sums);
+  }
+
+  std::deque<One> pending_;
+  std::map<float*, std::vector<float>> real_;
+  int groups_ = 0;
+  bool fenced_ = false;
+};
+
+Products& products();  // of the thread that runs now
+
+char* shared_memory();  // of the block that runs now
+void wait_until(const std::function<bool()>& holds);
+void change(const std::function<void()>& how);  // what others may wait for
+void later(std::function<void()> what);         // what goes on beside the threads: as late as it may
 
 }  // namespace shim
 

@@ -274,6 +274,7 @@ DeviceFacts device_facts() {
   return facts;
 }
 
+std::string hopper_lacks() { return ""; }
 std::string compiled_for() { return "the emulation on the CPU, for tests"; }
 std::string compiler_flags() { return "the emulation on the CPU, for tests"; }
 std::string describe_device() { return "emulated on the CPU, for tests"; }

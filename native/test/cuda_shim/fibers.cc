@@ -26,7 +26,7 @@ namespace {
 
 constexpr size_t kStack = size_t{256} << 10;
 
-enum class At { ready, warp, block, done };
+enum class At { ready, warp, block, event, done };
 
 #if defined(__x86_64__)
 
@@ -91,6 +91,8 @@ struct Fiber {
   char* stack = nullptr;
   At at = At::done;
   Copies copies;
+  Products products;
+  std::function<bool()> holds;  // what it waits for, at an event
 };
 
 struct Block {
@@ -103,6 +105,7 @@ struct Block {
   void* shared = nullptr;
   const void* main_stack = nullptr;
   size_t main_bytes = 0;
+  std::vector<std::function<void()>> later;
 };
 
 thread_local Block block;
@@ -161,6 +164,7 @@ void make_fibers(int threads) {
     block.fibers[i].context.start(block.fibers[i].stack, kStack, fiber_main);
     block.fibers[i].at = At::ready;
     block.fibers[i].copies = {};
+    block.fibers[i].products = {};
   }
 }
 
@@ -175,26 +179,56 @@ void release(int begin, int end, At at) {
     if (block.fibers[i].at == at) block.fibers[i].at = At::ready;
 }
 
-// Until no lane of the warp can go on by itself.
-void run_warp(int begin, int end) {
-  for (;;) {
-    for (int i = begin; i < end; ++i)
-      if (block.fibers[i].at == At::ready) run_fiber(i);
-    const int waiting = count(begin, end, At::warp);
-    if (waiting == 0) return;
-    if (waiting + count(begin, end, At::done) != end - begin) {
-      std::fprintf(stderr, "cuda_shim: lanes of a warp wait at different barriers\n");
-      std::abort();
-    }
-    release(begin, end, At::warp);
+void wake(int begin, int end) {
+  for (int i = begin; i < end; ++i)
+    if (block.fibers[i].at == At::event && block.fibers[i].holds()) block.fibers[i].at = At::ready;
+}
+
+bool run_ready(int begin, int end) {
+  bool ran = false;
+  for (int i = begin; i < end; ++i) {
+    if (block.fibers[i].at != At::ready) continue;
+    run_fiber(i);
+    ran = true;
   }
+  return ran;
+}
+
+[[noreturn]] void refuse(const char* what) {
+  std::fprintf(stderr, "cuda_shim: %s\n", what);
+  std::abort();
+}
+
+// Until no lane of the warp can go on by itself; whether any did.
+bool run_warp(int begin, int end) {
+  for (bool ran = false;; release(begin, end, At::warp)) {
+    for (wake(begin, end); run_ready(begin, end); wake(begin, end)) ran = true;
+    const int waiting = count(begin, end, At::warp);
+    if (waiting == 0 || count(begin, end, At::event) > 0) return ran;
+    if (waiting + count(begin, end, At::done) != end - begin) refuse("lanes of a warp wait at different barriers");
+  }
+}
+
+// The youngest first: copies arrive in no order.
+bool finish_one() {
+  if (block.later.empty()) return false;
+  const std::function<void()> what = std::move(block.later.back());
+  block.later.pop_back();
+  what();
+  return true;
 }
 
 void run_block() {
   while (count(0, block.threads, At::done) < block.threads) {
-    for (int begin = 0; begin < block.threads; begin += kWarp) run_warp(begin, std::min(begin + kWarp, block.threads));
-    release(0, block.threads, At::block);
+    bool ran = false;
+    for (int begin = 0; begin < block.threads; begin += kWarp)
+      ran = run_warp(begin, std::min(begin + kWarp, block.threads)) || ran;
+    if (count(0, block.threads, At::event) == 0)
+      release(0, block.threads, At::block);
+    else if (!ran && !finish_one())
+      refuse("threads wait for what nobody does");
   }
+  if (!block.later.empty()) refuse("a block ended before its copies arrived");
 }
 
 }  // namespace
@@ -203,9 +237,20 @@ void sync_block() { to_scheduler(At::block); }
 void sync_warp() { to_scheduler(At::warp); }
 void* lane_slots() { return &block.slots[static_cast<size_t>(block.running / kWarp * kWarp) * kSlot]; }
 Copies& copies() { return block.fibers[block.running].copies; }
+Products& products() { return block.fibers[block.running].products; }
+char* shared_memory() { return static_cast<char*>(block.shared); }
+void change(const std::function<void()>& how) { how(); }
+void later(std::function<void()> what) { block.later.push_back(std::move(what)); }
+
+void wait_until(const std::function<bool()>& holds) {
+  if (holds()) return;
+  block.fibers[block.running].holds = holds;
+  to_scheduler(At::event);
+}
 
 void run_grid(int64_t x, int64_t y, int64_t z, int threads, size_t shared_bytes, Body body, const void* kernel) {
-  const std::unique_ptr<char[]> shared(new char[shared_bytes]);
+  const std::unique_ptr<char, void (*)(void*)> shared(
+      static_cast<char*>(std::aligned_alloc(1024, (shared_bytes + 1023) / 1024 * 1024)), std::free);
   block.body = body;
   block.kernel = kernel;
   block.shared = shared.get();

@@ -18,6 +18,7 @@ void* native_stream() {
 Products products() { return Products::own; }
 F32By f32_kind = F32By::ffma;  // for a test to change
 F32By f32_by() { return f32_kind; }
+DeviceFacts device_facts() { return {}; }
 void cublas_lt_product(const LtProduct&) { std::abort(); }
 
 }  // namespace morphmlp::cuda

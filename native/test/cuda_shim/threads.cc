@@ -2,6 +2,7 @@
 // threads do to the same memory without one is a race that it sees.
 #include <algorithm>
 #include <condition_variable>
+#include <cstdlib>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -79,6 +80,13 @@ void sync_block() { block_barrier->wait(); }
 void sync_warp() { warp->barrier.wait(); }
 void* lane_slots() { return warp->slots; }
 Copies& copies() { return own_copies; }
+
+// What Hopper adds runs as fibers alone.
+Products& products() { std::abort(); }
+char* shared_memory() { std::abort(); }
+void wait_until(const std::function<bool()>&) { std::abort(); }
+void change(const std::function<void()>&) { std::abort(); }
+void later(std::function<void()>) { std::abort(); }
 
 void run_grid(int64_t x, int64_t y, int64_t z, int threads, size_t shared_bytes, Body body, const void* kernel) {
   const std::unique_ptr<char[]> shared(new char[shared_bytes]);
