@@ -92,18 +92,20 @@ void batch_norm_statistics(const BatchNormForward& p) {
   for (int64_t c = 0; c < p.cols; ++c) p.rstd[c] = 1.0f / std::sqrt(variance[c] + p.eps);
 }
 
-void batch_norm_rows(const BatchNormForward& p, int64_t begin, int64_t end) {
-  for (int64_t at = begin * p.cols; at < end * p.cols; at += p.cols)
+void batch_norm_rows(const BatchNormForward& p, const float* x, int64_t rows, float* y) {
+  for (int64_t at = 0; at < rows * p.cols; at += p.cols)
     for_lanes(p.cols, [&](int64_t i, auto get, auto put) {
-      const V xhat = mul(sub(get(p.x + at + i), get(p.mean + i)), get(p.rstd + i));
+      const V xhat = mul(sub(get(x + at + i), get(p.mean + i)), get(p.rstd + i));
       const V z = fma(xhat, get(p.gamma + i), get(p.beta + i));
-      put(p.y + at + i, p.gelu ? gelu(z) : z);
+      put(y + at + i, p.gelu ? gelu(z) : z);
     });
 }
 
 void batch_norm_forward(const BatchNormForward& p) {
   batch_norm_statistics(p);
-  for_blocks(p.rows, kRowBlock, [&](int64_t begin, int64_t end) { batch_norm_rows(p, begin, end); });
+  for_blocks(p.rows, kRowBlock, [&](int64_t begin, int64_t end) {
+    batch_norm_rows(p, p.x + begin * p.cols, end - begin, p.y + begin * p.cols);
+  });
 }
 
 void batch_norm_backward(const BatchNormBackward& p) {

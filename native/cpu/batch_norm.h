@@ -10,7 +10,7 @@ void batch_norm_forward(const BatchNormForward& p);
 // Writes mean and rstd; in training these are of x, and the running statistics move.
 void batch_norm_statistics(const BatchNormForward& p);
 
-// Rows begin .. end - 1 of y, by mean and rstd; x may be y.
-void batch_norm_rows(const BatchNormForward& p, int64_t begin, int64_t end);
+// y from so many rows x, by mean and rstd.
+void batch_norm_rows(const BatchNormForward& p, const float* x, int64_t rows, float* y);
 
 }  // namespace morphmlp::MORPHMLP_ISA

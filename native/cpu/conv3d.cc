@@ -13,7 +13,7 @@ namespace {
 constexpr int64_t kPositions = 112;             // output positions a block: eight register tiles
 constexpr int64_t kGradPositions = kSumLength;  // for the weight's gradient, which is read and written once a block
 constexpr int64_t kLongLine = 256;              // floats; such patches are summed line by line, to stay in cache
-enum Slot { kPatches, kGradPatches };
+enum Slot { kPatches, kGradPatches, kResults };
 
 int64_t taps_of(const Conv3dShape& at) {
   return at.planar ? 1 : at.kernel[0] * at.kernel[1] * at.kernel[2];  // planar patches have the weight's own order
@@ -89,21 +89,29 @@ void input_gradient(const Conv3dBackward& p) {
   });
 }
 
+void forward_block(const Conv3dForward& p, const float* weight, int64_t begin, int64_t end, float* y) {
+  const int64_t k = patch_length(p.at), n = p.at.out_channels;
+  const float* patches = gathered(p.at, p.x, {begin, end, 0, line_count(p.at)});
+  gemm_block(end - begin, n, k, patches, k, weight, y, n, false);
+  if (p.bias) add_bias(p.bias, end - begin, n, y);
+}
+
 }  // namespace
 
 void conv3d_forward(const Conv3dForward& p) {
   if (p.at.groups > 1) return grouped_conv3d_forward(p);
-  conv3d_forward_blocks(p, [](int64_t, int64_t) {});
+  const auto weight = packed(p.at, *p.weight, Use::forward);
+  for_blocks(p.at.batch * positions_a_clip(p.at), kPositions, [&](int64_t begin, int64_t end) {
+    forward_block(p, weight->data(), begin, end, p.y + begin * p.at.out_channels);
+  });
 }
 
-void conv3d_forward_blocks(const Conv3dForward& p, const std::function<void(int64_t, int64_t)>& finish) {
+void conv3d_forward_blocks(const Conv3dForward& p, const TakeBlock& take) {
   const auto weight = packed(p.at, *p.weight, Use::forward);
-  const int64_t k = patch_length(p.at), n = p.at.out_channels, lines = line_count(p.at);
   for_blocks(p.at.batch * positions_a_clip(p.at), kPositions, [&](int64_t begin, int64_t end) {
-    const float* patches = gathered(p.at, p.x, {begin, end, 0, lines});
-    gemm_block(end - begin, n, k, patches, k, weight->data(), p.y + begin * n, n, false);
-    if (p.bias) add_bias(p.bias, end - begin, n, p.y + begin * n);
-    finish(begin, end);
+    float* rows = scratch(kResults, (end - begin) * p.at.out_channels);
+    forward_block(p, weight->data(), begin, end, rows);
+    take(begin, end, rows);
   });
 }
 

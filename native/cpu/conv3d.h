@@ -9,7 +9,10 @@ namespace morphmlp::MORPHMLP_ISA {
 
 void conv3d_forward(const Conv3dForward& p);
 
-// Without groups. finish(begin, end) follows once the rows of y of these positions are complete.
-void conv3d_forward_blocks(const Conv3dForward& p, const std::function<void(int64_t, int64_t)>& finish);
+// Of positions begin .. end - 1, the rows of results.
+using TakeBlock = std::function<void(int64_t begin, int64_t end, const float* rows)>;
+
+// Without groups, and in place of y.
+void conv3d_forward_blocks(const Conv3dForward& p, const TakeBlock& take);
 
 }  // namespace morphmlp::MORPHMLP_ISA
