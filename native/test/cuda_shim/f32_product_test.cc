@@ -1,24 +1,18 @@
 // Holds the products of f32 to float64: by 3xTF32 with the emulated tensor cores, which cut off what they add, by rows
 // and by columns, ragged in every direction, and over long sums, where cutting off shows if it is left to grow; and
 // those by FFMA to their own bits, read one by one.
-#include <cstdio>
-#include <vector>
-
-#include "test/cuda_shim/host.h"
+#include "test/cuda_shim/check.h"
 
 namespace morphmlp::cuda {
 
 namespace {
 
-bool check(const char* what, bool right, double figure) {
-  std::printf("%-46s %.1e  %s\n", what, figure, right ? "right" : "WRONG");
-  return right;
-}
+bool check(const char* what, bool right, double figure) { return report(right, "%-46s %.1e", what, figure); }
 
 bool check(const char* what, double worst) { return check(what, worst <= 5e-7, worst); }
 
 // In (-1, 1) or, `positive`, in (0, 1), with all bits of an f32 in use.
-std::vector<float> numbers(int64_t n, uint32_t seed, bool positive = false) {
+std::vector<float> uniform(int64_t n, uint32_t seed, bool positive = false) {
   std::vector<float> x(static_cast<size_t>(n));
   for (float& v : x) {
     seed = seed * 1664525u + 1013904223u;
@@ -27,13 +21,6 @@ std::vector<float> numbers(int64_t n, uint32_t seed, bool positive = false) {
   }
   return x;
 }
-
-struct OneWarp {
-  static constexpr int kThreads = 32;
-  using Shared = None;
-  __device__ static int group() { return static_cast<int>(threadIdx.x) / 4; }
-  __device__ static int member() { return static_cast<int>(threadIdx.x) % 4; }
-};
 
 // d = a b + d by one mma of TF32, its fragments filled by the PTX ISA's formulas ("Matrix fragments for mma.m16n8k8"):
 // a[16][8], b[8][8], d[16][8].
@@ -62,13 +49,10 @@ bool fragments() {
   for (int i = 0; i < 128; ++i) a[i] = static_cast<float>((i * 37 + 3) % 101 - 50), d[i] = static_cast<float>(i);
   for (int i = 0; i < 64; ++i) b[i] = static_cast<float>((i * 29 + 5) % 97 - 48);
   launch({1}, Multiply{{}, a.data(), b.data(), d.data()});
-  double worst = 0;
-  for (int m = 0; m < 16; ++m)
-    for (int n = 0; n < 8; ++n) {
-      double sum = m * 8 + n;
-      for (int k = 0; k < 8; ++k) sum += static_cast<double>(a[m * 8 + k]) * b[k * 8 + n];
-      worst = std::max(worst, std::abs(sum - d[m * 8 + n]));
-    }
+  const Factor<float> left{a, 16, 8, false}, right{b, 8, 8, true};
+  const auto found = [&](int m, int n) { return d[m * 8 + n]; };
+  const auto expected = [&](int m, int n) { return m * 8 + n + product_at(left, right, m, n); };
+  const double worst = off(16, 8, found, expected).worst;
   return check("mma.sync of TF32", worst == 0, worst);
 }
 
@@ -87,39 +71,14 @@ bool cutting_off() {
   return check("sums are cut off", right, sum(1, 0.99 * unit, 8));
 }
 
-template <bool kTurned>
-auto operand(const float* x, int size, int k) {
-  if constexpr (kTurned)
-    return by_column(gather(PlainLayout{}, Dense<float>{x, size}), size);
-  else
-    return by_row(gather(PlainLayout{}, Dense<float>{x, k}), size);
-}
-
-// The largest error of y, parts of a product, as a share of the largest number.
-double error_of(const std::vector<float>& a, bool turn_a, const std::vector<float>& b, bool turn_b, int m, int n, int k,
-                const std::vector<float>& y) {
-  double worst = 0, largest = 0;
-  for (int i = 0; i < m; ++i)
-    for (int j = 0; j < n; ++j) {
-      double sum = 0, found = 0;
-      for (int l = 0; l < k; ++l)
-        sum += static_cast<double>(a[turn_a ? l * m + i : i * k + l]) * b[turn_b ? l * n + j : j * k + l];
-      for (size_t p = 0; p < y.size(); p += static_cast<size_t>(m * n)) found += y[p + static_cast<size_t>(i * n + j)];
-      if (found != found) return INFINITY;
-      worst = std::max(worst, std::abs(sum - found));
-      largest = std::max(largest, std::abs(sum));
-    }
-  return worst / largest;
-}
-
 // a[m, k] b[n, k] in parts of k.
 template <bool kTurnA, bool kTurnB, class P = MmaProduct<MmaTf32x3>>
 double product(int m, int n, int k, int parts, bool positive = false) {
-  const std::vector<float> a = numbers(m * k, 5, positive), b = numbers(n * k, 60, positive);
+  const std::vector<float> a = uniform(m * k, 5, positive), b = uniform(n * k, 60, positive);
   std::vector<float> y(static_cast<size_t>(parts * m * n), NAN);
   launch_product<P>(operand<kTurnA>(a.data(), m, k), operand<kTurnB>(b.data(), n, k), k,
                     PutPart{y.data(), n, static_cast<int64_t>(m) * n}, parts);
-  return error_of(a, kTurnA, b, kTurnB, m, n, k, y);
+  return share(off(Factor<float>{a, m, k, kTurnA}, {b, n, k, kTurnB}, y));
 }
 
 // All of k in the tensor cores' own sums.
@@ -134,7 +93,7 @@ struct Unflushed : MmaTf32x3 {
 // `multiply` takes the kind that was asked for: TF32 alone leaves out what small parts add, FFMA rounds differently.
 bool is_chosen() {
   const int m = 20, n = 12, k = 40;
-  const std::vector<float> a = numbers(m * k, 1), b = numbers(n * k, 2);
+  const std::vector<float> a = uniform(m * k, 1), b = uniform(n * k, 2);
   const auto run = [&](F32By by) {
     std::vector<float> y(static_cast<size_t>(m * n), NAN);
     f32_kind = by;
@@ -142,7 +101,8 @@ bool is_chosen() {
     return y;
   };
   const std::vector<float> ffma = run(F32By::ffma), tf32 = run(F32By::tf32x3);
-  const double errors[] = {error_of(a, false, b, false, m, n, k, ffma), error_of(a, false, b, false, m, n, k, tf32)};
+  const Factor<float> left{a, m, k, false}, right{b, n, k, false};
+  const double errors[] = {share(off(left, right, ffma)), share(off(left, right, tf32))};
   f32_kind = F32By::ffma;
   return check("is chosen", ffma != tf32 && errors[0] < 5e-7 && errors[1] < 5e-7, errors[1]);
 }
@@ -151,7 +111,7 @@ bool is_chosen() {
 template <bool kTurnA, bool kTurnB>
 bool same_bits(const char* what, int m, int n, int k) {
   const auto run = [&](size_t offset) {
-    std::vector<float> a = numbers(m * k + 1, 7), b = numbers(n * k + 1, 8);
+    std::vector<float> a = uniform(m * k + 1, 7), b = uniform(n * k + 1, 8);
     if (offset) a.insert(a.begin(), 0.0f), b.insert(b.begin(), 0.0f);
     std::vector<float> y(static_cast<size_t>(2 * m * n), NAN);
     const auto left = operand<kTurnA>(a.data() + offset, m, k);

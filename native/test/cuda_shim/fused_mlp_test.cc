@@ -1,20 +1,11 @@
 // The fused MLP of bf16 tokens against the same in double, ragged in rows, channels and hidden numbers; the GELU that
 // it takes against erfc; and a copy that nobody waits for, which the emulation must show.
-#include <cstdio>
-#include <vector>
-
 #include "cuda/fused_mlp.h"
-#include "test/cuda_shim/host.h"
+#include "test/cuda_shim/check.h"
 
 namespace morphmlp::cuda {
 
 namespace {
-
-bool check(const char* what, double worst, double allowed) {
-  const bool right = worst <= allowed;
-  std::printf("%-34s off by %.1e  %s\n", what, worst, right ? "right" : "WRONG");
-  return right;
-}
 
 double exact_gelu(double x) { return 0.5 * x * std::erfc(-x / std::sqrt(2.0)); }
 
@@ -24,7 +15,7 @@ double worst_gelu() {
   double worst =
       std::abs(gelu_for_bf16(0.0f)) + std::abs(gelu_for_bf16(-1e30f)) + std::abs(gelu_for_bf16(1e30f) / 1e30 - 1);
   for (float x = -12.9f; x < 20; x += 0.001f)
-    if (const double exact = exact_gelu(x); exact != 0) worst = std::max(worst, std::abs(gelu_for_bf16(x) / exact - 1));
+    if (const double exact = exact_gelu(x); exact != 0) worst = worse(worst, gelu_for_bf16(x) / exact - 1);
   return worst;
 }
 
@@ -34,7 +25,7 @@ double worst_slope() {
   for (double x = -20; x < 20; x += 0.001) {
     const float at = static_cast<float>(x);
     const double bell = std::exp(-0.5 * at * at) / std::sqrt(2 * M_PI);
-    worst = std::max(worst, std::abs(gelu_slope_for_bf16(at) - (0.5 * std::erfc(-at / std::sqrt(2.0)) + at * bell)));
+    worst = worse(worst, gelu_slope_for_bf16(at) - (0.5 * std::erfc(-at / std::sqrt(2.0)) + at * bell));
   }
   return worst;
 }
@@ -80,7 +71,7 @@ struct Mlp {
   // The largest error of all results, in parts of the largest number that each has.
   double worst(bool keep) const {
     double worst = 0;
-    for (int64_t row = 0; row < at.rows; ++row) worst = std::max(worst, worst_of(row, keep));
+    for (int64_t row = 0; row < at.rows; ++row) worst = worse(worst, worst_of(row, keep));
     return worst;
   }
 
@@ -102,8 +93,8 @@ struct Mlp {
     for (int64_t j = 0; j < h; ++j) hidden[j] = exact_gelu(pre[j]);
     multiply(hidden, w2, b2, out);
     for (int64_t i = 0; i < c; ++i) out[i] = load(from + i) + scale[0] * out[i];
-    const double statistics = greater(mean[row] - m, rstd[row] / r - 1);
-    return greater(greater(off(&y[row * c], out), keep ? off(&z[row * h], pre) : 0), statistics);
+    const double statistics = worse(mean[row] - m, rstd[row] / r - 1);
+    return worse(worse(share_off(&y[row * c], out), keep ? share_off(&z[row * h], pre) : 0), statistics);
   }
 
   static void multiply(const std::vector<double>& in, const std::vector<float>& w, const std::vector<float>& b,
@@ -114,19 +105,9 @@ struct Mlp {
     }
   }
 
-  static double off(const Bf16* found, const std::vector<double>& expected) {
-    double worst = 0, largest = 0;
-    for (size_t i = 0; i < expected.size(); ++i) {
-      worst = greater(load(found + i) - expected[i], worst);
-      largest = greater(expected[i], largest);
-    }
-    return worst / largest;
-  }
-
-  // The larger in size; a NaN is infinite.
-  static double greater(double a, double b) {
-    const double larger = std::max(std::abs(a), std::abs(b));
-    return a == a && b == b ? larger : INFINITY;
+  static double share_off(const Bf16* found, const std::vector<double>& expected) {
+    const auto at = [&](int, int i) { return load(found + i); };
+    return share(off(1, static_cast<int>(expected.size()), at, [&](int, int i) { return expected[i]; }));
   }
 };
 

@@ -1,21 +1,11 @@
 // Holds the moments that a product leaves of each tile's columns to those of what it stored: f32 and bf16 operands,
 // ragged in every direction, results so far from zero that a sum of their squares would have no digits left.
-#include <cstdio>
-#include <vector>
-
 #include "cuda/moments_gemm.h"
-#include "test/cuda_shim/host.h"
+#include "test/cuda_shim/check.h"
 
 namespace morphmlp::cuda {
 
 namespace {
-
-template <class T>
-std::vector<T> numbers(int n, int seed) {
-  std::vector<T> x(static_cast<size_t>(n));
-  for (int i = 0; i < n; ++i) store(&x[static_cast<size_t>(i)], static_cast<float>((i * 37 + seed) % 101 - 50) / 64.0f);
-  return x;
-}
 
 // Rows of a second operand, which are not copied: of both there would not be room for three buffers.
 template <class T>
@@ -69,11 +59,10 @@ bool moments(const char* what, int m, int n, int k) {
     const Exact of = exact(y, n, i % n, i / n * tile, std::min(m, (i / n + 1) * tile));
     const double off = std::abs(found[i].mean / of.mean - 1), off2 = std::abs(found[i].m2 - of.m2) / (of.m2 + 1e-3);
     right = right && off <= 4e-7 && off2 <= 2e-4;
-    mean = std::max(mean, off);
-    m2 = std::max(m2, off2);
+    mean = worse(mean, off);
+    m2 = worse(m2, off2);
   }
-  std::printf("%-28s means off by %.1e, squares by %.1e  %s\n", what, mean, m2, right ? "right" : "WRONG");
-  return right;
+  return report(right, "%-28s means off by %.1e, squares by %.1e", what, mean, m2);
 }
 
 }  // namespace
