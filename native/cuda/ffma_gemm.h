@@ -82,7 +82,7 @@ class Loader<ByColumn<Matrix>, kWidth> {
 
 template <class A, class B, class Out>
 struct Gemm {
-  static constexpr int kThreads = GemmTile::kThreads;
+  static constexpr int kThreads = GemmTile::kThreads, kBlocks = 2;
   struct alignas(16) Shared {
     float a[2][GemmTile::kK][GemmTile::kM + GemmTile::kPad];
     float b[2][GemmTile::kK][GemmTile::kN + GemmTile::kPad];
@@ -94,11 +94,14 @@ struct Gemm {
   int k, part;  // block z sums k in [z part, (z + 1) part)
   Divisor tiles_n;
 
-  __device__ void operator()(Shared& s) const {
-    const int tile = static_cast<int>(blockIdx.x), tile_m = tiles_n.quotient(tile);
+  __device__ void operator()(Shared& s) const { make(s, static_cast<int>(blockIdx.x), part_of_block(k, part)); }
+
+  __device__ void make(Shared& s, int tile, const Span& over) const {
+    const int tile_m = tiles_n.quotient(tile);
     const int first_m = tile_m * GemmTile::kM, first_n = tiles_n.remainder(tile, tile_m) * GemmTile::kN;
+    Unwatched nobody;
     Sums sum = {};
-    sum_tile(s, first_m, first_n, sum);
+    sum_tile(s, first_m, first_n, over, sum, nobody);
     finish(first_m, first_n, sum);
   }
 
@@ -110,9 +113,13 @@ struct Gemm {
   __device__ static int thread_y() { return static_cast<int>(threadIdx.x) / 16; }
   __device__ static int row_of(int i) { return thread_y() * 4 + i % 4 + i / 4 * 64; }
 
-  __device__ void sum_tile(Shared& s, int first_m, int first_n, Sums& sum) const {
+  template <class Watch>
+  __device__ void sum_tile(Shared& s, int first_m, int first_n, const Span& over, Sums& sum, Watch& watch) const {
     for_each_tile<Loader<A, GemmTile::kM>, Loader<B, GemmTile::kN>, GemmTile::kK>(
-        *this, s, first_m, first_n, [&](const auto& tile_a, const auto& tile_b) { multiply(tile_a, tile_b, sum); });
+        *this, s, first_m, first_n, over, [&](const auto& tile_a, const auto& tile_b) {
+          watch(tile_a);
+          multiply(tile_a, tile_b, sum);
+        });
   }
 
   __device__ static void multiply(const float (*tile_a)[GemmTile::kM + GemmTile::kPad],

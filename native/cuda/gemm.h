@@ -123,7 +123,8 @@ void weight_gradient(const Grad& grad, const X& x, int64_t rows, int64_t n, int6
 }
 
 // A weight [n, k] as the kernels hold it.
-inline Gather<PlainLayout, Dense<float>> weight_of(const Buffer* weight, int64_t k) {
+using WeightMatrix = Gather<PlainLayout, Dense<float>>;
+inline WeightMatrix weight_of(const Buffer* weight, int64_t k) {
   return {{}, {static_cast<const float*>(weight->data), as_int(k)}};
 }
 

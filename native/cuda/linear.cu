@@ -1,7 +1,6 @@
 #include "kernels/linear.h"
 
-#include "cuda/column_sums.h"
-#include "cuda/gemm.h"
+#include "cuda/fc_gradients.h"
 
 namespace morphmlp::cuda {
 
@@ -17,11 +16,8 @@ template <class T>
 void linear_backward(const LinearBackwardOf<T>& p) {
   const auto x = gather(PlainLayout{}, Dense<T>{p.x, as_int(p.k)});
   const auto dy = gather(PlainLayout{}, Dense<T>{p.dy, as_int(p.n)});
-  if (p.dx)
-    multiply<T>(by_row(dy, p.rows), by_column(weight_of(p.weight, p.k), p.k), p.n,
-                scatter(PlainLayout{}, PutBiased<T>{p.dx, as_int(p.k), nullptr, false}));
-  if (p.dweight) weight_gradient<T>(dy, x, p.rows, p.n, p.k, p.dweight);
-  bias_gradient(dy, p.rows, p.n, p.dbias);
+  fc_gradients<T>({p.rows, p.n, p.k, weight_of(p.weight, p.k), p.dx != nullptr, p.dweight, p.dbias}, dy, x,
+                  scatter(PlainLayout{}, PutBiased<T>{p.dx, as_int(p.k), nullptr, false}));
 }
 FOR_FLOATS(linear_backward, LinearBackward)
 

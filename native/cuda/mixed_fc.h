@@ -1,8 +1,7 @@
-// The three products of an FC over gathered rows, which morph_fc, temporal_fc and the fused kernels share: forward, the
-// gradient of what was gathered, and the gradients of weight and bias.
+// An FC over gathered rows, which morph_fc, temporal_fc and the fused kernels share: forward, and the gradients of what
+// was gathered, of weight and bias.
 #pragma once
-#include "cuda/column_sums.h"
-#include "cuda/gemm.h"
+#include "cuda/fc_gradients.h"
 
 namespace morphmlp::cuda {
 
@@ -14,20 +13,19 @@ void mixed_fc(const Layout& layout, int64_t rows, int64_t length, const Tokens& 
               scatter(layout, put));
 }
 
-// put(the gradient of the rows' numbers) from that of the FC's results.
-template <class T, class Layout, class Grad, class Put>
-void mixed_fc_input_gradient(const Layout& layout, int64_t rows, int64_t length, const Grad& grad, const Buffer* weight,
-                             const Put& put) {
-  multiply<T>(by_row(gather(layout, grad), rows), by_column(weight_of(weight, length), length), length,
-              scatter(layout, put));
-}
+// Which gradients are wanted: that of the rows' numbers, and those of the parameters that are not null.
+struct MixedFcBackward {
+  const Buffer* weight;
+  bool dx;
+  float *dweight, *dbias;
+};
 
-// Gradients that nobody asked for are null.
-template <class T, class Layout, class Grad, class Tokens>
-void mixed_fc_parameter_gradients(const Layout& layout, int64_t rows, int64_t length, const Grad& grad,
-                                  const Tokens& tokens, float* dweight, float* dbias) {
-  if (dweight) weight_gradient<T>(gather(layout, grad), gather(layout, tokens), rows, length, length, dweight);
-  bias_gradient(gather(layout, grad), rows, length, dbias);
+// put(the gradient of the rows' numbers) from that of the FC's results, and those of the parameters.
+template <class T, class Layout, class Grad, class Tokens, class Put>
+void mixed_fc_gradients(const Layout& layout, int64_t rows, int64_t length, const Grad& grad, const Tokens& tokens,
+                        const MixedFcBackward& p, const Put& put) {
+  fc_gradients<T>({rows, length, length, weight_of(p.weight, length), p.dx, p.dweight, p.dbias}, gather(layout, grad),
+                  gather(layout, tokens), scatter(layout, put));
 }
 
 }  // namespace morphmlp::cuda

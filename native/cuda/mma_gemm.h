@@ -23,11 +23,14 @@ struct MmaGemm {
   int k, part;  // block z sums k in [z part, (z + 1) part)
   Divisor tiles_n;
 
-  __device__ void operator()(Shared& s) const {
-    const int tile = static_cast<int>(blockIdx.x), tile_m = tiles_n.quotient(tile);
+  __device__ void operator()(Shared& s) const { make(s, static_cast<int>(blockIdx.x), part_of_block(k, part)); }
+
+  __device__ void make(Shared& s, int tile, const Span& over) const {
+    const int tile_m = tiles_n.quotient(tile);
     const int first_m = tile_m * Kind::kM, first_n = tiles_n.remainder(tile, tile_m) * Kind::kN;
+    Unwatched nobody;
     Sums sum = {};
-    sum_tile(s, first_m, first_n, sum);
+    sum_tile(s, first_m, first_n, over, sum, nobody);
     finish(first_m, first_n, sum);
   }
 
@@ -42,14 +45,15 @@ struct MmaGemm {
   __device__ static int warp_m() { return warp() / kWarpsN * Kind::kWarpM; }
   __device__ static int warp_n() { return warp() % kWarpsN * Kind::kWarpN; }
 
-  __device__ void sum_tile(Shared& s, int first_m, int first_n, Sums& sum) const {
-    const int begin = static_cast<int>(blockIdx.z) * part, end = k < begin + part ? k : begin + part;
-    StreamA stream_a(a, first_m, begin, end);
-    StreamB stream_b(b, first_n, begin, end);
-    multiply(s, stream_a, stream_b, (end - begin + Kind::kK - 1) / Kind::kK, sum);
+  template <class Watch>
+  __device__ void sum_tile(Shared& s, int first_m, int first_n, const Span& over, Sums& sum, Watch& watch) const {
+    StreamA stream_a(a, first_m, over.begin, over.end);
+    StreamB stream_b(b, first_n, over.begin, over.end);
+    multiply(s, stream_a, stream_b, sum, watch);
   }
 
-  __device__ static void multiply(Shared& s, StreamA& a, StreamB& b, int steps, Sums& sum) {
+  template <class Watch>
+  __device__ static void multiply(Shared& s, StreamA& a, StreamB& b, Sums& sum, Watch& watch) {
     const auto send = [&](int step) {
       a.send(step, s.a);
       b.send(step, s.b);
@@ -62,11 +66,12 @@ struct MmaGemm {
     send(0);
     send(1);
     fetch(0);
-    for (int step = 0; step < steps; ++step) {
+    for (int step = 0; a.has(step); ++step) {
       a.put(step, s.a);
       b.put(step, s.b);
       wait_for_copies<1>();
       __syncthreads();  // one a step is enough: who writes a buffer again has passed the one after it was read
+      watch(a.tile(step, s.a).at);
       send(step + 2);
       fetch(step + 1);
       Kind::multiply(a.tile(step, s.a), warp_m(), b.tile(step, s.b), warp_n(), sum);

@@ -142,12 +142,15 @@ class MmaStream {
     load_.start(a, first);
   }
 
+  // Whether there is such a step, of kK numbers of k.
+  __device__ bool has(int step) const { return at(step) < end_; }
+
   __device__ void send(int step, Tiles& tiles) const {
     if constexpr (kCopied)
-      if (copied() && at(step) < end_) load_.send(a_, at(step), end_, tiles[step % kBuffers]);
+      if (copied() && has(step)) load_.send(a_, at(step), end_, tiles[step % kBuffers]);
   }
   __device__ void fetch(int step) {
-    if (!copied() && at(step) < end_) load_.fetch(a_, at(step), end_);
+    if (!copied() && has(step)) load_.fetch(a_, at(step), end_);
   }
   __device__ void put(int step, Tiles& tiles) const {
     if (!copied()) load_.put(tiles[step % kBuffers]);

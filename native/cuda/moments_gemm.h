@@ -81,7 +81,8 @@ struct MomentsGemm : Share {
     const int tile = static_cast<int>(blockIdx.x), tile_m = this->tiles_n.quotient(tile);
     const int first_m = tile_m * Tile::kM, first_n = this->tiles_n.remainder(tile, tile_m) * Tile::kN;
     Sums sum = {};
-    this->sum_tile(s.operands, first_m, first_n, sum);
+    Unwatched nobody;
+    this->sum_tile(s.operands, first_m, first_n, {0, this->k}, sum, nobody);
     finish_sums(first_n, sum);
     this->finish(first_m, first_n, sum);
     __syncthreads();  // all have read the operands, where moments go now

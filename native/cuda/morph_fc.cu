@@ -18,10 +18,8 @@ void morph_fc_backward(const MorphFcBackwardOf<T>& p) {
   const MorphLayout layout(p.at);
   const int channels = as_int(p.at.channels);
   const Dense<T> x{p.x, channels}, dy{p.dy, channels};
-  if (p.dx)
-    mixed_fc_input_gradient<T>(layout, layout.rows, layout.length, dy, p.weight,
-                               PutBiased<T>{p.dx, channels, nullptr, false});
-  mixed_fc_parameter_gradients<T>(layout, layout.rows, layout.length, dy, x, p.dweight, p.dbias);
+  mixed_fc_gradients<T>(layout, layout.rows, layout.length, dy, x, {p.weight, p.dx != nullptr, p.dweight, p.dbias},
+                        PutBiased<T>{p.dx, channels, nullptr, false});
 }
 FOR_FLOATS(morph_fc_backward, MorphFcBackward)
 

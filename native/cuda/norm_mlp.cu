@@ -1,8 +1,7 @@
 #include "kernels/norm_mlp.h"
 
-#include "cuda/column_sums.h"
+#include "cuda/fc_gradients.h"
 #include "cuda/fused_mlp.h"
-#include "cuda/gemm.h"
 #include "cuda/norm_rows.h"
 
 namespace morphmlp::cuda {
@@ -32,15 +31,11 @@ void norm_mlp_backward(const NormMlpBackwardOf<T>& p) {
   const Workspace<T> grads(rows * (hidden + channels));
   T *dz = grads.data(), *dnormed = dz + rows * hidden;
   const auto dy = gather(layout, Scaled<T>{p.dy, c, p.scale, Divisor(rows_per_clip)});
-  const auto grad = gather(layout, Dense<T>{dz, h});
-  multiply<T>(by_row(dy, rows), by_column(weight_of(p.w2, h), h), c, scatter(layout, PutGeluGradient<T>{p.z, dz, h}));
-  weight_gradient<T>(dy, gather(layout, Activated<T>{p.z, h}), rows, c, h, p.dw2);
-  bias_gradient(dy, rows, c, p.db2);
-  multiply<T>(by_row(grad, rows), by_column(weight_of(p.w1, c), c), h,
-              scatter(layout, PutBiased<T>{dnormed, c, nullptr, false}));
-  const auto normed = gather(layout, Normed<T>{p.x, c, p.mean, p.rstd, p.gamma, p.beta});
-  weight_gradient<T>(grad, normed, rows, h, c, p.dw1);
-  bias_gradient(grad, rows, h, p.db1);
+  fc_gradients<T>({rows, c, h, weight_of(p.w2, h), true, p.dw2, p.db2}, dy, gather(layout, Activated<T>{p.z, h}),
+                  scatter(layout, PutGeluGradient<T>{p.z, dz, h}));
+  fc_gradients<T>({rows, h, c, weight_of(p.w1, c), true, p.dw1, p.db1}, gather(layout, Dense<T>{dz, h}),
+                  gather(layout, Normed<T>{p.x, c, p.mean, p.rstd, p.gamma, p.beta}),
+                  scatter(layout, PutBiased<T>{dnormed, c, nullptr, false}));
   norm_backward<T>({rows, c, p.x, p.gamma, p.mean, p.rstd, dnormed, p.dy, p.dx, p.dgamma, p.dbeta});
 }
 FOR_FLOATS(norm_mlp_backward, NormMlpBackward)

@@ -48,9 +48,8 @@ void norm_spatial_branches_backward(const NormSpatialBranchesBackwardOf<T>& p) {
   for (int i = 0; i < static_cast<int>(p.at.branches()); ++i) {
     const MorphLayout layout = branch_layout(p.at, i);
     const BranchGradient<T> grad{p.dmix, p.dpooled, share, BranchWeights(p.at, p.weights), i};
-    mixed_fc_parameter_gradients<T>(layout, layout.rows, channels, grad, normed, p.dweight[i], p.dbias[i]);
-    mixed_fc_input_gradient<T>(layout, layout.rows, channels, grad, p.weight[i],
-                               PutBiased<T>{p.dx, channels, nullptr, i > 0});
+    mixed_fc_gradients<T>(layout, layout.rows, channels, grad, normed, {p.weight[i], true, p.dweight[i], p.dbias[i]},
+                          PutBiased<T>{p.dx, channels, nullptr, i > 0});
   }
   norm_backward<T>({tokens, channels, p.x, p.gamma, p.mean, p.rstd, p.dx, p.residual, p.dx, p.dgamma, p.dbeta});
 }

@@ -43,11 +43,10 @@ struct Mixed {
   __device__ Numbers<N> read(int64_t token, int c) const {
     const float* w = by.at(token, c);
     const T* from = branch + token * by.channels + c;
-    Numbers<N> sum = load<N>(from);
-    for (int j = 0; j < N; ++j) sum.at[j] *= w[j * by.branches];
-    for (int i = 1; i < by.branches; ++i) {
-      const Numbers<N> value = load<N>(from + i * stride);
-      for (int j = 0; j < N; ++j) sum.at[j] = fmaf(value.at[j], w[j * by.branches + i], sum.at[j]);
+    Numbers<N> sum = {};
+    for (int i = 0; i < by.branches; ++i, ++w, from += stride) {
+      const Numbers<N> value = load<N>(from);
+      for (int j = 0; j < N; ++j) sum.at[j] = fmaf(value.at[j], w[j * by.branches], sum.at[j]);
     }
     return sum;
   }

@@ -46,9 +46,8 @@ void norm_spatial_mix_backward(const NormSpatialMixBackwardOf<T>& p) {
   const int64_t tokens = p.at.tokens();
   const int channels = as_int(p.at.channels), branches = static_cast<int>(p.at.branches());
   const Scaled<T> dy{p.dy, channels, p.scale, Divisor(p.at.clip_tokens())};
-  mixed_fc_input_gradient<T>(PlainLayout{}, tokens, channels, dy, p.proj,
-                             PutBiased<T>{p.dmix, channels, nullptr, false});
-  mixed_fc_parameter_gradients<T>(PlainLayout{}, tokens, channels, dy, mixed<T>(p), p.dproj, p.dproj_bias);
+  mixed_fc_gradients<T>(PlainLayout{}, tokens, channels, dy, mixed<T>(p), {p.proj, true, p.dproj, p.dproj_bias},
+                        PutBiased<T>{p.dmix, channels, nullptr, false});
   column_sums(p.at.clips, p.at.clip_tokens(), channels,
               Weights<T>{p.dmix, p.branch, tokens * channels, p.at.clip_tokens(), branches, channels, p.dweights});
 }

@@ -35,13 +35,11 @@ void norm_temporal_backward(const NormTemporalBackwardOf<T>& p) {
   const Workspace<T> grads(2 * tokens * channels);
   T *du = grads.data(), *dnormed = du + tokens * channels;
   const Dense<T> dy{p.dy, channels};
-  mixed_fc_input_gradient<T>(PlainLayout{}, tokens, channels, dy, p.proj, PutBiased<T>{du, channels, nullptr, false});
-  mixed_fc_parameter_gradients<T>(PlainLayout{}, tokens, channels, dy, Dense<T>{p.u, channels}, p.dproj, p.dproj_bias);
-  const Dense<T> grad{du, channels};
-  mixed_fc_input_gradient<T>(layout, layout.rows, layout.length, grad, p.weight,
-                             PutBiased<T>{dnormed, channels, nullptr, false});
-  mixed_fc_parameter_gradients<T>(layout, layout.rows, layout.length, grad,
-                                  Normed<T>{p.x, channels, p.mean, p.rstd, p.gamma, p.beta}, p.dweight, p.dbias);
+  mixed_fc_gradients<T>(PlainLayout{}, tokens, channels, dy, Dense<T>{p.u, channels},
+                        {p.proj, true, p.dproj, p.dproj_bias}, PutBiased<T>{du, channels, nullptr, false});
+  mixed_fc_gradients<T>(layout, layout.rows, layout.length, Dense<T>{du, channels},
+                        Normed<T>{p.x, channels, p.mean, p.rstd, p.gamma, p.beta}, {p.weight, true, p.dweight, p.dbias},
+                        PutBiased<T>{dnormed, channels, nullptr, false});
   norm_backward<T>({tokens, channels, p.x, p.gamma, p.mean, p.rstd, dnormed, p.dy, p.dx, p.dgamma, p.dbeta});
 }
 FOR_FLOATS(norm_temporal_backward, NormTemporalBackward)

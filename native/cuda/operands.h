@@ -66,6 +66,23 @@ ByColumn<Matrix> by_column(const Matrix& matrix, int64_t size) {
   return {matrix, as_int(size), run_of(matrix)};
 }
 
+// Numbers begin .. end - 1 of k.
+struct Span {
+  int begin, end;
+};
+
+// Part number blockIdx.z of k numbers, which has `part` of them.
+__device__ inline Span part_of_block(int k, int part) {
+  const int begin = static_cast<int>(blockIdx.z) * part;
+  return {begin, k < begin + part ? k : begin + part};
+}
+
+// Sees the tiles of a product's first operand go by, and does nothing with them.
+struct Unwatched {
+  template <class Tile>
+  __device__ void operator()(const Tile&) {}
+};
+
 // Results n and n + 1 of a row of `size`, an even n: at once where `out` takes two.
 template <class Out>
 __device__ void put_pair(const Out& out, const typename Out::Row& row, int n, int size, const float (&pair)[2]) {
