@@ -1,6 +1,6 @@
 #include "kernels/accumulate.h"
 
-#include "cuda/numbers.h"
+#include "cuda/runs.h"
 
 namespace morphmlp::cuda {
 namespace {
@@ -9,9 +9,14 @@ template <bool kAdd, class T>
 struct Accumulate {
   const T* from;
   T* into;
-  __device__ void operator()(int64_t i) const {
-    const float value = load(from + i);
-    store(into + i, kAdd ? load(into + i) + value : value);
+  template <int N>
+  __device__ void run(int64_t i) const {
+    Numbers<N> value = load<N>(from + i);
+    if constexpr (kAdd) {
+      const Numbers<N> sum = load<N>(into + i);
+      for (int j = 0; j < N; ++j) value.at[j] = sum.at[j] + value.at[j];
+    }
+    store(into + i, value);
   }
 };
 
@@ -19,12 +24,12 @@ struct Accumulate {
 
 template <class T>
 void accumulate_forward(const AccumulateForwardOf<T>& p) {
-  launch_each(p.n, Accumulate<true, T>{p.from, p.into});
+  launch_runs<kRun<T>>(p.n, aligned(p.from, p.into), Accumulate<true, T>{p.from, p.into});
 }
 FOR_FLOATS(accumulate_forward, AccumulateForward)
 template <class T>
 void accumulate_copy(const AccumulateCopyOf<T>& p) {
-  launch_each(p.n, Accumulate<false, T>{p.from, p.into});
+  launch_runs<kRun<T>>(p.n, aligned(p.from, p.into), Accumulate<false, T>{p.from, p.into});
 }
 FOR_FLOATS(accumulate_copy, AccumulateCopy)
 

@@ -11,13 +11,20 @@ struct Step {
   const float* numbers;  // in place of those given, where a replayed launch finds the ones of its own step
   float eps, move1, move2;
 
-  __device__ void operator()(const Piece& piece, int64_t i) const {
-    float *w = piece.at[0] + i, *m = piece.at[2] + i, *v = piece.at[3] + i;
-    const float grad = piece.at[1][i];
+  template <int N>
+  __device__ void run(const Piece& piece, int64_t i) const {
     const AdamwRates now = numbers ? AdamwRates{numbers[0], numbers[1], numbers[2]} : given;
-    *m = fmaf(move1, grad - *m, *m);
-    *v = fmaf(move2, grad * grad - *v, *v);
-    *w = fmaf(-now.rate, *m / fmaf(sqrtf(*v), now.root2, eps), *w * now.shrink);
+    const Numbers<N> grad = load<N>(piece.at[1] + i);
+    Numbers<N> w = load<N>(piece.at[0] + i), m = load<N>(piece.at[2] + i), v = load<N>(piece.at[3] + i);
+    for (int j = 0; j < N; ++j) {
+      const float g = grad.at[j];
+      m.at[j] = fmaf(move1, g - m.at[j], m.at[j]);
+      v.at[j] = fmaf(move2, g * g - v.at[j], v.at[j]);
+      w.at[j] = fmaf(-now.rate, m.at[j] / fmaf(sqrtf(v.at[j]), now.root2, eps), w.at[j] * now.shrink);
+    }
+    store(piece.at[0] + i, w);
+    store(piece.at[2] + i, m);
+    store(piece.at[3] + i, v);
   }
 };
 

@@ -1,6 +1,6 @@
 #include "kernels/arithmetic.h"
 
-#include "cuda/numbers.h"
+#include "cuda/runs.h"
 
 namespace morphmlp::cuda {
 namespace {
@@ -31,6 +31,10 @@ __device__ int64_t offset_of(int64_t at, const Dims& dims, const Dims& strides) 
   return offset;
 }
 
+__device__ float result(int64_t kind, float x, float z) {
+  return kind == 0 ? x + z : kind == 1 ? x - z : kind == 2 ? x * z : x / z;
+}
+
 template <class T>
 struct Forward {
   int64_t kind;
@@ -39,10 +43,33 @@ struct Forward {
   T* y;
 
   __device__ void operator()(int64_t i) const {
-    const float x = load(a + offset_of(i, dims, stride_a)), z = load(b + offset_of(i, dims, stride_b));
-    store(y + i, kind == 0 ? x + z : kind == 1 ? x - z : kind == 2 ? x * z : x / z);
+    store(y + i, result(kind, load(a + offset_of(i, dims, stride_a)), load(b + offset_of(i, dims, stride_b))));
   }
 };
+
+// Of tensors of one shape.
+template <class T>
+struct Alike {
+  int64_t kind;
+  const T *a, *b;
+  T* y;
+
+  template <int N>
+  __device__ void run(int64_t i) const {
+    Numbers<N> x = load<N>(a + i);
+    const Numbers<N> z = load<N>(b + i);
+    for (int j = 0; j < N; ++j) x.at[j] = result(kind, x.at[j], z.at[j]);
+    store(y + i, x);
+  }
+};
+
+// Whether element i of the result is element i of the tensor.
+bool is_dense(const int64_t (&dims)[kMaxDims], const int64_t (&strides)[kMaxDims]) {
+  int64_t dense = 1;
+  for (int i = kMaxDims - 1; i >= 0; dense *= dims[i--])
+    if (dims[i] != 1 && strides[i] != dense) return false;
+  return true;
+}
 
 // A block for each sum.
 template <class T>
@@ -69,6 +96,8 @@ struct Reduce {
 
 template <class T>
 void arithmetic_forward(const ArithmeticForwardOf<T>& p) {
+  if (is_dense(p.dims, p.stride_a) && is_dense(p.dims, p.stride_b))
+    return launch_runs<kRun<T>>(product(p.dims), aligned(p.a, p.b, p.y), Alike<T>{p.kind, p.a, p.b, p.y});
   launch_each(product(p.dims),
               Forward<T>{p.kind, dims_of(p.dims), dims_of(p.stride_a), dims_of(p.stride_b), p.a, p.b, p.y});
 }

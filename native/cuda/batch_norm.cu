@@ -29,16 +29,10 @@ struct Variance {
   __device__ void finish(int, int column, const double (&sum)[1]) const { finish_variance(p, column, sum[0]); }
 };
 
+// dz = dy, or dy * gelu'(z), at one element of a channel.
 template <class T>
-__device__ float xhat_of(const BatchNormBackwardOf<T>& p, int64_t i, int64_t c) {
-  return (load(p.x + i) - p.mean[c]) * p.rstd[c];
-}
-
-// dz = dy, or dy * gelu'(z), at one element.
-template <class T>
-__device__ float gradient_of(const BatchNormBackwardOf<T>& p, int64_t i, int64_t c, float xhat) {
-  const float dy = load(p.dy + i);
-  return p.gelu ? dy * gelu_slope_of<T>(fmaf(xhat, p.gamma[c], p.beta[c])) : dy;
+__device__ float gradient_of(const BatchNormBackwardOf<T>& p, float dy, float xhat, float gamma, float beta) {
+  return p.gelu ? dy * gelu_slope_of<T>(fmaf(xhat, gamma, beta)) : dy;
 }
 
 // dbeta = the sum of dz, dgamma that of dz * xhat. In training the xhat of a channel sum to zero but for the rounding
@@ -50,7 +44,8 @@ struct Parameters {
 
   __device__ void add(int, int64_t row, int column, float (&sum)[3]) const {
     const int64_t i = row * p.cols + column;
-    const float xhat = xhat_of(p, i, column), dz = gradient_of(p, i, column, xhat);
+    const float xhat = (load(p.x + i) - p.mean[column]) * p.rstd[column];
+    const float dz = gradient_of(p, load(p.dy + i), xhat, p.gamma[column], p.beta[column]);
     sum[0] = fmaf(dz, xhat, sum[0]);
     sum[1] += dz;
     sum[2] += xhat;
@@ -68,10 +63,20 @@ struct Input {
   BatchNormBackwardOf<T> p;
   float share;
 
-  __device__ void operator()(int64_t i) const {
-    const int64_t c = i % p.cols;
-    const float xhat = xhat_of(p, i, c), dz = gradient_of(p, i, c, xhat);
-    store(p.dx + i, p.gamma[c] * p.rstd[c] * (dz - share * p.dbeta[c] - share * p.dgamma[c] * xhat));
+  template <int N>
+  __device__ void run(int, int64_t begin, int64_t end, int c) const {
+    const Numbers<N> mean = load<N>(p.mean + c), rstd = load<N>(p.rstd + c), gamma = load<N>(p.gamma + c),
+                     beta = load<N>(p.beta + c), dgamma = load<N>(p.dgamma + c), dbeta = load<N>(p.dbeta + c);
+    for (int64_t row = begin; row < end; ++row) {
+      const Numbers<N> x = load<N>(p.x + row * p.cols + c);
+      Numbers<N> d = load<N>(p.dy + row * p.cols + c);
+      for (int j = 0; j < N; ++j) {
+        const float xhat = (x.at[j] - mean.at[j]) * rstd.at[j];
+        const float dz = gradient_of(p, d.at[j], xhat, gamma.at[j], beta.at[j]);
+        d.at[j] = gamma.at[j] * rstd.at[j] * (dz - share * dbeta.at[j] - share * dgamma.at[j] * xhat);
+      }
+      store(p.dx + row * p.cols + c, d);
+    }
   }
 };
 
@@ -85,14 +90,16 @@ void batch_norm_forward(const BatchNormForwardOf<T>& p) {
   } else {
     launch_each(p.cols, FixedStatistics<T>{p});
   }
-  launch_each(p.rows * p.cols, Normalise<T>{p});
+  normalise(p);
 }
 FOR_FLOATS(batch_norm_forward, BatchNormForward)
 
 template <class T>
 void batch_norm_backward(const BatchNormBackwardOf<T>& p) {
   column_sums(1, p.rows, p.cols, Parameters<T>{p});
-  launch_each(p.rows * p.cols, Input<T>{p, p.training ? 1.0f / static_cast<float>(p.rows) : 0.0f});
+  const bool runs = aligned(p.x, p.dy, p.dx) && aligned(p.mean, p.rstd, p.gamma, p.beta, p.dgamma, p.dbeta);
+  const float share = p.training ? 1.0f / static_cast<float>(p.rows) : 0.0f;
+  launch_column_runs<kRun<T>>(1, p.rows, p.cols, runs, Input<T>{p, share});
 }
 FOR_FLOATS(batch_norm_backward, BatchNormBackward)
 

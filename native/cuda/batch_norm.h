@@ -1,6 +1,6 @@
 // What batch_norm and conv_norm share: statistics of a batch, of their sums, and the pass that norms by them.
 #pragma once
-#include "cuda/numbers.h"
+#include "cuda/runs.h"
 #include "kernels/batch_norm.h"
 
 namespace morphmlp::cuda {
@@ -32,11 +32,27 @@ struct FixedStatistics {
 template <class T>
 struct Normalise {
   BatchNormForwardOf<T> p;
-  __device__ void operator()(int64_t i) const {
-    const int64_t c = i % p.cols;
-    const float z = fmaf((load(p.x + i) - p.mean[c]) * p.rstd[c], p.gamma[c], p.beta[c]);
-    store(p.y + i, p.gelu ? gelu_of<T>(z) : z);
+
+  template <int N>
+  __device__ void run(int, int64_t begin, int64_t end, int c) const {
+    const Numbers<N> mean = load<N>(p.mean + c), rstd = load<N>(p.rstd + c), gamma = load<N>(p.gamma + c),
+                     beta = load<N>(p.beta + c);
+    for (int64_t row = begin; row < end; ++row) {
+      Numbers<N> z = load<N>(p.x + row * p.cols + c);
+      for (int j = 0; j < N; ++j) {
+        z.at[j] = fmaf((z.at[j] - mean.at[j]) * rstd.at[j], gamma.at[j], beta.at[j]);
+        if (p.gelu) z.at[j] = gelu_of<T>(z.at[j]);
+      }
+      store(p.y + row * p.cols + c, z);
+    }
   }
 };
+
+// y of x, by the statistics that are there.
+template <class T>
+void normalise(const BatchNormForwardOf<T>& p) {
+  const bool runs = aligned(p.x, p.y) && aligned(p.mean, p.rstd, p.gamma, p.beta);
+  launch_column_runs<kRun<T>>(1, p.rows, p.cols, runs, Normalise<T>{p});
+}
 
 }  // namespace morphmlp::cuda

@@ -94,6 +94,32 @@ void column_sums(int64_t clips, int64_t rows, int64_t columns, const F& f) {
   launch({across, 1, clips}, ColumnFinish<F>{f, as_int(parts), as_int(columns), sums.data()});
 }
 
+// to(i, the sum of element i of all parts), in double: a thread has every kDeep-th part, in order.
+template <class To>
+struct SumParts {
+  static constexpr int kThreads = SumTile::kThreads;
+  using Shared = ColumnShared<1>;
+
+  const float* from;  // [parts, size]
+  int64_t parts, size;
+  To to;
+
+  __device__ void operator()(Shared& shared) const {
+    const int x = static_cast<int>(threadIdx.x) % SumTile::kColumns,
+              deep = static_cast<int>(threadIdx.x) / SumTile::kColumns;
+    const int64_t i = static_cast<int64_t>(blockIdx.x) * SumTile::kColumns + x;
+    double sum[1] = {};
+    for (int64_t p = deep; p < parts && i < size; p += SumTile::kDeep) sum[0] += from[p * size + i];
+    shared.reduce(deep, x, sum);
+    if (deep == 0 && i < size) to(i, static_cast<float>(sum[0]));
+  }
+};
+
+template <class To>
+void sum_parts(const float* from, int64_t parts, int64_t size, const To& to) {
+  launch({blocks_of(size, SumTile::kColumns)}, SumParts<To>{from, parts, size, to});
+}
+
 // The gradient of a bias: the column sums of a gathered matrix.
 template <class Matrix>
 struct BiasGradient {

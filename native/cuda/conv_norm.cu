@@ -162,7 +162,7 @@ void conv_norm_forward(const ConvNormForwardOf<T>& p) {
     conv3d_forward(convolution_of(p));
     launch_each(norm.cols, FixedStatistics<T>{norm});
   }
-  launch_each(norm.rows * norm.cols, Normalise<T>{norm});
+  normalise(norm);
 }
 FOR_FLOATS(conv_norm_forward, ConvNormForward)
 

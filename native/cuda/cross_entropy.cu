@@ -1,6 +1,7 @@
 #include "kernels/cross_entropy.h"
 
 #include "cuda/norm_rows.h"
+#include "cuda/workspace.h"
 
 namespace morphmlp::cuda {
 namespace {

@@ -1,6 +1,6 @@
 #include "kernels/dropout.h"
 
-#include "cuda/numbers.h"
+#include "cuda/runs.h"
 #include "kernels/philox.h"
 
 namespace morphmlp::cuda {
@@ -21,7 +21,14 @@ struct Factors {
 template <class T>
 struct Apply {
   DropoutApplyOf<T> p;
-  __device__ void operator()(int64_t i) const { store(p.y + i, load(p.x + i) * p.factor[i / p.span]); }
+  // A factor of its own for each number, or of many for one run.
+  template <int N>
+  __device__ void run(int64_t i) const {
+    Numbers<N> value = load<N>(p.x + i);
+    const float* factor = p.factor + i / p.span;
+    for (int j = 0; j < N; ++j) value.at[j] *= factor[p.span == 1 ? j : 0];
+    store(p.y + i, value);
+  }
 };
 
 }  // namespace
@@ -29,7 +36,8 @@ struct Apply {
 void dropout_factors(const DropoutFactors& p) { launch_each(blocks_of(p.n, 4), Factors{p, 1.0f / (1.0f - p.p)}); }
 template <class T>
 void dropout_apply(const DropoutApplyOf<T>& p) {
-  launch_each(p.n, Apply<T>{p});
+  const bool runs = aligned(p.x, p.y) && (p.span == 1 || p.span % kRun<T> == 0);
+  launch_runs<kRun<T>>(p.n, runs, Apply<T>{p});
 }
 FOR_FLOATS(dropout_apply, DropoutApply)
 

@@ -139,7 +139,7 @@ void launch_fc_gradients(const FcBackward& p, const Grad& grad, const X& x, cons
       p.dbias ? sums.data() + size : nullptr};
   const typename Kernel::ToInput input{by_row(grad, p.rows), by_column(p.weight, k), put, n, n, tiles_n};
   launch({weight_tiles + input_tiles, 1, parts}, Kernel{weight, input, as_int(weight_tiles), as_int(input_tiles)});
-  launch_each(stride, SumParts<InBoth>{sums.data(), parts, stride, {p.dweight, p.dbias, size}});
+  sum_parts(sums.data(), parts, stride, InBoth{p.dweight, p.dbias, size});
 }
 
 // One by one: where another than our kernels may compute one of the products.

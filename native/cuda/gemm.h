@@ -5,6 +5,7 @@
 #pragma once
 #include <algorithm>
 
+#include "cuda/column_sums.h"
 #include "cuda/ffma_gemm.h"
 #include "cuda/hopper_product.h"
 #include "cuda/layouts.h"
@@ -82,20 +83,6 @@ struct InPlace {
   __device__ void operator()(int64_t i, float value) const { to[i] = value; }
 };
 
-// The parts of each sum, in order.
-template <class To>
-struct SumParts {
-  const float* parts;
-  int64_t count, size;
-  To to;
-
-  __device__ void operator()(int64_t i) const {
-    double sum = 0;
-    for (int64_t p = 0; p < count; ++p) sum += parts[p * size + i];
-    to(i, static_cast<float>(sum));
-  }
-};
-
 // How many parts a sum of `rows` is cut into: enough to fill a large GPU, each of at least 256 rows, all parts together
 // at most 64 MB. By the shape alone, so that every GPU gives the same bits.
 template <class Tile>
@@ -114,7 +101,7 @@ void weight_gradient_to(const Grad& grad, const X& x, int64_t rows, int64_t n, i
   const int64_t parts = whole ? 1 : parts_for<typename Product<T>::Tile>(n, k, rows);
   const Workspace<float> sums(parts * n * k);
   multiply<T>(left, right, rows, PutPart{sums.data(), as_int(k), n * k}, parts);
-  launch_each(n * k, SumParts<To>{sums.data(), parts, n * k, to});
+  sum_parts(sums.data(), parts, n * k, to);
 }
 
 template <class T, class Grad, class X>

@@ -46,15 +46,22 @@ struct Root {
 struct Scale {
   float factor;
   const float* factor_of_step;
-  __device__ void operator()(const Piece& piece, int64_t i) const {
-    piece.at[0][i] *= factor_of_step ? *factor_of_step : factor;
+  template <int N>
+  __device__ void run(const Piece& piece, int64_t i) const {
+    Numbers<N> grad = load<N>(piece.at[0] + i);
+    for (float& g : grad.at) g *= factor_of_step ? *factor_of_step : factor;
+    store(piece.at[0] + i, grad);
   }
 };
 
 struct Lerp {
   float weight;
-  __device__ void operator()(const Piece& piece, int64_t i) const {
-    piece.at[0][i] = fmaf(weight, piece.at[1][i] - piece.at[0][i], piece.at[0][i]);
+  template <int N>
+  __device__ void run(const Piece& piece, int64_t i) const {
+    Numbers<N> into = load<N>(piece.at[0] + i);
+    const Numbers<N> from = load<N>(piece.at[1] + i);
+    for (int j = 0; j < N; ++j) into.at[j] = fmaf(weight, from.at[j] - into.at[j], into.at[j]);
+    store(piece.at[0] + i, into);
   }
 };
 

@@ -1,12 +1,17 @@
 #include "kernels/layer_norm.h"
 
-#include "cuda/norm_rows.h"
+#include "cuda/norm_kernels.h"
 
 namespace morphmlp::cuda {
 
+template void norm_forward(const NormForward<float>&);
+template void norm_forward(const NormForward<Bf16>&);
+template void norm_backward(const NormGradient<float>&);
+template void norm_backward(const NormGradient<Bf16>&);
+
 template <class T>
 void layer_norm_forward(const LayerNormForwardOf<T>& p) {
-  launch_rows(p.rows, NormRows<T>{{}, p.x, p.rows, as_int(p.cols), p.eps, p.gamma, p.beta, p.mean, p.rstd, p.y});
+  norm_forward<T>({p.rows, p.cols, p.eps, p.x, p.gamma, p.beta, p.mean, p.rstd, p.y});
 }
 FOR_FLOATS(layer_norm_forward, LayerNormForward)
 

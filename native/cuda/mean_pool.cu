@@ -1,6 +1,7 @@
 #include "kernels/mean_pool.h"
 
 #include "cuda/column_sums.h"
+#include "cuda/runs.h"
 
 namespace morphmlp::cuda {
 namespace {
@@ -24,9 +25,11 @@ struct Backward {
   MeanPoolBackwardOf<T> p;
   float share;
 
-  __device__ void operator()(int64_t i) const {
-    const int64_t clip = i / (p.tokens * p.channels);
-    store(p.dx + i, share * p.dy[clip * p.channels + i % p.channels]);
+  template <int N>
+  __device__ void run(int clip, int64_t begin, int64_t end, int c) const {
+    Numbers<N> grad = load<N>(p.dy + clip * p.channels + c);
+    for (float& v : grad.at) v *= share;
+    for (int64_t token = begin; token < end; ++token) store(p.dx + (clip * p.tokens + token) * p.channels + c, grad);
   }
 };
 
@@ -40,7 +43,8 @@ FOR_FLOATS(mean_pool_forward, MeanPoolForward)
 
 template <class T>
 void mean_pool_backward(const MeanPoolBackwardOf<T>& p) {
-  launch_each(p.clips * p.tokens * p.channels, Backward<T>{p, 1.0f / static_cast<float>(p.tokens)});
+  launch_column_runs<kRun<T>>(p.clips, p.tokens, p.channels, aligned(p.dy, p.dx),
+                              Backward<T>{p, 1.0f / static_cast<float>(p.tokens)});
 }
 FOR_FLOATS(mean_pool_backward, MeanPoolBackward)
 

@@ -121,6 +121,33 @@ __device__ inline void store(Bf16* to, const float (&value)[2]) {
 #endif
 }
 
+// As many bytes at once as the words have, to where so many are aligned.
+template <class Words, class T>
+__device__ void store_words(T* to, const Words& words) {
+#ifdef __CUDA_ARCH__
+  *reinterpret_cast<Words*>(to) = words;
+#else
+  memcpy(to, &words, sizeof(words));
+#endif
+}
+
+// One number, eight of bf16 or a multiple of four of f32, to where 16 bytes are aligned.
+template <int N>
+__device__ void store(float* to, const Numbers<N>& value) {
+  if constexpr (N == 1) *to = value.at[0];
+#pragma unroll
+  for (int i = 0; i + 4 <= N; i += 4)
+    store_words(to + i, make_float4(value.at[i], value.at[i + 1], value.at[i + 2], value.at[i + 3]));
+}
+template <int N>
+__device__ void store(Bf16* to, const Numbers<N>& value) {
+  static_assert(N == 1 || N == 8, "four of bf16 are not 16 bytes");
+  if constexpr (N == 1)
+    store(to, value.at[0]);
+  else
+    store_words(to, packed(value));
+}
+
 // Whether rows of so many numbers, if any, consist of pairs that `store` may take.
 template <class T>
 bool pairs_in(const T* x, int channels) {
@@ -131,16 +158,6 @@ bool pairs_in(const T* x, int channels) {
 template <class T>
 bool runs_in(const T* x, int channels, int n) {
   return channels % n == 0 && reinterpret_cast<uintptr_t>(x) % 16 == 0;
-}
-
-// As many bytes at once as the words have, to where so many are aligned.
-template <class Words, class T>
-__device__ void store_words(T* to, const Words& words) {
-#ifdef __CUDA_ARCH__
-  *reinterpret_cast<Words*>(to) = words;
-#else
-  memcpy(to, &words, sizeof(words));
-#endif
 }
 
 // n / d and n % d for n below 2^31 by a multiplication: divisions would cost more than the product they serve.
@@ -235,11 +252,16 @@ __device__ float gelu_slope_of(float x) {
 constexpr unsigned kAllLanes = 0xffffffffu;
 constexpr int kWarpSize = 32;
 
-// The sum over the lanes of a warp, in every lane; the order is fixed.
+// The sum over each kLanes lanes of a warp, in every lane; the order is fixed.
+template <int kLanes, class T>
+__device__ T lanes_sum(T value) {
+#pragma unroll
+  for (int mask = kLanes / 2; mask > 0; mask /= 2) value += __shfl_xor_sync(kAllLanes, value, mask);
+  return value;
+}
 template <class T>
 __device__ T warp_sum(T value) {
-  for (int mask = kWarpSize / 2; mask > 0; mask /= 2) value += __shfl_xor_sync(kAllLanes, value, mask);
-  return value;
+  return lanes_sum<kWarpSize>(value);
 }
 
 // The largest, in every lane; a NaN wins.

@@ -1,35 +1,69 @@
 #include "kernels/reweight.h"
 
 #include "cuda/column_sums.h"
+#include "cuda/runs.h"
 
 namespace morphmlp::cuda {
 namespace {
 
-// The weights of a channel of the clip that element i of a branch belongs to.
+// The weights of N channels of a clip.
+template <int N>
+struct ChannelWeights {
+  template <class P>
+  __device__ ChannelWeights(const P& p, int clip, int c) {
+    const float* from = p.weights + (static_cast<int64_t>(clip) * p.channels + c) * p.branches;
+#pragma unroll
+    for (int b = 0; b < kMaxBranches; ++b)
+      for (int j = 0; j < N; ++j) at[b][j] = b < p.branches ? from[j * p.branches + b] : 0.0f;
+  }
+  float at[kMaxBranches][N];
+};
+
 template <class P>
-__device__ const float* weights_at(const P& p, int64_t i) {
-  const int64_t clip = i / (p.tokens * p.channels);
-  return p.weights + (clip * p.channels + i % p.channels) * p.branches;
+__device__ int64_t element(const P& p, int clip, int64_t token, int c) {
+  return (clip * p.tokens + token) * p.channels + c;
 }
 
 template <class T>
 struct Forward {
   ReweightForwardOf<T> p;
-  __device__ void operator()(int64_t i) const {
-    const float* w = weights_at(p, i);
-    float sum = load(p.branch[0] + i) * w[0];
-    for (int64_t b = 1; b < p.branches; ++b) sum = fmaf(load(p.branch[b] + i), w[b], sum);
-    store(p.y + i, sum);
+
+  template <int N>
+  __device__ void run(int clip, int64_t begin, int64_t end, int c) const {
+    const ChannelWeights<N> weights(p, clip, c);
+    for (int64_t token = begin; token < end; ++token) {
+      const int64_t i = element(p, clip, token, c);
+      Numbers<N> sum = load<N>(p.branch[0] + i);
+      for (int j = 0; j < N; ++j) sum.at[j] *= weights.at[0][j];
+#pragma unroll
+      for (int b = 1; b < kMaxBranches; ++b) {
+        if (b >= p.branches) continue;
+        const Numbers<N> value = load<N>(p.branch[b] + i);
+        for (int j = 0; j < N; ++j) sum.at[j] = fmaf(value.at[j], weights.at[b][j], sum.at[j]);
+      }
+      store(p.y + i, sum);
+    }
   }
 };
 
 template <class T>
 struct Branches {
   ReweightBackwardOf<T> p;
-  __device__ void operator()(int64_t i) const {
-    const float* w = weights_at(p, i);
-    for (int64_t b = 0; b < p.branches; ++b)
-      if (p.dbranch[b]) store(p.dbranch[b] + i, load(p.dy + i) * w[b]);
+
+  template <int N>
+  __device__ void run(int clip, int64_t begin, int64_t end, int c) const {
+    const ChannelWeights<N> weights(p, clip, c);
+    for (int64_t token = begin; token < end; ++token) {
+      const int64_t i = element(p, clip, token, c);
+      const Numbers<N> grad = load<N>(p.dy + i);
+#pragma unroll
+      for (int b = 0; b < kMaxBranches; ++b) {
+        if (b >= p.branches || !p.dbranch[b]) continue;
+        Numbers<N> part = grad;
+        for (int j = 0; j < N; ++j) part.at[j] *= weights.at[b][j];
+        store(p.dbranch[b] + i, part);
+      }
+    }
   }
 };
 
@@ -55,13 +89,15 @@ struct Weights {
 
 template <class T>
 void reweight_forward(const ReweightForwardOf<T>& p) {
-  launch_each(p.clips * p.tokens * p.channels, Forward<T>{p});
+  const bool runs = aligned(p.branch[0], p.branch[1], p.branch[2], p.y);
+  launch_column_runs<kRun<T>>(p.clips, p.tokens, p.channels, runs, Forward<T>{p});
 }
 FOR_FLOATS(reweight_forward, ReweightForward)
 
 template <class T>
 void reweight_backward(const ReweightBackwardOf<T>& p) {
-  launch_each(p.clips * p.tokens * p.channels, Branches<T>{p});
+  const bool runs = aligned(p.dy, p.dbranch[0], p.dbranch[1], p.dbranch[2]);
+  launch_column_runs<kRun<T>>(p.clips, p.tokens, p.channels, runs, Branches<T>{p});
   column_sums(p.clips, p.tokens, p.channels, Weights<T>{p});
 }
 FOR_FLOATS(reweight_backward, ReweightBackward)

@@ -10,12 +10,18 @@ struct Step {
   bool nesterov;
   const float* lr_of_step;
 
-  __device__ void operator()(const Piece& piece, int64_t i) const {
-    float *w = piece.at[0] + i, *velocity = piece.at[2] + i;
-    const float grad = fmaf(decay, *w, piece.at[1][i]);
-    *velocity = fmaf(momentum, *velocity, grad);
+  template <int N>
+  __device__ void run(const Piece& piece, int64_t i) const {
     const float rate = lr_of_step ? *lr_of_step : lr;
-    *w = fmaf(-rate, nesterov ? fmaf(momentum, *velocity, grad) : *velocity, *w);
+    const Numbers<N> given = load<N>(piece.at[1] + i);
+    Numbers<N> w = load<N>(piece.at[0] + i), velocity = load<N>(piece.at[2] + i);
+    for (int j = 0; j < N; ++j) {
+      const float grad = fmaf(decay, w.at[j], given.at[j]);
+      velocity.at[j] = fmaf(momentum, velocity.at[j], grad);
+      w.at[j] = fmaf(-rate, nesterov ? fmaf(momentum, velocity.at[j], grad) : velocity.at[j], w.at[j]);
+    }
+    store(piece.at[0] + i, w);
+    store(piece.at[2] + i, velocity);
   }
 };
 

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "cuda/column_sums.h"
-#include "cuda/norm_rows.h"
+#include "cuda/norm_kernels.h"
 #include "test/cuda_shim/host.h"
 
 namespace morphmlp::cuda {
