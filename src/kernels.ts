@@ -9,6 +9,7 @@ export const OPS = {
   arithmetic: ['forward', 'reduce'],
   batch_norm: ['forward', 'backward'],
   cast: ['to_bf16', 'to_f32'],
+  clip_input: ['forward'],
   conv3d: ['forward', 'backward'],
   conv_norm: ['forward'],
   cross_entropy: ['forward', 'backward'],
@@ -38,7 +39,7 @@ type Ops = typeof OPS;
  * when the addon is loaded. All other ops take f32 alone, and an op that asks `expectFloats` for more does not compile.
  */
 export const BF16_OPS = [
-  ...(['accumulate', 'arithmetic', 'batch_norm', 'conv3d', 'conv_norm', 'dropout', 'gelu'] as const),
+  ...(['accumulate', 'arithmetic', 'batch_norm', 'clip_input', 'conv3d', 'conv_norm', 'dropout', 'gelu'] as const),
   ...(['layer_norm', 'linear', 'mean_pool', 'morph_fc', 'non_finite', 'norm_mlp', 'norm_spatial'] as const),
   ...(['norm_temporal', 'reweight', 'temporal_fc'] as const),
 ] satisfies readonly (keyof Ops)[];

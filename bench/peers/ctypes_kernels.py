@@ -120,6 +120,19 @@ def cast(make):
     yield Call('cast_to_f32', {'n': 1000, 'x': rounded, 'y': back}, {'y': rounded.double()})
 
 
+def clip_input(make, b=3, t=2, h=5, w=12):
+    """Normalised by tables, and inside a box mixed with the batch in reverse, but for the middle clip."""
+    pixels = make.indices(b * t * h * w * 3, 256).to(torch.uint8).reshape(b, t, h, w, 3)
+    tables, (keep, take) = make.parameter(3, 256), (0.25, 0.75)
+    settings = torch.cat((tables.flatten(), torch.tensor([keep, take, 3, 1, 6, 2], device=make.device)))
+    own = torch.stack([tables.double()[c][pixels[..., c].long()] for c in range(3)], 1)
+    x, box = own.clone(), (slice(None), slice(None), slice(None), slice(1, 3), slice(3, 9))
+    x[box] = (keep * own + take * own.flip(0))[box]
+    x[b // 2] = own[b // 2]
+    given = {'clips': b, 'frames': t, 'height': h, 'width': w, 'pixels': pixels, 'settings': settings, 'x': make.empty(b, 3, t, h, w)}
+    yield Call('clip_input_forward', given, {'x': x})
+
+
 def running_statistics(make, rows=37, cols=29):
     """What a training step of BatchNorm does to them, and that evaluation uses them."""
     x, gamma, beta = make.uniform(rows, cols), make.uniform(cols, scale=0.2, offset=1), make.uniform(cols, scale=0.1)
@@ -193,4 +206,4 @@ def norm_spatial_strided(make):
     yield from norm_spatial(make, strided=True)
 
 
-CALLS = [accumulate, arithmetic, cast, dropout, adamw, sgd, grad_norm, non_finite, running_statistics, norm_spatial, norm_spatial_strided]
+CALLS = [accumulate, arithmetic, cast, clip_input, dropout, adamw, sgd, grad_norm, non_finite, running_statistics, norm_spatial, norm_spatial_strided]

@@ -5,6 +5,7 @@
 #include "kernels/arithmetic.h"
 #include "kernels/batch_norm.h"
 #include "kernels/cast.h"
+#include "kernels/clip_input.h"
 #include "kernels/conv3d.h"
 #include "kernels/conv_norm.h"
 #include "kernels/cross_entropy.h"

@@ -4,8 +4,10 @@ import { DecodePool } from '../data/decode_pool';
 import { exportDataset, type ExportLayout } from '../data/export';
 import { Loader } from '../data/loader';
 import { openDataset } from '../data/open';
-import type { Batch, Normalisation } from '../data/types';
+import type { Batch } from '../data/types';
 import { contactSheet, type SheetRow } from '../report/contact_sheet';
+import { scope } from '../scope';
+import { inputOf } from '../train/input';
 import { percent } from './format';
 import { checkOutputs } from './outputs';
 import { Progress } from './progress';
@@ -17,9 +19,10 @@ export type PreviewArguments = Pick<
   'cfg' | 'preset' | 'data' | 'separator' | 'model' | 'frames' | 'crop' | 'augment' | 'seed'
 > & { count: number; out: string };
 
-/** Clip `row` of a normalised batch [B, 3, T, H, W] as bytes [T, H, W, 3]. */
-function pixelsOf({ x, shape }: Batch, row: number, { mean, std }: Normalisation): Uint8Array {
-  const [, , frames, height, width] = shape;
+/** Clip `row` of a network's input [B, 3, T, H, W] as bytes [T, H, W, 3]. */
+function pixelsOf(x: Float32Array, batch: Batch, row: number): Uint8Array {
+  const { mean, std } = batch.normalisation;
+  const [, frames, height, width] = batch.shape;
   const plane = frames * height * width;
   const pixels = new Uint8ClampedArray(plane * 3);
   for (let c = 0; c < 3; c++)
@@ -40,10 +43,11 @@ function captionOf(batch: Batch, row: number, names: readonly string[]): string 
   return `${shares.join(' · ')}    ${clips[row]!.path}`;
 }
 
-function rowsOf(batch: Batch, names: readonly string[], normalisation: Normalisation): SheetRow[] {
-  const [, , frames, height, width] = batch.shape;
+function rowsOf(batch: Batch, names: readonly string[]): SheetRow[] {
+  const [, frames, height, width] = batch.shape;
+  const x = scope(() => inputOf(batch).floats());
   return batch.clips.map((_, row) => ({
-    clip: { pixels: pixelsOf(batch, row, normalisation), frames, height, width },
+    clip: { pixels: pixelsOf(x, batch, row), frames, height, width },
     caption: captionOf(batch, row, names),
   }));
 }
@@ -61,7 +65,7 @@ export async function preview(pairs: string[], { count, out, ...flags }: Preview
     const batchSize = Math.max(1, Math.ceil(count / (clips.samples ?? 1)));
     const loader = new Loader(dataset, { batchSize, seed, normalisation, shuffle: true, ...(mix ? { mix } : {}) });
     for await (const { batch } of loader.epoch(0)) {
-      const rows = rowsOf(batch, dataset.classNames, normalisation).slice(0, count);
+      const rows = rowsOf(batch, dataset.classNames).slice(0, count);
       writeFileSync(out, await contactSheet(rows));
       console.log(`${out}: ${rows.length} clips of ${clips.frames} x ${clips.crop} x ${clips.crop}`);
       break;

@@ -1,8 +1,9 @@
 /** Batches of a dataset, in an order that a seed fixes, read ahead of the computation. */
 import { setMaxListeners } from 'node:events';
 import { Philox } from '../random';
-import { drawMix, mixBatch, softTargets, type MixOptions } from './augment';
-import { isUnreadable, toBatch, type Batch, type Clip, type Dataset, type Normalisation } from './types';
+import { drawMix, softTargets, type MixOptions } from './augment';
+import { isUnreadable, NORMALISATION, stackClips } from './types';
+import type { Batch, Clip, Dataset, Normalisation } from './types';
 
 /** How a loader makes batches. */
 export interface LoaderOptions {
@@ -79,11 +80,11 @@ export class Loader {
     return this.dataset.order?.(random) ?? random.shuffle(order);
   }
 
-  /** The normalised batches of an epoch from batch `first` on, mixed where the options say so; see `clips`. */
+  /** The batches of an epoch from batch `first` on, and how they are mixed where the options say so; see `clips`. */
   async *epoch(epoch: number, first = 0): AsyncGenerator<{ index: number; batch: Batch }> {
     for await (const { index, clips } of this.clips(epoch, first)) {
-      const batch = toBatch(clips, this.options.normalisation);
-      yield { index, batch: this.mixed(batch, epoch, index) };
+      const { normalisation = NORMALISATION } = this.options;
+      yield { index, batch: this.mixed({ ...stackClips(clips), normalisation, mix: null }, epoch, index) };
     }
   }
 
@@ -91,12 +92,12 @@ export class Loader {
   private mixed(batch: Batch, epoch: number, index: number): Batch {
     const { mix, seed } = this.options;
     if (!mix) return batch;
-    const [, , , height, width] = batch.shape;
+    const [, , height, width] = batch.shape;
     const random = new Philox(seed).fork('mix').fork(epoch).fork(index);
     const drawn = drawMix(mix, { height, width }, random);
-    if (drawn) mixBatch(batch.x, batch.shape, drawn);
     const classes = this.dataset.classNames.length;
-    return { ...batch, targets: softTargets(batch.labels, classes, mix.smoothing, drawn?.lambda ?? 1) };
+    const targets = softTargets(batch.labels, classes, mix.smoothing, drawn?.lambda ?? 1);
+    return { ...batch, mix: drawn, targets };
   }
 
   /**

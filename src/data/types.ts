@@ -1,5 +1,6 @@
 /** What every source of clips looks like, and how clips become batches. Nothing here knows of models or of tensors. */
 import type { Philox } from '../random';
+import type { Mix } from './augment';
 import type { Views } from './sampling';
 
 /** One decoded clip. Pixels stay bytes until they become the input of a network. */
@@ -50,7 +51,7 @@ export function isUnreadable(error: unknown): boolean {
   return (error as { code?: unknown } | undefined)?.code === UNREADABLE;
 }
 
-/** Clips of one size as bytes: what goes to a device that normalises by itself. */
+/** Clips of one size as bytes: what goes to the device, which normalises and mixes them (`clipInput`). */
 export interface ClipBatch {
   /** u8 [B, T, H, W, 3]. */
   pixels: Uint8Array;
@@ -60,16 +61,13 @@ export interface ClipBatch {
   clips: readonly Clip[];
 }
 
-/** Normalised input of the network. */
-export interface Batch {
-  /** f32 [B, 3, T, H, W]: (pixel / 255 - mean) / std. */
-  x: Float32Array;
-  shape: readonly [number, number, number, number, number];
-  /** i32 [B]. */
-  labels: Int32Array;
+/** A batch, and how it becomes the input of a network. */
+export interface Batch extends ClipBatch {
+  normalisation: Normalisation;
+  /** How the batch is mixed with itself in reverse; null where it is not. */
+  mix: Mix | null;
   /** f32 [B, classes]: the shares of the classes, where clips were mixed or labels smoothed. */
   targets?: Float32Array;
-  clips: readonly Clip[];
 }
 
 /** Mean and standard deviation of pixels scaled to [0, 1]: red, green, blue. */
@@ -84,16 +82,18 @@ export const NORMALISATION: Normalisation = { mean: [0.45, 0.45, 0.45], std: [0.
 const sizeOf = ({ frames, height, width }: Clip): string => `${frames}x${height}x${width}`;
 
 /** The clips' common size; throws where there is no clip or two sizes differ. */
-function commonSize(name: string, clips: readonly Clip[]): Clip {
+function commonSize(clips: readonly Clip[]): Clip {
   const first = clips[0];
-  if (first === undefined) throw new Error(`${name}: expected at least one clip, got none`);
+  if (first === undefined) throw new Error(`clips of a batch: expected at least one clip, got none`);
   for (const clip of clips) {
     const bytes = clip.frames * clip.height * clip.width * 3;
     if (clip.pixels.length !== bytes) {
-      throw new Error(`${name}: ${clip.path} has ${clip.pixels.length} bytes, ${sizeOf(clip)}x3 needs ${bytes}`);
+      throw new Error(
+        `clips of a batch: ${clip.path} has ${clip.pixels.length} bytes, ${sizeOf(clip)}x3 needs ${bytes}`,
+      );
     }
     if (sizeOf(clip) !== sizeOf(first)) {
-      throw new Error(`${name}: ${clip.path} is ${sizeOf(clip)}, ${first.path} ${sizeOf(first)}`);
+      throw new Error(`clips of a batch: ${clip.path} is ${sizeOf(clip)}, ${first.path} ${sizeOf(first)}`);
     }
   }
   return first;
@@ -103,37 +103,8 @@ const labelsOf = (clips: readonly Clip[]): Int32Array => Int32Array.from(clips, 
 
 /** Clips of one size, one after the other, as bytes. */
 export function stackClips(clips: readonly Clip[]): ClipBatch {
-  const { frames, height, width, pixels: first } = commonSize('stackClips', clips);
+  const { frames, height, width, pixels: first } = commonSize(clips);
   const pixels = new Uint8Array(clips.length * first.length);
   clips.forEach((clip, i) => pixels.set(clip.pixels, i * first.length));
   return { pixels, shape: [clips.length, frames, height, width, 3], labels: labelsOf(clips), clips };
-}
-
-/** Writes u8 [T, H, W, 3] as f32 [3, T, H, W] through tables of 256 values. */
-function writePlanes(pixels: Uint8Array, tables: readonly Float32Array[], x: Float32Array, at: number): void {
-  const [red, green, blue] = tables as [Float32Array, Float32Array, Float32Array];
-  const plane = pixels.length / 3;
-  for (let i = 0, byte = 0; i < plane; i++, byte += 3) {
-    x[at + i] = red[pixels[byte]!]!;
-    x[at + plane + i] = green[pixels[byte + 1]!]!;
-    x[at + 2 * plane + i] = blue[pixels[byte + 2]!]!;
-  }
-}
-
-function normalisingTables({ mean, std }: Normalisation): Float32Array[] {
-  return [0, 1, 2].map((channel) => {
-    const [m, s] = [mean[channel] ?? NaN, std[channel] ?? NaN];
-    if (!(s > 0) || !Number.isFinite(m))
-      throw new Error(`toBatch: expected a finite mean and a positive std, got mean ${m}, std ${s}`);
-    return Float32Array.from({ length: 256 }, (_, byte) => (byte / 255 - m) / s);
-  });
-}
-
-/** Clips of one size as one normalised batch, planes first. */
-export function toBatch(clips: readonly Clip[], normalisation: Normalisation = NORMALISATION): Batch {
-  const { frames, height, width, pixels } = commonSize('toBatch', clips);
-  const tables = normalisingTables(normalisation);
-  const x = new Float32Array(clips.length * pixels.length);
-  clips.forEach((clip, i) => writePlanes(clip.pixels, tables, x, i * pixels.length));
-  return { x, shape: [clips.length, 3, frames, height, width], labels: labelsOf(clips), clips };
 }

@@ -296,7 +296,8 @@ export class MorphMLP extends Module {
   }
 
   private checkInput(x: Tensor): Tensor {
-    if (x.dtype !== 'f32') throw new Error(`MorphMLP: x must be f32, got ${x.dtype}`);
+    if (x.dtype !== 'f32' && x.dtype !== this.precision)
+      throw new Error(`MorphMLP: x must be f32 or as the network computes, got ${x.dtype}`);
     const { kind, frames } = this.config;
     const clip = kind === 'image' && x.ndim === 4 ? reshape(x, [x.shape[0]!, 3, 1, x.shape[2]!, x.shape[3]!]) : x;
     const expected = kind === 'image' ? 1 : frames;

@@ -1,6 +1,7 @@
 export { add, div, mul, sub } from './arithmetic';
 export { batchNorm } from './batch_norm';
 export { cast } from './cast';
+export { clipInput, clipSettings, type ClipSettings } from './clip_input';
 export { conv3d } from './conv3d';
 export { convNorm } from './conv_norm';
 export { crossEntropy, oneHot, softCrossEntropy } from './cross_entropy';

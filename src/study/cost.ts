@@ -3,12 +3,12 @@ import { backward, noGrad } from '../autograd';
 import { besideOthers } from '../bench/load';
 import { floorMs, limitsAround, type Limits } from '../bench/limits';
 import { median } from '../bench/statistics';
-import { toBatch } from '../data/types';
 import type { MorphMLP } from '../models/morphmlp';
 import { softCrossEntropy } from '../ops/cross_entropy';
 import { AdamW, parameterGroups } from '../optim';
 import { scope } from '../scope';
 import { tensor } from '../tensor';
+import { normalised } from '../train/input';
 import { uniform } from '../cases/random';
 import { KernelWatch, type KernelCall, type Phase } from './kernel_watch';
 import { cropOf, normalisationOf, type Subject } from './subject';
@@ -115,7 +115,7 @@ function inputOf(subject: Subject, batch: number): { x: Float32Array; shape: rea
   const { clips, network } = subject;
   if (clips.length > 0) {
     const chosen = Array.from({ length: batch }, (_, i) => clips[i % clips.length]!);
-    return toBatch(chosen, normalisationOf(subject));
+    return normalised(chosen, normalisationOf(subject));
   }
   const [{ config }, crop] = [network, cropOf(subject)];
   const shape = [batch, 3, config.kind === 'video' ? config.frames : 1, crop, crop];

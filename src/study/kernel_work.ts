@@ -86,6 +86,7 @@ const WORK: Readonly<Record<KernelName, Work>> = {
   },
   cross_entropy_forward: elementwise(rowsOf),
   cross_entropy_backward: elementwise(rowsOf),
+  clip_input_forward: elementwise(),
   dropout_factors: elementwise(),
   dropout_apply: elementwise(),
   gelu_forward: elementwise(),

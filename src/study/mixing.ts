@@ -1,10 +1,11 @@
 /** Which tokens are mixed, and what a token sees: by the index maps, and by gradients on a clip. */
 import { backward } from '../autograd';
 import { uniform } from '../cases/random';
-import { toBatch, type Clip } from '../data/types';
+import type { Clip } from '../data/types';
 import type { MorphMLP } from '../models/morphmlp';
 import { scope } from '../scope';
 import { tensor, type Tensor } from '../tensor';
+import { normalised } from '../train/input';
 import { fieldsOf, levelsOf, shareOf, type Level, type Ways } from './fields';
 import { cropOf, normalisationOf, type Subject } from './subject';
 import type { Tell } from './types';
@@ -179,7 +180,7 @@ function probesOf([t, h, w]: Level['size'], count: number): number[] {
 }
 
 function inputOf(subject: Subject, clip: Clip | undefined, [t, h, w]: Level['size']) {
-  if (clip) return toBatch([clip], normalisationOf(subject));
+  if (clip) return normalised([clip], normalisationOf(subject));
   return { x: uniform(1, 3 * t * h * w), shape: [1, 3, t, h, w] };
 }
 

@@ -1,11 +1,12 @@
 import { noGrad } from '../autograd';
-import { NORMALISATION, toBatch, type Clip, type Normalisation } from '../data/types';
+import { NORMALISATION, type Clip, type Normalisation } from '../data/types';
 import type { MorphMLP } from '../models/morphmlp';
 import { placedBlocks, watchBlocks, type BlockPlace, type BlockWatch, type PlacedBlock } from '../models/watch';
 import { mul, sub } from '../ops/arithmetic';
 import { meanPool } from '../ops/mean_pool';
 import { scope } from '../scope';
 import { tensor, type Tensor } from '../tensor';
+import { normalised } from '../train/input';
 import { WeightTally } from './branch_weights';
 import type { BlockActivations, BranchWeights, Contribution, Norms } from './learned_types';
 import { summarise } from './statistics';
@@ -100,7 +101,7 @@ export async function observeBlocks(
   const tallies = new Map(placedBlocks(model).map((at) => [at.block, new BlockTally(at)]));
   let done = 0;
   for (const some of batchesOf(clips, batch)) {
-    const { x, shape } = toBatch(some, normalisation);
+    const { x, shape } = normalised(some, normalisation);
     const forward = () => scope(() => noGrad(() => void model.forward(tensor(x, shape))));
     watchBlocks(model, ({ block }) => tallies.get(block)!.watch(), forward);
     onClips((done += some.length));

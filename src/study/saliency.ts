@@ -1,9 +1,10 @@
 import { backward } from '../autograd';
-import { NORMALISATION, toBatch, type Clip, type Normalisation } from '../data/types';
+import { NORMALISATION, type Clip, type Normalisation } from '../data/types';
 import type { MorphMLP } from '../models/morphmlp';
 import { Philox } from '../random';
 import { scope } from '../scope';
 import { tensor, type Shape } from '../tensor';
+import { normalised } from '../train/input';
 import { bestClass } from '../train/metrics';
 import { probabilities } from '../train/views';
 import type { ClipSaliency } from './learned_types';
@@ -107,7 +108,7 @@ export function clipSaliency(
   clip: Clip,
   options: SaliencyOptions = {},
 ): { saliency: ClipSaliency; maps: SaliencyMaps } {
-  const { x, shape } = toBatch([clip], options.normalisation ?? NORMALISATION);
+  const { x, shape } = normalised([clip], options.normalisation ?? NORMALISATION);
   const { logits, target, gradient } = inputGradient(model, x, shape);
   options.onGradient?.();
   const mean = options.copies ? smoothed(model, x, shape, target, options) : gradient;

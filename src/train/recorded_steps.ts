@@ -1,5 +1,7 @@
+import { clipSettings } from '../ops/clip_input';
 import type { Tensor } from '../tensor';
-import { LaunchedSteps, stepTensors, type Outcome, type StepInputs, type StepParts, type StepRunner } from './step';
+import { LaunchedSteps, stepInput, stepTensors } from './step';
+import type { Outcome, StepInputs, StepParts, StepRunner, StepTensors } from './step';
 import { StepGraphs } from './step_graphs';
 
 /**
@@ -8,7 +10,7 @@ import { StepGraphs } from './step_graphs';
  */
 export class RecordedSteps implements StepRunner {
   private readonly launched: LaunchedSteps;
-  private graphs: StepGraphs | null = null;
+  private graphs: { steps: StepGraphs; batch: StepTensors } | null = null;
   /** How the step that is under way is computed; null between steps. */
   private step: 'launched' | 'replayed' | null = null;
   private launchedOne = false;
@@ -25,7 +27,7 @@ export class RecordedSteps implements StepRunner {
   }
 
   gradients(inputs: StepInputs): Outcome {
-    const full = inputs.shape[0] === this.fullBatch;
+    const full = inputs.clips.shape[0] === this.fullBatch;
     const add = this.step !== null;
     if (!add) this.begin(full && this.launchedOne ? 'replayed' : 'launched');
     if (full && this.step === 'replayed') return this.replay(inputs, add);
@@ -33,11 +35,11 @@ export class RecordedSteps implements StepRunner {
   }
 
   norm(): number {
-    return this.step === 'replayed' ? this.graphs!.norm() : this.launched.norm();
+    return this.step === 'replayed' ? this.graphs!.steps.norm() : this.launched.norm();
   }
 
   update(factor: number): void {
-    if (this.step === 'replayed') this.graphs!.update(factor);
+    if (this.step === 'replayed') this.graphs!.steps.update(factor);
     else this.launched.update(factor);
     this.end();
   }
@@ -71,21 +73,29 @@ export class RecordedSteps implements StepRunner {
 
   private replay(inputs: StepInputs, add: boolean): Outcome {
     if (this.graphs) this.fill(inputs);
-    else this.graphs = new StepGraphs(this.parts, stepTensors(inputs), this.clipping);
-    const { loss, logits } = this.graphs.gradients(add);
+    else this.graphs = this.graphsOf(stepTensors(inputs));
+    const { loss, logits } = this.graphs.steps.gradients(add);
     return { loss: loss.item(), logits: logits.floats(), forwardMs: null };
   }
 
-  private fill({ x, targets, weight }: StepInputs): void {
+  private graphsOf(batch: StepTensors) {
+    const { model } = this.parts;
+    const { targets, weight } = batch;
+    const input = () => stepInput(model, batch);
+    return { steps: new StepGraphs(this.parts, { input, targets, weight }, this.clipping), batch };
+  }
+
+  private fill({ clips, targets, weight }: StepInputs): void {
     const { batch } = this.graphs!;
-    batch.x.copyFrom(x);
+    batch.pixels.copyFrom(clips.pixels);
+    batch.settings.copyFrom(clipSettings(clips));
     batch.targets.copyFrom(targets);
     batch.weight.copyFrom([weight]);
   }
 
   private forget(): void {
     if (!this.graphs) return;
-    this.graphs.dispose();
+    this.graphs.steps.dispose();
     for (const t of Object.values(this.graphs.batch)) t.dispose();
     this.graphs = null;
     this.parts.optimizer.zeroGrad(); // what is recorded next begins without gradients

@@ -1,10 +1,12 @@
 /** What a training step computes: of each batch the gradients, of their sum the norm, and the new weights. */
 import { backward } from '../autograd';
 import type { MorphMLP } from '../models/morphmlp';
+import { clipInput, clipSettings } from '../ops/clip_input';
 import { softCrossEntropy } from '../ops/cross_entropy';
 import { gradNorm, scaleGradients, type MovingAverage, type Optimizer } from '../optim';
 import { scope } from '../scope';
-import { tensor, type Shape, type Tensor } from '../tensor';
+import { tensor, type Tensor } from '../tensor';
+import type { ClipInput } from './input';
 
 /** What a step changes. */
 export interface StepParts {
@@ -15,9 +17,7 @@ export interface StepParts {
 
 /** A batch as a step is given it. */
 export interface StepInputs {
-  /** Clips, f32 of `shape`: [B, 3, T, H, W]. */
-  x: Float32Array;
-  shape: Shape;
+  clips: ClipInput;
   /** f32 [B, classes] */
   targets: Float32Array;
   /** Of the batch in the sum of gradients. */
@@ -45,17 +45,29 @@ export interface StepRunner {
   dispose(): void;
 }
 
-/** A batch's tensors on the device. */
+/** A batch's tensors on the device; pixels and settings as `clipInput` takes them. */
 export interface StepTensors {
-  x: Tensor;
+  pixels: Tensor;
+  settings: Tensor;
   targets: Tensor;
   weight: Tensor;
 }
 
 /** Puts a batch onto the device. */
-export function stepTensors({ x, shape, targets, weight }: StepInputs): StepTensors {
-  const rows = [shape[0]!, targets.length / shape[0]!];
-  return { x: tensor(x, shape), targets: tensor(targets, rows), weight: tensor(Float32Array.of(weight), []) };
+export function stepTensors({ clips, targets, weight }: StepInputs): StepTensors {
+  const { pixels, shape, ...settings } = clips;
+  const rows = [shape[0], targets.length / shape[0]];
+  return {
+    pixels: tensor(pixels, shape),
+    settings: tensor(clipSettings(settings)),
+    targets: tensor(targets, rows),
+    weight: tensor(Float32Array.of(weight), []),
+  };
+}
+
+/** The network's input out of a batch on the device. */
+export function stepInput(model: MorphMLP, { pixels, settings }: StepTensors): Tensor {
+  return clipInput(pixels, settings, model.precision);
 }
 
 /** Steps whose kernels are launched one by one. */
@@ -65,11 +77,11 @@ export class LaunchedSteps implements StepRunner {
   gradients(inputs: StepInputs): Outcome {
     const start = performance.now();
     return scope(() => {
-      const { x, targets, weight } = stepTensors(inputs);
-      const logits = this.parts.model.forward(x);
-      const loss = softCrossEntropy(logits, targets);
+      const batch = stepTensors(inputs);
+      const logits = this.parts.model.forward(stepInput(this.parts.model, batch));
+      const loss = softCrossEntropy(logits, batch.targets);
       const outcome = { loss: loss.item(), logits: logits.floats(), forwardMs: performance.now() - start };
-      backward(loss, weight);
+      backward(loss, batch.weight);
       return outcome;
     });
   }

@@ -5,7 +5,7 @@ import { measureGradNorm, scaleGradients } from '../optim';
 import { drawStart, recordDraws, rngState, setRngState } from '../rng';
 import { scope } from '../scope';
 import { zeros, type Tensor } from '../tensor';
-import type { StepParts, StepTensors } from './step';
+import type { StepParts } from './step';
 
 /** Launches that were recorded, what they leave where it lies, and how many random words they draw. */
 interface Recorded<T> {
@@ -18,6 +18,13 @@ interface Recorded<T> {
 interface Found {
   loss: Tensor;
   logits: Tensor;
+}
+
+/** A batch on the device, where each replay finds it; `input` is recorded with the rest. */
+export interface GraphBatch {
+  input: () => Tensor;
+  targets: Tensor;
+  weight: Tensor;
 }
 
 const kept = <T extends Tensor>(t: T): T => Object.assign(t, { persistent: true });
@@ -37,10 +44,10 @@ export class StepGraphs {
   /** @param batch is filled by the caller before `gradients` @param clipping whether gradients are multiplied by a factor */
   constructor(
     private readonly parts: StepParts,
-    readonly batch: StepTensors,
+    private readonly batch: GraphBatch,
     private readonly clipping: boolean,
   ) {
-    const { device } = batch.x;
+    const { device } = batch.targets;
     this.numbers = parts.optimizer.makeNumbers().map(kept);
     [this.factor, this.gradNorm] = [kept(zeros([1], { device })), kept(zeros([1], { device }))];
     this.drawStart = kept(zeros([4], { device, dtype: 'i32' }));
@@ -75,9 +82,9 @@ export class StepGraphs {
   }
 
   private computeGradients(): Found {
-    const { x, targets, weight } = this.batch;
+    const { input, targets, weight } = this.batch;
     return scope(() => {
-      const logits = this.parts.model.forward(x);
+      const logits = this.parts.model.forward(input());
       const loss = softCrossEntropy(logits, targets);
       backward(loss, weight);
       return { loss: kept(loss.detach()), logits: kept(logits.detach()) };

@@ -194,10 +194,11 @@ export class Trainer {
     this.events.step?.({ epoch: state.epoch, batch: end, learningRate: rate, loss, running });
   }
 
-  private inputsOf({ x, shape, labels, targets }: Batch): StepInputs {
+  private inputsOf(batch: Batch): StepInputs {
+    const { labels, targets } = batch;
     const { model, labelSmoothing, accumulate = 1, clipsPerBatch = labels.length } = this.options;
     const weight = accumulate === 1 ? 1 : labels.length / (clipsPerBatch * accumulate);
-    return { x, shape, targets: targets ?? labelTargets(labels, model.config.numClasses, labelSmoothing), weight };
+    return { clips: batch, targets: targets ?? labelTargets(labels, model.config.numClasses, labelSmoothing), weight };
   }
 
   /** Forward and backward of a batch, its gradients added to those of its group; returns its loss. */

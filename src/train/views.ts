@@ -1,8 +1,8 @@
 import { noGrad } from '../autograd';
-import { NORMALISATION, toBatch, type Clip, type Normalisation } from '../data/types';
+import { NORMALISATION, stackClips, type Clip, type Normalisation } from '../data/types';
 import type { MorphMLP } from '../models/morphmlp';
 import { scope } from '../scope';
-import { tensor } from '../tensor';
+import { inputOf } from './input';
 
 /** The logits of clips [clips, classes], without graph; the model should be in evaluation mode. */
 export function logitsOf(
@@ -10,8 +10,8 @@ export function logitsOf(
   clips: readonly Clip[],
   normalisation: Normalisation = NORMALISATION,
 ): Float32Array {
-  const { x, shape } = toBatch(clips, normalisation);
-  return scope(() => noGrad(() => model.forward(tensor(x, shape)).floats()));
+  const batch = { ...stackClips(clips), normalisation };
+  return scope(() => noGrad(() => model.forward(inputOf(batch, model.precision)).floats()));
 }
 
 /** Probabilities out of logits, in float64. */

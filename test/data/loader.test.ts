@@ -1,5 +1,5 @@
 import { Loader, type LoaderOptions } from '../../src/data/loader';
-import { UnreadableClip, type Clip, type Dataset } from '../../src/data/types';
+import { NORMALISATION, UnreadableClip, type Clip, type Dataset } from '../../src/data/types';
 import type { Philox } from '../../src/random';
 
 /** One-pixel clips whose value is a random number of their own generator. */
@@ -79,13 +79,12 @@ describe('Loader', () => {
     expect(Object.keys(await bytes(loader, 0))).toEqual(['0', '1']);
   });
 
-  test('epoch gives the same clips, normalised', async () => {
+  test('epoch gives the same clips, and how they are normalised', async () => {
     const loader = new Loader(new FakeDataset(8), options());
     const raw = await bytes(loader, 0);
     for await (const { index, batch } of loader.epoch(0)) {
-      expect(batch.shape).toEqual([4, 3, 1, 1, 1]);
-      const back = Array.from(batch.x, (x) => Math.round((x * 0.225 + 0.45) * 255));
-      expect(back).toEqual(raw[index]);
+      expect([batch.shape, batch.normalisation, batch.mix]).toEqual([[4, 1, 1, 1, 3], NORMALISATION, null]);
+      expect([...batch.pixels]).toEqual(raw[index]);
     }
   });
 

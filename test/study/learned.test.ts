@@ -2,7 +2,7 @@ import { noGrad } from '../../src/autograd';
 import { relativeError } from '../../src/cases/compare';
 import { uniform } from '../../src/cases/random';
 import type { Clip } from '../../src/data/types';
-import { toBatch, NORMALISATION } from '../../src/data/types';
+import { NORMALISATION } from '../../src/data/types';
 import { create, type MorphMLP } from '../../src/models';
 import { placedBlocks, watchBlocks } from '../../src/models/watch';
 import { softmax } from '../../src/ops/softmax';
@@ -12,6 +12,7 @@ import { naivePlugin, withPlugin } from '../../src/plugins';
 import { memory } from '../../src/runtime';
 import { scope } from '../../src/scope';
 import { tensor, type Tensor } from '../../src/tensor';
+import { normalised } from '../../src/train/input';
 import { logitsOf } from '../../src/train/views';
 import { learnedSection } from '../../src/report/study/learned_section';
 import { drawLearned, overlay, soften } from '../../src/report/study/learned_pictures';
@@ -140,7 +141,7 @@ test('without a branch the fused kernels compute what simple ops do with its wei
 });
 
 test('weights cannot be replaced where a gradient is wanted', () => {
-  const { x, shape } = toBatch(CLIPS, NORMALISATION);
+  const { x, shape } = normalised(CLIPS, NORMALISATION);
   const replaced = () =>
     watchBlocks(
       model,
@@ -180,7 +181,7 @@ test('what a part costs is the share of its FCs', () => {
 });
 
 test('saliency is the derivative of the logit', () => {
-  const { x, shape } = toBatch([CLIPS[0]!], NORMALISATION);
+  const { x, shape } = normalised([CLIPS[0]!], NORMALISATION);
   const { gradient, target, logits } = inputGradient(model, x, shape);
   expect(logits[target]).toBe(Math.max(...logits));
   const along = uniform(50, x.length);

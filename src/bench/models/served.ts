@@ -141,7 +141,7 @@ export class Served {
   }
 
   private recordStep(optimizer: AdamW) {
-    const batch = { x: this.x, targets: this.targets, weight: ones([]) };
+    const batch = { input: () => this.x, targets: this.targets, weight: ones([]) };
     const graphs = new StepGraphs({ model: this.model.train(), optimizer }, batch, false);
     const run = (): void => {
       graphs.gradients(false);

@@ -1,6 +1,6 @@
 /** Augmentation of clips as bytes, and the mixing of batches. */
 export type { Interpolation } from './affine';
-export { beta, drawMix, mixBatch, softTargets, type Mix, type MixOptions } from './mix';
+export { beta, drawMix, softTargets, type Mix, type MixOptions } from './mix';
 export {
   applyAugment,
   drawColorJitter,

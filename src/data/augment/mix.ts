@@ -17,7 +17,7 @@ export interface MixOptions {
 /** What was drawn for a batch: `lambda` is the share that stays. */
 export type Mix = { kind: 'mixup'; lambda: number } | { kind: 'cutmix'; lambda: number; box: Box };
 
-const { floor, fround, max, min, sqrt } = Math;
+const { floor, max, min, sqrt } = Math;
 
 /** A gamma number of shape `a` (Marsaglia and Tsang, 2000; below 1 by the power of a uniform one). */
 function gamma(a: number, random: Philox): number {
@@ -52,39 +52,6 @@ export function drawMix(options: MixOptions, size: { height: number; width: numb
   const cut = alpha === 0 || (cutmixAlpha > 0 && random.uniform() < switchProb);
   const lambda = beta(cut ? cutmixAlpha : alpha, random);
   return cut ? cutmix(lambda, size, random) : { kind: 'mixup', lambda };
-}
-
-function blendPair(a: Float32Array, b: Float32Array, lambda: number): void {
-  const [keep, take] = [fround(lambda), fround(1 - lambda)];
-  for (let i = 0; i < a.length; i++) {
-    const [x, y] = [a[i]!, b[i]!];
-    a[i] = x * keep + y * take;
-    b[i] = y * keep + x * take;
-  }
-}
-
-/** Exchanges the box in every plane of `width` columns and `height` rows. */
-function swapBox(a: Float32Array, b: Float32Array, [height, width]: readonly [number, number], box: Box): void {
-  for (let plane = 0; plane < a.length; plane += height * width) {
-    for (let y = box.y; y < box.y + box.height; y++) {
-      const [from, to] = [plane + y * width + box.x, plane + y * width + box.x + box.width];
-      const kept = a.slice(from, to);
-      a.set(b.subarray(from, to), from);
-      b.set(kept, from);
-    }
-  }
-}
-
-/** Mixes clip i with clip B − 1 − i, in place; the middle one of an odd batch stays. @param x f32 [B, 3, T, H, W] */
-export function mixBatch(x: Float32Array, shape: readonly [number, number, number, number, number], mix: Mix): void {
-  const [batch, , , height, width] = shape;
-  const size = x.length / batch;
-  for (let i = 0; i < batch - 1 - i; i++) {
-    const a = x.subarray(i * size, (i + 1) * size);
-    const b = x.subarray((batch - 1 - i) * size, (batch - i) * size);
-    if (mix.kind === 'mixup') blendPair(a, b, mix.lambda);
-    else swapBox(a, b, [height, width], mix.box);
-  }
 }
 
 /** Targets f32 [B, classes] of a mixed batch: lambda of a clip's own smoothed label and the rest of its partner's. */

@@ -9,7 +9,6 @@ import {
   drawRandAugment,
   drawResizedCrop,
   erase,
-  mixBatch,
   parseRandAugment,
   resizeCrop,
   softTargets,
@@ -191,36 +190,6 @@ describe('mixing', () => {
     );
     expect(drawMix({ ...options, alpha: 0 }, SIZE, new Philox(1))?.kind).toBe('cutmix');
     expect(drawMix({ ...options, cutmixAlpha: 0 }, SIZE, new Philox(1))?.kind).toBe('mixup');
-  });
-
-  const batch = (clips: number) => Float32Array.from({ length: clips * 3 * 2 * 30 * 40 }, (_, i) => Math.sin(i));
-
-  test.each([2, 3, 4])('mixup of %i clips is lambda of each and the rest of its partner', (clips) => {
-    const [x, before] = [batch(clips), batch(clips)];
-    const size = x.length / clips;
-    mixBatch(x, [clips, 3, 2, 30, 40], { kind: 'mixup', lambda: 0.3 });
-    for (let b = 0; b < clips; b++)
-      for (let i = 0; i < size; i += 97) {
-        const wanted = 0.3 * before[b * size + i]! + 0.7 * before[(clips - 1 - b) * size + i]!;
-        expect(x[b * size + i]).toBeCloseTo(wanted, 5);
-      }
-  });
-
-  test('cutmix exchanges one box, and lambda is the share of the clip that stays', () => {
-    for (const mix of many(30, (random) => drawMix({ ...options, switchProb: 1 }, SIZE, random))) {
-      const [x, before] = [batch(2), batch(2)];
-      mixBatch(x, [2, 3, 2, 30, 40], mix!);
-      const size = x.length / 2;
-      let [kept, wrong] = [0, 0];
-      for (let i = 0; i < size; i++) {
-        const own = x[i] === before[i];
-        kept += own ? 1 : 0;
-        if (!own && x[i] !== before[size + i]) wrong++;
-        if (x[size + i] !== (own ? before[size + i] : before[i])) wrong++;
-      }
-      expect(wrong).toBe(0);
-      expect(kept / size).toBeCloseTo(mix!.lambda, 6);
-    }
   });
 
   test('targets are smoothed, weighted and sum to 1', () => {

@@ -1,0 +1,48 @@
+import { kernels } from '../native';
+import { empty, type Tensor } from '../tensor';
+
+/** How a batch of clips becomes the network's input. */
+export interface ClipSettings {
+  /** Of pixels scaled to [0, 1]: mean and standard deviation of red, green and blue. */
+  normalisation: { mean: readonly number[]; std: readonly number[] };
+  /** How each clip is mixed with the batch in reverse: all of it, of which `lambda` stays, or a box, which is exchanged. */
+  mix?: { lambda: number; box?: { x: number; y: number; width: number; height: number } } | null;
+}
+
+const EVERYWHERE = { x: 0, y: 0, width: 2 ** 24, height: 2 ** 24 };
+const NOWHERE = { x: 0, y: 0, width: 0, height: 0 };
+
+/** What each byte becomes in each channel, f32 [3 · 256]: (byte / 255 − mean) / std, rounded once. */
+function pixelTables({ mean, std }: ClipSettings['normalisation']): Float32Array {
+  const tables = new Float32Array(3 * 256);
+  for (const channel of [0, 1, 2]) {
+    const [m, s] = [mean[channel] ?? NaN, std[channel] ?? NaN];
+    if (!(s > 0) || !Number.isFinite(m))
+      throw new Error(`clipInput: expected a finite mean and a positive std, got mean ${m}, std ${s}`);
+    for (let byte = 0; byte < 256; byte++) tables[channel * 256 + byte] = (byte / 255 - m) / s;
+  }
+  return tables;
+}
+
+/** The settings as `clipInput` takes them, f32 [774]. @throws where a mean or a standard deviation is none */
+export function clipSettings({ normalisation, mix }: ClipSettings): Float32Array {
+  const [keep, take] = !mix || mix.box ? [0, 1] : [mix.lambda, 1 - mix.lambda];
+  const { x, y, width, height } = !mix ? NOWHERE : (mix.box ?? EVERYWHERE);
+  return Float32Array.from([...pixelTables(normalisation), keep, take, x, y, width, height]);
+}
+
+/**
+ * The network's input [B, 3, T, H, W] of clips as bytes: normalised, and mixed with the batch in reverse (mixup, Zhang et al., 2018; CutMix,
+ * Yun et al., 2019); the middle clip of an odd batch stays as it is. No gradient goes back, as bytes have none.
+ *
+ * @param pixels u8 [B, T, H, W, 3]
+ * @param settings f32 [774], of `clipSettings`
+ */
+export function clipInput(pixels: Tensor, settings: Tensor, dtype: 'f32' | 'bf16' = 'f32'): Tensor {
+  const [clips = 0, frames = 0, height = 0, width = 0, channels] = pixels.shape;
+  if (pixels.dtype !== 'u8' || pixels.ndim !== 5 || channels !== 3)
+    throw new Error(`clipInput: pixels must be u8 [B, T, H, W, 3], got ${pixels.dtype} [${pixels.shape.join(', ')}]`);
+  const x = empty([clips, 3, frames, height, width], { device: pixels.device, dtype });
+  kernels.clip_input_forward(clips, frames, height, width, pixels.handle, settings.handle, x.handle);
+  return x;
+}

@@ -1,0 +1,24 @@
+/** Clips as the network takes them: they go to the device as bytes, and are normalised and mixed there. */
+import { NORMALISATION, stackClips, type Batch, type Clip, type Normalisation } from '../data/types';
+import { clipInput, clipSettings } from '../ops/clip_input';
+import { scope } from '../scope';
+import { tensor, type Tensor } from '../tensor';
+
+/** What becomes the input of a network. */
+export type ClipInput = Pick<Batch, 'pixels' | 'shape' | 'normalisation'> & Partial<Pick<Batch, 'mix'>>;
+
+/** The network's input [B, 3, T, H, W] of a batch, on the current device. */
+export function inputOf({ pixels, shape, ...settings }: ClipInput, dtype: 'f32' | 'bf16' = 'f32'): Tensor {
+  return clipInput(tensor(pixels, shape), tensor(clipSettings(settings)), dtype);
+}
+
+/** The same as numbers on the host, for those who change them. */
+export function normalised(
+  clips: readonly Clip[],
+  normalisation: Normalisation = NORMALISATION,
+): { x: Float32Array; shape: number[] } {
+  return scope(() => {
+    const x = inputOf({ ...stackClips(clips), normalisation });
+    return { x: x.floats(), shape: [...x.shape] };
+  });
+}
