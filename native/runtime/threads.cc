@@ -224,7 +224,9 @@ float* scratch(int slot, int64_t floats) {
     give_pages(mine.data[slot], mine.bytes[slot]);
     mine.data[slot] = take_pages(bytes);
     mine.bytes[slot] = mine.data[slot] ? bytes : 0;
-    if (!mine.data[slot]) fail("out of memory: " + std::to_string(bytes) + " bytes of scratch");
+    if (!mine.data[slot])
+      fail("out of memory: " + std::to_string(bytes) + " bytes of scratch asked for, " +
+           std::to_string(memory_stats().live) + " bytes of tensors are live");
   }
   return static_cast<float*>(mine.data[slot]);
 }
