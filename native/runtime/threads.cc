@@ -9,6 +9,7 @@
 #include <mutex>
 #include <set>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -37,9 +38,15 @@ thread_local bool inside_task = false;
 
 class Pool {
  public:
-  static Pool& get() {
+  static Pool& instance() {
     static Pool* instance = new Pool;  // never destroyed: its threads end with the process
     return *instance;
+  }
+
+  // With its threads, which start when they are first needed; where the system refuses them, the next call asks again.
+  static Pool& get() {
+    if (instance().size() == 0) instance().start();
+    return instance();
   }
 
   int size() const { return threads_.load(std::memory_order_relaxed); }
@@ -47,11 +54,7 @@ class Pool {
   void resize(int n) {
     if (n < 1 || n > kMaxThreads) fail("threads: expected 1 to 256, got " + std::to_string(n));
     std::lock_guard<std::mutex> turn(turn_);
-    const uint64_t seen = state_.load() >> kGenerationShift;
-    for (int worker = spawned_; worker < n - 1; ++worker)
-      std::thread([this, worker, seen] { work(worker, seen); }).detach();
-    spawned_ = std::max(spawned_, n - 1);
-    threads_ = n;
+    spawn(n);
   }
 
   void run(int64_t tasks, TaskFunction task, void* context) {
@@ -74,10 +77,31 @@ class Pool {
   static constexpr uint64_t kInside = 0xffff, kOpen = 1 << 16;
   static constexpr int kGenerationShift = 17;
 
-  Pool() {
+  void start() {
+    std::lock_guard<std::mutex> turn(turn_);
+    if (size() > 0) return;
     const char* wanted = std::getenv("MORPHMLP_THREADS");
-    const int n = wanted ? std::atoi(wanted) : physical_cores();
-    resize(n >= 1 && n <= kMaxThreads ? n : physical_cores());
+    spawn(wanted && *wanted ? parsed(wanted) : physical_cores());
+  }
+
+  static int parsed(const std::string& wanted) {
+    char* end = nullptr;
+    const long n = std::strtol(wanted.c_str(), &end, 10);
+    if (*end || n < 1 || n > kMaxThreads) fail("MORPHMLP_THREADS: expected 1 to 256, got '" + wanted + "'");
+    return static_cast<int>(n);
+  }
+
+  // Threads that did start stay, and wait for a number that they are part of.
+  void spawn(int n) {
+    const uint64_t seen = state_.load() >> kGenerationShift;
+    try {
+      for (; spawned_ < n - 1; ++spawned_)
+        std::thread([this, worker = spawned_, seen] { work(worker, seen); }).detach();
+    } catch (const std::system_error& error) {
+      fail("threads: the system starts " + std::to_string(spawned_ + 1) + " of " + std::to_string(n) + " (" +
+           error.what() + "); MORPHMLP_THREADS asks for fewer");
+    }
+    threads_ = n;
   }
 
   void open(const Job& job) {
@@ -147,7 +171,7 @@ class Pool {
   std::condition_variable wake_;
   std::atomic<uint64_t> state_{0};
   std::atomic<int64_t> next_{0};
-  std::atomic<int> threads_{1};
+  std::atomic<int> threads_{0};  // until they are started
   int sleeping_ = 0;
   int spawned_ = 0;
   Job job_;
@@ -185,7 +209,7 @@ int physical_cores() {
 
 int thread_count() { return Pool::get().size(); }
 
-void set_thread_count(int n) { Pool::get().resize(n); }
+void set_thread_count(int n) { Pool::instance().resize(n); }
 
 void run_tasks(int64_t tasks, TaskFunction task, void* context) {
   if (tasks <= 0) return;
@@ -200,7 +224,9 @@ float* scratch(int slot, int64_t floats) {
     give_pages(mine.data[slot], mine.bytes[slot]);
     mine.data[slot] = take_pages(bytes);
     mine.bytes[slot] = mine.data[slot] ? bytes : 0;
-    if (!mine.data[slot]) fail("out of memory: " + std::to_string(bytes) + " bytes of scratch");
+    if (!mine.data[slot])
+      fail("out of memory: " + std::to_string(bytes) + " bytes of scratch asked for, " +
+           std::to_string(memory_stats().live) + " bytes of tensors are live");
   }
   return static_cast<float*>(mine.data[slot]);
 }

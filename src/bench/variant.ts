@@ -68,13 +68,13 @@ const withProducts = (by: Products) => {
   };
 };
 
-/** Whether this GPU can multiply by TMA and wgmma. */
-export function hasWgmma(): boolean {
+/** Why nothing multiplies by TMA and wgmma here (no Hopper, not compiled for it), or undefined. */
+export function whyNoWgmma(): string | undefined {
   try {
     withProducts('wgmma')(() => undefined);
-    return true;
-  } catch {
-    return false; // not Hopper, or not compiled for it
+    return undefined;
+  } catch (error) {
+    return (error as Error).message.replace(/^.* wgmma was asked for, but /, '');
   }
 }
 
@@ -89,7 +89,7 @@ export function productVariants(op: PluggableOp): Variant[] {
     return { name, flags: use(kernelFlags), backward: true, beyondLimit: true, use };
   };
   return [
-    ...(hasWgmma() ? [variant('wgmma', 'wgmma')] : []),
+    ...(whyNoWgmma() === undefined ? [variant('wgmma', 'wgmma')] : []),
     ...(blasPlugins(op, 'cuda').length > 0 ? [variant('cuBLASLt', 'cublaslt')] : []),
   ];
 }

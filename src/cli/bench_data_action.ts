@@ -10,7 +10,7 @@ import { Run } from '../train/run';
 import type { Shares } from '../train/trainer';
 import { percent, significant, table } from './format';
 import { checkOutputs } from './outputs';
-import { withProgress } from './progress';
+import { withProgress, type Progress } from './progress';
 import { resolveConfig, type TrainFlags } from './train_settings';
 
 /** What `morphmlp bench data` is given. */
@@ -20,11 +20,12 @@ export type BenchDataArguments = Pick<
 > & { count: number; rounds: number; steps: number; json?: string };
 
 /** Where the milliseconds of `steps` training steps go; the first step, which finds nothing read ahead, does not count. */
-async function timeSteps(options: RunOptions, steps: number): Promise<Shares | null> {
+async function timeSteps(options: RunOptions, steps: number, bar: Progress): Promise<Shares | null> {
   const out = mkdtempSync(path.join(os.tmpdir(), 'morphmlp-'));
   let [taken, first] = [0, null as Shares | null];
   const step = (): void => {
     if (taken++ === 0) first = { ...run.trainer.shares };
+    bar.update(taken);
     if (taken > steps) run.trainer.stop();
   };
   const run: Run = new Run({ ...options, val: null, init: null, out, resume: 'never' }, { step });
@@ -78,7 +79,8 @@ export async function benchDataset(pairs: string[], given: BenchDataArguments): 
   console.log(`${spec.path}: ${side}, ${count} files a round, median of ${rounds}`);
   const head = ['', 'files/s', 'ms each', 'of ffmpeg'];
   console.log(table(rowsOf(rates, workers), { head, align: ['left', 'right', 'right', 'right'] }));
-  const shares = steps > 0 ? await timeSteps(options, steps) : null;
+  const label = { label: 'training', total: steps + 1 };
+  const shares = steps > 0 ? await withProgress(label, (bar) => timeSteps(options, steps, bar)) : null;
   if (shares)
     console.log(
       `training ${options.name}, ${options.batchSize} files a step, ${threads()} threads: ${percent(shares.data / sum(shares))} of a step waits for data (${significant(sum(shares) / steps, 3)} ms a step)`,

@@ -12,10 +12,10 @@ import { precisionOf } from '../cases/bf16';
 import { eventLoop } from '../event_loop';
 import { writeFileAtomic } from '../io/atomic';
 import { PLUGGABLE, requirePluginDevice } from '../plugins';
-import { native, type Device, type Precision } from '../native';
+import type { Device, Precision } from '../native';
 import { requireDevice, requirePrecision, setThreads, threads } from '../runtime';
 import { setDefaultDevice } from '../tensor';
-import { othersText, printFailures, printRows } from './kernel_table';
+import { othersText, printFailures, printMissing, printRows } from './kernel_table';
 import { checkOutputs } from './outputs';
 import { withProgress, type Progress } from './progress';
 
@@ -147,16 +147,6 @@ async function measure(given: BenchKernelsArguments, work: Work): Promise<Kernel
   return joinPasses(all);
 }
 
-/** The ops that cuBLASLt could stand beside. */
-const LIBRARY_OPS = { f32: ['linear', 'morph_fc', 'temporal_fc'], bf16: ['linear'] };
-
-/** Says why there is no row of cuBLASLt where one could stand. */
-function printBlas(rows: readonly KernelRow[], { device, precision }: BenchKernelsArguments): void {
-  const couldBe = rows.some(({ op }) => LIBRARY_OPS[precision].includes(op.split(' ')[0]!));
-  if (device !== 'cuda' || !couldBe || rows.some(({ variant }) => variant === 'cuBLASLt')) return;
-  console.log(`no rows of cuBLASLt: ${native.cudaBlas()}`);
-}
-
 /** The device in words. */
 function whereText({ gpu, cpu, threads: count, kernels }: Machine): string {
   if (!gpu) return `${cpu}, ${count} threads, ${kernels}`;
@@ -177,7 +167,7 @@ export async function benchKernels(given: BenchKernelsArguments): Promise<void> 
   const where = machine();
   if (rows.length > 0) {
     printRows(rows);
-    printBlas(rows, given);
+    printMissing(rows, given);
     console.log(
       `${whereText(where)}, commit ${where.commit ?? `of ${where.version}`}; ${given.precision}, medians of ${rounds} rounds`,
     );

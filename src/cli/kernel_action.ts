@@ -80,7 +80,7 @@ async function checkLibrary(file: string, check: Check, bar: Progress, failures:
   requireDevice(device);
   const rows: Row[] = [];
   for (const c of chooseCases([op], check.stages)) {
-    const onStep = (_: string | null, doing: string) => bar.update(0, [`${c.op} stage ${c.stage}`, doing]);
+    const onStep = (_: string | null, doing: string) => bar.update(rows.length, [`${c.op} stage ${c.stage}`, doing]);
     const job = {
       op: c.op,
       stage: c.stage,

@@ -4,6 +4,8 @@ import type { Failure } from '../bench/hosted';
 import type { KernelRow } from '../bench/kernels';
 import { QUIET } from '../bench/load';
 import type { Ratio } from '../bench/statistics';
+import { whyNoWgmma } from '../bench/variant';
+import { native, type Device, type Precision } from '../native';
 import { percent, significant, table } from './format';
 
 const HEAD = ['op', 'stage', '', 'variant', 'cache', 'ms', 'middle half', 'GFLOP/s', 'GB/s', 'of limit', 'error'];
@@ -70,4 +72,19 @@ export function printFailures(failures: readonly Failure[]): void {
   for (const { plugin, at, problem } of failures)
     console.error(`${pc.red('failed')}  ${path.basename(plugin)}${at && ` (${at})`}: ${problem}`);
   if (failures.length > 0) process.exitCode = 1;
+}
+
+/** What can stand beside our products on a GPU, for which ops, and why it is not there. */
+const BESIDE: ({ name: string; why: () => string | undefined } & Record<Precision, string[]>)[] = [
+  { name: 'cuBLASLt', f32: ['linear', 'morph_fc', 'temporal_fc'], bf16: ['linear'], why: () => native.cudaBlas() },
+  { name: 'wgmma', f32: [], bf16: ['linear'], why: whyNoWgmma },
+];
+
+/** Says why there is no row of cuBLASLt or wgmma where one could stand. */
+export function printMissing(rows: readonly KernelRow[], on: { device: Device; precision: Precision }): void {
+  if (on.device !== 'cuda') return;
+  for (const { name, why, ...ops } of BESIDE) {
+    const couldBe = rows.some(({ op }) => ops[on.precision].includes(op.split(' ')[0]!));
+    if (couldBe && !rows.some(({ variant }) => variant === name)) console.log(`no rows of ${name}: ${why()}`);
+  }
 }

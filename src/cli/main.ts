@@ -23,6 +23,7 @@ async function doctor({ json }: { json?: boolean }): Promise<void> {
 
 const program = new Command('morphmlp')
   .description('Train, evaluate and study MorphMLP video and image networks')
+  .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'morphmlp: ')) }) // as all other errors
   .version(packageVersion());
 
 registerTrain(program);

@@ -108,6 +108,12 @@ async function* readAll(
   }
 }
 
+/** What stands in an input's way, under the name that it was given by. */
+function problemOf({ input: { name, source }, error: { message } }: { input: Input; error: Error }): string {
+  const text = message.replaceAll(source.path, name);
+  return text.includes(name) ? text : `${name}: ${text}`;
+}
+
 function inputTable(seen: readonly Seen[]): string {
   const rows = seen.flatMap(({ name, guesses }) =>
     guesses.map((g, i) => [i === 0 ? name : '', g.label, percent(g.probability)]),
@@ -152,7 +158,7 @@ async function classifyAll(
     const { name } = got.input;
     if ('error' in got) {
       failed += 1;
-      console.error(`morphmlp: ${got.error.message.replaceAll(got.input.source.path, name)}`);
+      console.error(`morphmlp: ${problemOf(got)}`);
     } else {
       const guesses = classify(network, classNames, got.clips, args.top);
       seen.push({ name, guesses });

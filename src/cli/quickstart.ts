@@ -9,6 +9,13 @@ import { classify, guessLines, middleClip } from './predict_action';
 const EXAMPLE_STREAM = 2; // neither training nor validation clips
 const EXAMPLE = 3;
 
+/** How the command line was started: as a package's, or out of a clone, where npx would install the clone first. */
+function thisCommand(): string {
+  const script = path.relative('', process.argv[1] ?? '');
+  const inClone = path.basename(script) === 'morphmlp.js' && !script.includes('node_modules');
+  return inClone ? `node ${script}` : 'npx morphmlp';
+}
+
 /** After the quick start: encodes a clip that the model has not seen as an .mp4, reads it back and classifies it. */
 export async function afterQuickstart(run: Run): Promise<void> {
   const { seed, out } = run.options;
@@ -25,5 +32,5 @@ export async function afterQuickstart(run: Run): Promise<void> {
   const guesses = classify(network, classNames, [await middleClip(file, input)], 3);
   network.dispose();
   console.log(`\n${file} shows '${classNames[example.label]}'; the model says:\n${guessLines(guesses).join('\n')}`);
-  console.log(`\nTry it: npx morphmlp predict ${file} --checkpoint ${run.files.best}`);
+  console.log(`\nTry it: ${thisCommand()} predict ${file} --checkpoint ${run.files.best}`);
 }

@@ -48,9 +48,6 @@ interface Layout {
   lists(tasks: readonly Task[], options: ExportOptions): Record<string, string>;
 }
 
-/** Class names without spaces, so that they are plain names of folders. */
-const MOTIONS = MOTION_CLASSES.map((name) => name.replaceAll(' ', '-'));
-
 const numbered = (index: number): string => String(index).padStart(5, '0');
 
 function drawMotion({ index, stream }: Task, { seed, size = 64, frames = 16 }: ExportOptions) {
@@ -63,15 +60,15 @@ const linesOf = (classes: readonly string[]): string => classes.map((name) => `$
 const splitOf = (tasks: readonly Task[], split: Split): Task[] => tasks.filter((task) => task.split === split);
 
 const VIDEO: Layout = {
-  classes: MOTIONS,
-  place: ({ split, label, index }) => path.join(split, MOTIONS[label]!, `${numbered(index)}.mp4`),
+  classes: MOTION_CLASSES,
+  place: ({ split, label, index }) => path.join(split, MOTION_CLASSES[label]!, `${numbered(index)}.mp4`),
   write: (file, task, options) => writeVideo(drawMotion(task, options), file, 30, options.signal),
   lists(tasks) {
     const csv = (split: Split): string =>
       splitOf(tasks, split)
-        .map((task) => `${VIDEO.place(task)},${MOTIONS[task.label]}\n`)
+        .map((task) => `${VIDEO.place(task)},${MOTION_CLASSES[task.label]}\n`)
         .join('');
-    const names = linesOf(MOTIONS);
+    const names = linesOf(MOTION_CLASSES);
     const beside = { 'train/classes.txt': names, 'val/classes.txt': names };
     return { 'classes.txt': names, ...beside, 'train.csv': csv('train'), 'val.csv': csv('val') };
   },
@@ -89,7 +86,7 @@ async function writeJpeg(file: string, pixels: Uint8Array, size: number): Promis
 }
 
 const FRAMES: Layout = {
-  classes: MOTIONS,
+  classes: MOTION_CLASSES,
   place: ({ split, index }) => path.join('frames', `${split}-${numbered(index)}`),
   async write(folder, task, options) {
     const { pixels, frames, height } = drawMotion(task, options);
@@ -106,7 +103,7 @@ const FRAMES: Layout = {
         .map((task) => `${path.basename(FRAMES.place(task))} ${frames} ${task.label}\n`)
         .join('');
     const [train, val] = ['train', 'validation'].map((name) => `somesomev1_rgb_${name}_split.txt`) as [string, string];
-    return { 'classes.txt': linesOf(MOTIONS), [train]: list('train'), [val]: list('val') };
+    return { 'classes.txt': linesOf(MOTION_CLASSES), [train]: list('train'), [val]: list('val') };
   },
 };
 

@@ -13,16 +13,16 @@ import type { Clip, Dataset } from './types';
 import { addNoise, drawBackground, drawColours, noiseTable } from './scene';
 import { drawFigure, OUTLINES, type Pose } from './shapes';
 
-/** The eight classes; 2p and 2p+1 are each other in reverse. */
+/** The eight classes, plain names of folders; 2p and 2p+1 are each other in reverse. */
 export const MOTION_CLASSES = [
-  'left to right',
-  'right to left',
+  'left-to-right',
+  'right-to-left',
   'downwards',
   'upwards',
   'growing',
   'shrinking',
-  'turning clockwise',
-  'turning anticlockwise',
+  'turning-clockwise',
+  'turning-anticlockwise',
 ] as const;
 
 /** What is seen in each sixteenth of a clip: 0 nothing, 1 the first pose, 2 the second. */

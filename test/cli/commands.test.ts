@@ -88,7 +88,7 @@ test.each([
     ['train', '--data', 'motion', '--cuda-graph', 'on'],
     /RUN\.CUDA_GRAPH records launches on a GPU: it needs RUN\.DEVICE cuda, which is cpu/,
   ],
-  [['train', '--data', 'motion', '--colour'], /unknown option '--colour'/],
+  [['train', '--data', 'motion', '--colour'], /^morphmlp: unknown option '--colour'/],
   [['train', '--preset', 'slow'], /--preset slow is not one of: .*k400_s16.*quickstart/],
   [['evaluate', '--data', 'motion', '--checkpoint', 'nowhere.safetensors'], /nowhere.safetensors/],
   [['predict', 'clip.mp4', '--checkpoint', 'x.safetensors'], /clip.mp4: no such file or folder/],

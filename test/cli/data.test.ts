@@ -2,6 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import sharp from 'sharp';
+import { MOTION_CLASSES } from '../../src/data/motion';
 import { describeWithFfmpeg } from '../data/ffmpeg_support';
 import { runCli } from '../support/run_cli';
 
@@ -13,7 +14,12 @@ describeWithFfmpeg('morphmlp data', () => {
   test('export writes what train and preview read', async () => {
     const exported = runCli(['data', 'export', at('motion'), '--train', '8', '--val', '8']);
     expect(exported).toMatchObject({ status: 0 });
-    expect(readFileSync(at('motion/train.csv'), 'utf8').trim().split('\n')).toHaveLength(8);
+    const labels = readFileSync(at('motion/train.csv'), 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => line.split(',')[1]);
+    expect(labels).toHaveLength(8);
+    expect(MOTION_CLASSES).toEqual(expect.arrayContaining(labels)); // so that a quick start's model knows them
     const args = ['--data', at('motion/train.csv'), '--crop', '48', 'DATA.SAMPLING_RATE', '1'];
     const plain = runCli(['data', 'preview', ...args, '--count', '3', '--out', at('plain.png')]);
     expect(plain.out).toContain('plain.png: 3 clips of 16 x 48 x 48');

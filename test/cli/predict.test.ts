@@ -80,6 +80,17 @@ describeWithFfmpeg('predict', () => {
     expect(out).not.toMatch(/notes|broken/);
   });
 
+  test('without FFmpeg each video is named, and pictures are classified', () => {
+    const args = ['predict', at('mixed'), at('clip.mp4'), '--checkpoint', at('model.safetensors')];
+    const { status, out, err } = runCli(args, undefined, { PATH: at('tmp'), MORPHMLP_FFMPEG: '' });
+    const problem = 'videos need ffprobe, which is not on the PATH: install FFmpeg';
+    const said = err.trim().split('\n');
+    const named = ['mixed/b.mp4', 'mixed/broken.mp4', 'clip.mp4'].map((name) => `morphmlp: ${at(name)}: ${problem}`);
+    expect(said.map((line) => line.split(' (Debian')[0])).toEqual(named);
+    expect(out).toContain('a.png');
+    expect(status).toBe(1);
+  });
+
   test('the contact sheet shows the frames that the network saw', async () => {
     predict([at('clip.mp4')], ['--sheet', at('one.png')]);
     const { width, height } = await sharp(at('one.png')).metadata();

@@ -3,8 +3,9 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { hasWgmma } from '../../src/bench/variant';
+import { whyNoWgmma } from '../../src/bench/variant';
 import { native } from '../../src/native';
+import { canLackWgmma, LACKING_WGMMA } from '../support/wgmma';
 import { cLibrary } from '../support/c_library';
 import { cublasLtStandIn } from '../support/plugins';
 import { runCli } from '../support/run_cli';
@@ -53,13 +54,27 @@ test('without being asked for it computes nothing, whether it is there or not', 
     );
   const flags = native.cudaFlags();
   const theirs = of('cuBLASLt', `${flags}; products by cuBLASLt 12.3.4 (${library})`);
-  const wgmma = hasWgmma() ? of('wgmma', `${flags}; products by own kernels, bf16 by wgmma`) : [];
+  const lacks = whyNoWgmma();
+  const wgmma = lacks
+    ? [`no rows of wgmma: ${lacks}`]
+    : of('wgmma', `${flags}; products by own kernels, bf16 by wgmma`);
   expect(rows.slice(0, -1).sort()).toEqual([...of('morphmlp', flags), ...wgmma, ...theirs].sort());
   expect(rows.at(-1)).toBe('own'); // as before its turns
   expect(stderr).toContain('bf16 product [40, 24, 20] to f32');
   const missing = run({ MORPHMLP_CUBLASLT: '/nowhere.so', MORPHMLP_GEMM: 'own' }, 'bench');
   expect(missing).toMatchObject({ status: 0, stderr: '' });
-  expect(missing.stdout).not.toContain('cuBLASLt');
+  expect(missing.stdout.match(/^.*cuBLASLt.*$/gm)).toEqual([
+    'no rows of cuBLASLt: /nowhere.so of MORPHMLP_CUBLASLT cannot be loaded',
+  ]);
+});
+
+const lackingWgmma = canLackWgmma() ? test : test.skip;
+
+lackingWgmma('without wgmma the benchmark says why', () => {
+  const { status, stdout } = run({ ...LACKING_WGMMA, MORPHMLP_GEMM: '' }, 'bench');
+  expect(status).toBe(0);
+  expect(stdout.match(/^.*wgmma.*$/gm)).toEqual([expect.stringMatching(/^no rows of wgmma: [^:]+$/)]);
+  expect(stdout).toMatch(/^cuBLASLt forward launched /m);
 });
 
 /** cuBLASLt takes for granted that all lies at multiples of 256 bytes, unless it is told otherwise. */

@@ -1,6 +1,6 @@
 /** bf16 products by TMA and wgmma (MORPHMLP_GEMM=wgmma): on Hopper, and in the emulation of both. */
 import { machine } from '../../src/bench/machine';
-import { arraysOf, hasWgmma, OURS, runVariant, upstreamOf } from '../../src/bench/variant';
+import { arraysOf, OURS, runVariant, upstreamOf, whyNoWgmma } from '../../src/bench/variant';
 import { verifyAgainst } from '../../src/bench/verify';
 import { BF16_TERMS, inBf16 } from '../../src/cases/bf16';
 import { linearCase } from '../../src/cases/linear';
@@ -8,8 +8,9 @@ import { normMlpCase } from '../../src/cases/norm_mlp';
 import { native } from '../../src/native';
 import { runBf16Cases } from '../support/run_bf16_cases';
 import { runCli } from '../support/run_cli';
+import { canLackWgmma, LACKING_WGMMA } from '../support/wgmma';
 
-const onHopper = hasWgmma() ? describe : describe.skip;
+const onHopper = whyNoWgmma() === undefined ? describe : describe.skip;
 
 onHopper('on Hopper', () => {
   beforeAll(() => native.cudaUseProducts('wgmma'));
@@ -44,7 +45,11 @@ onHopper('on Hopper', () => {
   });
 });
 
-test('without it, asking for it is an error with the reason', () => {
-  if (hasWgmma()) return;
-  expect(() => native.cudaUseProducts('wgmma')).toThrow(/^products: wgmma was asked for, but /);
+const lacking = canLackWgmma() ? test : test.skip;
+
+lacking('without it, asking for it is an error with the reason', () => {
+  const args = ['bench', 'kernels', '--device', 'cuda', '--op', 'gelu'];
+  const { status, out, err } = runCli(args, undefined, { ...LACKING_WGMMA, MORPHMLP_GEMM: 'wgmma' });
+  expect(err).toMatch(/^morphmlp: MORPHMLP_GEMM: wgmma was asked for, but .+\n$/);
+  expect({ status, out }).toEqual({ status: 1, out: '' });
 });

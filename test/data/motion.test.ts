@@ -124,7 +124,7 @@ describe('MotionDataset', () => {
     const drawn = motionClip(9, { seed: 3, stream: 1, size: 32, frames: 32 });
     expect(Buffer.compare(clip.pixels, drawn.pixels)).toBe(0);
     expect([clip.frames, clip.height, clip.width, clip.label]).toEqual([32, 32, 32, 1]);
-    expect([dataset.length, dataset.label(9), dataset.name(9)]).toEqual([16, 1, 'motion clip 9 (right to left)']);
+    expect([dataset.length, dataset.label(9), dataset.name(9)]).toEqual([16, 1, 'motion clip 9 (right-to-left)']);
     expect(dataset.describe()).toMatchObject({ clips: 16, seed: '3', stream: 1 });
   });
 

@@ -1,6 +1,6 @@
 // Holds ops whose products cuBLASLt computes (MORPHMLP_GEMM=cublaslt) to float64, and element by element to our own products; prints
 // how many there were, and what a results file and a report say of it. With the argument `bench` instead: ranks `linear` in bf16 by cuBLASLt
-// beside ours.
+// beside ours, and says which rows are missing.
 import { benchCase } from '../../src/bench/kernels';
 import { machine } from '../../src/bench/machine';
 import { casesInBf16 } from '../../src/bench/ops';
@@ -14,6 +14,7 @@ import { normTemporalCase } from '../../src/cases/norm_temporal';
 import { uniform } from '../../src/cases/random';
 import { rounded } from '../../src/cases/tensors';
 import { deviceText } from '../../src/cli/device_text';
+import { printMissing } from '../../src/cli/kernel_table';
 import { native } from '../../src/native';
 import { setDefaultDevice } from '../../src/tensor';
 
@@ -52,6 +53,7 @@ function bench(): void {
   } as const;
   const rows = benchCase(c!, [OURS, ...productVariants('linear')], how);
   for (const { variant, direction, launch, flags } of rows) console.log(variant, direction, launch, flags);
+  printMissing(rows, { device: 'cuda', precision: 'bf16' });
   console.log(native.cudaProducts());
 }
 

@@ -274,7 +274,8 @@ DeviceFacts device_facts() {
   return facts;
 }
 
-std::string hopper_lacks() { return ""; }
+// A test may ask for a device without.
+std::string hopper_lacks() { return std::getenv("MORPHMLP_EMULATED_LACKS_WGMMA") ? "the emulation was told so" : ""; }
 std::string compiled_for() { return "the emulation on the CPU, for tests"; }
 std::string compiler_flags() { return "the emulation on the CPU, for tests"; }
 std::string describe_device() { return "emulated on the CPU, for tests"; }

@@ -1,0 +1,53 @@
+/** Tensors and threads for which there is no room: an error in a sentence, in a process that lives on. */
+import { spawnSync } from 'node:child_process';
+import path from 'node:path';
+
+const PIECE = 64 * 2 ** 20;
+const child = path.join(__dirname, 'address_space_child.cjs');
+
+/** Runs Node under a limit that the shell sets. Stacks of threads are addresses too. */
+function run(limitKib: number | 'unlimited', threads: number, ...args: string[]) {
+  const shell = ['-c', `ulimit -v ${limitKib} && exec "$@"`, 'sh', process.execPath, ...args];
+  const env = { ...process.env, MORPHMLP_THREADS: String(threads) };
+  return spawnSync('sh', shell, { encoding: 'utf8', env, timeout: 30_000 });
+}
+
+/** What Node alone maps, which differs by version. */
+function mappedByNode(): number {
+  const read = "console.log(/^VmSize:\\s+(\\d+) kB/m.exec(fs.readFileSync('/proc/self/status', 'utf8'))[1])";
+  return Number(run('unlimited', 1, '-e', read).stdout);
+}
+
+/** What the child says that has a GiB beyond that. */
+function limited(scenario: string, threads: number): Record<string, unknown> {
+  const { status, signal, stdout, stderr } = run(mappedByNode() + 2 ** 20, threads, child, scenario);
+  expect({ status, signal, stderr }).toEqual({ status: 0, signal: null, stderr: '' });
+  return JSON.parse(stdout) as Record<string, unknown>;
+}
+
+// Elsewhere the shell's limit does not hold, and a sanitizer maps terabytes.
+const onLinux = process.platform === 'linux' && !process.env.MORPHMLP_SANITIZED ? test : test.skip;
+
+onLinux('a tensor is told what it asked for and what others hold, and what is freed can be had again', () => {
+  const { message, held, left, again } = limited('tensors', 2);
+  expect(held).toBeGreaterThan(PIECE);
+  expect((held as number) % PIECE).toBe(0);
+  const sentence = `out of memory: ${PIECE} bytes asked for, ${held as number} bytes of tensors are live`;
+  expect(message).toBe(`bufferNew: ${sentence}`);
+  expect({ left, again }).toEqual({ left: 0, again: 2 });
+});
+
+onLinux('threads that the system does not start are an error, and fewer run', () => {
+  const { messages, again, threads } = limited('threads', 256);
+  const sentence = /^\w+: threads: the system starts \d+ of 256 \(.+\); MORPHMLP_THREADS asks for fewer$/;
+  expect(messages).toEqual([expect.stringMatching(sentence), expect.stringMatching(sentence)]);
+  expect({ again, threads }).toEqual({ again: 2, threads: 2 });
+});
+
+test.each(['0', '257', 'two', '2x'])('MORPHMLP_THREADS=%s is an error', (wanted) => {
+  const env = { ...process.env, MORPHMLP_THREADS: wanted };
+  const code = `require(${JSON.stringify(path.join(__dirname, '..', '..', 'dist'))}).threads()`;
+  const { status, stderr } = spawnSync(process.execPath, ['-e', code], { encoding: 'utf8', env });
+  expect(stderr).toContain(`Error: threads: MORPHMLP_THREADS: expected 1 to 256, got '${wanted}'\n`);
+  expect(status).toBe(1);
+});
