@@ -1,20 +1,12 @@
 // The fused MLP of bf16 tokens against the same in double, ragged in rows, channels and hidden numbers; the GELU that
 // it takes against erfc; and a copy that nobody waits for, which the emulation must show.
-#include <cstdio>
-#include <vector>
-
 #include "cuda/fused_mlp.h"
+#include "test/cuda_shim/close.h"
 #include "test/cuda_shim/host.h"
 
 namespace morphmlp::cuda {
 
 namespace {
-
-bool check(const char* what, double worst, double allowed) {
-  const bool right = worst <= allowed;
-  std::printf("%-34s off by %.1e  %s\n", what, worst, right ? "right" : "WRONG");
-  return right;
-}
 
 double exact_gelu(double x) { return 0.5 * x * std::erfc(-x / std::sqrt(2.0)); }
 
@@ -40,19 +32,6 @@ double worst_slope() {
 }
 
 bool keeps_nan() { return std::isnan(gelu_for_bf16(NAN)) && std::isnan(gelu_slope_for_bf16(NAN)); }
-
-std::vector<float> numbers(int64_t n, int seed, double scale, double offset = 0) {
-  std::vector<float> x(static_cast<size_t>(n));
-  for (int64_t i = 0; i < n; ++i)
-    x[i] = static_cast<float>(offset + scale * static_cast<double>((i * 37 + i / 7 * 11 + seed) % 101 - 50) / 50);
-  return x;
-}
-
-std::vector<Bf16> rounded(const std::vector<float>& x) {
-  std::vector<Bf16> y(x.size());
-  for (size_t i = 0; i < x.size(); ++i) store(&y[i], x[i]);
-  return y;
-}
 
 struct Mlp {
   Mlp(int64_t rows, int64_t c, int64_t h)
@@ -96,37 +75,14 @@ struct Mlp {
     for (int64_t i = 0; i < c; ++i) m += load(from + i) / static_cast<double>(c);
     for (int64_t i = 0; i < c; ++i) squares += std::pow(load(from + i) - m, 2) / static_cast<double>(c);
     const double r = 1 / std::sqrt(squares + 1e-5);
-    std::vector<double> normed(c), pre(h), hidden(h), out(c);
+    std::vector<double> normed(c), hidden(h);
     for (int64_t i = 0; i < c; ++i) normed[i] = (load(from + i) - m) * r * gamma[i] + beta[i];
-    multiply(normed, w1, b1, pre);
+    const std::vector<double> pre = fc(normed, w1, b1);
     for (int64_t j = 0; j < h; ++j) hidden[j] = exact_gelu(pre[j]);
-    multiply(hidden, w2, b2, out);
+    std::vector<double> out = fc(hidden, w2, b2);
     for (int64_t i = 0; i < c; ++i) out[i] = load(from + i) + scale[0] * out[i];
     const double statistics = greater(mean[row] - m, rstd[row] / r - 1);
     return greater(greater(off(&y[row * c], out), keep ? off(&z[row * h], pre) : 0), statistics);
-  }
-
-  static void multiply(const std::vector<double>& in, const std::vector<float>& w, const std::vector<float>& b,
-                       std::vector<double>& out) {
-    for (size_t j = 0; j < out.size(); ++j) {
-      out[j] = b[j];
-      for (size_t i = 0; i < in.size(); ++i) out[j] += in[i] * w[j * in.size() + i];
-    }
-  }
-
-  static double off(const Bf16* found, const std::vector<double>& expected) {
-    double worst = 0, largest = 0;
-    for (size_t i = 0; i < expected.size(); ++i) {
-      worst = greater(load(found + i) - expected[i], worst);
-      largest = greater(expected[i], largest);
-    }
-    return worst / largest;
-  }
-
-  // The larger in size; a NaN is infinite.
-  static double greater(double a, double b) {
-    const double larger = std::max(std::abs(a), std::abs(b));
-    return a == a && b == b ? larger : INFINITY;
   }
 };
 
