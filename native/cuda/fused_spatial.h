@@ -15,7 +15,7 @@
 
 namespace morphmlp::cuda {
 
-// What goes for a patch and its FCs.
+// The sizes of a patch and its FCs.
 struct SpatialPatch {
   static constexpr int kSide = 14, kTokens = kSide * kSide, kRun = 8, kRuns = 14, kChannels = kRuns * kRun;
   static constexpr int kProducts = 4;               // the branches, then the projection
