@@ -32,4 +32,13 @@ __device__ void wait_for_copies() {
 
 #endif
 
+// Starts the copies of kCount objects, by all kThreads of a block.
+template <int kThreads, int kCount = 1, class T>
+__device__ void copy_async_by_block(T* to, const T* from) {
+  constexpr int kEach = 16, kBytes = kCount * static_cast<int>(sizeof(T));
+  static_assert(sizeof(T) % kEach == 0, "a copy moves 16 bytes");
+  for (int i = static_cast<int>(threadIdx.x) * kEach; i < kBytes; i += kThreads * kEach)
+    copy_async(reinterpret_cast<char*>(to) + i, reinterpret_cast<const char*>(from) + i);
+}
+
 }  // namespace morphmlp::cuda

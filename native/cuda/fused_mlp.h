@@ -86,7 +86,6 @@ struct FusedMlp {
  private:
   using Words = uint32_t[kGroups][4];  // of 16 rows, first operands of mma
   using Sums = float[kGroups][2][4];   // results of two mma for each 16 channels
-  static constexpr int kEach = 16;     // bytes that one copy moves
 
   __device__ static int lane() { return static_cast<int>(threadIdx.x) % kWarpSize; }
   // A lane has numbers of two rows, eight apart, and of a quad in each 16.
@@ -97,13 +96,8 @@ struct FusedMlp {
   __device__ static int quad() { return lane() % 4 * 4; }
 
   __device__ void fetch(Shared& s, int slice) const {
-    if (slice < slices) {
-      auto* to = reinterpret_cast<char*>(s.units[slice % kBuffers]);
-      const auto* from = reinterpret_cast<const char*>(weights + static_cast<int64_t>(kUnits) * slice);
-      for (int i = static_cast<int>(threadIdx.x) * kEach; i < static_cast<int>(kUnits * sizeof(Unit));
-           i += kThreads * kEach)
-        copy_async(to + i, from + i);
-    }
+    if (slice < slices)
+      copy_async_by_block<kThreads, kUnits>(s.units[slice % kBuffers], weights + static_cast<int64_t>(kUnits) * slice);
     end_copy_group();
   }
 

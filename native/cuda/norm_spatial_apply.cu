@@ -1,3 +1,4 @@
+#include "cuda/fused_spatial.h"
 #include "cuda/norm_spatial.h"
 
 namespace morphmlp::cuda {
@@ -5,6 +6,8 @@ namespace morphmlp::cuda {
 // The weights are known, so each branch adds itself to the mix as it is made: no tensor of branches exists.
 template <class T>
 void norm_spatial_apply(const NormSpatialApplyOf<T>& p) {
+  if constexpr (std::is_same_v<T, Bf16>)
+    if (fused_spatial(p)) return;
   const int64_t tokens = p.at.tokens();
   const int channels = as_int(p.at.channels);
   const Workspace<T> mix(tokens * channels);

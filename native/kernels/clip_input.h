@@ -1,6 +1,6 @@
-// The network's input of clips as bytes: x[clip, channel, t, y, x] = (pixel / 255 - mean) / std, by a table of what each
-// byte becomes in each channel, and mixed with the batch in reverse: inside a box `keep` times the clip's own number plus
-// `take` times that of clip B - 1 - b. So a batch goes to a GPU as a quarter of the bytes.
+// The network's input of clips as bytes: x[clip, channel, t, y, x] = (pixel / 255 - mean) / std, by a table of what
+// each byte becomes in each channel, and mixed with the batch in reverse: inside a box `keep` times the clip's own
+// number plus `take` times that of clip B - 1 - b. So a batch goes to a GPU as a quarter of the bytes.
 #pragma once
 #include <cstdint>
 
