@@ -14,6 +14,9 @@ std::string hopper_lacks();
 // Throws where MORPHMLP_GEMM asks for what is not there.
 Products products();
 
+// wgmma_products of runtime/cuda.h is how many there were.
+void count_wgmma_product();
+
 // FFMA units, or three products of TF32 on the tensor cores.
 enum class F32By { ffma, tf32x3 };
 
