@@ -1,7 +1,7 @@
-// The product of bf16 matrices on Hopper (sm_90a) by wgmma, out of tiles in shared memory that TMA or threads bring there
-// (hopper_operands.h). A block makes tiles of 128 x kN, one after another in a fixed order: its first warpgroup asks for
-// what comes next, or its first two load it, and the last two make 64 rows each. Of every number of k a stage has 64,
-// in kStages stages.
+// The product of bf16 matrices on Hopper (sm_90a) by wgmma, out of tiles in shared memory that TMA or threads bring
+// there (hopper_operands.h). A block makes tiles of 128 x kN, one after another in a fixed order: its first warpgroup
+// asks for what comes next, or its first two load it, and the last two make 64 rows each. Of every number of k a stage
+// has 64, in kStages stages.
 #pragma once
 #include "cuda/hopper_operands.h"
 

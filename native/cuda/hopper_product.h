@@ -1,6 +1,6 @@
 // The product by wgmma (hopper_gemm.h) in place of that by mma.sync: of bf16, where it was asked for (products.h). TMA
-// brings what lies dense in rows of a multiple of 16 bytes, weights as a copy that is rounded and padded to that, as for
-// a library; threads bring the rest, where eight numbers may be read at once.
+// brings what lies dense in rows of a multiple of 16 bytes, weights as a copy that is rounded and padded to that, as
+// for a library; threads bring the rest, where eight numbers may be read at once.
 #pragma once
 #include <algorithm>
 

@@ -133,8 +133,8 @@ struct PackByPatch {
   }
 };
 
-// Filters so packed, one a row. By mma.sync they go through registers: patches have three buffers in shared memory, and for three
-// more there is no room.
+// Filters so packed, one a row. By mma.sync they go through registers: patches have three buffers in shared memory, and
+// for three more there is no room.
 template <class T>
 struct FilterRows {
   Dense<T> tokens;

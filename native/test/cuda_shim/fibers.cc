@@ -92,7 +92,7 @@ struct Fiber {
   At at = At::done;
   Copies copies;
   Products products;
-  std::function<bool()> holds;  // what it waits for, at an event
+  std::function<bool()> holds;                          // what it waits for, at an event
   std::vector<std::pair<const void*, size_t>> written;  // since its last fence
 };
 
@@ -255,9 +255,7 @@ void watch_writes() {
   if (block.published.empty()) block.published.assign(block.shared_bytes, '\xFF');
 }
 
-void publish(const void* what, size_t bytes) {
-  std::memcpy(&block.published[offset_of(what)], what, bytes);
-}
+void publish(const void* what, size_t bytes) { std::memcpy(&block.published[offset_of(what)], what, bytes); }
 
 void wrote(void* to, size_t bytes) {
   if (offset_of(to) >= block.published.size()) return;

@@ -92,7 +92,7 @@ bool product(int m, int n, int k, int parts, int blocks) {
   const int part = static_cast<int>(blocks_of(blocks_of(k, parts), 64) * 64);
   const auto tiles_n = blocks_of(n, kN), tiles = blocks_of(m, 128) * tiles_n;
   HopperGemm<decltype(a.given()), decltype(b.given()), kN, PutPart> kernel{
-      a.given(), b.given(), PutPart{y.data(), n, int64_t{m} * n}, m, n, k, part, static_cast<int>(tiles),
+      a.given(),       b.given(), PutPart{y.data(), n, int64_t{m} * n}, m, n, k, part, static_cast<int>(tiles),
       Divisor(tiles_n)};
   launch({blocks, 1, parts}, kernel);
   const double worst = worst_of(a, b, k, parts, y);
