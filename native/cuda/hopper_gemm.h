@@ -46,7 +46,8 @@ struct HopperGemm {
   static constexpr uint32_t kBoxBytes = A::kBoxBytes + B::kBoxBytes;
   // To `full` of a stage: of each warp that loads, and of the thread that asks TMA.
   static constexpr int kArrivals = (kByThreads ? kProducers / kWarpSize : 0) + (kBoxBytes > 0 ? 1 : 0);
-  // Steps that are in a producer's registers at once: of two operands, or where none stays there, one.
+  // Steps whose numbers a producer has in registers at once. For those of two operands there is no room, and copies
+  // need none.
   static constexpr int kAhead = kByThreads && !kCopied && kBoxBytes > 0 ? 2 : 1;
   using Sums = float[kN / 2];
 

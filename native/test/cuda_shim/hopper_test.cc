@@ -91,10 +91,10 @@ bool product(int m, int n, int k, int parts, int blocks) {
   std::vector<float> y(static_cast<size_t>(parts * m * n), NAN);
   const int part = static_cast<int>(blocks_of(blocks_of(k, parts), 64) * 64);
   const auto tiles_n = blocks_of(n, kN), tiles = blocks_of(m, 128) * tiles_n;
-  HopperGemm<decltype(a.given()), decltype(b.given()), kN, PutPart> kernel{
-      a.given(),       b.given(), PutPart{y.data(), n, int64_t{m} * n}, m, n, k, part, static_cast<int>(tiles),
-      Divisor(tiles_n)};
-  launch({blocks, 1, parts}, kernel);
+  const PutPart out{y.data(), n, int64_t{m} * n};
+  using Kernel = HopperGemm<decltype(a.given()), decltype(b.given()), kN, PutPart>;
+  launch({blocks, 1, parts},
+         Kernel{a.given(), b.given(), out, m, n, k, part, static_cast<int>(tiles), Divisor(tiles_n)});
   const double worst = worst_of(a, b, k, parts, y);
   const char* const names[] = {"TMA", "copies", "computing"};
   std::printf("wgmma %d x %d x %d, by %s and %s, turned %d %d, width %d: off by %.1e  %s\n", m, n, k,
