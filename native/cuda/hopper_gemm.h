@@ -1,7 +1,7 @@
 // The product of bf16 matrices on Hopper (sm_90a) by wgmma, out of tiles in shared memory that TMA or threads bring
 // there (hopper_operands.h). A block makes tiles of 128 x kN, one after another in a fixed order: its first warpgroup
-// asks for what comes next, or its first two load it, and the last two make 64 rows each. Of every number of k a stage
-// has 64, in kStages stages.
+// asks for what comes next or, with a second one beside narrow tiles, loads it, and the last two make 64 rows each. Of
+// every number of k a stage has 64, in kStages stages.
 #pragma once
 #include "cuda/hopper_operands.h"
 
@@ -11,12 +11,11 @@ namespace morphmlp::cuda {
 template <class A, class B, int kN, class Out>
 struct HopperGemm {
   static constexpr bool kByThreads = A::kByThreads || B::kByThreads, kCopied = A::kCopied || B::kCopied;
-  static constexpr int kProducers = (kByThreads ? 2 : 1) * HopperTile::kGroup;
+  static constexpr int kProducers = A::kProducers > B::kProducers ? A::kProducers : B::kProducers;
   static constexpr int kThreads = kProducers + 2 * HopperTile::kGroup;
   static constexpr bool kDynamic = true;
   static constexpr int kStages = 204800 / (sizeof(typename A::Tile) + sizeof(typename B::Tile));
   static_assert(kStages >= 3, "copies of one stage are on their way while the next is waited for");
-  static_assert(!kByThreads || kN == 112, "512 threads have 128 registers each, too few for the sums of wider tiles");
   struct Shared {
     typename A::Tile a[kStages];
     typename B::Tile b[kStages];
@@ -46,9 +45,12 @@ struct HopperGemm {
   static constexpr uint32_t kBoxBytes = A::kBoxBytes + B::kBoxBytes;
   // To `full` of a stage: of each warp that loads, and of the thread that asks TMA.
   static constexpr int kArrivals = (kByThreads ? kProducers / kWarpSize : 0) + (kBoxBytes > 0 ? 1 : 0);
-  // Steps whose numbers a producer has in registers at once. For those of two operands there is no room, and copies
-  // need none.
-  static constexpr int kAhead = kByThreads && !kCopied && kBoxBytes > 0 ? 2 : 1;
+  // Registers of a producer and of one who multiplies; of 512 threads each has as many from the start.
+  static constexpr bool kShifts = kThreads < 512;
+  static constexpr int kGiven = kByThreads ? 136 : 40, kTaken = kByThreads ? 184 : 232;
+  // Steps whose numbers a producer has in registers at once. For those of two operands, or of twice the rows, there is
+  // no room, and copies need none.
+  static constexpr int kAhead = kProducers > HopperTile::kGroup && !kCopied && kBoxBytes > 0 ? 2 : 1;
   using Sums = float[kN / 2];
 
   // Where a loop over all stages of all tiles is.
@@ -84,7 +86,7 @@ struct HopperGemm {
   }
 
   __device__ void produce(Shared& s) const {
-    if constexpr (!kByThreads) give_registers<40>();
+    if constexpr (kShifts) give_registers<kGiven>();
     if (!kByThreads && threadIdx.x != 0) return;
     Producer producer{*this, s};
     for_each_tile([&](int first_m, int first_n) { producer.bring(first_m, first_n); });
@@ -155,7 +157,7 @@ struct HopperGemm {
   };
 
   __device__ void consume(Shared& s, int group) const {
-    if constexpr (!kByThreads) take_registers<232>();
+    if constexpr (kShifts) take_registers<kTaken>();
     Place at;
     for_each_tile([&](int first_m, int first_n) {
       Sums sum = {};

@@ -9,6 +9,10 @@ namespace morphmlp::cuda {
 
 struct HopperTile {
   static constexpr int kM = 128, kK = kBoxColumns, kGroup = 128;
+
+  // How many threads load what TMA cannot, for tiles of n columns: of 512 threads each has 128 registers, too few for
+  // the sums of wide tiles.
+  static constexpr int loaders(int n) { return n == 112 ? 2 * kGroup : kGroup; }
 };
 
 // kWidth rows or columns of an operand and kK of k: by rows one box of 64 numbers of k, by columns boxes of 64 columns,
@@ -40,6 +44,7 @@ struct ByTma {
   static constexpr bool kTurned = kTurnedBoxes, kByThreads = false, kCopied = false;
   using Tile = SwizzledTile<kTurned, kWidth>;
   static constexpr uint32_t kBoxBytes = sizeof(Tile);
+  static constexpr int kProducers = HopperTile::kGroup;
 
   TensorMap map;
 
@@ -58,10 +63,11 @@ struct ByTma {
   };
 };
 
-// How producers share pieces. All are whole: eight numbers at once, or zeros (hopper_reads).
+// How so many threads share pieces. All are whole: eight numbers at once, or zeros (hopper_reads).
+template <int kLoaders>
 struct HopperPieces {
   using Element = Bf16;
-  static constexpr int kK = HopperTile::kK, kThreads = 2 * HopperTile::kGroup;
+  static constexpr int kK = HopperTile::kK, kThreads = kLoaders;
   static constexpr bool kWhole = true;
   template <int kWidth>
   using Rows = SwizzledTile<false, kWidth>;
@@ -69,14 +75,16 @@ struct HopperPieces {
   using Columns = SwizzledTile<true, kWidth>;
 };
 
-// An operand that threads load: straight into shared memory where it lies there as it is, else through registers.
-template <class Operand, int kWidth>
+// An operand that kLoaders threads load: straight into shared memory where it lies there as it is, else through
+// registers.
+template <class Operand, int kWidth, int kLoaders>
 struct ByThreads {
-  using Load = MmaLoader<HopperPieces, Operand, kWidth>;
+  using Load = MmaLoader<HopperPieces<kLoaders>, Operand, kWidth>;
   using Tile = typename Load::Tile;
   using Stored = typename StoredAs<decltype(Operand::matrix)>::type;
   static constexpr bool kTurned = kIsByColumn<Operand>, kByThreads = true, kCopied = std::is_same_v<Stored, Bf16>;
   static constexpr uint32_t kBoxBytes = 0;
+  static constexpr int kProducers = kLoaders;
 
   Operand operand;
 

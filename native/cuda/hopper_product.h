@@ -31,17 +31,17 @@ bool hopper_takes(const A& a, const B& b, int64_t k) {
 }
 
 // What the kernel is given of an operand, for as long as this lives.
-template <int kWidth, class Operand, bool kTma = kForTma<Operand>>
+template <int kWidth, int kLoaders, class Operand, bool kTma = kForTma<Operand>>
 struct HopperOperand {
-  using Type = ByThreads<Operand, kWidth>;
+  using Type = ByThreads<Operand, kWidth, kLoaders>;
 
   HopperOperand(const Operand& operand, int64_t) : given{operand} {}
 
   Type given;
 };
 
-template <int kWidth, class Operand>
-struct HopperOperand<kWidth, Operand, true> {
+template <int kWidth, int kLoaders, class Operand>
+struct HopperOperand<kWidth, kLoaders, Operand, true> {
   static constexpr bool kTurned = kIsByColumn<Operand>;
   using Type = ByTma<kTurned, kWidth>;
 
@@ -54,11 +54,12 @@ struct HopperOperand<kWidth, Operand, true> {
   Type given;
 };
 
-// Of the tile's widths the one that leaves the fewest columns empty; of several the widest.
-inline int hopper_width(int n) {
+// Of 224 and the others the width that leaves the fewest columns of tiles empty; of several the widest.
+template <int... kOthers>
+int hopper_width(int n) {
   int best = 224;
   const auto covered = [n](int width) { return blocks_of(n, width) * width; };
-  for (const int width : {168, 112})
+  for (const int width : {kOthers...})
     if (covered(width) < covered(best)) best = width;
   return best;
 }
@@ -71,8 +72,9 @@ inline int64_t hopper_blocks(int64_t tiles, int64_t parts) {
 
 template <int kWidth, class A, class B, class Out>
 void launch_hopper(const A& a, const B& b, int64_t k, const Out& out, int64_t parts) {
-  using Left = HopperOperand<HopperTile::kM, A>;
-  using Right = HopperOperand<kWidth, B>;
+  constexpr int kLoaders = HopperTile::loaders(kWidth);
+  using Left = HopperOperand<HopperTile::kM, kLoaders, A>;
+  using Right = HopperOperand<kWidth, kLoaders, B>;
   const Left left(a, k);
   const Right right(b, k);
   const int64_t tiles_n = blocks_of(b.size, kWidth), tiles = blocks_of(a.size, HopperTile::kM) * tiles_n;
@@ -83,13 +85,15 @@ void launch_hopper(const A& a, const B& b, int64_t k, const Out& out, int64_t pa
   count_wgmma_product();
 }
 
-// out = a b, or as `multiply` has it the parts of it. Where threads load there is one width.
+// out = a b, or as `multiply` has it the parts of it. Where threads load there are fewer widths: each is a kernel, and
+// of both operands of wide tiles they have no room for.
 template <class A, class B, class Out>
 void multiply_on_hopper(const A& a, const B& b, int64_t k, const Out& out, int64_t parts) {
-  if constexpr (kForTma<A> && kForTma<B>) {
-    const int width = hopper_width(b.size);
+  if constexpr (kForTma<B>) {
+    const int width = kForTma<A> ? hopper_width<168, 112>(b.size) : hopper_width<112>(b.size);
     if (width == 224) return launch_hopper<224>(a, b, k, out, parts);
-    if (width == 168) return launch_hopper<168>(a, b, k, out, parts);
+    if constexpr (kForTma<A>)
+      if (width == 168) return launch_hopper<168>(a, b, k, out, parts);
   }
   launch_hopper<112>(a, b, k, out, parts);
 }

@@ -38,12 +38,13 @@ struct Copied : Computed {
 
 enum class By { tma, copies, computing };
 
-// An operand of numbers that bf16 has, `size` times k; turned: by columns.
-template <By kBy, bool kTurned, int kWidth>
+// An operand of numbers that bf16 has, `size` times k, of tiles kN wide; turned: by columns.
+template <By kBy, bool kTurned, int kWidth, int kN>
 struct Side {
   using Matrix = std::conditional_t<kBy == By::copies, Copied, Computed>;
   using Operand = std::conditional_t<kTurned, ByColumn<Matrix>, ByRow<Matrix>>;
-  using Type = std::conditional_t<kBy == By::tma, ByTma<kTurned, kWidth>, ByThreads<Operand, kWidth>>;
+  using Type =
+      std::conditional_t<kBy == By::tma, ByTma<kTurned, kWidth>, ByThreads<Operand, kWidth, HopperTile::loaders(kN)>>;
 
   Side(int size, int k, int seed) : size(size), rows(kTurned ? k : size), columns(kTurned ? size : k) {
     for (int i = 0; i < size * k; ++i) store(&x.emplace_back(), static_cast<float>((i * 37 + seed) % 101 - 50) / 64.0f);
@@ -86,8 +87,8 @@ double worst_of(const A& a, const B& b, int k, int parts, const std::vector<floa
 
 template <By kByA, bool kTurnA, By kByB, bool kTurnB, int kN>
 bool product(int m, int n, int k, int parts, int blocks) {
-  const Side<kByA, kTurnA, HopperTile::kM> a(m, k, 5);
-  const Side<kByB, kTurnB, kN> b(n, k, 60);
+  const Side<kByA, kTurnA, HopperTile::kM, kN> a(m, k, 5);
+  const Side<kByB, kTurnB, kN, kN> b(n, k, 60);
   std::vector<float> y(static_cast<size_t>(parts * m * n), NAN);
   const int part = static_cast<int>(blocks_of(blocks_of(k, parts), 64) * 64);
   const auto tiles_n = blocks_of(n, kN), tiles = blocks_of(m, 128) * tiles_n;
@@ -114,9 +115,10 @@ int main() {
   right = product<tma, true, tma, true, 224>(136, 120, 456, 3, 2) && right;
   right = product<tma, true, tma, false, 112>(264, 120, 512, 1, 3) && right;
   right = product<computing, false, tma, false, 112>(301, 117, 72, 1, 2) && right;
-  right = product<computing, false, tma, true, 112>(131, 304, 1000, 1, 1) && right;
+  right = product<computing, false, tma, true, 224>(131, 304, 1000, 1, 1) && right;
   right = product<copies, false, tma, true, 112>(387, 136, 456, 1, 2) && right;
-  right = product<copies, false, tma, false, 112>(131, 117, 40, 1, 1) && right;
+  right = product<copies, false, tma, false, 224>(131, 117, 40, 1, 1) && right;
+  right = product<copies, false, tma, true, 224>(150, 232, 840, 1, 1) && right;
   right = product<copies, false, computing, false, 112>(131, 117, 328, 1, 1) && right;
   right = product<tma, true, computing, true, 112>(136, 120, 459, 3, 2) && right;
   right = product<computing, true, tma, true, 112>(264, 120, 250, 1, 2) && right;
