@@ -21,7 +21,7 @@ struct Pieces {
   static constexpr int kAll = kWidth * Kind::kK / kPiece;
   static constexpr int kEach = (kAll + Kind::kThreads - 1) / Kind::kThreads;
 
-  __device__ static int piece(int q) { return static_cast<int>(threadIdx.x) % Kind::kThreads + q * Kind::kThreads; }
+  __device__ static int piece(int q) { return static_cast<int>(threadIdx.x) + q * Kind::kThreads; }
   // Whether piece q exists: known when compiled where threads divide them.
   __device__ static bool exists(int q) { return kAll % Kind::kThreads == 0 || piece(q) < kAll; }
 
