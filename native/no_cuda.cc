@@ -45,6 +45,7 @@ const morphmlp_kernel* naive_kernel(const std::string&) { none(); }
 const morphmlp_kernel* blas_kernel(const std::string&) { none(); }
 std::string blas_library() { none(); }
 std::string products_by() { none(); }
+double wgmma_products() { none(); }
 void use_products(const std::string&) { none(); }
 void use_f32(const std::string&) { none(); }
 DeviceFacts device_facts() { none(); }

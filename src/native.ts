@@ -123,6 +123,8 @@ export interface Addon {
    */
   cudaProducts(): string;
   cudaUseProducts(name: 'own' | 'wgmma' | 'cublaslt'): void;
+  /** How many products were launched by wgmma so far. */
+  cudaWgmmaProducts(): number;
   cudaUseF32(name: 'ffma' | '3xtf32'): void;
   cudaSynchronize(): void;
   /** Between these two lies what the GPU is asked for meanwhile; the second waits, and gives milliseconds by the GPU's own clock. */

@@ -48,11 +48,10 @@ void launch_product(const A& a, const B& b, int64_t k, const Out& out, int64_t p
 template <class T, class A, class B, class Out>
 void multiply(const A& a, const B& b, int64_t k, const Out& out, int64_t parts = 1) {
   if (a.size == 0 || b.size == 0) return;
-  if constexpr (kLiesDense<A> && kLiesDense<B>) {
+  if constexpr (kLiesDense<A> && kLiesDense<B>)
     if (parts == 1 && library_takes<A, B>(k)) return multiply_by_library<T>(a, b, k, out);
-    if constexpr (std::is_same_v<T, Bf16>)
-      if (hopper_takes(a, b, k)) return multiply_on_hopper(a, b, k, out, parts);
-  }
+  if constexpr (std::is_same_v<T, Bf16>)
+    if (hopper_takes(a, b, k)) return multiply_on_hopper(a, b, k, out, parts);
   if constexpr (std::is_same_v<T, float>)
     if (f32_by() == F32By::tf32x3) return launch_product<MmaProduct<MmaTf32x3>>(a, b, k, out, parts);
   launch_product<Product<T>>(a, b, k, out, parts);

@@ -1,55 +1,29 @@
-// The product of bf16 matrices that lie dense in memory, on Hopper (sm_90a): TMA brings tiles into shared memory, wgmma
-// multiplies them out of it. A block makes tiles of 128 x kN, one after another in a fixed order: its first warpgroup
-// asks for what comes next, the other two make 64 rows each. Of every number of k a stage has 64, in kStages stages.
+// The product of bf16 matrices on Hopper (sm_90a) by wgmma, out of tiles in shared memory that TMA or threads bring
+// there (hopper_operands.h). A block makes tiles of 128 x kN, one after another in a fixed order: its first warpgroup
+// asks for what comes next or, with a second one beside narrow tiles, loads it, and the last two make 64 rows each. Of
+// every number of k a stage has 64, in kStages stages.
 #pragma once
-#include "cuda/hopper/tma.h"
-#include "cuda/hopper/wgmma.h"
-#include "cuda/operands.h"
+#include "cuda/hopper_operands.h"
 
 namespace morphmlp::cuda {
 
-struct HopperTile {
-  static constexpr int kM = 128, kK = kBoxColumns, kGroup = 128, kThreads = 3 * kGroup;
-};
-
-// kWidth rows or columns of an operand and kK of k, in shared memory: by rows one box of 64 numbers of k, by columns
-// boxes of 64 columns, in which k counts the rows.
-template <bool kTurned, int kWidth>
-struct HopperOperand {
-  static constexpr int kBoxes = kTurned ? (kWidth + kBoxColumns - 1) / kBoxColumns : 1;
-  static constexpr int kBoxRows = kTurned ? HopperTile::kK : kWidth;
-  struct alignas(1024) Tile {
-    Bf16 at[kBoxes][kBoxRows][kBoxColumns];
-  };
-
-  __device__ static void load(Tile& to, const TensorMap& map, Mbarrier& barrier, int first, int k) {
-    for (int box = 0; box < kBoxes; ++box)
-      load_box(&to.at[box][0][0], map, barrier, kTurned ? first + box * kBoxColumns : k, kTurned ? k : first);
-  }
-
-  // From row or column `first` of the tile on, a multiple of 64, and number k, a multiple of 16.
-  __device__ static uint64_t descriptor(const Tile& tile, int first, int k) {
-    constexpr uint32_t kEightRows = 8 * kBoxColumns * sizeof(Bf16);
-    const Bf16* start = kTurned ? &tile.at[first / kBoxColumns][k][0] : &tile.at[0][first][k];
-    return matrix_descriptor(shared_address(start), sizeof(tile.at[0]), kEightRows);
-  }
-};
-
-template <bool kTurnA, bool kTurnB, int kN, class Out>
+// A and B are ByTma or ByThreads.
+template <class A, class B, int kN, class Out>
 struct HopperGemm {
-  using A = HopperOperand<kTurnA, HopperTile::kM>;
-  using B = HopperOperand<kTurnB, kN>;
-  static constexpr int kThreads = HopperTile::kThreads;
+  static constexpr bool kByThreads = A::kByThreads || B::kByThreads, kCopied = A::kCopied || B::kCopied;
+  static constexpr int kProducers = A::kProducers > B::kProducers ? A::kProducers : B::kProducers;
+  static constexpr int kThreads = kProducers + 2 * HopperTile::kGroup;
   static constexpr bool kDynamic = true;
-  static constexpr uint32_t kStageBytes = sizeof(typename A::Tile) + sizeof(typename B::Tile);
-  static constexpr int kStages = 204800 / kStageBytes;
+  static constexpr int kStages = 204800 / (sizeof(typename A::Tile) + sizeof(typename B::Tile));
+  static_assert(kStages >= 3, "copies of one stage are on their way while the next is waited for");
   struct Shared {
     typename A::Tile a[kStages];
     typename B::Tile b[kStages];
     Mbarrier full[kStages], empty[kStages];
   };
 
-  TensorMap map_a, map_b;
+  A a;
+  B b;
   Out out;
   int m, n, k, part, tiles;  // block z sums k in [z part, (z + 1) part), part a multiple of kK
   Divisor tiles_n;
@@ -60,14 +34,23 @@ struct HopperGemm {
 #else
     if (threadIdx.x == 0) start(s);
     __syncthreads();
-    const int group = static_cast<int>(threadIdx.x) / HopperTile::kGroup;
-    if (group == 0) return produce(s);
-    consume(s, group - 1);
+    const int thread = static_cast<int>(threadIdx.x);
+    if (thread < kProducers) return produce(s);
+    consume(s, (thread - kProducers) / HopperTile::kGroup);
 #endif
   }
 
  private:
-  static constexpr int kConsumers = (kThreads - HopperTile::kGroup) / kWarpSize;  // warps
+  static constexpr int kConsumers = (kThreads - kProducers) / kWarpSize;  // warps
+  static constexpr uint32_t kBoxBytes = A::kBoxBytes + B::kBoxBytes;
+  // To `full` of a stage: of each warp that loads, and of the thread that asks TMA.
+  static constexpr int kArrivals = (kByThreads ? kProducers / kWarpSize : 0) + (kBoxBytes > 0 ? 1 : 0);
+  // Registers of a producer and of one who multiplies; of 512 threads each has as many from the start.
+  static constexpr bool kShifts = kThreads < 512;
+  static constexpr int kGiven = kByThreads ? 136 : 40, kTaken = kByThreads ? 184 : 232;
+  // Steps whose numbers a producer has in registers at once. For those of two operands, or of twice the rows, there is
+  // no room, and copies need none.
+  static constexpr int kAhead = kProducers > HopperTile::kGroup && !kCopied && kBoxBytes > 0 ? 2 : 1;
   using Sums = float[kN / 2];
 
   // Where a loop over all stages of all tiles is.
@@ -83,17 +66,16 @@ struct HopperGemm {
 
   __device__ static void start(Shared& s) {
     for (int i = 0; i < kStages; ++i) {
-      init(s.full[i], 1);
+      init(s.full[i], kArrivals);
       init(s.empty[i], kConsumers);
     }
     publish_barriers();
   }
 
   __device__ int begin() const { return static_cast<int>(blockIdx.z) * part; }
-  __device__ int steps() const {
-    const int left = k - begin(), all = left < part ? left : part;
-    return all > 0 ? (all + HopperTile::kK - 1) / HopperTile::kK : 0;
-  }
+  __device__ int end() const { return k < begin() + part ? k : begin() + part; }
+  __device__ int steps() const { return end() > begin() ? (end() - begin() + HopperTile::kK - 1) / HopperTile::kK : 0; }
+  __device__ int number(int step) const { return begin() + step * HopperTile::kK; }
 
   template <class Body>
   __device__ void for_each_tile(const Body& body) const {
@@ -104,23 +86,78 @@ struct HopperGemm {
   }
 
   __device__ void produce(Shared& s) const {
-    give_registers<40>();
-    if (threadIdx.x % HopperTile::kGroup != 0) return;
-    Place at;
-    for_each_tile([&](int first_m, int first_n) {
-      for (int step = 0; step < steps(); ++step, at.next()) {
-        wait(s.empty[at.stage], at.phase ^ 1);
-        Mbarrier& full = s.full[at.stage];
-        arrive_expecting(full, kStageBytes);
-        const int from = begin() + step * HopperTile::kK;
-        A::load(s.a[at.stage], map_a, full, first_m, from);
-        B::load(s.b[at.stage], map_b, full, first_n, from);
-      }
-    });
+    if constexpr (kShifts) give_registers<kGiven>();
+    if (!kByThreads && threadIdx.x != 0) return;
+    Producer producer{*this, s};
+    for_each_tile([&](int first_m, int first_n) { producer.bring(first_m, first_n); });
+    producer.finish();
   }
 
+  // What one producing thread does.
+  struct Producer {
+    using ShareA = typename A::template Share<kAhead>;
+    using ShareB = typename B::template Share<kAhead>;
+
+    const HopperGemm& of;
+    Shared& s;
+    Place at = {};
+    Mbarrier* sent = nullptr;  // of the stage whose copies are on their way
+
+    __device__ void bring(int first_m, int first_n) {
+      ShareA a(of.a, first_m);
+      ShareB b(of.b, first_n);
+      for (int step = 0; step < of.steps(); step += kAhead) {
+#pragma unroll
+        for (int i = 0; i < kAhead; ++i) {
+          a.fetch(i, of.number(step + i), of.end());
+          b.fetch(i, of.number(step + i), of.end());
+        }
+#pragma unroll
+        for (int i = 0; i < kAhead; ++i)
+          if (step + i < of.steps()) fill(a, b, i, of.number(step + i));
+      }
+    }
+
+    __device__ void fill(const ShareA& a, const ShareB& b, int i, int from) {
+      Mbarrier& full = s.full[at.stage];
+      wait(s.empty[at.stage], at.phase ^ 1);
+      if (kBoxBytes > 0 && threadIdx.x == 0) {
+        arrive_expecting(full, kBoxBytes);
+        a.ask(s.a[at.stage], full, from);
+        b.ask(s.b[at.stage], full, from);
+      }
+      a.put(i, from, of.end(), s.a[at.stage]);
+      b.put(i, from, of.end(), s.b[at.stage]);
+      hand_over(full);
+      at.next();
+    }
+
+    // A stage with copies is handed over when those of the next are on their way.
+    __device__ void hand_over(Mbarrier& full) {
+      if constexpr (kCopied) {
+        end_copy_group();
+        wait_for_copies<1>();
+        if (sent) say_full(*sent);
+        sent = &full;
+      } else if constexpr (kByThreads) {
+        say_full(full);
+      }
+    }
+    __device__ void finish() {
+      if constexpr (kCopied) wait_for_copies<0>();
+      if (sent) say_full(*sent);
+    }
+
+    // Each lane publishes what it wrote; the first one arrives for the warp, since arrivals at a barrier queue.
+    __device__ static void say_full(Mbarrier& full) {
+      publish_writes();
+      __syncwarp();
+      if (threadIdx.x % kWarpSize == 0) arrive(full);
+    }
+  };
+
   __device__ void consume(Shared& s, int group) const {
-    take_registers<232>();
+    if constexpr (kShifts) take_registers<kTaken>();
     Place at;
     for_each_tile([&](int first_m, int first_n) {
       Sums sum = {};
@@ -137,8 +174,8 @@ struct HopperGemm {
       wgmma_fence();
 #pragma unroll
       for (int from = 0; from < HopperTile::kK; from += 16)
-        wgmma<kN, kTurnA, kTurnB>(sum, A::descriptor(s.a[at.stage], 64 * group, from),
-                                  B::descriptor(s.b[at.stage], 0, from));
+        wgmma<kN, A::kTurned, B::kTurned>(sum, s.a[at.stage].descriptor(64 * group, from),
+                                          s.b[at.stage].descriptor(0, from));
       wgmma_commit();
       wgmma_wait<1>();
       if (step > 0) leave(s, before);

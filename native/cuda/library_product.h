@@ -21,11 +21,6 @@ constexpr bool kLiesDense<ByRow<Gather<PlainLayout, Dense<T>>>> = true;
 template <class T>
 constexpr bool kLiesDense<ByColumn<Gather<PlainLayout, Dense<T>>>> = true;
 
-template <class Operand>
-constexpr bool kIsByColumn = false;
-template <class Matrix>
-constexpr bool kIsByColumn<ByColumn<Matrix>> = true;
-
 template <class A, class B>
 bool library_takes([[maybe_unused]] int64_t k) {
   if constexpr (kLiesDense<A> && kLiesDense<B>) return k > 0 && products() == Products::cublas_lt;
@@ -35,28 +30,40 @@ bool library_takes([[maybe_unused]] int64_t k) {
 template <class T>
 constexpr LtType kLtType = std::is_same_v<T, Bf16> ? LtType::bf16 : LtType::f32;
 
-struct RoundEach {
+// Rows of `columns` numbers, `leading` apart where they go to.
+struct RoundRows {
   const float* from;
   Bf16* to;
-  __device__ void operator()(int64_t i) const { store(to + i, from[i]); }
+  Divisor columns;
+  int64_t leading;
+
+  __device__ void operator()(int64_t i) const {
+    const int row = columns.quotient(static_cast<int>(i));
+    store(to + row * leading + columns.remainder(static_cast<int>(i), row), from[i]);
+  }
 };
 
-// An operand of type T, for as long as this lives: weights are f32, and rounded for a product of bf16.
+// An operand of type T, for as long as this lives: weights are f32, and rounded for a product of bf16, in rows of whole
+// 16 bytes.
 template <class T, class Operand>
 class LibraryOperand {
  public:
-  LibraryOperand(const Operand& operand, int64_t k) : tokens_(operand.matrix.tokens), data_(tokens_.x) {
-    const int64_t rows = kIsByColumn<Operand> ? k : operand.size, n = rows * tokens_.channels;
+  LibraryOperand(const Operand& operand, int64_t k)
+      : tokens_(operand.matrix.tokens), data_(tokens_.x), leading_(tokens_.channels) {
     if constexpr (!kSame) {
-      data_ = copy_.emplace(n).data();
-      launch_each(n, RoundEach{tokens_.x, copy_->data()});
+      const int64_t rows = kIsByColumn<Operand> ? k : operand.size, n = rows * tokens_.channels;
+      leading_ = blocks_of(tokens_.channels, 8) * 8;
+      data_ = copy_.emplace(rows * leading_).data();
+      launch_each(as_int(n), RoundRows{tokens_.x, copy_->data(), Divisor(tokens_.channels), leading_});
     }
   }
 
   const T* data() const { return static_cast<const T*>(data_); }
+  // From one row to the next.
+  int64_t leading() const { return leading_; }
 
   // Element (i, k) of an operand by rows is that of the matrix; the second operand's are its transpose's.
-  LtMatrix matrix(bool second) const { return {data_, second != kIsByColumn<Operand>, tokens_.channels}; }
+  LtMatrix matrix(bool second) const { return {data_, second != kIsByColumn<Operand>, leading_}; }
 
  private:
   using Tokens = std::decay_t<decltype(std::declval<Operand>().matrix.tokens)>;
@@ -64,6 +71,7 @@ class LibraryOperand {
 
   Tokens tokens_;
   const void* data_;
+  int64_t leading_;
   std::optional<Workspace<Bf16>> copy_;
 };
 

@@ -13,15 +13,18 @@ struct MmaBf16 {
   static constexpr int kWarpM = 32, kWarpN = 56;
   static constexpr int kTilesM = kWarpM / 16, kTilesN = kWarpN / 8, kSteps = kK / 16;
   static constexpr int kPad = 8;
+  static constexpr bool kWhole = false;
   using Sums = float[kTilesM][kTilesN][4];
 
   template <int kWidth>
   struct alignas(16) Rows {
     Bf16 at[kWidth][kK + kPad];
+    __device__ Bf16* piece(int i, int k) { return &at[i][k]; }
   };
   template <int kWidth>
   struct alignas(16) Columns {
     Bf16 at[kK][kWidth + kPad];
+    __device__ Bf16* piece(int i, int k) { return &at[k][i]; }
   };
 
   // Adds the product of rows m .. m + kWarpM - 1 of a and n .. n + kWarpN - 1 of b over the tile's k.

@@ -33,15 +33,18 @@ struct MmaTf32x3 {
   static constexpr int kM = 128, kN = 56, kK = 16, kThreads = 256, kBlocks = 2;
   static constexpr int kWarpM = 16, kWarpN = 56;
   static constexpr int kTilesM = kWarpM / 16, kTilesN = kWarpN / 8, kSteps = kK / 8;
+  static constexpr bool kWhole = false;
   using Sums = float[kTilesM][kTilesN][4];
 
   template <int kWidth>
   struct alignas(16) Rows {
     float at[kWidth][kK + 4];
+    __device__ float* piece(int i, int k) { return &at[i][k]; }
   };
   template <int kWidth>
   struct alignas(16) Columns {
     float at[kK][kWidth + (kWidth % 16 == 8 ? 0 : 8)];
+    __device__ float* piece(int i, int k) { return &at[k][i]; }
   };
 
   // Adds the product of rows m .. m + kWarpM - 1 of a and n .. n + kWarpN - 1 of b over the tile's k.

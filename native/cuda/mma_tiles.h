@@ -1,6 +1,7 @@
 // How the operands of a product on the tensor cores get into shared memory, 16 bytes a thread at once. `Kind` is what
 // the product computes with (mma_bf16.h, mma_tf32.h): the Element that numbers are in shared memory, the sizes of its
-// tiles, and Rows and Columns, how a tile lies there: an operand by rows as [i][k], one by columns as [k][i].
+// tiles, and Rows and Columns, how a tile lies there, with piece(i, k), where 16 bytes from (i, k) on do: an operand by
+// rows as [i][k], one by columns as [k][i]. kWhole says that pieces are never cut off by an end of the matrix.
 #pragma once
 #include "cuda/async_copy.h"
 #include "cuda/operands.h"
@@ -27,14 +28,17 @@ struct Pieces {
   // Numbers from c on of a row, those from `end` on as zeros.
   template <class Operand, class Row>
   __device__ static uint4 read(const Operand& a, const Row& row, int c, int end) {
-    return packed(numbers_of<kPiece>(a, row, c, end));
+    if constexpr (Kind::kWhole)
+      return c < end ? packed(a.matrix.template read<kPiece>(row, c)) : make_uint4(0, 0, 0, 0);
+    else
+      return packed(numbers_of<kPiece>(a, row, c, end));
   }
 
   // The same into shared memory, where they lie as they are by a copy that goes on.
   template <class Operand, class Row>
   __device__ static void send(Element* to, const Operand& a, const Row& row, int c, int end) {
     if (const Element* from = c + kPiece <= end ? a.matrix.address(row, c) : nullptr) return copy_async(to, from);
-    store_words(to, read(a, row, c, end));
+    store_words(to, Kind::kWhole ? make_uint4(0, 0, 0, 0) : read(a, row, c, end));
   }
 
   uint4 value[kEach] = {};
@@ -65,13 +69,13 @@ class MmaLoader<Kind, ByRow<Matrix>, kWidth> : Pieces<Kind, kWidth> {
   __device__ void put(Tile& tile) const {
 #pragma unroll
     for (int q = 0; q < Base::kEach; ++q)
-      if (Base::exists(q)) store_words(&tile.at[index(q)][offset(q)], this->value[q]);
+      if (Base::exists(q)) store_words(tile.piece(index(q), offset(q)), this->value[q]);
   }
 
   __device__ void send(const ByRow<Matrix>& a, int k, int end, Tile& tile) const {
 #pragma unroll
     for (int q = 0; q < Base::kEach; ++q)
-      if (Base::exists(q)) Base::send(&tile.at[index(q)][offset(q)], a, row_[q], k + offset(q), inside_[q] ? end : 0);
+      if (Base::exists(q)) Base::send(tile.piece(index(q), offset(q)), a, row_[q], k + offset(q), inside_[q] ? end : 0);
   }
 
  private:
@@ -105,7 +109,7 @@ class MmaLoader<Kind, ByColumn<Matrix>, kWidth> : Pieces<Kind, kWidth> {
   __device__ void put(Tile& tile) const {
 #pragma unroll
     for (int q = 0; q < Base::kEach; ++q)
-      if (Base::exists(q)) store_words(&tile.at[depth(q)][offset(q)], this->value[q]);
+      if (Base::exists(q)) store_words(tile.piece(offset(q), depth(q)), this->value[q]);
   }
 
   __device__ void send(const ByColumn<Matrix>& a, int k, int end, Tile& tile) const {
@@ -114,7 +118,7 @@ class MmaLoader<Kind, ByColumn<Matrix>, kWidth> : Pieces<Kind, kWidth> {
       if (!Base::exists(q)) continue;
       const bool inside = k + depth(q) < end;
       const typename Matrix::Row row = a.matrix.row(inside ? k + depth(q) : 0);
-      Base::send(&tile.at[depth(q)][offset(q)], a, row, first_ + offset(q), inside ? a.size : 0);
+      Base::send(tile.piece(offset(q), depth(q)), a, row, first_ + offset(q), inside ? a.size : 0);
     }
   }
 

@@ -128,6 +128,9 @@ __device__ void store_words(T* to, const Words& words) {
   *reinterpret_cast<Words*>(to) = words;
 #else
   memcpy(to, &words, sizeof(words));
+#ifdef MORPHMLP_CUDA_EMULATED
+  shim::wrote(to, sizeof(words));
+#endif
 #endif
 }
 

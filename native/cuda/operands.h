@@ -23,6 +23,11 @@ struct ByColumn {
   int run;
 };
 
+template <class Operand>
+constexpr bool kIsByColumn = false;
+template <class Matrix>
+constexpr bool kIsByColumn<ByColumn<Matrix>> = true;
+
 template <class Matrix, class = void>
 constexpr bool kHasRuns = false;
 template <class Matrix>

@@ -1,5 +1,6 @@
 #include "cuda/products.h"
 
+#include <atomic>
 #include <cstdlib>
 #include <string>
 
@@ -48,7 +49,12 @@ F32By& chosen_f32() {
   return now;
 }
 
+std::atomic<int64_t> by_wgmma{0};
+
 }  // namespace
+
+void count_wgmma_product() { ++by_wgmma; }
+double wgmma_products() { return static_cast<double>(by_wgmma); }
 
 Products products() { return chosen(); }
 F32By f32_by() { return chosen_f32(); }

@@ -133,22 +133,23 @@ struct PackByPatch {
   }
 };
 
-// Filters so packed, one a row. They go through registers: patches have three buffers in shared memory, and for three
-// more there is no room.
+// Filters so packed, one a row. By mma.sync they go through registers: patches have three buffers in shared memory, and
+// for three more there is no room.
 template <class T>
 struct FilterRows {
-  const T* data;
-  int k;
+  Dense<T> tokens;
 
   using Row = const T*;
-  __device__ Row row(int o) const { return data + static_cast<int64_t>(o) * k; }
+  __device__ Row row(int o) const { return tokens.address(o, 0); }
   __device__ float at(Row row, int c) const { return load(row + c); }
-  bool runs_of(int n) const { return runs_in(data, k, n); }
+  bool runs_of(int n) const { return tokens.runs_of(n); }
   template <int N>
   __device__ Numbers<N> read(Row row, int c) const {
     return load<N>(row + c);
   }
 };
+template <class T>
+constexpr bool kForTma<ByRow<FilterRows<T>>> = true;
 
 // Filters in the order of patches, rounded to what a product takes: every block of one reads them again.
 template <class T>
@@ -159,7 +160,7 @@ class PackedFilters {
     launch_each(window.outputs * window.length(), PackByPatch<T>{window, Divisor(k_), weight, packed_.data()});
   }
 
-  FilterRows<T> rows() const { return {packed_.data(), k_}; }
+  FilterRows<T> rows() const { return {{packed_.data(), k_}}; }
 
  private:
   int k_;

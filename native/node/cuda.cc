@@ -126,6 +126,7 @@ void export_cuda(Napi::Env env, Napi::Object exports) {
   add("cudaBlas", named<text<cuda::blas_library>>);
   add("cudaProducts", bare<text<cuda::products_by>>);
   add("cudaUseProducts", named<use_named<cuda::use_products>>);
+  add("cudaWgmmaProducts", named<figure<cuda::wgmma_products>>);
   add("cudaUseF32", named<use_named<cuda::use_f32>>);
   add("cudaSynchronize", named<command<cuda::synchronize>>);
   add("cudaStartTimer", named<command<cuda::start_timer>>);

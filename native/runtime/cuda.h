@@ -74,7 +74,9 @@ std::string blas_library();
 // Who computes products of dense matrices: "own", or the library that MORPHMLP_GEMM asks for, in words. Throws where
 // that is not there, as every product does. use_products takes "own" or "cublaslt". What MORPHMLP_F32 asks for, "ffma"
 // or "3xtf32", is how our kernels compute products of f32; products_by names the latter.
+// wgmma_products is how many were launched by wgmma, so that tests know who computed.
 std::string products_by();
+double wgmma_products();
 void use_products(const std::string& name);
 void use_f32(const std::string& name);
 

@@ -1,41 +1,108 @@
-/** bf16 products by TMA and wgmma (MORPHMLP_GEMM=wgmma): on Hopper, and in the emulation of both. */
+/** bf16 products by wgmma (MORPHMLP_GEMM=wgmma): on Hopper, and in the emulation of it and of TMA. */
+import { noGrad } from '../../src/autograd';
 import { machine } from '../../src/bench/machine';
 import { arraysOf, OURS, runVariant, upstreamOf, whyNoWgmma } from '../../src/bench/variant';
-import { verifyAgainst } from '../../src/bench/verify';
-import { BF16_TERMS, inBf16 } from '../../src/cases/bf16';
+import { judge, verifyAgainst } from '../../src/bench/verify';
+import { allowedIn, BF16_TERMS, type Bf16Terms, inBf16 } from '../../src/cases/bf16';
+import type { OpCase } from '../../src/cases/case';
+import { conv3dCase } from '../../src/cases/conv3d';
+import { convNormCase } from '../../src/cases/conv_norm';
 import { linearCase } from '../../src/cases/linear';
+import { morphFcCase } from '../../src/cases/morph_fc';
 import { normMlpCase } from '../../src/cases/norm_mlp';
+import { normSpatialCase } from '../../src/cases/norm_spatial';
+import { normTemporalCase } from '../../src/cases/norm_temporal';
+import { makeInput, makeTensor, mapInputs } from '../../src/cases/tensors';
+import { temporalFcCase } from '../../src/cases/temporal_fc';
 import { native } from '../../src/native';
+import { scope } from '../../src/scope';
 import { runBf16Cases } from '../support/run_bf16_cases';
 import { runCli } from '../support/run_cli';
 import { canLackWgmma, LACKING_WGMMA } from '../support/wgmma';
 
 const onHopper = whyNoWgmma() === undefined ? describe : describe.skip;
+const consecutive = { order: 'consecutive' } as const;
+const half = { stride: [1, 2, 2], padding: [0, 1, 1], input: 'NTHWC' } as const;
+
+/** The cases, each of so many products by wgmma forward and backward. */
+function byWgmma(products: number, op: keyof typeof BF16_TERMS, ...cases: readonly OpCase[]): void {
+  describe(`${products} products by wgmma`, () => {
+    let before = 0;
+    beforeEach(() => (before = native.cudaWgmmaProducts()));
+    afterEach(() => expect(native.cudaWgmmaProducts() - before).toBe(products));
+    runBf16Cases(op, cases, BF16_TERMS[op]);
+  });
+}
 
 onHopper('on Hopper', () => {
   beforeAll(() => native.cudaUseProducts('wgmma'));
   afterAll(() => native.cudaUseProducts('own'));
 
-  // The last has rows that TMA cannot read. Tiles and what does not fill them: native/test/cuda_shim/hopper_test.cc.
-  const shapes = [linearCase([5], 24, 40, { gelu: true }), linearCase([2, 3], 16, 16), linearCase([3], 12, 20)];
-  runBf16Cases('linear', [...shapes, linearCase([9], 8, 16, { bias: false })], BF16_TERMS.linear);
-  runBf16Cases('normMlp', [normMlpCase([2, 5, 16], 24, [1.25, 0.5])], BF16_TERMS.norm_mlp);
+  // Tiles and what does not fill them: native/test/cuda_shim/hopper_test.cc.
+  byWgmma(3, 'linear', linearCase([5], 24, 40, { gelu: true }), linearCase([2, 3], 16, 16));
+  byWgmma(3, 'linear', linearCase([9], 8, 16, { bias: false }));
+  // Of rows that TMA cannot read there are weights alone, which are copied.
+  byWgmma(1, 'linear', linearCase([3], 12, 24), linearCase([3], 24, 12));
+  byWgmma(0, 'linear', linearCase([3], 12, 20));
+  byWgmma(
+    3,
+    'morph_fc',
+    morphFcCase([1, 1, 3, 3, 16], { axis: 'height', chunk: 2, ...consecutive }),
+    morphFcCase([1, 2, 2, 4, 32], { axis: 'width', chunk: 2, ...consecutive }),
+    morphFcCase([1, 1, 3, 2, 16], { axis: 'width', chunk: 2, order: 'strided' }),
+  );
+  byWgmma(0, 'morph_fc', morphFcCase([1, 1, 3, 3, 24], { axis: 'height', chunk: 2, ...consecutive })); // runs of 12
+  byWgmma(3, 'temporal_fc', temporalFcCase([1, 2, 3, 1, 32], 2));
+  byWgmma(6, 'norm_temporal', normTemporalCase([1, 2, 3, 1, 32], 2));
+  byWgmma(3, 'norm_temporal', normTemporalCase([1, 2, 3, 1, 24], 2)); // those of the projection
+  byWgmma(4, 'norm_mlp', normMlpCase([2, 5, 16], 24, [1.25, 0.5])); // its forward is a kernel of its own
+  byWgmma(6, 'norm_mlp', normMlpCase([2, 5, 24], 40, [1.25, 0.5]));
+  byWgmma(12, 'norm_spatial', normSpatialCase({ shape: [2, 1, 3, 2, 16], chunk: 2, branches: 3, scale: [0.5, 1.25] }));
+  byWgmma(9, 'norm_spatial', normSpatialCase({ shape: [1, 1, 3, 3, 16], chunk: 2, branches: 2, same: true }));
+  byWgmma(6, 'conv3d', conv3dCase({ x: [1, 2, 5, 6, 8], weight: [16, 8, 1, 3, 3], ...half }));
+  byWgmma(12, 'conv3d', conv3dCase({ x: [1, 2, 3, 4, 16], weight: [16, 8, 1, 3, 3], ...half, groups: 2 }));
+  // The forward's product leaves moments, by mma.sync.
+  byWgmma(5, 'conv_norm', convNormCase({ x: [1, 2, 5, 6, 8], weight: [16, 8, 1, 3, 3], ...half }, { gelu: true }));
 
-  test.each([
-    [300, 112, 72],
-    [270, 392, 56],
-    [300, 160, 136],
-  ])('[%i, k] to [%i], k = %i: as by mma.sync, gradients too, but added up otherwise', (rows, n, k) => {
-    const c = inBf16(linearCase([rows], n, k, { bias: false }), BF16_TERMS.linear);
-    const arrays = arraysOf(c, 3);
+  // Without a backward some ops have products of their own.
+  test.each<[string, number, OpCase, Bf16Terms]>([
+    ['normSpatial', 4, normSpatialCase({ shape: [2, 1, 3, 2, 16], chunk: 2, branches: 3 }), BF16_TERMS.norm_spatial],
+    [
+      'convNorm',
+      1,
+      convNormCase({ x: [2, 1, 4, 5, 8], weight: [16, 8, 1, 3, 3], ...half }, { training: false, gelu: true }),
+      BF16_TERMS.conv_norm,
+    ],
+  ])('%s in bf16 without a backward: %i products by wgmma', (_, products, ofF32, terms) => {
+    const [c, before] = [inBf16(ofF32, terms), native.cudaWgmmaProducts()];
+    const arrays = mapInputs(c, (input, _name, i) => makeInput(input, i));
+    scope(() => {
+      const y = noGrad(() => c.forward(mapInputs(c, (input, name) => makeTensor(input, arrays[name]!, false))));
+      judge('forward', y.floats(), c.oracle(arrays).data, allowedIn(terms.roundings.forward));
+    });
+    expect(native.cudaWgmmaProducts() - before).toBe(products);
+  });
+
+  const runsOf8 = { axis: 'width', chunk: 14, ...consecutive } as const;
+  test.each<[string, number, OpCase, Bf16Terms, number]>([
+    ['linear', 3, linearCase([300], 112, 72, { bias: false }), BF16_TERMS.linear, 72],
+    ['linear', 3, linearCase([270], 392, 56, { bias: false }), BF16_TERMS.linear, 56],
+    ['linear', 3, linearCase([300], 160, 136, { bias: false }), BF16_TERMS.linear, 136],
+    ['morphFc', 3, morphFcCase([1, 2, 14, 15, 112], runsOf8), BF16_TERMS.morph_fc, 112],
+    ['temporalFc', 3, temporalFcCase([1, 8, 5, 7, 112], 7), BF16_TERMS.temporal_fc, 128],
+    ['normMlp', 6, normMlpCase([1, 290, 120], 136), BF16_TERMS.norm_mlp, 136],
+    ['conv3d', 6, conv3dCase({ x: [1, 2, 9, 30, 16], weight: [120, 16, 1, 3, 3], ...half }), BF16_TERMS.conv3d, 144],
+  ])('%s of several tiles: %i products as by mma.sync', (_, products, ofF32, terms, k) => {
+    const c = inBf16(ofF32, terms);
+    const [arrays, before] = [arraysOf(c, 3), native.cudaWgmmaProducts()];
     const run = (by: 'own' | 'wgmma') => {
       native.cudaUseProducts(by);
-      return runVariant(c, OURS, arrays, upstreamOf(c, 3, rows * n));
+      return runVariant(c, OURS, arrays, upstreamOf(c, 3, c.oracle(arrays).data.length));
     };
-    const [own, wgmma] = [run('own'), run('wgmma')];
-    verifyAgainst(c, 'wgmma', wgmma, own, k);
-    // Parts of a sum over rows are multiples of 64 here, not of 32: that other bits come shows who computed them.
-    expect(Array.from(wgmma.grads.weight!)).not.toEqual(Array.from(own.grads.weight!));
+    const own = run('own');
+    expect(native.cudaWgmmaProducts()).toBe(before);
+    verifyAgainst(c, 'wgmma', run('wgmma'), own, k);
+    expect(native.cudaWgmmaProducts() - before).toBe(products);
   });
 
   test('what is measured says so, and doctor', () => {

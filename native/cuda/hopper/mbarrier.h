@@ -26,10 +26,13 @@ __device__ inline void init(Mbarrier& barrier, int arrivals) {
   asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(shared_address(&barrier)), "r"(arrivals) : "memory");
 }
 
+// What this thread wrote to shared memory may be read by wgmma, by those who hear of it after this.
+__device__ inline void publish_writes() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
+
 // After all `init` of a thread: copies may use the barriers then, and other threads behind a __syncthreads.
 __device__ inline void publish_barriers() {
   asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
-  asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
+  publish_writes();
 }
 
 __device__ inline void arrive(Mbarrier& barrier) {

@@ -77,16 +77,19 @@ Off off(int rows, int columns, Found found, Expected expected) {
   return off;
 }
 
-// Of y, parts of a product that lie one after another.
+// Number (i, j) of y, parts of a product that lie one after another.
+inline double sum_of_parts(const std::vector<float>& y, int rows, int columns, int i, int j) {
+  double sum = 0;
+  for (size_t at = static_cast<size_t>(i) * columns + j; at < y.size(); at += static_cast<size_t>(rows) * columns)
+    sum += y[at];
+  return sum;
+}
+
 template <class T>
 Off off(const Factor<T>& a, const Factor<T>& b, const std::vector<float>& y) {
-  const auto found = [&](int i, int j) {
-    const size_t part = static_cast<size_t>(a.size) * b.size;
-    double sum = 0;
-    for (size_t at = static_cast<size_t>(i) * b.size + j; at < y.size(); at += part) sum += y[at];
-    return sum;
-  };
-  return off(a.size, b.size, found, [&](int i, int j) { return product_at(a, b, i, j); });
+  return off(
+      a.size, b.size, [&](int i, int j) { return sum_of_parts(y, a.size, b.size, i, j); },
+      [&](int i, int j) { return product_at(a, b, i, j); });
 }
 
 // One warp, its lanes numbered as the PTX ISA's tables of fragments have them.

@@ -79,18 +79,29 @@ T shuffle(T value, From from) {
   return other;
 }
 
+// Shared memory as TMA and wgmma see it (PTX ISA, "Async proxy"): what TMA brought, and what a thread wrote, by
+// store_words or a copy, once that thread has fenced; until then it is NaN to them. From `watch_writes` on, in a block.
+void watch_writes();
+void wrote(void* to, size_t bytes);
+void fence_writes();
+void publish(const void* what, size_t bytes);
+const char* published_memory();
+
 // A thread's asynchronous copies of 16 bytes. What is on its way is NaN where it goes to, from the call that starts it
 // to the one that waits for it: as early as it may be written, and as late as it may arrive.
 class Copies {
  public:
   void add(void* to, const void* from) {
     std::memset(to, 0xFF, kBytes);
+    wrote(to, kBytes);
     pending_.push_back({to, from, groups_});
   }
   void end_group() { ++groups_; }
   void wait(int later) {
-    for (; !pending_.empty() && pending_.front().group < groups_ - later; pending_.pop_front())
+    for (; !pending_.empty() && pending_.front().group < groups_ - later; pending_.pop_front()) {
       std::memcpy(pending_.front().to, pending_.front().from, kBytes);
+      wrote(pending_.front().to, kBytes);
+    }
   }
 
  private:

@@ -92,7 +92,8 @@ struct Fiber {
   At at = At::done;
   Copies copies;
   Products products;
-  std::function<bool()> holds;  // what it waits for, at an event
+  std::function<bool()> holds;                          // what it waits for, at an event
+  std::vector<std::pair<const void*, size_t>> written;  // since its last fence
 };
 
 struct Block {
@@ -103,6 +104,8 @@ struct Block {
   Body body = nullptr;
   const void* kernel = nullptr;
   void* shared = nullptr;
+  size_t shared_bytes = 0;
+  std::vector<char> published;  // empty where nobody watches
   const void* main_stack = nullptr;
   size_t main_bytes = 0;
   std::vector<std::function<void()>> later;
@@ -156,6 +159,7 @@ void make_fibers(int threads) {
     block.fibers.back().stack = static_cast<char*>(stack);
   }
   block.threads = threads;
+  block.published.clear();
   block.slots.resize(static_cast<size_t>(threads + kWarp) * kSlot);
   for (int i = 0; i < threads; ++i) {
 #if defined(__SANITIZE_ADDRESS__)
@@ -165,6 +169,7 @@ void make_fibers(int threads) {
     block.fibers[i].at = At::ready;
     block.fibers[i].copies = {};
     block.fibers[i].products = {};
+    block.fibers[i].written.clear();
   }
 }
 
@@ -231,6 +236,11 @@ void run_block() {
   if (!block.later.empty()) refuse("a block ended before its copies arrived");
 }
 
+// In shared memory; of what lies before it, beyond all that is there.
+size_t offset_of(const void* what) {
+  return static_cast<size_t>(reinterpret_cast<uintptr_t>(what) - reinterpret_cast<uintptr_t>(block.shared));
+}
+
 }  // namespace
 
 void sync_block() { to_scheduler(At::block); }
@@ -239,6 +249,25 @@ void* lane_slots() { return &block.slots[static_cast<size_t>(block.running / kWa
 Copies& copies() { return block.fibers[block.running].copies; }
 Products& products() { return block.fibers[block.running].products; }
 char* shared_memory() { return static_cast<char*>(block.shared); }
+const char* published_memory() { return block.published.data(); }
+
+void watch_writes() {
+  if (block.published.empty()) block.published.assign(block.shared_bytes, '\xFF');
+}
+
+void publish(const void* what, size_t bytes) { std::memcpy(&block.published[offset_of(what)], what, bytes); }
+
+void wrote(void* to, size_t bytes) {
+  if (offset_of(to) >= block.published.size()) return;
+  std::memset(&block.published[offset_of(to)], 0xFF, bytes);
+  block.fibers[block.running].written.emplace_back(to, bytes);
+}
+
+void fence_writes() {
+  for (const auto& [what, bytes] : block.fibers[block.running].written) publish(what, bytes);
+  block.fibers[block.running].written.clear();
+}
+
 void change(const std::function<void()>& how) { how(); }
 void later(std::function<void()> what) { block.later.push_back(std::move(what)); }
 
@@ -254,6 +283,7 @@ void run_grid(int64_t x, int64_t y, int64_t z, int threads, size_t shared_bytes,
   block.body = body;
   block.kernel = kernel;
   block.shared = shared.get();
+  block.shared_bytes = shared_bytes;
   grid_size = {static_cast<unsigned>(x), static_cast<unsigned>(y), static_cast<unsigned>(z)};
   for (int64_t i = 0; i < x * y * z; ++i) {
     block_index = {static_cast<unsigned>(i % x), static_cast<unsigned>(i / x % y), static_cast<unsigned>(i / x / y)};

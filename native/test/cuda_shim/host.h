@@ -16,6 +16,7 @@ void* native_stream() {
   return &stream;
 }
 Products products() { return Products::own; }
+void count_wgmma_product() {}
 F32By f32_kind = F32By::ffma;  // for a test to change
 F32By f32_by() { return f32_kind; }
 DeviceFacts device_facts() { return {}; }

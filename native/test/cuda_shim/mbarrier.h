@@ -53,12 +53,14 @@ inline uint32_t shared_address(const void* data) {
 }
 
 inline void init(Mbarrier& barrier, int arrivals) {
+  shim::watch_writes();
   const auto n = static_cast<uint64_t>(arrivals);
   const emulated::Phase phase{0, n, n, 0};
   std::memcpy(&barrier, &phase, sizeof(phase));
 }
 
 inline void publish_barriers() {}
+inline void publish_writes() { shim::fence_writes(); }
 
 inline void arrive(Mbarrier& barrier) {
   shim::change([&] { emulated::count(barrier, 1, 0); });

@@ -87,6 +87,11 @@ char* shared_memory() { std::abort(); }
 void wait_until(const std::function<bool()>&) { std::abort(); }
 void change(const std::function<void()>&) { std::abort(); }
 void later(std::function<void()>) { std::abort(); }
+void watch_writes() { std::abort(); }
+void fence_writes() { std::abort(); }
+void publish(const void*, size_t) { std::abort(); }
+const char* published_memory() { std::abort(); }
+void wrote(void*, size_t) {}
 
 void run_grid(int64_t x, int64_t y, int64_t z, int threads, size_t shared_bytes, Body body, const void* kernel) {
   const std::unique_ptr<char[]> shared(new char[shared_bytes]);

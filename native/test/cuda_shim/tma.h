@@ -33,9 +33,11 @@ inline void load_box(Bf16* to, const TensorMap& map, Mbarrier& barrier, int colu
   if (shared_address(to) % 128 != 0) emulated::refuse("a box goes to where 128 bytes are not aligned");
   const int64_t bytes = int64_t{map.box_rows} * emulated::kColumns * static_cast<int64_t>(sizeof(Bf16));
   std::memset(static_cast<void*>(to), 0xFF, static_cast<size_t>(bytes));
+  shim::publish(to, static_cast<size_t>(bytes));
   shim::later([=, &barrier] {
     for (int i = 0; i < map.box_rows; ++i)
       emulated::copy_row(to + i * emulated::kColumns, map, column, row + i, line + static_cast<uint32_t>(i));
+    shim::publish(to, static_cast<size_t>(bytes));
     emulated::count(barrier, 0, -bytes);
   });
 }

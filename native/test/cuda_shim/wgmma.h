@@ -26,7 +26,7 @@ struct Matrix {
     uint32_t address = static_cast<uint32_t>(start + offset);
     address ^= (((address >> 7) - base) & 7) << 4;
     Bf16 value;
-    std::memcpy(&value, shim::shared_memory() + address - 1024, sizeof(value));
+    std::memcpy(&value, shim::published_memory() + address - 1024, sizeof(value));
     return load(&value);
   }
 
