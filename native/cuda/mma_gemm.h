@@ -49,11 +49,11 @@ struct MmaGemm {
   __device__ void sum_tile(Shared& s, int first_m, int first_n, const Span& over, Sums& sum, Watch& watch) const {
     StreamA stream_a(a, first_m, over.begin, over.end);
     StreamB stream_b(b, first_n, over.begin, over.end);
-    multiply(s, stream_a, stream_b, sum, watch);
+    multiply(s, stream_a, stream_b, (over.end - over.begin + Kind::kK - 1) / Kind::kK, sum, watch);
   }
 
   template <class Watch>
-  __device__ static void multiply(Shared& s, StreamA& a, StreamB& b, Sums& sum, Watch& watch) {
+  __device__ static void multiply(Shared& s, StreamA& a, StreamB& b, int steps, Sums& sum, Watch& watch) {
     const auto send = [&](int step) {
       a.send(step, s.a);
       b.send(step, s.b);
@@ -66,7 +66,7 @@ struct MmaGemm {
     send(0);
     send(1);
     fetch(0);
-    for (int step = 0; a.has(step); ++step) {
+    for (int step = 0; step < steps; ++step) {
       a.put(step, s.a);
       b.put(step, s.b);
       wait_for_copies<1>();

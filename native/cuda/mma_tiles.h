@@ -146,9 +146,6 @@ class MmaStream {
     load_.start(a, first);
   }
 
-  // Whether there is such a step, of kK numbers of k.
-  __device__ bool has(int step) const { return at(step) < end_; }
-
   __device__ void send(int step, Tiles& tiles) const {
     if constexpr (kCopied)
       if (copied() && has(step)) load_.send(a_, at(step), end_, tiles[step % kBuffers]);
@@ -164,6 +161,7 @@ class MmaStream {
  private:
   __device__ bool copied() const { return kCopied && a_.run >= Pieces<Kind, kWidth>::kPiece; }
   __device__ int at(int step) const { return begin_ + step * Kind::kK; }
+  __device__ bool has(int step) const { return at(step) < end_; }
 
   const Operand& a_;
   int begin_, end_;

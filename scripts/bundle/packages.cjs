@@ -1,10 +1,11 @@
 'use strict';
-// The npm packages that a bundle carries: those that were asked for and all that they need, without what only people and
-// compilers of TypeScript read.
+// The npm packages that a bundle carries: those that were asked for and all that they need, without what nobody reads there:
+// texts, types, copies as ES modules beside those that `require` finds, and which browser can what.
 const { cpSync, existsSync, readFileSync } = require('node:fs');
 const path = require('node:path');
 
-const UNREAD = /\.(md|markdown|map|flow|[cm]?ts)$/i;
+const UNREAD =
+  /\.(md|markdown|map|flow|[cm]?ts)$|[/\\](build|dist)[/\\]esm$|[/\\]caniuse-lite[/\\]data[/\\](features|regions)$/i;
 
 /** The folder of a package as Node finds it from `from`, or undefined. */
 function locate(name, from, root) {
@@ -39,7 +40,7 @@ function copyPackages(root, folders, to) {
     const from = path.join(root, folder);
     const filter = (file) => {
       const inside = path.relative(from, file);
-      return inside.split(path.sep)[0] !== 'node_modules' && !UNREAD.test(file.slice(from.length));
+      return inside.split(path.sep)[0] !== 'node_modules' && !UNREAD.test(file.slice(root.length));
     };
     cpSync(from, path.join(to, folder), { recursive: true, filter, dereference: true });
   }
