@@ -119,27 +119,40 @@ struct InBoth {
   }
 };
 
+// How the launch is cut, by the shape alone.
+template <class Tile>
+struct FcGrid {
+  static_assert(Tile::kM % Tile::kK == 0, "parts are whole tiles of rows");
+
+  explicit FcGrid(const FcBackward& p)
+      : part(std::max<int64_t>(1, blocks_of(blocks_of(p.rows, parts_for<Tile>(p.n, p.k, p.rows)), Tile::kM)) *
+             Tile::kM),
+        parts(std::max<int64_t>(1, blocks_of(p.rows, part))),
+        across(std::max<int64_t>(1, blocks_of(p.k, Tile::kN))),
+        weight_tiles(p.dweight || p.dbias ? blocks_of(p.n, Tile::kM) * across : 0),
+        input_tiles(p.dx ? part / Tile::kM * across : 0),
+        stride(weight_tiles > 0 ? p.n * p.k + (p.dbias ? p.n : 0) : 0) {}
+
+  int64_t part, parts, across;        // rows of a part; tiles beside each other
+  int64_t weight_tiles, input_tiles;  // of a part
+  int64_t stride;                     // of a part's sums: the weight's, then the bias's
+};
+
 template <class P, class Grad, class X, class Put>
 void launch_fc_gradients(const FcBackward& p, const Grad& grad, const X& x, const Put& put) {
-  using Tile = typename P::Tile;
   using Kernel = FcGradients<P, Grad, X, WeightMatrix, Put>;
-  static_assert(Tile::kM % Tile::kK == 0, "parts are whole tiles of rows");
-  const bool sums_wanted = p.dweight || p.dbias;
-  const int64_t least = std::max<int64_t>(1, blocks_of(p.rows, parts_for<Tile>(p.n, p.k, p.rows)));
-  const int64_t part = blocks_of(least, Tile::kM) * Tile::kM, parts = std::max<int64_t>(1, blocks_of(p.rows, part));
-  const int64_t across = std::max<int64_t>(1, blocks_of(p.k, Tile::kN)), size = p.n * p.k;
-  const int64_t stride = sums_wanted ? size + (p.dbias ? p.n : 0) : 0;
-  const int64_t weight_tiles = sums_wanted ? blocks_of(p.n, Tile::kM) * across : 0;
-  const int64_t input_tiles = p.dx ? part / Tile::kM * across : 0;
-  const Workspace<float> sums(parts * stride);
-  const Divisor tiles_n(across);
-  const int n = as_int(p.n), k = as_int(p.k);
+  const FcGrid<typename P::Tile> at(p);
+  const Workspace<float> sums(at.parts * at.stride);
+  const Divisor tiles_n(at.across);
+  const int rows = as_int(p.rows), n = as_int(p.n), k = as_int(p.k), part = as_int(at.part);
+  const int64_t size = p.n * p.k;
   const typename Kernel::ToWeight weight{
-      {by_column(grad, n), by_column(x, k), PutPart{sums.data(), k, stride}, as_int(p.rows), as_int(part), tiles_n},
+      {by_column(grad, n), by_column(x, k), PutPart{sums.data(), k, at.stride}, rows, part, tiles_n},
       p.dbias ? sums.data() + size : nullptr};
-  const typename Kernel::ToInput input{by_row(grad, p.rows), by_column(p.weight, k), put, n, n, tiles_n};
-  launch({weight_tiles + input_tiles, 1, parts}, Kernel{weight, input, as_int(weight_tiles), as_int(input_tiles)});
-  sum_parts(sums.data(), parts, stride, InBoth{p.dweight, p.dbias, size});
+  const typename Kernel::ToInput input{by_row(grad, rows), by_column(p.weight, k), put, n, n, tiles_n};
+  launch({at.weight_tiles + at.input_tiles, 1, at.parts},
+         Kernel{weight, input, as_int(at.weight_tiles), as_int(at.input_tiles)});
+  sum_parts(sums.data(), at.parts, at.stride, InBoth{p.dweight, p.dbias, size});
 }
 
 // One by one: where a library may compute one of the products.
