@@ -297,7 +297,7 @@ export class MorphMLP extends Module {
 
   private checkInput(x: Tensor): Tensor {
     if (x.dtype !== 'f32' && x.dtype !== this.precision)
-      throw new Error(`MorphMLP: x must be f32 or as the network computes, got ${x.dtype}`);
+      throw new Error(`MorphMLP: x must be f32${this.precision === 'bf16' ? ' or bf16' : ''}, got ${x.dtype}`);
     const { kind, frames } = this.config;
     const clip = kind === 'image' && x.ndim === 4 ? reshape(x, [x.shape[0]!, 3, 1, x.shape[2]!, x.shape[3]!]) : x;
     const expected = kind === 'image' ? 1 : frames;
