@@ -38,6 +38,12 @@ void blend(const float* tables, const ClipMix& mix, const Line& line, int64_t be
     }
 }
 
+// A side of the box inside the line, whatever the settings say.
+int64_t column(float at, int64_t width) {
+  if (!(at > 0)) return 0;
+  return at < static_cast<float>(width) ? static_cast<int64_t>(at) : width;
+}
+
 }  // namespace
 
 void clip_input_forward(const ClipInputForward& p) {
@@ -46,8 +52,7 @@ void clip_input_forward(const ClipInputForward& p) {
   const auto inside = [](int64_t at, float from, float length) {
     return static_cast<float>(at) >= from && static_cast<float>(at) < from + length;
   };
-  const int64_t left = std::min(p.width, static_cast<int64_t>(mix.x));
-  const int64_t right = std::min(p.width, static_cast<int64_t>(mix.x + mix.width));
+  const int64_t left = column(mix.x, p.width), right = std::max(left, column(mix.x + mix.width, p.width));
   for_blocks(p.clips * p.frames * p.height, kLines, [&](int64_t begin, int64_t end) {
     for (int64_t number = begin; number < end; ++number) {
       const Line line = line_of(p, number);

@@ -71,10 +71,10 @@ const morphmlp_kernel* naive_kernel(const std::string& op);
 const morphmlp_kernel* blas_kernel(const std::string& op);
 std::string blas_library();
 
-// Who computes products of dense matrices: "own", or the library that MORPHMLP_GEMM asks for, in words. Throws where
-// that is not there, as every product does. use_products takes "own" or "cublaslt". What MORPHMLP_F32 asks for, "ffma"
-// or "3xtf32", is how our kernels compute products of f32; products_by names the latter.
-// wgmma_products is how many were launched by wgmma, so that tests know who computed.
+// Who computes products: "own", or what MORPHMLP_GEMM asks for, in words. Throws where that is not there, as every
+// product does. use_products takes "own", "wgmma" or "cublaslt". What MORPHMLP_F32 asks for, "ffma" or "3xtf32", is how
+// our kernels compute products of f32; products_by names the latter. wgmma_products is how many were launched by wgmma,
+// so that tests know who computed.
 std::string products_by();
 double wgmma_products();
 void use_products(const std::string& name);

@@ -1,5 +1,6 @@
+import { record } from '../autograd';
 import { kernels } from '../native';
-import { empty, type Tensor } from '../tensor';
+import { empty, show, type Tensor } from '../tensor';
 
 /** How a batch of clips becomes the network's input. */
 export interface ClipSettings {
@@ -33,7 +34,7 @@ export function clipSettings({ normalisation, mix }: ClipSettings): Float32Array
 
 /**
  * The network's input [B, 3, T, H, W] of clips as bytes: normalised, and mixed with the batch in reverse (mixup, Zhang et al., 2018; CutMix,
- * Yun et al., 2019); the middle clip of an odd batch stays as it is. No gradient goes back, as bytes have none.
+ * Yun et al., 2019); the middle clip of an odd batch stays as it is. No gradient goes back, as bytes have none: settings that need one are refused.
  *
  * @param pixels u8 [B, T, H, W, 3]
  * @param settings f32 [774], of `clipSettings`
@@ -41,8 +42,8 @@ export function clipSettings({ normalisation, mix }: ClipSettings): Float32Array
 export function clipInput(pixels: Tensor, settings: Tensor, dtype: 'f32' | 'bf16' = 'f32'): Tensor {
   const [clips = 0, frames = 0, height = 0, width = 0, channels] = pixels.shape;
   if (pixels.dtype !== 'u8' || pixels.ndim !== 5 || channels !== 3)
-    throw new Error(`clipInput: pixels must be u8 [B, T, H, W, 3], got ${pixels.dtype} [${pixels.shape.join(', ')}]`);
+    throw new Error(`clipInput: pixels must be u8 [B, T, H, W, 3], got ${pixels.dtype} ${show(pixels.shape)}`);
   const x = empty([clips, 3, frames, height, width], { device: pixels.device, dtype });
   kernels.clip_input_forward(clips, frames, height, width, pixels.handle, settings.handle, x.handle);
-  return x;
+  return record({ op: 'clipInput', inputs: [pixels, settings], output: x, backward: null });
 }

@@ -66,6 +66,9 @@ test.each(SIZES)('%i clips of %i x %i x %i: cutmix exchanges a box', (...size) =
     { x: 0, y: 0, width, height },
     { x: Math.floor(width / 2), y: 1, width: Math.ceil(width / 3), height: 2 },
     { x: 3, y: 4, width: 0, height: 3 },
+    { x: -3, y: -2, width: 5, height: 4 },
+    { x: -9, y: 0, width: 4, height: 9 },
+    { x: width - 1, y: height - 1, width: 2 ** 24, height: 2 ** 24 },
   ]) {
     const settings = { ...SETTINGS, mix: { lambda: 0.5, box } };
     expect(found(size, pixels, settings)).toEqual(expected(size, pixels, settings));
@@ -87,6 +90,24 @@ test('lambda of a drawn cutmix is the share of the clip that stays', () => {
     const kept = told.reduce<number>((a, b) => a + b, 0);
     expect(kept / told.length).toBeCloseTo(mix.lambda, 2);
   }
+});
+
+test('a box that is none mixes nothing, and writes nowhere else', () => {
+  const size = [2, 1, 4, 8] as const;
+  const [pixels, settings] = [pixelsOf(size), clipSettings(SETTINGS)];
+  settings.set([0, 1, NaN, NaN, NaN, NaN], settings.length - 6);
+  const x = scope(() => [...clipInput(tensor(pixels, [...size, 3]), tensor(settings)).floats()]);
+  expect(x).toEqual(expected(size, pixels, SETTINGS));
+});
+
+test('settings that need a gradient are refused', () => {
+  scope(() => {
+    const settings = tensor(clipSettings(SETTINGS));
+    settings.requiresGrad = true;
+    expect(() => clipInput(zeros([1, 1, 2, 2, 3], { dtype: 'u8' }), settings)).toThrow(
+      /^clipInput has no gradient, but/,
+    );
+  });
 });
 
 test('what is no clip, and a standard deviation of 0, are refused', () => {
