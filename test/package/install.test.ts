@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { platformName } from '../../scripts/find_addon.cjs';
 import { builtAddon, placeAddon, removePackage, unpackPackage, writeTool } from './package_copy';
@@ -9,6 +9,7 @@ const { installed } = copy;
 const tools = path.join(copy.consumer, 'tools');
 const prebuilt = `prebuilds/${platformName()}/morphmlp.node`;
 const cmakeBuild = 'build/Release/morphmlp.node';
+const nodeGyp = path.join(copy.consumer, 'node_modules', 'node-gyp', 'bin', 'node-gyp.js');
 const gypBuild = 'native/build/Release/morphmlp.node';
 
 // Stand-ins for the tools: a build only copies the addon to where the real one would write it.
@@ -26,18 +27,17 @@ function addCmake(build = deliver(path.join(installed, cmakeBuild))): void {
 }
 
 // node-gyp is a Node script, so its stand-in is one too.
-function addNodeGyp(ok = true): string {
-  const file = path.join(tools, 'node-gyp.js');
+function addNodeGyp(ok = true): void {
   const target = JSON.stringify(path.join(installed, gypBuild));
   const copyAddon = `fs.mkdirSync(require('path').dirname(${target}), { recursive: true }); fs.copyFileSync(${JSON.stringify(builtAddon)}, ${target});`;
-  writeFileSync(file, `const fs = require('fs'); ${ok ? copyAddon : 'process.exit(1)'}`);
-  return file;
+  mkdirSync(path.dirname(nodeGyp), { recursive: true });
+  writeFileSync(nodeGyp, `const fs = require('fs'); ${ok ? copyAddon : 'process.exit(1)'}`);
 }
 
 function install(env: Record<string, string> = {}): { status: number | null; output: string } {
   const run = spawnSync(process.execPath, [path.join(installed, 'scripts', 'install.cjs')], {
     encoding: 'utf8',
-    env: { PATH: tools, npm_config_node_gyp: path.join(tools, 'node-gyp.js'), ...env },
+    env: { PATH: tools, ...env },
   });
   return { status: run.status, output: run.stdout + run.stderr };
 }
