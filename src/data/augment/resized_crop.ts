@@ -1,5 +1,5 @@
 /** A box of a random share of the frame, resized to the network's input (Szegedy et al., 2015). */
-import type { Philox } from '../../random';
+import type { Philox } from '../../core/philox';
 import type { Box } from '../sampling';
 import type { ClipSize } from './size';
 
@@ -75,7 +75,12 @@ const slice = ({ at, next, share }: Taps, start: number, count: number): Taps =>
 });
 
 /** The box of frames that are scaled to `size` [width, height] as `resizeCrop` scales: only its pixels are computed. */
-export function scaleAndCrop(pixels: Uint8Array, whole: ClipSize, size: readonly [number, number], box: Box): Uint8Array {
+export function scaleAndCrop(
+  pixels: Uint8Array,
+  whole: ClipSize,
+  size: readonly [number, number],
+  box: Box,
+): Uint8Array {
   const across = slice(taps(0, whole.width, size[0]), box.x, box.width);
   const down = slice(taps(0, whole.height, size[1]), box.y, box.height);
   return resample(pixels, whole, across, down);
