@@ -2,7 +2,7 @@
  * The part of the zip format that `torch.save` writes: stored entries, found through the central directory, with zip64.
  * Whatever could make two readers see different contents, or a small file large, is refused.
  */
-import { crc32 } from '../crc32';
+import { crc32 } from 'node:zlib';
 import type { Source } from '../file';
 import { FormatError } from './values';
 
