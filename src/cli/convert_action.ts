@@ -23,11 +23,12 @@ export function readClassNames(file: string): string[] {
 export function convert(from: string, to: string, { classes, ...options }: ConvertArguments): void {
   if (!to.endsWith('.safetensors')) throw new Error(`${to}: expected a name that ends in .safetensors`);
   const classNames = classes ? readClassNames(classes) : undefined;
-  const { network, ...info } = load(from, { ...options, classNames });
+  const { network, key, ...info } = load(from, { ...options, classNames });
   const { model } = info;
   const found = recognise(network.stateDict(), { frames: model.frames, segmentDim: model.segmentDim });
   saveWeights(to, network, info);
   network.dispose();
+  if (key !== '.') console.log(`${from}: the weights under ${key}`);
   console.log(`${from}: ${describeModel(found)}, ${model.numClasses} classes`);
   console.log(`written to ${pc.bold(to)}`);
 }

@@ -7,7 +7,7 @@
  *                      __metadata__: format = "morphmlp", version = "1", meta = JSON text
  */
 import type { TensorData } from './dtypes';
-import { withSafetensors, writeSafetensors } from './safetensors';
+import { requireAllRead, withSafetensors, writeSafetensors } from './safetensors';
 import type { SafetensorsFile } from './safetensors';
 
 /** Plain JSON: what may stand in a checkpoint's `meta`. Numbers are finite; larger integers are kept as text. */
@@ -57,6 +57,7 @@ export function saveCheckpoint(path: string, { tensors, optimizer = new Map(), m
 export function loadCheckpoint(path: string): Checkpoint {
   return withSafetensors(path, (file) => {
     const meta = metaOf(file);
+    requireAllRead(file);
     const checkpoint: Checkpoint = { tensors: new Map(), optimizer: new Map(), meta };
     for (const name of file.tensors.keys()) {
       if (name.startsWith(PREFIX)) checkpoint.optimizer.set(name.slice(PREFIX.length), file.read(name));
@@ -71,7 +72,8 @@ export function readCheckpointMeta(path: string): Checkpoint['meta'] {
   return withSafetensors(path, metaOf);
 }
 
-function metaOf(file: SafetensorsFile): Checkpoint['meta'] {
+/** The `meta` of an open checkpoint; `{}` for a safetensors file from elsewhere. */
+export function metaOf(file: SafetensorsFile): Checkpoint['meta'] {
   if (file.metadata.get('format') !== FORMAT) return {};
   const version = file.metadata.get('version');
   if (version !== VERSION)

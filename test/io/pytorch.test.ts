@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { toFloat32 } from '../../src/io/dtypes';
 import type { TensorData } from '../../src/io/dtypes';
 import { loadPyTorch } from '../../src/io/pytorch/index';
+import { weightSet } from '../../src/io/weight_sets';
 import { fillParameter, value } from '../../src/io/reference';
 
 const fixtures = join(__dirname, '..', 'fixtures');
@@ -19,15 +20,16 @@ const view = (shape: number[], at: (...index: [number, number]) => number): Tens
 
 describe('whole models', () => {
   const files: [string, object][] = [
-    ['tiny_video16.pth', { container: 'zip', style: 'plain' }],
-    ['tiny_video16_legacy.pth', { container: 'legacy', style: 'plain' }],
-    ['tiny_video16_slowfast.pyth', { container: 'zip', style: 'model_state' }],
-    ['tiny_image_deit_style.pth', { container: 'zip', style: 'model' }],
+    ['tiny_video16.pth', { container: 'zip', key: '.' }],
+    ['tiny_video16_legacy.pth', { container: 'legacy', key: '.' }],
+    ['tiny_video16_slowfast.pyth', { container: 'zip', key: 'model_state' }],
+    ['tiny_image_deit_style.pth', { container: 'zip', key: 'model' }],
   ];
 
   test.each(files)('%s holds the reference weights', (file, info) => {
-    const loaded = loadPyTorch(checkpoint(file));
-    expect(loaded.info).toMatchObject({ ...info, prefix: '', ignored: [] });
+    const loaded = loadPyTorch(checkpoint(file), weightSet('head.weight'));
+    expect(loaded.info).toMatchObject(info);
+    expect(loaded.notRead.size).toBe(0);
     expect(loaded.tensors.size).toBe(file.includes('image') ? 128 : 158);
     for (const [name, { dtype, shape, data }] of loaded.tensors) {
       if (name.endsWith('num_batches_tracked')) expect([dtype, shape, data.length]).toEqual(['I64', [], 1]);
@@ -44,10 +46,10 @@ describe('whole models', () => {
   });
 
   test('a SlowFast checkpoint says its epoch and configuration', () => {
-    const { extra } = loadPyTorch(checkpoint('tiny_video16_slowfast.pyth')).info;
+    const slowfast = loadPyTorch(checkpoint('tiny_video16_slowfast.pyth'), weightSet('head.weight'));
+    const { extra } = slowfast.info;
     expect(extra.get('epoch')).toBe(3);
-    const counter = loadPyTorch(checkpoint('tiny_video16_slowfast.pyth')).tensors;
-    expect(counter.get('patch_embed1.norm1.num_batches_tracked')!.data).toEqual(new BigInt64Array([1n]));
+    expect(slowfast.tensors.get('patch_embed1.norm1.num_batches_tracked')!.data).toEqual(new BigInt64Array([1n]));
     expect(extra.get('cfg')).toContain('EMBED_DIMS: [16, 32, 32, 64]');
   });
 });
@@ -75,8 +77,9 @@ describe('data-parallel names, shared storages and views', () => {
   const files = ['ddp_namespace_numpy.pth', 'protocol3.pth', 'protocol4.pth', 'protocol5.pth', 'views_legacy.pth'];
 
   test.each(files)('%s', (file) => {
-    const { tensors, info } = loadPyTorch(own(file));
-    expect(info.prefix).toBe('module.');
+    const { tensors, info } = loadPyTorch(own(file), weightSet('w'));
+    const wrapper = { 'ddp_namespace_numpy.pth': 'model.', 'views_legacy.pth': '' }[file] ?? 'state_dict.';
+    expect(info.key).toBe(`${wrapper}module`);
     const plain = { dtype: 'F32', shape: [6, 8], data: w };
     expect(Object.fromEntries(tensors)).toEqual({
       w: plain,
@@ -90,13 +93,13 @@ describe('data-parallel names, shared storages and views', () => {
   });
 
   test('tensors that share a storage do not share memory', () => {
-    const { tensors } = loadPyTorch(own('ddp_namespace_numpy.pth'));
+    const { tensors } = loadPyTorch(own('ddp_namespace_numpy.pth'), weightSet('w'));
     (tensors.get('w')!.data as Float32Array).fill(0);
     expect(tensors.get('tied')!.data).toEqual(w);
   });
 
   test('plain values beside the weights are kept', () => {
-    const { extra } = loadPyTorch(own('ddp_namespace_numpy.pth')).info;
+    const { extra } = loadPyTorch(own('ddp_namespace_numpy.pth'), weightSet('w')).info;
     expect(Object.fromEntries(extra)).toEqual({
       max_accuracy: 81.25,
       count: 7,
