@@ -25,7 +25,7 @@ export function registerConvert(program: Command): void {
     .command('convert')
     .description('turn a PyTorch checkpoint into a safetensors file that every command takes')
     .argument('<from>', 'a file of torch.save or safetensors, whatever its name')
-    .argument('<to>', 'the .safetensors file to write')
+    .argument('<to>', 'the safetensors file to write')
     .option('--model <name>', 'the variant it must be; another is refused, with both named')
     .option('--frames <n>', 'frames of a clip, where the weights fit several numbers (default: 16)', wholeNumber(1))
     .option('--segment-dim <a,b,c,d>', 'chunk lengths, where the widths are of no published model', chunkLengths)

@@ -73,7 +73,8 @@ function setsIn(dict: TensorDict, anchor: string): WeightSet[] {
   return prefixes.map((prefix) => ({ dict, prefix, members: owned.get(prefix)! }));
 }
 
-const listed = (sets: readonly WeightSet[]) => sets.map(keyOf).join(', ');
+const listed = (sets: readonly WeightSet[]) =>
+  sets.map((set) => (keyOf(set) === '.' ? '. (the top of the file)' : keyOf(set))).join(', ');
 
 function contents(dicts: readonly TensorDict[], sets: readonly WeightSet[]): string {
   if (sets.length > 0) return `more than ${MOST_SETS} such sets`;

@@ -85,7 +85,7 @@ function framesIn(yaml: string): number | undefined {
 function readFile(path: string, weightsKey: string | undefined): FileContents {
   const { tensors, notRead, key, meta, extra } = readWeightsFile(path, weightSet(ANCHOR, weightsKey));
   const stored = storedTensors(tensors);
-  for (const [name, reason] of notRead) stored.set(name, notReadTensor(reason));
+  for (const [name, reason] of notRead) stored.set(name, notReadTensor(`${name}: ${reason}`));
   return { tensors: stored, key, meta, frames: framesIn(String(extra.get('cfg') ?? '')) };
 }
 
