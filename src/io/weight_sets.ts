@@ -80,7 +80,7 @@ function contents(dicts: readonly TensorDict[], sets: readonly WeightSet[]): str
   if (sets.length > 0) return `more than ${MOST_SETS} such sets`;
   const names = dicts.flatMap((dict) => dict.names.map((prefix) => keyOf({ dict, prefix })));
   const shown = names.slice(0, 3).map((name) => name.slice(0, 80));
-  return `${names.length} names (${[...shown, ...(names.length > 3 ? ['…'] : [])].join(', ')})`;
+  return `${names.length} entries (${[...shown, ...(names.length > 3 ? ['…'] : [])].join(', ')})`;
 }
 
 /** The sets called so, else those whose keys start so. */

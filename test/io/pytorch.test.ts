@@ -74,7 +74,9 @@ test('every dtype and kind of view', () => {
 });
 
 describe('data-parallel names, shared storages and views', () => {
-  const files = ['ddp_namespace_numpy.pth', 'protocol3.pth', 'protocol4.pth', 'protocol5.pth', 'views_legacy.pth'];
+  const saved = ['ddp_namespace_numpy.pth', 'protocol3.pth', 'protocol4.pth', 'protocol5.pth', 'views_legacy.pth'];
+  // The archive of protocol 3 packed anew: with folders, deflated one level deeper, and written to a pipe.
+  const files = [...saved, 'repacked.pth', 'deflated.pth', 'streamed.pth'];
 
   test.each(files)('%s', (file) => {
     const { tensors, info } = loadPyTorch(own(file), weightSet('w'));
@@ -113,6 +115,48 @@ describe('data-parallel names, shared storages and views', () => {
   test('a file saved without checksums', () => {
     expect(loadPyTorch(own('no_crc.pth')).tensors.get('w')!.data).toEqual(w);
   });
+});
+
+describe('objects beside the weights', () => {
+  test.each(['objects_beside_2.pth', 'objects_beside_4.pth', 'objects_beside_legacy.pth'])('%s', (file) => {
+    const { tensors, info } = loadPyTorch(own(file), weightSet('w'));
+    expect(info.key).toBe('weights');
+    expect(Object.fromEntries(tensors)).toEqual({ w: { dtype: 'F32', shape: [6, 8], data: w } });
+  });
+
+  test('each is an error where it is asked for', () => {
+    const asked = (name: string) => () =>
+      loadPyTorch(own('objects_beside_2.pth'), (dicts) => {
+        const dict = dicts.find(({ path }) => path === 'beside')!;
+        return { dict, prefix: '', members: new Map([[name, name]]) };
+      });
+    for (const [name, refused] of [
+      ['array', 'numpy._core.multiarray._reconstruct'],
+      ['defaultdict', 'collections.defaultdict'],
+      ['path', 'pathlib.PosixPath'],
+      ['custom', '__main__.Custom'],
+      ['u16', 'torch._utils._rebuild_tensor_v3'],
+      ['complex', 'torch.ComplexFloatStorage'],
+      ['sparse', 'torch._utils._rebuild_sparse_tensor'],
+      ['quantised', 'torch._utils._rebuild_qtensor'],
+    ]) {
+      expect(asked(name!)).toThrow(
+        new RegExp(`objects_beside_2.pth: data.pkl, byte \\d+: refuses the global ${refused}:`),
+      );
+    }
+  });
+});
+
+test.each(['negative_bits.pth', 'negative_bits_legacy.pth'])('%s: the sign bit of views counts', (file) => {
+  const { tensors } = loadPyTorch(own(file));
+  const get = (name: string) => tensors.get(name)!;
+  for (const name of ['w', 'imag', 'parameter']) expect(get(name).data).toEqual(w);
+  expect(get('transposed')).toEqual(view([8, 6], (i, j) => j * 8 + i));
+  expect(get('f64').data).toEqual(Float64Array.from(w));
+  toFloat32(get('half')).forEach((v, i) => expect(Math.abs(v - w[i]!)).toBeLessThanOrEqual(Math.abs(w[i]!) * 2 ** -11));
+  toFloat32(get('bf16')).forEach((v, i) => expect(Math.abs(v - w[i]!)).toBeLessThanOrEqual(Math.abs(w[i]!) * 2 ** -8));
+  expect(get('i64').data).toEqual(new BigInt64Array([0n, 1n, 2n, 3n]));
+  expect(get('i16').data).toEqual(new Int16Array([0, 1, 2, 3]));
 });
 
 describe('refused', () => {

@@ -129,7 +129,12 @@ function openLegacy(source: Source): Container {
   requireLittle(next('system information'));
   const root = next('main pickle', hostOf(table));
   const places = placeStorages(source, next('storage keys'), table, at);
-  return { kind: 'legacy', root, size: source.size, readStorage: (storage, target) => readPlaced(source, places, storage, target) };
+  return {
+    kind: 'legacy',
+    root,
+    size: source.size,
+    readStorage: (storage, target) => readPlaced(source, places, storage, target),
+  };
 }
 
 function requireEqual(what: string, value: PickleValue, expected: PickleValue): void {

@@ -59,7 +59,10 @@ export function loadPyTorchFrom(source: Source, choose: ChooseSet = wholeFirst):
 const wholeFirst: ChooseSet = (dicts) => wholeDict((dicts as FoundDict[]).find(hasTensors) as FoundDict);
 
 /** The entries of the chosen set under the model's names. */
-function chosen(dicts: FoundDict[], choose: ChooseSet): { key: string; tensors: Map<string, TensorRef>; notRead: Map<string, string> } {
+function chosen(
+  dicts: FoundDict[],
+  choose: ChooseSet,
+): { key: string; tensors: Map<string, TensorRef>; notRead: Map<string, string> } {
   const set = chooseOrExplain(dicts, choose);
   const { entries } = set.dict as FoundDict;
   const tensors = new Map<string, TensorRef>();

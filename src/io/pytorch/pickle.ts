@@ -3,7 +3,16 @@
  * writes (protocols 2 to 5). Names of globals go through a list of known ones, see `globals.ts`; an object of any other
  * is only a placeholder.
  */
-import { FormatError, NotRead, PickleDict, PickleGlobal, PickleList, PickleObject, PickleTuple, describe } from './values';
+import {
+  FormatError,
+  NotRead,
+  PickleDict,
+  PickleGlobal,
+  PickleList,
+  PickleObject,
+  PickleTuple,
+  describe,
+} from './values';
 import type { PickleValue } from './values';
 
 /**

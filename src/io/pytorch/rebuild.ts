@@ -1,7 +1,16 @@
 /** Storages and tensors as a pickle describes them: every size is checked here, before any memory is taken. */
 import { elementCount } from '../dtypes';
 import type { DType } from '../dtypes';
-import { FormatError, NotRead, PickleDict, PickleGlobal, PickleObject, PickleTuple, StorageRef, TensorRef } from './values';
+import {
+  FormatError,
+  NotRead,
+  PickleDict,
+  PickleGlobal,
+  PickleObject,
+  PickleTuple,
+  StorageRef,
+  TensorRef,
+} from './values';
 import { describe } from './values';
 import type { PickleValue } from './values';
 
@@ -54,8 +63,9 @@ function sizes(value: PickleValue | undefined, what: string): number[] {
  * The tensor behind `_rebuild_tensor_v2(storage, offset, size, stride, requires_grad, hooks[, bits])`.
  * @throws FormatError where it reaches beyond its storage, {@link NotRead} where it has other bits than PyTorch's own
  */
-export function rebuildTensor([storage, offset, size, strides, , , bits]: readonly PickleValue[]): TensorRef {
-  if (storage instanceof PickleObject) throw new NotRead(storage.reason);
+export function rebuildTensor([storage, offset, size, strides, , , bits]: readonly PickleValue[]):
+  TensorRef | PickleObject {
+  if (storage instanceof PickleObject) return storage;
   if (!(storage instanceof StorageRef)) throw new FormatError(`a tensor of ${describe(storage)}, expected a storage`);
   if (!isSize(offset))
     throw new FormatError(`a tensor with offset ${describe(offset)}, expected a whole number from 0`);
@@ -94,10 +104,13 @@ export class StorageTable {
   /** Elements and bytes an element of storages whose type is not read. */
   readonly others = new Map<string, { total: number; size: number | undefined }>();
 
-  /** The storage behind a persistent id ('storage', type, key, device, elements[, view]). */
-  resolve(id: PickleValue): StorageRef {
+  /**
+   * The storage behind a persistent id ('storage', type, key, device, elements[, view]); a placeholder where its type is not
+   * read. Legacy files also name classes so: ('module', class, …).
+   */
+  resolve(id: PickleValue): StorageRef | PickleGlobal | PickleObject {
     const [kind, source] = id instanceof PickleTuple ? id.items : [];
-    if (kind === 'module' && source instanceof PickleGlobal) throw new NotRead(source.refusal ?? describe(source));
+    if (kind === 'module' && source instanceof PickleGlobal) return source;
     if (!(id instanceof PickleTuple) || kind !== 'storage')
       throw new FormatError(`a persistent object ${describe(id)}, expected a storage`);
     const [, type, key, , total, view] = id.items;
@@ -109,10 +122,11 @@ export class StorageTable {
     return view === undefined || view === null ? whole : viewOf(whole, view);
   }
 
-  private notRead(type: PickleValue | undefined, key: string, total: number): never {
+  private notRead(type: PickleValue | undefined, key: string, total: number): PickleObject {
     const { name = '', refusal } = type instanceof PickleGlobal ? type : {};
     this.others.set(key, { total, size: OTHER_STORAGES.get(name) });
-    throw new NotRead(refusal ?? `a storage of type ${describe(type)}`);
+    if (refusal !== undefined) return new PickleObject(refusal);
+    throw new NotRead(`a storage of type ${describe(type)}`);
   }
 
   private intern(storage: StorageRef): StorageRef {
