@@ -1,6 +1,6 @@
-import { toFloat32, type TensorData } from '../io/dtypes';
-import { weightSet } from '../io/weight_sets';
-import { readWeightsFile } from '../io/weights_file';
+import { toFloat32, type TensorData } from '../formats/dtypes';
+import { weightSet } from '../formats/weight_sets';
+import { readWeightsFile } from '../formats/weights_file';
 import type { StoredTensor } from '../nn/module';
 import type { MorphMlpConfig } from './config';
 import { MorphMLP } from './morphmlp';
