@@ -1,5 +1,5 @@
 /** Files of weights, whatever program wrote them and whatever they are called. */
-import { metaOf } from './checkpoint';
+import { checkedReader, metaOf } from './checkpoint';
 import type { Checkpoint } from './checkpoint';
 import type { TensorData } from './dtypes';
 import { withFile } from './file';
@@ -75,6 +75,7 @@ export function readWeightsFile(path: string, choose: ChooseSet): WeightsFile {
 
 function fromSafetensors(file: SafetensorsFile, choose: ChooseSet): WeightsFile {
   const meta = metaOf(file);
+  const read = checkedReader(file);
   const names = [...file.tensors.keys(), ...file.others.keys()].filter((name) => !name.startsWith('optimizer.'));
   const set = naming(file.path, () => choose([{ path: '', names }]));
   const tensors = new Map<string, TensorData>();
@@ -82,7 +83,7 @@ function fromSafetensors(file: SafetensorsFile, choose: ChooseSet): WeightsFile 
   for (const [name, wanted] of set.members) {
     const other = file.others.get(name);
     if (other) notRead.set(wanted, notReadReason(name, other));
-    else tensors.set(wanted, file.read(name));
+    else tensors.set(wanted, read(name));
   }
   return { tensors, notRead, key: keyOf(set), meta, extra: new Map() };
 }
