@@ -1,4 +1,5 @@
 /** CRC-32 as zip and PNG use it. */
+import * as zlib from 'node:zlib';
 
 function makeTables(): Uint32Array[] {
   const tables = Array.from({ length: 4 }, () => new Uint32Array(256));
@@ -18,8 +19,8 @@ function makeTables(): Uint32Array[] {
 
 const [T0, T1, T2, T3] = makeTables() as [Uint32Array, Uint32Array, Uint32Array, Uint32Array];
 
-/** CRC-32 of the bytes, as an unsigned integer. Four bytes a step: about 1 GB/s. */
-export function crc32(bytes: Uint8Array): number {
+/** Four bytes a step: about 1 GB/s. Node before 20.15 has none of its own. */
+function crc32InScript(bytes: Uint8Array): number {
   let c = 0xffffffff;
   let i = 0;
   for (const end = bytes.length - 3; i < end; i += 4) {
@@ -29,3 +30,6 @@ export function crc32(bytes: Uint8Array): number {
   for (; i < bytes.length; i++) c = (c >>> 8) ^ T0[(c ^ bytes[i]!) & 255]!;
   return ~c >>> 0;
 }
+
+/** CRC-32 of the bytes, as an unsigned integer. */
+export const crc32: (bytes: Uint8Array) => number = (zlib as Partial<typeof zlib>).crc32?.bind(zlib) ?? crc32InScript;
