@@ -1,6 +1,7 @@
 /** From a video, a picture or a folder of frames to clips: what the decoding threads do. */
 import { allViews, MIDDLE, planClip, type ClipChoice, type ClipPlan, type VideoOptions } from './clip_plan';
 import { renderClip } from './clip_render';
+import { testClips, type InputSpec } from './input_spec';
 import { decodeVideos, type DecodeRequest, type Frames } from './decode';
 import type { Views } from './sampling';
 import { decodeSource, probeSource, sourceOf, type Source } from './source';
@@ -128,11 +129,11 @@ export async function readClips(request: ReadRequest, signal?: AbortSignal): Pro
 /** Reads the test views of one video (a file, or any source) on this thread, all in one run of FFmpeg; label -1. */
 export async function readViews(
   from: string | Source,
-  input: Pick<VideoOptions, 'frames' | 'rate' | 'crop'> & Partial<VideoOptions>,
+  input: InputSpec,
   views: Views = MIDDLE,
   signal?: AbortSignal,
 ): Promise<Clip[]> {
-  const options = { ...input, train: false, flip: false };
+  const options = testClips(input);
   const source = typeof from === 'string' ? sourceOf(from) : from;
   const { clips } = await readClips({ source, options, choices: allViews(views) }, signal);
   const { frames, crop } = options;
