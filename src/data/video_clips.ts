@@ -5,7 +5,7 @@ import { testClips, type InputSpec } from './input_spec';
 import { decodeVideos, type DecodeRequest, type Frames } from './decode';
 import type { Views } from './sampling';
 import { decodeSource, probeSource, sourceOf, type Source } from './source';
-import { isUnreadable, type Clip } from './types';
+import { isUnreadable, UnreadableClip, type Clip } from './types';
 import type { CallOptions, VideoInfo } from './video';
 
 /** What to read of one video, picture or folder of frames. */
@@ -51,9 +51,26 @@ interface Planned {
   plans: ClipPlan[];
 }
 
+/** Largest frame that is scaled to, in pixels: 8192 x 8192. A picture of 1 x 100000 would be scaled to far more. */
+const MOST_PIXELS = 2 ** 26;
+
+/** Rejects a source whose frames become too large when their short side is scaled to the crop's. */
+function expectSizes({ path }: Source, { width, height }: VideoInfo, plans: readonly ClipPlan[]): void {
+  for (const { size } of plans)
+    if (!(size[0] * size[1] <= MOST_PIXELS))
+      throw new UnreadableClip(
+        `${path}: its frames of ${width}x${height} would be scaled to ${size.join('x')}, more than ${MOST_PIXELS} pixels`,
+      );
+}
+
 async function planned(request: ReadRequest, call: CallOptions): Promise<Planned> {
   const info = request.info ?? (await probeSource(request.source, call));
-  return { request, info, plans: request.choices.map((choice) => planClip(request.options, info, choice)) };
+  const { width, height } = info;
+  if (!(width >= 1 && height >= 1))
+    throw new UnreadableClip(`${request.source.path}: its frames are ${width}x${height}`);
+  const plans = request.choices.map((choice) => planClip(request.options, info, choice));
+  expectSizes(request.source, info, plans);
+  return { request, info, plans };
 }
 
 const callOf = ({ options }: ReadRequest, signal?: AbortSignal): CallOptions => ({
