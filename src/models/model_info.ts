@@ -118,7 +118,6 @@ function modelIn(value: unknown): MorphMlpConfig {
   };
 }
 
-// eslint-disable-next-line no-control-regex
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
 
 /** Class names of a model: as many as it has classes, all different, no control characters. `where` names their origin. */
