@@ -49,6 +49,8 @@ const isPyTorch = (path: string) => /\.(pth|pt|pyth|bin|ckpt)$/i.test(path);
 
 interface FileContents {
   tensors: Map<string, StoredTensor>;
+  /** The same as they stand in the file. */
+  stored: ReadonlyMap<string, TensorData>;
   meta: object;
   /** SlowFast's configuration: text, or a dict. */
   cfg: unknown;
@@ -57,20 +59,22 @@ interface FileContents {
 function readFile(path: string): FileContents {
   if (isPyTorch(path)) {
     const { tensors, info } = loadPyTorch(path);
-    return { tensors: storedTensors(tensors), meta: {}, cfg: info.extra.get('cfg') };
+    return { tensors: storedTensors(tensors), stored: tensors, meta: {}, cfg: info.extra.get('cfg') };
   }
   const { tensors, meta } = loadCheckpoint(path);
-  return { tensors: storedTensors(tensors), meta, cfg: undefined };
+  return { tensors: storedTensors(tensors), stored: tensors, meta, cfg: undefined };
 }
 
-/** Throws where a weight is NaN or infinite: its scores would be too. */
-function expectFinite(tensors: ReadonlyMap<string, StoredTensor>): void {
-  for (const [name, { shape, data }] of tensors)
-    for (let i = 0; i < data.length; i++)
-      if (!Number.isFinite(Number(data[i])))
-        throw new Error(
-          `tensor ${name} [${shape.join(', ')}]: element ${i} is ${Number(data[i])}, expected a finite number`,
-        );
+/** Throws where a weight that was read is NaN or infinite: its scores would be too. */
+function expectFinite(tensors: ReadonlyMap<string, TensorData>): void {
+  for (const [name, tensor] of tensors) {
+    const element = toFloat32(tensor).findIndex((value) => !Number.isFinite(value));
+    if (element < 0) continue;
+    const value = Number(tensor.data[element]);
+    throw new Error(
+      `tensor ${name} [${tensor.shape.join(', ')}]: element ${element} is ${value}, expected a finite number`,
+    );
+  }
 }
 
 function namesFor(classes: number, given: readonly string[] | undefined): string[] {
@@ -131,13 +135,16 @@ function foreignInfo(
   return { info, notes };
 }
 
-function understand({ tensors, meta, cfg }: FileContents, options: LoadOptions): Pick<Weights, 'info' | 'notes'> {
+function understand(
+  { tensors, stored, meta, cfg }: FileContents,
+  options: LoadOptions,
+): Pick<Weights, 'info' | 'notes'> {
   const own = readModelInfo(meta, options.classNames);
   const slowfast = cfg === undefined ? null : readCfg(cfg);
   const found = own
     ? { info: ownInfo(tensors, own, options), notes: [] as string[] }
     : foreignInfo(tensors, slowfast, options);
-  expectFinite(tensors);
+  expectFinite(stored);
   if ((options.channelOrder ?? slowfast?.channelOrder) !== 'bgr') return found;
   swapChannels(tensors);
   return {

@@ -1,4 +1,5 @@
 /** Finds the weights in what a training script saved. */
+import { plainOf } from './plain';
 import { FormatError, PickleDict, TensorRef, describe } from './values';
 import type { PickleValue } from './values';
 
@@ -12,7 +13,7 @@ export interface State {
   prefix: string;
   tensors: Map<string, TensorRef>;
   /** Texts, numbers and the like beside the weights: `epoch`, `cfg` (SlowFast's configuration as YAML) … */
-  extra: Map<string, string | number | bigint | boolean>;
+  extra: Map<string, unknown>;
   /** Names of the state dict whose value is not a tensor. */
   ignored: string[];
 }
@@ -64,8 +65,8 @@ function stripped(tensors: Map<string, TensorRef>, length: number): Map<string, 
 function scalarsOf(root: PickleDict): State['extra'] {
   const extra: State['extra'] = new Map();
   for (const [key, value] of root.entries) {
-    const scalar = typeof value === 'object' ? undefined : value;
-    if (typeof key === 'string' && scalar !== undefined) extra.set(key, scalar);
+    const plain = plainOf(value);
+    if (typeof key === 'string' && plain !== undefined) extra.set(key, plain);
   }
   return extra;
 }
