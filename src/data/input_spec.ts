@@ -1,5 +1,5 @@
 /** Input specification of a network: how its clips are taken out of files, and which numbers their pixels become. */
-import type { VideoOptions } from './clip_plan';
+import type { VideoOptions } from './video/clip_plan';
 import type { Normalisation } from './types';
 
 /**

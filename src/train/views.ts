@@ -1,10 +1,10 @@
-import { noGrad } from '../autograd';
+import { noGrad } from '../core/autograd';
 import type { InputSpec } from '../data/input_spec';
 import { stackClips, type Clip, type Normalisation } from '../data/types';
 import type { MorphMLP } from '../models/morphmlp';
 import { watchBlocks } from '../models/watch';
-import { scope } from '../scope';
-import type { Tensor } from '../tensor';
+import { scope } from '../core/scope';
+import type { Tensor } from '../core/tensor';
 import { inputOf } from './input';
 
 /** A network and the specification of its input. */

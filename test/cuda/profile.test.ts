@@ -2,7 +2,7 @@
 import { inputSpec } from '../../src/data/input_spec';
 import { NORMALISATION } from '../../src/data/types';
 import { MorphMLP } from '../../src/models/morphmlp';
-import { memory } from '../../src/runtime';
+import { memory } from '../../src/core/runtime';
 import { byKernel, studyCost } from '../../src/study/cost';
 import { tinySubject } from '../support/tiny_subject';
 

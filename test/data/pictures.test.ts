@@ -4,10 +4,10 @@ import path from 'node:path';
 import { crc32, deflateSync } from 'node:zlib';
 import sharp from 'sharp';
 import { inputSpec } from '../../src/data/input_spec';
-import { encodePicture, readPicture } from '../../src/data/pictures';
+import { encodePicture, readPicture } from '../../src/data/pictures/pictures';
 import { NORMALISATION, isUnreadable } from '../../src/data/types';
-import { Philox } from '../../src/random';
-import { readClips, readViews } from '../../src/data/video_clips';
+import { Philox } from '../../src/core/philox';
+import { readClips, readViews } from '../../src/data/video/video_clips';
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'morphmlp-'));
 afterAll(() => rmSync(folder, { recursive: true }));

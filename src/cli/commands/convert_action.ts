@@ -1,0 +1,38 @@
+import pc from 'picocolors';
+import { readClassNames } from '../../data/lists/class_names';
+import { describeInput } from '../../data/input_spec';
+import { load, type LoadOptions } from '../../models/load';
+import { describeModel, recognise } from '../../models/recognise';
+import { saveWeights } from '../../train/state';
+import { showNotes } from './notes';
+
+/** What the command line gives. */
+export interface ConvertArguments extends Omit<LoadOptions, 'input'> {
+  /** A file of class names, one a line. */
+  classes?: string;
+  mean?: number[];
+  std?: number[];
+  rate?: number;
+  crop?: number;
+  testScale?: number;
+  sampling?: 'dense' | 'segment';
+  targetFps?: number;
+}
+
+/** Runs `morphmlp convert`. */
+export function convert(from: string, to: string, given: ConvertArguments): void {
+  const { classes, mean, std, rate, crop, testScale, sampling, targetFps, ...options } = given;
+  if (!to.endsWith('.safetensors')) throw new Error(`${to}: expected a name that ends in .safetensors`);
+  const classNames = classes ? readClassNames(classes) : undefined;
+  const settings = Object.entries({ mean, std, rate, crop, testScale, sampling, targetFps });
+  const input = Object.fromEntries(settings.filter(([, value]) => value !== undefined));
+  const { network, notes, ...info } = load(from, { ...options, classNames, input });
+  showNotes(from, { notes });
+  const { model } = info;
+  const found = recognise(network.stateDict(), { frames: model.frames, segmentDim: model.segmentDim });
+  saveWeights(to, network, info);
+  network.dispose();
+  console.log(`input: ${describeInput(info.input)}`);
+  console.log(`${from}: ${describeModel(found)}, ${model.numClasses} classes`);
+  console.log(`written to ${pc.bold(to)}`);
+}
