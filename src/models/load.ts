@@ -68,9 +68,10 @@ function readFile(path: string): FileContents {
 /** Throws where a weight that was read is NaN or infinite: its scores would be too. */
 function expectFinite(tensors: ReadonlyMap<string, TensorData>): void {
   for (const [name, tensor] of tensors) {
-    const element = toFloat32(tensor).findIndex((value) => !Number.isFinite(value));
+    const values = toFloat32(tensor);
+    const element = values.findIndex((value) => !Number.isFinite(value));
     if (element < 0) continue;
-    const value = Number(tensor.data[element]);
+    const value = values[element]!;
     throw new Error(
       `tensor ${name} [${tensor.shape.join(', ')}]: element ${element} is ${value}, expected a finite number`,
     );

@@ -3,11 +3,11 @@ import os from 'node:os';
 import path from 'node:path';
 import { crc32, deflateSync } from 'node:zlib';
 import sharp from 'sharp';
-import { inputSpec } from '../../src/data/input_spec';
-import { encodePicture, readPicture } from '../../src/data/pictures/pictures';
-import { NORMALISATION, isUnreadable } from '../../src/data/types';
-import { Philox } from '../../src/core/philox';
-import { readClips, readViews } from '../../src/data/video/video_clips';
+import { inputSpec } from '../../../src/data/input_spec';
+import { encodePicture, readPicture } from '../../../src/data/pictures/pictures';
+import { NORMALISATION, isUnreadable } from '../../../src/data/types';
+import { Philox } from '../../../src/core/philox';
+import { readClips, readViews } from '../../../src/data/video/video_clips';
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'morphmlp-'));
 afterAll(() => rmSync(folder, { recursive: true }));
