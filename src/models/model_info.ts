@@ -1,7 +1,7 @@
 /** The metadata of a checkpoint: which model, which classes, which input. Read field by field, each within limits. */
 import { inputSpec, type InputSpec } from '../data/input_spec';
 import type { Normalisation } from '../data/types';
-import { SWITCHES, type Ablation } from './ablation';
+import { ablationOf, SWITCHES, type Ablation } from './ablation';
 import type { MorphMlpConfig } from './config';
 
 /** What every checkpoint says of its model. */
@@ -24,7 +24,7 @@ const MOST = {
 
 const shown = (value: unknown): string => {
   const text = value === undefined ? 'nothing' : JSON.stringify(value);
-  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+  return text.length > 120 ? `${text.slice(0, 117)}...` : text;
 };
 
 /** The fields of one object. Every reading throws a sentence that names the field, what was expected and what came. */
@@ -194,6 +194,7 @@ export function expectSame(said: MorphMlpConfig, found: MorphMlpConfig): void {
     ]),
     ['frames', said.kind === 'video' ? said.frames : 1, said.kind === 'video' ? found.frames : 1],
     ['mlpRatio', hidden(said), hidden(found)],
+    ['ablation', ablationOf(said), ablationOf(found)],
   ];
   for (const [name, ours, theirs] of pairs)
     if (JSON.stringify(ours) !== JSON.stringify(theirs)) {
