@@ -1,6 +1,6 @@
-import { loadCheckpoint } from '../formats/checkpoint';
 import { toFloat32, type TensorData } from '../formats/dtypes';
-import { loadPyTorch } from '../formats/torch';
+import { weightSet } from '../formats/weight_sets';
+import { readWeightsFile } from '../formats/weights_file';
 import type { StoredTensor } from '../nn/module';
 import type { MorphMlpConfig } from './config';
 import { foreignInput, readCfg, type Cfg, type InputGiven } from './foreign_input';
@@ -19,6 +19,8 @@ export interface Weights {
   what: string;
   /** Sentences about the input that a file from elsewhere says or leaves open. Empty for checkpoints of this program. */
   notes: string[];
+  /** Where in the file the weights stood, such as `state_dict.model`; `.` for the top. */
+  key: string;
 }
 
 /** What a caller knows of a file that comes from elsewhere. */
@@ -31,6 +33,8 @@ export interface LoadOptions extends Hints {
   input?: InputGiven | undefined;
   /** Order in which the network takes its channels. Default that of the file's configuration, else rgb. */
   channelOrder?: 'rgb' | 'bgr' | undefined;
+  /** The set of weights that is meant where the file holds several, such as `model_ema`. */
+  weightsKey?: string | undefined;
 }
 
 /** A network with everything that belongs to it: its classes, and the specification of its input. */
@@ -38,31 +42,44 @@ export interface LoadedModel extends ModelInfo {
   network: MorphMLP;
   /** See `Weights`. */
   notes: string[];
+  /** See `Weights`. */
+  key: string;
 }
+
+/** A tensor that every MorphMLP has: what stands before its name shows where the weights are. */
+const ANCHOR = 'blocks1.0.norm1.weight';
 
 /** The tensors of a file as `loadStateDict` takes them, all f32. */
 export function storedTensors(tensors: Map<string, TensorData>): Map<string, StoredTensor> {
   return new Map([...tensors].map(([name, t]) => [name, { shape: t.shape, data: toFloat32(t) }]));
 }
 
-const isPyTorch = (path: string) => /\.(pth|pt|pyth|bin|ckpt)$/i.test(path);
+/** A tensor that could not be read: an error only where its shape or data are asked for. */
+function notReadTensor(reason: string): StoredTensor {
+  const refuse = (): never => {
+    throw new Error(reason);
+  };
+  return Object.defineProperties({ notRead: reason } as unknown as StoredTensor, {
+    shape: { get: refuse },
+    data: { get: refuse },
+  });
+}
 
 interface FileContents {
   tensors: Map<string, StoredTensor>;
-  /** The same as they stand in the file. */
+  /** Those that were read, as they stand in the file. */
   stored: ReadonlyMap<string, TensorData>;
+  key: string;
   meta: object;
   /** SlowFast's configuration: text, or a dict. */
   cfg: unknown;
 }
 
-function readFile(path: string): FileContents {
-  if (isPyTorch(path)) {
-    const { tensors, info } = loadPyTorch(path);
-    return { tensors: storedTensors(tensors), stored: tensors, meta: {}, cfg: info.extra.get('cfg') };
-  }
-  const { tensors, meta } = loadCheckpoint(path);
-  return { tensors: storedTensors(tensors), stored: tensors, meta, cfg: undefined };
+function readFile(path: string, weightsKey: string | undefined): FileContents {
+  const { tensors, notRead, key, meta, extra } = readWeightsFile(path, weightSet(ANCHOR, weightsKey));
+  const stored = storedTensors(tensors);
+  for (const [name, reason] of notRead) stored.set(name, notReadTensor(`${name}: ${reason}`));
+  return { tensors: stored, stored: tensors, key, meta, cfg: extra.get('cfg') };
 }
 
 /** Throws where a weight that was read is NaN or infinite: its scores would be too. */
@@ -159,13 +176,13 @@ function understand(
  * @throws in one sentence that names the file, and the field or the tensor that is wrong
  */
 export function readWeights(path: string, options: LoadOptions = {}): Weights {
-  const contents = readFile(path);
+  const contents = readFile(path, options.weightsKey);
   try {
     const { info, notes } = understand(contents, options);
     const { frames, segmentDim } = info.model;
     const found = recognise(contents.tensors, { frames, segmentDim });
     if (options.model) expectVariant(found, options.model);
-    return { tensors: contents.tensors, info, what: describeModel(found), notes };
+    return { tensors: contents.tensors, info, what: describeModel(found), notes, key: contents.key };
   } catch (error) {
     throw new Error(`${path}: ${(error as Error).message}`, { cause: error });
   }
@@ -176,7 +193,7 @@ export function readWeights(path: string, options: LoadOptions = {}): Weights {
  * @throws where the file is not a MorphMLP, or not the variant asked for (`options.model`)
  */
 export function load(path: string, options: LoadOptions = {}): LoadedModel {
-  const { tensors, info, notes } = readWeights(path, options);
+  const { tensors, info, notes, key } = readWeights(path, options);
   const network = new MorphMLP(info.model);
   try {
     network.loadStateDict(tensors);
@@ -184,5 +201,5 @@ export function load(path: string, options: LoadOptions = {}): LoadedModel {
     network.dispose();
     throw new Error(`${path}: ${(error as Error).message}`, { cause: error });
   }
-  return { ...info, network, notes };
+  return { ...info, network, notes, key };
 }

@@ -46,7 +46,7 @@ const set = (part: string, field: string, value: Json | undefined) => (meta: Met
 
 test('a good one is read as it was written', () => {
   const { network, ...info } = load(good);
-  expect(info).toEqual({ model: CONFIG, classNames: ['a', 'b', 'c'], input: INPUT, notes: [] });
+  expect(info).toEqual({ model: CONFIG, classNames: ['a', 'b', 'c'], input: INPUT, notes: [], key: '.' });
   network.dispose();
 });
 

@@ -6,10 +6,12 @@ const EXAMPLES = `
 Examples:
   morphmlp convert video_morphmlp_s.pth video_s.safetensors --model video-s
   morphmlp convert slowfast.pyth mine.safetensors --frames 32 --classes names.txt
+  morphmlp convert checkpoint.pth.tar ema.safetensors --weights-key state_dict_ema
   morphmlp convert own_widths.pth own.safetensors --segment-dim 8,8,16,4
   morphmlp convert image.pth image.safetensors --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 --test-scale 256
 
-Reads PyTorch files without Python and without running anything they hold: plain state dicts, SlowFast's, DeiT's.
+Reads PyTorch files without Python and without running anything they hold. The weights may stand under any keys and prefixes
+(state_dict, model_state, module., _orig_mod. ...); objects beside them that are not tensors are passed over.
 How clips become numbers (mean, std, crop, frames, rate, sampling, channel order) goes into the written file, and every command
 takes it from there. It comes from these options, else from the \`cfg\` of a SlowFast file (DATA.*, TRAIN.DATASET), else from the
 recipes; what was assumed is reported.`;
@@ -34,11 +36,12 @@ export function registerConvert(program: Command): void {
   program
     .command('convert')
     .description('turn a PyTorch checkpoint into a safetensors file that every command takes')
-    .argument('<from>', 'a .pth, .pt, .pyth or .safetensors file')
-    .argument('<to>', 'the .safetensors file to write')
+    .argument('<from>', 'a file of torch.save or safetensors, whatever its name')
+    .argument('<to>', 'the safetensors file to write')
     .option('--model <name>', 'the variant it must be; another is refused, with both named')
     .option('--frames <n>', 'frames of a clip, where the weights fit several numbers (default: 16)', wholeNumber(1))
     .option('--segment-dim <a,b,c,d>', 'chunk lengths, where the widths are of no published model', chunkLengths)
+    .option('--weights-key <key>', 'which weights, where the file holds several sets, such as model_ema')
     .option('--classes <file>', 'class names, one a line')
     .option('--mean <r,g,b>', 'mean of pixels in [0, 1]: red, green, blue, or one number', channels)
     .option('--std <r,g,b>', 'standard deviation of pixels in [0, 1]', channels)

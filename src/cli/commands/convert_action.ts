@@ -1,3 +1,4 @@
+import { extname } from 'node:path';
 import pc from 'picocolors';
 import { readClassNames } from '../../data/lists/class_names';
 import { describeInput } from '../../data/input_spec';
@@ -22,17 +23,19 @@ export interface ConvertArguments extends Omit<LoadOptions, 'input'> {
 /** Runs `morphmlp convert`. */
 export function convert(from: string, to: string, given: ConvertArguments): void {
   const { classes, mean, std, rate, crop, testScale, sampling, targetFps, ...options } = given;
-  if (!to.endsWith('.safetensors')) throw new Error(`${to}: expected a name that ends in .safetensors`);
+  // Another ending would be a lie; files are recognised by their bytes, so a name may do without any.
+  if (!['.safetensors', ''].includes(extname(to))) throw new Error(`${to}: expected a name that ends in .safetensors`);
   const classNames = classes ? readClassNames(classes) : undefined;
   const settings = Object.entries({ mean, std, rate, crop, testScale, sampling, targetFps });
   const input = Object.fromEntries(settings.filter(([, value]) => value !== undefined));
-  const { network, notes, ...info } = load(from, { ...options, classNames, input });
+  const { network, notes, key, ...info } = load(from, { ...options, classNames, input });
   showNotes(from, { notes });
   const { model } = info;
   const found = recognise(network.stateDict(), { frames: model.frames, segmentDim: model.segmentDim });
   saveWeights(to, network, info);
   network.dispose();
   console.log(`input: ${describeInput(info.input)}`);
+  if (key !== '.') console.log(`${from}: the weights under ${key}`);
   console.log(`${from}: ${describeModel(found)}, ${model.numClasses} classes`);
   console.log(`written to ${pc.bold(to)}`);
 }
