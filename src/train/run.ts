@@ -3,6 +3,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { DecodePool } from '../data/video/decode_pool';
 import { describeListing } from '../data/lists/listing';
+import { inputSpec, type InputSpec } from '../data/input_spec';
 import { Loader, type Skipped } from '../data/loader';
 import { openDataset, type DataSpec } from '../data/open';
 import type { Dataset } from '../data/types';
@@ -10,7 +11,7 @@ import { VideoDataset } from '../data/video/video_dataset';
 import { makeFolder } from '../formats/folder';
 import type { MorphMlpConfig } from '../models/config';
 import { initialise, type Initialised } from '../models/initialise';
-import { readWeights, type InputSpec, type ModelInfo, type Weights } from '../models/load';
+import { readWeights, type ModelInfo, type Weights } from '../models/load';
 import { MorphMLP } from '../models/morphmlp';
 import { expectSizes } from '../models/recognise';
 import { seedInit } from '../nn/init';
@@ -30,11 +31,9 @@ export const runFiles = (out: string) => ({
 });
 
 /** How clips are taken in validation and later: what a checkpoint keeps beside the weights. */
-export function inputSpec({ clips, testCrop, normalisation }: RunOptions): InputSpec {
+export function runInput({ clips, testCrop, normalisation }: RunOptions): InputSpec {
   const { frames, rate, sampling, targetFps, offset, testScale } = clips;
-  const given = { sampling, targetFps, offset, testScale };
-  const named = Object.entries(given).filter(([, value]) => value !== undefined);
-  return { frames, rate, crop: testCrop, ...Object.fromEntries(named), normalisation };
+  return inputSpec({ frames, rate, crop: testCrop, sampling, targetFps, offset, testScale, normalisation });
 }
 
 function checkBatches({ batchSize, microBatch }: RunOptions): number {
@@ -111,7 +110,7 @@ export class Run {
     const model = new MorphMLP(config);
     model.recompute = this.plan?.recompute ?? 0;
     model.precision = options.precision;
-    this.info = { model: model.config, classNames: [...train.classNames], input: inputSpec(options) };
+    this.info = { model: model.config, classNames: [...train.classNames], input: runInput(options) };
     this.optimizer = makeOptimizer(model, options);
     this.average = options.emaDecay > 0 ? new MovingAverage(model.namedParameters(), options.emaDecay) : null;
     this.trainer = this.makeTrainer(model, accumulate, events);
@@ -208,9 +207,9 @@ export class Run {
   }
 
   private makeTrainer(model: MorphMLP, accumulate: number, events: TrainerEvents): Trainer {
-    const { labelSmoothing, clipNorm, cudaGraph, schedule, normalisation } = this.options;
+    const { labelSmoothing, clipNorm, cudaGraph, schedule } = this.options;
     const { evalEvery, saveMinutes, microBatch, clips } = this.options;
-    const steps = { labelSmoothing, clipNorm, cudaGraph, evalEvery, schedule, normalisation, accumulate };
+    const steps = { labelSmoothing, clipNorm, cudaGraph, evalEvery, schedule, accumulate };
     const saving = { saveEvery: saveMinutes * 60_000, clipsPerBatch: microBatch * (clips.samples ?? 1) };
     const parts = { model, optimizer: this.optimizer, average: this.average, ...this.loaders };
     return new Trainer({ ...parts, ...steps, ...saving }, events);

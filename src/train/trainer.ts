@@ -1,6 +1,6 @@
 import { setAnomalyDetection } from '../core/autograd';
 import type { Loader } from '../data/loader';
-import type { Batch, Normalisation } from '../data/types';
+import type { Batch } from '../data/types';
 import type { MorphMLP } from '../models/morphmlp';
 import { labelTargets } from '../ops/cross_entropy';
 import { clipFactor, learningRate, type CosineSchedule, type MovingAverage, type Optimizer } from '../optim';
@@ -43,7 +43,6 @@ export interface TrainerOptions {
   clipsPerBatch?: number;
   /** The average of the weights that is validated and kept in place of the weights. */
   average?: MovingAverage | null;
-  normalisation?: Normalisation;
   /** Milliseconds between saves within an epoch; Infinity for none. Default Infinity. */
   saveEvery?: number;
   /** 0: no clipping. */
@@ -275,12 +274,12 @@ export class Trainer {
   }
 
   private async validate(): Promise<Evaluation> {
-    const { model, average, normalisation } = this.options;
+    const { model, average } = this.options;
     const val = this.options.val as Loader;
     const progress = (done: number) => this.events.validating?.(done, val.batches);
     average?.swap();
     try {
-      return (this.lastEvaluation = await evaluate(model, val, progress, normalisation));
+      return (this.lastEvaluation = await evaluate(model, val, progress));
     } finally {
       average?.swap();
     }

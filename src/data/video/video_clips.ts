@@ -1,11 +1,12 @@
 /** From a video, a picture or a folder of frames to clips: what the decoding threads do. */
 import { allViews, MIDDLE, planClip, type ClipChoice, type ClipPlan, type VideoOptions } from './clip_plan';
 import { renderClip } from './clip_render';
+import { testClips, type InputSpec } from '../input_spec';
 import { decodeVideos, type DecodeRequest, type Frames } from './decode';
 import { copyKept, type KeptFrames, type NumberedFrames } from './frame_cache';
 import type { Views } from '../sampling';
 import { decodeSource, probeSource, sourceOf, type Source } from '../source';
-import { isUnreadable, type Clip } from '../types';
+import { isUnreadable, UnreadableClip, type Clip } from '../types';
 import type { CallOptions, VideoInfo } from './video';
 
 /** What to read of one video, picture or folder of frames. */
@@ -71,9 +72,25 @@ function groupOf(request: ReadRequest, info: VideoInfo, plans: ClipPlan[]): Grou
   return { ...group, wanted: framesToDecode(request, info, group) };
 }
 
+/** Largest frame that is scaled to, in pixels: 8192 x 8192. A picture of 1 x 100000 would be scaled to far more. */
+const MOST_PIXELS = 2 ** 26;
+
+/** Rejects a source whose frames become too large when their short side is scaled to the crop's. */
+function expectSizes({ path }: Source, { width, height }: VideoInfo, plans: readonly ClipPlan[]): void {
+  const large = plans.flatMap(({ size, decoded }) => [size, decoded]).find(([w, h]) => !(w * h <= MOST_PIXELS));
+  if (large)
+    throw new UnreadableClip(
+      `${path}: its frames of ${width}x${height} would be scaled to ${large.join('x')}, more than ${MOST_PIXELS} pixels`,
+    );
+}
+
 async function planned(request: ReadRequest, call: CallOptions): Promise<Planned> {
   const info = request.info ?? (await probeSource(request.source, call));
+  const { width, height } = info;
+  if (!(width >= 1 && height >= 1))
+    throw new UnreadableClip(`${request.source.path}: its frames are ${width}x${height}`);
   const plans = request.choices.map((choice) => planClip(request.options, info, choice));
+  expectSizes(request.source, info, plans);
   const bySize = new Map<string, ClipPlan[]>();
   for (const plan of plans) {
     const key = plan.decoded.join('x');
@@ -179,11 +196,11 @@ export async function readClips(request: ReadRequest, signal?: AbortSignal): Pro
 /** Reads the test views of one video (a file, or any source) on this thread, all in one run of FFmpeg; label -1. */
 export async function readViews(
   from: string | Source,
-  input: Pick<VideoOptions, 'frames' | 'rate' | 'crop'> & Partial<VideoOptions>,
+  input: InputSpec,
   views: Views = MIDDLE,
   signal?: AbortSignal,
 ): Promise<Clip[]> {
-  const options = { ...input, train: false, flip: false };
+  const options = testClips(input);
   const source = typeof from === 'string' ? sourceOf(from) : from;
   const { clips } = await readClips({ source, options, choices: allViews(views) }, signal);
   const { frames, crop } = options;

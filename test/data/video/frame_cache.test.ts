@@ -6,6 +6,7 @@ import { Philox } from '../../../src/core/philox';
 import { resizeCrop, scaleAndCrop } from '../../../src/data/augment';
 import type { Listing } from '../../../src/data/lists/listing';
 import { Loader } from '../../../src/data/loader';
+import { NORMALISATION } from '../../../src/data/types';
 import { DrawnDataset } from '../../../src/data/synthetic/drawn_dataset';
 import { MotionDataset } from '../../../src/data/synthetic/motion';
 import type { VideoOptions } from '../../../src/data/video/clip_plan';
@@ -154,7 +155,12 @@ describeWithFfmpeg('reading through the cache', () => {
   async function everything(memory: number, options: VideoOptions, first = 0) {
     const pool = new DecodePool(2, memory);
     try {
-      const loader = new Loader(new VideoDataset(listing, options, pool), { batchSize: 2, seed: 3, shuffle: true });
+      const loader = new Loader(new VideoDataset(listing, options, pool), {
+        batchSize: 2,
+        seed: 3,
+        shuffle: true,
+        normalisation: NORMALISATION,
+      });
       const seen: Uint8Array[] = [];
       for (let epoch = 0; epoch < 2; epoch++)
         for await (const { clips } of loader.clips(epoch, epoch === 0 ? first : 0))
