@@ -1,7 +1,7 @@
 /** What each op of a model costs: work, time, the limit that binds it, and the memory that lives meanwhile. */
 import { backward, noGrad } from '../core/autograd';
-import { besideOthers } from '../bench/cpu_contention';
-import { floorMs, limitsAround, type Limits } from '../bench/roofline';
+import { measureContention } from '../bench/cpu_contention';
+import { floorMs, measureWithLimits, type Limits } from '../bench/roofline';
 import { median } from '../bench/statistics';
 import type { MorphMLP } from '../models/morphmlp';
 import { softCrossEntropy } from '../ops/cross_entropy';
@@ -317,8 +317,8 @@ export function costOf(steps: readonly RecordedStep[], beside: Beside, { work, b
 
 /** Measures what each op costs: the model runs for real, its kernels watched, beside the machine's limits. */
 export function studyCost(subject: Subject, options: CostOptions, tell: Tell = () => undefined): Cost {
-  const { result, others } = besideOthers(() =>
-    limitsAround(() => recordSteps(subject, options, tell), subject.network.precision),
+  const { result, others } = measureContention(() =>
+    measureWithLimits(() => recordSteps(subject, options, tell), subject.network.precision),
   );
   return costOf(result.result, { limits: result.limits, others }, options);
 }

@@ -1,5 +1,5 @@
 /** Costs in words: why a stage takes the time it takes. */
-import { QUIET } from '../bench/cpu_contention';
+import { QUIET_SHARE } from '../bench/cpu_contention';
 import { duration, percent, ratio, significant } from '../terminal/format';
 import type { Cost, CostOp, CostSum } from './cost';
 import type { Mixing, Sensitivity } from './mixing';
@@ -44,7 +44,7 @@ export function explainPeak({ ops, peakOp, peakBytes }: Cost, bytes: (n: number)
 }
 
 /** What the middle token of a level sees, in a sentence: by the index maps, and by its gradient on the clip. */
-export function explainSight({ levels, growth }: Mixing, { level, outside, half, frames }: Sensitivity): string {
+export function explainField({ levels, growth }: Mixing, { level, outside, half, frames }: Sensitivity): string {
   const reach = growth.find((g) => g.level === level)!;
   const video = levels[0]!.size[0] > 1;
   const where = `half of what moves it lies in ${percent(half)} of the picture cells${video ? `, and ${percent(frames, 0)} in its own frames` : ''}`;
@@ -54,10 +54,10 @@ export function explainSight({ levels, growth }: Mixing, { level, outside, half,
 }
 
 /** That steps took unlike times, or others a part of the machine; null where neither is so. On a busy machine, times say little. */
-export function explainNoise({ fastest, slowest, steps, others }: Cost): string | null {
+export function explainInterference({ fastest, slowest, steps, others }: Cost): string | null {
   const range = `The ${steps} steps took from ${duration(fastest / 1000)} to ${duration(slowest / 1000)}`;
   const taken = `others took ${percent(others, 0)} of the processors' time`;
-  const signs = [...(slowest < 1.3 * fastest ? [] : [range]), ...(others <= QUIET ? [] : [taken])];
+  const signs = [...(slowest < 1.3 * fastest ? [] : [range]), ...(others <= QUIET_SHARE ? [] : [taken])];
   if (signs.length === 0) return null;
   const text = signs.join(', and ');
   return `${text[0]!.toUpperCase()}${text.slice(1)}: the machine was busy with other work, and times and shares of limits say little.`;

@@ -2,7 +2,7 @@ import type { Clip } from '../data/types';
 import { studyAblation, switchesOf, type Others } from './ablate';
 import type { LearnedStudy } from './learned_types';
 import { matrixNorms, mixingFcs } from './matrices';
-import { observeBlocks } from './probe';
+import { probeBlocks } from './probe';
 import { clipSaliency, type SaliencyMaps } from './saliency';
 import { normalisationOf, type Subject } from './subject';
 import type { Tell } from './types';
@@ -47,7 +47,7 @@ export async function studyLearned(
   const reading = { normalisation: normalisationOf({ network, clips, ...rest }) };
   const [salient, runs] = [salientClips(clips), clips.length * (1 + switchesOf(model).length)];
   const total = clips.length + salient.length + runs;
-  const seen = await observeBlocks(model, clips, reading, (done) => tell(done, total, 'looking into the blocks'));
+  const seen = await probeBlocks(model, clips, reading, (done) => tell(done, total, 'looking into the blocks'));
   const salience = salient.map((clip, i) => {
     tell(clips.length + i, total, 'differentiating by the frames');
     return clipSaliency(model, clip, { ...reading, copies, noise: NOISE });

@@ -173,7 +173,7 @@ function sensitivityOf(levels: readonly Level[], level: number, token: number, g
 }
 
 /** Tokens whose gradients are measured: the middle one and those half way to the corners, at the middle time. */
-function probesOf([t, h, w]: Level['size'], count: number): number[] {
+function sampleTokens([t, h, w]: Level['size'], count: number): number[] {
   const at = (y: number, x: number) => (Math.floor(t / 2) * h + Math.floor(h * y)) * w + Math.floor(w * x);
   const all = [at(0.5, 0.5), at(0.25, 0.25), at(0.75, 0.75), at(0.25, 0.75), at(0.75, 0.25)];
   return [...new Set(all)].slice(0, count);
@@ -198,7 +198,7 @@ export function studyMixing(subject: Subject, { tokens }: MixingOptions, tell: T
   const x = inputOf(subject, clips[0], levels[0]!.size);
   const sensitivities: Sensitivity[] = [];
   ends.forEach((level, i) => {
-    const probes = probesOf(levels[level]!.size, tokens);
+    const probes = sampleTokens(levels[level]!.size, tokens);
     tell(i, ends.length, `gradients of ${levels[level]!.name}`);
     inputGradients(network, x, level, probes, (token, gradient) => {
       sensitivities.push(sensitivityOf(levels, level, token, gradient));

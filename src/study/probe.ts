@@ -92,7 +92,7 @@ export function batchesOf<T>(items: readonly T[], size: number): T[][] {
 }
 
 /** The weights of the branches and the size of the activations of every block, on some clips. The model is in evaluation mode. */
-export async function observeBlocks(
+export async function probeBlocks(
   model: MorphMLP,
   clips: readonly Clip[],
   { normalisation, batch = 8 }: ClipOptions,

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { whyNoWgmma } from '../../src/bench/kernels/variant';
+import { wgmmaUnavailable } from '../../src/bench/kernels/variant';
 import { native } from '../../src/core/native';
 import { canLackWgmma, LACKING_WGMMA } from '../support/wgmma';
 import { cLibrary } from '../support/c_library';
@@ -54,7 +54,7 @@ test('without being asked for it computes nothing, whether it is there or not', 
     );
   const flags = native.cudaFlags();
   const theirs = of('cuBLASLt', `${flags}; products by cuBLASLt 12.3.4 (${library})`);
-  const lacks = whyNoWgmma();
+  const lacks = wgmmaUnavailable();
   const wgmma = lacks
     ? [`no rows of wgmma: ${lacks}`]
     : of('wgmma', `${flags}; products by own kernels, bf16 by wgmma`);

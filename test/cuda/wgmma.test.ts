@@ -1,9 +1,9 @@
 /** bf16 products by wgmma (MORPHMLP_GEMM=wgmma): on Hopper, and in the emulation of it and of TMA. */
 import { noGrad } from '../../src/core/autograd';
 import { machine } from '../../src/bench/machine';
-import { arraysOf, OURS, runVariant, upstreamOf, whyNoWgmma } from '../../src/bench/kernels/variant';
+import { arraysOf, OURS, runVariant, upstreamOf, wgmmaUnavailable } from '../../src/bench/kernels/variant';
 import { judge, verifyAgainst } from '../../src/bench/kernels/verify';
-import { allowedIn, BF16_TERMS, type Bf16Terms, inBf16 } from '../../src/bench/op_cases/bf16';
+import { bf16Tolerance, BF16_TERMS, type Bf16Terms, inBf16 } from '../../src/bench/op_cases/bf16';
 import type { OpCase } from '../../src/bench/op_cases/case';
 import { conv3dCase } from '../../src/bench/op_cases/conv3d';
 import { convNormCase } from '../../src/bench/op_cases/conv_norm';
@@ -20,7 +20,7 @@ import { runBf16Cases } from '../support/run_bf16_cases';
 import { runCli } from '../support/run_cli';
 import { canLackWgmma, LACKING_WGMMA } from '../support/wgmma';
 
-const onHopper = whyNoWgmma() === undefined ? describe : describe.skip;
+const onHopper = wgmmaUnavailable() === undefined ? describe : describe.skip;
 const consecutive = { order: 'consecutive' } as const;
 const half = { stride: [1, 2, 2], padding: [0, 1, 1], input: 'NTHWC' } as const;
 
@@ -78,7 +78,7 @@ onHopper('on Hopper', () => {
     const arrays = mapInputs(c, (input, _name, i) => makeInput(input, i));
     scope(() => {
       const y = noGrad(() => c.forward(mapInputs(c, (input, name) => makeTensor(input, arrays[name]!, false))));
-      judge('forward', y.floats(), c.oracle(arrays).data, allowedIn(terms.roundings.forward));
+      judge('forward', y.floats(), c.oracle(arrays).data, bf16Tolerance(terms.roundings.forward));
     });
     expect(native.cudaWgmmaProducts() - before).toBe(products);
   });

@@ -19,7 +19,7 @@ import { drawLearned, overlay, soften } from '../../src/report/study/learned_pic
 import { savedMacs, switchesOf, weightsWithout, withoutPart } from '../../src/study/ablate';
 import { studyLearned } from '../../src/study/learned';
 import { blockSquares, matrixNorms, mixingFcs } from '../../src/study/matrices';
-import { observeBlocks } from '../../src/study/probe';
+import { probeBlocks } from '../../src/study/probe';
 import { inputGradient } from '../../src/study/saliency';
 import { mcNemar, summarise, wilson } from '../../src/study/statistics';
 import { describeSubject, type Subject } from '../../src/study/subject';
@@ -70,7 +70,7 @@ test('to look into the blocks changes no bit, and what is seen is what simple op
   );
   expect(same(watched, plain)).toBe(true);
   expect(seen.size).toBe(5);
-  const { weights } = await observeBlocks(model, CLIPS, { normalisation: NORMALISATION, batch: 2 });
+  const { weights } = await probeBlocks(model, CLIPS, { normalisation: NORMALISATION, batch: 2 });
   for (const { block, branches } of weights) {
     const all = seen.get(block)!.weights;
     branches.forEach(({ channels }, b) => {
@@ -161,7 +161,7 @@ test('activations are the root mean squares of the tokens', async () => {
   );
   const rms = (values: Float32Array) => Math.sqrt(values.reduce((sum, v) => sum + v * v, 0) / values.length);
   const [input, temporal, spatial, mlp] = seen as [Float32Array, Float32Array, Float32Array, Float32Array];
-  const { activations } = await observeBlocks(model, CLIPS, { normalisation: NORMALISATION });
+  const { activations } = await probeBlocks(model, CLIPS, { normalisation: NORMALISATION });
   const [found] = activations;
   expect(found!.input.rms).toBeCloseTo(rms(input), 4);
   expect(found!.temporal!.relative).toBeCloseTo(rms(temporal.map((v, i) => v - input[i]!)) / rms(input), 4);

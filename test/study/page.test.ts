@@ -3,7 +3,7 @@ import path from 'node:path';
 import vm from 'node:vm';
 import { renderStudy } from '../../src/report/study/page';
 import { chunkOf } from '../../src/study/chunks';
-import { explainNoise, explainStage } from '../../src/study/explain';
+import { explainInterference, explainStage } from '../../src/study/explain';
 import { fieldsOf, levelsOf, type Level, type Ways } from '../../src/study/receptive_field';
 import { STUDY_MODELS } from '../../src/study/subject';
 import type { Study } from '../../src/study/types';
@@ -88,12 +88,12 @@ test('names and paths stay text', async () => {
 
 test('steps of unlike times, and others at work, are told of', async () => {
   const cost = { ...study.cost!, fastest: 100, slowest: 120, others: 0.05 };
-  expect(explainNoise(cost)).toBeNull();
+  expect(explainInterference(cost)).toBeNull();
   const busy = { ...cost, slowest: 220 };
-  expect(explainNoise(busy)).toMatch(/^The 1 steps took from 100 ms to 220 ms: the machine was busy/);
-  expect(explainNoise({ ...cost, others: 0.4 })).toMatch(/^Others took 40% of the processors' time: the machine was/);
-  expect(explainNoise({ ...busy, others: 0.4 })).toMatch(/to 220 ms, and others took 40% of/);
-  expect(await renderStudy({ ...study, cost: busy }, clips)).toContain(explainNoise(busy));
+  expect(explainInterference(busy)).toMatch(/^The 1 steps took from 100 ms to 220 ms: the machine was busy/);
+  expect(explainInterference({ ...cost, others: 0.4 })).toMatch(/^Others took 40% of the processors' time: the machine was/);
+  expect(explainInterference({ ...busy, others: 0.4 })).toMatch(/to 220 ms, and others took 40% of/);
+  expect(await renderStudy({ ...study, cost: busy }, clips)).toContain(explainInterference(busy));
 });
 
 test('a sentence says of a stage what the figures say', () => {

@@ -1,7 +1,7 @@
 import { backward } from '../../src/core/autograd';
 import { takeGradients } from '../../src/bench/kernels/variant';
 import { judge } from '../../src/bench/kernels/verify';
-import { allowedIn, inBf16, type Bf16Terms } from '../../src/bench/op_cases/bf16';
+import { bf16Tolerance, inBf16, type Bf16Terms } from '../../src/bench/op_cases/bf16';
 import type { Array64, OpCase } from '../../src/bench/op_cases/case';
 import { uniform } from '../../src/bench/op_cases/random';
 import { gradientFor, hasGrad, makeInput, makeTensor, mapInputs, rounded } from '../../src/bench/op_cases/tensors';
@@ -40,7 +40,7 @@ function runCase(c: OpCase, truth: Truth): void {
     const y = c.forward(leaves);
     const expected = c.oracle(arrays);
     expect(y.shape).toEqual(expected.shape);
-    judge('forward', y.floats(), expected.data, allowedIn(roundings.forward));
+    judge('forward', y.floats(), expected.data, bf16Tolerance(roundings.forward));
     if (!Object.values(c.inputs).some(hasGrad)) return;
     const gy = rounded(uniform(77, y.size));
     backward(y, gradientFor(y, gy));
@@ -49,7 +49,7 @@ function runCase(c: OpCase, truth: Truth): void {
       if (!hasGrad(input)) continue;
       if (!grad) throw new Error(`no gradient for ${name}`);
       expect(grad.dtype).toBe(input.dtype ?? 'f32');
-      judge(`gradient of ${name}`, grad.floats(), truth(name, arrays, gy), allowedIn(roundings.gradient));
+      judge(`gradient of ${name}`, grad.floats(), truth(name, arrays, gy), bf16Tolerance(roundings.gradient));
       grad.dispose();
     }
   });

@@ -1,4 +1,4 @@
-/** How fast clips come off the disk: one worker beside FFmpeg alone, and what a training step waits for them. */
+/** Measures the rate of reading clips: with one worker compared with FFmpeg alone, and with all workers. */
 import { planClip, type ClipPlan } from '../../data/video/clip_plan';
 import { DecodePool } from '../../data/video/decode_pool';
 import { runProgram } from '../../data/video/ffmpeg';
@@ -13,10 +13,10 @@ import { elapsed, median } from '../statistics';
 export interface DataBenchOptions {
   spec: DataSpec;
   clips: Omit<VideoOptions, 'train'>;
-  /** Classes of the head, where they are given. */
+  /** Classes of the head, if given. */
   classes?: number | undefined;
   seed: number;
-  /** Clips of a round, and rounds; the figures are medians over these. */
+  /** Clips per round. Figures are medians over the rounds. */
   count: number;
   rounds: number;
   /** Workers of the second measurement. */
@@ -24,16 +24,17 @@ export interface DataBenchOptions {
   onRound?: (done: number, total: number) => void;
 }
 
-/** Clips a second. */
+/** Clips per second. */
 export interface DataBench {
-  /** One core of FFmpeg that decodes the same frames and throws them away; null where the clips are no videos. */
+  /** FFmpeg on one core, decoding the same frames and discarding them; null if the clips are not videos. */
   ffmpeg: number | null;
-  /** One worker, the first time a file is read and later, when its length is known. */
+  /** One worker, reading each file for the first time. */
   first: number;
+  /** One worker, once the lengths of the files are known. */
   worker: number;
   /** All workers together. */
   workers: number;
-  /** The worker's share of FFmpeg alone, of rounds next to each other. */
+  /** The worker's rate as a fraction of FFmpeg's, paired by round. */
   ofFfmpeg: number | null;
 }
 
@@ -43,7 +44,7 @@ interface Video {
   plan: ClipPlan;
 }
 
-/** Decodes the frames from a clip's first to its last, from the same keyframe, without scaling, output or anything after. */
+/** Decodes a clip's range of frames from the same keyframe, without scaling or output. */
 async function decodeAlone({ source, info, plan }: Video): Promise<void> {
   const [first, last] = [Math.min(...plan.frames), Math.max(...plan.frames)];
   const seconds = seekSeconds(first, info);
@@ -54,13 +55,13 @@ async function decodeAlone({ source, info, plan }: Video): Promise<void> {
   await runProgram('ffmpeg', [...input, ...output], { subject: source.path });
 }
 
-/** Clips that a worker has waiting, as a loader that reads two batches ahead gives it. */
+/** Outstanding clips per worker, like a loader that prefetches two batches. */
 const AHEAD = 8;
 
 /** The generator of item i, the same in every round. */
 const randomOf = (seed: number, i: number): Philox => new Philox(seed).fork('bench').fork(i);
 
-/** The clips of a round as FFmpeg sees them, where all are videos. */
+/** The clips of a round as videos; empty if any is not a video. */
 async function videosOf(
   set: VideoDataset,
   items: readonly number[],
@@ -77,7 +78,7 @@ async function videosOf(
   return videos;
 }
 
-/** Reads items through a pool that always has as many under way as keep it busy. */
+/** Reads items with `atOnce` outstanding requests. */
 async function readAll(set: VideoDataset, items: readonly number[], seed: number, atOnce: number): Promise<void> {
   let next = 0;
   const reader = async (): Promise<void> => {
@@ -90,7 +91,7 @@ const inTurn = async (videos: readonly Video[]): Promise<void> => {
   for (const video of videos) await decodeAlone(video);
 };
 
-/** Opens the set over a pool of `workers`, for as long as `body` runs. */
+/** Opens the dataset on a pool of `workers` while `body` runs. */
 async function withSet<T>(
   options: DataBenchOptions,
   workers: number,
@@ -100,7 +101,7 @@ async function withSet<T>(
   const pool = new DecodePool(workers);
   try {
     const set = openDataset(spec, { clips: { ...clips, train: true }, classes, seed }, pool);
-    if (!(set instanceof VideoDataset)) throw new Error('drawn clips are not read: give --data with files to measure');
+    if (!(set instanceof VideoDataset)) throw new Error('synthetic clips are not read from files: expected --data with files');
     return await body(set);
   } finally {
     await pool.close();
@@ -114,7 +115,7 @@ interface Round {
   workers: number;
 }
 
-/** Seconds a clip of everything once, next to each other, so that what slows the machine slows all. */
+/** Measures everything once, in seconds per clip, so that contention affects all figures of a round. */
 async function round(options: DataBenchOptions, videos: readonly Video[], items: readonly number[]): Promise<Round> {
   const { seed, workers } = options;
   const each = (ms: number): number => ms / items.length / 1000;
@@ -130,7 +131,7 @@ async function round(options: DataBenchOptions, videos: readonly Video[], items:
   return { ...one, workers: all };
 }
 
-/** Measures reading. Rejects where the set is drawn, or one of the clips cannot be read. */
+/** Measures reading. Rejects if the dataset is synthetic or a clip cannot be read. */
 export async function benchData(options: DataBenchOptions): Promise<DataBench> {
   const { items, videos } = await withSet(options, 1, async (set) => {
     const shuffled = new Philox(options.seed).shuffle(Array.from({ length: set.length }, (_, i) => i));

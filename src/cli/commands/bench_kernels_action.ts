@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import path from 'node:path';
-import { describePlugin, runHosted, type Failure } from '../../bench/kernels/plugin_process';
+import { describePlugin, runKernelJob, type Failure } from '../../bench/kernels/plugin_process';
 import type { KernelCase } from '../../bench/kernels/kernel_case';
 import { benchCase, type KernelOptions, type KernelRow } from '../../bench/kernels/measure';
 import { machine, type Machine } from '../../bench/machine';
@@ -111,7 +111,7 @@ async function measureCase(
   const { seed, ...rest } = time;
   const { op, stage } = c;
   const job = { op, stage, plugins, device: given.device, seed, time: rest, threads: threads() };
-  return runHosted(job, { timeout: 1000 * given.timeout, onStep });
+  return runKernelJob(job, { timeout: 1000 * given.timeout, onStep });
 }
 
 /** Every case once; where a plugin failed, an earlier pass did too, it is left out. */

@@ -1,6 +1,6 @@
 import { bytes, duration, macs, percent, significant } from '../../terminal/format';
 import { sumOf, type Cost, type CostFigures, type CostOp, type CostSum } from '../../study/cost';
-import { explainNoise, explainPeak, explainStage } from '../../study/explain';
+import { explainInterference, explainPeak, explainStage } from '../../study/explain';
 import type { Study } from '../../study/types';
 import { html, type Html } from '../html';
 import { card, foldedTable } from '../parts';
@@ -190,7 +190,7 @@ export function costSection({ cost }: Study): StudySection | null {
   if (!cost) return null;
   const charts = [barChart(cost), roofline(cost), timeline(cost)] as const;
   const legend = [...new Set(cost.stages.map((s) => s.name))].map((name) => html`<span>${swatch(name)}${name}</span>`);
-  const noise = explainNoise(cost);
+  const noise = explainInterference(cost);
   const body = html`${cards(cost)} ${noise && html`<p class="note warn"><b>Busy</b> ${noise}</p>`} ${reasons(cost)}
     <div class="grid two">
       ${plot(charts[0], html`<span>solid: the least its limits allow · faint: on top</span>`, 'whole')}

@@ -1,6 +1,6 @@
 import { percent } from '../../terminal/format';
 import type { Clip } from '../../data/types';
-import { explainSight } from '../../study/explain';
+import { explainField } from '../../study/explain';
 import { middleOf, type Growth, type Mixing } from '../../study/mixing';
 import type { Study } from '../../study/types';
 import { html, type Html } from '../html';
@@ -102,7 +102,7 @@ function sights(mixing: Mixing): Html {
   const rows = middle.map((s) => {
     const { name, stage } = levels[s.level]!;
     return html`<dt><i class="swatch stage-${stage}"></i>stage ${stage}</dt>
-      <dd>The middle token of ${name} ${explainSight(mixing, s)}</dd>`;
+      <dd>The middle token of ${name} ${explainField(mixing, s)}</dd>`;
   });
   return html`<div class="panel">
     <h3>What each stage sees</h3>
