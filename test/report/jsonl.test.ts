@@ -74,5 +74,5 @@ test('a new log empties an old one, and a closed one says so', () => {
   expect(readFileSync(file, 'utf8')).toBe('');
   log.close();
   log.close();
-  expect(() => log.append(step(1))).toThrow(`${file}: this log is closed`);
+  expect(() => log.append(step(1))).toThrow(`${file}: the log is closed`);
 });

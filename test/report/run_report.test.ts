@@ -269,7 +269,7 @@ test('what does not fit the class names is refused', async () => {
   );
   const mistakes = [{ ...evaluation.mistakes[0]!, predicted: 8 }];
   await expect(renderRunReport({ ...base, evaluation: { ...evaluation, mistakes } })).rejects.toThrow(
-    'report: motion://validation/100 has class 8, but there are 8 classes',
+    'report: motion://validation/100: expected a class below 8, got 8',
   );
 });
 

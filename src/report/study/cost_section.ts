@@ -4,10 +4,9 @@ import { explainInterference, explainPeak, explainStage } from '../../study/expl
 import type { Study } from '../../study/types';
 import { html, type Html } from '../html';
 import { card, foldedTable } from '../parts';
-import { plot } from './plot';
-import type { StudyChart, StudySection } from './section';
+import { plot, type StudyChart, type StudySection } from './section';
 
-/** A line of a tooltip. */
+/** One row of a tooltip. */
 type Fact = [name: string, value: string];
 
 const ms = (value: number): string => `${significant(value, 3)} ms`;
@@ -115,7 +114,7 @@ function sumUnder(name: string, ops: readonly CostOp[]): CostSum {
   return sumOf(name, own[0]!.stage, own);
 }
 
-/** Bars are blocks, and what lies between them by layer: the stem, the downsamplings, the head. */
+/** One bar per block, and per layer outside of blocks: the stem, the downsamplings, the head. */
 function barsOf({ ops, blocks }: Cost): CostSum[] {
   const others = ops.filter((op) => op.block === null);
   const names = [...new Set(others.map((op) => op.layer.split('.')[0]!))];
@@ -185,7 +184,7 @@ function timeline(cost: Cost): StudyChart & Record<string, unknown> {
   };
 }
 
-/** What each op costs. */
+/** The section on the cost of ops. */
 export function costSection({ cost }: Study): StudySection | null {
   if (!cost) return null;
   const charts = [barChart(cost), roofline(cost), timeline(cost)] as const;

@@ -205,13 +205,13 @@ function cards({ clips, ablation, weights }: LearnedStudy): Html {
   </dl>`;
 }
 
-/** What the model has learned. */
+/** The section on what the model has learned. */
 export function learnedSection({ learned, model }: Study): StudySection | null {
   if (!learned) return null;
   const { weights, activations, saliency, ablation, pictures } = learned;
   const random =
     model.checkpoint === null &&
-    html`<p class="note warn"><b>Random weights</b> nothing was learned yet: give --checkpoint.</p>`;
+    html`<p class="note warn"><b>Random weights</b> the model is untrained: give --checkpoint.</p>`;
   const body = html`${random} ${cards(learned)} ${weights && weightsPanel(weights)}
   ${ablation && ablationPanel(ablation)} ${activations && activationTable(activations)}
   ${saliency && pictures && saliencyPanels(saliency, pictures, model.classNames)} ${matrixPanels(learned)}`;
