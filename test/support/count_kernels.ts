@@ -12,7 +12,7 @@ const convolution = ([batch, ins, outs, groups, ...at]: number[]): number => {
   return [batch!, ...out, outs!, ins! / groups!, ...kernel!].reduce((a, b) => a * b, 1);
 };
 
-/** Multiply-adds of the kernels that have any, from what they are called with: none is told what model it belongs to. */
+/** Multiply-adds of kernels by their call arguments, independent of the model. */
 const MACS: Record<string, (n: number[]) => number> = {
   linear_forward: ([rows, k, out]) => rows! * k! * out!,
   // frames, h, w, c, chunk, groups: every token's group is part of one row of the FC.
@@ -23,7 +23,7 @@ const MACS: Record<string, (n: number[]) => number> = {
   conv_norm_forward: convolution,
 };
 
-/** What one view costs a model of simple ops: parameters from its tensors, multiply-adds from the calls of its kernels. */
+/** The cost of a model of simple ops for one view: parameters from its tensors, multiply-adds from its kernel calls. */
 export function measured(config: MorphMlpConfig): { params: number; macs: number } {
   return dryRun(() => {
     let macs = 0;

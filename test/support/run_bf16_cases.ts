@@ -10,7 +10,7 @@ import { scope } from '../../src/core/scope';
 import { tensor } from '../../src/core/tensor';
 import { numericGradient } from './run_cases';
 
-/** The gradient of an input that is right. */
+/** Computes the reference gradient of an input. */
 type Truth = (name: string, arrays: Record<string, Array64>, gy: Float32Array) => ArrayLike<number>;
 
 /** By central differences of the oracle. */
@@ -19,7 +19,7 @@ const ofOracle =
   (name, arrays, gy) =>
     numericGradient(c, arrays, name, Float64Array.from(gy));
 
-/** The op's own in f32, which other tests hold to float64: for cases too large for differences of the oracle. */
+/** The op's f32 gradient, which other tests verify against float64: for cases too large for central differences. */
 function ofF32(c: OpCase): Truth {
   let grads: Record<string, Float32Array> | undefined;
   return (name, arrays, gy) => {
@@ -56,8 +56,8 @@ function runCase(c: OpCase, truth: Truth): void {
 }
 
 /**
- * Registers a test of each case in bf16, forward and backward, against float64 on the same rounded numbers; with `gradientsOfF32` its
- * gradients against the op's own in f32.
+ * Registers a bf16 test of each case, forward and backward, against float64 on the same rounded values; with `gradientsOfF32` gradients
+ * are compared with the op's own in f32.
  */
 export function runBf16Cases(
   op: string,

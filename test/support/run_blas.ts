@@ -1,5 +1,5 @@
-// Holds the kernels of a BLAS library to float64, on ragged shapes; prints how many cases there were. The library: that of MORPHMLP_BLAS, or
-// on the device `cuda`, given as an argument, cuBLASLt.
+// Verifies the kernels of a BLAS library against float64 on edge shapes and prints the number of cases. The library is that of
+// MORPHMLP_BLAS, or cuBLASLt with the argument `cuda`.
 import { EDGE_SHAPES } from '../../src/bench/kernels/edge_shapes';
 import { blasVariants } from '../../src/bench/kernels/variant';
 import { verify } from '../../src/bench/kernels/verify';

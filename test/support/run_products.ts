@@ -1,6 +1,6 @@
-// Holds ops whose products cuBLASLt computes (MORPHMLP_GEMM=cublaslt) to float64, and element by element to our own products; prints
-// how many there were, and what a results file and a report say of it. With the argument `bench` instead: ranks `linear` in bf16 by cuBLASLt
-// beside ours, and says which rows are missing.
+// Verifies ops with GEMMs by cuBLASLt (MORPHMLP_GEMM=cublaslt) against float64, and element by element against our own GEMMs; prints their
+// number and the backend's description in results files and reports. With the argument `bench`: benchmarks `linear` in bf16 by cuBLASLt and
+// ours, and prints which rows are missing.
 import { benchCase } from '../../src/bench/kernels/measure';
 import { machine } from '../../src/bench/machine';
 import { casesInBf16 } from '../../src/bench/kernels/ops';
