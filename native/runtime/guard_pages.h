@@ -1,20 +1,20 @@
-// Memory for finding kernels that leave their tensors: each block ends where the pages that may be touched end (but for
-// the alignment to 64 bytes), pages that may not be touched lie on both sides, and what is left over holds a pattern.
-// So reading or writing far outside is a segmentation fault, writing just outside is found, and reading just outside
-// gives NaN.
+// Guarded allocations, to find kernels that access memory outside their tensors. Each block ends at the end of its
+// pages (up to the alignment to 64 bytes), has inaccessible pages on both sides, and a pattern in the unused bytes. Far
+// accesses are segmentation faults, near writes are detected, and near reads give NaN.
 #pragma once
 #include <cstddef>
 #include <string>
 
 namespace morphmlp {
 
-void set_guarding(bool on);  // from now on; blocks know how they were made
-bool guarding();
+void enable_guards(bool on);  // for later allocations
+bool guards_enabled();
 
-void* guarded_allocate(size_t bytes);  // nullptr where the system has no memory
-bool guarded_release(void* data);      // false for a block that was not made here
+void* guarded_allocate(size_t bytes);  // nullptr if the system is out of memory
+bool guarded_release(void* data);      // false if the block was not allocated here
 
-// "wrote before" or "wrote behind" a block that was; empty for one that is whole, or was not made here.
+// "wrote before" or "wrote behind" if the pattern is damaged; empty if it is intact or the block was not allocated
+// here.
 std::string guarded_damage(const void* data);
 
 }  // namespace morphmlp

@@ -42,23 +42,23 @@ struct SummedFc {
       : bias(slots.kinds.size(), std::vector<float>(static_cast<size_t>(slots.layout.group_channels))),
         step(packed_weight_size(slots.layout.group_channels, slots.layout.channels)) {
     const int64_t s = slots.layout.group_channels, c = slots.layout.channels;
-    WeightMatrix matrix{run, c};
+    WeightMatrix matrix{s, c};
     for (size_t kind = 0; kind < slots.kinds.size(); ++kind) {
       const int64_t valid = matrix.summed[kind] = slots.kinds[kind].valid;
-      for (int64_t row = 0; b && row < valid * run; ++row) bias[kind][row % run] += b[row];
+      for (int64_t row = 0; b && row < valid * s; ++row) bias[kind][row % s] += b[row];
     }
     weights = packed_weight(w, matrix, Use::pooled, [&](const float* from) {
       auto packed = std::make_shared<PackedWeight>(matrix, static_cast<int64_t>(slots.kinds.size()) * step);
       for (size_t kind = 0; kind < slots.kinds.size(); ++kind)
-        pack_summed(from, run, c, matrix.summed[kind], packed->data() + static_cast<int64_t>(kind) * step);
+        pack_summed(from, s, c, matrix.summed[kind], packed->data() + static_cast<int64_t>(kind) * step);
       return packed;
     });
   }
 
-  static void pack_summed(const float* w, int64_t run, int64_t c, int64_t valid, float* packed) {
-    std::vector<float> sum(static_cast<size_t>(run * c));
-    for (int64_t row = 0; row < valid * run; ++row) add_row(&sum[row % run * c], w + row * c, c);
-    pack_weight(sum.data(), run, c, c, 1, packed);
+  static void pack_summed(const float* w, int64_t s, int64_t c, int64_t valid, float* packed) {
+    std::vector<float> sum(static_cast<size_t>(s * c));
+    for (int64_t row = 0; row < valid * s; ++row) add_row(&sum[row % s * c], w + row * c, c);
+    pack_weight(sum.data(), s, c, c, 1, packed);
   }
 
   const float* weight(size_t kind) const { return weights->data() + static_cast<int64_t>(kind) * step; }
@@ -119,13 +119,13 @@ void apply_affine(const Pool& pool, const ChunkSlots& slots, float* sums) {
 // total[g S + s] += sum over the frame's tokens of the outputs of a spatial branch.
 void add_spatial(const ChunkSlots& slots, const SummedFc& fc, const float* sums, float* total) {
   const MorphLayout one = block_layout(slots.layout, 1);
-  const int64_t groups = one.groups, run = one.group_channels, c = one.channels;
+  const int64_t groups = one.groups, s = one.group_channels, c = one.channels;
   float *rows = scratch(kRows, one.chunk_tokens * c), *product = scratch(kProduct, c);
   for (size_t kind = 0; kind < slots.kinds.size(); ++kind) {
     const float* from = sums + static_cast<int64_t>(kind) * one.chunk_tokens * c;
-    gemm_block(groups, run, c, block_rows(one, from, rows), c, fc.weight(kind), product, run, false);
+    gemm_block(groups, s, c, block_rows(one, from, rows), c, fc.weight(kind), product, s, false);
     const auto chunks = static_cast<float>(slots.kinds[kind].chunks);
-    for (int64_t i = 0; i < c; ++i) total[i] += product[i] + chunks * fc.bias[kind][i % run];
+    for (int64_t i = 0; i < c; ++i) total[i] += product[i] + chunks * fc.bias[kind][i % s];
   }
 }
 
