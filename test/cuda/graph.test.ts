@@ -81,7 +81,9 @@ test('graphs that take turns share the memory that neither holds, and lists of a
       replay(first, y);
       native.cudaForget(first); // its memory is still the other's
       replay(second, z);
-      expect(() => native.cudaRecord(body(z), first)).toThrow('cudaRecord: graph: expected a live graph, got a freed one');
+      expect(() => native.cudaRecord(body(z), first)).toThrow(
+        'cudaRecord: graph: expected a live graph, got a freed one',
+      );
       native.cudaForget(second);
     }),
   );

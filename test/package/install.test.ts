@@ -135,7 +135,7 @@ describe('install', () => {
     addCmake('echo "addon.cc:3: error: expected a semicolon" >&2; exit 1');
     const { status, output } = install({ MORPHMLP_BUILD: 'cmake' });
     const log = path.join(installed, 'build-logs', 'cmake.log');
-    expect(output).toContain(`the build failed; ${log} has it whole`);
+    expect(output).toContain(`the build failed; the log is ${log}`);
     expect(output).toContain('addon.cc:3: error: expected a semicolon');
     expect(readFileSync(log, 'utf8')).toContain('expected a semicolon');
     expect(status).toBe(1);

@@ -1,5 +1,5 @@
 'use strict';
-// The two ways to build the addon: what each needs (`missing` answers in words), and the commands that do it.
+// The two ways to build the addon, CMake and node-gyp: missing prerequisites (`missing`) and build commands (`commands`).
 const { accessSync, constants, existsSync, realpathSync } = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
@@ -14,7 +14,7 @@ function isExecutable(file) {
   }
 }
 
-/** The first of the named programs that is on the PATH, as a path, or undefined. */
+/** Path of the first of the named programs that is on the PATH, or undefined. */
 function which(...names) {
   const folders = (process.env.PATH ?? '').split(path.delimiter).filter(Boolean);
   return names.flatMap((name) => folders.map((folder) => path.join(folder, name))).find(isExecutable);
@@ -31,7 +31,7 @@ function resolve(request) {
 const missingHeaders = () =>
   ['node-addon-api', 'node-api-headers'].filter((name) => !resolve(name)).map((name) => `the npm package ${name}`);
 
-// npm names the node-gyp it bundles in its scripts' environment; elsewhere it lies beside npm.
+// npm passes the path of its node-gyp to scripts; outside of npm scripts it is in the npm package.
 function findNodeGyp() {
   const npm = which('npm');
   const bundled = 'node_modules/node-gyp/bin/node-gyp.js';
@@ -46,7 +46,7 @@ function findNodeGyp() {
 
 const python = () => process.env.npm_config_python ?? process.env.PYTHON ?? which('python3', 'python');
 
-// The words for each tool that is not there.
+// Names of the missing tools.
 function lacking(tools) {
   return Object.entries(tools)
     .filter(([, found]) => !found)

@@ -1,8 +1,8 @@
 'use strict';
-// Gets the addon ready at install: a prebuilt that loads here, or else a build with CMake, or else one with node-gyp. When
-// nothing works it says what was tried, why each failed, and what to install. Nothing is downloaded.
-//   MORPHMLP_BUILD=cmake|gyp   build that way, whatever is there     MORPHMLP_BUILD=skip   do nothing
-//   MORPHMLP_CUDA=ON|OFF|AUTO  the CUDA backend of a CMake build (default AUTO: where nvcc and an NVIDIA driver are)
+// Provides the addon at install: a prebuilt that loads here, else a build with CMake, else a build with node-gyp. If all fail,
+// prints the reasons and what to install. Downloads nothing.
+//   MORPHMLP_BUILD=cmake|gyp   force this build     MORPHMLP_BUILD=skip   do nothing
+//   MORPHMLP_CUDA=ON|OFF|AUTO  the CUDA backend of a CMake build (default AUTO: if nvcc and an NVIDIA driver are found)
 const { spawn, spawnSync } = require('node:child_process');
 const { existsSync, mkdirSync, openSync, closeSync, readFileSync, readdirSync, rmSync, statSync } = require('node:fs');
 const path = require('node:path');
@@ -13,7 +13,7 @@ const say = (text) => console.log(`morphmlp: ${text}`);
 const seconds = (since) => `${((Date.now() - since) / 1000).toFixed(1)} s`;
 const relative = (file) => path.relative(root, file);
 
-/** Loads the file in a process of its own, which it may crash. Returns the reason why it does not load, or undefined. */
+/** Loads the file in a child process, which may crash. Returns the reason why it does not load, or undefined. */
 function whyNotLoaded(file) {
   if (!existsSync(file)) return `${relative(file)} is not there`;
   const run = spawnSync(process.execPath, ['-e', 'require(process.argv[1])', file], { encoding: 'utf8' });
@@ -40,7 +40,7 @@ function openLog(builder) {
   return openSync(logFile(builder), 'w');
 }
 
-// Keeps a terminal informed every second, and any other output every 20 seconds.
+// Reports progress every second on a terminal, else every 20 seconds.
 function showProgress(builder) {
   const { isTTY } = process.stdout;
   const since = Date.now();
@@ -56,12 +56,12 @@ function showProgress(builder) {
   };
 }
 
-// A nodedir among npm's settings would go before the headers that builders.cjs names.
+// Without the npm setting nodedir, which would override the headers of builders.cjs.
 function buildEnvironment() {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^npm_config_nodedir$/i.test(name)));
 }
 
-/** Runs a Node script with its output going to the log. Resolves to whether it succeeded. */
+/** Runs a Node script with its output in the log. Resolves to whether it succeeded. */
 function runScript(args, log) {
   return new Promise((done) => {
     const child = spawn(process.execPath, args, { cwd: root, env: buildEnvironment(), stdio: ['ignore', log, log] });
@@ -80,7 +80,7 @@ async function runAll(builder) {
   return ok;
 }
 
-// The lines that name errors, or else the last ones.
+// Lines with errors, or else the last lines.
 function endOfLog(builder) {
   const lines = readFileSync(logFile(builder), 'utf8')
     .split('\n')
@@ -89,7 +89,7 @@ function endOfLog(builder) {
   return (errors.length ? errors.slice(0, 8) : lines.slice(-8)).map((line) => `      ${line.slice(0, 200)}`);
 }
 
-// A build folder left by another CMake, generator or path stops the configuration with a word about its cache: start over.
+// A build folder of another CMake version, generator or path fails to configure: retries with an empty folder.
 async function runWithRetry(builder) {
   if (await runAll(builder)) return true;
   if (!readFileSync(logFile(builder), 'utf8').includes('CMakeCache.txt')) return false;
@@ -97,13 +97,13 @@ async function runWithRetry(builder) {
   return runAll(builder);
 }
 
-/** Builds, and returns undefined on success, or the lines that say why not. */
+/** Builds. Returns undefined on success, else the lines of the reason. */
 async function build(builder) {
   const since = Date.now();
   const missing = builder.missing();
   if (missing.length) return [`missing: ${missing.join(', ')}`];
   if (!(await runWithRetry(builder)))
-    return [`the build failed; ${logFile(builder)} has it whole:`, ...endOfLog(builder)];
+    return [`the build failed; the log is ${logFile(builder)}:`, ...endOfLog(builder)];
   const reason = whyNotLoaded(builder.output);
   if (reason) return [reason];
   say(`built the addon with ${builder.name} in ${seconds(since)}: ${relative(builder.output)}`);
@@ -111,25 +111,25 @@ async function build(builder) {
 }
 
 function advice() {
-  if (process.platform === 'win32') return ['Windows is not supported; the Windows Subsystem for Linux is.'];
+  if (process.platform === 'win32') return ['Windows is not supported; use the Windows Subsystem for Linux.'];
   return [
-    'What to install, then run the same command again:',
+    'Install the missing tools, then run the same command again:',
     '  Debian, Ubuntu   apt-get install g++ make cmake',
     '  Fedora           dnf install gcc-c++ make cmake',
     '  Alpine           apk add g++ make cmake',
     '  macOS            xcode-select --install, and CMake from cmake.org or Homebrew',
-    'Where CMake cannot be had, python3 instead of it is enough.',
+    'Without CMake, python3 is sufficient.',
   ];
 }
 
 function giveUp(tried) {
   const lines = tried.flatMap(([name, [first, ...rest]]) => [`  ${name}: ${first}`, ...rest]);
   const help = tried.some(([, [first]]) => first.startsWith('missing')) ? advice() : [];
-  console.error(['morphmlp: the native addon could not be made ready. Tried:', ...lines, ...help].join('\n'));
+  console.error(['morphmlp: the native addon could not be provided. Tried:', ...lines, ...help].join('\n'));
   process.exitCode = 1;
 }
 
-// A clone builds its own sources, which a prebuilt may be older than.
+// A clone builds its sources, since a prebuilt may be older.
 function tryPrebuilt() {
   if (existsSync(path.join(root, '.git'))) return 'not used in a clone of the repository';
   if (!existsSync(prebuilt())) return `the package has none for ${platformName()}`;
