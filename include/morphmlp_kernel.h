@@ -26,8 +26,8 @@
  *                  y[rows, N] = x weight^T + bias
  *
  *   morph_fc       x[frames, H, W, C], weight[C, C], bias[C]; attributes chunk (L), vertical, strided
- *                  y[frames, H, W, C]. Token n of a frame is n = h W + w, or w H + h where vertical. Chunk j of the
- *                  J = ceil(H W / L) chunks has the tokens j L + l, or l J + j where strided, l = 0 .. L - 1. With
+ *                  y[frames, H, W, C]. Token n of a frame is n = h W + w, or w H + h if vertical. Chunk j of the
+ *                  J = ceil(H W / L) chunks has the tokens j L + l, or l J + j if strided, l = 0 .. L - 1. With
  *                  S = C / L, element l S + s of row (j, g) of the FC is x[token l][g S + s], and the results are
  *                  scattered to the same elements of y. Tokens past H W read as zero and are not written.
  *

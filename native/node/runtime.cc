@@ -105,7 +105,7 @@ Napi::Value buffer_write(const Info& info) {
   const int64_t first = integer_of(info[2], "first", 0, buffer.length);
   const size_t width = dtype_bytes(buffer.dtype);
   const size_t count = static_cast<size_t>(integer_of(info[3], "length", 0, buffer.length - first)) * width;
-  buffer.write(array_of(info, count, "the piece"), static_cast<size_t>(first) * width, count);
+  buffer.write(array_of(info, count, "the range"), static_cast<size_t>(first) * width, count);
   return info.Env().Undefined();
 }
 

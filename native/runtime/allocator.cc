@@ -78,7 +78,7 @@ size_t size_class(size_t bytes) {
 }
 
 void* allocate(size_t request) {
-  if (request > kLargest) fail("out of memory: " + std::to_string(request) + " bytes asked for at once");
+  if (request > kLargest) fail("out of memory: " + std::to_string(request) + " bytes requested at once");
   const size_t bytes = size_class(request);
   Cache& c = cache();
   std::lock_guard<std::mutex> lock(c.mutex);
@@ -90,7 +90,7 @@ void* allocate(size_t request) {
     data = fresh();
   }
   if (!data)
-    fail("out of memory: " + std::to_string(bytes) + " bytes asked for, " + std::to_string(c.stats.live) +
+    fail("out of memory: " + std::to_string(bytes) + " bytes requested, " + std::to_string(c.stats.live) +
          " bytes of tensors are live");
   c.stats.live += bytes;
   c.stats.live_blocks += 1;

@@ -98,8 +98,8 @@ class Pool {
       for (; spawned_ < n - 1; ++spawned_)
         std::thread([this, worker = spawned_, seen] { work(worker, seen); }).detach();
     } catch (const std::system_error& error) {
-      fail("threads: the system starts " + std::to_string(spawned_ + 1) + " of " + std::to_string(n) + " (" +
-           error.what() + "); MORPHMLP_THREADS asks for fewer");
+      fail("threads: the system started " + std::to_string(spawned_ + 1) + " of " + std::to_string(n) + " (" +
+           error.what() + "); MORPHMLP_THREADS sets a smaller number");
     }
     threads_ = n;
   }
@@ -225,7 +225,7 @@ float* scratch(int slot, int64_t floats) {
     mine.data[slot] = arena_allocate(bytes);
     mine.bytes[slot] = mine.data[slot] ? bytes : 0;
     if (!mine.data[slot])
-      fail("out of memory: " + std::to_string(bytes) + " bytes of scratch asked for, " +
+      fail("out of memory: " + std::to_string(bytes) + " bytes of scratch requested, " +
            std::to_string(memory_stats().live) + " bytes of tensors are live");
   }
   return static_cast<float*>(mine.data[slot]);

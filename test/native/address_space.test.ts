@@ -32,14 +32,14 @@ onLinux('an allocation that fails reports requested and live bytes, and freed me
   const { message, held, left, again } = limited('tensors', 2);
   expect(held).toBeGreaterThan(PIECE);
   expect((held as number) % PIECE).toBe(0);
-  const sentence = `out of memory: ${PIECE} bytes asked for, ${held as number} bytes of tensors are live`;
+  const sentence = `out of memory: ${PIECE} bytes requested, ${held as number} bytes of tensors are live`;
   expect(message).toBe(`bufferNew: ${sentence}`);
   expect({ left, again }).toEqual({ left: 0, again: 2 });
 });
 
 onLinux('a thread that the system does not start is an error, and fewer threads work', () => {
   const { messages, again, threads } = limited('threads', 256);
-  const sentence = /^\w+: threads: the system starts \d+ of 256 \(.+\); MORPHMLP_THREADS asks for fewer$/;
+  const sentence = /^\w+: threads: the system started \d+ of 256 \(.+\); MORPHMLP_THREADS sets a smaller number$/;
   expect(messages).toEqual([expect.stringMatching(sentence), expect.stringMatching(sentence)]);
   expect({ again, threads }).toEqual({ again: 2, threads: 2 });
 });

@@ -58,7 +58,7 @@ describe('buffers', () => {
     [['f32', 'cpu', 1.5], /argument length: expected .* got the number 1.5/],
     [['f32', 'cpu', NaN], /argument length: expected .* got the number NaN/],
     [['f32', 'cpu', 2 ** 60], /argument length: expected .* got the number 1152921504606847000/],
-    [['f32', 'cpu', 2 ** 45], 'bufferNew: out of memory: 140737488355328 bytes asked for at once'],
+    [['f32', 'cpu', 2 ** 45], 'bufferNew: out of memory: 140737488355328 bytes requested at once'],
   ])('bufferNew%j is refused: %s', (args, message) => expect(() => make(...args)).toThrow(message));
 
   test.each([undefined, null, {}, 'x', 7, [freed]])('%p is not a buffer', (value) => {
@@ -101,7 +101,7 @@ describe('buffers', () => {
     const two = new Float32Array(2);
     expect(() => native.bufferWrite(handle, two, 6, 2)).toThrow(/argument first: expected a whole number from 0 to 5/);
     expect(() => native.bufferWrite(handle, two, 4, 2)).toThrow(/argument length: expected a whole number from 0 to 1/);
-    expect(() => native.bufferWrite(handle, two, 1, 3)).toThrow('expected 12 bytes, as the piece has, got 8');
+    expect(() => native.bufferWrite(handle, two, 1, 3)).toThrow('expected 12 bytes, as the range has, got 8');
     native.bufferFree(handle);
   });
 

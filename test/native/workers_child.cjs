@@ -88,7 +88,7 @@ const scenarios = {
     const digests = new Set([...mine.map((r) => r.digest), ...(await Promise.all(answers)).flat()]);
     print({ digests: digests.size, error: error(mine[0].first), codes: await Promise.all(ended) });
   },
-  // Workers are ended within a kernel; what they held is given back, and the rest goes on.
+  // Workers terminated within a kernel free their memory, and the main thread continues.
   async terminate() {
     const [before, live] = [compute().digest, require(LIBRARY).memory().live];
     for (let i = 0; i < 4; i++) {

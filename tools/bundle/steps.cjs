@@ -1,5 +1,5 @@
 'use strict';
-// ./run of a bundle: each step runs a few commands and writes their output to a log and a record of the machine beside it.
+// ./run of a bundle: each step runs a few commands and writes a log and a record of the machine.
 const { spawn, spawnSync } = require('node:child_process');
 const { createWriteStream, mkdirSync, writeFileSync } = require('node:fs');
 const os = require('node:os');
@@ -126,7 +126,7 @@ const STEPS = {
   },
   bench: {
     about:
-      "every op at the network's shapes, on a GPU in f32 and bf16; the C library beside PyTorch eager and torch.compile",
+      "every op at the network's shapes, on a GPU in f32 and bf16; the C library against PyTorch eager and torch.compile",
     onDevice: true,
     commands: ({ device, out, extra }) => [
       ...benchKernels({ device, out, extra }),
@@ -134,7 +134,7 @@ const STEPS = {
     ],
   },
   models: {
-    about: 'whole networks, forward and training step, in f32 and bf16, beside PyTorch eager and torch.compile',
+    about: 'whole networks, forward and training step, in f32 and bf16, against PyTorch eager and torch.compile',
     onDevice: true,
     commands: benchModels,
   },

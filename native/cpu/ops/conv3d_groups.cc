@@ -1,4 +1,4 @@
-// Implicit im2col. GroupedConv of a frame are copied into scratch with the padding of each line, so that the S channels
+// Implicit im2col. Groups of a frame are copied into scratch with the padding of each line, so that the S channels
 // of a pixel and of its following taps are contiguous. The im2col rows of an output line are then overlapping rows of
 // this copy (leading dimension: stride * S), and each kernel line is one GEMM. Lines run down the frame if the kernel
 // is taller than wide.
