@@ -23,9 +23,8 @@ struct GroupedConv {
 
   int64_t pixels() const { return lines.in * along.in; }
   int64_t positions() const { return lines.out * along.out; }
-  int64_t width() const {
-    return ((along.out - 1) * along.stride + along.kernel) * ins;
-  }                                                 // floats of a line in scratch
+  // Floats of a line in scratch.
+  int64_t width() const { return ((along.out - 1) * along.stride + along.kernel) * ins; }
   int64_t k() const { return along.kernel * ins; }  // reduction length of one GEMM
   int64_t kernel_lines() const { return times * lines.kernel; }
   int64_t line(int64_t group, int64_t time, int64_t row) const {

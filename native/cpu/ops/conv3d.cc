@@ -10,10 +10,9 @@
 namespace morphmlp::MORPHMLP_ISA {
 namespace {
 
-constexpr int64_t kPositions = 112;  // output positions per block: eight register tiles
-constexpr int64_t kGradPositions =
-    kSumLength;                          // per block of the weight gradient, which each block reads and writes once
-constexpr int64_t kLongFilterRow = 256;  // floats; longer filter rows are reduced one by one, to stay in cache
+constexpr int64_t kPositions = 112;             // output positions per block: eight register tiles
+constexpr int64_t kGradPositions = kSumLength;  // output positions per block of the weight gradient
+constexpr int64_t kLongFilterRow = 256;         // floats; longer filter rows are reduced one by one, to stay in cache
 enum Slot { kRows, kGradRows, kResults };
 
 int64_t taps_of(const Conv3dShape& at) {

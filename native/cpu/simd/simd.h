@@ -3,8 +3,8 @@
 // namespace of that name, so the linker keeps all copies.
 //
 // Contracts shared by all four versions:
-//  - load/store need no alignment; load_n/store_n access exactly n floats (0 < n <= kLanes), load_n sets the others to
-//  0;
+//  - load/store need no alignment; load_n/store_n access exactly n floats (0 < n <= kLanes);
+//    load_n sets the other lanes to 0;
 //  - fma(a, b, c) = a*b + c, rounded once if kHasFma (not in baseline);
 //  - min(a, b) and max(a, b) return b if either is NaN, so pass the data as b to propagate NaN;
 //  - hsum adds halves pairwise, always in the same order.
