@@ -6,7 +6,7 @@ namespace morphmlp {
 
 namespace {
 const char kReason[] = "this build has no CUDA backend (with nvcc there, MORPHMLP_CUDA=ON npm run build makes one)";
-[[noreturn]] void no_device() { fail(std::string("no CUDA device: ") + kReason); }
+[[noreturn]] void none() { fail(std::string("no CUDA device: ") + kReason); }
 }  // namespace
 
 const Kernels* cuda_kernels(std::string* reason) {
@@ -16,43 +16,43 @@ const Kernels* cuda_kernels(std::string* reason) {
 
 namespace cuda {
 
-void* allocate(size_t) { no_device(); }
+void* allocate(size_t) { none(); }
 void release(void*, size_t) {}
 void release_cache() {}
 void poison_cache() {}
 MemoryStats memory_stats() { return {}; }
 void reset_peak() {}
-void upload(void*, const void*, size_t) { no_device(); }
-void download(void*, const void*, size_t) { no_device(); }
-void copy(void*, const void*, size_t) { no_device(); }
-void upload_arguments(void*, const void*, size_t) { no_device(); }
-void fill(void*, int, size_t) { no_device(); }
+void upload(void*, const void*, size_t) { none(); }
+void download(void*, const void*, size_t) { none(); }
+void copy(void*, const void*, size_t) { none(); }
+void upload_arguments(void*, const void*, size_t) { none(); }
+void fill(void*, int, size_t) { none(); }
 void synchronize() {}
-void use_stream(void*) { no_device(); }
+void use_stream(void*) { none(); }
 bool is_device_memory(const void*) { return false; }
 void begin(const char*) {}
 void launched() {}
-void* native_stream() { no_device(); }
-std::unique_ptr<Graph> record(const std::function<void()>&, const Graph*) { no_device(); }
-void start_timer() { no_device(); }
-double stop_timer() { no_device(); }
-void flush_cache() { no_device(); }
-void delay() { no_device(); }
-double measure_fma_peak(double) { no_device(); }
-double measure_mma_peak(double) { no_device(); }
-double measure_copy_rate() { no_device(); }
-const morphmlp_kernel* naive_kernel(const std::string&) { no_device(); }
-const morphmlp_kernel* blas_kernel(const std::string&) { no_device(); }
-std::string blas_library() { no_device(); }
-std::string products_by() { no_device(); }
-double wgmma_products() { no_device(); }
-void use_products(const std::string&) { no_device(); }
-void use_f32(const std::string&) { no_device(); }
-DeviceFacts device_facts() { no_device(); }
+void* native_stream() { none(); }
+std::unique_ptr<Graph> record(const std::function<void()>&, const Graph*) { none(); }
+void start_timer() { none(); }
+double stop_timer() { none(); }
+void flush_cache() { none(); }
+void delay() { none(); }
+double measure_fma_peak(double) { none(); }
+double measure_mma_peak(double) { none(); }
+double measure_copy_rate() { none(); }
+const morphmlp_kernel* naive_kernel(const std::string&) { none(); }
+const morphmlp_kernel* blas_kernel(const std::string&) { none(); }
+std::string blas_library() { none(); }
+std::string products_by() { none(); }
+double wgmma_products() { none(); }
+void use_products(const std::string&) { none(); }
+void use_f32(const std::string&) { none(); }
+DeviceFacts device_facts() { none(); }
 std::string compiled_for() { return ""; }
 std::string compiler_flags() { return ""; }
-std::string describe_device() { no_device(); }
-double clock_ms() { no_device(); }
+std::string describe_device() { none(); }
+double clock_ms() { none(); }
 
 }  // namespace cuda
 }  // namespace morphmlp

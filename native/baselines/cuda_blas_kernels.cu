@@ -1,4 +1,4 @@
-// Baseline: the FC ops by cuBLASLt, as plugins, if the library is on this machine.
+// The FC ops by cuBLASLt, as plugins: what our kernels are ranked beside where it is on the machine.
 #include <string>
 
 #include "cuda/each_on_device.h"

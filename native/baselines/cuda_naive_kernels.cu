@@ -1,4 +1,4 @@
-// The naive kernels of native/baselines/naive on the GPU, one thread per output element.
+// The naive kernels of native/baselines/naive as plugins on the GPU: one thread a number of the output.
 #include <string>
 
 #include "cuda/each_on_device.h"

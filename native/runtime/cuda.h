@@ -69,9 +69,10 @@ const morphmlp_kernel* naive_kernel(const std::string& op);
 const morphmlp_kernel* blas_kernel(const std::string& op);
 std::string blas_library();
 
-// GEMM backend: products_by describes the one in use, "own" or that of MORPHMLP_GEMM, and throws if it is unavailable,
-// as every GEMM does. use_products selects "own", "wgmma" or "cublaslt". use_f32 selects how f32 GEMMs are computed,
-// "ffma" or "3xtf32" (MORPHMLP_F32). wgmma_products counts the GEMMs launched by wgmma, for tests.
+// Who computes products: "own", or what MORPHMLP_GEMM asks for, in words. Throws where that is not there, as every
+// product does. use_products takes "own", "wgmma" or "cublaslt". What MORPHMLP_F32 asks for, "ffma" or "3xtf32", is how
+// our kernels compute products of f32; products_by names the latter. wgmma_products is how many were launched by wgmma,
+// so that tests know who computed.
 std::string products_by();
 double wgmma_products();
 void use_products(const std::string& name);
