@@ -123,7 +123,9 @@ function edge(input: Tensor | null): Edge | null {
 
 /** The tensors of a record, lists included. */
 function tensorsOf(saved: Saved): Tensor[] {
-  return Object.values(saved).flatMap((value) => [value].flat()).filter((t) => t !== null);
+  return Object.values(saved)
+    .flatMap((value) => [value].flat())
+    .filter((t) => t !== null);
 }
 
 /** Keeps what the backward reads: shared memory for inputs and the output, the object itself for the op's own temporaries. */

@@ -11,8 +11,7 @@ export interface GradientRule {
   /** The name of the op in messages. */
   op: string;
   /** Writes the gradients that are not null, one for each input. null: there is no gradient. */
-  backward:
-    ((dy: Operand, inputs: readonly (Operand | null)[], gradients: readonly (Operand | null)[]) => void) | null;
+  backward: ((dy: Operand, inputs: readonly (Operand | null)[], gradients: readonly (Operand | null)[]) => void) | null;
 }
 
 /** What the engine asks for: kernels, memory, runs of plugins. */

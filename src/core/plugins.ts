@@ -83,7 +83,11 @@ const CONTRACTS: { [Op in PluggableOp]: Contract<`${Op}_forward`> } = {
   linear: ({ rows, n, k, gelu, x, weight, bias, y }) =>
     gelu
       ? null // in one pass with the GELU: not the header's op
-      : { inputs: { x: [x, [rows, k]], weight: [weight, [n, k]], bias: [bias, [n]] }, attributes: {}, y: [y, [rows, n]] },
+      : {
+          inputs: { x: [x, [rows, k]], weight: [weight, [n, k]], bias: [bias, [n]] },
+          attributes: {},
+          y: [y, [rows, n]],
+        },
   morph_fc({ frames, height, width, channels, chunk, groups, vertical, strided, x, weight, bias, y }) {
     if (groups !== chunk)
       throw new Error(`morphFc: kernels of others have as many groups as tokens in a chunk, ${chunk}, not ${groups}`);
