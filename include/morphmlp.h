@@ -11,9 +11,8 @@
  *   };
  *   if (morphmlp_run("gelu_forward", arguments, 3, NULL) != MORPHMLP_OK) puts(morphmlp_last_error());
  *
- * The arguments of a kernel, in their order, are those that native/bindings/<op>.cc reads; what they mean stands in
- * native/ops/<op>.h. Each is checked, sizes first, then tensors against them: a wrong one is an error that names it,
- * and nothing was computed.
+ * The arguments of a kernel, in their order, with what each is and what they mean, are in native/ops/<op>.def. Each is
+ * checked, sizes first, then tensors against them: a wrong one is an error that names it, and nothing was computed.
  *
  * On the CPU a call returns when all is computed. On CUDA it returns when all is enqueued in `stream`; what goes wrong
  * there may show at a later call. All work of the library runs in one stream at a time: naming another lets that one
