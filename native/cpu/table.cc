@@ -4,19 +4,13 @@
 
 namespace morphmlp::MORPHMLP_ISA {
 
-#define K(name, Args) void name(const Args&);
-#define OP(stem, ...) __VA_ARGS__
+#define KERNEL(name, Args, ...) void name(const Args&);
 #include "ops/ops.def"
-#undef OP
-#undef K
 
 extern const Kernels kernels;
 const Kernels kernels = {
-#define K(name, Args) name,
-#define OP(stem, ...) __VA_ARGS__
+#define KERNEL(name, Args, ...) name,
 #include "ops/ops.def"
-#undef OP
-#undef K
 };
 
 }  // namespace morphmlp::MORPHMLP_ISA

@@ -1,4 +1,4 @@
-#include "ops/conv_norm.h"
+#include "ops/conv_norm_parts.h"
 
 #include "cpu/ops/batch_norm.h"
 #include "cpu/ops/conv3d.h"
