@@ -1,6 +1,6 @@
 import path from 'node:path';
-import { hasFfmpeg } from '../data/ffmpeg';
 import { writeVideo } from '../data/encode';
+import { decoderVersion } from '../data/video/choose';
 import { MotionDataset } from '../data/motion';
 import type { Run } from '../train/run';
 import { load } from '../models/load';
@@ -20,8 +20,10 @@ function thisCommand(): string {
 export async function afterQuickstart(run: Run): Promise<void> {
   const { seed, out } = run.options;
   const file = path.join(out, 'example.mp4');
-  if (!(await hasFfmpeg())) {
-    console.log('\nFFmpeg is not on the PATH, so no video was classified (Debian: apt-get install ffmpeg).');
+  try {
+    await decoderVersion();
+  } catch (error) {
+    console.log(`\nno video was classified: ${(error as Error).message}`);
     return;
   }
   const example = new MotionDataset({ seed, stream: EXAMPLE_STREAM, length: 8, size: run.options.testCrop }).render(

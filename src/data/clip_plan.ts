@@ -22,7 +22,7 @@ import {
   type View,
   type Views,
 } from './sampling';
-import type { VideoInfo } from './video';
+import type { VideoInfo } from './video/info';
 
 type Range = readonly [least: number, most: number];
 

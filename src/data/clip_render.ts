@@ -3,7 +3,7 @@ import { Philox } from '../random';
 import { applyAugment, erase, resizeCrop, type ClipSize } from './augment';
 import type { ClipPlan } from './clip_plan';
 import type { Box } from './sampling';
-import type { Frames } from './decode';
+import type { Frames } from './video/decode';
 
 /** Copies a box out of every frame, mirrored if wished: u8 [count, box.height, box.width, 3]. */
 export function cropFrames(frames: Frames, box: Box, flip: boolean): Uint8Array {

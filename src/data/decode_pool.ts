@@ -2,10 +2,10 @@
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { FromWorker, ToWorker } from './decode_worker';
-import { FfmpegMissing } from './ffmpeg';
+import { FfmpegMissing } from './video/ffmpeg';
 import { sourceKey } from './source';
 import { UnreadableClip } from './types';
-import type { VideoInfo } from './video';
+import type { VideoInfo } from './video/info';
 import type { ReadRequest, ReadResult } from './video_clips';
 
 interface Waiting {

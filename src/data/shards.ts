@@ -11,7 +11,7 @@ import type { Philox } from '../random';
 import { expectClasses, type ClassOptions } from './class_names';
 import type { LabelledFile, Listing } from './listing';
 import type { Source } from './source';
-import type { VideoInfo } from './video';
+import type { VideoInfo } from './video/info';
 
 /** First line of an index. */
 export interface ShardHeader {

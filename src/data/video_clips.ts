@@ -1,11 +1,11 @@
 /** From a video, a picture or a folder of frames to clips: what the decoding threads do. */
 import { allViews, MIDDLE, planClip, type ClipChoice, type ClipPlan, type VideoOptions } from './clip_plan';
 import { renderClip } from './clip_render';
-import { decodeVideos, type DecodeRequest, type Frames } from './decode';
 import type { Views } from './sampling';
 import { decodeSource, probeSource, sourceOf, type Source } from './source';
-import { isUnreadable, type Clip } from './types';
-import type { CallOptions, VideoInfo } from './video';
+import { isUnreadable, type Clip, type SeenFrame } from './types';
+import { decodeVideos, FramesMissing, type DecodeRequest, type Frames } from './video/decode';
+import { frameTime, type CallOptions, type VideoInfo } from './video/info';
 
 /** What to read of one video, picture or folder of frames. */
 export interface ReadRequest {
@@ -20,9 +20,11 @@ export interface ReadResult {
   /** For each choice u8 [frames, crop, crop, 3]. */
   clips: Uint8Array[];
   info: VideoInfo;
+  /** For each choice the frames of the clip. */
+  seen: SeenFrame[][];
 }
 
-/** Plans of one frame size: they share one run of FFmpeg. */
+/** Plans of one frame size: they share one decoding. */
 function groupBySize(plans: readonly ClipPlan[]): ClipPlan[][] {
   const groups = new Map<string, ClipPlan[]>();
   for (const plan of plans) {
@@ -50,8 +52,13 @@ interface Planned {
   plans: ClipPlan[];
 }
 
-async function planned(request: ReadRequest, call: CallOptions): Promise<Planned> {
-  const info = request.info ?? (await probeSource(request.source, call));
+/** Whether enough is known of the source to decode it. */
+const isComplete = ({ source }: ReadRequest, info: VideoInfo | undefined): info is VideoInfo =>
+  info !== undefined && (source.kind !== 'video' || info.index !== undefined);
+
+async function planned(request: ReadRequest, call: CallOptions, byDecoding = false): Promise<Planned> {
+  const known = byDecoding ? undefined : request.info;
+  const info = isComplete(request, known) ? known : await probeSource(request.source, call, byDecoding);
   return { request, info, plans: request.choices.map((choice) => planClip(request.options, info, choice)) };
 }
 
@@ -60,7 +67,7 @@ const callOf = ({ options }: ReadRequest, signal?: AbortSignal): CallOptions => 
   timeoutMs: options.timeoutMs ?? 60_000,
 });
 
-/** The one run of FFmpeg that a request takes; null where it takes several or none. */
+/** The one decoding that a request takes; null where it takes several or none. */
 function decodeRequest({ request: { source }, info, plans }: Planned): DecodeRequest | null {
   const [group, ...others] = groupBySize(plans);
   if (source.kind !== 'video' || group === undefined || others.length > 0) return null;
@@ -68,14 +75,18 @@ function decodeRequest({ request: { source }, info, plans }: Planned): DecodeReq
   return { ...source, numbers, size: group[0]!.size, info };
 }
 
+const seenOf = (info: VideoInfo, { frames }: ClipPlan): SeenFrame[] =>
+  frames.map((number) => ({ number, timestamp: frameTime(info, number) }));
+
 function rendered({ info, plans }: Planned, decoded: Frames): ReadResult {
-  if (plans.length === 1) return { clips: [renderClip(decoded, plans[0]!)], info };
+  const seen = plans.map((plan) => seenOf(info, plan));
+  if (plans.length === 1) return { clips: [renderClip(decoded, plans[0]!)], info, seen };
   const numbers = frameNumbers(plans);
-  return { clips: plans.map((plan) => renderClip(framesOf(plan, decoded, numbers), plan)), info };
+  return { clips: plans.map((plan) => renderClip(framesOf(plan, decoded, numbers), plan)), info, seen };
 }
 
 /**
- * Reads clips of several videos in one run of FFmpeg; null where one of them takes more than that, or cannot be read: then
+ * Reads clips of several videos in one call of the decoder; null where one of them takes more than that, or cannot be read: then
  * `readClips` of each tells which, and why.
  */
 export async function readTogether(
@@ -111,21 +122,31 @@ async function readGroup(source: Source, group: ClipPlan[], info: VideoInfo, cal
 }
 
 /**
- * Reads clips of one video: one probe (unless `info` is given), then one run of FFmpeg for all clips of one scale. Rejects
- * with `UnreadableClip` where the file cannot be read.
+ * Reads clips of one video: one probe (unless `info` is given), then one decoding for all clips of one scale. Where a frame that the
+ * packets promise cannot be decoded, the frames that can be are found by decoding the whole file, and clips are taken of these.
+ * Rejects with `UnreadableClip` where the file cannot be read.
  */
 export async function readClips(request: ReadRequest, signal?: AbortSignal): Promise<ReadResult> {
   const call = callOf(request, signal);
-  const { info, plans } = await planned(request, call);
+  const plan = await planned(request, call);
+  try {
+    return await readPlanned(plan, call);
+  } catch (error) {
+    if (!(error instanceof FramesMissing) || plan.info.index?.decoded) throw error;
+    return readPlanned(await planned(request, call, true), call);
+  }
+}
+
+async function readPlanned({ request, info, plans }: Planned, call: CallOptions): Promise<ReadResult> {
   const pixels = new Map<ClipPlan, Uint8Array>();
   for (const group of groupBySize(plans)) {
     const clips = await readGroup(request.source, group, info, call);
     group.forEach((plan, i) => pixels.set(plan, clips[i]!));
   }
-  return { clips: plans.map((plan) => pixels.get(plan)!), info };
+  return { clips: plans.map((plan) => pixels.get(plan)!), info, seen: plans.map((plan) => seenOf(info, plan)) };
 }
 
-/** Reads the test views of one video (a file, or any source) on this thread, all in one run of FFmpeg; label -1. */
+/** Reads the test views of one video (a file, or any source) on this thread; label -1. */
 export async function readViews(
   from: string | Source,
   input: Pick<VideoOptions, 'frames' | 'rate' | 'crop'> & Partial<VideoOptions>,
@@ -134,7 +155,8 @@ export async function readViews(
 ): Promise<Clip[]> {
   const options = { ...input, train: false, flip: false };
   const source = typeof from === 'string' ? sourceOf(from) : from;
-  const { clips } = await readClips({ source, options, choices: allViews(views) }, signal);
+  const { clips, seen } = await readClips({ source, options, choices: allViews(views) }, signal);
   const { frames, crop } = options;
-  return clips.map((pixels) => ({ pixels, frames, height: crop, width: crop, label: -1, path: source.path }));
+  const size = { frames, height: crop, width: crop };
+  return clips.map((pixels, i) => ({ pixels, ...size, label: -1, path: source.path, seen: seen[i]! }));
 }
