@@ -21,7 +21,7 @@ import { prepare } from '../../src/data/prepare/prepare';
 import { isPacked, readIndex, readShards, shardOrder } from '../../src/data/shards';
 import { VideoDataset } from '../../src/data/video_dataset';
 import { Philox } from '../../src/random';
-import { describeWithFfmpeg, readNumbers, TALL, writeNumbered } from './ffmpeg_support';
+import { readNumbers, TALL, writeNumbered } from './video_support';
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'prepare-'));
 const at = (...names: string[]) => path.join(folder, ...names);
@@ -40,7 +40,7 @@ function damage(file: string): void {
   writeFileSync(file, bytes);
 }
 
-describeWithFfmpeg('prepared videos', () => {
+describe('prepared videos', () => {
   let listing: Listing;
   beforeAll(async () => {
     mkdirSync(at('videos'));

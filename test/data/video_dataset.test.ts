@@ -8,17 +8,17 @@ import { exportDataset } from '../../src/data/export';
 import { readListing, type Listing } from '../../src/data/listing';
 import { Loader } from '../../src/data/loader';
 import { MOTION_CLASSES, motionClip } from '../../src/data/motion';
-import type { VideoInfo } from '../../src/data/video';
+import type { VideoInfo } from '../../src/data/video/info';
 import { sourceOf } from '../../src/data/source';
 import { planClip, type VideoOptions } from '../../src/data/clip_plan';
 import { cropFrames } from '../../src/data/clip_render';
 import { readClips, readViews } from '../../src/data/video_clips';
 import { VideoDataset } from '../../src/data/video_dataset';
 import { Philox } from '../../src/random';
-import { describeWithFfmpeg, TALL, writeNumbered } from './ffmpeg_support';
+import { TALL, writeNumbered } from './video_support';
 
 const INFO: VideoInfo = {
-  ...{ width: 340, height: 256, fps: 30, frames: 300, exact: true, duration: 10, rotation: 0, steady: true, offset: 0 },
+  ...{ width: 340, height: 256, fps: 30, frames: 300, duration: 10, rotation: 0 },
 };
 const OPTIONS: VideoOptions = { frames: 16, rate: 4, crop: 224, train: true, flip: true };
 
@@ -79,7 +79,7 @@ function children(): string[] {
     .filter((name) => name.startsWith('ff'));
 }
 
-describeWithFfmpeg('video datasets', () => {
+describe('video datasets', () => {
   let folder: string;
   let listing: Listing;
   const pools: DecodePool[] = [];

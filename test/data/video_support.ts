@@ -74,3 +74,19 @@ export async function motionJpeg(video: string): Promise<Buffer> {
       .toBuffer();
   return Buffer.concat(await Promise.all(frames.map(jpeg)));
 }
+
+/** A file of fixtures/video. */
+export const fixture = (name: string): string => path.join(__dirname, '..', 'fixtures', 'video', name);
+
+/** Whole numbers from `first` up to, not with, `end`. */
+export const from = (first: number, end: number): number[] => Array.from({ length: end - first }, (_, i) => first + i);
+
+/** The numbers that frames [count, height, width, 3] of fixtures/video show: eight bars, the highest bit at the left. */
+export function barNumbers(pixels: Uint8Array, width: number, height: number): number[] {
+  const bytes = width * height * 3;
+  const bar = (t: number, b: number): number =>
+    pixels[t * bytes + ((height >> 1) * width + Math.floor(((b + 0.5) * width) / 8)) * 3]!;
+  return from(0, pixels.length / bytes).map((t) =>
+    from(0, 8).reduce((sum, b) => sum * 2 + (bar(t, b) > 128 ? 1 : 0), 0),
+  );
+}

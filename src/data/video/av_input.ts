@@ -99,7 +99,12 @@ export function readPacket({ context, packet }: Input, stream: number): boolean 
 /** Ticks, or NaN for AV_NOPTS_VALUE. */
 export const ticks = (value: bigint): number => (value === constants().AV_NOPTS_VALUE ? NaN : Number(value));
 
-const ratio = ({ num, den }: { num: number; den: number }): number => (den > 0 ? num / den : 0);
+interface Fraction {
+  num: number;
+  den: number;
+}
+
+const ratio = ({ num, den }: Fraction): number => (den > 0 ? num / den : 0);
 
 function matrixOf(stream: Of<'Stream'>): number[] | null {
   const data = stream.codecpar.getCodedSideData(constants().AV_PKT_DATA_DISPLAYMATRIX);
@@ -127,6 +132,7 @@ export async function scan(file: VideoFile): Promise<Scan> {
   try {
     const stream = pictureStream(file.path, input);
     const { codecpar } = stream;
+    const more = codecpar.toJSON() as { framerate: Fraction; fieldOrder: number };
     const tag = Object.entries(stream.metadata?.getAll() ?? {}).find(([name]) => name.toLowerCase() === 'rotate');
     select(input, stream.index);
     return {
@@ -137,11 +143,11 @@ export async function scan(file: VideoFile): Promise<Scan> {
       pixelAspect: ratio(stream.sampleAspectRatio) || ratio(codecpar.sampleAspectRatio),
       matrix: matrixOf(stream),
       rotateTag: tag?.[1] ?? null,
-      rate: ratio(stream.avgFrameRate) || ratio(stream.rFrameRate),
+      rate: ratio(more.framerate) || ratio(stream.avgFrameRate) || ratio(stream.rFrameRate),
       timeBase: [stream.timeBase.num, stream.timeBase.den],
       headerFrames: Number(stream.nbFrames),
       // AVFieldOrder: 0 unknown, 1 progressive
-      interlaced: (codecpar.toJSON().fieldOrder as number) > 1,
+      interlaced: more.fieldOrder > 1,
       ...(await readPackets(input, stream.index)),
     };
   } finally {

@@ -55,12 +55,24 @@ function fromDecoding(scan: Scan, decoded: Float64Array): Times & { counted: boo
   return { timestamps: decoded, keys: decoded.map((time) => (timed ? (keyOf.get(time) ?? NaN) : NaN)), counted: !timed };
 }
 
-/** Mean rate of frames at `timestamps`: the header's, where that agrees to 1%, since containers round timestamps. */
+/** Rates that cameras and programs write: halves of whole numbers, and those of NTSC. */
+const USUAL_RATES = [
+  ...Array.from({ length: 480 }, (_, i) => (i + 1) / 2),
+  ...[24, 30, 48, 60, 120].map((rate) => (rate * 1000) / 1001),
+];
+
+/**
+ * Mean rate of frames at `timestamps`. Containers round timestamps to ticks: where a usual rate is no farther away than one tick in
+ * the whole length, that is the rate.
+ */
 function rateOf({ rate, timeBase }: Scan, timestamps: Float64Array): number {
-  const ticks = timestamps.at(-1)! - timestamps[0]!;
-  const mean = ((timestamps.length - 1) * timeBase[1]) / (ticks * timeBase[0]);
+  const span = timestamps.at(-1)! - timestamps[0]!;
+  const mean = ((timestamps.length - 1) * timeBase[1]) / (span * timeBase[0]);
   if (!(mean > 0 && Number.isFinite(mean))) return rate;
-  return Math.abs(mean - rate) <= 0.01 * rate ? rate : mean;
+  const off = (usual: number): number => Math.abs(usual / mean - 1);
+  const nearest = USUAL_RATES.reduce((best, usual) => (off(usual) < off(best) ? usual : best));
+  const isRounded = mean * timeBase[0] < timeBase[1] / 2; // ticks of whole frames are not
+  return off(nearest) <= (isRounded ? 1 / span : 1e-6) ? nearest : mean;
 }
 
 /** Rate of a file that has none: a single frame. */
