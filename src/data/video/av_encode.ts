@@ -25,8 +25,8 @@ class Writer {
     rate: Rational,
     { crf, keyframes }: Coding,
   ) {
-    const { Codec, CodecContext, Dictionary, FormatContext, Packet, Rational } = lib();
-    const { AV_CODEC_FLAG_GLOBAL_HEADER, AV_PIX_FMT_YUV420P } = constants();
+    const { Codec, CodecContext, FormatContext, Packet, Rational } = lib();
+    const { AV_CODEC_FLAG_GLOBAL_HEADER, AV_OPT_SEARCH_CHILDREN, AV_OPT_TYPE_FLOAT, AV_PIX_FMT_YUV420P } = constants();
     const codec = Codec.findEncoderByName('libx264' as Parameters<typeof Codec.findEncoderByName>[0]);
     if (codec === null) throw new Error(`${file}: this build of node-av has no libx264`);
     this.encoder = new CodecContext();
@@ -37,8 +37,10 @@ class Writer {
     this.encoder.framerate = new Rational(rate.num, rate.den);
     if (keyframes !== undefined) this.encoder.gopSize = keyframes;
     this.encoder.setFlags(AV_CODEC_FLAG_GLOBAL_HEADER);
-    const options = Dictionary.fromObject({ preset: 'veryfast', crf: String(crf) });
-    if (this.encoder.open2Sync(codec, options) < 0) throw new Error(`${file}: libx264 takes no frames of ${width}x${height}`);
+    // Not by open2Sync's dictionary, which node-av 6.1.1 frees twice.
+    this.encoder.setOption('preset', 'veryfast', undefined, AV_OPT_SEARCH_CHILDREN);
+    this.encoder.setOption('crf', crf, AV_OPT_TYPE_FLOAT, AV_OPT_SEARCH_CHILDREN);
+    if (this.encoder.open2Sync(codec, null) < 0) throw new Error(`${file}: libx264 takes no frames of ${width}x${height}`);
     this.muxer = new FormatContext();
     this.muxer.allocOutputContext2(null, 'mp4', `file:${file}`);
     this.stream = this.muxer.newStream(null);
