@@ -7,9 +7,9 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import type { Philox } from '../random';
-import { expectClasses, type ClassOptions } from './class_names';
-import type { LabelledFile, Listing } from './listing';
+import type { Philox } from '../core/philox';
+import { expectClasses, type ClassOptions } from './lists/class_names';
+import type { LabelledFile, Listing } from './lists/listing';
 import type { Source } from './source';
 import type { VideoInfo } from './video/info';
 

@@ -1,7 +1,15 @@
 /** What a clip can be read from: a video (or a part of a file that is one), a picture, a folder of frames, raw frames. */
 import { open, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { frameName, isImage, pictureSize, readFrames, readPicture, resizePicture, type PictureFile } from './pictures';
+import {
+  frameName,
+  isImage,
+  pictureSize,
+  readFrames,
+  readPicture,
+  resizePicture,
+  type PictureFile,
+} from './pictures/pictures';
 import { UnreadableClip } from './types';
 import { decodeFrames, type Frames } from './video/decode';
 import { probe, probeByDecoding } from './video/frame_index';

@@ -11,16 +11,16 @@ import {
 import os from 'node:os';
 import path from 'node:path';
 import sharp from 'sharp';
-import { DecodePool } from '../../src/data/decode_pool';
-import { readFrameList } from '../../src/data/frame_list';
-import { readListing, VIDEO_ENDINGS, type Listing } from '../../src/data/listing';
+import { DecodePool } from '../../src/data/video/decode_pool';
+import { readFrameList } from '../../src/data/lists/frame_list';
+import { readListing, VIDEO_ENDINGS, type Listing } from '../../src/data/lists/listing';
 import { Loader } from '../../src/data/loader';
-import { IMAGE_ENDINGS } from '../../src/data/pictures';
+import { IMAGE_ENDINGS } from '../../src/data/pictures/pictures';
 import { ENCODING } from '../../src/data/prepare/pack';
 import { prepare } from '../../src/data/prepare/prepare';
 import { isPacked, readIndex, readShards, shardOrder } from '../../src/data/shards';
-import { VideoDataset } from '../../src/data/video_dataset';
-import { Philox } from '../../src/random';
+import { VideoDataset } from '../../src/data/video/video_dataset';
+import { Philox } from '../../src/core/philox';
 import { readNumbers, TALL, writeNumbered } from './video_support';
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'prepare-'));

@@ -1,8 +1,8 @@
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import sharp from 'sharp';
-import { writeVideo } from '../../src/data/encode';
-import { frameName } from '../../src/data/pictures';
+import { writeVideo } from '../../src/data/video/encode';
+import { frameName } from '../../src/data/pictures/pictures';
 import { closeDecoders } from '../../src/data/video/choose';
 import { decodeFrames } from '../../src/data/video/decode';
 import { probe } from '../../src/data/video/frame_index';

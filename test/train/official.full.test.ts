@@ -5,10 +5,10 @@ import path from 'node:path';
 import { exportDataset } from '../../src/data/export';
 import { VARIANTS } from '../../src/models/config';
 import { MorphMLP } from '../../src/models/morphmlp';
-import { MotionDataset } from '../../src/data/motion';
-import { writeVideo } from '../../src/data/encode';
 import { writePictures } from '../data/video_support';
-import { archive, dict, op, pickle, tensor, zip } from '../io/pytorch_files';
+import { MotionDataset } from '../../src/data/synthetic/motion';
+import { writeVideo } from '../../src/data/video/encode';
+import { archive, dict, op, pickle, tensor, zip } from '../formats/torch/pytorch_files';
 import { CLI } from '../support/run_cli';
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'official-'));

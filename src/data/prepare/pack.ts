@@ -3,7 +3,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import sharp from 'sharp';
-import { frameName } from '../pictures';
+import { frameName } from '../pictures/pictures';
 import { scaleShortSide } from '../sampling';
 import { probeSource, type Source } from '../source';
 import { UnreadableClip } from '../types';

@@ -26,7 +26,8 @@ class Writer {
     { crf, keyframes }: Coding,
   ) {
     const { Codec, CodecContext, FormatContext, Packet, Rational } = lib();
-    const { AV_CODEC_FLAG_GLOBAL_HEADER, AV_OPT_SEARCH_CHILDREN, AV_OPT_TYPE_FLOAT, AV_PIX_FMT_YUV420P } = constants();
+    const { AV_CODEC_FLAG_GLOBAL_HEADER, AV_PIX_FMT_YUV420P } = constants();
+    const { AV_OPT_SEARCH_CHILDREN, AV_OPT_TYPE_FLOAT, AV_OPT_TYPE_STRING } = constants();
     const codec = Codec.findEncoderByName('libx264' as Parameters<typeof Codec.findEncoderByName>[0]);
     if (codec === null) throw new Error(`${file}: this build of node-av has no libx264`);
     this.encoder = new CodecContext();
@@ -38,9 +39,10 @@ class Writer {
     if (keyframes !== undefined) this.encoder.gopSize = keyframes;
     this.encoder.setFlags(AV_CODEC_FLAG_GLOBAL_HEADER);
     // Not by open2Sync's dictionary, which node-av 6.1.1 frees twice.
-    this.encoder.setOption('preset', 'veryfast', undefined, AV_OPT_SEARCH_CHILDREN);
+    this.encoder.setOption('preset', 'veryfast', AV_OPT_TYPE_STRING, AV_OPT_SEARCH_CHILDREN);
     this.encoder.setOption('crf', crf, AV_OPT_TYPE_FLOAT, AV_OPT_SEARCH_CHILDREN);
-    if (this.encoder.open2Sync(codec, null) < 0) throw new Error(`${file}: libx264 takes no frames of ${width}x${height}`);
+    if (this.encoder.open2Sync(codec, null) < 0)
+      throw new Error(`${file}: libx264 takes no frames of ${width}x${height}`);
     this.muxer = new FormatContext();
     this.muxer.allocOutputContext2(null, 'mp4', `file:${file}`);
     this.stream = this.muxer.newStream(null);
@@ -51,7 +53,13 @@ class Writer {
     this.packet.alloc();
   }
 
-  static async open(file: string, first: Of<'Frame'>, timeBase: Rational, rate: Rational, coding: Coding): Promise<Writer> {
+  static async open(
+    file: string,
+    first: Of<'Frame'>,
+    timeBase: Rational,
+    rate: Rational,
+    coding: Coding,
+  ): Promise<Writer> {
     const writer = new Writer(file, first, timeBase, rate, coding);
     await check(writer.muxer.openOutputSync(), file);
     await check(writer.muxer.writeHeaderSync(lib().Dictionary.fromObject({ movflags: '+faststart' })), file);

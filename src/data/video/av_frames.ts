@@ -103,7 +103,8 @@ export function stretches({ index, numbers }: Pick<FrameRequest, 'index' | 'numb
   for (const n of numbers) {
     const key = index.counted ? NaN : index.keys[n]!;
     const last = made.at(-1);
-    const near = last !== undefined && (Number.isNaN(key) || frameAt(index, key) - last.numbers.at(-1)! <= WORTH_A_SEEK);
+    const near =
+      last !== undefined && (Number.isNaN(key) || frameAt(index, key) - last.numbers.at(-1)! <= WORTH_A_SEEK);
     if (near || (last !== undefined && last.key === key)) last.numbers.push(n);
     else made.push({ key, numbers: [n] });
   }

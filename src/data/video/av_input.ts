@@ -1,12 +1,13 @@
 /** Opens videos with node-av: runs in the decoding process only. */
+import type * as AvConstantsModule from 'node-av/constants' with { 'resolution-mode': 'import' };
+import type * as AvLib from 'node-av/lib' with { 'resolution-mode': 'import' };
 import type { Scan, VideoFile } from './decoder';
 import { explain } from './ffmpeg';
 import { addressOf, OPENING } from './formats';
 import { UnreadableClip } from '../types';
 
-/** The module node-av/lib, which is ESM. */
-export type Av = typeof import('node-av/lib', { with: { 'resolution-mode': 'import' } });
-type AvConstants = typeof import('node-av/constants', { with: { 'resolution-mode': 'import' } });
+export type Av = typeof AvLib;
+type AvConstants = typeof AvConstantsModule;
 export type Of<Name extends keyof Av> = Av[Name] extends abstract new (...args: never[]) => infer T ? T : never;
 
 let loaded: { av: Av; constants: AvConstants } | undefined;

@@ -31,7 +31,9 @@ export class FramesMissing extends UnreadableClip {}
 function framesWanted({ numbers, info }: DecodeRequest): number[] {
   const wanted = [...new Set(numbers)].sort((a, b) => a - b);
   if (wanted.length > 0 && wanted[0]! >= 0 && wanted.at(-1)! < info.frames) return wanted;
-  throw new Error(`decodeFrames: expected frame numbers from 0 to ${info.frames - 1}, got ${numbers.join(', ') || 'none'}`);
+  throw new Error(
+    `decodeFrames: expected frame numbers from 0 to ${info.frames - 1}, got ${numbers.join(', ') || 'none'}`,
+  );
 }
 
 /** The decoded bytes of a request as its pictures, in the order asked for. */

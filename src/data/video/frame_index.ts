@@ -52,7 +52,11 @@ function fromDecoding(scan: Scan, decoded: Float64Array): Times & { counted: boo
   const keys = keysOf(scan);
   const keyOf = new Map([...scan.timestamps].map((time, i) => [time, keys[i]!]));
   const timed = rising(decoded) && !scan.timestamps.some((time) => Number.isNaN(time));
-  return { timestamps: decoded, keys: decoded.map((time) => (timed ? (keyOf.get(time) ?? NaN) : NaN)), counted: !timed };
+  return {
+    timestamps: decoded,
+    keys: decoded.map((time) => (timed ? (keyOf.get(time) ?? NaN) : NaN)),
+    counted: !timed,
+  };
 }
 
 /** Rates that cameras and programs write: halves of whole numbers, and those of NTSC. */

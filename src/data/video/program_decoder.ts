@@ -90,7 +90,11 @@ function scanOf({ streams = [], packets = [] }: Probed, file: VideoFile, stderr:
   };
 }
 
-async function ffprobe(file: VideoFile, extra: string[], call: CallOptions): Promise<{ probed: Probed; stderr: string }> {
+async function ffprobe(
+  file: VideoFile,
+  extra: string[],
+  call: CallOptions,
+): Promise<{ probed: Probed; stderr: string }> {
   const args = ['-v', 'error', ...extra, '-of', 'json=compact=1', ...inputArguments(file.path, file.part)];
   const { stdout, stderr } = await runProgram('ffprobe', args, { ...call, subject: file.path });
   return { probed: JSON.parse(stdout.toString()) as Probed, stderr };
@@ -123,11 +127,15 @@ function seekSeconds({ index, numbers }: FrameRequest): number | null {
   const key = Math.min(...numbers.map((n) => (Number.isNaN(index.keys[n]!) ? -Infinity : index.keys[n]!)));
   const first = index.timestamps[0]!;
   const seconds = ((key - first) * index.timeBase[0]) / index.timeBase[1] - SEEK_MARGIN;
-  return index.counted || !(seconds > 0) ? null : ((key * index.timeBase[0]) / index.timeBase[1]) - SEEK_MARGIN;
+  return index.counted || !(seconds > 0) ? null : (key * index.timeBase[0]) / index.timeBase[1] - SEEK_MARGIN;
 }
 
 /** FFmpeg's arguments for one video: how it is opened, and what of input `place` goes to which pipe. */
-function decodeArguments(request: FrameRequest, place: number, seeking: boolean): { input: string[]; output: string[] } {
+function decodeArguments(
+  request: FrameRequest,
+  place: number,
+  seeking: boolean,
+): { input: string[]; output: string[] } {
   const { path: file, part, numbers, index } = request;
   const seconds = seeking ? seekSeconds(request) : null;
   const select = index.counted
@@ -197,12 +205,29 @@ export class ProgramDecoder implements Decoder {
   async decode(requests: readonly FrameRequest[], call: CallOptions): Promise<Pixels[]> {
     const found = await run(requests, call, true);
     for (const [i, request] of requests.entries())
-      if (found[i] === null && seekSeconds(request) !== null) [found[i]] = (await run([request], call, false)) as [Pixels];
+      if (found[i] === null && seekSeconds(request) !== null)
+        [found[i]] = (await run([request], call, false)) as [Pixels];
     return found;
   }
 
-  async encode({ pixels, width, height, fps }: RawFrames, file: string, coding: Coding, call: CallOptions): Promise<void> {
-    const input = ['-f', 'rawvideo', '-pix_fmt', 'rgb24', '-s', `${width}x${height}`, '-r', String(fps), '-i', 'pipe:0'];
+  async encode(
+    { pixels, width, height, fps }: RawFrames,
+    file: string,
+    coding: Coding,
+    call: CallOptions,
+  ): Promise<void> {
+    const input = [
+      '-f',
+      'rawvideo',
+      '-pix_fmt',
+      'rgb24',
+      '-s',
+      `${width}x${height}`,
+      '-r',
+      String(fps),
+      '-i',
+      'pipe:0',
+    ];
     const args = ['-v', 'error', '-threads', '1', ...input, ...codingArguments(coding, file)];
     await runProgram('ffmpeg', args, { ...call, subject: file, input: pixels });
   }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { chmodSync, copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { allDecoders, decoder, decoderVersion } from '../../../src/data/video/choose';
@@ -35,7 +35,17 @@ async function digest(name: string, by: Decoder): Promise<string> {
   return hash.digest('hex').slice(0, 16);
 }
 
+/** Written anew, by the FFmpeg program, where WRITE_HASHES is set. */
 const HASHES = JSON.parse(readFileSync(fixture('hashes.json'), 'utf8')) as Record<string, string>;
+
+if (process.env.WRITE_HASHES)
+  test('hashes of the fixtures', async () => {
+    const by = allDecoders().find(({ name }) => name === 'ffmpeg')!;
+    const names = readdirSync(fixture('.')).filter((name) => !/\.(sh|json)$|music|slanted/.test(name));
+    const hashes: Record<string, string> = {};
+    for (const name of names) hashes[name] = await digest(name, by);
+    writeFileSync(fixture('hashes.json'), `${JSON.stringify(hashes, null, 2)}\n`);
+  });
 
 describe('both decoders give the same bytes', () => {
   test.each(Object.keys(HASHES))('%s', async (name) => {

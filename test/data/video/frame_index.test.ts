@@ -5,7 +5,7 @@ import { decodeFrames } from '../../../src/data/video/decode';
 import { probe } from '../../../src/data/video/frame_index';
 import { frameTime, type VideoInfo } from '../../../src/data/video/info';
 import { sourceOf } from '../../../src/data/source';
-import { readClips } from '../../../src/data/video_clips';
+import { readClips } from '../../../src/data/video/video_clips';
 import { barNumbers, fixture, from } from '../video_support';
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'index-'));
@@ -111,7 +111,11 @@ const CUTS: [string, number][] = [
 ];
 
 describe('a tail that is cut off costs the frames that are missing, not the file', () => {
-  const ORIGINALS: Record<string, string> = { 'cut.avi': 'mpeg4.avi', 'cut.mpg': 'mpeg2.mpg', 'cut.gif': 'numbered.gif' };
+  const ORIGINALS: Record<string, string> = {
+    'cut.avi': 'mpeg4.avi',
+    'cut.mpg': 'mpeg2.mpg',
+    'cut.gif': 'numbered.gif',
+  };
   test.each(CUTS)('%s', async (name, share) => {
     const bytes = readFileSync(fixture(ORIGINALS[name] ?? `h264${path.extname(name)}`));
     writeFileSync(at(name), bytes.subarray(0, Math.floor(bytes.length * share)));
