@@ -19,6 +19,8 @@ export interface InputSpec {
   offset?: boolean;
   /** Short side of frames before the crop. Default the crop. */
   testScale?: number;
+  /** Take stored pixels as squares, whatever aspect the file gives them. Default false. */
+  ignoreSar?: boolean;
   /** Of pixels in [0, 1], a channel. Default that of the recipes, 0.45 and 0.225. */
   normalisation?: { mean: readonly number[]; std: readonly number[] };
 }

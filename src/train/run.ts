@@ -30,8 +30,8 @@ export const runFiles = (out: string) => ({
 
 /** How clips are taken in validation and later: what a checkpoint keeps beside the weights. */
 export function inputSpec({ clips, testCrop, normalisation }: RunOptions): InputSpec {
-  const { frames, rate, sampling, targetFps, offset, testScale } = clips;
-  const given = { sampling, targetFps, offset, testScale };
+  const { frames, rate, sampling, targetFps, offset, testScale, ignoreSar } = clips;
+  const given = { sampling, targetFps, offset, testScale, ignoreSar };
   const named = Object.entries(given).filter(([, value]) => value !== undefined);
   return { frames, rate, crop: testCrop, ...Object.fromEntries(named), normalisation };
 }
