@@ -21,6 +21,7 @@ interface Line {
   input: string;
   views: number;
   guesses: { label: string; probability: number }[];
+  frames: { number: number; timestamp: number }[][];
 }
 const lines = (out: string): Line[] =>
   out
@@ -68,6 +69,13 @@ describe('predict', () => {
     for (const guesses of others)
       for (const { label, probability } of video)
         expect(guesses.find((g) => g.label === label)!.probability).toBeCloseTo(probability, 2);
+  });
+
+  test('the frames of each view are told by number and time', () => {
+    const { frames } = lines(predict([at('clip.mp4')], ['--json', '--clips', '2']).out)[0]!;
+    const whole = Array.from({ length: 16 }, (_, number) => number);
+    expect(frames.map((view) => view.map(({ number }) => number))).toEqual([whole, whole]);
+    for (const { number, timestamp } of frames[1]!) expect(timestamp).toBeCloseTo(number / 30, 6);
   });
 
   test('a folder stands for its videos and pictures; what is broken is named and the rest goes on', () => {

@@ -37,6 +37,15 @@ describe('planClip', () => {
     expect(planClip(unflipped, INFO, { random: new Philox(1).state() }).flip).toBe(false);
   });
 
+  test('pixels that are not square widen the picture, unless they are to be ignored', () => {
+    const view = { view: 0, views: { clips: 1, crops: 1 } } as const;
+    const wide: VideoInfo = { ...INFO, width: 465, height: 180, stored: [320, 180] };
+    const still = { ...OPTIONS, train: false };
+    expect(planClip(still, wide, view).size).toEqual([578, 224]);
+    expect(planClip({ ...still, ignoreSar: true }, wide, view).size).toEqual([398, 224]);
+    expect(planClip({ ...still, ignoreSar: true }, INFO, view).size).toEqual([297, 224]);
+  });
+
   test('the same generator gives the same plan', () => {
     const state = new Philox(7).state();
     expect(planClip(OPTIONS, INFO, { random: state })).toEqual(planClip(OPTIONS, INFO, { random: state }));
