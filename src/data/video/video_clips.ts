@@ -204,5 +204,13 @@ export async function readViews(
   const source = typeof from === 'string' ? sourceOf(from) : from;
   const { clips, seen } = await readClips({ source, options, choices: allViews(views) }, signal);
   const { frames, crop } = options;
-  return clips.map((pixels, i) => ({ pixels, frames, height: crop, width: crop, label: -1, path: source.path, seen: seen[i]! }));
+  return clips.map((pixels, i) => ({
+    pixels,
+    frames,
+    height: crop,
+    width: crop,
+    label: -1,
+    path: source.path,
+    seen: seen[i]!,
+  }));
 }
