@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import pc from 'picocolors';
+import { readClassNames } from '../data/class_names';
 import { load, type LoadOptions } from '../models/load';
 import { describeModel, recognise } from '../models/recognise';
 import { saveWeights } from '../train/state';
@@ -8,15 +8,6 @@ import { saveWeights } from '../train/state';
 export interface ConvertArguments extends LoadOptions {
   /** A file of class names, one a line. */
   classes?: string;
-}
-
-/** The lines of a file of class names. */
-export function readClassNames(file: string): string[] {
-  const names = readFileSync(file, 'utf8').split(/\r?\n/);
-  if (names[names.length - 1] === '') names.pop();
-  const empty = names.findIndex((name) => name.trim() === '');
-  if (empty >= 0) throw new Error(`${file}: line ${empty + 1} is empty, expected a class name`);
-  return names;
 }
 
 /** Runs `morphmlp convert`. */

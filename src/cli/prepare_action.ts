@@ -4,8 +4,7 @@ import path from 'node:path';
 import pc from 'picocolors';
 import { byteCount } from '../config/bytes';
 import { readFrameList } from '../data/frame_list';
-import { describeListing, readListing, VIDEO_ENDINGS, type Listing } from '../data/listing';
-import { IMAGE_ENDINGS } from '../data/pictures';
+import { describeListing, readListing, type Listing } from '../data/listing';
 import { prepare, type Prepared } from '../data/prepare/prepare';
 import { isPrepared } from '../data/shards';
 import { bytes } from './format';
@@ -33,7 +32,7 @@ function readList(list: string, { separator, root, template, classesFile }: Prep
     if (!existsSync(list)) throw new Error(`${list}: no such file; expected a list of folder number-of-frames label`);
     return readFrameList(list, template, places);
   }
-  return readListing(list, { ...places, separator, endings: [...VIDEO_ENDINGS, ...IMAGE_ENDINGS] });
+  return readListing(list, { ...places, separator, pictures: true });
 }
 
 /** How many reasons a terminal shows; all are in the index. */

@@ -3,9 +3,8 @@ import { existsSync } from 'node:fs';
 import type { VideoOptions } from './clip_plan';
 import type { DecodePool } from './decode_pool';
 import { readFrameList } from './frame_list';
-import { readListing, VIDEO_ENDINGS, type ListingOptions } from './listing';
+import { readListing, type ListingOptions } from './listing';
 import { MotionDataset } from './motion';
-import { IMAGE_ENDINGS } from './pictures';
 import type { Dataset } from './types';
 import { VideoDataset } from './video_dataset';
 
@@ -17,7 +16,7 @@ export interface DataSpec {
   path: string;
   /** Folder that the paths in the list start from. Default: that of the list. */
   root?: string;
-  /** Between path and label. Default ','. */
+  /** Between path and label, if the list does not say otherwise. Default ','. */
   separator?: string;
   /** Names of the frames. Default {:05d}.jpg. */
   template?: string;
@@ -33,6 +32,8 @@ export interface OpenOptions {
   clips: VideoOptions;
   /** The classes in order, where they are known. */
   known?: readonly string[] | undefined;
+  /** What they come from, for messages: the training list, a checkpoint. */
+  knownFrom?: string | undefined;
   /** Classes of the head, where they are given. */
   classes?: number | undefined;
   seed?: number;
@@ -53,14 +54,15 @@ function openMotion(spec: DataSpec, { clips, seed = 0 }: OpenOptions): Dataset {
 
 function listingOptions(
   { root, separator, classesFile }: DataSpec,
-  { clips, known, classes }: OpenOptions,
+  { clips, known, knownFrom, classes }: OpenOptions,
 ): ListingOptions {
   return {
-    endings: clips.frames === 1 ? [...IMAGE_ENDINGS, ...VIDEO_ENDINGS] : VIDEO_ENDINGS,
+    pictures: clips.frames === 1,
     ...(root ? { root } : {}),
     ...(separator ? { separator } : {}),
     ...(classesFile ? { classesFile } : {}),
     ...(known ? { known } : {}),
+    ...(knownFrom ? { knownFrom } : {}),
     ...(classes ? { classes } : {}),
   };
 }

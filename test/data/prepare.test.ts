@@ -13,9 +13,8 @@ import path from 'node:path';
 import sharp from 'sharp';
 import { DecodePool } from '../../src/data/decode_pool';
 import { readFrameList } from '../../src/data/frame_list';
-import { readListing, VIDEO_ENDINGS, type Listing } from '../../src/data/listing';
+import { readListing, type Listing } from '../../src/data/listing';
 import { Loader } from '../../src/data/loader';
-import { IMAGE_ENDINGS } from '../../src/data/pictures';
 import { ENCODING } from '../../src/data/prepare/pack';
 import { prepare } from '../../src/data/prepare/prepare';
 import { isPacked, readIndex, readShards, shardOrder } from '../../src/data/shards';
@@ -180,7 +179,7 @@ test('pictures are packed upright and at most as large as asked for', async () =
       .toFile(at('images', name, 'a.jpg'));
   }
   writeFileSync(at('images', 'blue', 'bad.png'), 'no picture');
-  const listing = readListing(at('images'), { endings: [...IMAGE_ENDINGS, ...VIDEO_ENDINGS] });
+  const listing = readListing(at('images'), { pictures: true });
   const result = await prepare(listing, at('packed images'), { ...options, encoding: { ...ENCODING, shortSide: 30 } });
   expect(result).toMatchObject({
     clips: 2,
