@@ -100,7 +100,7 @@ export async function runTest({ testing, checkpoint, workers, precision, quiet }
   const pool = new DecodePool(workers);
   try {
     const { normalisation, ...clips } = model.input;
-    const opening = { clips: { ...clips, train: false, flip: false }, known: model.classNames };
+    const opening = { clips: { ...clips, train: false, flip: false }, known: model.classNames, knownFrom: checkpoint };
     const dataset = openDataset(testing.data, opening, pool);
     const bar = quiet ? null : new Progress({ label: 'testing', total: dataset.length });
     const onVideo = (done: number) => bar?.update(done);

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { DecodePool } from '../data/decode_pool';
-import { describeListing } from '../data/listing';
+import { describeListing, imbalance, sharedFiles, type Listing } from '../data/listing';
 import { Loader, type Skipped } from '../data/loader';
 import { openDataset, type DataSpec } from '../data/open';
 import type { Dataset } from '../data/types';
@@ -123,7 +123,10 @@ export class Run {
   /** What was found wrong with the lists of files. */
   get remarks(): string[] {
     const sets = [this.loaders.train.dataset, this.loaders.val?.dataset];
-    return sets.flatMap((set) => (set instanceof VideoDataset ? describeListing(set.listing).slice(1) : []));
+    const listings = sets.flatMap((set) => (set instanceof VideoDataset ? [set.listing] : []));
+    const [train, val] = listings;
+    const about = (listing: Listing): string[] => describeListing(listing).slice(1).map((line) => `${listing.source}: ${line}`);
+    return [...listings.flatMap(about), ...(train ? imbalance(train) : []), ...(train && val ? sharedFiles(train, val) : [])];
   }
 
   /** Files that could not be read so far, of both sets. */
@@ -168,10 +171,12 @@ export class Run {
     return resume !== 'never' && there;
   }
 
+  /** Opens the clips of a split; validation has the classes of training. */
   private dataset(spec: DataSpec, train: boolean, known?: readonly string[]): Dataset {
     const { clips, classes, seed, testCrop } = this.options;
     const crop = train ? clips.crop : testCrop;
-    const opening = { clips: { ...clips, crop, train }, known, classes: classes ?? undefined, seed };
+    const knownFrom = known && this.options.train.path;
+    const opening = { clips: { ...clips, crop, train }, known, knownFrom, classes: classes ?? undefined, seed };
     return openDataset(spec, opening, this.pool);
   }
 
