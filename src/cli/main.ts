@@ -1,3 +1,4 @@
+import { format } from 'node:util';
 import { Command } from 'commander';
 import { collectDoctor } from './doctor';
 import { doctorText } from './doctor_text';
@@ -13,6 +14,7 @@ import { registerPrepare } from './prepare';
 import { registerStudy } from './study';
 import { registerTrain } from './train';
 import { registerVerify } from './verify';
+import { printable, printableColoured } from './text_width';
 import { packageVersion } from '../version';
 
 async function doctor({ json }: { json?: boolean }): Promise<void> {
@@ -23,7 +25,7 @@ async function doctor({ json }: { json?: boolean }): Promise<void> {
 
 const program = new Command('morphmlp')
   .description('Train, evaluate and study MorphMLP video and image networks')
-  .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'morphmlp: ')) }) // as all other errors
+  .configureOutput({ outputError: (text, write) => write(printable(text.replace(/^error: /, 'morphmlp: '))) }) // as all other errors
   .version(packageVersion());
 
 registerTrain(program);
@@ -51,7 +53,13 @@ for (const stream of [process.stdout, process.stderr])
     if (error.code !== 'EPIPE') throw error;
   });
 
+// Names out of files and lists cannot move the cursor, set titles or write over lines, wherever they are printed.
+for (const method of ['log', 'error', 'warn'] as const) {
+  const print = console[method].bind(console);
+  console[method] = (...values: unknown[]) => print(printableColoured(format(...values)));
+}
+
 program.parseAsync().catch((error: Error) => {
-  console.error(`morphmlp: ${error.message}`);
+  console.error(`morphmlp: ${printable(error.message)}`);
   process.exitCode ??= 1;
 });

@@ -3,6 +3,7 @@ import path from 'node:path';
 import pc from 'picocolors';
 import { DecodePool } from '../data/decode_pool';
 import { viewCount, type Views } from '../data/sampling';
+import type { Source } from '../data/source';
 import type { Clip } from '../data/types';
 import { allViews } from '../data/clip_plan';
 import { readViews } from '../data/video_clips';
@@ -17,6 +18,7 @@ import { percent, table } from './format';
 import { checkOutputs } from './outputs';
 import { fileInputs, standardInput, type Input, type StreamInput } from './predict_inputs';
 import { Progress } from './progress';
+import { displayWidth, padWidth, printable } from './text_width';
 
 /** A class and its probability. */
 export interface Guess {
@@ -25,7 +27,7 @@ export interface Guess {
 }
 
 /** The middle clip of a video, scaled and cropped as in evaluation. */
-export async function middleClip(file: string, input: InputSpec): Promise<Clip> {
+export async function middleClip(file: string | Source, input: InputSpec): Promise<Clip> {
   const [clip] = await readViews(file, input);
   return clip as Clip;
 }
@@ -41,8 +43,8 @@ const bar = (share: number): string => pc.cyan('█'.repeat(Math.round(share * 3
 
 /** One line for each guess, as the terminal shows them. */
 export function guessLines(guesses: readonly Guess[]): string[] {
-  const width = Math.max(...guesses.map((g) => g.label.length));
-  return guesses.map((g) => `  ${g.label.padEnd(width)}  ${percent(g.probability).padStart(6)}  ${bar(g.probability)}`);
+  const width = Math.max(...guesses.map((g) => displayWidth(printable(g.label))));
+  return guesses.map((g) => `  ${padWidth(printable(g.label), width)}  ${percent(g.probability).padStart(6)}  ${bar(g.probability)}`);
 }
 
 /** What the command line gives. */
@@ -139,7 +141,7 @@ function checkSheet(file: string): void {
 }
 
 function show(seen: readonly Seen[]): void {
-  if (seen.length === 1) console.log([pc.bold(seen[0]!.name), ...guessLines(seen[0]!.guesses)].join('\n'));
+  if (seen.length === 1) console.log([pc.bold(printable(seen[0]!.name)), ...guessLines(seen[0]!.guesses)].join('\n'));
   else if (seen.length > 1) console.log(inputTable(seen));
 }
 
@@ -158,7 +160,7 @@ async function classifyAll(
     const { name } = got.input;
     if ('error' in got) {
       failed += 1;
-      console.error(`morphmlp: ${problemOf(got)}`);
+      console.error(`morphmlp: ${printable(problemOf(got))}`);
     } else {
       const guesses = classify(network, classNames, got.clips, args.top);
       seen.push({ name, guesses });
