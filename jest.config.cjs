@@ -1,10 +1,42 @@
-/** The fast suite. Slow suites have a config of their own beside this one and an `npm run test:<name>`. */
-module.exports = {
+/**
+ * The suites. `npx jest [PATH…]` and `npm test` run `fast`; `npm run test:<name>` sets MORPHMLP_SUITE to another. A slow suite has the
+ * tests whose files end in its name (`*.full.test.ts`).
+ */
+const base = {
   testEnvironment: 'node',
-  globalSetup: '<rootDir>/scripts/build_ts.cjs',
+  globalSetup: '<rootDir>/tools/build/build_ts.cjs',
   roots: ['<rootDir>/test'],
-  testMatch: ['**/*.test.ts'],
-  testPathIgnorePatterns: ['/node_modules/', '/test/cuda/', '\\.(full|soak|timed)\\.test\\.ts$'],
   transform: { '^.+\\.ts$': ['ts-jest', { tsconfig: 'tsconfig.json', diagnostics: false }] },
-  testTimeout: 180000, // many times what a test takes: a machine may be shared
 };
+const slow = ['/node_modules/', '\\.(full|soak|timed)\\.test\\.ts$'];
+const ending = (name) => ({ ...base, testMatch: [`**/*.${name}.test.ts`] });
+
+const SUITES = {
+  fast: {
+    options: { testTimeout: 180_000 }, // many times what a test takes: a machine may be shared
+    project: { ...base, testMatch: ['**/*.test.ts'], testPathIgnorePatterns: ['/test/cuda/', ...slow] },
+  },
+  // Full-size models; two at a time, as some need gigabytes.
+  full: { options: { testTimeout: 900_000, maxWorkers: 2 }, project: ending('full') },
+  // Thousands of training steps.
+  soak: { options: { testTimeout: 3_600_000, maxWorkers: 1 }, project: ending('soak') },
+  // Times held to limits of the machine that were measured just before: nothing else may run beside them.
+  timed: { options: { testTimeout: 900_000, maxWorkers: 1 }, project: ending('timed') },
+  // Kernels, optimizers and small models with every tensor on the device `cuda`: a GPU, or its emulation (tools/test_cuda.cjs).
+  cuda: {
+    options: { testTimeout: 180_000 },
+    project: {
+      ...base,
+      setupFiles: ['<rootDir>/test/support/device.ts'],
+      testMatch: ['ops', 'optim', 'models', 'nn', 'cuda', 'c_api'].map((folder) => `**/test/${folder}/*.test.ts`),
+      testPathIgnorePatterns: slow,
+    },
+  },
+};
+
+const name = process.env.MORPHMLP_SUITE ?? 'fast';
+if (!Object.hasOwn(SUITES, name)) {
+  throw new Error(`MORPHMLP_SUITE: expected ${Object.keys(SUITES).join(', ')}, got '${name}'`);
+}
+const { options, project } = SUITES[name];
+module.exports = { ...options, projects: [{ ...project, displayName: name }] };

@@ -4,17 +4,17 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { noGrad } from '../src/autograd';
+import { noGrad } from '../src/core/autograd';
 import { linear } from '../src/ops/linear';
-import { fmaPeak, setThreads, threads } from '../src/runtime';
-import { scope } from '../src/scope';
-import { linearCase } from '../src/cases/linear';
-import { makeInput, makeTensor, mapInputs } from '../src/cases/tensors';
+import { fmaPeak, setThreads, threads } from '../src/core/runtime';
+import { scope } from '../src/core/scope';
+import { linearCase } from '../src/bench/op_cases/linear';
+import { makeInput, makeTensor, mapInputs } from '../src/bench/op_cases/tensors';
 import { machine } from '../src/bench/machine';
 import { median } from '../src/bench/statistics';
 import { Peer } from '../src/bench/models/peer';
-import { STAGES } from '../src/bench/stages';
-import { verify } from '../src/bench/verify';
+import { STAGES } from '../src/bench/kernels/stages';
+import { verify } from '../src/bench/kernels/verify';
 
 interface Shape {
   what: string;

@@ -1,7 +1,7 @@
 // clang-format off
 /* The kernels of morphmlp for C, and whatever calls C (Python's ctypes: bench/peers/morphmlp_ctypes.py).
  *
- * Library: build/Release/libmorphmlp.so. Every kernel of native/ops.def is run by one function, by its name:
+ * Library: build/Release/libmorphmlp.so. Every kernel of native/ops/ops.def is run by one function, by its name:
  *
  *   float x[6], y[6];
  *   const morphmlp_argument arguments[] = {
@@ -12,7 +12,7 @@
  *   if (morphmlp_run("gelu_forward", arguments, 3, NULL) != MORPHMLP_OK) puts(morphmlp_last_error());
  *
  * The arguments of a kernel, in their order, are those that native/bindings/<op>.cc reads; what they mean stands in
- * native/kernels/<op>.h. Each is checked, sizes first, then tensors against them: a wrong one is an error that names it,
+ * native/ops/<op>.h. Each is checked, sizes first, then tensors against them: a wrong one is an error that names it,
  * and nothing was computed.
  *
  * On the CPU a call returns when all is computed. On CUDA it returns when all is enqueued in `stream`; what goes wrong

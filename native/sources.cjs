@@ -8,17 +8,19 @@
 const { readdirSync } = require('node:fs');
 const path = require('node:path');
 
+const kernels = ['cuda/*.cc', 'cuda/gemm/*.cc', 'cuda/conv/*.cu', 'cuda/ops/*.cu', 'baselines/*.cu'];
+
 const groups = {
   // Compiled once, for the least CPU. `core` is in both libraries: the addon and, for C and Python, libmorphmlp.
-  core: ['runtime/*.cc', 'bindings/*.cc'],
-  addon: ['addon.cc', 'node/*.cc'],
+  core: ['runtime/*.cc', 'bindings/*.cc', 'baselines/*.cc'],
+  addon: ['node/*.cc'],
   c_api: ['c_api/*.cc'],
   // Every kernel: compiled once for each instruction set, in a namespace of its name (MORPHMLP_ISA).
-  cpu: ['cpu/*.cc'],
+  cpu: ['cpu/*.cc', 'cpu/gemm/*.cc', 'cpu/simd/*.cc', 'cpu/ops/*.cc'],
   // One of these three provides what runtime/cuda.h declares. `emulated` compiles cuda/*.cu for the CPU: for tests.
   no_cuda: ['no_cuda.cc'],
-  cuda: ['cuda/*.cu', 'cuda/*.cc', 'cuda/runtime/*.cc'],
-  emulated: ['cuda/*.cu', 'cuda/*.cc', 'test/cuda_shim/fibers.cc', 'test/cuda_shim/device.cc'],
+  cuda: [...kernels, 'cuda/runtime/*.cc'],
+  emulated: [...kernels, '../test/emulator/fibers.cc', '../test/emulator/device.cc'],
 };
 
 // Not -ffast-math: it would let a NaN pass unseen.

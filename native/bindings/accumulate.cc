@@ -1,4 +1,4 @@
-#include "kernels/accumulate.h"
+#include "ops/accumulate.h"
 
 #include "bindings/args.h"
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "bindings/source.h"
-#include "kernels/bf16.h"
+#include "ops/bf16.h"
 #include "runtime/buffer.h"
 
 namespace morphmlp {

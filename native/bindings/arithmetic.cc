@@ -1,4 +1,4 @@
-#include "kernels/arithmetic.h"
+#include "ops/arithmetic.h"
 
 #include "bindings/args.h"
 

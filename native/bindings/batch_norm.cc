@@ -1,4 +1,4 @@
-#include "kernels/batch_norm.h"
+#include "ops/batch_norm.h"
 
 #include "bindings/args.h"
 

@@ -1,4 +1,4 @@
-#include "kernels/cast.h"
+#include "ops/cast.h"
 
 #include "bindings/args.h"
 

@@ -1,4 +1,4 @@
-#include "kernels/clip_input.h"
+#include "ops/clip_input.h"
 
 #include "bindings/args.h"
 

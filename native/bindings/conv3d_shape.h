@@ -1,7 +1,7 @@
 // What conv3d and conv_norm read and check alike.
 #pragma once
 #include "bindings/args.h"
-#include "kernels/conv3d.h"
+#include "ops/conv3d.h"
 
 namespace morphmlp {
 

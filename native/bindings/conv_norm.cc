@@ -1,4 +1,4 @@
-#include "kernels/conv_norm.h"
+#include "ops/conv_norm.h"
 
 #include "bindings/conv3d_shape.h"
 

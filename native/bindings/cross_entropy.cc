@@ -1,4 +1,4 @@
-#include "kernels/cross_entropy.h"
+#include "ops/cross_entropy.h"
 
 #include "bindings/args.h"
 

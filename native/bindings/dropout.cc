@@ -1,4 +1,4 @@
-#include "kernels/dropout.h"
+#include "ops/dropout.h"
 
 #include "bindings/args.h"
 

@@ -1,4 +1,4 @@
-#include "kernels/gelu.h"
+#include "ops/gelu.h"
 
 #include "bindings/args.h"
 

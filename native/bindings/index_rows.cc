@@ -1,4 +1,4 @@
-#include "kernels/index_rows.h"
+#include "ops/index_rows.h"
 
 #include "bindings/args.h"
 

@@ -1,4 +1,4 @@
-#include "kernels/layer_norm.h"
+#include "ops/layer_norm.h"
 
 #include "bindings/args.h"
 

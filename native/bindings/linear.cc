@@ -1,4 +1,4 @@
-#include "kernels/linear.h"
+#include "ops/linear.h"
 
 #include "bindings/args.h"
 

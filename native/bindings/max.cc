@@ -1,4 +1,4 @@
-#include "kernels/max.h"
+#include "ops/max.h"
 
 #include "bindings/args.h"
 

@@ -1,4 +1,4 @@
-#include "kernels/mean_pool.h"
+#include "ops/mean_pool.h"
 
 #include "bindings/args.h"
 

@@ -1,4 +1,4 @@
-#include "kernels/morph_fc.h"
+#include "ops/morph_fc.h"
 
 #include "bindings/args.h"
 

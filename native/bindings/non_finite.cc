@@ -1,4 +1,4 @@
-#include "kernels/non_finite.h"
+#include "ops/non_finite.h"
 
 #include "bindings/args.h"
 

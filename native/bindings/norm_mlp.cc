@@ -1,4 +1,4 @@
-#include "kernels/norm_mlp.h"
+#include "ops/norm_mlp.h"
 
 #include "bindings/args.h"
 

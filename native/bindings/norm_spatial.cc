@@ -1,4 +1,4 @@
-#include "kernels/norm_spatial.h"
+#include "ops/norm_spatial.h"
 
 #include "bindings/args.h"
 

@@ -1,4 +1,4 @@
-#include "kernels/norm_temporal.h"
+#include "ops/norm_temporal.h"
 
 #include "bindings/args.h"
 

@@ -1,8 +1,8 @@
 // The argument readers of the multi-tensor kernels: adamw, sgd, grad_norm.
 #include "bindings/args.h"
-#include "kernels/adamw.h"
-#include "kernels/grad_norm.h"
-#include "kernels/sgd.h"
+#include "ops/adamw.h"
+#include "ops/grad_norm.h"
+#include "ops/sgd.h"
 
 namespace morphmlp {
 

@@ -1,4 +1,4 @@
-#include "kernels/reweight.h"
+#include "ops/reweight.h"
 
 #include "bindings/args.h"
 

@@ -1,4 +1,4 @@
-#include "kernels/softmax.h"
+#include "ops/softmax.h"
 
 #include "bindings/args.h"
 

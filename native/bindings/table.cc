@@ -1,6 +1,6 @@
 #include "bindings/table.h"
 
-#include "kernels/kernels.h"
+#include "ops/kernels.h"
 #include "runtime/cuda.h"
 #include "runtime/dispatch.h"
 #include "runtime/error.h"
@@ -59,7 +59,7 @@ const std::vector<Callable>& callables() {
 #define KB(name, P) \
   {#name, [](const Source& source) { call(source, #name, &Kernels::name, &Bf16Kernels::name); }, true},
 #define OP(stem, ...) __VA_ARGS__
-#include "ops.def"
+#include "ops/ops.def"
 #undef OP
 #undef K
   };

@@ -1,4 +1,4 @@
-#include "kernels/temporal_fc.h"
+#include "ops/temporal_fc.h"
 
 #include "bindings/args.h"
 

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "cpu/blocks.h"
-#include "cpu/simd.h"
+#include "cpu/simd/simd.h"
 
 namespace morphmlp::MORPHMLP_ISA {
 

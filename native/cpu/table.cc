@@ -1,12 +1,12 @@
 // The kernel table of this instruction set, made from ops.def: a kernel without CPU code does not link.
 #include "cpu/isa.h"
-#include "kernels/kernels.h"
+#include "ops/kernels.h"
 
 namespace morphmlp::MORPHMLP_ISA {
 
 #define K(name, Args) void name(const Args&);
 #define OP(stem, ...) __VA_ARGS__
-#include "ops.def"
+#include "ops/ops.def"
 #undef OP
 #undef K
 
@@ -14,7 +14,7 @@ extern const Kernels kernels;
 const Kernels kernels = {
 #define K(name, Args) name,
 #define OP(stem, ...) __VA_ARGS__
-#include "ops.def"
+#include "ops/ops.def"
 #undef OP
 #undef K
 };

@@ -11,7 +11,7 @@
 // it is true, says that Shared is larger than the 48 KB that a kernel may have without asking.
 //
 // So the same source runs on a GPU and, compiled with MORPHMLP_CUDA_EMULATED by a C++ compiler, on the CPU
-// (native/test/cuda_shim), where tests look at its logic.
+// (test/emulator), where tests look at its logic.
 #pragma once
 #include <cstdint>
 #include <type_traits>
@@ -20,8 +20,8 @@
 #include "runtime/error.h"
 
 #ifdef MORPHMLP_CUDA_EMULATED
-#include "test/cuda_shim/cuda_shim.h"
-#include "test/cuda_shim/stream.h"
+#include "test/emulator/cuda_shim.h"
+#include "test/emulator/stream.h"
 #else
 #include <cuda_runtime.h>
 #endif

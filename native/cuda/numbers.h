@@ -2,7 +2,7 @@
 // block.
 #pragma once
 #include "cuda/launch.h"
-#include "kernels/bf16.h"
+#include "ops/bf16.h"
 
 // A kernel that is a template of its activations' type, for both of them: what table.cc takes.
 #define FOR_FLOATS(kernel, P)                \

@@ -1,5 +1,5 @@
 // The kernel table of the GPU, made from ops.def: a kernel without CUDA code does not link.
-#include "kernels/kernels.h"
+#include "ops/kernels.h"
 
 namespace morphmlp::cuda {
 
@@ -8,7 +8,7 @@ namespace morphmlp::cuda {
   template <class T>   \
   void name(const Args##Of<T>&);
 #define OP(stem, ...) __VA_ARGS__
-#include "ops.def"
+#include "ops/ops.def"
 #undef OP
 #undef K
 
@@ -18,7 +18,7 @@ const Bf16Kernels bf16_kernels = {
 #define K(name, Args)
 #define KB(name, Args) name<Bf16>,
 #define OP(stem, ...) __VA_ARGS__
-#include "ops.def"
+#include "ops/ops.def"
 #undef OP
 #undef K
 };
@@ -30,7 +30,7 @@ const Kernels kernels = {
 #define K(name, Args) name,
 #define KB(name, Args) name<float>,
 #define OP(stem, ...) __VA_ARGS__
-#include "ops.def"
+#include "ops/ops.def"
 #undef OP
 #undef K
     &bf16_kernels,

@@ -9,12 +9,12 @@
 
 #include "bindings/args.h"
 #include "node/js_arguments.h"
-#include "runtime/blas_kernels.h"
+#include "baselines/blas_kernels.h"
 #include "runtime/cuda.h"
 #include "runtime/error.h"
 #include "runtime/guarded.h"
 #include "runtime/guarded_device.h"
-#include "runtime/naive_kernels.h"
+#include "baselines/naive_kernels.h"
 #include "runtime/threads.h"
 
 namespace morphmlp {

@@ -1,13 +1,13 @@
 // The GPU behind Device::cuda: its memory, and the one stream on which everything runs in order. Nothing here waits for
 // the GPU unless it says so. native/cuda/runtime implements it; no_cuda.cc stands in for it in a build without CUDA,
-// and native/test/cuda_shim emulates it.
+// and test/emulator emulates it.
 #pragma once
 #include <cstddef>
 #include <functional>
 #include <memory>
 #include <string>
 
-#include "kernels/kernels.h"
+#include "ops/kernels.h"
 #include "morphmlp_kernel.h"
 #include "runtime/allocator.h"
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "kernels/kernels.h"
+#include "ops/kernels.h"
 #include "runtime/buffer.h"
 
 namespace morphmlp {

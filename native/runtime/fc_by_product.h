@@ -19,10 +19,10 @@ int32_t sum_rows(const morphmlp_call* call, int64_t rows, int64_t n, const float
   [[maybe_unused]] static const morphmlp_kernel unused = {MORPHMLP_KERNEL_ABI, MORPHMLP_HERE, op,      name, \
                                                           MORPHMLP_FLAGS,      workspace,     forward, backward};
 namespace morph_fc {
-#include "naive/morph_fc.cc"
+#include "baselines/naive/morph_fc.cc"
 }
 namespace temporal_fc {
-#include "naive/temporal_fc.cc"
+#include "baselines/naive/temporal_fc.cc"
 }
 
 struct AddBias {

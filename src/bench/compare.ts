@@ -1,5 +1,5 @@
 /** Two results files beside each other: what became faster, slower, or neither. */
-import { QUIET } from './load';
+import { QUIET } from './cpu_contention';
 import type { ResultRow, Results } from './results';
 import { independentRatio, median, type Ratio } from './statistics';
 

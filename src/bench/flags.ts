@@ -1,9 +1,9 @@
 /** The compiler flags that stand beside every measurement. */
 import { createRequire } from 'node:module';
 import path from 'node:path';
-import { native } from '../native';
-import { instructionSet, libraryOfProducts } from '../runtime';
-import { getDefaultDevice } from '../tensor';
+import { native } from '../core/native';
+import { instructionSet, libraryOfProducts } from '../core/runtime';
+import { getDefaultDevice } from '../core/tensor';
 
 /** What `native/sources.cjs` answers. */
 interface Sources {

@@ -2,10 +2,10 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { native, type CudaFacts, type Device } from '../native';
-import { instructionSet, threads } from '../runtime';
-import { getDefaultDevice } from '../tensor';
-import { packageVersion } from '../version';
+import { native, type CudaFacts, type Device } from '../core/native';
+import { instructionSet, threads } from '../core/runtime';
+import { getDefaultDevice } from '../core/tensor';
+import { packageVersion } from '../core/version';
 
 /** Where and from what a results file came: figures of two files compare only where these agree. */
 export interface Machine {

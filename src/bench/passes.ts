@@ -2,8 +2,8 @@
  * Rows of several passes over all cases as one. For seconds at a time a shared machine may run at half its speed, which no median of rounds
  * in a row sees; rounds that lie minutes apart do.
  */
-import type { KernelRow } from './kernels';
-import { better, floorMs } from './limits';
+import type { KernelRow } from './kernels/measure';
+import { better, floorMs } from './roofline';
 import { ratio, spread } from './statistics';
 
 const sameAs = (a: KernelRow) => (b: KernelRow) =>

@@ -1,24 +1,24 @@
 import { format } from 'node:util';
 import { Command } from 'commander';
-import { collectDoctor } from './doctor';
-import { doctorText } from './doctor_text';
-import { registerBench } from './bench';
-import { registerConvert } from './convert';
-import { registerData } from './data';
-import { registerEvaluate } from './evaluate';
-import { registerExport } from './export';
-import { registerFlops } from './flops';
-import { registerKernel } from './kernel';
-import { registerPredict } from './predict';
-import { registerPrepare } from './prepare';
-import { registerStudy } from './study';
-import { registerTrain } from './train';
-import { registerVerify } from './verify';
-import { printable, printableColoured } from './text_width';
-import { packageVersion } from '../version';
+import { collectDoctor } from './commands/doctor';
+import { doctorText } from './commands/doctor_text';
+import { registerBench } from './commands/bench';
+import { registerConvert } from './commands/convert';
+import { registerData } from './commands/data';
+import { registerEvaluate } from './commands/evaluate';
+import { registerExport } from './commands/export';
+import { registerFlops } from './commands/flops';
+import { registerKernel } from './commands/kernel';
+import { registerPredict } from './commands/predict';
+import { registerPrepare } from './commands/prepare';
+import { registerStudy } from './commands/study';
+import { registerTrain } from './commands/train';
+import { registerVerify } from './commands/verify';
+import { printable, printableColoured } from '../terminal/text_width';
+import { packageVersion } from '../core/version';
 
 async function doctor({ json }: { json?: boolean }): Promise<void> {
-  const report = await collectDoctor(async () => (await import('./self_test.js')).selfTest());
+  const report = await collectDoctor(async () => (await import('./commands/kernel_self_check.js')).selfTest());
   console.log(json ? JSON.stringify(report, null, 2) : doctorText(report));
   if ('missing' in report.addon || report.selfTest?.ok === false) process.exitCode = 1;
 }

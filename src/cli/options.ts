@@ -1,5 +1,5 @@
 import { InvalidArgumentError, Option } from 'commander';
-import { parseBytes } from '../config/bytes';
+import { parseBytes } from '../train/config/bytes';
 
 /** A parser for a number option within bounds; commander names the option in the message. */
 export function numberIn(min: number, max = Infinity): (text: string) => number {

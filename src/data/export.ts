@@ -2,10 +2,10 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import sharp from 'sharp';
-import { writeVideo } from './encode';
-import { MOTION_CLASSES, motionClip } from './motion';
-import { frameName } from './pictures';
-import { STILL_CLASSES, stillPicture } from './stills';
+import { writeVideo } from './video/encode';
+import { MOTION_CLASSES, motionClip } from './synthetic/motion';
+import { frameName } from './pictures/pictures';
+import { STILL_CLASSES, stillPicture } from './pictures/stills';
 
 /**
  * `video`: H.264 files in class folders, with csv lists (Kinetics). `frames`: a folder of JPEG frames for each clip, with lists

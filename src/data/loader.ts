@@ -1,6 +1,6 @@
 /** Batches of a dataset, in an order that a seed fixes, read ahead of the computation. */
 import { setMaxListeners } from 'node:events';
-import { Philox } from '../random';
+import { Philox } from '../core/philox';
 import { drawMix, softTargets, type MixOptions } from './augment';
 import { isUnreadable, NORMALISATION, stackClips } from './types';
 import type { Batch, Clip, Dataset, Normalisation } from './types';

@@ -1,12 +1,12 @@
 /** Opens a dataset by what its list is. */
 import { existsSync } from 'node:fs';
-import type { VideoOptions } from './clip_plan';
-import type { DecodePool } from './decode_pool';
-import { readFrameList } from './frame_list';
-import { readListing, type ListingOptions } from './listing';
-import { MotionDataset } from './motion';
+import type { VideoOptions } from './video/clip_plan';
+import type { DecodePool } from './video/decode_pool';
+import { readFrameList } from './lists/frame_list';
+import { readListing, type ListingOptions } from './lists/listing';
+import { MotionDataset } from './synthetic/motion';
 import type { Dataset } from './types';
-import { VideoDataset } from './video_dataset';
+import { VideoDataset } from './video/video_dataset';
 
 /** Where labelled clips are, and how they are listed. */
 export interface DataSpec {

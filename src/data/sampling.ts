@@ -4,7 +4,7 @@
  * Dense sampling follows the rule of the authors' Kinetics code (SlowFast's clip start and frame spacing), sparse
  * sampling that of their Something-Something code. Both are held to tables made by running that code.
  */
-import type { Philox } from '../random';
+import type { Philox } from '../core/philox';
 
 const { floor, fround, max, min, round } = Math;
 

@@ -7,11 +7,11 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import type { Philox } from '../random';
-import { expectClasses, placesAmong, type ClassOptions } from './class_names';
-import type { LabelledFile, Listing } from './listing';
+import type { Philox } from '../core/philox';
+import { expectClasses, placesAmong, type ClassOptions } from './lists/class_names';
+import type { LabelledFile, Listing } from './lists/listing';
 import type { Source } from './source';
-import type { VideoInfo } from './video';
+import type { VideoInfo } from './video/video';
 
 /** First line of an index. */
 export interface ShardHeader {

@@ -1,11 +1,11 @@
 /** What a clip can be read from: a video (or a part of a file that is one), a picture, a folder of frames, raw frames. */
 import { open, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { frameFiles } from './frame_folder';
-import { isImage, pictureSize, readFrames, readPicture, resizePicture, type PictureFile } from './pictures';
+import { frameFiles } from './pictures/frame_folder';
+import { isImage, pictureSize, readFrames, readPicture, resizePicture, type PictureFile } from './pictures/pictures';
 import { UnreadableClip } from './types';
-import { decodeFrames, type Frames } from './decode';
-import { probe, type CallOptions, type Part, type VideoInfo } from './video';
+import { decodeFrames, type Frames } from './video/decode';
+import { probe, type CallOptions, type Part, type VideoInfo } from './video/video';
 
 export type Source =
   | { kind: 'video'; path: string; part?: Part }

@@ -1,5 +1,5 @@
 /** What every source of clips looks like, and how clips become batches. Nothing here knows of models or of tensors. */
-import type { Philox } from '../random';
+import type { Philox } from '../core/philox';
 import type { Mix } from './augment';
 import type { Views } from './sampling';
 

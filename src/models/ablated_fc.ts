@@ -3,7 +3,7 @@ import { morphFc, type MorphFcOptions } from '../ops/morph_fc';
 import type { WatchWeights } from '../ops/norm_spatial';
 import { Conv3d, Linear } from '../nn/layers';
 import { Module } from '../nn/module';
-import type { Tensor } from '../tensor';
+import type { Tensor } from '../core/tensor';
 import { ablationOf, ablationWords, branchesOf, convolutionSide, groupScale, groupWindow } from './ablation';
 import type { MorphMlpConfig } from './config';
 import { Reweight } from './reweight';

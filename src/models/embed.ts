@@ -1,8 +1,8 @@
 /** The convolutions of MorphMLP: the stem that makes tokens of pixels, and the step between stages. */
 import { BatchNorm, Conv3d, convNormed, LayerNorm } from '../nn/layers';
 import { Module } from '../nn/module';
-import { scope } from '../scope';
-import type { Tensor } from '../tensor';
+import { scope } from '../core/scope';
+import type { Tensor } from '../core/tensor';
 import type { MorphMlpConfig } from './config';
 
 type Triple = readonly [number, number, number];

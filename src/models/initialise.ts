@@ -1,5 +1,5 @@
 import type { StoredTensor } from '../nn/module';
-import type { Shape } from '../tensor';
+import type { Shape } from '../core/tensor';
 import type { MorphMLP } from './morphmlp';
 import { describeModel, expectSizes, recognise, type Hints } from './recognise';
 

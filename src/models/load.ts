@@ -1,6 +1,6 @@
-import { loadCheckpoint } from '../io/checkpoint';
-import { toFloat32, type TensorData } from '../io/dtypes';
-import { loadPyTorch } from '../io/pytorch';
+import { loadCheckpoint } from '../formats/checkpoint';
+import { toFloat32, type TensorData } from '../formats/dtypes';
+import { loadPyTorch } from '../formats/torch';
 import type { StoredTensor } from '../nn/module';
 import type { MorphMlpConfig } from './config';
 import { MorphMLP } from './morphmlp';

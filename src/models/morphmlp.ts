@@ -2,8 +2,8 @@
  * MorphMLP (Zhang et al., ECCV 2022, arXiv 2111.12527): layers, blocks and model. Parameter names are those of the authors' public
  * code, which decides where it and the paper's text differ. Tokens are x[B, T, H, W, C]; an image is a clip of one frame.
  */
-import { isGradEnabled } from '../autograd';
-import { checkpoint } from '../checkpoint';
+import { isGradEnabled } from '../core/autograd';
+import { checkpoint } from '../core/recompute';
 import { add, mul } from '../ops/arithmetic';
 import { cast, castLike } from '../ops/cast';
 import { dropFactors } from '../ops/dropout';
@@ -14,12 +14,12 @@ import { normSpatial, type BiasedFc, type Fc, type WatchWeights } from '../ops/n
 import { normTemporal } from '../ops/norm_temporal';
 import { reshape } from '../ops/reshape';
 import { temporalFc } from '../ops/temporal_fc';
-import type { Precision } from '../native';
+import type { Precision } from '../core/native';
 import { LayerNorm, Linear } from '../nn/layers';
 import { Module } from '../nn/module';
-import { anyReplaced } from '../plugins';
-import { scope } from '../scope';
-import { show, type Tensor } from '../tensor';
+import { anyReplaced } from '../core/plugins';
+import { scope } from '../core/scope';
+import { show, type Tensor } from '../core/tensor';
 import { AblatedFc } from './ablated_fc';
 import { ablationWords } from './ablation';
 import { checkConfig, temporalGroups, timeSteps, VARIANTS, type MorphMlpConfig } from './config';

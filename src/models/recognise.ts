@@ -1,4 +1,4 @@
-import type { Shape } from '../tensor';
+import type { Shape } from '../core/tensor';
 import { ablationWords, SWITCHES, withAblation, type Ablation } from './ablation';
 import { checkConfig, temporalGroups, VARIANTS, type MorphMlpConfig } from './config';
 

@@ -5,7 +5,7 @@ import { reweight } from '../ops/reweight';
 import { softmax } from '../ops/softmax';
 import { Linear } from '../nn/layers';
 import { Module } from '../nn/module';
-import type { Tensor } from '../tensor';
+import type { Tensor } from '../core/tensor';
 
 /** The FCs that weigh the branches: mean over all tokens → C/4 → GELU → n·C → softmax over the n branches (section 3.2). */
 export class Reweight extends Module {

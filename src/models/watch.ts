@@ -1,5 +1,5 @@
 import type { WatchWeights } from '../ops/norm_spatial';
-import type { Tensor } from '../tensor';
+import type { Tensor } from '../core/tensor';
 import type { Block, MorphMLP } from './morphmlp';
 
 /**

@@ -1,6 +1,6 @@
-import { isDryRun } from '../dry_run';
-import { Philox } from '../random';
-import type { Tensor } from '../tensor';
+import { isDryRun } from '../core/dry_run';
+import { Philox } from '../core/philox';
+import type { Tensor } from '../core/tensor';
 
 let generator = new Philox(0, 1);
 

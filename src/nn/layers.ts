@@ -3,7 +3,7 @@ import { conv3d, type Conv3dOptions } from '../ops/conv3d';
 import { convNorm } from '../ops/conv_norm';
 import { layerNorm } from '../ops/layer_norm';
 import { linear } from '../ops/linear';
-import { empty, ones, zeros, type Tensor } from '../tensor';
+import { empty, ones, zeros, type Tensor } from '../core/tensor';
 import { truncatedNormal, uniform } from './init';
 import { buffer, Module, parameter } from './module';
 

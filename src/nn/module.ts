@@ -1,5 +1,5 @@
-import type { Device } from '../native';
-import { show, Tensor, type NumericArray, type Shape } from '../tensor';
+import type { Device } from '../core/native';
+import { show, Tensor, type NumericArray, type Shape } from '../core/tensor';
 
 /** A tensor as files hold it. */
 export interface StoredTensor {

@@ -1,7 +1,7 @@
-import { record } from '../autograd';
-import { kernels } from '../native';
-import { scope } from '../scope';
-import { elements, emptyLike, show, tensor, type Shape, type Tensor } from '../tensor';
+import { record } from '../core/autograd';
+import { kernels } from '../core/native';
+import { scope } from '../core/scope';
+import { elements, emptyLike, show, tensor, type Shape, type Tensor } from '../core/tensor';
 import { castLike } from './cast';
 import { expectFloats } from './check';
 

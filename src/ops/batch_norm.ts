@@ -1,6 +1,6 @@
-import { record } from '../autograd';
-import { kernels } from '../native';
-import { emptyLike, show, type Shape, type Tensor } from '../tensor';
+import { record } from '../core/autograd';
+import { kernels } from '../core/native';
+import { emptyLike, show, type Shape, type Tensor } from '../core/tensor';
 import { expectFloats, expectShape } from './check';
 
 /** Options of `batchNorm`. */

@@ -1,6 +1,6 @@
-import { record } from '../autograd';
-import { kernels } from '../native';
-import { empty, type Tensor } from '../tensor';
+import { record } from '../core/autograd';
+import { kernels } from '../core/native';
+import { empty, type Tensor } from '../core/tensor';
 
 function converted(x: Tensor, dtype: 'f32' | 'bf16'): Tensor {
   const y = empty(x.shape, { device: x.device, dtype });

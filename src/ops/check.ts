@@ -1,5 +1,5 @@
-import type { Bf16Op } from '../kernels';
-import { show, type Shape, type Tensor } from '../tensor';
+import type { Bf16Op } from '../core/kernels';
+import { show, type Shape, type Tensor } from '../core/tensor';
 
 /** Throws unless all tensors are f32 and on one device. */
 export function expectF32(op: string, tensors: Record<string, Tensor | null>): void {

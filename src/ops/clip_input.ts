@@ -1,6 +1,6 @@
-import { record } from '../autograd';
-import { kernels } from '../native';
-import { empty, show, type Tensor } from '../tensor';
+import { record } from '../core/autograd';
+import { kernels } from '../core/native';
+import { empty, show, type Tensor } from '../core/tensor';
 
 /** How a batch of clips becomes the network's input. */
 export interface ClipSettings {

@@ -1,6 +1,6 @@
-import { record } from '../autograd';
-import { kernels } from '../native';
-import { emptyLike, show, type Tensor } from '../tensor';
+import { record } from '../core/autograd';
+import { kernels } from '../core/native';
+import { emptyLike, show, type Tensor } from '../core/tensor';
 import { expectDims, expectFloats, expectInteger, expectShape } from './check';
 
 type Triple = readonly [number, number, number];

@@ -1,6 +1,6 @@
-import { isGradEnabled, record } from '../autograd';
-import { kernels } from '../native';
-import { emptyLike, type Tensor } from '../tensor';
+import { isGradEnabled, record } from '../core/autograd';
+import { kernels } from '../core/native';
+import { emptyLike, type Tensor } from '../core/tensor';
 import { batchNormBackward, checkNormed, type BatchNormOptions } from './batch_norm';
 import { expectFloats } from './check';
 import { conv3dBackward, conv3dGeometry, type Conv3dOptions } from './conv3d';

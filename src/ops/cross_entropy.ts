@@ -1,7 +1,7 @@
-import { record } from '../autograd';
-import { kernels } from '../native';
-import { scope } from '../scope';
-import { emptyLike, show, tensor, type Tensor } from '../tensor';
+import { record } from '../core/autograd';
+import { kernels } from '../core/native';
+import { scope } from '../core/scope';
+import { emptyLike, show, tensor, type Tensor } from '../core/tensor';
 import { expectDims, expectF32, expectShape } from './check';
 
 /**

@@ -1,14 +1,14 @@
-import { record } from '../autograd';
-import { kernels } from '../native';
-import { nextRandom } from '../rng';
-import { emptyLike, floatsLike, type Tensor } from '../tensor';
+import { record } from '../core/autograd';
+import { kernels } from '../core/native';
+import { nextRandom } from '../core/generator';
+import { emptyLike, floatsLike, type Tensor } from '../core/tensor';
 import { expectFloats } from './check';
 
 function checkProbability(op: string, p: number): void {
   if (!(p >= 0 && p < 1)) throw new Error(`${op}: the probability must be in [0, 1), got ${p}`);
 }
 
-/** n numbers, each 0 with probability p and 1/(1−p) otherwise, on the device of `like`. Draws n random words (src/rng.ts). */
+/** n numbers, each 0 with probability p and 1/(1−p) otherwise, on the device of `like`. Draws n random words (src/core/generator.ts). */
 export function dropFactors(n: number, p: number, like: Tensor): Tensor {
   checkProbability('dropFactors', p);
   const { seed, offset, start } = nextRandom(n);

@@ -1,4 +1,4 @@
-import { emptyLike, type Tensor } from '../tensor';
+import { emptyLike, type Tensor } from '../core/tensor';
 
 /** What the backward of an FC makes of x, weight and bias: null where nobody needs it; `handles` are the same for the kernel. */
 export function fcGradients(x: Tensor, weight: Tensor, needs: readonly boolean[]) {

@@ -1,7 +1,7 @@
-import { record } from '../autograd';
-import { kernels } from '../native';
-import { applyPlugin, pluginFor, type Plugin } from '../plugins';
-import { emptyLike, type Tensor } from '../tensor';
+import { record } from '../core/autograd';
+import { kernels } from '../core/native';
+import { applyPlugin, pluginFor, type Plugin } from '../core/plugins';
+import { emptyLike, type Tensor } from '../core/tensor';
 import { expectFloats } from './check';
 
 /** The exact GELU of every element: x·Φ(x) with the normal distribution's Φ (erf, not the tanh form). */

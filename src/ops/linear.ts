@@ -1,7 +1,7 @@
-import { record } from '../autograd';
-import { kernels } from '../native';
-import { anyReplaced, applyPlugin, pluginFor, type Plugin } from '../plugins';
-import { emptyLike, show, type Tensor } from '../tensor';
+import { record } from '../core/autograd';
+import { kernels } from '../core/native';
+import { anyReplaced, applyPlugin, pluginFor, type Plugin } from '../core/plugins';
+import { emptyLike, show, type Tensor } from '../core/tensor';
 import { expectDims, expectFloats, expectShape } from './check';
 import { fcGradients } from './fc_gradients';
 import { gelu as applyGelu, geluBackward } from './gelu';

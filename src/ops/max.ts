@@ -1,6 +1,6 @@
-import { record } from '../autograd';
-import { kernels } from '../native';
-import { elements, empty, emptyLike, show, type Tensor } from '../tensor';
+import { record } from '../core/autograd';
+import { kernels } from '../core/native';
+import { elements, empty, emptyLike, show, type Tensor } from '../core/tensor';
 import { expectF32 } from './check';
 
 /** Options of `max`. */

@@ -1,6 +1,6 @@
-import { record } from '../autograd';
-import { kernels } from '../native';
-import { empty, floatsLike, show, type Tensor } from '../tensor';
+import { record } from '../core/autograd';
+import { kernels } from '../core/native';
+import { empty, floatsLike, show, type Tensor } from '../core/tensor';
 import { expectFloats, expectShape } from './check';
 
 function checkMeanPool(inputs: readonly Tensor[]): [number, number, number] {

@@ -1,6 +1,6 @@
-import { isGradEnabled, record } from '../autograd';
-import { kernels } from '../native';
-import { emptyLike, floatsLike, show, type Tensor } from '../tensor';
+import { isGradEnabled, record } from '../core/autograd';
+import { kernels } from '../core/native';
+import { emptyLike, floatsLike, show, type Tensor } from '../core/tensor';
 import { expectFloats, expectShape } from './check';
 
 /** The parameters of `normMlp`: LayerNorm's, and the two FCs' in PyTorch's layout. */

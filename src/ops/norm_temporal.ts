@@ -1,6 +1,6 @@
-import { isGradEnabled, record } from '../autograd';
-import { kernels } from '../native';
-import { emptyLike, floatsLike, type Tensor } from '../tensor';
+import { isGradEnabled, record } from '../core/autograd';
+import { kernels } from '../core/native';
+import { emptyLike, floatsLike, type Tensor } from '../core/tensor';
 import { expectDims, expectFloats, expectInteger, expectShape } from './check';
 
 /** The parameters of `normTemporal`: LayerNorm's, the temporal FC's and the projection's, weights in PyTorch's layout. */

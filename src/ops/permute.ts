@@ -1,5 +1,5 @@
-import { record } from '../autograd';
-import { show, type Tensor } from '../tensor';
+import { record } from '../core/autograd';
+import { show, type Tensor } from '../core/tensor';
 import { strided } from './arithmetic';
 import { expectFloats } from './check';
 

@@ -1,6 +1,6 @@
-import { record } from '../autograd';
-import { scope } from '../scope';
-import { elements, show, zeros, type Shape, type Tensor } from '../tensor';
+import { record } from '../core/autograd';
+import { scope } from '../core/scope';
+import { elements, show, zeros, type Shape, type Tensor } from '../core/tensor';
 import { add, mul, sumTo } from './arithmetic';
 import { expectFloats } from './check';
 

@@ -1,5 +1,5 @@
-import { record } from '../autograd';
-import type { Shape, Tensor } from '../tensor';
+import { record } from '../core/autograd';
+import type { Shape, Tensor } from '../core/tensor';
 
 /** The same elements under another shape of equal size; memory is shared, nothing is copied. */
 export function reshape(x: Tensor, shape: Shape): Tensor {

@@ -1,5 +1,5 @@
-import { scope } from '../scope';
-import { elements, show, tensor, type Tensor } from '../tensor';
+import { scope } from '../core/scope';
+import { elements, show, tensor, type Tensor } from '../core/tensor';
 import { expectF32, expectInteger } from './check';
 import { indexSelect } from './index_rows';
 import { reshape } from './reshape';

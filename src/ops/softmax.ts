@@ -1,6 +1,6 @@
-import { record } from '../autograd';
-import { kernels } from '../native';
-import { emptyLike, type Tensor } from '../tensor';
+import { record } from '../core/autograd';
+import { kernels } from '../core/native';
+import { emptyLike, type Tensor } from '../core/tensor';
 import { expectF32 } from './check';
 
 /**

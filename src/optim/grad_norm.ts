@@ -1,6 +1,6 @@
-import { kernels } from '../native';
-import { scope } from '../scope';
-import { empty, type Tensor } from '../tensor';
+import { kernels } from '../core/native';
+import { scope } from '../core/scope';
+import { empty, type Tensor } from '../core/tensor';
 
 const gradients = (params: readonly Tensor[]) => params.flatMap((p) => (p.grad ? [p.grad] : []));
 

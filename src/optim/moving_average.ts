@@ -1,5 +1,5 @@
 import type { NamedTensor } from '../nn/module';
-import { zeros, type Tensor } from '../tensor';
+import { zeros, type Tensor } from '../core/tensor';
 import { lerp } from './grad_norm';
 
 /**

@@ -1,4 +1,4 @@
-import { Tensor, zeros } from '../tensor';
+import { Tensor, zeros } from '../core/tensor';
 
 /** Parameters that share their options. Options not given come from the optimizer's defaults. */
 export interface ParameterGroup {

@@ -1,5 +1,5 @@
-import { kernels } from '../native';
-import type { Tensor } from '../tensor';
+import { kernels } from '../core/native';
+import type { Tensor } from '../core/tensor';
 import { Optimizer, type ParameterGroup } from './optimizer';
 
 /** Options of `SGD`, with PyTorch's names. */

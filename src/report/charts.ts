@@ -1,4 +1,4 @@
-import { percent, significant } from '../cli/format';
+import { percent, significant } from '../terminal/format';
 import type { EpochPoint, RunReport, StepPoint } from './types';
 
 /** A point of a curve; null where there is no figure. */

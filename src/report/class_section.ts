@@ -1,4 +1,4 @@
-import { percent } from '../cli/format';
+import { percent } from '../terminal/format';
 import { confusionChart } from './charts';
 import { html, type Html } from './html';
 import { scrollTable } from './parts';

@@ -1,5 +1,5 @@
 import sharp, { type OverlayOptions } from 'sharp';
-import { displayWidth, fitWidth, oneLine } from '../cli/text_width';
+import { displayWidth, fitWidth, oneLine } from '../terminal/text_width';
 import { escapeHtml } from './html';
 
 /** Pixels to show: bytes [frames, height, width, 3], red green blue. */

@@ -1,4 +1,4 @@
-import { percent } from '../cli/format';
+import { percent } from '../terminal/format';
 import { contactStrip } from './contact_sheet';
 import { html, type Html } from './html';
 import type { Section } from './sections';

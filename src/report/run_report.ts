@@ -1,5 +1,5 @@
-import { writeFileAtomic } from '../io/atomic';
-import { duration } from '../cli/format';
+import { writeFileAtomic } from '../formats/atomic';
+import { duration } from '../terminal/format';
 import { curveCharts } from './charts';
 import { html, renderPage, type Html } from './html';
 import { identityList, wrapSection } from './parts';

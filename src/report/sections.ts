@@ -1,4 +1,4 @@
-import { bytes, count, duration, percent, significant } from '../cli/format';
+import { bytes, count, duration, percent, significant } from '../terminal/format';
 import { bestEpoch, type ChartSpec, type CurveChart } from './charts';
 import { html, type Html } from './html';
 import { card, foldedTable, scrollTable } from './parts';

@@ -2,12 +2,12 @@ import type { Clip } from '../data/types';
 import { countOps } from '../models/flops';
 import type { MorphMLP } from '../models/morphmlp';
 import { placedBlocks, watchBlocks, type BlockWatch, type PlacedBlock } from '../models/watch';
-import { tensor, type Tensor } from '../tensor';
+import { tensor, type Tensor } from '../core/tensor';
 import { bestClass, crossEntropyOf } from '../train/metrics';
 import { logitsOf } from '../train/views';
 import { branchNames } from './branch_weights';
 import type { Ablation, AblationStudy, MixingPart } from './learned_types';
-import { batchesOf, breathe, type ClipOptions } from './observe';
+import { batchesOf, breathe, type ClipOptions } from './probe';
 import { mcNemar, meanAndError, wilson } from './statistics';
 
 /** A part to be switched off, in one stage or (null) in all. */

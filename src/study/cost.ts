@@ -1,16 +1,16 @@
 /** What each op of a model costs: work, time, the limit that binds it, and the memory that lives meanwhile. */
-import { backward, noGrad } from '../autograd';
-import { besideOthers } from '../bench/load';
-import { floorMs, limitsAround, type Limits } from '../bench/limits';
+import { backward, noGrad } from '../core/autograd';
+import { besideOthers } from '../bench/cpu_contention';
+import { floorMs, limitsAround, type Limits } from '../bench/roofline';
 import { median } from '../bench/statistics';
 import type { MorphMLP } from '../models/morphmlp';
 import { softCrossEntropy } from '../ops/cross_entropy';
 import { AdamW, parameterGroups } from '../optim';
-import { scope } from '../scope';
-import { tensor } from '../tensor';
+import { scope } from '../core/scope';
+import { tensor } from '../core/tensor';
 import { normalised } from '../train/input';
-import { uniform } from '../cases/random';
-import { KernelWatch, type KernelCall, type Phase } from './kernel_watch';
+import { uniform } from '../bench/op_cases/random';
+import { KernelWatch, type KernelCall, type Phase } from './profiler';
 import { cropOf, normalisationOf, type Subject } from './subject';
 import type { Tell } from './types';
 

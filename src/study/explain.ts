@@ -1,6 +1,6 @@
 /** Costs in words: why a stage takes the time it takes. */
-import { QUIET } from '../bench/load';
-import { duration, percent, ratio, significant } from '../cli/format';
+import { QUIET } from '../bench/cpu_contention';
+import { duration, percent, ratio, significant } from '../terminal/format';
 import type { Cost, CostOp, CostSum } from './cost';
 import type { Mixing, Sensitivity } from './mixing';
 

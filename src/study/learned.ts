@@ -2,7 +2,7 @@ import type { Clip } from '../data/types';
 import { studyAblation, switchesOf, type Others } from './ablate';
 import type { LearnedStudy } from './learned_types';
 import { matrixNorms, mixingFcs } from './matrices';
-import { observeBlocks } from './observe';
+import { observeBlocks } from './probe';
 import { clipSaliency, type SaliencyMaps } from './saliency';
 import { normalisationOf, type Subject } from './subject';
 import type { Tell } from './types';

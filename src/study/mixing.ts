@@ -1,12 +1,12 @@
 /** Which tokens are mixed, and what a token sees: by the index maps, and by gradients on a clip. */
-import { backward } from '../autograd';
-import { uniform } from '../cases/random';
+import { backward } from '../core/autograd';
+import { uniform } from '../bench/op_cases/random';
 import type { Clip } from '../data/types';
 import type { MorphMLP } from '../models/morphmlp';
-import { scope } from '../scope';
-import { tensor, type Tensor } from '../tensor';
+import { scope } from '../core/scope';
+import { tensor, type Tensor } from '../core/tensor';
 import { normalised } from '../train/input';
-import { fieldsOf, levelsOf, shareOf, type Level, type Ways } from './fields';
+import { fieldsOf, levelsOf, shareOf, type Level, type Ways } from './receptive_field';
 import { cropOf, normalisationOf, type Subject } from './subject';
 import type { Tell } from './types';
 

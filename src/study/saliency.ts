@@ -1,9 +1,9 @@
-import { backward } from '../autograd';
+import { backward } from '../core/autograd';
 import { NORMALISATION, type Clip, type Normalisation } from '../data/types';
 import type { MorphMLP } from '../models/morphmlp';
-import { Philox } from '../random';
-import { scope } from '../scope';
-import { tensor, type Shape } from '../tensor';
+import { Philox } from '../core/philox';
+import { scope } from '../core/scope';
+import { tensor, type Shape } from '../core/tensor';
 import { normalised } from '../train/input';
 import { bestClass } from '../train/metrics';
 import { probabilities } from '../train/views';

@@ -1,8 +1,8 @@
 /** Clips as the network takes them: they go to the device as bytes, and are normalised and mixed there. */
 import { NORMALISATION, stackClips, type Batch, type Clip, type Normalisation } from '../data/types';
 import { clipInput, clipSettings } from '../ops/clip_input';
-import { scope } from '../scope';
-import { tensor, type Tensor } from '../tensor';
+import { scope } from '../core/scope';
+import { tensor, type Tensor } from '../core/tensor';
 
 /** What becomes the input of a network. */
 export type ClipInput = Pick<Batch, 'pixels' | 'shape' | 'normalisation'> & Partial<Pick<Batch, 'mix'>>;

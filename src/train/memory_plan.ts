@@ -1,13 +1,13 @@
-import { backward } from '../autograd';
-import { dryRun } from '../dry_run';
+import { backward } from '../core/autograd';
+import { dryRun } from '../core/dry_run';
 import type { MorphMlpConfig } from '../models/config';
 import { MorphMLP } from '../models/morphmlp';
-import type { Precision } from '../native';
+import type { Precision } from '../core/native';
 import { crossEntropy } from '../ops/cross_entropy';
 import { AdamW, parameterGroups } from '../optim';
-import { memory, resetPeakMemory } from '../runtime';
-import { scope } from '../scope';
-import { zeros } from '../tensor';
+import { memory, resetPeakMemory } from '../core/runtime';
+import { scope } from '../core/scope';
+import { zeros } from '../core/tensor';
 
 /** What a training step is given. */
 export interface StepSize {

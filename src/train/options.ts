@@ -1,6 +1,6 @@
-import type { Precision } from '../native';
+import type { Precision } from '../core/native';
 import type { MixOptions } from '../data/augment';
-import type { VideoOptions } from '../data/clip_plan';
+import type { VideoOptions } from '../data/video/clip_plan';
 import type { DataSpec } from '../data/open';
 import type { Views } from '../data/sampling';
 import type { Normalisation } from '../data/types';

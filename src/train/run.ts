@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { DecodePool } from '../data/decode_pool';
-import { describeListing, imbalance, sharedFiles, type Listing } from '../data/listing';
+import { DecodePool } from '../data/video/decode_pool';
+import { describeListing, imbalance, sharedFiles, type Listing } from '../data/lists/listing';
 import { Loader, type Skipped } from '../data/loader';
 import { openDataset, type DataSpec } from '../data/open';
 import type { Dataset } from '../data/types';
-import { VideoDataset } from '../data/video_dataset';
-import { makeFolder } from '../io/folder';
+import { VideoDataset } from '../data/video/video_dataset';
+import { makeFolder } from '../formats/folder';
 import type { MorphMlpConfig } from '../models/config';
 import { initialise, type Initialised } from '../models/initialise';
 import { readWeights, type InputSpec, type ModelInfo, type Weights } from '../models/load';
@@ -14,7 +14,7 @@ import { MorphMLP } from '../models/morphmlp';
 import { expectSizes } from '../models/recognise';
 import { seedInit } from '../nn/init';
 import { AdamW, MovingAverage, parameterGroups, SGD, type Optimizer } from '../optim';
-import { manualSeed } from '../rng';
+import { manualSeed } from '../core/generator';
 import { planMemory, type MemoryPlan } from './memory_plan';
 import type { RunOptions } from './options';
 import { loadRun, readRunState, saveRun, saveWeights, type RunState } from './state';
@@ -125,8 +125,15 @@ export class Run {
     const sets = [this.loaders.train.dataset, this.loaders.val?.dataset];
     const listings = sets.flatMap((set) => (set instanceof VideoDataset ? [set.listing] : []));
     const [train, val] = listings;
-    const about = (listing: Listing): string[] => describeListing(listing).slice(1).map((line) => `${listing.source}: ${line}`);
-    return [...listings.flatMap(about), ...(train ? imbalance(train) : []), ...(train && val ? sharedFiles(train, val) : [])];
+    const about = (listing: Listing): string[] =>
+      describeListing(listing)
+        .slice(1)
+        .map((line) => `${listing.source}: ${line}`);
+    return [
+      ...listings.flatMap(about),
+      ...(train ? imbalance(train) : []),
+      ...(train && val ? sharedFiles(train, val) : []),
+    ];
   }
 
   /** Files that could not be read so far, of both sets. */

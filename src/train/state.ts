@@ -1,10 +1,10 @@
-import { loadCheckpoint, readCheckpointMeta, saveCheckpoint, type Json } from '../io/checkpoint';
-import { toFloat32, type TensorData } from '../io/dtypes';
+import { loadCheckpoint, readCheckpointMeta, saveCheckpoint, type Json } from '../formats/checkpoint';
+import { toFloat32, type TensorData } from '../formats/dtypes';
 import { storedTensors, type ModelInfo } from '../models/load';
 import type { MorphMLP } from '../models/morphmlp';
 import { expectSizes } from '../models/recognise';
 import type { MovingAverage, Optimizer } from '../optim';
-import { rngState, setRngState, type RngState } from '../rng';
+import { rngState, setRngState, type RngState } from '../core/generator';
 
 /** Where a run stands: what a resumed run needs besides weights, moments and random state. */
 export interface RunState {

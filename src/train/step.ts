@@ -1,11 +1,11 @@
 /** What a training step computes: of each batch the gradients, of their sum the norm, and the new weights. */
-import { backward } from '../autograd';
+import { backward } from '../core/autograd';
 import type { MorphMLP } from '../models/morphmlp';
 import { clipInput, clipSettings } from '../ops/clip_input';
 import { softCrossEntropy } from '../ops/cross_entropy';
 import { gradNorm, scaleGradients, type MovingAverage, type Optimizer } from '../optim';
-import { scope } from '../scope';
-import { tensor, type Tensor } from '../tensor';
+import { scope } from '../core/scope';
+import { tensor, type Tensor } from '../core/tensor';
 import type { ClipInput } from './input';
 
 /** What a step changes. */

@@ -1,10 +1,10 @@
-import { backward } from '../autograd';
-import { native, type Graph } from '../native';
+import { backward } from '../core/autograd';
+import { native, type Graph } from '../core/native';
 import { softCrossEntropy } from '../ops/cross_entropy';
 import { measureGradNorm, scaleGradients } from '../optim';
-import { drawStart, recordDraws, rngState, setRngState } from '../rng';
-import { scope } from '../scope';
-import { zeros, type Tensor } from '../tensor';
+import { drawStart, recordDraws, rngState, setRngState } from '../core/generator';
+import { scope } from '../core/scope';
+import { zeros, type Tensor } from '../core/tensor';
 import type { StepParts } from './step';
 
 /** Launches that were recorded, what they leave where it lies, and how many random words they draw. */

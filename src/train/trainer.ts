@@ -1,4 +1,4 @@
-import { setAnomalyDetection } from '../autograd';
+import { setAnomalyDetection } from '../core/autograd';
 import type { Loader } from '../data/loader';
 import type { Batch, Normalisation } from '../data/types';
 import type { MorphMLP } from '../models/morphmlp';
@@ -6,7 +6,7 @@ import { labelTargets } from '../ops/cross_entropy';
 import { clipFactor, learningRate, type CosineSchedule, type MovingAverage, type Optimizer } from '../optim';
 import { evaluate, type Evaluation } from './evaluate';
 import { addBatch, averages, bestClass, emptyMetrics, type Metrics } from './metrics';
-import { RecordedSteps } from './recorded_steps';
+import { RecordedSteps } from './graph_steps';
 import { LaunchedSteps, type StepInputs, type StepRunner } from './step';
 
 /** One finished epoch. Accuracies are shares in [0, 1]; `seconds` is the training part alone. */

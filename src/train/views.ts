@@ -1,7 +1,7 @@
-import { noGrad } from '../autograd';
+import { noGrad } from '../core/autograd';
 import { NORMALISATION, stackClips, type Clip, type Normalisation } from '../data/types';
 import type { MorphMLP } from '../models/morphmlp';
-import { scope } from '../scope';
+import { scope } from '../core/scope';
 import { inputOf } from './input';
 
 /** The logits of clips [clips, classes], without graph; the model should be in evaluation mode. */

@@ -1,5 +1,5 @@
-import { chooseCases } from '../../src/bench/ops';
-import { OURS, arraysOf, outputSize, runVariant, upstreamOf } from '../../src/bench/variant';
+import { chooseCases } from '../../src/bench/kernels/ops';
+import { OURS, arraysOf, outputSize, runVariant, upstreamOf } from '../../src/bench/kernels/variant';
 
 // The oracles of all these take minutes, and `bench kernels` asks them each time; here that it gets to its end.
 test.each(chooseCases().map((c) => [`${c.op}, stage ${c.stage}`, c] as const))(

@@ -1,10 +1,10 @@
 /** What ops in bf16 are run on, and which have it. */
-import type { KernelCase } from '../../src/bench/kernel_case';
-import { casesInBf16, chooseCases, stemOf } from '../../src/bench/ops';
-import { allowedIn, BF16_TERMS, ROUNDING } from '../../src/cases/bf16';
-import { softmaxCases } from '../../src/cases/softmax';
-import { elementsOf, makeInput, rounded } from '../../src/cases/tensors';
-import { BF16_OPS } from '../../src/kernels';
+import type { KernelCase } from '../../src/bench/kernels/kernel_case';
+import { casesInBf16, chooseCases, stemOf } from '../../src/bench/kernels/ops';
+import { allowedIn, BF16_TERMS, ROUNDING } from '../../src/bench/op_cases/bf16';
+import { softmaxCases } from '../../src/bench/op_cases/softmax';
+import { elementsOf, makeInput, rounded } from '../../src/bench/op_cases/tensors';
+import { BF16_OPS } from '../../src/core/kernels';
 
 const other = (op: string): KernelCase => ({ op, stage: 1, timed: softmaxCases[0]!, macs: 0 });
 

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { compareResults, differentTerms, regressions } from '../../src/bench/compare';
 import { readResults } from '../../src/bench/results';
 import { independentRatio } from '../../src/bench/statistics';
-import { Philox } from '../../src/random';
+import { Philox } from '../../src/core/philox';
 import { runCli } from '../support/run_cli';
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'morphmlp-'));

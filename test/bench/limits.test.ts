@@ -1,9 +1,9 @@
-import { benchCase } from '../../src/bench/kernels';
-import { measureLimits, type Limits } from '../../src/bench/limits';
-import { OURS } from '../../src/bench/variant';
-import { linearCase } from '../../src/cases/linear';
+import { benchCase } from '../../src/bench/kernels/measure';
+import { measureLimits, type Limits } from '../../src/bench/roofline';
+import { OURS } from '../../src/bench/kernels/variant';
+import { linearCase } from '../../src/bench/op_cases/linear';
 
-jest.mock('../../src/bench/limits', () => ({
+jest.mock('../../src/bench/roofline', () => ({
   ...jest.requireActual<object>('../../src/bench/limits'),
   measureLimits: jest.fn(),
   limitsAround: <T>(work: () => T) => ({ result: work(), limits: { gflops: 1e-9, gbs: 1e9 } }),

@@ -1,7 +1,7 @@
 import { CASES, parseCase } from '../../src/bench/models/case';
 import { Served } from '../../src/bench/models/served';
 import { Peer } from '../../src/bench/models/peer';
-import { memory, resetPeakMemory } from '../../src/runtime';
+import { memory, resetPeakMemory } from '../../src/core/runtime';
 import { tinySubject } from '../support/tiny_subject';
 
 const CPU = { device: 'cpu', precision: 'f32' } as const;

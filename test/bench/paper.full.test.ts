@@ -1,8 +1,8 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { runsOf, timeRows, type PaperRow } from '../../src/bench/paper';
-import { PAPER } from '../../src/bench/paper_tables';
+import { runsOf, timeRows, type PaperRow } from '../../src/bench/paper/measure';
+import { PAPER } from '../../src/bench/paper/tables';
 import { runCli } from '../support/run_cli';
 import { SMALL_NETWORK } from '../support/small_network';
 

@@ -1,7 +1,7 @@
-import { TimedNetwork } from '../../src/bench/network';
-import { countRow } from '../../src/bench/paper';
-import { PAPER, TABLES } from '../../src/bench/paper_tables';
-import { kernels } from '../../src/native';
+import { TimedNetwork } from '../../src/bench/models/network';
+import { countRow } from '../../src/bench/paper/measure';
+import { PAPER, TABLES } from '../../src/bench/paper/tables';
+import { kernels } from '../../src/core/native';
 import { measured } from '../support/count_kernels';
 import { runCli } from '../support/run_cli';
 import { SMALL_NETWORK } from '../support/small_network';

@@ -1,4 +1,4 @@
-import type { KernelRow } from '../../src/bench/kernels';
+import type { KernelRow } from '../../src/bench/kernels/measure';
 import { joinPasses } from '../../src/bench/passes';
 import { ratio, spread } from '../../src/bench/statistics';
 

@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { cpus } from 'node:os';
-import { besideOthers, othersBetween } from '../../src/bench/load';
+import { besideOthers, othersBetween } from '../../src/bench/cpu_contention';
 import { ratio, spread } from '../../src/bench/statistics';
-import { Philox } from '../../src/random';
+import { Philox } from '../../src/core/philox';
 
 const noisy = (seed: number, n: number, middle: number): number[] => {
   const random = new Philox(seed);

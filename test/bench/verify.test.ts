@@ -1,10 +1,10 @@
-import { rejectTooFast } from '../../src/bench/kernels';
-import { OURS, type Variant } from '../../src/bench/variant';
-import { judge, verify } from '../../src/bench/verify';
-import { within } from '../../src/cases/compare';
-import { linearCase } from '../../src/cases/linear';
-import { morphFcCase } from '../../src/cases/morph_fc';
-import { kernels, native, type Handle, type KernelArgument } from '../../src/native';
+import { rejectTooFast } from '../../src/bench/kernels/measure';
+import { OURS, type Variant } from '../../src/bench/kernels/variant';
+import { judge, verify } from '../../src/bench/kernels/verify';
+import { within } from '../../src/bench/op_cases/compare';
+import { linearCase } from '../../src/bench/op_cases/linear';
+import { morphFcCase } from '../../src/bench/op_cases/morph_fc';
+import { kernels, native, type Handle, type KernelArgument } from '../../src/core/native';
 
 const c = morphFcCase([1, 2, 4, 4, 8], { axis: 'width', chunk: 4, order: 'consecutive' });
 const SIZE = 2 * 16 * 8;

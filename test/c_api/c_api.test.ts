@@ -2,8 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { KERNEL_NAMES } from '../../src/kernels';
-import { native } from '../../src/native';
+import { KERNEL_NAMES } from '../../src/core/kernels';
+import { native } from '../../src/core/native';
 import { cLibrary } from '../support/c_library';
 
 interface Found {

@@ -1,4 +1,4 @@
-import { native } from '../../src/native';
+import { native } from '../../src/core/native';
 import { runCli } from '../support/run_cli';
 
 const kernels = (...args: string[]) => runCli(['bench', 'kernels', ...args]);

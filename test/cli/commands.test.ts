@@ -2,8 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { writeVideo } from '../../src/data/encode';
-import { MotionDataset } from '../../src/data/motion';
+import { writeVideo } from '../../src/data/video/encode';
+import { MotionDataset } from '../../src/data/synthetic/motion';
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'morphmlp-'));
 const at = (name: string) => path.join(folder, name);

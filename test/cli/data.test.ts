@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import sharp from 'sharp';
-import { MOTION_CLASSES } from '../../src/data/motion';
+import { MOTION_CLASSES } from '../../src/data/synthetic/motion';
 import { describeWithFfmpeg } from '../data/ffmpeg_support';
 import { runCli } from '../support/run_cli';
 

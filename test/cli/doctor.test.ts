@@ -1,5 +1,5 @@
-import { collectDoctor, countPhysicalCores, cpuFeatures, type DoctorReport } from '../../src/cli/doctor';
-import { doctorText } from '../../src/cli/doctor_text';
+import { collectDoctor, countPhysicalCores, cpuFeatures, type DoctorReport } from '../../src/cli/commands/doctor';
+import { doctorText } from '../../src/cli/commands/doctor_text';
 
 const cpuinfo = (cores: [number, number][]) =>
   cores

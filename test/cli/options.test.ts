@@ -1,4 +1,4 @@
-import { parseBytes } from '../../src/config/bytes';
+import { parseBytes } from '../../src/train/config/bytes';
 import { byteSize, numberIn, onOff, wholeNumber } from '../../src/cli/options';
 
 test.each([

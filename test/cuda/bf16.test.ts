@@ -1,19 +1,19 @@
 /** Networks in bf16: the way of f32 within bf16's roundings, forward, backward and over a run; and what is refused. */
-import { backward, noGrad } from '../../src/autograd';
-import { relativeError } from '../../src/cases/compare';
-import { uniform } from '../../src/cases/random';
-import { fillParameter } from '../../src/io/reference';
+import { backward, noGrad } from '../../src/core/autograd';
+import { relativeError } from '../../src/bench/op_cases/compare';
+import { uniform } from '../../src/bench/op_cases/random';
+import { fillParameter } from '../../src/formats/reference';
 import { MorphMLP } from '../../src/models/morphmlp';
 import type { MorphMlpConfig } from '../../src/models/config';
-import type { Precision } from '../../src/native';
+import type { Precision } from '../../src/core/native';
 import { add, cast, crossEntropy, linear, softmax } from '../../src/ops';
 import { AdamW, clipGradNorm, parameterGroups } from '../../src/optim';
-import { manualSeed } from '../../src/rng';
-import { memory } from '../../src/runtime';
-import { scope } from '../../src/scope';
-import { ones, tensor, type Tensor } from '../../src/tensor';
+import { manualSeed } from '../../src/core/generator';
+import { memory } from '../../src/core/runtime';
+import { scope } from '../../src/core/scope';
+import { ones, tensor, type Tensor } from '../../src/core/tensor';
 import { simpleModel } from '../support/simple_model';
-import { ROUNDING } from '../../src/cases/bf16';
+import { ROUNDING } from '../../src/bench/op_cases/bf16';
 
 const config: MorphMlpConfig = {
   ...{ kind: 'video', layers: [1, 1, 1, 1], frames: 4, embedDims: [8, 8, 12, 12], segmentDim: [4, 4, 4, 4] },

@@ -1,21 +1,21 @@
 /** Every op that has bf16 (`BF16_OPS`), forward and backward, against float64. */
-import { arithmeticCases } from '../../src/cases/arithmetic';
-import { batchNormCases } from '../../src/cases/batch_norm';
-import { BF16_TERMS } from '../../src/cases/bf16';
-import { conv3dCase, conv3dCases } from '../../src/cases/conv3d';
-import { convNormCase, convNormCases } from '../../src/cases/conv_norm';
-import { geluCases } from '../../src/cases/gelu';
-import { layerNormCases } from '../../src/cases/layer_norm';
-import { linearCase, linearCases } from '../../src/cases/linear';
-import { meanPoolCases } from '../../src/cases/mean_pool';
-import { morphFcCase, morphFcCases, morphFcGroupCases } from '../../src/cases/morph_fc';
-import { normMlpCase, normMlpCases } from '../../src/cases/norm_mlp';
-import { normSpatialCase, normSpatialCases } from '../../src/cases/norm_spatial';
-import { normTemporalCase, normTemporalCases } from '../../src/cases/norm_temporal';
-import { reduceCases } from '../../src/cases/reduce';
-import { reorderCases } from '../../src/cases/reorder';
-import { reweightCases } from '../../src/cases/reweight';
-import { temporalFcCase, temporalFcCases } from '../../src/cases/temporal_fc';
+import { arithmeticCases } from '../../src/bench/op_cases/arithmetic';
+import { batchNormCases } from '../../src/bench/op_cases/batch_norm';
+import { BF16_TERMS } from '../../src/bench/op_cases/bf16';
+import { conv3dCase, conv3dCases } from '../../src/bench/op_cases/conv3d';
+import { convNormCase, convNormCases } from '../../src/bench/op_cases/conv_norm';
+import { geluCases } from '../../src/bench/op_cases/gelu';
+import { layerNormCases } from '../../src/bench/op_cases/layer_norm';
+import { linearCase, linearCases } from '../../src/bench/op_cases/linear';
+import { meanPoolCases } from '../../src/bench/op_cases/mean_pool';
+import { morphFcCase, morphFcCases, morphFcGroupCases } from '../../src/bench/op_cases/morph_fc';
+import { normMlpCase, normMlpCases } from '../../src/bench/op_cases/norm_mlp';
+import { normSpatialCase, normSpatialCases } from '../../src/bench/op_cases/norm_spatial';
+import { normTemporalCase, normTemporalCases } from '../../src/bench/op_cases/norm_temporal';
+import { reduceCases } from '../../src/bench/op_cases/reduce';
+import { reorderCases } from '../../src/bench/op_cases/reorder';
+import { reweightCases } from '../../src/bench/op_cases/reweight';
+import { temporalFcCase, temporalFcCases } from '../../src/bench/op_cases/temporal_fc';
 import { runBf16Cases } from '../support/run_bf16_cases';
 
 const x = (roundings: number) => ({ activations: ['x'], roundings: { forward: roundings, gradient: roundings } });

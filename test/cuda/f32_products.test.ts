@@ -1,17 +1,17 @@
 /** Products of f32 by 3xTF32 on the tensor cores (MORPHMLP_F32): every op that has one, and who says so. */
 import { machine } from '../../src/bench/machine';
 import { kernelFlags } from '../../src/bench/flags';
-import { conv3dCases } from '../../src/cases/conv3d';
-import { linearCase, linearCases } from '../../src/cases/linear';
-import { morphFcCase, morphFcCases, morphFcGroupCases } from '../../src/cases/morph_fc';
-import { normMlpCase, normMlpCases } from '../../src/cases/norm_mlp';
-import { normSpatialCases } from '../../src/cases/norm_spatial';
-import { normTemporalCase, normTemporalCases } from '../../src/cases/norm_temporal';
-import { makeInput, makeTensor, mapInputs } from '../../src/cases/tensors';
-import { temporalFcCases } from '../../src/cases/temporal_fc';
-import { native } from '../../src/native';
-import { requireDevice } from '../../src/runtime';
-import { scope } from '../../src/scope';
+import { conv3dCases } from '../../src/bench/op_cases/conv3d';
+import { linearCase, linearCases } from '../../src/bench/op_cases/linear';
+import { morphFcCase, morphFcCases, morphFcGroupCases } from '../../src/bench/op_cases/morph_fc';
+import { normMlpCase, normMlpCases } from '../../src/bench/op_cases/norm_mlp';
+import { normSpatialCases } from '../../src/bench/op_cases/norm_spatial';
+import { normTemporalCase, normTemporalCases } from '../../src/bench/op_cases/norm_temporal';
+import { makeInput, makeTensor, mapInputs } from '../../src/bench/op_cases/tensors';
+import { temporalFcCases } from '../../src/bench/op_cases/temporal_fc';
+import { native } from '../../src/core/native';
+import { requireDevice } from '../../src/core/runtime';
+import { scope } from '../../src/core/scope';
 import { runCases } from '../support/run_cases';
 import { runCli } from '../support/run_cli';
 

@@ -1,11 +1,11 @@
 /** The MLP of bf16 tokens as one kernel, at the widths that have one; narrow ones are among the cases of bf16_ops.test.ts too. */
-import { noGrad } from '../../src/autograd';
-import { BF16_TERMS } from '../../src/cases/bf16';
-import { normMlpCase } from '../../src/cases/norm_mlp';
-import { makeInput, makeTensor, mapInputs } from '../../src/cases/tensors';
+import { noGrad } from '../../src/core/autograd';
+import { BF16_TERMS } from '../../src/bench/op_cases/bf16';
+import { normMlpCase } from '../../src/bench/op_cases/norm_mlp';
+import { makeInput, makeTensor, mapInputs } from '../../src/bench/op_cases/tensors';
 import { cast } from '../../src/ops';
-import { memory, resetPeakMemory } from '../../src/runtime';
-import { scope } from '../../src/scope';
+import { memory, resetPeakMemory } from '../../src/core/runtime';
+import { scope } from '../../src/core/scope';
 import { runBf16Cases } from '../support/run_bf16_cases';
 
 /** More rows than a block's 128 and whole blocks; hidden numbers that end within a slice; clips that end within a block. */

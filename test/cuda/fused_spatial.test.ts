@@ -1,11 +1,11 @@
 /** The spatial unit of bf16 tokens without a backward: by whole patches where frames have them (one kernel), else product by product. */
-import { noGrad } from '../../src/autograd';
-import { judge } from '../../src/bench/verify';
-import { allowedIn, BF16_TERMS, inBf16 } from '../../src/cases/bf16';
-import { normSpatialCase } from '../../src/cases/norm_spatial';
-import { makeInput, makeTensor, mapInputs } from '../../src/cases/tensors';
-import { memory, resetPeakMemory } from '../../src/runtime';
-import { scope } from '../../src/scope';
+import { noGrad } from '../../src/core/autograd';
+import { judge } from '../../src/bench/kernels/verify';
+import { allowedIn, BF16_TERMS, inBf16 } from '../../src/bench/op_cases/bf16';
+import { normSpatialCase } from '../../src/bench/op_cases/norm_spatial';
+import { makeInput, makeTensor, mapInputs } from '../../src/bench/op_cases/tensors';
+import { memory, resetPeakMemory } from '../../src/core/runtime';
+import { scope } from '../../src/core/scope';
 
 const terms = BF16_TERMS.norm_spatial;
 

@@ -1,11 +1,11 @@
-import { noGrad } from '../../src/autograd';
-import { native, type Graph } from '../../src/native';
+import { noGrad } from '../../src/core/autograd';
+import { native, type Graph } from '../../src/core/native';
 import { linear } from '../../src/ops/linear';
-import { memory } from '../../src/runtime';
-import { scope } from '../../src/scope';
+import { memory } from '../../src/core/runtime';
+import { scope } from '../../src/core/scope';
 import { lerp } from '../../src/optim';
-import { empty, tensor, type Tensor } from '../../src/tensor';
-import { uniform } from '../../src/cases/random';
+import { empty, tensor, type Tensor } from '../../src/core/tensor';
+import { uniform } from '../../src/bench/op_cases/random';
 
 const N = 33;
 const inputs = () => ({ x: tensor(uniform(1, 5 * N), [5, N]), weight: tensor(uniform(2, N * N), [N, N]) });

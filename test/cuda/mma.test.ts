@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 
-const script = path.join(__dirname, '..', '..', 'native', 'test', 'cuda_shim', 'mma_test.sh');
+const script = path.join(__dirname, '..', '..', 'test', 'emulator', 'mma_test.sh');
 
 test('the emulated mma.sync, ldmatrix and wgmma are laid out as in the PTX ISA; what is made of them is as plain loops have it', () => {
   const { status, stdout, stderr } = spawnSync('sh', [script], { encoding: 'utf8' });

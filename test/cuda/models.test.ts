@@ -1,7 +1,7 @@
 /** What `bench models --device cuda` times: a network is held to float64 in both types first, and what it divides by is there. */
 import { Served } from '../../src/bench/models/served';
-import { native } from '../../src/native';
-import { fmaPeak, memory } from '../../src/runtime';
+import { native } from '../../src/core/native';
+import { fmaPeak, memory } from '../../src/core/runtime';
 import { tinySubject } from '../support/tiny_subject';
 
 test.each(['f32', 'bf16'] as const)('a network in %s is held to float64, and steps', (precision) => {

@@ -1,18 +1,18 @@
 import path from 'node:path';
-import { backward } from '../../src/autograd';
-import { relativeError } from '../../src/cases/compare';
-import { uniform } from '../../src/cases/random';
-import { checkCase, holds, readCases } from '../../src/cli/verify_action';
-import { fillParameter } from '../../src/io/reference';
+import { backward } from '../../src/core/autograd';
+import { relativeError } from '../../src/bench/op_cases/compare';
+import { uniform } from '../../src/bench/op_cases/random';
+import { checkCase, holds, readCases } from '../../src/cli/commands/verify_action';
+import { fillParameter } from '../../src/formats/reference';
 import { MorphMLP } from '../../src/models/morphmlp';
 import type { MorphMlpConfig } from '../../src/models/config';
 import { crossEntropy } from '../../src/ops/cross_entropy';
 import { AdamW, clipGradNorm, parameterGroups } from '../../src/optim';
-import type { Device } from '../../src/native';
-import { manualSeed } from '../../src/rng';
-import { memory } from '../../src/runtime';
-import { scope } from '../../src/scope';
-import { getDefaultDevice, setDefaultDevice, tensor } from '../../src/tensor';
+import type { Device } from '../../src/core/native';
+import { manualSeed } from '../../src/core/generator';
+import { memory } from '../../src/core/runtime';
+import { scope } from '../../src/core/scope';
+import { getDefaultDevice, setDefaultDevice, tensor } from '../../src/core/tensor';
 
 const fixture = path.join(__dirname, '..', 'fixtures', 'reference', 'tiny.json');
 

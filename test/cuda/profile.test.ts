@@ -1,6 +1,6 @@
 /** What `bench profile --device cuda` measures: every kernel of a step, by the GPU's timer. */
 import { MorphMLP } from '../../src/models/morphmlp';
-import { memory } from '../../src/runtime';
+import { memory } from '../../src/core/runtime';
 import { byKernel, studyCost } from '../../src/study/cost';
 import { tinySubject } from '../support/tiny_subject';
 

@@ -1,21 +1,21 @@
 /** bf16 products by wgmma (MORPHMLP_GEMM=wgmma): on Hopper, and in the emulation of it and of TMA. */
-import { noGrad } from '../../src/autograd';
+import { noGrad } from '../../src/core/autograd';
 import { machine } from '../../src/bench/machine';
-import { arraysOf, OURS, runVariant, upstreamOf, whyNoWgmma } from '../../src/bench/variant';
-import { judge, verifyAgainst } from '../../src/bench/verify';
-import { allowedIn, BF16_TERMS, type Bf16Terms, inBf16 } from '../../src/cases/bf16';
-import type { OpCase } from '../../src/cases/case';
-import { conv3dCase } from '../../src/cases/conv3d';
-import { convNormCase } from '../../src/cases/conv_norm';
-import { linearCase } from '../../src/cases/linear';
-import { morphFcCase } from '../../src/cases/morph_fc';
-import { normMlpCase } from '../../src/cases/norm_mlp';
-import { normSpatialCase } from '../../src/cases/norm_spatial';
-import { normTemporalCase } from '../../src/cases/norm_temporal';
-import { makeInput, makeTensor, mapInputs } from '../../src/cases/tensors';
-import { temporalFcCase } from '../../src/cases/temporal_fc';
-import { native } from '../../src/native';
-import { scope } from '../../src/scope';
+import { arraysOf, OURS, runVariant, upstreamOf, whyNoWgmma } from '../../src/bench/kernels/variant';
+import { judge, verifyAgainst } from '../../src/bench/kernels/verify';
+import { allowedIn, BF16_TERMS, type Bf16Terms, inBf16 } from '../../src/bench/op_cases/bf16';
+import type { OpCase } from '../../src/bench/op_cases/case';
+import { conv3dCase } from '../../src/bench/op_cases/conv3d';
+import { convNormCase } from '../../src/bench/op_cases/conv_norm';
+import { linearCase } from '../../src/bench/op_cases/linear';
+import { morphFcCase } from '../../src/bench/op_cases/morph_fc';
+import { normMlpCase } from '../../src/bench/op_cases/norm_mlp';
+import { normSpatialCase } from '../../src/bench/op_cases/norm_spatial';
+import { normTemporalCase } from '../../src/bench/op_cases/norm_temporal';
+import { makeInput, makeTensor, mapInputs } from '../../src/bench/op_cases/tensors';
+import { temporalFcCase } from '../../src/bench/op_cases/temporal_fc';
+import { native } from '../../src/core/native';
+import { scope } from '../../src/core/scope';
 import { runBf16Cases } from '../support/run_bf16_cases';
 import { runCli } from '../support/run_cli';
 import { canLackWgmma, LACKING_WGMMA } from '../support/wgmma';
@@ -38,7 +38,7 @@ onHopper('on Hopper', () => {
   beforeAll(() => native.cudaUseProducts('wgmma'));
   afterAll(() => native.cudaUseProducts('own'));
 
-  // Tiles and what does not fill them: native/test/cuda_shim/hopper_test.cc.
+  // Tiles and what does not fill them: test/emulator/hopper_test.cc.
   byWgmma(3, 'linear', linearCase([5], 24, 40, { gelu: true }), linearCase([2, 3], 16, 16));
   byWgmma(3, 'linear', linearCase([9], 8, 16, { bias: false }));
   // Of rows that TMA cannot read there are weights alone, which are copied.

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { writeVideo } from '../../src/data/encode';
+import { writeVideo } from '../../src/data/video/encode';
 
 const found = ['ffmpeg', 'ffprobe'].every((program) => spawnSync(program, ['-version']).status === 0);
 

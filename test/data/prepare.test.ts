@@ -11,15 +11,15 @@ import {
 import os from 'node:os';
 import path from 'node:path';
 import sharp from 'sharp';
-import { DecodePool } from '../../src/data/decode_pool';
-import { readFrameList } from '../../src/data/frame_list';
-import { readListing, type Listing } from '../../src/data/listing';
+import { DecodePool } from '../../src/data/video/decode_pool';
+import { readFrameList } from '../../src/data/lists/frame_list';
+import { readListing, type Listing } from '../../src/data/lists/listing';
 import { Loader } from '../../src/data/loader';
 import { ENCODING } from '../../src/data/prepare/pack';
 import { prepare } from '../../src/data/prepare/prepare';
 import { isPacked, readIndex, readShards, shardOrder } from '../../src/data/shards';
-import { VideoDataset } from '../../src/data/video_dataset';
-import { Philox } from '../../src/random';
+import { VideoDataset } from '../../src/data/video/video_dataset';
+import { Philox } from '../../src/core/philox';
 import { describeWithFfmpeg, readNumbers, TALL, writeNumbered } from './ffmpeg_support';
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'prepare-'));

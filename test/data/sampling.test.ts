@@ -10,7 +10,7 @@ import {
   uniformCrop,
   viewAt,
 } from '../../src/data/sampling';
-import { Philox } from '../../src/random';
+import { Philox } from '../../src/core/philox';
 
 type DenseRow = [number, number, number, number, number, number, number, number, number, number[]];
 type SegmentRow = [number, number, number, number, number[]];

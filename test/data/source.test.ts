@@ -2,7 +2,7 @@ import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync,
 import os from 'node:os';
 import path from 'node:path';
 import sharp from 'sharp';
-import { frameName } from '../../src/data/pictures';
+import { frameName } from '../../src/data/pictures/pictures';
 import { decodeSource, probeSource, sourceKey, sourceOf, type Source } from '../../src/data/source';
 import { describeWithFfmpeg, makeWith, readNumbers, TALL, WIDE, writeNumbered } from './ffmpeg_support';
 

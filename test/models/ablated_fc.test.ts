@@ -7,10 +7,10 @@ import {
   type Ablation,
 } from '../../src/models/ablation';
 import { AblatedFc } from '../../src/models/ablated_fc';
-import type { Array64, OpCase } from '../../src/cases/case';
-import { conv3d64 } from '../../src/cases/conv3d';
-import { gelu64, linear64, morphFc64, softmax64, type MorphOptions } from '../../src/cases/float64';
-import type { Tensor } from '../../src/tensor';
+import type { Array64, OpCase } from '../../src/bench/op_cases/case';
+import { conv3d64 } from '../../src/bench/op_cases/conv3d';
+import { gelu64, linear64, morphFc64, softmax64, type MorphOptions } from '../../src/bench/op_cases/float64';
+import type { Tensor } from '../../src/core/tensor';
 import { runCases } from '../support/run_cases';
 
 type Arrays = Record<string, Array64>;

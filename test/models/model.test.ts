@@ -1,13 +1,13 @@
-import { backward } from '../../src/autograd';
-import { dryRun } from '../../src/dry_run';
+import { backward } from '../../src/core/autograd';
+import { dryRun } from '../../src/core/dry_run';
 import { VARIANTS, type MorphMlpConfig } from '../../src/models/config';
 import { countOps, gmacs } from '../../src/models/flops';
 import { create, MorphMLP } from '../../src/models/morphmlp';
-import { memory } from '../../src/runtime';
-import { scope } from '../../src/scope';
-import { tensor, zeros, type Tensor } from '../../src/tensor';
-import { relativeError } from '../../src/cases/compare';
-import { uniform } from '../../src/cases/random';
+import { memory } from '../../src/core/runtime';
+import { scope } from '../../src/core/scope';
+import { tensor, zeros, type Tensor } from '../../src/core/tensor';
+import { relativeError } from '../../src/bench/op_cases/compare';
+import { uniform } from '../../src/bench/op_cases/random';
 import { simpleModel } from '../support/simple_model';
 
 /** The table of the design: parameters (exact, and in millions) and GMACs of a view of 224 x 224. */

@@ -1,15 +1,15 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { backward } from '../../src/autograd';
-import { fillParameter, value, type Digest } from '../../src/io/reference';
+import { backward } from '../../src/core/autograd';
+import { fillParameter, value, type Digest } from '../../src/formats/reference';
 import type { MorphMlpConfig } from '../../src/models/config';
 import { Downsample, PatchEmbed } from '../../src/models/embed';
 import { Block, Mlp, MorphFcS, MorphFcS2, MorphFcT } from '../../src/models/morphmlp';
 import { LayerNorm } from '../../src/nn/layers';
 import { Module } from '../../src/nn/module';
 import { gelu } from '../../src/ops/gelu';
-import { scope } from '../../src/scope';
-import { tensor, type Tensor } from '../../src/tensor';
+import { scope } from '../../src/core/scope';
+import { tensor, type Tensor } from '../../src/core/tensor';
 
 export interface Case {
   x: number[];

@@ -1,4 +1,4 @@
-import { digestError } from '../../src/io/reference';
+import { digestError } from '../../src/formats/reference';
 import { allowed, read, run } from './module_cases';
 
 describe('modules_full.json: the real stage sizes, by digests', () => {

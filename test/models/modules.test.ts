@@ -1,6 +1,6 @@
-import { relativeError } from '../../src/io/reference';
-import { toFloat32 } from '../../src/io/dtypes';
-import { readSafetensors } from '../../src/io/safetensors';
+import { relativeError } from '../../src/formats/reference';
+import { toFloat32 } from '../../src/formats/dtypes';
+import { readSafetensors } from '../../src/formats/safetensors';
 import { allowed, fixture, read, run, zero } from './module_cases';
 
 describe('modules.json: whole tensors', () => {

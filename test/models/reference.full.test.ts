@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { checkCase, holds, readCases } from '../../src/cli/verify_action';
+import { checkCase, holds, readCases } from '../../src/cli/commands/verify_action';
 
 const file = path.join(__dirname, '..', 'fixtures', 'reference', 'models_full.json');
 

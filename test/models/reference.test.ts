@@ -1,6 +1,6 @@
 import path from 'node:path';
-import { checkCase, holds, readCases } from '../../src/cli/verify_action';
-import { memory } from '../../src/runtime';
+import { checkCase, holds, readCases } from '../../src/cli/commands/verify_action';
+import { memory } from '../../src/core/runtime';
 
 const fixture = (name: string) => path.join(__dirname, '..', 'fixtures', 'reference', name);
 

@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
-import { loadAddon } from '../../src/addon_path';
-import { KERNEL_NAMES } from '../../src/kernels';
-import { native, type DType, type Handle } from '../../src/native';
-import { setThreads, threads } from '../../src/runtime';
+import { loadAddon } from '../../src/core/addon_path';
+import { KERNEL_NAMES } from '../../src/core/kernels';
+import { native, type DType, type Handle } from '../../src/core/native';
+import { setThreads, threads } from '../../src/core/runtime';
 
 interface Probed {
   kernels: string[];

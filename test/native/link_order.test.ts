@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { addonCandidates, loadAddon } from '../../src/addon_path';
+import { addonCandidates, loadAddon } from '../../src/core/addon_path';
 
 // Every kernel is compiled for several instruction sets. An inline function that is not in the namespace of one of them (the
 // standard library's, or ours) is compiled as often, and the linker keeps one copy for all: that one must run on every CPU. So

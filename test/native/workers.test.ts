@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
-import { loadAddon } from '../../src/addon_path';
+import { loadAddon } from '../../src/core/addon_path';
 
 /** Runs a scenario of workers_child.cjs; a crash shows as a signal, a hang as SIGTERM after 40 s. */
 function run(scenario: string): { code: number | null; signal: string | null; told: unknown[]; stderr: string } {

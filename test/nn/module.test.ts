@@ -4,8 +4,8 @@ import { seedInit } from '../../src/nn/init';
 import { create } from '../../src/models';
 import { MorphMLP, MorphFcT } from '../../src/models/morphmlp';
 import { QUICKSTART } from '../../src/models/config';
-import { memory } from '../../src/runtime';
-import { tensor, zeros, type Tensor } from '../../src/tensor';
+import { memory } from '../../src/core/runtime';
+import { tensor, zeros, type Tensor } from '../../src/core/tensor';
 
 class Branch extends Module {
   readonly scale = parameter(tensor([1, 2]));

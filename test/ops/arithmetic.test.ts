@@ -1,4 +1,4 @@
-import { arithmeticCases } from '../../src/cases/arithmetic';
+import { arithmeticCases } from '../../src/bench/op_cases/arithmetic';
 import { runCases } from '../support/run_cases';
 
 runCases('arithmetic', arithmeticCases);

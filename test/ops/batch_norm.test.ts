@@ -1,11 +1,11 @@
-import { backward, noGrad } from '../../src/autograd';
+import { backward, noGrad } from '../../src/core/autograd';
 import { batchNorm, type BatchNormOptions } from '../../src/ops/batch_norm';
 import { gelu } from '../../src/ops/gelu';
-import { scope } from '../../src/scope';
-import { ones, tensor, zeros, type Tensor } from '../../src/tensor';
-import { batchNormCases, columnStatistics } from '../../src/cases/batch_norm';
-import { relativeError } from '../../src/cases/compare';
-import { uniform } from '../../src/cases/random';
+import { scope } from '../../src/core/scope';
+import { ones, tensor, zeros, type Tensor } from '../../src/core/tensor';
+import { batchNormCases, columnStatistics } from '../../src/bench/op_cases/batch_norm';
+import { relativeError } from '../../src/bench/op_cases/compare';
+import { uniform } from '../../src/bench/op_cases/random';
 import { runCases } from '../support/run_cases';
 
 runCases('batchNorm', batchNormCases);

@@ -1,9 +1,9 @@
-import { backward } from '../../src/autograd';
-import { kernels } from '../../src/native';
+import { backward } from '../../src/core/autograd';
+import { kernels } from '../../src/core/native';
 import { cast, gelu, linear } from '../../src/ops';
-import { memory, requirePrecision } from '../../src/runtime';
-import { scope } from '../../src/scope';
-import { ones, tensor, zeros } from '../../src/tensor';
+import { memory, requirePrecision } from '../../src/core/runtime';
+import { scope } from '../../src/core/scope';
+import { ones, tensor, zeros } from '../../src/core/tensor';
 
 test('numbers round to the nearest bf16, ties to even; NaN and infinity stay', () => {
   const { live } = memory();

@@ -2,9 +2,9 @@
 import { drawMix } from '../../src/data/augment';
 import { NORMALISATION } from '../../src/data/types';
 import { clipInput, clipSettings, type ClipSettings } from '../../src/ops';
-import { Philox } from '../../src/random';
-import { scope } from '../../src/scope';
-import { tensor, zeros } from '../../src/tensor';
+import { Philox } from '../../src/core/philox';
+import { scope } from '../../src/core/scope';
+import { tensor, zeros } from '../../src/core/tensor';
 
 type Size = readonly [number, number, number, number];
 const { fround } = Math;

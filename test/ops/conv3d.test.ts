@@ -1,12 +1,12 @@
-import { backward } from '../../src/autograd';
+import { backward } from '../../src/core/autograd';
 import { conv3d, type Conv3dOptions } from '../../src/ops/conv3d';
 import { linear } from '../../src/ops/linear';
-import { setThreads, threads } from '../../src/runtime';
-import { scope } from '../../src/scope';
-import { tensor, zeros } from '../../src/tensor';
-import { conv3dCases } from '../../src/cases/conv3d';
-import { relativeError } from '../../src/cases/compare';
-import { uniform } from '../../src/cases/random';
+import { setThreads, threads } from '../../src/core/runtime';
+import { scope } from '../../src/core/scope';
+import { tensor, zeros } from '../../src/core/tensor';
+import { conv3dCases } from '../../src/bench/op_cases/conv3d';
+import { relativeError } from '../../src/bench/op_cases/compare';
+import { uniform } from '../../src/bench/op_cases/random';
 import { runCases } from '../support/run_cases';
 
 runCases('conv3d', conv3dCases);

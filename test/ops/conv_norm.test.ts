@@ -1,14 +1,14 @@
-import { noGrad } from '../../src/autograd';
-import { convNormCases } from '../../src/cases/conv_norm';
-import { columnStatistics } from '../../src/cases/batch_norm';
-import { relativeError } from '../../src/cases/compare';
-import { uniform } from '../../src/cases/random';
+import { noGrad } from '../../src/core/autograd';
+import { convNormCases } from '../../src/bench/op_cases/conv_norm';
+import { columnStatistics } from '../../src/bench/op_cases/batch_norm';
+import { relativeError } from '../../src/bench/op_cases/compare';
+import { uniform } from '../../src/bench/op_cases/random';
 import { batchNorm } from '../../src/ops/batch_norm';
 import { conv3d } from '../../src/ops/conv3d';
 import { convNorm, type ConvNormParameters } from '../../src/ops/conv_norm';
-import { setThreads, threads } from '../../src/runtime';
-import { scope } from '../../src/scope';
-import { ones, tensor, zeros, type Tensor } from '../../src/tensor';
+import { setThreads, threads } from '../../src/core/runtime';
+import { scope } from '../../src/core/scope';
+import { ones, tensor, zeros, type Tensor } from '../../src/core/tensor';
 import { runCases } from '../support/run_cases';
 
 runCases('convNorm', convNormCases);

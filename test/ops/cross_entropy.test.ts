@@ -1,8 +1,8 @@
-import { backward } from '../../src/autograd';
+import { backward } from '../../src/core/autograd';
 import { crossEntropy, oneHot, softCrossEntropy } from '../../src/ops/cross_entropy';
-import { scope } from '../../src/scope';
-import { ones, tensor, zeros } from '../../src/tensor';
-import { crossEntropyCases } from '../../src/cases/cross_entropy';
+import { scope } from '../../src/core/scope';
+import { ones, tensor, zeros } from '../../src/core/tensor';
+import { crossEntropyCases } from '../../src/bench/op_cases/cross_entropy';
 import { runCases } from '../support/run_cases';
 
 runCases('crossEntropy', crossEntropyCases);

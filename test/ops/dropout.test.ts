@@ -1,13 +1,13 @@
-import { backward } from '../../src/autograd';
+import { backward } from '../../src/core/autograd';
 import { dropFactors, dropout, dropPath } from '../../src/ops/dropout';
-import { philox4x32 } from '../../src/random';
-import { drawStart, manualSeed, nextRandom, recordDraws, rngState, setRngState } from '../../src/rng';
-import { setThreads, threads } from '../../src/runtime';
-import { scope } from '../../src/scope';
-import { ones, tensor, zeros, type Tensor } from '../../src/tensor';
-import { uniform } from '../../src/cases/random';
+import { philox4x32 } from '../../src/core/philox';
+import { drawStart, manualSeed, nextRandom, recordDraws, rngState, setRngState } from '../../src/core/generator';
+import { setThreads, threads } from '../../src/core/runtime';
+import { scope } from '../../src/core/scope';
+import { ones, tensor, zeros, type Tensor } from '../../src/core/tensor';
+import { uniform } from '../../src/bench/op_cases/random';
 
-/** Uniform numbers of a draw, by the definition in src/rng.ts. */
+/** Uniform numbers of a draw, by the definition in src/core/generator.ts. */
 function drawn(n: number, seed: number, offset: number): number[] {
   return Array.from({ length: n }, (_, i) => {
     const counter = offset / 4 + Math.floor(i / 4);

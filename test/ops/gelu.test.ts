@@ -1,4 +1,4 @@
-import { geluCases } from '../../src/cases/gelu';
+import { geluCases } from '../../src/bench/op_cases/gelu';
 import { runCases } from '../support/run_cases';
 
 runCases('gelu', geluCases);

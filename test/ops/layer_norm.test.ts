@@ -1,7 +1,7 @@
 import { layerNorm } from '../../src/ops/layer_norm';
-import { scope } from '../../src/scope';
-import { ones, zeros } from '../../src/tensor';
-import { layerNormCases } from '../../src/cases/layer_norm';
+import { scope } from '../../src/core/scope';
+import { ones, zeros } from '../../src/core/tensor';
+import { layerNormCases } from '../../src/bench/op_cases/layer_norm';
 import { runCases } from '../support/run_cases';
 
 runCases('layerNorm', layerNormCases);

@@ -1,4 +1,4 @@
-import { matmulCases } from '../../src/cases/matmul';
+import { matmulCases } from '../../src/bench/op_cases/matmul';
 import { runCases } from '../support/run_cases';
 
 runCases('matmul', matmulCases);

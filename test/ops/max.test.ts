@@ -1,8 +1,8 @@
-import { backward } from '../../src/autograd';
+import { backward } from '../../src/core/autograd';
 import { max } from '../../src/ops/max';
-import { scope } from '../../src/scope';
-import { ones, tensor, zeros, type Shape } from '../../src/tensor';
-import { maxCases } from '../../src/cases/max';
+import { scope } from '../../src/core/scope';
+import { ones, tensor, zeros, type Shape } from '../../src/core/tensor';
+import { maxCases } from '../../src/bench/op_cases/max';
 import { runCases } from '../support/run_cases';
 
 runCases('max', maxCases);

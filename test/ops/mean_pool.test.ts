@@ -1,8 +1,8 @@
-import { backward } from '../../src/autograd';
+import { backward } from '../../src/core/autograd';
 import { meanPool } from '../../src/ops/mean_pool';
-import { scope } from '../../src/scope';
-import { tensor, zeros } from '../../src/tensor';
-import { meanPoolCases } from '../../src/cases/mean_pool';
+import { scope } from '../../src/core/scope';
+import { tensor, zeros } from '../../src/core/tensor';
+import { meanPoolCases } from '../../src/bench/op_cases/mean_pool';
 import { runCases } from '../support/run_cases';
 
 runCases('meanPool', meanPoolCases);

@@ -1,8 +1,8 @@
 import { morphFc, type MorphFcOptions } from '../../src/ops/morph_fc';
-import { naivePlugin, withPlugin } from '../../src/plugins';
-import { scope } from '../../src/scope';
-import { zeros } from '../../src/tensor';
-import { morphFcCases, morphFcGroupCases } from '../../src/cases/morph_fc';
+import { naivePlugin, withPlugin } from '../../src/core/plugins';
+import { scope } from '../../src/core/scope';
+import { zeros } from '../../src/core/tensor';
+import { morphFcCases, morphFcGroupCases } from '../../src/bench/op_cases/morph_fc';
 import { runCases } from '../support/run_cases';
 
 runCases('morphFc', [...morphFcCases, ...morphFcGroupCases]);

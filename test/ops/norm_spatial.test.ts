@@ -6,19 +6,19 @@ import { morphFc } from '../../src/ops/morph_fc';
 import { reshape } from '../../src/ops/reshape';
 import { reweight } from '../../src/ops/reweight';
 import { softmax } from '../../src/ops/softmax';
-import { noGrad } from '../../src/autograd';
-import { relativeError } from '../../src/cases/compare';
-import { uniform } from '../../src/cases/random';
+import { noGrad } from '../../src/core/autograd';
+import { relativeError } from '../../src/bench/op_cases/compare';
+import { uniform } from '../../src/bench/op_cases/random';
 import { normSpatial } from '../../src/ops/norm_spatial';
-import { scope } from '../../src/scope';
-import { elements, tensor, type Tensor } from '../../src/tensor';
+import { scope } from '../../src/core/scope';
+import { elements, tensor, type Tensor } from '../../src/core/tensor';
 import {
   normSpatialCase,
   normSpatialCases,
   normSpatialParameters,
   spatialOptions,
   type SpatialCase,
-} from '../../src/cases/norm_spatial';
+} from '../../src/bench/op_cases/norm_spatial';
 import { runCases } from '../support/run_cases';
 import { runComposed } from '../support/run_composed';
 

@@ -2,8 +2,8 @@ import { add } from '../../src/ops/arithmetic';
 import { layerNorm } from '../../src/ops/layer_norm';
 import { linear } from '../../src/ops/linear';
 import { temporalFc } from '../../src/ops/temporal_fc';
-import type { Tensor } from '../../src/tensor';
-import { normTemporalCase, normTemporalCases, normTemporalParameters } from '../../src/cases/norm_temporal';
+import type { Tensor } from '../../src/core/tensor';
+import { normTemporalCase, normTemporalCases, normTemporalParameters } from '../../src/bench/op_cases/norm_temporal';
 import { runCases } from '../support/run_cases';
 import { runComposed } from '../support/run_composed';
 

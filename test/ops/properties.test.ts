@@ -1,11 +1,11 @@
 import fc from 'fast-check';
-import { backward } from '../../src/autograd';
+import { backward } from '../../src/core/autograd';
 import { add, div, indexSelect, matmul, mean, mul, reshape, sub, sum } from '../../src/ops';
-import { memory } from '../../src/runtime';
-import { scope } from '../../src/scope';
-import { elements, tensor, type Shape, type Tensor } from '../../src/tensor';
-import { relativeError, worstElement } from '../../src/cases/compare';
-import { uniform } from '../../src/cases/random';
+import { memory } from '../../src/core/runtime';
+import { scope } from '../../src/core/scope';
+import { elements, tensor, type Shape, type Tensor } from '../../src/core/tensor';
+import { relativeError, worstElement } from '../../src/bench/op_cases/compare';
+import { uniform } from '../../src/bench/op_cases/random';
 import { collectGarbage } from '../support/collect';
 
 let live = 0;

@@ -1,4 +1,4 @@
-import { reduceCases } from '../../src/cases/reduce';
+import { reduceCases } from '../../src/bench/op_cases/reduce';
 import { runCases } from '../support/run_cases';
 
 runCases('reduce', reduceCases);

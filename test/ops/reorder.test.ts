@@ -1,8 +1,8 @@
 import { permute } from '../../src/ops/permute';
 import { slice } from '../../src/ops/slice';
-import { scope } from '../../src/scope';
-import { zeros } from '../../src/tensor';
-import { reorderCases } from '../../src/cases/reorder';
+import { scope } from '../../src/core/scope';
+import { zeros } from '../../src/core/tensor';
+import { reorderCases } from '../../src/bench/op_cases/reorder';
 import { runCases } from '../support/run_cases';
 
 runCases('permute and slice', reorderCases);

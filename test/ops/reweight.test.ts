@@ -1,7 +1,7 @@
 import { reweight } from '../../src/ops/reweight';
-import { scope } from '../../src/scope';
-import { ones, tensor, zeros } from '../../src/tensor';
-import { reweightCases } from '../../src/cases/reweight';
+import { scope } from '../../src/core/scope';
+import { ones, tensor, zeros } from '../../src/core/tensor';
+import { reweightCases } from '../../src/bench/op_cases/reweight';
 import { runCases } from '../support/run_cases';
 
 runCases('reweight', reweightCases);

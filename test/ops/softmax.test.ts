@@ -1,6 +1,6 @@
 import { softmax } from '../../src/ops/softmax';
-import { tensor } from '../../src/tensor';
-import { softmaxCases } from '../../src/cases/softmax';
+import { tensor } from '../../src/core/tensor';
+import { softmaxCases } from '../../src/bench/op_cases/softmax';
 import { runCases } from '../support/run_cases';
 
 runCases('softmax', softmaxCases);

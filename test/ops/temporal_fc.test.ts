@@ -1,4 +1,4 @@
-import { temporalFcCases } from '../../src/cases/temporal_fc';
+import { temporalFcCases } from '../../src/bench/op_cases/temporal_fc';
 import { runCases } from '../support/run_cases';
 
 runCases('temporalFc', temporalFcCases);

@@ -1,8 +1,8 @@
-import { setThreads, threads } from '../../src/runtime';
+import { setThreads, threads } from '../../src/core/runtime';
 import { AdamW, SGD, clipGradNorm, gradNorm, parameterGroups, scaleGradients, type Optimizer } from '../../src/optim';
-import { tensor, type Tensor } from '../../src/tensor';
-import { relativeError } from '../../src/cases/compare';
-import { uniform } from '../../src/cases/random';
+import { tensor, type Tensor } from '../../src/core/tensor';
+import { relativeError } from '../../src/bench/op_cases/compare';
+import { uniform } from '../../src/bench/op_cases/random';
 
 const SHAPES = [[7, 5], [33], [2, 3, 4], [1], [300, 257]];
 const STEPS = 12;

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, statSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { loadAddon } from '../../src/addon_path';
+import { loadAddon } from '../../src/core/addon_path';
 import { cLibrary } from '../support/c_library';
 
 const root = path.join(__dirname, '../..');
@@ -35,7 +35,7 @@ beforeAll(() => {
   expect(path.dirname(cLibrary())).toBe(libraries);
   const made = spawnSync(
     process.execPath,
-    [path.join(root, 'scripts/bundle.cjs'), '--libraries', libraries, '--out', archive],
+    [path.join(root, 'tools/bundle/bundle.cjs'), '--libraries', libraries, '--out', archive],
     { encoding: 'utf8' },
   );
   expect({ status: made.status, stderr: made.stderr }).toEqual({ status: 0, stderr: '' });

@@ -14,22 +14,22 @@ const root = path.join(__dirname, '../..');
 const { writeManifest, differences } = jest.requireActual<{
   writeManifest: (folder: string, facts: object) => Manifest;
   differences: (folder: string) => string[];
-}>('../../scripts/bundle/manifest.cjs');
+}>('../../tools/bundle/manifest.cjs');
 const { pack } = jest.requireActual<{
   pack: (parent: string, name: string, out: string, seconds: number, level: string) => void;
-}>('../../scripts/bundle/archive.cjs');
+}>('../../tools/bundle/archive.cjs');
 const { closure } = jest.requireActual<{ closure: (root: string, names: string[]) => string[] }>(
-  '../../scripts/bundle/packages.cjs',
+  '../../tools/bundle/packages.cjs',
 );
 const { parse, STEPS } = jest.requireActual<{
   parse: (args: string[]) => Parsed;
   STEPS: Record<string, { commands: (options: Parsed['options']) => unknown[] }>;
-}>('../../scripts/bundle/steps.cjs');
+}>('../../tools/bundle/steps.cjs');
 
 const { follow, lossesOf } = jest.requireActual<{
   follow: (one: number[], other: number[]) => { apart: number; follows: boolean };
   lossesOf: (file: string) => number[];
-}>('../../scripts/bundle/follow.cjs');
+}>('../../tools/bundle/follow.cjs');
 
 let folder: string;
 const at = (name: string) => path.join(folder, name);

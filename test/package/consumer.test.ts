@@ -48,7 +48,7 @@ describe('a project that depends on the package', () => {
     expect(stderr).toContain('the native addon of morphmlp could not be loaded. Tried:');
     for (const place of ['build/Release', 'native/build/Release', 'prebuilds'])
       expect(stderr).toContain(path.join(installed, place));
-    expect(stderr).toContain(`node ${path.join(installed, 'scripts', 'install.cjs')}`);
+    expect(stderr).toContain(`node ${path.join(installed, 'tools', 'install', 'install.cjs')}`);
     expect(stderr).toContain('--ignore-scripts');
   });
 

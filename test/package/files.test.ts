@@ -29,22 +29,22 @@ describe('the files npm packs', () => {
     'LICENSE',
     'CMakeLists.txt',
     'bin/morphmlp.js',
-    'dist/addon_path.js',
-    'dist/tensor.d.ts',
+    'dist/core/addon_path.js',
+    'dist/core/tensor.d.ts',
     'dist/cli/main.js',
-    'native/addon.cc',
-    'native/ops.def',
+    'native/node/addon.cc',
+    'native/ops/ops.def',
     'native/sources.cjs',
     'native/binding.gyp',
     'native/gyp/include/node/common.gypi',
-    'scripts/install.cjs',
-    'scripts/builders.cjs',
-    'scripts/find_addon.cjs',
+    'tools/install/install.cjs',
+    'tools/install/builders.cjs',
+    'tools/install/find_addon.cjs',
   ])('has %s', (file) => expect(paths).toContain(file));
 
   test('are of the package alone: no tests, no TypeScript sources, no build output', () => {
     const allowed =
-      /^(package\.json|LICENSE|README\.md|CMakeLists\.txt|scripts\/(install|builders|find_addon)\.cjs|scripts\/find_addon\.d\.cts|(bin|configs|dist|native|prebuilds|include)\/.*)$/;
+      /^(package\.json|LICENSE|README\.md|CMakeLists\.txt|tools\/install\/(install|builders|find_addon)\.cjs|tools\/install\/find_addon\.d\.cts|(bin|configs|dist|native|prebuilds|include)\/.*)$/;
     expect(paths.filter((file) => !allowed.test(file) || /^native\/build\//.test(file))).toEqual([]);
     expect(paths.filter((file) => /(?<!\.d)\.ts$|\.test\.|fixtures|\.log$|\.o$/.test(file))).toEqual([]);
   });

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { platformName } from '../../scripts/find_addon.cjs';
+import { platformName } from '../../tools/install/find_addon.cjs';
 import { builtAddon, placeAddon, removePackage, unpackPackage, writeTool } from './package_copy';
 
 const copy = unpackPackage();
@@ -35,7 +35,7 @@ function addNodeGyp(ok = true): string {
 }
 
 function install(env: Record<string, string> = {}): { status: number | null; output: string } {
-  const run = spawnSync(process.execPath, [path.join(installed, 'scripts', 'install.cjs')], {
+  const run = spawnSync(process.execPath, [path.join(installed, 'tools', 'install', 'install.cjs')], {
     encoding: 'utf8',
     env: { PATH: tools, npm_config_node_gyp: path.join(tools, 'node-gyp.js'), ...env },
   });

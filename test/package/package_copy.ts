@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { addonCandidates } from '../../src/addon_path';
+import { addonCandidates } from '../../src/core/addon_path';
 
 export const root = path.join(__dirname, '..', '..');
 

@@ -1,8 +1,8 @@
-import { dryRun } from '../../src/dry_run';
+import { dryRun } from '../../src/core/dry_run';
 import { countOps } from '../../src/models/flops';
 import { MorphMLP } from '../../src/models/morphmlp';
 import { costOf, recordStep, stageOf, stepOf, studyCost, type Cost, type CostOptions } from '../../src/study/cost';
-import { KernelWatch } from '../../src/study/kernel_watch';
+import { KernelWatch } from '../../src/study/profiler';
 import { randomSubject, STUDY_MODELS } from '../../src/study/subject';
 
 const LIMITS = { gflops: 100, gbs: 10 };

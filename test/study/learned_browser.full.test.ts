@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Browser, Page } from 'playwright-core';
-import { percent } from '../../src/cli/format';
+import { percent } from '../../src/terminal/format';
 import type { Clip } from '../../src/data/types';
 import { renderStudy } from '../../src/report/study/page';
 import type { LearnedStudy } from '../../src/study/learned_types';

@@ -1,14 +1,14 @@
-import { backward } from '../../src/autograd';
-import { uniform } from '../../src/cases/random';
+import { backward } from '../../src/core/autograd';
+import { uniform } from '../../src/bench/op_cases/random';
 import { QUICKSTART, type MorphMlpConfig } from '../../src/models/config';
 import { MorphMLP } from '../../src/models/morphmlp';
 import { morphFc } from '../../src/ops/morph_fc';
-import { scope } from '../../src/scope';
+import { scope } from '../../src/core/scope';
 import { chunkOf, groupOf, type Cut } from '../../src/study/chunks';
-import { fieldsOf, levelsOf, shareOf } from '../../src/study/fields';
+import { fieldsOf, levelsOf, shareOf } from '../../src/study/receptive_field';
 import { inputGradients, middleOf, studyMixing } from '../../src/study/mixing';
 import { randomSubject, STUDY_MODELS } from '../../src/study/subject';
-import { tensor } from '../../src/tensor';
+import { tensor } from '../../src/core/tensor';
 
 /** DESIGN.md, 'MorphMLP, exactly': the token at place l of chunk j; null beyond the frame. */
 function tokenAt(j: number, l: number, h: number, w: number, { axis, chunk: L, order }: Cut): number | null {

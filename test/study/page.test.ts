@@ -4,7 +4,7 @@ import vm from 'node:vm';
 import { renderStudy } from '../../src/report/study/page';
 import { chunkOf } from '../../src/study/chunks';
 import { explainNoise, explainStage } from '../../src/study/explain';
-import { fieldsOf, levelsOf, type Level, type Ways } from '../../src/study/fields';
+import { fieldsOf, levelsOf, type Level, type Ways } from '../../src/study/receptive_field';
 import { STUDY_MODELS } from '../../src/study/subject';
 import type { Study } from '../../src/study/types';
 import { sampleStudy } from './sample';

@@ -6,7 +6,7 @@ import type { Browser, Page } from 'playwright-core';
 import type { Clip } from '../../src/data/types';
 import { renderStudy } from '../../src/report/study/page';
 import { chunkOf } from '../../src/study/chunks';
-import { fieldsOf } from '../../src/study/fields';
+import { fieldsOf } from '../../src/study/receptive_field';
 import type { Study } from '../../src/study/types';
 import { launchChromium, openFile, shoot } from '../support/chromium';
 import { sampleStudy } from './sample';

@@ -1,5 +1,5 @@
 import { machine } from '../../src/bench/machine';
-import { MotionDataset } from '../../src/data/motion';
+import { MotionDataset } from '../../src/data/synthetic/motion';
 import type { Clip } from '../../src/data/types';
 import type { MorphMLP } from '../../src/models';
 import { drawLearned } from '../../src/report/study/learned_pictures';

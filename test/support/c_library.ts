@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { loadAddon } from '../../src/addon_path';
+import { loadAddon } from '../../src/core/addon_path';
 
 /** The C library that was built beside the addon: of the same kernels, and emulated where the addon is. */
 export function cLibrary(): string {

@@ -1,9 +1,9 @@
-import { dryRun } from '../../src/dry_run';
+import { dryRun } from '../../src/core/dry_run';
 import type { MorphMlpConfig } from '../../src/models/config';
 import { MorphMLP } from '../../src/models/morphmlp';
-import { kernels, type KernelArgument } from '../../src/native';
-import { scope } from '../../src/scope';
-import { zeros } from '../../src/tensor';
+import { kernels, type KernelArgument } from '../../src/core/native';
+import { scope } from '../../src/core/scope';
+import { zeros } from '../../src/core/tensor';
 import { simpleModel } from './simple_model';
 
 const convolution = ([batch, ins, outs, groups, ...at]: number[]): number => {

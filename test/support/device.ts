@@ -1,5 +1,5 @@
 /** Before each test file: MORPHMLP_TEST_DEVICE=cuda runs it on the GPU, or with the emulated addon on its emulation. */
-import { setDefaultDevice } from '../../src/tensor';
-import type { Device } from '../../src/native';
+import { setDefaultDevice } from '../../src/core/tensor';
+import type { Device } from '../../src/core/native';
 
 if (process.env.MORPHMLP_TEST_DEVICE) setDefaultDevice(process.env.MORPHMLP_TEST_DEVICE as Device);

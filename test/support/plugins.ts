@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync } from 'node:fs';
 import path from 'node:path';
-import { INCLUDE } from '../../src/bench/build_kernel';
+import { INCLUDE } from '../../src/bench/kernels/build_kernel';
 
 const root = path.join(__dirname, '..', '..');
 
@@ -25,7 +25,7 @@ function named(folder: string, name: string, fault: string, make: (library: stri
 }
 
 const fixture = (name: string) => path.join(root, 'test', 'fixtures', 'plugins', name);
-const naive = (op: string) => `-DNAIVE="${path.join(root, 'native', 'naive', `${op}.cc`)}"`;
+const naive = (op: string) => `-DNAIVE="${path.join(root, 'native', 'baselines', 'naive', `${op}.cc`)}"`;
 const common = ['-O1', '-std=c++17', '-shared', `-I${INCLUDE}`, '-DMORPHMLP_FLAGS="-O1"'];
 
 /** A library in `folder` with one of the faults that `fixtures/plugins/faulty.cc` names: it has the one that it is named after. */
@@ -37,14 +37,14 @@ export function faultyPlugin(folder: string, fault: string): string {
 /** Loops with cuBLASLt's interface, compiled into `folder`, for MORPHMLP_CUBLASLT: on the emulated device. */
 export function cublasLtStandIn(folder: string): string {
   const library = path.join(folder, 'cublas_lt.so');
-  const include = `-I${path.join(root, 'native')}`;
-  compile('c++', ['-std=c++17', '-O1', '-shared', '-fPIC', include, fixture('cublas_lt.cc'), '-o', library]);
+  const include = [`-I${root}`, `-I${path.join(root, 'native')}`];
+  compile('c++', ['-std=c++17', '-O1', '-shared', '-fPIC', ...include, fixture('cublas_lt.cc'), '-o', library]);
   return library;
 }
 
 /** Takes the place of nvcc where the device is emulated; a real one compiles for a GPU. */
 export const NVCC = process.env['MORPHMLP_ADDON']
-  ? path.join(root, 'native', 'test', 'cuda_shim', 'nvcc.cjs')
+  ? path.join(root, 'test', 'emulator', 'nvcc.cjs')
   : (process.env['NVCC'] ?? 'nvcc');
 
 /** A CUDA library in `folder` with one of the faults that `fixtures/plugins/faulty_on_device.cu` names. */

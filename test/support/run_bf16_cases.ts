@@ -1,13 +1,13 @@
-import { backward } from '../../src/autograd';
-import { takeGradients } from '../../src/bench/variant';
-import { judge } from '../../src/bench/verify';
-import { allowedIn, inBf16, type Bf16Terms } from '../../src/cases/bf16';
-import type { Array64, OpCase } from '../../src/cases/case';
-import { uniform } from '../../src/cases/random';
-import { gradientFor, hasGrad, makeInput, makeTensor, mapInputs, rounded } from '../../src/cases/tensors';
-import { memory } from '../../src/runtime';
-import { scope } from '../../src/scope';
-import { tensor } from '../../src/tensor';
+import { backward } from '../../src/core/autograd';
+import { takeGradients } from '../../src/bench/kernels/variant';
+import { judge } from '../../src/bench/kernels/verify';
+import { allowedIn, inBf16, type Bf16Terms } from '../../src/bench/op_cases/bf16';
+import type { Array64, OpCase } from '../../src/bench/op_cases/case';
+import { uniform } from '../../src/bench/op_cases/random';
+import { gradientFor, hasGrad, makeInput, makeTensor, mapInputs, rounded } from '../../src/bench/op_cases/tensors';
+import { memory } from '../../src/core/runtime';
+import { scope } from '../../src/core/scope';
+import { tensor } from '../../src/core/tensor';
 import { numericGradient } from './run_cases';
 
 /** The gradient of an input that is right. */

@@ -1,10 +1,10 @@
 // Holds the kernels of a BLAS library to float64, on ragged shapes; prints how many cases there were. The library: that of MORPHMLP_BLAS, or
 // on the device `cuda`, given as an argument, cuBLASLt.
-import { RAGGED } from '../../src/bench/ragged';
-import { blasVariants } from '../../src/bench/variant';
-import { verify } from '../../src/bench/verify';
-import type { Device } from '../../src/native';
-import { setDefaultDevice } from '../../src/tensor';
+import { RAGGED } from '../../src/bench/kernels/edge_shapes';
+import { blasVariants } from '../../src/bench/kernels/variant';
+import { verify } from '../../src/bench/kernels/verify';
+import type { Device } from '../../src/core/native';
+import { setDefaultDevice } from '../../src/core/tensor';
 
 const device = (process.argv[2] ?? 'cpu') as Device;
 setDefaultDevice(device);

@@ -1,11 +1,11 @@
-import { backward } from '../../src/autograd';
-import { tensor } from '../../src/tensor';
-import { scope } from '../../src/scope';
-import { memory } from '../../src/runtime';
-import type { Array64, OpCase } from '../../src/cases/case';
-import { hasGrad, makeInput, makeTensor, mapInputs } from '../../src/cases/tensors';
-import { relativeError, worstElement } from '../../src/cases/compare';
-import { uniform } from '../../src/cases/random';
+import { backward } from '../../src/core/autograd';
+import { tensor } from '../../src/core/tensor';
+import { scope } from '../../src/core/scope';
+import { memory } from '../../src/core/runtime';
+import type { Array64, OpCase } from '../../src/bench/op_cases/case';
+import { hasGrad, makeInput, makeTensor, mapInputs } from '../../src/bench/op_cases/tensors';
+import { relativeError, worstElement } from '../../src/bench/op_cases/compare';
+import { uniform } from '../../src/bench/op_cases/random';
 
 type Arrays = Record<string, Array64>;
 

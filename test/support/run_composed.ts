@@ -1,10 +1,10 @@
-import { backward, noGrad } from '../../src/autograd';
-import { memory } from '../../src/runtime';
-import { scope } from '../../src/scope';
-import { tensor, type Tensor } from '../../src/tensor';
-import type { OpCase } from '../../src/cases/case';
-import { relativeError } from '../../src/cases/compare';
-import { uniform } from '../../src/cases/random';
+import { backward, noGrad } from '../../src/core/autograd';
+import { memory } from '../../src/core/runtime';
+import { scope } from '../../src/core/scope';
+import { tensor, type Tensor } from '../../src/core/tensor';
+import type { OpCase } from '../../src/bench/op_cases/case';
+import { relativeError } from '../../src/bench/op_cases/compare';
+import { uniform } from '../../src/bench/op_cases/random';
 
 type Tensors = Record<string, Tensor>;
 

@@ -1,6 +1,6 @@
-import { defaults, presetSettings, withSettings } from '../../src/config/config';
-import type { Config, KeyName } from '../../src/config/keys';
-import { runOptions } from '../../src/config/recipe';
+import { defaults, presetSettings, withSettings } from '../../src/train/config/config';
+import type { Config, KeyName } from '../../src/train/config/keys';
+import { runOptions } from '../../src/train/config/recipe';
 import type { RunOptions } from '../../src/train/options';
 
 type Values = Partial<Record<KeyName, unknown>>;

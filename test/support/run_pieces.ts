@@ -1,6 +1,6 @@
 // In a process of its own, where no other test has left blocks: what tensors of these sizes, in MiB, need together beyond one of 300 MiB.
-import { memory } from '../../src/runtime';
-import { empty } from '../../src/tensor';
+import { memory } from '../../src/core/runtime';
+import { empty } from '../../src/core/tensor';
 
 const megabytes = (n: number) => empty([n << 18]);
 const held = () => memory().live + memory().cached;

@@ -1,22 +1,22 @@
 // Holds ops whose products cuBLASLt computes (MORPHMLP_GEMM=cublaslt) to float64, and element by element to our own products; prints
 // how many there were, and what a results file and a report say of it. With the argument `bench` instead: ranks `linear` in bf16 by cuBLASLt
 // beside ours, and says which rows are missing.
-import { benchCase } from '../../src/bench/kernels';
+import { benchCase } from '../../src/bench/kernels/measure';
 import { machine } from '../../src/bench/machine';
-import { casesInBf16 } from '../../src/bench/ops';
-import { productVariants, OURS, runVariant } from '../../src/bench/variant';
-import { verify, verifyAgainst } from '../../src/bench/verify';
-import { BF16_TERMS, inBf16 } from '../../src/cases/bf16';
-import type { OpCase } from '../../src/cases/case';
-import { linearCase, linearCases } from '../../src/cases/linear';
-import { normMlpCase } from '../../src/cases/norm_mlp';
-import { normTemporalCase } from '../../src/cases/norm_temporal';
-import { uniform } from '../../src/cases/random';
-import { rounded } from '../../src/cases/tensors';
-import { deviceText } from '../../src/cli/device_text';
-import { printMissing } from '../../src/cli/kernel_table';
-import { native } from '../../src/native';
-import { setDefaultDevice } from '../../src/tensor';
+import { casesInBf16 } from '../../src/bench/kernels/ops';
+import { productVariants, OURS, runVariant } from '../../src/bench/kernels/variant';
+import { verify, verifyAgainst } from '../../src/bench/kernels/verify';
+import { BF16_TERMS, inBf16 } from '../../src/bench/op_cases/bf16';
+import type { OpCase } from '../../src/bench/op_cases/case';
+import { linearCase, linearCases } from '../../src/bench/op_cases/linear';
+import { normMlpCase } from '../../src/bench/op_cases/norm_mlp';
+import { normTemporalCase } from '../../src/bench/op_cases/norm_temporal';
+import { uniform } from '../../src/bench/op_cases/random';
+import { rounded } from '../../src/bench/op_cases/tensors';
+import { deviceText } from '../../src/cli/commands/device_text';
+import { printMissing } from '../../src/cli/commands/kernel_table';
+import { native } from '../../src/core/native';
+import { setDefaultDevice } from '../../src/core/tensor';
 
 function hold(c: OpCase): void {
   const { arrays, results } = verify(c, 1);

@@ -1,7 +1,7 @@
 import type { Block, MorphMLP } from '../../src/models/morphmlp';
 import { add } from '../../src/ops/arithmetic';
 import { meanPool } from '../../src/ops/mean_pool';
-import type { Tensor } from '../../src/tensor';
+import type { Tensor } from '../../src/core/tensor';
 
 /** A block of the simple layers, as the design writes it. */
 function simpleBlock(block: Block, x: Tensor): Tensor {

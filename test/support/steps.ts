@@ -1,11 +1,11 @@
-import { backward } from '../../src/autograd';
+import { backward } from '../../src/core/autograd';
 import { MorphMLP } from '../../src/models/morphmlp';
 import { crossEntropy } from '../../src/ops/cross_entropy';
 import { AdamW, parameterGroups } from '../../src/optim';
-import { memory } from '../../src/runtime';
-import { scope } from '../../src/scope';
-import { tensor } from '../../src/tensor';
-import { uniform } from '../../src/cases/random';
+import { memory } from '../../src/core/runtime';
+import { scope } from '../../src/core/scope';
+import { tensor } from '../../src/core/tensor';
+import { uniform } from '../../src/bench/op_cases/random';
 import { collectGarbage } from './collect';
 
 /** A model of the smallest sizes that still have every kind of layer, so that thousands of steps take seconds. */

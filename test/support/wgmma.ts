@@ -1,5 +1,5 @@
-import { whyNoWgmma } from '../../src/bench/variant';
-import { native } from '../../src/native';
+import { whyNoWgmma } from '../../src/bench/kernels/variant';
+import { native } from '../../src/core/native';
 
 /** An environment without wgmma; the emulation alone heeds it. */
 export const LACKING_WGMMA = { MORPHMLP_EMULATED_LACKS_WGMMA: '1' };

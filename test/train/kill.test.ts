@@ -2,7 +2,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { loadCheckpoint, readCheckpointMeta } from '../../src/io/checkpoint';
+import { loadCheckpoint, readCheckpointMeta } from '../../src/formats/checkpoint';
 import { CLI, runCli } from '../support/run_cli';
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'morphmlp-'));

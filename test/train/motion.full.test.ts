@@ -1,5 +1,5 @@
 import { Loader } from '../../src/data/loader';
-import { MotionDataset } from '../../src/data/motion';
+import { MotionDataset } from '../../src/data/synthetic/motion';
 import { QUICKSTART } from '../../src/models/config';
 import { MorphMLP } from '../../src/models/morphmlp';
 import { seedInit } from '../../src/nn/init';

@@ -6,7 +6,7 @@ import { exportDataset } from '../../src/data/export';
 import { VARIANTS } from '../../src/models/config';
 import { MorphMLP } from '../../src/models/morphmlp';
 import { describeWithFfmpeg, makeWith } from '../data/ffmpeg_support';
-import { archive, dict, op, pickle, tensor, zip } from '../io/pytorch_files';
+import { archive, dict, op, pickle, tensor, zip } from '../formats/torch/pytorch_files';
 import { CLI } from '../support/run_cli';
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'official-'));

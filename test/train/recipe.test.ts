@@ -2,16 +2,16 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import os from 'node:os';
 import path from 'node:path';
 import sharp from 'sharp';
-import { DecodePool } from '../../src/data/decode_pool';
-import { MotionDataset } from '../../src/data/motion';
+import { DecodePool } from '../../src/data/video/decode_pool';
+import { MotionDataset } from '../../src/data/synthetic/motion';
 import { openDataset } from '../../src/data/open';
-import { loadCheckpoint } from '../../src/io/checkpoint';
+import { loadCheckpoint } from '../../src/formats/checkpoint';
 import { segmentFrames } from '../../src/data/sampling';
-import { Philox } from '../../src/random';
-import { readEvents } from '../../src/report/tensorboard';
+import { Philox } from '../../src/core/philox';
+import { readEvents } from '../../src/formats/tensorboard';
 import { Run } from '../../src/train/run';
 import { describeWithFfmpeg, makeWith } from '../data/ffmpeg_support';
-import { writeVideo } from '../../src/data/encode';
+import { writeVideo } from '../../src/data/video/encode';
 import { runCli } from '../support/run_cli';
 import { quickRun } from '../support/run_options';
 

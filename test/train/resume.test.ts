@@ -1,8 +1,8 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { loadCheckpoint } from '../../src/io/checkpoint';
-import { memory } from '../../src/runtime';
+import { loadCheckpoint } from '../../src/formats/checkpoint';
+import { memory } from '../../src/core/runtime';
 import type { RunOptions } from '../../src/train/options';
 import { Run } from '../../src/train/run';
 import { quickRun } from '../support/run_options';

@@ -1,6 +1,6 @@
-import { relativeError } from '../../src/cases/compare';
+import { relativeError } from '../../src/bench/op_cases/compare';
 import { Loader } from '../../src/data/loader';
-import { MotionDataset } from '../../src/data/motion';
+import { MotionDataset } from '../../src/data/synthetic/motion';
 import { MorphMLP } from '../../src/models/morphmlp';
 import { seedInit } from '../../src/nn/init';
 import { SGD } from '../../src/optim';

@@ -1,5 +1,5 @@
-import type { Device, Precision } from '../../native';
-import type { Launch } from '../rounds';
+import type { Device, Precision } from '../../core/native';
+import type { Launch } from '../kernels/rounds';
 
 /** A model, what is timed of it, and the batch, as the peers name them: `video-s-16 forward 1`. */
 export interface ModelCase {

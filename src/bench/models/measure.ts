@@ -1,8 +1,8 @@
-import { relativeError } from '../../cases/compare';
+import { relativeError } from '../op_cases/compare';
 import { gmacs } from '../../models/flops';
 import { VARIANTS } from '../../models/config';
-import type { Precision } from '../../native';
-import type { Launch } from '../rounds';
+import type { Precision } from '../../core/native';
+import type { Launch } from '../kernels/rounds';
 import { median } from '../statistics';
 import { parseCase, type ModelCase } from './case';
 import { startOurs, startPeers, type Peer, type Terms } from './peer';

@@ -1,15 +1,15 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { backward, noGrad } from '../../autograd';
-import { relativeError } from '../../cases/compare';
-import { fillModel, value } from '../../io/reference';
+import { backward, noGrad } from '../../core/autograd';
+import { relativeError } from '../op_cases/compare';
+import { fillModel, value } from '../../formats/reference';
 import { VARIANTS, type MorphMlpConfig } from '../../models/config';
 import { MorphMLP } from '../../models/morphmlp';
-import { native, type Graph } from '../../native';
+import { native, type Graph } from '../../core/native';
 import { softCrossEntropy } from '../../ops/cross_entropy';
 import { AdamW, parameterGroups } from '../../optim';
-import { scope } from '../../scope';
-import { ones, tensor, type Tensor } from '../../tensor';
+import { scope } from '../../core/scope';
+import { ones, tensor, type Tensor } from '../../core/tensor';
 import { StepGraphs } from '../../train/step_graphs';
 import { referenceName, type ModelCase, type Where } from './case';
 

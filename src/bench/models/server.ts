@@ -3,10 +3,10 @@
 // MORPHMLP_BENCH_LAUNCH say where, in what numbers, how many blocks are computed again, and whether graphs are replayed.
 import { readFileSync } from 'node:fs';
 import readline from 'node:readline';
-import type { Device, Precision } from '../../native';
-import { fmaPeak, instructionSet, memory, requireDevice, requirePrecision, threads } from '../../runtime';
-import { setDefaultDevice } from '../../tensor';
-import type { Launch } from '../rounds';
+import type { Device, Precision } from '../../core/native';
+import { fmaPeak, instructionSet, memory, requireDevice, requirePrecision, threads } from '../../core/runtime';
+import { setDefaultDevice } from '../../core/tensor';
+import type { Launch } from '../kernels/rounds';
 import { parseCase, type Where } from './case';
 import { Served } from './served';
 

@@ -1,5 +1,5 @@
 /** Mixup (Zhang et al., 2018) and CutMix (Yun et al., 2019) of a batch with itself in reverse, as the authors' code has them. */
-import type { Philox } from '../../random';
+import type { Philox } from '../../core/philox';
 import type { Box } from '../sampling';
 
 /** How often and how strongly batches are mixed. */

@@ -2,7 +2,7 @@
  * RandAugment (Cubuk et al., 2020) in the notation and with the operations of timm, as the authors' recipes name it. The
  * operations are drawn once and applied to every frame of a clip.
  */
-import type { Philox } from '../../random';
+import type { Philox } from '../../core/philox';
 import { rotation, shear, shift, transform, type Interpolation, type Matrix } from './affine';
 import { forEachFrame, type ClipSize } from './size';
 import * as tone from './tone_ops';

@@ -1,5 +1,5 @@
 /** Random erasing (Zhong et al., 2017): one box for all frames of a clip, as the authors' video code has it. */
-import type { Philox } from '../../random';
+import type { Philox } from '../../core/philox';
 import { NORMALISATION } from '../types';
 import { forEachFrame, type ClipSize } from './size';
 

@@ -1,5 +1,5 @@
 /** A box of a random share of the frame, resized to the network's input (Szegedy et al., 2015). */
-import type { Philox } from '../../random';
+import type { Philox } from '../../core/philox';
 import type { Box } from '../sampling';
 import type { ClipSize } from './size';
 

@@ -94,7 +94,9 @@ const SPLITS = /^(train|training|val|valid|validation|test|testing|dev|eval)$/i;
 function refuseSplits(root: string, folders: readonly string[]): void {
   if (folders.length < 1 || !folders.every((name) => SPLITS.test(name))) return;
   const [first] = folders;
-  throw new Error(`${root}: its folders are ${folders.join(', ')}, parts of a dataset and no classes; give ${path.join(root, first!)}`);
+  throw new Error(
+    `${root}: its folders are ${folders.join(', ')}, parts of a dataset and no classes; give ${path.join(root, first!)}`,
+  );
 }
 
 /**
@@ -115,10 +117,16 @@ export function readClassFolders(root: string, pictures: boolean): ClassFolders 
     }
     const files = filesBelow(path.join(root, name));
     if (files.length === 0) empty.push(name);
-    else classes.set(name, files.flatMap((file) => usable(root, path.join(name, file), pictures, left) ?? []));
+    else
+      classes.set(
+        name,
+        files.flatMap((file) => usable(root, path.join(name, file), pictures, left) ?? []),
+      );
   }
   const notes = left.lines();
   if (empty.length > 0)
-    notes.push(`${empty.length === 1 ? '1 empty folder is' : `${empty.length} empty folders are`} no class: ${empty.slice(0, 8).join(', ')}`);
+    notes.push(
+      `${empty.length === 1 ? '1 empty folder is' : `${empty.length} empty folders are`} no class: ${empty.slice(0, 8).join(', ')}`,
+    );
   return { classes, notes };
 }

@@ -1,7 +1,7 @@
 /** What a file is: a picture or a video that can be decoded, by its ending where that is sure, else by its first bytes. */
 import { closeSync, openSync, readSync } from 'node:fs';
 import path from 'node:path';
-import { IMAGE_ENDINGS } from '../pictures';
+import { IMAGE_ENDINGS } from '../pictures/pictures';
 
 /** Endings of videos that nothing else has. */
 export const VIDEO_ENDINGS = [
@@ -21,10 +21,22 @@ const neither: FileKind = { kind: 'other', what: 'neither picture nor video' };
 const MAGIC: readonly (readonly [pattern: RegExp, kind: FileKind])[] = [
   [/^\xff\xd8\xff|^\x89PNG\r\n|^RIFF[^]{4}WEBP|^II\*\0|^MM\0\*/, PICTURE],
   [/^[^]{4}ftyp(avif|avis)/, PICTURE],
-  [/^[^]{4}ftyp(hei[a-z]|hevc|hevx|mif1|msf1|crx |jp2|jxl)|^\xff\x0a|^\0\0\0\x0cJXL |^\0\0\0\x0cjP {2}|^BM[^]{4}\0\0\0\0|^8BPS/, undecodable],
-  [/^[^]{4}ftyp(M4A|M4B|M4P)|^ID3|^fLaC|^RIFF[^]{4}WAVE|^FORM[^]{4}AIF/, { kind: 'other', what: 'sound without pictures' }],
-  [/^[^]{4}(ftyp|moov|mdat|wide|free|skip|pnot)|^\x1a\x45\xdf\xa3|^RIFF[^]{4}AVI |^FLV\x01|^OggS|^DKIF|^YUV4MPEG2/, VIDEO],
-  [/^\0\0\x01[\xb3\xba]|^\x30\x26\xb2\x75\x8e\x66\xcf\x11|^\x06\x0e\x2b\x34\x02\x05\x01\x01|^\.RMF|^GIF8|^nut\//, VIDEO],
+  [
+    /^[^]{4}ftyp(hei[a-z]|hevc|hevx|mif1|msf1|crx |jp2|jxl)|^\xff\x0a|^\0\0\0\x0cJXL |^\0\0\0\x0cjP {2}|^BM[^]{4}\0\0\0\0|^8BPS/,
+    undecodable,
+  ],
+  [
+    /^[^]{4}ftyp(M4A|M4B|M4P)|^ID3|^fLaC|^RIFF[^]{4}WAVE|^FORM[^]{4}AIF/,
+    { kind: 'other', what: 'sound without pictures' },
+  ],
+  [
+    /^[^]{4}(ftyp|moov|mdat|wide|free|skip|pnot)|^\x1a\x45\xdf\xa3|^RIFF[^]{4}AVI |^FLV\x01|^OggS|^DKIF|^YUV4MPEG2/,
+    VIDEO,
+  ],
+  [
+    /^\0\0\x01[\xb3\xba]|^\x30\x26\xb2\x75\x8e\x66\xcf\x11|^\x06\x0e\x2b\x34\x02\x05\x01\x01|^\.RMF|^GIF8|^nut\//,
+    VIDEO,
+  ],
   // Annex B streams: a start code, then the first unit of H.264 (7, 9) or HEVC (32 to 35).
   [/^\0?\0\0\x01[\x07\x09\x27\x47\x67\x40\x42\x44\x46]/, VIDEO],
 ];

@@ -8,7 +8,8 @@ const MANY = 16;
 function namesIn(folder: string): Map<string, number> {
   const names = new Map<string, number>();
   try {
-    for (const entry of readdirSync(folder, { withFileTypes: true })) if (!entry.isSymbolicLink()) names.set(entry.name, -1);
+    for (const entry of readdirSync(folder, { withFileTypes: true }))
+      if (!entry.isSymbolicLink()) names.set(entry.name, -1);
   } catch {
     // A folder that cannot be read has no file that could be: each is asked for alone, and is missing.
   }

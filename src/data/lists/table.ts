@@ -31,7 +31,8 @@ export interface Table {
 
 const PATHS =
   /^(path|file|filename|filepath|(video|clip|image|img|relative|rel|full|abs)(path|file|name|filename|filepath)?)$/;
-const LABELS = /^(labels?|class(es)?|target|category|action|activity|y|(label|class|category|target|action)(name|id|idx|index|label|class))$/;
+const LABELS =
+  /^(labels?|class(es)?|target|category|action|activity|y|(label|class|category|target|action)(name|id|idx|index|label|class))$/;
 
 /** `Video_Path` and `video path` are one name. */
 const bareName = (column: string): string => column.toLowerCase().replace(/[^a-z0-9]/g, '');
@@ -85,7 +86,9 @@ const nameOf = (separator: string): string => NAMES[separator] ?? `"${separator}
 function separatorOf(lines: readonly string[], preferred: string, exists: (file: string) => boolean): string {
   const candidates = [preferred, ...SEPARATORS.filter((one) => one !== preferred)];
   const scored = candidates.map((separator) => {
-    const split = lines.map((line) => splitLast(line, separator)).filter(([file, label]) => file !== '' && label !== '');
+    const split = lines
+      .map((line) => splitLast(line, separator))
+      .filter(([file, label]) => file !== '' && label !== '');
     return { separator, fits: split.length, split };
   });
   const most = Math.max(...scored.map(({ fits }) => fits));
@@ -148,7 +151,9 @@ function layoutOf(source: string, text: string, preferred: string, exists: (file
   const notes = separator === preferred ? [] : [`columns are separated by ${nameOf(separator)}`];
   const unused = heading?.columns.filter((_, i) => i !== heading.path && i !== heading.label) ?? [];
   if (unused.length > 0)
-    notes.push(`${unused.length === 1 ? 'column' : 'columns'} not used: ${unused.map((name) => name || 'unnamed').join(', ')}`);
+    notes.push(
+      `${unused.length === 1 ? 'column' : 'columns'} not used: ${unused.map((name) => name || 'unnamed').join(', ')}`,
+    );
   return { separator, heading, notes, columns };
 }
 
@@ -160,7 +165,9 @@ function rowReader(source: string, { separator, heading }: Layout): (line: strin
   return (line, number) => {
     const fields = splitFields(line, separator);
     if (fields.length === columns.length) return [fields[path]!, fields[label]!];
-    throw new Error(`${source}:${number}: expected ${columns.length} columns (${columns.join(', ')}), got ${fields.length}`);
+    throw new Error(
+      `${source}:${number}: expected ${columns.length} columns (${columns.join(', ')}), got ${fields.length}`,
+    );
   };
 }
 
@@ -200,5 +207,14 @@ export function readTable(source: string, root: string, preferred: string): Tabl
   if (files.length === 0)
     throw new Error(`${source}: the list is empty; expected lines of path${layout.separator}label below the heading`);
   const { notes, columns } = layout;
-  return { source, files, firstFile, labelOf: Int32Array.from(labelOf), labels, lines: Int32Array.from(lines), notes, columns };
+  return {
+    source,
+    files,
+    firstFile,
+    labelOf: Int32Array.from(labelOf),
+    labels,
+    lines: Int32Array.from(lines),
+    notes,
+    columns,
+  };
 }

@@ -3,12 +3,12 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import sharp from 'sharp';
-import { runProgram } from '../ffmpeg';
-import { frameName } from '../pictures';
+import { runProgram } from '../video/ffmpeg';
+import { frameName } from '../pictures/pictures';
 import { scaleShortSide } from '../sampling';
 import { probeSource, type Source } from '../source';
 import { UnreadableClip } from '../types';
-import { probe, type VideoInfo } from '../video';
+import { probe, type VideoInfo } from '../video/video';
 
 /** How files are encoded. */
 export interface Encoding {

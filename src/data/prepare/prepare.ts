@@ -1,9 +1,9 @@
 /** Prepares a list of videos, frame folders or pictures: everything is decoded once, encoded at one size and packed. */
 import { closeSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import path from 'node:path';
-import { makeFolder } from '../../io/folder';
-import { Philox } from '../../random';
-import type { LabelledFile, Listing } from '../listing';
+import { makeFolder } from '../../formats/folder';
+import { Philox } from '../../core/philox';
+import type { LabelledFile, Listing } from '../lists/listing';
 import { isPacked, type ShardHeader } from '../shards';
 import { sourceOf } from '../source';
 import { isUnreadable } from '../types';

@@ -11,7 +11,7 @@ import {
   writeSync,
 } from 'node:fs';
 import path from 'node:path';
-import { crc32 } from '../../io/crc32';
+import { crc32 } from '../../formats/crc32';
 import {
   INDEX_FILE,
   isPacked,

@@ -1,5 +1,5 @@
 'use strict';
-/* Chunks and receptive fields as src/study/fields.ts has them, for the page; a test holds the two to each other. */
+/* Chunks and receptive fields as src/study/receptive_field.ts has them, for the page; a test holds the two to each other. */
 globalThis.studyFields = (() => {
   function chunkOf(token, [h, w], { axis, chunk, order }) {
     const n = axis === 'width' ? token : (token % w) * h + Math.floor(token / w);

@@ -1,4 +1,4 @@
-import { bytes, duration, macs, percent, significant } from '../../cli/format';
+import { bytes, duration, macs, percent, significant } from '../../terminal/format';
 import { sumOf, type Cost, type CostFigures, type CostOp, type CostSum } from '../../study/cost';
 import { explainNoise, explainPeak, explainStage } from '../../study/explain';
 import type { Study } from '../../study/types';

@@ -1,4 +1,4 @@
-import { percent, significant } from '../../cli/format';
+import { percent, significant } from '../../terminal/format';
 import { verdict } from '../../study/ablate';
 import type {
   AblationStudy,

@@ -1,4 +1,4 @@
-import { percent } from '../../cli/format';
+import { percent } from '../../terminal/format';
 import type { Clip } from '../../data/types';
 import { explainSight } from '../../study/explain';
 import { middleOf, type Growth, type Mixing } from '../../study/mixing';

@@ -1,4 +1,4 @@
-import { count, macs } from '../../cli/format';
+import { count, macs } from '../../terminal/format';
 import type { Clip } from '../../data/types';
 import type { Study } from '../../study/types';
 import { html, renderPage, type Html } from '../html';

@@ -13,7 +13,7 @@ import {
   resizeCrop,
   softTargets,
 } from '../../../src/data/augment';
-import { Philox } from '../../../src/random';
+import { Philox } from '../../../src/core/philox';
 
 const SIZE = { width: 40, height: 30 };
 const TARGET = { ...SIZE, interpolation: 'bicubic' as const };

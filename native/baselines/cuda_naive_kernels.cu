@@ -1,0 +1,45 @@
+// The naive kernels of native/baselines/naive as plugins on the GPU: one thread a number of the output.
+#include <string>
+
+#include "cuda/each_on_device.h"
+#include "runtime/cuda.h"
+
+// Each file is a library's whole source. Here all are one library: each in a namespace of its own, with an entry of its
+// own.
+#undef MORPHMLP_KERNEL_ENTRY
+#define MORPHMLP_KERNEL_ENTRY naive_gelu_on_device
+namespace gelu_on_device {
+#include "baselines/naive/gelu.cc"
+}
+#undef MORPHMLP_KERNEL_ENTRY
+#define MORPHMLP_KERNEL_ENTRY naive_layer_norm_on_device
+namespace layer_norm_on_device {
+#include "baselines/naive/layer_norm.cc"
+}
+#undef MORPHMLP_KERNEL_ENTRY
+#define MORPHMLP_KERNEL_ENTRY naive_linear_on_device
+namespace linear_on_device {
+#include "baselines/naive/linear.cc"
+}
+#undef MORPHMLP_KERNEL_ENTRY
+#define MORPHMLP_KERNEL_ENTRY naive_morph_fc_on_device
+namespace morph_fc_on_device {
+#include "baselines/naive/morph_fc.cc"
+}
+#undef MORPHMLP_KERNEL_ENTRY
+#define MORPHMLP_KERNEL_ENTRY naive_temporal_fc_on_device
+namespace temporal_fc_on_device {
+#include "baselines/naive/temporal_fc.cc"
+}
+
+namespace morphmlp::cuda {
+
+const morphmlp_kernel* naive_kernel(const std::string& op) {
+  for (const auto entry : {gelu_on_device::naive_gelu_on_device, layer_norm_on_device::naive_layer_norm_on_device,
+                           linear_on_device::naive_linear_on_device, morph_fc_on_device::naive_morph_fc_on_device,
+                           temporal_fc_on_device::naive_temporal_fc_on_device})
+    if (op == entry()->op) return entry();
+  return nullptr;
+}
+
+}  // namespace morphmlp::cuda

@@ -1,0 +1,79 @@
+#include "cpu/gemm/packed_weight.h"
+
+#include "cpu/blocks.h"
+#include "runtime/allocator.h"
+
+namespace morphmlp::MORPHMLP_ISA {
+
+PackedWeight::PackedWeight(const WeightMatrix& matrix, int64_t floats)
+    : matrix_(matrix),
+      floats_(floats),
+      data_(static_cast<float*>(allocate(static_cast<size_t>(floats) * sizeof(float)))) {}
+
+PackedWeight::~PackedWeight() { release(data_, static_cast<size_t>(floats_) * sizeof(float)); }
+
+bool PackedWeight::is_of(const WeightMatrix& matrix) const {
+  return matrix.n == matrix_.n && matrix.k == matrix_.k && matrix.taps == matrix_.taps &&
+         matrix.lines == matrix_.lines && matrix.summed[0] == matrix_.summed[0] &&
+         matrix.summed[1] == matrix_.summed[1];
+}
+
+namespace {
+
+// The columns and the sum length of the product, and the strides that find B[sum][column] in the weight.
+struct Layout {
+  int64_t columns, sum, column_stride, sum_stride;
+};
+
+Layout layout_for(const WeightMatrix& w, Use use) {
+  return use == Use::forward ? Layout{w.n, w.k, w.k, 1} : Layout{w.k, w.n, 1, w.k};
+}
+
+void pack(const float* w, const Layout& at, float* packed) {
+  const int64_t panels_a_task = std::max<int64_t>(1, kElementBlock / (kPanel * std::max<int64_t>(1, at.sum)));
+  for_blocks(panel_count(at.columns), panels_a_task, [&](int64_t first, int64_t last) {
+    pack_panels(w, at.columns, at.sum, at.column_stride, at.sum_stride, packed, first, last);
+  });
+}
+
+std::shared_ptr<PackedWeight> pack(const float* w, const WeightMatrix& matrix, Use use) {
+  const Layout at = layout_for(matrix, use);
+  auto packed = std::make_shared<PackedWeight>(matrix, packed_weight_size(at.columns, at.sum));
+  if (matrix.taps == 1) {
+    pack(w, at, packed->data());
+    return packed;
+  }
+  const PackedWeight by_tap(matrix, matrix.n * matrix.k);  // memory that is given back
+  transpose_each(matrix.n, matrix.k / matrix.taps, matrix.taps, w, by_tap.data());
+  pack(by_tap.data(), at, packed->data());
+  return packed;
+}
+
+}  // namespace
+
+void transpose_each(int64_t n, int64_t rows, int64_t cols, const float* from, float* to) {
+  const int64_t size = rows * cols;
+  for_blocks(n, blocks_of(kElementBlock, std::max<int64_t>(1, size)), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i)
+      for (int64_t row = 0; row < rows; ++row)
+        for (int64_t col = 0; col < cols; ++col) to[i * size + col * rows + row] = from[i * size + row * cols + col];
+  });
+}
+
+std::shared_ptr<PackedWeight> packed_weight(Buffer& weight, const WeightMatrix& matrix, Use use) {
+  return packed_weight(weight, matrix, use, [&](const float* values) { return pack(values, matrix, use); });
+}
+
+std::shared_ptr<PackedWeight> packed_weight(Buffer& weight, const WeightMatrix& matrix, Use use, const Packing& pack) {
+  const int slot = static_cast<int>(use);
+  const bool unchanged = weight.derived_version[slot] == weight.version + 1;
+  const auto kept = std::static_pointer_cast<PackedWeight>(weight.derived[slot]);
+  if (unchanged && kept && kept->is_of(matrix)) return kept;
+  weight.derived[slot].reset();
+  auto packed = pack(static_cast<const float*>(weight.data));
+  if (unchanged) weight.derived[slot] = packed;
+  weight.derived_version[slot] = weight.version + 1;  // + 1: 0 means never used
+  return packed;
+}
+
+}  // namespace morphmlp::MORPHMLP_ISA

@@ -1,0 +1,82 @@
+#include "ops/arithmetic.h"
+
+#include "cpu/rows.h"
+
+namespace morphmlp::MORPHMLP_ISA {
+namespace {
+
+constexpr int kLast = kMaxDims - 1;
+
+// The offset of index `at` (row-major over the first `count` dims) under the strides.
+int64_t offset_of(int64_t at, const int64_t* dims, const int64_t* strides, int count) {
+  int64_t offset = 0;
+  for (int i = count - 1; i >= 0; --i) {
+    offset += at % dims[i] * strides[i];
+    at /= dims[i];
+  }
+  return offset;
+}
+
+int64_t product(const int64_t* dims, int count) {
+  int64_t n = 1;
+  for (int i = 0; i < count; ++i) n *= dims[i];
+  return n;
+}
+
+V apply(int64_t kind, V a, V b) {
+  switch (kind) {
+    case 0:
+      return add(a, b);
+    case 1:
+      return sub(a, b);
+    case 2:
+      return mul(a, b);
+    default:
+      return div(a, b);
+  }
+}
+
+// One run of the last dimension, whose stride is 1 (contiguous) or 0 (one number repeated) in each operand.
+void run(const ArithmeticForward& p, const float* a, const float* b, float* y, int64_t n) {
+  const bool fixed_a = p.stride_a[kLast] == 0, fixed_b = p.stride_b[kLast] == 0;
+  for_lanes(n, [&](int64_t i, auto get, auto put) {
+    put(y + i, apply(p.kind, fixed_a ? set1(*a) : get(a + i), fixed_b ? set1(*b) : get(b + i)));
+  });
+}
+
+double sum_of(const ArithmeticReduce& p, const float* x) {
+  double sum = 0;
+  const int64_t step = p.reduced_stride[kLast];
+  const int64_t outer = p.reduced[kLast] == 0 ? 0 : product(p.reduced, kLast);
+  for (int64_t o = 0; o < outer; ++o) {
+    const float* from = x + offset_of(o, p.reduced, p.reduced_stride, kLast);
+    for (int64_t i = 0; i < p.reduced[kLast]; ++i) sum += from[i * step];
+  }
+  return sum;
+}
+
+}  // namespace
+
+void arithmetic_forward(const ArithmeticForward& p) {
+  const int64_t n = p.dims[kLast], outer = product(p.dims, kLast);
+  if (n == 0) return;
+  const int64_t pieces = blocks_of(n, kElementBlock), runs_a_task = std::max<int64_t>(1, kElementBlock / n);
+  for_blocks(outer * pieces, runs_a_task, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t o = i / pieces, at = i % pieces * kElementBlock, length = std::min(kElementBlock, n - at);
+      const float* a = p.a + offset_of(o, p.dims, p.stride_a, kLast) + at * p.stride_a[kLast];
+      const float* b = p.b + offset_of(o, p.dims, p.stride_b, kLast) + at * p.stride_b[kLast];
+      run(p, a, b, p.y + o * n + at, length);
+    }
+  });
+}
+
+void arithmetic_reduce(const ArithmeticReduce& p) {
+  const int64_t summed = std::max<int64_t>(1, product(p.reduced, kMaxDims));
+  for_blocks(product(p.kept, kMaxDims), std::max<int64_t>(1, kElementBlock / summed), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i)
+      p.y[i] = static_cast<float>(sum_of(p, p.x + offset_of(i, p.kept, p.kept_stride, kMaxDims)));
+  });
+}
+
+}  // namespace morphmlp::MORPHMLP_ISA

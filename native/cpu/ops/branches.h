@@ -1,0 +1,38 @@
+// What the steps of norm_spatial share: the rows of each branch's FC, and their packed weights.
+#pragma once
+#include "cpu/gemm/packed_weight.h"
+#include "cpu/gemm/morph_gather.h"
+#include "ops/norm_spatial.h"
+
+namespace morphmlp::MORPHMLP_ISA {
+
+using PackedWeights = std::vector<std::shared_ptr<PackedWeight>>;
+
+inline bool is_channel_branch(const NormSpatialShape& at, int64_t i) { return i + 1 == at.branches(); }
+
+// The rows of branch i's FC; for the channel branch a unit is one token.
+inline RowUnits branch_units(const NormSpatialShape& at, int64_t i) {
+  const bool channel = is_channel_branch(at, i);
+  const bool vertical = !at.strided && i == 0, strided = at.strided && !channel;
+  return spatial_units(at.frames(), at.height, at.width, at.channels, channel ? 1 : at.chunk, vertical, strided);
+}
+
+inline PackedWeights packed_weights(const NormSpatialShape& at, Buffer* const* weights, Use use) {
+  PackedWeights packed;
+  for (int64_t i = 0; i < at.branches(); ++i)
+    packed.push_back(packed_weight(*weights[i], at.channels, at.channels, use));
+  return packed;
+}
+
+// Where the sums of a part lie: each branch's weight and bias, then LN's.
+struct BranchSums {
+  explicit BranchSums(const NormSpatialShape& at)
+      : weight(at.channels * at.channels),
+        branch(weight + at.channels),
+        dgamma(at.branches() * branch),
+        dbeta(dgamma + at.channels),
+        total(dbeta + at.channels) {}
+  int64_t weight, branch, dgamma, dbeta, total;
+};
+
+}  // namespace morphmlp::MORPHMLP_ISA

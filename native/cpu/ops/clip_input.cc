@@ -1,0 +1,68 @@
+#include "ops/clip_input.h"
+
+#include <cstring>
+
+#include "cpu/blocks.h"
+#include "cpu/isa.h"
+
+namespace morphmlp::MORPHMLP_ISA {
+namespace {
+
+constexpr int64_t kLines = 16;  // of a frame, for a task
+
+// A line of a frame: its bytes, where its three lines go, and those of the clip that it is mixed with.
+struct Line {
+  const uint8_t *own, *other;
+  float* to;
+  int64_t plane;  // from one channel to the next
+};
+
+Line line_of(const ClipInputForward& p, int64_t number) {
+  const int64_t lines = p.frames * p.height, clip = number / lines, line = number % lines;
+  const auto bytes = [&](int64_t of) { return p.pixels + (of * lines + line) * p.width * 3; };
+  return {bytes(clip), bytes(p.clips - 1 - clip), p.x + (clip * 3 * lines + line) * p.width, lines * p.width};
+}
+
+void look_up(const float* tables, const Line& line, int64_t begin, int64_t end) {
+  for (int64_t c = 0; c < 3; ++c)
+    for (int64_t i = begin; i < end; ++i) line.to[c * line.plane + i] = tables[c * kByteValues + line.own[3 * i + c]];
+}
+
+// In double, where products are exact and the sum is rounded once.
+void blend(const float* tables, const ClipMix& mix, const Line& line, int64_t begin, int64_t end) {
+  for (int64_t c = 0; c < 3; ++c)
+    for (int64_t i = begin; i < end; ++i) {
+      const double own = tables[c * kByteValues + line.own[3 * i + c]];
+      const double other = tables[c * kByteValues + line.other[3 * i + c]];
+      line.to[c * line.plane + i] = static_cast<float>(own * mix.keep + other * mix.take);
+    }
+}
+
+// A side of the box inside the line, whatever the settings say.
+int64_t column(float at, int64_t width) {
+  if (!(at > 0)) return 0;
+  return at < static_cast<float>(width) ? static_cast<int64_t>(at) : width;
+}
+
+}  // namespace
+
+void clip_input_forward(const ClipInputForward& p) {
+  ClipMix mix;
+  std::memcpy(&mix, p.settings + kClipTables, sizeof(mix));
+  const auto inside = [](int64_t at, float from, float length) {
+    return static_cast<float>(at) >= from && static_cast<float>(at) < from + length;
+  };
+  const int64_t left = column(mix.x, p.width), right = std::max(left, column(mix.x + mix.width, p.width));
+  for_blocks(p.clips * p.frames * p.height, kLines, [&](int64_t begin, int64_t end) {
+    for (int64_t number = begin; number < end; ++number) {
+      const Line line = line_of(p, number);
+      const bool mixed = line.own != line.other && inside(number % p.height, mix.y, mix.height);
+      look_up(p.settings, line, 0, mixed ? left : p.width);
+      if (!mixed) continue;
+      blend(p.settings, mix, line, left, right);
+      look_up(p.settings, line, right, p.width);
+    }
+  });
+}
+
+}  // namespace morphmlp::MORPHMLP_ISA

@@ -1,0 +1,27 @@
+#include "ops/conv_norm.h"
+
+#include "cpu/ops/batch_norm.h"
+#include "cpu/ops/conv3d.h"
+
+namespace morphmlp::MORPHMLP_ISA {
+namespace {
+
+// The statistics are known ahead: each block of positions is normed while it is in cache. Not in place: a load behind a
+// masked store, the end of a row, waits for it.
+void convolve_folded(const ConvNormForward& p) {
+  const BatchNormForward norm = norm_of(p);
+  batch_norm_statistics(norm);
+  conv3d_forward_blocks(convolution_of(p), [&](int64_t begin, int64_t end, const float* rows) {
+    batch_norm_rows(norm, rows, end - begin, norm.y + begin * norm.cols);
+  });
+}
+
+}  // namespace
+
+void conv_norm_forward(const ConvNormForward& p) {
+  if (!p.training && !p.u && p.at.groups == 1) return convolve_folded(p);
+  conv3d_forward(convolution_of(p));
+  batch_norm_forward(norm_of(p));
+}
+
+}  // namespace morphmlp::MORPHMLP_ISA

@@ -1,0 +1,146 @@
+#include "ops/norm_mlp.h"
+
+#include <cstring>
+
+#include "cpu/ops/norm_rows.h"
+#include "cpu/gemm/packed_weight.h"
+#include "cpu/split_reduce.h"
+#include "cpu/simd/vmath.h"
+
+namespace morphmlp::MORPHMLP_ISA {
+namespace {
+
+enum Slot { kNormed, kHidden, kOut, kGradOut, kGradHidden };
+
+// Rows of a block: the normed rows, the hidden tile and the result together take about half of a 1 MiB L2, but there
+// are rows enough for what a pass over the weights costs, which at the widest stage come from beyond L2.
+int64_t forward_rows(const NormMlpShape& at) {
+  const int64_t fit = (128 << 10) / (at.hidden + 2 * at.channels) / kTileRows * kTileRows;
+  constexpr int64_t least = 98 / kTileRows * kTileRows;
+  return std::clamp<int64_t>(fit, least, std::max<int64_t>(least, 16 * kTileRows));
+}
+
+// In the backward a block must also be long enough to pay for passing over the weight gradients once.
+int64_t backward_rows(const NormMlpShape& at) { return at.channels < 300 ? 112 : 196; }
+
+// z = z + b1 (kept where a backward follows), hidden = gelu(z)
+void activate_row(float* hidden, const float* b1, int64_t n, float* z) {
+  for_lanes(n, [&](int64_t i, auto get, auto put) {
+    const V sum = add(get(hidden + i), get(b1 + i));
+    if (z) put(z + i, sum);
+    put(hidden + i, gelu(sum));
+  });
+}
+
+void residual_row(const float* x, const float* out, const float* b2, float scale, int64_t n, float* y) {
+  const V s = set1(scale);
+  for_lanes(n, [&](int64_t i, auto get, auto put) { put(y + i, fma(s, add(get(out + i), get(b2 + i)), get(x + i))); });
+}
+
+float scale_of(const NormMlpShape& at, const float* scale, int64_t row) {
+  return scale ? scale[row / at.rows_per_clip] : 1.0f;
+}
+
+void forward_block(const NormMlpForward& p, const float* w1, const float* w2, int64_t begin, int64_t end) {
+  const int64_t c = p.at.channels, h = p.at.hidden, rows = end - begin;
+  float *normed = scratch(kNormed, rows * c), *hidden = scratch(kHidden, rows * h), *out = scratch(kOut, rows * c);
+  for (int64_t row = begin; row < end; ++row) {
+    const RowStatistics at = row_statistics(p.x + row * c, c, p.eps);
+    p.mean[row] = at.mean;
+    p.rstd[row] = at.rstd;
+    normalise_row(p.x + row * c, c, at, p.gamma, p.beta, normed + (row - begin) * c);
+  }
+  gemm_block(rows, h, c, normed, c, w1, hidden, h, false);
+  for (int64_t i = 0; i < rows; ++i) activate_row(hidden + i * h, p.b1, h, p.z ? p.z + (begin + i) * h : nullptr);
+  gemm_block(rows, c, h, hidden, h, w2, out, c, false);
+  for (int64_t row = begin; row < end; ++row)
+    residual_row(p.x + row * c, out + (row - begin) * c, p.b2, scale_of(p.at, p.scale, row), c, p.y + row * c);
+}
+
+// Where the sums of a part lie.
+struct Sums {
+  explicit Sums(const NormMlpShape& at)
+      : dw1(0),
+        dw2(at.hidden * at.channels),
+        db1(2 * dw2),
+        db2(db1 + at.hidden),
+        dgamma(db2 + at.channels),
+        dbeta(dgamma + at.channels),
+        total(dbeta + at.channels) {}
+  int64_t dw1, dw2, db1, db2, dgamma, dbeta, total;
+};
+
+// hidden = gelu(z) again, and the gradient of z from that of the hidden.
+void deactivate_row(const float* z, int64_t n, float* hidden, float* grad) {
+  for_lanes(n, [&](int64_t i, auto get, auto put) {
+    V value, slope;
+    gelu_with_grad(get(z + i), &value, &slope);
+    put(hidden + i, value);
+    put(grad + i, mul(get(grad + i), slope));
+  });
+}
+
+const float* scaled_grad(const NormMlpBackward& p, int64_t begin, int64_t end) {
+  const int64_t c = p.at.channels;
+  if (!p.scale) return p.dy + begin * c;
+  float* scaled = scratch(kGradOut, (end - begin) * c);
+  for (int64_t row = begin; row < end; ++row) {
+    const V s = set1(scale_of(p.at, p.scale, row));
+    const float* from = p.dy + row * c;
+    float* to = scaled + (row - begin) * c;
+    for_lanes(c, [&](int64_t i, auto get, auto put) { put(to + i, mul(s, get(from + i))); });
+  }
+  return scaled;
+}
+
+void backward_block(const NormMlpBackward& p, const float* w1, const float* w2, int64_t begin, int64_t end, float* sums,
+                    bool first) {
+  const Sums at(p.at);
+  const int64_t c = p.at.channels, h = p.at.hidden, rows = end - begin;
+  const float* grad_out = scaled_grad(p, begin, end);
+  float *hidden = scratch(kHidden, rows * h), *grad_hidden = scratch(kGradHidden, rows * h);
+  gemm_block(rows, h, c, grad_out, c, w2, grad_hidden, h, false);
+  for (int64_t i = 0; i < rows; ++i) deactivate_row(p.z + (begin + i) * h, h, hidden + i * h, grad_hidden + i * h);
+  gemm_tn_block(rows, c, h, grad_out, c, hidden, h, sums + at.dw2, h, !first);
+  col_sum_block(rows, c, grad_out, c, sums + at.db2, !first);
+
+  float *normed = scratch(kNormed, rows * c), *grad_normed = scratch(kOut, rows * c);
+  for (int64_t row = begin; row < end; ++row)
+    normalise_row(p.x + row * c, c, {p.mean[row], p.rstd[row]}, p.gamma, p.beta, normed + (row - begin) * c);
+  gemm_tn_block(rows, h, c, grad_hidden, h, normed, c, sums + at.dw1, c, !first);
+  col_sum_block(rows, h, grad_hidden, h, sums + at.db1, !first);
+  gemm_block(rows, c, h, grad_hidden, h, w1, grad_normed, c, false);
+  if (first) std::memset(sums + at.dgamma, 0, static_cast<size_t>(2 * c) * sizeof(float));
+  for (int64_t row = begin; row < end; ++row)
+    normalise_row_backward(p.x + row * c, c, {p.mean[row], p.rstd[row]}, p.gamma, grad_normed + (row - begin) * c,
+                           p.dy + row * c, p.dx + row * c, sums + at.dgamma, sums + at.dbeta);
+}
+
+}  // namespace
+
+void norm_mlp_forward(const NormMlpForward& p) {
+  const auto w1 = packed_weight(*p.w1, p.at.hidden, p.at.channels, Use::forward);
+  const auto w2 = packed_weight(*p.w2, p.at.channels, p.at.hidden, Use::forward);
+  for_blocks(p.at.rows, forward_rows(p.at),
+             [&](int64_t begin, int64_t end) { forward_block(p, w1->data(), w2->data(), begin, end); });
+}
+
+void norm_mlp_backward(const NormMlpBackward& p) {
+  const auto w1 = packed_weight(*p.w1, p.at.hidden, p.at.channels, Use::backward);
+  const auto w2 = packed_weight(*p.w2, p.at.channels, p.at.hidden, Use::backward);
+  const int64_t c = p.at.channels, h = p.at.hidden, block = backward_rows(p.at);
+  const Sums at(p.at);
+  PartialSums sums(blocks_of(p.at.rows, block), at.total);
+  sums.run([&](int64_t index, float* part, bool first) {
+    const int64_t begin = index * block, end = std::min(p.at.rows, begin + block);
+    backward_block(p, w1->data(), w2->data(), begin, end, part, first);
+  });
+  sums.reduce(at.dw1, h * c, p.dw1);
+  sums.reduce(at.dw2, h * c, p.dw2);
+  sums.reduce(at.db1, h, p.db1);
+  sums.reduce(at.db2, c, p.db2);
+  sums.reduce(at.dgamma, c, p.dgamma);
+  sums.reduce(at.dbeta, c, p.dbeta);
+}
+
+}  // namespace morphmlp::MORPHMLP_ISA

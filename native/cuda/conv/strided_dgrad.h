@@ -1,0 +1,81 @@
+// The gradient of a convolution's input as products, none of them with zeros that a stride leaves.
+#pragma once
+#include "cuda/conv/im2col.h"
+
+namespace morphmlp::cuda {
+
+// The input positions that the same taps reach. With stride s, position a takes from output (a + padding - tap) / s
+// where that is whole: so taps and positions fall into s classes along each axis, and each class of positions is a
+// product with its own taps alone. Classes along an axis are numbered by their first tap.
+struct InputClass {
+  InputClass(const Window& window, int64_t batch, const int (&number)[3]) : rows(batch), taps(1) {
+    for (int i = 0; i < 3; ++i) {
+      const int s = window.stride[i], last = window.padding[i] - number[i];  // of the output that the first tap is of
+      tap[i] = number[i];
+      first[i] = ((-last) % s + s) % s;
+      output[i] = (first[i] + last) / s;
+      const int64_t places = std::max<int64_t>(0, blocks_of(window.in[i] - first[i], s));
+      const int64_t own = std::max<int64_t>(0, blocks_of(window.kernel[i] - number[i], s));
+      by_place[i] = Divisor(std::max<int64_t>(1, places));
+      by_tap[i] = Divisor(std::max<int64_t>(1, own));
+      rows *= places;
+      taps *= own;
+    }
+  }
+
+  int tap[3], first[3];  // the first of the class along each axis; others follow by strides
+  int output[3];         // that the first position takes from through the first tap
+  Divisor by_place[3], by_tap[3];
+  int64_t rows, taps;
+};
+
+struct ClassRow {
+  int clip, at[3];  // numbers of places in the class
+};
+
+// Row r is the gradients of all outputs that position r of the class is part of: number k is that of filter k mod O
+// through the class's tap k / O.
+template <class T>
+struct Reached {
+  Window window;
+  InputClass own;
+  const T* dy;
+
+  using Row = ClassRow;
+  __device__ Row row(int r) const {
+    Row row;
+    row.clip = Window::split(r, own.by_place, row.at);
+    return row;
+  }
+
+  __device__ float at(const Row& r, int k) const {
+    const T* from = gradient(r, k);
+    return from ? load(from) : 0.0f;
+  }
+
+  bool runs_of(int n) const { return window.outputs % n == 0 && runs_in(dy, window.all_outputs, n); }
+  template <int N>
+  __device__ Numbers<N> read(const Row& r, int k) const {
+    const T* from = gradient(r, k);
+    return from ? load<N>(from) : Numbers<N>{};
+  }
+  using Stored = T;
+  __device__ const T* address(const Row& r, int k) const { return gradient(r, k); }
+
+ private:
+  // Null outside of the output.
+  __device__ const T* gradient(const Row& r, int k) const {
+    const int number = window.by_outputs.quotient(k), o = window.by_outputs.remainder(k, number);
+    int tap[3];
+    Window::split(number, own.by_tap, tap);
+    int position = r.clip;
+    for (int i = 0; i < 3; ++i) {
+      const int at = own.output[i] + r.at[i] - tap[i];
+      if (at < 0 || at >= window.out[i]) return nullptr;
+      position = position * window.out[i] + at;
+    }
+    return dy + static_cast<int64_t>(position) * window.all_outputs + o;
+  }
+};
+
+}  // namespace morphmlp::cuda

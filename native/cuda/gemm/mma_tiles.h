@@ -1,0 +1,171 @@
+// How the operands of a product on the tensor cores get into shared memory, 16 bytes a thread at once. `Kind` is what
+// the product computes with (mma_bf16.h, mma_tf32.h): the Element that numbers are in shared memory, the sizes of its
+// tiles, and Rows and Columns, how a tile lies there, with piece(i, k), where 16 bytes from (i, k) on do: an operand by
+// rows as [i][k], one by columns as [k][i]. kWhole says that pieces are never cut off by an end of the matrix.
+#pragma once
+#include "cuda/gemm/async_copy.h"
+#include "cuda/gemm/operands.h"
+
+namespace morphmlp::cuda {
+
+// A thread's share of a tile of kWidth x kK numbers, in pieces of 16 bytes that lie next to each other: through
+// registers into shared memory, or straight there.
+template <class Kind, class Operand, int kWidth>
+class MmaLoader;
+
+// What both kinds of operand share: piece q of this thread is number `piece(q)` of the tile's.
+template <class Kind, int kWidth>
+struct Pieces {
+  using Element = typename Kind::Element;
+  static constexpr int kPiece = 16 / sizeof(Element);
+  static constexpr int kAll = kWidth * Kind::kK / kPiece;
+  static constexpr int kEach = (kAll + Kind::kThreads - 1) / Kind::kThreads;
+
+  __device__ static int piece(int q) { return static_cast<int>(threadIdx.x) + q * Kind::kThreads; }
+  // Whether piece q exists: known when compiled where threads divide them.
+  __device__ static bool exists(int q) { return kAll % Kind::kThreads == 0 || piece(q) < kAll; }
+
+  // Numbers from c on of a row, those from `end` on as zeros.
+  template <class Operand, class Row>
+  __device__ static uint4 read(const Operand& a, const Row& row, int c, int end) {
+    if constexpr (Kind::kWhole)
+      return c < end ? packed(a.matrix.template read<kPiece>(row, c)) : make_uint4(0, 0, 0, 0);
+    else
+      return packed(numbers_of<kPiece>(a, row, c, end));
+  }
+
+  // The same into shared memory, where they lie as they are by a copy that goes on.
+  template <class Operand, class Row>
+  __device__ static void send(Element* to, const Operand& a, const Row& row, int c, int end) {
+    if (const Element* from = c + kPiece <= end ? a.matrix.address(row, c) : nullptr) return copy_async(to, from);
+    store_words(to, Kind::kWhole ? make_uint4(0, 0, 0, 0) : read(a, row, c, end));
+  }
+
+  uint4 value[kEach] = {};
+};
+
+// Pieces run along k; the rows stay the same for the whole product.
+template <class Kind, class Matrix, int kWidth>
+class MmaLoader<Kind, ByRow<Matrix>, kWidth> : Pieces<Kind, kWidth> {
+  using Base = Pieces<Kind, kWidth>;
+
+ public:
+  using Tile = typename Kind::template Rows<kWidth>;
+
+  __device__ void start(const ByRow<Matrix>& a, int first) {
+#pragma unroll
+    for (int q = 0; q < Base::kEach; ++q) {
+      const int i = first + index(q);
+      inside_[q] = Base::exists(q) && i < a.size;
+      row_[q] = a.matrix.row(inside_[q] ? i : 0);
+    }
+  }
+
+  __device__ void fetch(const ByRow<Matrix>& a, int k, int end) {
+#pragma unroll
+    for (int q = 0; q < Base::kEach; ++q) this->value[q] = Base::read(a, row_[q], k + offset(q), inside_[q] ? end : 0);
+  }
+
+  __device__ void put(Tile& tile) const {
+#pragma unroll
+    for (int q = 0; q < Base::kEach; ++q)
+      if (Base::exists(q)) store_words(tile.piece(index(q), offset(q)), this->value[q]);
+  }
+
+  __device__ void send(const ByRow<Matrix>& a, int k, int end, Tile& tile) const {
+#pragma unroll
+    for (int q = 0; q < Base::kEach; ++q)
+      if (Base::exists(q)) Base::send(tile.piece(index(q), offset(q)), a, row_[q], k + offset(q), inside_[q] ? end : 0);
+  }
+
+ private:
+  static constexpr int kAcross = Kind::kK / Base::kPiece;
+  __device__ static int index(int q) { return Base::piece(q) / kAcross; }
+  __device__ static int offset(int q) { return Base::piece(q) % kAcross * Base::kPiece; }
+
+  typename Matrix::Row row_[Base::kEach];
+  bool inside_[Base::kEach];
+};
+
+// Pieces run along the columns; each k is a row of its own.
+template <class Kind, class Matrix, int kWidth>
+class MmaLoader<Kind, ByColumn<Matrix>, kWidth> : Pieces<Kind, kWidth> {
+  using Base = Pieces<Kind, kWidth>;
+
+ public:
+  using Tile = typename Kind::template Columns<kWidth>;
+
+  __device__ void start(const ByColumn<Matrix>&, int first) { first_ = first; }
+
+  __device__ void fetch(const ByColumn<Matrix>& a, int k, int end) {
+#pragma unroll
+    for (int q = 0; q < Base::kEach; ++q) {
+      const bool inside = Base::exists(q) && k + depth(q) < end;
+      const typename Matrix::Row row = a.matrix.row(inside ? k + depth(q) : 0);
+      this->value[q] = Base::read(a, row, first_ + offset(q), inside ? a.size : 0);
+    }
+  }
+
+  __device__ void put(Tile& tile) const {
+#pragma unroll
+    for (int q = 0; q < Base::kEach; ++q)
+      if (Base::exists(q)) store_words(tile.piece(offset(q), depth(q)), this->value[q]);
+  }
+
+  __device__ void send(const ByColumn<Matrix>& a, int k, int end, Tile& tile) const {
+#pragma unroll
+    for (int q = 0; q < Base::kEach; ++q) {
+      if (!Base::exists(q)) continue;
+      const bool inside = k + depth(q) < end;
+      const typename Matrix::Row row = a.matrix.row(inside ? k + depth(q) : 0);
+      Base::send(tile.piece(offset(q), depth(q)), a, row, first_ + offset(q), inside ? a.size : 0);
+    }
+  }
+
+ private:
+  static constexpr int kAcross = kWidth / Base::kPiece;
+  __device__ static int depth(int q) { return Base::piece(q) / kAcross; }
+  __device__ static int offset(int q) { return Base::piece(q) % kAcross * Base::kPiece; }
+
+  int first_;
+};
+
+// The tiles of an operand on their way through shared memory. Those that are copied leave two steps before they are
+// needed, into the third buffer; those that are computed pass through registers, one step before.
+template <class Kind, class Operand, int kWidth>
+class MmaStream {
+ public:
+  using Load = MmaLoader<Kind, Operand, kWidth>;
+  using Tile = typename Load::Tile;
+  using Stored = typename StoredAs<decltype(Operand::matrix)>::type;
+  static constexpr bool kCopied = std::is_same_v<Stored, typename Kind::Element>;
+  static constexpr int kBuffers = kCopied ? 3 : 2;
+  using Tiles = Tile[kBuffers];
+
+  __device__ MmaStream(const Operand& a, int first, int begin, int end) : a_(a), begin_(begin), end_(end) {
+    load_.start(a, first);
+  }
+
+  __device__ void send(int step, Tiles& tiles) const {
+    if constexpr (kCopied)
+      if (copied() && has(step)) load_.send(a_, at(step), end_, tiles[step % kBuffers]);
+  }
+  __device__ void fetch(int step) {
+    if (!copied() && has(step)) load_.fetch(a_, at(step), end_);
+  }
+  __device__ void put(int step, Tiles& tiles) const {
+    if (!copied()) load_.put(tiles[step % kBuffers]);
+  }
+  __device__ static const Tile& tile(int step, const Tiles& tiles) { return tiles[step % kBuffers]; }
+
+ private:
+  __device__ bool copied() const { return kCopied && a_.run >= Pieces<Kind, kWidth>::kPiece; }
+  __device__ int at(int step) const { return begin_ + step * Kind::kK; }
+  __device__ bool has(int step) const { return at(step) < end_; }
+
+  const Operand& a_;
+  int begin_, end_;
+  Load load_;
+};
+
+}  // namespace morphmlp::cuda

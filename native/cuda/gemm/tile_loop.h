@@ -1,0 +1,32 @@
+// The loop over k of the f32 product: operands go through shared memory in two buffers, so that while one tile is
+// multiplied the next is on its way.
+#pragma once
+#include "cuda/gemm/operands.h"
+
+namespace morphmlp::cuda {
+
+// Calls multiply(tile of a, tile of b) for each kStep numbers of k that are summed `over`. `gemm` has the operands,
+// `Shared` the two buffers of each.
+template <class LoadA, class LoadB, int kStep, class Gemm, class Shared, class Multiply>
+__device__ void for_each_tile(const Gemm& gemm, Shared& s, int first_m, int first_n, const Span& over,
+                              const Multiply& multiply) {
+  LoadA load_a;
+  LoadB load_b;
+  load_a.start(gemm.a, first_m);
+  load_b.start(gemm.b, first_n);
+  const auto fetch = [&](int at) {
+    load_a.fetch(gemm.a, at, over.end);
+    load_b.fetch(gemm.b, at, over.end);
+  };
+  int buffer = 0;
+  fetch(over.begin);
+  for (int at = over.begin; at < over.end; at += kStep, buffer ^= 1) {
+    load_a.put(s.a[buffer]);
+    load_b.put(s.b[buffer]);
+    __syncthreads();  // one a step is enough: who writes this buffer again has passed the next one
+    if (at + kStep < over.end) fetch(at + kStep);
+    multiply(s.a[buffer], s.b[buffer]);
+  }
+}
+
+}  // namespace morphmlp::cuda

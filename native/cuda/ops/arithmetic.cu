@@ -1,0 +1,113 @@
+#include "ops/arithmetic.h"
+
+#include "cuda/vectorized.h"
+
+namespace morphmlp::cuda {
+namespace {
+
+struct Dims {
+  int64_t size[kMaxDims];
+};
+
+Dims dims_of(const int64_t (&from)[kMaxDims]) {
+  Dims d;
+  std::copy(from, from + kMaxDims, d.size);
+  return d;
+}
+
+int64_t product(const int64_t (&dims)[kMaxDims]) {
+  int64_t n = 1;
+  for (int64_t d : dims) n *= d;
+  return n;
+}
+
+// The offset of index `at`, row-major, under the strides.
+__device__ int64_t offset_of(int64_t at, const Dims& dims, const Dims& strides) {
+  int64_t offset = 0;
+  for (int i = kMaxDims - 1; i >= 0; --i) {
+    offset += at % dims.size[i] * strides.size[i];
+    at /= dims.size[i];
+  }
+  return offset;
+}
+
+__device__ float result(int64_t kind, float x, float z) {
+  return kind == 0 ? x + z : kind == 1 ? x - z : kind == 2 ? x * z : x / z;
+}
+
+template <class T>
+struct Forward {
+  int64_t kind;
+  Dims dims, stride_a, stride_b;
+  const T *a, *b;
+  T* y;
+
+  __device__ void operator()(int64_t i) const {
+    store(y + i, result(kind, load(a + offset_of(i, dims, stride_a)), load(b + offset_of(i, dims, stride_b))));
+  }
+};
+
+// Of tensors of one shape.
+template <class T>
+struct Alike {
+  int64_t kind;
+  const T *a, *b;
+  T* y;
+
+  template <int N>
+  __device__ void run(int64_t i) const {
+    Numbers<N> x = load<N>(a + i);
+    const Numbers<N> z = load<N>(b + i);
+    for (int j = 0; j < N; ++j) x.at[j] = result(kind, x.at[j], z.at[j]);
+    store(y + i, x);
+  }
+};
+
+// Whether element i of the result is element i of the tensor.
+bool is_dense(const int64_t (&dims)[kMaxDims], const int64_t (&strides)[kMaxDims]) {
+  int64_t dense = 1;
+  for (int i = kMaxDims - 1; i >= 0; dense *= dims[i--])
+    if (dims[i] != 1 && strides[i] != dense) return false;
+  return true;
+}
+
+// A block for each sum.
+template <class T>
+struct Reduce {
+  static constexpr int kThreads = 256;
+  struct Shared {
+    double warps[kThreads / kWarpSize];
+  };
+  Dims kept, kept_stride, reduced, reduced_stride;
+  int64_t count;
+  const T* x;
+  T* y;
+
+  __device__ void operator()(Shared& shared) const {
+    const T* from = x + offset_of(blockIdx.x, kept, kept_stride);
+    double sum = 0;
+    for (int64_t i = threadIdx.x; i < count; i += kThreads) sum += load(from + offset_of(i, reduced, reduced_stride));
+    sum = block_sum<kThreads>(sum, shared.warps);
+    if (threadIdx.x == 0) store(y + blockIdx.x, static_cast<float>(sum));
+  }
+};
+
+}  // namespace
+
+template <class T>
+void arithmetic_forward(const ArithmeticForwardOf<T>& p) {
+  if (is_dense(p.dims, p.stride_a) && is_dense(p.dims, p.stride_b))
+    return launch_runs<kRun<T>>(product(p.dims), aligned(p.a, p.b, p.y), Alike<T>{p.kind, p.a, p.b, p.y});
+  launch_each(product(p.dims),
+              Forward<T>{p.kind, dims_of(p.dims), dims_of(p.stride_a), dims_of(p.stride_b), p.a, p.b, p.y});
+}
+FOR_FLOATS(arithmetic_forward, ArithmeticForward)
+
+template <class T>
+void arithmetic_reduce(const ArithmeticReduceOf<T>& p) {
+  launch({product(p.kept)}, Reduce<T>{dims_of(p.kept), dims_of(p.kept_stride), dims_of(p.reduced),
+                                      dims_of(p.reduced_stride), product(p.reduced), p.x, p.y});
+}
+FOR_FLOATS(arithmetic_reduce, ArithmeticReduce)
+
+}  // namespace morphmlp::cuda

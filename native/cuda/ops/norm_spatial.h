@@ -1,0 +1,98 @@
+// What the steps of norm_spatial share: the rows of each branch's FC, and what their elements are.
+#pragma once
+#include "cuda/gemm/mixed_fc.h"
+#include "cuda/ops/norm_rows.h"
+#include "ops/norm_spatial.h"
+
+namespace morphmlp::cuda {
+
+// The rows of branch i's FC; for the channel branch, the last, a row is one token.
+inline MorphLayout branch_layout(const NormSpatialShape& at, int64_t i) {
+  const bool channel = i + 1 == at.branches();
+  const bool vertical = !at.strided && i == 0, strided = at.strided && !channel;
+  const int64_t chunk = channel ? 1 : at.chunk;  // as many groups
+  return MorphLayout({at.frames(), at.height, at.width, at.channels, chunk, chunk, vertical, strided});
+}
+
+// The weights of the branches at (token, channel): weights[clip, c, i], from i = 0.
+struct BranchWeights {
+  const float* weights;
+  int channels, branches;
+  Divisor clip_tokens;
+
+  BranchWeights(const NormSpatialShape& at, const float* weights)
+      : weights(weights),
+        channels(as_int(at.channels)),
+        branches(static_cast<int>(at.branches())),
+        clip_tokens(at.clip_tokens()) {}
+
+  __device__ int clip(int64_t token) const { return clip_tokens.quotient(static_cast<int>(token)); }
+  __device__ const float* at(int64_t token, int c) const {
+    return weights + (static_cast<int64_t>(clip(token)) * channels + c) * branches;
+  }
+};
+
+// The weighted sum of the branches [branches, tokens, C].
+template <class T>
+struct Mixed {
+  const T* branch;
+  int64_t stride;  // from one branch to the next
+  BranchWeights by;
+
+  template <int N>
+  __device__ Numbers<N> read(int64_t token, int c) const {
+    const float* w = by.at(token, c);
+    const T* from = branch + token * by.channels + c;
+    Numbers<N> sum = {};
+    for (int i = 0; i < by.branches; ++i, ++w, from += stride) {
+      const Numbers<N> value = load<N>(from);
+      for (int j = 0; j < N; ++j) sum.at[j] = fmaf(value.at[j], w[j * by.branches], sum.at[j]);
+    }
+    return sum;
+  }
+  bool runs_of(int n) const { return runs_in(branch, by.channels, n) && stride % n == 0; }
+};
+
+// The gradient of a branch: its weight times dmix, and its share of dpooled.
+template <class T>
+struct BranchGradient {
+  const T* dmix;
+  const float* dpooled;
+  float share;
+  BranchWeights by;
+  int branch;
+
+  template <int N>
+  __device__ Numbers<N> read(int64_t token, int c) const {
+    const Numbers<N> pooled = load<N>(dpooled + static_cast<int64_t>(by.clip(token)) * by.channels + c);
+    const float* w = by.at(token, c) + branch;
+    Numbers<N> value = load<N>(dmix + token * by.channels + c);
+    for (int j = 0; j < N; ++j) value.at[j] = fmaf(w[j * by.branches], value.at[j], share * pooled.at[j]);
+    return value;
+  }
+  bool runs_of(int n) const { return runs_in(dmix, by.channels, n) && runs_in(dpooled, by.channels, n); }
+};
+
+// mix = or += weight * (value + bias[place])
+template <class T>
+struct PutWeighted {
+  T* mix;
+  const float* bias;  // or null
+  BranchWeights by;
+  int branch;  // the first one overwrites
+
+  bool pairs() const { return pairs_in(mix, by.channels); }
+  template <int N>
+  __device__ void operator()(int64_t token, int c, int place, const float (&value)[N]) const {
+    T* to = mix + token * by.channels + c;
+    const float* w = by.at(token, c) + branch;
+    float result[N];
+    for (int i = 0; i < N; ++i) {
+      result[i] = w[i * by.branches] * (bias ? value[i] + bias[place + i] : value[i]);
+      if (branch > 0) result[i] = load(to + i) + result[i];
+    }
+    store(to, result);
+  }
+};
+
+}  // namespace morphmlp::cuda

@@ -1,0 +1,24 @@
+#include "cuda/ops/fused_spatial.h"
+#include "cuda/ops/norm_spatial.h"
+
+namespace morphmlp::cuda {
+
+// The weights are known, so each branch adds itself to the mix as it is made: no tensor of branches exists.
+template <class T>
+void norm_spatial_apply(const NormSpatialApplyOf<T>& p) {
+  if constexpr (std::is_same_v<T, Bf16>)
+    if (fused_spatial(p)) return;
+  const int64_t tokens = p.at.tokens();
+  const int channels = as_int(p.at.channels);
+  const Workspace<T> mix(tokens * channels);
+  for (int i = 0; i < static_cast<int>(p.at.branches()); ++i) {
+    const MorphLayout layout = branch_layout(p.at, i);
+    mixed_fc<T>(layout, layout.rows, channels, Normed<T>{p.xt, channels, p.mean, p.rstd, p.gamma, p.beta}, p.weight[i],
+                PutWeighted<T>{mix.data(), p.bias[i], BranchWeights(p.at, p.weights), i});
+  }
+  mixed_fc<T>(PlainLayout{}, tokens, channels, Dense<T>{mix.data(), channels}, p.proj,
+              PutResidual<T>{p.x, p.y, channels, p.proj_bias, p.scale, Divisor(p.at.clip_tokens())});
+}
+FOR_FLOATS(norm_spatial_apply, NormSpatialApply)
+
+}  // namespace morphmlp::cuda

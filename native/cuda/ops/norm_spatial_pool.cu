@@ -1,0 +1,168 @@
+#include "cuda/ops/norm_spatial.h"
+
+namespace morphmlp::cuda {
+namespace {
+
+// The tokens of a frame by their place in a branch's chunks. Chunks have all L tokens or, where they do not divide the
+// frame, fewer: so there are up to two kinds, and each place of each kind is a slot of its own.
+struct Places {
+  Places(const NormSpatialShape& at, int64_t branch)
+      : layout(branch_layout(at, branch)),
+        chunk(as_int(at.chunk)),
+        channels(as_int(at.channels)),
+        kinds(valid(0) == valid(layout.chunks - 1) ? 1 : 2) {}
+
+  // Tokens of chunk j that lie in the frame.
+  __host__ __device__ int valid(int j) const {
+    if (layout.strided) return (layout.pixels - j + layout.chunks - 1) / layout.chunks;
+    const int left = layout.pixels - j * chunk;
+    return left < chunk ? left : chunk;
+  }
+  __device__ int valid_of(int kind) const { return valid(kind == 0 ? 0 : layout.chunks - 1); }
+  __device__ int run() const { return channels / chunk; }
+  int slots() const { return kinds * chunk; }
+
+  MorphLayout layout;
+  int chunk, channels, kinds;
+};
+
+// The sums of LN(x) over a clip's tokens of each slot: sums[clip][kind][l][c].
+template <class T>
+struct SumPlaces {
+  Places at;
+  Normed<T> x;
+  int steps;
+  float* sums;
+
+  __device__ void operator()(int64_t i) const {
+    const int c = static_cast<int>(i % at.channels), l = static_cast<int>(i / at.channels % at.chunk);
+    const int kind = static_cast<int>(i / (static_cast<int64_t>(at.channels) * at.chunk) % at.kinds);
+    const int64_t clip = i / (static_cast<int64_t>(at.channels) * at.chunk * at.kinds);
+    const int valid = at.valid_of(kind), g = c / at.run(), k = l * at.run() + c % at.run();
+    double sum = 0;
+    for (int t = 0; t < steps && l < valid; ++t) sum += frame(clip * steps + t, valid, g, k);
+    sums[i] = static_cast<float>(sum);
+  }
+
+ private:
+  __device__ float frame(int64_t frame, int valid, int g, int k) const {
+    float sum = 0;
+    for (int j = 0; j < at.layout.chunks; ++j) {
+      int64_t token;
+      int channel;
+      if (at.valid(j) == valid && at.layout.place({frame * at.layout.pixels, j, g}, k, &token, &channel))
+        sum += x.template read<1>(token, channel).at[0];
+    }
+    return sum;
+  }
+};
+
+// An FC whose outputs at all tokens of a chunk are added up: weight[kind][s][k] = the sum over the places l of a chunk
+// of W[l S + s][k], and in column k = C that of the bias.
+struct SumWeights {
+  Places at;
+  const float *weight, *bias;  // bias or null
+  float* to;
+
+  __device__ void operator()(int64_t i) const {
+    const int width = at.channels + 1, k = static_cast<int>(i % width), s = static_cast<int>(i / width % at.run());
+    const int valid = at.valid_of(static_cast<int>(i / width / at.run()));
+    float sum = 0;
+    for (int l = 0; l < valid; ++l) {
+      const int64_t row = l * at.run() + s;
+      if (k < at.channels) sum += weight[row * at.channels + k];
+      if (k == at.channels && bias) sum += bias[row];
+    }
+    to[i] = sum;
+  }
+};
+
+// pooled += the mean over the clip's tokens of a spatial branch's outputs, a warp for each [clip, c]; the first
+// overwrites.
+struct AddSpatial : WarpRows {
+  Places at;
+  int clips, steps, branch;
+  const float *sums, *weights;
+  float* pooled;
+
+  __device__ void operator()(None&) const {
+    const int64_t i = row();
+    if (i >= static_cast<int64_t>(clips) * at.channels) return;
+    const int64_t clip = i / at.channels;
+    const int c = static_cast<int>(i % at.channels);
+    float sum = 0;
+    for (int kind = 0; kind < at.kinds; ++kind) sum += of_kind(clip, c, kind);
+    const float mean = sum / (static_cast<float>(steps) * static_cast<float>(at.layout.pixels));
+    if (lane() == 0) pooled[i] = branch > 0 ? pooled[i] + mean : mean;
+  }
+
+ private:
+  __device__ float of_kind(int64_t clip, int c, int kind) const {
+    const int run = at.run(), g = c / run, s = c % run;
+    const float* from = sums + (clip * at.kinds + kind) * at.chunk * at.channels;
+    const float* w = weights + (static_cast<int64_t>(kind) * run + s) * (at.channels + 1);
+    float sum = 0;
+    for (int k = lane(); k < at.channels; k += kWarpSize)
+      sum = fmaf(from[k / run * at.channels + g * run + k % run], w[k], sum);
+    return warp_sum(sum) + static_cast<float>(steps * chunks_of(kind)) * w[at.channels];
+  }
+
+  __device__ int chunks_of(int kind) const {
+    int count = 0;
+    for (int j = 0; j < at.layout.chunks; ++j) count += at.valid(j) == at.valid_of(kind);
+    return count;
+  }
+};
+
+// pooled += the mean of the channel branch. Every token of a clip is in one slot of branch 0, so their sums give LN's.
+struct AddChannel : WarpRows {
+  Places at;
+  int clips;
+  float tokens;
+  const float *sums, *weight, *bias;  // bias or null
+  float* pooled;
+
+  __device__ void operator()(None&) const {
+    const int64_t i = row();
+    if (i >= static_cast<int64_t>(clips) * at.channels) return;
+    const int c = static_cast<int>(i % at.channels), slots = at.kinds * at.chunk;
+    const float* from = sums + i / at.channels * slots * at.channels;
+    float sum = 0;
+    for (int k = lane(); k < at.channels; k += kWarpSize) {
+      float total = 0;
+      for (int slot = 0; slot < slots; ++slot) total += from[slot * at.channels + k];
+      sum = fmaf(total, weight[static_cast<int64_t>(c) * at.channels + k], sum);
+    }
+    sum = warp_sum(sum);
+    if (lane() == 0) pooled[i] += sum / tokens + (bias ? bias[c] : 0.0f);
+  }
+};
+
+const float* data_of(const Buffer* b) { return static_cast<const float*>(b->data); }
+
+}  // namespace
+
+template <class T>
+void norm_spatial_pool(const NormSpatialPoolOf<T>& p) {
+  const int64_t c = p.at.channels, clips = p.at.clips, channel = p.at.branches() - 1;
+  const int steps = as_int(p.at.steps);
+  const Normed<T> normed{p.x, as_int(c), p.mean, p.rstd, p.gamma, p.beta};
+  norm_statistics(p.x, p.at.tokens(), c, p.eps, p.mean, p.rstd);
+  for (int i = static_cast<int>(channel) - 1; i >= 0; --i) {
+    const Places at(p.at, i);
+    const int64_t floats = clips * at.slots() * c, weights = at.kinds * (c / at.chunk) * (c + 1);
+    const Workspace<float> sums(floats), summed(weights);
+    launch_each(floats, SumPlaces<T>{at, normed, steps, sums.data()});
+    launch_each(weights, SumWeights{at, data_of(p.weight[i]), p.bias[i], summed.data()});
+    const int order = static_cast<int>(channel) - 1 - i;
+    launch_rows(clips * c, AddSpatial{{}, at, as_int(clips), steps, order, sums.data(), summed.data(), p.pooled});
+    if (i > 0) continue;
+    const float tokens = static_cast<float>(p.at.clip_tokens());
+    launch_rows(
+        clips * c,
+        AddChannel{{}, at, as_int(clips), tokens, sums.data(), data_of(p.weight[channel]), p.bias[channel], p.pooled});
+  }
+}
+FOR_FLOATS(norm_spatial_pool, NormSpatialPool)
+
+}  // namespace morphmlp::cuda

@@ -1,0 +1,16 @@
+import type { OpCase } from '../op_cases/case';
+import { geluCases } from '../op_cases/gelu';
+import { layerNormCases } from '../op_cases/layer_norm';
+import { linearCases } from '../op_cases/linear';
+import { morphFcCases } from '../op_cases/morph_fc';
+import { temporalFcCases } from '../op_cases/temporal_fc';
+import type { PluggableOp } from '../../core/plugins';
+
+/** Small cases at the edges: one row, widths that no vector divides, chunks past a frame's end, no bias. */
+export const RAGGED: Record<PluggableOp, readonly OpCase[]> = {
+  gelu: geluCases,
+  layer_norm: layerNormCases,
+  linear: linearCases,
+  morph_fc: morphFcCases,
+  temporal_fc: temporalFcCases,
+};

@@ -1,0 +1,15 @@
+import { morphFcCase } from '../../op_cases/morph_fc';
+import type { KernelCase } from '../kernel_case';
+import { STAGES } from '../stages';
+
+/** The spatial FCs alone: by height and by width, and for stage 4 in strided order. */
+export const morphFc: KernelCase[] = STAGES.flatMap(({ number, shape, channels: c, chunk, tokens }) => {
+  const one = (name: string, axis: 'height' | 'width', order: 'consecutive' | 'strided') => ({
+    ...{ op: `morph_fc ${name}`, stage: number },
+    timed: morphFcCase(shape, { axis, chunk, order }),
+    verified: morphFcCase([1, 2, ...shape.slice(2)], { axis, chunk, order }), // a frame knows of no other
+    macs: tokens * c * c,
+  });
+  if (number === 4) return [one('strided', 'width', 'strided')];
+  return [one('height', 'height', 'consecutive'), one('width', 'width', 'consecutive')];
+});

@@ -1,0 +1,158 @@
+import path from 'node:path';
+import { backward, noGrad } from '../../core/autograd';
+import { scope } from '../../core/scope';
+import { native } from '../../core/native';
+import { getDefaultDevice, type Tensor } from '../../core/tensor';
+import type { Array64, OpCase } from '../op_cases/case';
+import { gradientFor, hasGrad, makeInput, makeTensor, mapInputs, rounded } from '../op_cases/tensors';
+import { uniform } from '../op_cases/random';
+import { blasPlugins, naivePlugin, withPlugin, type PluggableOp, type Plugin } from '../../core/plugins';
+import { baseFlags, kernelFlags } from '../flags';
+
+/** One implementation of an op: ours, or a plugin's that stands in for it while `body` runs. */
+export interface Variant {
+  name: string;
+  /** Compiler flags and what else tells it from others. */
+  flags: string;
+  /** Whether it has a backward of its own. */
+  backward: boolean;
+  /** Out of another library: looked at more closely, with memory that shows what it touches outside of its tensors. */
+  foreign?: true;
+  /** Its multiply-adds may be other instructions than those that the limit is measured by, and faster. */
+  beyondLimit?: true;
+  use<T>(body: () => T): T;
+}
+
+/** Our own kernels. */
+export const OURS: Variant = {
+  name: 'morphmlp',
+  get flags() {
+    return kernelFlags();
+  },
+  backward: true,
+  use: (body) => body(),
+};
+
+/** A plugin as a variant, by the name of its file. */
+export function pluginVariant(plugin: Plugin): Variant {
+  const { flags, backward, file } = plugin;
+  const { name } = path.parse(file);
+  return { name, flags, backward, foreign: true, use: (body) => withPlugin(plugin, body) };
+}
+
+/** The kernels of BLAS libraries for an op, as variants: with copies for the permutations. */
+export function blasVariants(op: PluggableOp): Variant[] {
+  return blasPlugins(op, getDefaultDevice()).map((plugin) => {
+    const { name, flags } = plugin;
+    return { name, flags, backward: true, use: (body) => withPlugin(plugin, body) };
+  });
+}
+
+type Products = Parameters<typeof native.cudaUseProducts>[0];
+
+function productsNow(): Products {
+  const by = native.cudaProducts();
+  return by.includes('wgmma') ? 'wgmma' : by.startsWith('own') ? 'own' : 'cublaslt';
+}
+
+/** Lets these compute the products of dense matrices while `body` runs. */
+const withProducts = (by: Products) => {
+  return <T>(body: () => T): T => {
+    const before = productsNow();
+    native.cudaUseProducts(by);
+    try {
+      return body();
+    } finally {
+      native.cudaUseProducts(before);
+    }
+  };
+};
+
+/** Why nothing multiplies by TMA and wgmma here (no Hopper, not compiled for it), or undefined. */
+export function whyNoWgmma(): string | undefined {
+  try {
+    withProducts('wgmma')(() => undefined);
+    return undefined;
+  } catch (error) {
+    return (error as Error).message.replace(/^.* wgmma was asked for, but /, '');
+  }
+}
+
+/**
+ * `linear` on a GPU in bf16 with its products by others than mma.sync, where they are: cuBLASLt, which kernels as plugins do not have in bf16, and
+ * on Hopper wgmma, which both may use. It does more than the mma.sync of our limit.
+ */
+export function productVariants(op: PluggableOp): Variant[] {
+  if (op !== 'linear') return [];
+  const variant = (name: string, by: Products): Variant => {
+    const use = withProducts(by);
+    return { name, flags: use(kernelFlags), backward: true, beyondLimit: true, use };
+  };
+  return [
+    ...(whyNoWgmma() === undefined ? [variant('wgmma', 'wgmma')] : []),
+    ...(blasPlugins(op, 'cuda').length > 0 ? [variant('cuBLASLt', 'cublaslt')] : []),
+  ];
+}
+
+/** The naive kernel of an op, as a variant. */
+export function naiveVariant(op: PluggableOp): Variant {
+  const plugin = naivePlugin(op, getDefaultDevice());
+  return { name: 'naive', flags: baseFlags(), backward: true, use: (body) => withPlugin(plugin, body) };
+}
+
+/** An output, and the gradient of each input by name, copied out. */
+export interface Results {
+  y: Float32Array;
+  grads: Record<string, Float32Array>;
+}
+
+/** The inputs of a case; another `seed` gives other numbers. */
+export function arraysOf(c: OpCase, seed: number): Record<string, Array64> {
+  return mapInputs(c, (input, _, i) => makeInput(input, 1000 * seed + i));
+}
+
+/** The upstream gradient of a case of `size` outputs. */
+export function upstreamOf({ roundings }: OpCase, seed: number, size: number): Float32Array {
+  const made = uniform(1000 * seed + 977, size);
+  return roundings ? rounded(made) : made;
+}
+
+/** The gradients that a backward left, copied out; the tensors have none afterwards. */
+export function takeGradients(c: OpCase, inputs: Record<string, Tensor>): Record<string, Float32Array> {
+  const grads: Record<string, Float32Array> = {};
+  for (const [name, t] of Object.entries(inputs)) {
+    if (!hasGrad(c.inputs[name]!)) continue;
+    grads[name] = t.grad?.floats() ?? new Float32Array();
+    t.grad?.dispose();
+    t.grad = null;
+  }
+  return grads;
+}
+
+/** Runs a variant once on these numbers. Inputs that it changed are an error: they belong to others. */
+export function runVariant(c: OpCase, variant: Variant, arrays: Record<string, Array64>, gy: Float32Array): Results {
+  return scope(() =>
+    variant.use(() => {
+      const inputs = mapInputs(c, (input, name) => makeTensor(input, arrays[name]!, variant.backward));
+      const output = variant.backward ? c.forward(inputs) : noGrad(() => c.forward(inputs));
+      const y = output.floats();
+      if (variant.backward) backward(output, gradientFor(output, gy));
+      const grads = variant.backward ? takeGradients(c, inputs) : {};
+      for (const [name, t] of Object.entries(inputs)) {
+        const { dtype = 'f32', updated = false } = c.inputs[name]!;
+        if (dtype !== 'i32' && !updated && !sameNumbers(t.floats(), arrays[name]!.data))
+          throw new Error(`${variant.name} wrote to its input ${name}`);
+      }
+      return { y, grads };
+    }),
+  );
+}
+
+const sameNumbers = (a: Float32Array, b: Float64Array): boolean => a.every((v, i) => v === Math.fround(b[i]!));
+
+/** Elements of the output of a case. */
+export function outputSize(c: OpCase, arrays: Record<string, Array64>): number {
+  return scope(() =>
+    noGrad(() => c.forward(mapInputs(c, (input, name) => makeTensor(input, arrays[name]!, false))).size),
+  );
+}

@@ -1,0 +1,51 @@
+import { native, type Precision } from '../core/native';
+import { fmaPeak } from '../core/runtime';
+import { scope } from '../core/scope';
+import { getDefaultDevice, tensor } from '../core/tensor';
+
+/** What the machine can do now: multiply-adds from registers in GFLOP/s, and a copy of memory in GB/s (read plus written). */
+export interface Limits {
+  gflops: number;
+  gbs: number;
+}
+
+const FLOATS = 32 << 20; // 128 MB: far beyond every cache
+
+/** The best of three copies of 128 MB. */
+function copyBandwidth(): number {
+  return scope(() => {
+    const [from, to] = [tensor(new Float32Array(FLOATS)), tensor(new Float32Array(FLOATS))];
+    const seconds = [0, 1, 2].map(() => {
+      const start = performance.now();
+      native.kernels.accumulate_copy(FLOATS, from.handle, to.handle);
+      return (performance.now() - start) / 1e3;
+    });
+    return (8 * FLOATS) / Math.min(...seconds) / 1e9;
+  });
+}
+
+/** Measures both limits where tensors are made now, of multiply-adds of this type; about a second on the CPU. */
+export function measureLimits(precision: Precision = 'f32'): Limits {
+  const device = getDefaultDevice();
+  if (device === 'cuda') return { gflops: fmaPeak(0.05, device, precision), gbs: native.cudaCopyRate() };
+  return { gflops: fmaPeak(0.5), gbs: copyBandwidth() };
+}
+
+/** Of two measurements of the limits: others can only make one worse. */
+export const better = (a: Limits, b: Limits): Limits => ({
+  gflops: Math.max(a.gflops, b.gflops),
+  gbs: Math.max(a.gbs, b.gbs),
+});
+
+/** The limits measured before and after some work: the better of both. */
+export function limitsAround<T>(work: () => T, precision: Precision = 'f32'): { result: T; limits: Limits } {
+  const before = measureLimits(precision);
+  const result = work();
+  return { result, limits: better(before, measureLimits(precision)) };
+}
+
+/** The shortest time that both limits allow, in ms, and the limit that sets it. */
+export function floorMs(flops: number, bytes: number, { gflops, gbs }: Limits): { ms: number; by: 'FMA' | 'memory' } {
+  const [compute, memory] = [flops / gflops / 1e6, bytes / gbs / 1e6];
+  return compute >= memory ? { ms: compute, by: 'FMA' } : { ms: memory, by: 'memory' };
+}

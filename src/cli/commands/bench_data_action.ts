@@ -1,0 +1,89 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { benchData, type DataBench } from '../../bench/data/measure';
+import { runOptions } from '../../train/config/recipe';
+import { writeFileAtomic } from '../../formats/atomic';
+import { threads } from '../../core/runtime';
+import type { RunOptions } from '../../train/options';
+import { Run } from '../../train/run';
+import type { Shares } from '../../train/trainer';
+import { percent, significant, table } from '../../terminal/format';
+import { checkOutputs } from './outputs';
+import { withProgress, type Progress } from '../../terminal/progress';
+import { resolveConfig, type TrainFlags } from './train_settings';
+
+/** What `morphmlp bench data` is given. */
+export type BenchDataArguments = Pick<
+  TrainFlags,
+  'cfg' | 'preset' | 'data' | 'separator' | 'model' | 'frames' | 'crop' | 'augment' | 'workers' | 'batchSize'
+> & { count: number; rounds: number; steps: number; json?: string };
+
+/** Where the milliseconds of `steps` training steps go; the first step, which finds nothing read ahead, does not count. */
+async function timeSteps(options: RunOptions, steps: number, bar: Progress): Promise<Shares | null> {
+  const out = mkdtempSync(path.join(os.tmpdir(), 'morphmlp-'));
+  let [taken, first] = [0, null as Shares | null];
+  const step = (): void => {
+    if (taken++ === 0) first = { ...run.trainer.shares };
+    bar.update(taken);
+    if (taken > steps) run.trainer.stop();
+  };
+  const run: Run = new Run({ ...options, val: null, init: null, out, resume: 'never' }, { step });
+  try {
+    await run.trainer.run(() => undefined);
+    const { shares } = run.trainer;
+    if (first === null || taken < 2) return null;
+    const before: Shares = first;
+    const since = (name: keyof Shares): number => shares[name] - before[name];
+    return {
+      data: since('data'),
+      forward: since('forward'),
+      backward: since('backward'),
+      optimizer: since('optimizer'),
+    };
+  } finally {
+    await run.close();
+    run.dispose();
+    rmSync(out, { recursive: true });
+  }
+}
+
+const sum = ({ data, forward, backward, optimizer }: Shares): number => data + forward + backward + optimizer;
+
+function rowsOf({ ffmpeg, first, worker, workers }: DataBench, count: number): (string | number)[][] {
+  const row = (name: string, rate: number): string[] => [
+    name,
+    significant(rate, 3),
+    significant(1000 / rate, 3),
+    ffmpeg === null ? '–' : percent(rate / ffmpeg, 0),
+  ];
+  return [
+    ...(ffmpeg === null ? [] : [row('ffmpeg alone, 1 core, decoding only', ffmpeg)]),
+    row('1 worker, files not read before', first),
+    row('1 worker', worker),
+    ...(count > 1 ? [row(`${count} workers`, workers)] : []),
+  ];
+}
+
+/** Runs `morphmlp bench data`. */
+export async function benchDataset(pairs: string[], given: BenchDataArguments): Promise<void> {
+  const { count, rounds, steps, json, ...flags } = given;
+  checkOutputs({ json });
+  const options = runOptions(resolveConfig(flags, pairs).config);
+  const { train: spec, clips, classes, seed, workers } = options;
+  const sizes = { count, rounds, workers };
+  const rates = await withProgress({ label: 'reading', total: rounds }, (bar) =>
+    benchData({ spec, clips, classes: classes ?? undefined, seed, ...sizes, onRound: (done) => bar.update(done) }),
+  );
+  const side = `${clips.frames > 1 ? `${clips.frames} frames of ` : ''}${clips.crop}x${clips.crop}`;
+  console.log(`${spec.path}: ${side}, ${count} files a round, median of ${rounds}`);
+  const head = ['', 'files/s', 'ms each', 'of ffmpeg'];
+  console.log(table(rowsOf(rates, workers), { head, align: ['left', 'right', 'right', 'right'] }));
+  const label = { label: 'training', total: steps + 1 };
+  const shares = steps > 0 ? await withProgress(label, (bar) => timeSteps(options, steps, bar)) : null;
+  if (shares)
+    console.log(
+      `training ${options.name}, ${options.batchSize} files a step, ${threads()} threads: ${percent(shares.data / sum(shares))} of a step waits for data (${significant(sum(shares) / steps, 3)} ms a step)`,
+    );
+  if (json) writeFileAtomic(json, (write) => write(Buffer.from(JSON.stringify({ ...sizes, ...rates, steps: shares }))));
+}

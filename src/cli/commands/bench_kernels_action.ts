@@ -1,0 +1,182 @@
+import { randomInt } from 'node:crypto';
+import path from 'node:path';
+import { describePlugin, runHosted, type Failure } from '../../bench/kernels/plugin_process';
+import type { KernelCase } from '../../bench/kernels/kernel_case';
+import { benchCase, type KernelOptions, type KernelRow } from '../../bench/kernels/measure';
+import { machine, type Machine } from '../../bench/machine';
+import { casesInBf16, chooseCases, stemOf } from '../../bench/kernels/ops';
+import { joinPasses } from '../../bench/passes';
+import type { CacheState, Launch } from '../../bench/kernels/rounds';
+import { blasVariants, productVariants, OURS, type Variant } from '../../bench/kernels/variant';
+import { precisionOf } from '../../bench/op_cases/bf16';
+import { eventLoop } from '../../core/event_loop';
+import { writeFileAtomic } from '../../formats/atomic';
+import { PLUGGABLE, requirePluginDevice } from '../../core/plugins';
+import type { Device, Precision } from '../../core/native';
+import { requireDevice, requirePrecision, setThreads, threads } from '../../core/runtime';
+import { setDefaultDevice } from '../../core/tensor';
+import { othersText, printFailures, printMissing, printRows } from './kernel_table';
+import { checkOutputs } from './outputs';
+import { withProgress, type Progress } from '../../terminal/progress';
+
+/** What `morphmlp bench kernels` is given. */
+export interface BenchKernelsArguments {
+  op?: string[];
+  plugin?: string[];
+  stage?: number[];
+  device: Device;
+  precision: Precision;
+  cache?: CacheState | 'both';
+  launch?: Launch | 'both';
+  clock: 'wall' | 'cpu';
+  threads?: number;
+  rounds: number;
+  passes: number;
+  seed?: number;
+  timeout: number;
+  verify: boolean;
+  out?: string;
+}
+
+/** Nothing is measured in place of something else. */
+function checkAsked({ precision, device, plugin, launch, clock }: BenchKernelsArguments): void {
+  requirePrecision(precision, device);
+  if (plugin && precision === 'bf16')
+    throw new Error('--plugin: kernels of others take f32 alone, not --precision bf16');
+  requireDevice(device);
+  if (device === 'cpu' && launch) throw new Error(`--launch ${launch}: expected --device cuda; the CPU knows one way`);
+  if (device === 'cuda' && clock === 'cpu') throw new Error('--clock cpu: on a GPU its own timer is the clock');
+}
+
+const either = <T extends string>(asked: T | 'both', all: readonly T[]): readonly T[] =>
+  asked === 'both' ? all : [asked];
+
+/** What is measured of each op: on a GPU all four regimes, unless some are asked for. */
+function regimesOf({ device, cache, launch }: BenchKernelsArguments) {
+  const caches = either(cache ?? (device === 'cuda' ? 'both' : 'warm'), ['warm', 'cold']);
+  return device === 'cuda' ? { caches, launches: either(launch ?? 'both', ['launched', 'graph']) } : { caches };
+}
+
+/** What is to be measured: cases, and the plugins for each op. */
+interface Work {
+  cases: KernelCase[];
+  pluginsOf: (c: KernelCase) => string[];
+  failures: Failure[];
+}
+
+/** Asks each plugin for its op; those that do not answer are failures. */
+async function openAll(files: readonly string[], device: Device, timeout: number) {
+  const [ops, failures] = [new Map<string, string>(), [] as Failure[]];
+  for (const file of files.map((name) => path.resolve(name))) {
+    try {
+      const found = await describePlugin(file, { timeout });
+      requirePluginDevice({ file, device: found.device }, device);
+      ops.set(file, found.op);
+    } catch (error) {
+      failures.push({ plugin: file, at: '', problem: (error as Error).message });
+    }
+  }
+  return { ops, failures };
+}
+
+async function workOf({ op, stage, plugin = [], device, precision, timeout }: BenchKernelsArguments): Promise<Work> {
+  const { ops, failures } = await openAll(plugin, device, 1000 * timeout);
+  const pluginsOf = (c: KernelCase) => [...ops].filter(([, its]) => its === stemOf(c)).map(([file]) => file);
+  if (plugin.length > 0 && ops.size === 0) return { cases: [], pluginsOf, failures };
+  const cases = chooseCases(op ?? (plugin.length > 0 ? [...new Set(ops.values())] : undefined), stage);
+  for (const [file, its] of ops)
+    if (!cases.some((c) => stemOf(c) === its)) throw new Error(`${file} is a kernel for ${its}, which --op leaves out`);
+  return { cases: precision === 'bf16' ? casesInBf16(cases) : cases, pluginsOf, failures };
+}
+
+/** Ours; on a GPU the FCs by cuBLASLt too, where it is: in bf16 `linear` alone. */
+function besideOurs(c: KernelCase, device: Device): Variant[] {
+  const op = device === 'cuda' && PLUGGABLE.find((name) => name === stemOf(c));
+  if (!op) return [OURS];
+  return [OURS, ...(precisionOf(c.timed) === 'bf16' ? productVariants(op) : blasVariants(op))];
+}
+
+const placeOf = ({ op, stage }: Pick<KernelCase, 'op' | 'stage'>) => `${op} stage ${stage}`;
+
+type Timing = Omit<KernelOptions, 'onStep'>;
+type OnStep = (file: string | null, doing: string) => void;
+
+/** One case in this process, or, where there are plugins, in theirs. */
+async function measureCase(
+  given: BenchKernelsArguments,
+  c: KernelCase,
+  { plugins, time, onStep }: { plugins: string[]; time: Timing; onStep: OnStep },
+) {
+  if (!given.plugin) return { rows: benchCase(c, besideOurs(c, given.device), time), failures: [] };
+  const { seed, ...rest } = time;
+  const { op, stage } = c;
+  const job = { op, stage, plugins, device: given.device, seed, time: rest, threads: threads() };
+  return runHosted(job, { timeout: 1000 * given.timeout, onStep });
+}
+
+/** Every case once; where a plugin failed, an earlier pass did too, it is left out. */
+async function onePass(given: BenchKernelsArguments, work: Work, time: Timing, bar: Progress): Promise<KernelRow[]> {
+  const { cases, pluginsOf, failures } = work;
+  const rows: KernelRow[] = [];
+  for (const [i, c] of cases.entries()) {
+    await eventLoop();
+    const onStep: OnStep = (file, doing) =>
+      bar.update(i, [placeOf(c), file ? `${path.basename(file)} ${doing}` : doing]);
+    const failed = failures.filter(({ at }) => at === placeOf(c)).map(({ plugin }) => plugin);
+    const plugins = pluginsOf(c).filter((file) => !failed.includes(file));
+    const found = await measureCase(given, c, { plugins, time, onStep });
+    rows.push(...found.rows);
+    failures.push(...found.failures);
+    bar.update(i + 1);
+  }
+  return rows;
+}
+
+/** All passes; the first one alone holds to float64, all compare what was timed. */
+async function measure(given: BenchKernelsArguments, work: Work): Promise<KernelRow[]> {
+  const { passes, verify, clock } = given;
+  const rounds = Math.ceil(given.rounds / passes);
+  const time = { rounds, clock, ...regimesOf(given), seed: given.seed ?? randomInt(2 ** 20) };
+  const all: KernelRow[][] = [];
+  for (let pass = 1; pass <= passes; pass++) {
+    const label = passes > 1 ? `measuring, pass ${pass} of ${passes}` : 'measuring';
+    const total = work.cases.length;
+    const check = verify && pass === 1;
+    all.push(await withProgress({ label, total }, (bar) => onePass(given, work, { ...time, check }, bar)));
+  }
+  return joinPasses(all);
+}
+
+/** The device in words. */
+function whereText({ gpu, cpu, threads: count, kernels }: Machine): string {
+  if (!gpu) return `${cpu}, ${count} threads, ${kernels}`;
+  const driver = gpu.driver ? `driver ${gpu.driver}` : `driver for CUDA ${gpu.driverCuda}`;
+  const clocks = `up to ${gpu.clockMhz} MHz, memory ${gpu.memoryClockMhz} MHz on ${gpu.memoryBusBits} bits`;
+  return `${gpu.name}, ${gpu.architecture}, ${clocks}, L2 ${(gpu.l2Bytes / 2 ** 20).toFixed(0)} MiB, ${driver}, kernels for ${kernels}`;
+}
+
+/** Runs `morphmlp bench kernels`. */
+export async function benchKernels(given: BenchKernelsArguments): Promise<void> {
+  checkAsked(given);
+  const { rounds, clock, out } = given;
+  checkOutputs({ out });
+  setDefaultDevice(given.device);
+  setThreads(clock === 'cpu' ? 1 : (given.threads ?? threads()));
+  const work = await workOf(given);
+  const rows = await measure(given, work);
+  const where = machine();
+  if (rows.length > 0) {
+    printRows(rows);
+    printMissing(rows, given);
+    console.log(
+      `${whereText(where)}, commit ${where.commit ?? `of ${where.version}`}; ${given.precision}, medians of ${rounds} rounds`,
+    );
+    console.log(othersText(rows));
+  }
+  const { failures } = work;
+  if (out) {
+    const text = JSON.stringify({ machine: where, clock, rows, failures }, null, 1);
+    writeFileAtomic(out, (write) => write(Buffer.from(`${text}\n`)));
+  }
+  printFailures(failures);
+}

@@ -1,0 +1,54 @@
+import { InvalidArgumentError, Option, type Command } from 'commander';
+import { CASES, parseCase } from '../../bench/models/case';
+import type { BenchModelsArguments } from './bench_models_action';
+import { deviceOption, precisionOption, wholeNumber } from '../options';
+
+function cases(text: string): string[] {
+  try {
+    return text.split(',').map((word) => parseCase(word).text);
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message);
+  }
+}
+
+/** Adds `morphmlp bench models`. */
+export function registerBenchModels(bench: Command): void {
+  bench
+    .command('models')
+    .description('whole networks, forward and training step, beside PyTorch and ONNX Runtime')
+    .option('--cases <list>', `'VARIANT forward|train BATCH', separated by commas (default: ${CASES.cpu[0]}, …)`, cases)
+    .addOption(deviceOption())
+    .addOption(precisionOption())
+    .addOption(
+      new Option('--launch <how>', 'of ours on a GPU: one launch after the other, or replayed as CUDA graphs')
+        .choices(['launched', 'graph'])
+        .default(undefined, 'launched'),
+    )
+    .option('--peers', 'let PyTorch and ONNX Runtime take turns with ours, where they are')
+    .option('--rounds <n>', 'turns of which the median counts', wholeNumber(1), 9)
+    .option('--threads <n>', 'threads that compute, of ours and the peers (default: physical cores)', wholeNumber(1))
+    .option(
+      '--recompute <n>',
+      'blocks that training computes again in its backward, for less memory',
+      wholeNumber(0),
+      0,
+    )
+    .option('--out <file>', 'write the figures as JSON (morphmlp bench compare takes two of these)')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  morphmlp bench models
+  morphmlp bench models --cases 'video-s-16 forward 1, image-t train 8' --rounds 5
+  MORPHMLP_TORCH_PYTHON=venv/bin/python morphmlp bench models --peers --out models.json
+  morphmlp bench models --cases 'video-s-16 train 1' --recompute 2
+  morphmlp bench models --device cuda --precision bf16 --peers
+  morphmlp bench models --device cuda --launch graph
+
+Every output is held to float64 before it is timed, and ours to those of the peers; in bf16 ours may be twice as far from float64 as
+PyTorch's is. Each has a process of its own, and all take turns, so that a noisy moment meets all of them. A GFLOP is two operations a
+multiply-add, a training step counts three forwards, and a share is of the multiply-adds from registers that the device did in the same
+rounds (in bf16 those of its tensor cores by mma.sync). How to get the peers: bench/peers/README.md in the repository.`,
+    )
+    .action(async (given: BenchModelsArguments) => (await import('./bench_models_action.js')).benchModels(given));
+}

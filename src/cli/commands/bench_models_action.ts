@@ -1,0 +1,99 @@
+import { machine } from '../../bench/machine';
+import { CASES } from '../../bench/models/case';
+import { measureModel, type ModelRow } from '../../bench/models/measure';
+import type { Launch } from '../../bench/kernels/rounds';
+import { missingPeers } from '../../bench/models/peer';
+import { writeFileAtomic } from '../../formats/atomic';
+import type { Device, Precision } from '../../core/native';
+import { requireDevice, requirePrecision, setThreads, threads } from '../../core/runtime';
+import { setDefaultDevice } from '../../core/tensor';
+import { percent, significant, table } from '../../terminal/format';
+import { checkOutputs } from './outputs';
+import { withProgress } from '../../terminal/progress';
+
+/** What `morphmlp bench models` is given. */
+export interface BenchModelsArguments {
+  cases?: string[];
+  device: Device;
+  precision: Precision;
+  peers?: boolean;
+  rounds: number;
+  recompute: number;
+  launch?: Launch;
+  threads?: number;
+  out?: string;
+}
+
+function cells(row: ModelRow, ours: ModelRow): string[] {
+  return [
+    ...[row.case, row.peer, row.medianMs.toFixed(1), significant(row.perSecond, 3), row.gflops.toFixed(0)],
+    ...[percent(row.shareOfPeak, 0), `${row.peakMb.toFixed(0)} MB`, row.error.toExponential(1)],
+    row === ours ? '' : `${(row.medianMs / ours.medianMs).toFixed(2)}x as fast`,
+  ];
+}
+
+function printModels(rows: readonly ModelRow[]): void {
+  const head = ['case', 'of', 'ms', 'per second', 'GFLOP/s', 'of peak', 'memory', 'error', 'ours is'];
+  const ours = (row: ModelRow) => rows.find((one) => one.case === row.case && one.peer === 'morphmlp')!;
+  console.log(
+    table(
+      rows.map((row) => cells(row, ours(row))),
+      { head },
+    ),
+  );
+}
+
+function write(out: string, rows: readonly ModelRow[]): void {
+  const text = JSON.stringify({ machine: machine(), rows }, null, 1);
+  writeFileAtomic(out, (to) => to(Buffer.from(`${text}\n`)));
+}
+
+async function measureAll(names: readonly string[], given: BenchModelsArguments): Promise<ModelRow[]> {
+  const { peers = false, rounds, device, precision, recompute, launch = 'launched', out } = given;
+  const [rows, missing]: [ModelRow[], string[]] = [[], []];
+  const terms = { peers, rounds, device, precision, recompute, launch, threads: threads() };
+  const onMissing = (problem: string) => missing.push(problem);
+  await withProgress({ label: 'measuring', total: names.length }, async (bar) => {
+    for (const [i, name] of names.entries()) {
+      const onStep = (doing: string) => bar.update(i, [name, doing]);
+      rows.push(...(await measureModel(name, { ...terms, onStep, onMissing })));
+      if (out) write(out, rows); // what is measured is kept, whatever comes after
+      bar.update(i + 1);
+    }
+  });
+  for (const problem of missing) console.error(`left out: ${problem}`);
+  return rows;
+}
+
+/** Nothing that was asked for is left out in silence. */
+function checkAsked(
+  names: readonly string[],
+  { recompute, device, precision, launch, out }: BenchModelsArguments,
+): void {
+  if (recompute > 0 && !names.some((name) => name.includes(' train ')))
+    throw new Error(
+      `--recompute ${recompute}: expected a training step among --cases, but they are ${names.join(', ')}`,
+    );
+  if (device === 'cpu' && launch) throw new Error(`--launch ${launch}: expected --device cuda; the CPU knows one way`);
+  requireDevice(device);
+  requirePrecision(precision, device);
+  checkOutputs({ out });
+}
+
+/** Runs `morphmlp bench models`. */
+export async function benchModels(given: BenchModelsArguments): Promise<void> {
+  const names = given.cases ?? CASES[given.device];
+  checkAsked(names, given);
+  setDefaultDevice(given.device);
+  setThreads(given.threads ?? threads());
+  if (given.peers) missingPeers(given).forEach((hint) => console.log(`absent: ${hint}`));
+  const rows = await measureAll(names, given);
+  const where = machine();
+  const replayed = given.launch === 'graph' ? '; ours replayed as CUDA graphs' : '';
+  const again = given.recompute > 0 ? `; training computes ${given.recompute} blocks of ours again` : '';
+  printModels(rows);
+  const what = where.gpu ? `${where.gpu.name}, ${given.precision}` : `${where.cpu}, ${where.threads} threads`;
+  console.log(
+    `${what}, ${where.kernels}, commit ${where.commit ?? `of ${where.version}`}; medians of ${given.rounds} rounds${replayed}${again}`,
+  );
+}

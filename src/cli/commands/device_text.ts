@@ -1,0 +1,17 @@
+import { native } from '../../core/native';
+import { instructionSet, libraryOfProducts, threads } from '../../core/runtime';
+import { getDefaultDevice } from '../../core/tensor';
+
+const gpu = (): string => native.cudaDevice() + libraryOfProducts();
+
+/** Where a command computes, in words: `cpu (avx512, 2 threads)`, or `cuda` with the GPU. */
+export function deviceText(): string {
+  if (getDefaultDevice() === 'cuda') return `cuda (${gpu()})`;
+  return `cpu (${instructionSet()}, ${threads()} threads)`;
+}
+
+/** The same for a report, with the kernels of others that stand in for ours. */
+export function deviceFacts(plugins: readonly string[]): { name: string; kernels?: string; threads?: number } {
+  if (getDefaultDevice() === 'cuda') return { name: 'cuda', kernels: gpu() };
+  return { name: 'cpu', kernels: [instructionSet(), ...plugins].join(' + '), threads: threads() };
+}

@@ -1,0 +1,30 @@
+import os from 'node:os';
+import { Option, type Command } from 'commander';
+import type { EvaluateArguments } from './evaluate_action';
+import { deviceOption, precisionOption, wholeNumber } from '../options';
+
+/** Adds `morphmlp evaluate`. */
+export function registerEvaluate(program: Command): void {
+  program
+    .command('evaluate')
+    .description('measure a trained model on labelled clips')
+    .requiredOption('--data <path>', 'clips: a csv, a folder of class folders, or motion (motion:N for N clips)')
+    .requiredOption('--checkpoint <file>', 'a .safetensors file that training wrote')
+    .option('--batch-size <n>', 'views of a video at a time', wholeNumber(1), 8)
+    .option('--workers <n>', 'threads that decode videos', wholeNumber(1), Math.max(1, os.cpus().length - 1))
+    .option('--separator <text>', 'between path and label in a csv', ',')
+    .option('--clips <n>', 'views in time, evenly spread; scores are averaged', wholeNumber(1), 1)
+    .addOption(
+      new Option('--crops <n>', 'views in space: 1 (centre) or 3 (left, centre, right)')
+        .choices(['1', '3'])
+        .default('1'),
+    )
+    .addOption(deviceOption())
+    .addOption(precisionOption())
+    .option('--json', 'print as JSON, with the confusion matrix')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  morphmlp evaluate --data val.csv --checkpoint runs/mine/best.safetensors\n  morphmlp evaluate --data val.csv --checkpoint runs/mine/best.safetensors --clips 4 --crops 3\n  morphmlp evaluate --data motion --checkpoint runs/quickstart/best.safetensors',
+    )
+    .action(async (given: EvaluateArguments) => (await import('./evaluate_action.js')).evaluate(given));
+}

@@ -1,0 +1,32 @@
+import { specOf } from '../../data/open';
+import type { Device, Precision } from '../../core/native';
+import { requirePrecision } from '../../core/runtime';
+import { setDefaultDevice } from '../../core/tensor';
+import { runTest, showSkippedVideos, testText } from './multi_view_test';
+
+/** What the command line gives. */
+export interface EvaluateArguments {
+  data: string;
+  checkpoint: string;
+  batchSize: number;
+  workers: number;
+  separator: string;
+  clips: number;
+  crops: '1' | '3';
+  device: Device;
+  precision: Precision;
+  json?: boolean;
+}
+
+/** Runs `morphmlp evaluate`. */
+export async function evaluate(given: EvaluateArguments): Promise<void> {
+  const { data, checkpoint, batchSize, workers, separator, clips, crops, json = false } = given;
+  requirePrecision(given.precision, given.device);
+  setDefaultDevice(given.device);
+  const views = { clips, crops: Number(crops) as 1 | 3 };
+  const testing = { data: specOf(data, separator), views, batch: batchSize };
+  const record = await runTest({ testing, checkpoint, workers, precision: given.precision, quiet: json });
+  if (json) return console.log(JSON.stringify(record));
+  console.log(testText(record));
+  showSkippedVideos(record);
+}

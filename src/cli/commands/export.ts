@@ -1,0 +1,26 @@
+import type { Command } from 'commander';
+import type { ExportArguments } from './export_action';
+import { wholeNumber } from '../options';
+
+/** Adds `morphmlp export`. */
+export function registerExport(program: Command): void {
+  program
+    .command('export')
+    .description('write a model as an ONNX file for inference, with any batch')
+    .argument('<checkpoint>', 'a .safetensors file, or a PyTorch .pth')
+    .argument('<file>', 'the .onnx file to write')
+    .option('--opset <n>', "version of ONNX's operators; 17 is the one that is written", wholeNumber(1), 17)
+    .option('--size <pixels>', "side of the square frames (default: the checkpoint's crop)", wholeNumber(32))
+    .addHelpText(
+      'after',
+      `
+Examples:
+  morphmlp export runs/mine/best.safetensors mine.onnx
+  morphmlp export image_t.safetensors image_t.onnx --opset 17 --size 256
+
+Input pixels [batch, 3, T, H, W] (images: [batch, 3, H, W]), normalised as in training: (value / 255 - 0.45) / 0.225.`,
+    )
+    .action(async (checkpoint: string, file: string, given: ExportArguments) =>
+      (await import('./export_action.js')).exportModel(checkpoint, file, given),
+    );
+}

@@ -1,0 +1,90 @@
+import path from 'node:path';
+import pc from 'picocolors';
+import type { Failure } from '../../bench/kernels/plugin_process';
+import type { KernelRow } from '../../bench/kernels/measure';
+import { QUIET } from '../../bench/cpu_contention';
+import type { Ratio } from '../../bench/statistics';
+import { whyNoWgmma } from '../../bench/kernels/variant';
+import { native, type Device, type Precision } from '../../core/native';
+import { percent, significant, table } from '../../terminal/format';
+
+const HEAD = ['op', 'stage', '', 'variant', 'cache', 'ms', 'middle half', 'GFLOP/s', 'GB/s', 'of limit', 'error'];
+const ALIGN = ['left', 'right', 'left', 'left', 'left', 'right', 'right', 'right', 'right', 'right', 'right'] as const;
+
+/** A ratio with its interval, or with the verdict that there is no difference. */
+export function speedText({ median, low, high, verdict }: Ratio): string {
+  const times = significant(median, 3);
+  return verdict === 'no difference'
+    ? `${times} (no difference)`
+    : `${times} (${significant(low, 3)}–${significant(high, 3)})`;
+}
+
+/** Milliseconds; where they are a fraction of one, to three digits. */
+const inMs = (ms: number): string => (ms < 1 ? significant(ms, 3) : ms.toFixed(2));
+
+function cells(row: KernelRow, several: boolean): (string | number)[] {
+  return [
+    ...[row.op, row.stage, row.direction, row.variant],
+    ...[row.launch ? `${row.cache}, ${row.launch}` : row.cache],
+    ...[inMs(row.median), `${inMs(row.q1)}–${inMs(row.q3)}`],
+    ...[row.gflops === 0 ? '–' : significant(row.gflops, 3), significant(row.gbs, 3)],
+    ...[`${percent(row.shareOfLimit, 0)} ${row.limit}`, row.error === null ? 'unverified' : row.error.toExponential(1)],
+    ...(several ? [row.speed ? speedText(row.speed) : '1'] : []),
+  ];
+}
+
+/** The rows of one op, stage, direction and regime beside each other, the fastest first. */
+function ranked(rows: readonly KernelRow[]): KernelRow[] {
+  const key = (r: KernelRow) => [r.op, r.stage, r.direction, r.cache, r.launch].join(' ');
+  const groups = new Map<string, KernelRow[]>();
+  for (const row of rows) groups.set(key(row), [...(groups.get(key(row)) ?? []), row]);
+  return [...groups.values()].flatMap((group) => [...group].sort((a, b) => a.median - b.median));
+}
+
+/** Prints what was measured; where there are several variants, ranked, with their speed against ours and their compiler flags. */
+export function printRows(rows: readonly KernelRow[]): void {
+  const flags = new Map(rows.map((r) => [r.variant, r.flags]));
+  const several = flags.size > 1;
+  const [head, align] = several
+    ? [
+        [...HEAD, 'times as fast'],
+        [...ALIGN, 'right' as const],
+      ]
+    : [HEAD, [...ALIGN]];
+  console.log(
+    table(
+      ranked(rows).map((row) => cells(row, several)),
+      { head, align },
+    ),
+  );
+  if (several) for (const [variant, text] of flags) console.log(`${variant}: ${text}`);
+}
+
+/** What others took of the processors while all this was measured, and whether it matters. */
+export function othersText(rows: readonly KernelRow[]): string {
+  const most = Math.max(...rows.map(({ others }) => others));
+  const text = `others took at most ${percent(most, 0)} of the processors' time beside an op`;
+  return most > QUIET ? `${text}: the machine was busy, and times and shares of limits say little` : text;
+}
+
+/** Prints the plugins that failed; then the program ends with status 1. */
+export function printFailures(failures: readonly Failure[]): void {
+  for (const { plugin, at, problem } of failures)
+    console.error(`${pc.red('failed')}  ${path.basename(plugin)}${at && ` (${at})`}: ${problem}`);
+  if (failures.length > 0) process.exitCode = 1;
+}
+
+/** What can stand beside our products on a GPU, for which ops, and why it is not there. */
+const BESIDE: ({ name: string; why: () => string | undefined } & Record<Precision, string[]>)[] = [
+  { name: 'cuBLASLt', f32: ['linear', 'morph_fc', 'temporal_fc'], bf16: ['linear'], why: () => native.cudaBlas() },
+  { name: 'wgmma', f32: [], bf16: ['linear'], why: whyNoWgmma },
+];
+
+/** Says why there is no row of cuBLASLt or wgmma where one could stand. */
+export function printMissing(rows: readonly KernelRow[], on: { device: Device; precision: Precision }): void {
+  if (on.device !== 'cuda') return;
+  for (const { name, why, ...ops } of BESIDE) {
+    const couldBe = rows.some(({ op }) => ops[on.precision].includes(op.split(' ')[0]!));
+    if (couldBe && !rows.some(({ variant }) => variant === name)) console.log(`no rows of ${name}: ${why()}`);
+  }
+}

@@ -1,0 +1,198 @@
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import pc from 'picocolors';
+import { DecodePool } from '../../data/video/decode_pool';
+import { viewCount, type Views } from '../../data/sampling';
+import type { Source } from '../../data/source';
+import type { Clip } from '../../data/types';
+import { allViews } from '../../data/video/clip_plan';
+import { readViews } from '../../data/video/video_clips';
+import { load, type InputSpec, type ModelInfo } from '../../models/load';
+import type { MorphMLP } from '../../models/morphmlp';
+import type { Device, Precision } from '../../core/native';
+import { contactSheet, type SheetRow } from '../../report/contact_sheet';
+import { requirePrecision } from '../../core/runtime';
+import { setDefaultDevice } from '../../core/tensor';
+import { meanOfRows, probabilities, viewLogits } from '../../train/views';
+import { percent, table } from '../../terminal/format';
+import { checkOutputs } from './outputs';
+import { fileInputs, standardInput, type Input, type StreamInput } from './predict_inputs';
+import { Progress } from '../../terminal/progress';
+import { displayWidth, padWidth, printable } from '../../terminal/text_width';
+
+/** A class and its probability. */
+export interface Guess {
+  label: string;
+  probability: number;
+}
+
+/** The middle clip of a video, scaled and cropped as in evaluation. */
+export async function middleClip(file: string | Source, input: InputSpec): Promise<Clip> {
+  const [clip] = await readViews(file, input);
+  return clip as Clip;
+}
+
+/** The `top` most probable classes of a video of which `views` are seen, best first. */
+export function classify(model: MorphMLP, classNames: readonly string[], views: readonly Clip[], top: number): Guess[] {
+  const scores = probabilities(meanOfRows(viewLogits(model.eval(), views)));
+  const guesses = classNames.map((label, i) => ({ label, probability: scores[i]! }));
+  return guesses.sort((a, b) => b.probability - a.probability).slice(0, top);
+}
+
+const bar = (share: number): string => pc.cyan('█'.repeat(Math.round(share * 30)));
+
+/** One line for each guess, as the terminal shows them. */
+export function guessLines(guesses: readonly Guess[]): string[] {
+  const width = Math.max(...guesses.map((g) => displayWidth(printable(g.label))));
+  return guesses.map(
+    (g) => `  ${padWidth(printable(g.label), width)}  ${percent(g.probability).padStart(6)}  ${bar(g.probability)}`,
+  );
+}
+
+/** What the command line gives. */
+export interface PredictArguments {
+  checkpoint: string;
+  top: number;
+  json?: boolean;
+  sheet?: string;
+  framesAsClip?: boolean;
+  frameSize?: [number, number];
+  clips: number;
+  crops: '1' | '3';
+  device: Device;
+  precision: Precision;
+}
+
+/** What became of one input. */
+interface Seen {
+  name: string;
+  guesses: Guess[];
+}
+
+/** Clips that a contact sheet shows at most: a longer picture opens nowhere. */
+const SHEET_ROWS = 64;
+
+async function gather(given: readonly string[], args: PredictArguments): Promise<(Input | StreamInput)[]> {
+  const files = fileInputs(
+    given.filter((input) => input !== '-'),
+    args.framesAsClip ?? false,
+  );
+  if (args.frameSize && !given.includes('-')) throw new Error('--frame-size is for frames on standard input: give -');
+  return given.includes('-') ? [...files, await standardInput(args.frameSize)] : files;
+}
+
+/** Inputs that are read ahead of the network. */
+const AHEAD = 2;
+
+/** The views of each input in turn, or the error that stands in their way; the next ones are read meanwhile. */
+async function* readAll(
+  inputs: readonly Input[],
+  spec: InputSpec,
+  views: Views,
+  pool: DecodePool,
+): AsyncGenerator<{ input: Input; clips: Clip[] } | { input: Input; error: Error }> {
+  const options = { ...spec, train: false, flip: false };
+  const choices = allViews(views);
+  const size = { frames: spec.frames, height: spec.crop, width: spec.crop, label: -1 };
+  const read = async (input: Input): Promise<Clip[]> => {
+    const { clips } = await pool.read({ source: input.source, options, choices });
+    return clips.map((pixels) => ({ ...size, pixels, path: input.name }));
+  };
+  const reading = new Map<number, Promise<Clip[] | Error>>();
+  for (let i = 0; i < inputs.length; i++) {
+    for (let next = i; next <= i + AHEAD && next < inputs.length; next++)
+      if (!reading.has(next))
+        reading.set(
+          next,
+          read(inputs[next]!).catch((error: Error) => error),
+        );
+    const got = await reading.get(i)!;
+    reading.set(i, Promise.resolve([]));
+    yield got instanceof Error ? { input: inputs[i]!, error: got } : { input: inputs[i]!, clips: got };
+  }
+}
+
+/** What stands in an input's way, under the name that it was given by. */
+function problemOf({ input: { name, source }, error: { message } }: { input: Input; error: Error }): string {
+  const text = message.replaceAll(source.path, name);
+  return text.includes(name) ? text : `${name}: ${text}`;
+}
+
+function inputTable(seen: readonly Seen[]): string {
+  const rows = seen.flatMap(({ name, guesses }) =>
+    guesses.map((g, i) => [i === 0 ? name : '', g.label, percent(g.probability)]),
+  );
+  return table(rows, { head: ['input', 'class', 'probability'], align: ['left', 'left', 'right'] });
+}
+
+function captionOf({ name, guesses }: Seen): string {
+  const words = guesses.slice(0, 3).map((g) => `${g.label} ${percent(g.probability)}`);
+  return `${path.basename(name)}: ${words.join(' · ')}`;
+}
+
+async function writeSheet(file: string, rows: readonly SheetRow[], inputs: number): Promise<void> {
+  if (rows.length === 0) return;
+  writeFileSync(file, await contactSheet(rows));
+  if (inputs > rows.length) console.error(`note: ${file} shows the first ${rows.length} of ${inputs}`);
+}
+
+/** A sheet that cannot be written should be known before an hour of work. */
+function checkSheet(file: string): void {
+  if (!/\.png$/i.test(file)) throw new Error(`--sheet ${file}: expected a name that ends in .png`);
+  checkOutputs({ sheet: file });
+}
+
+function show(seen: readonly Seen[]): void {
+  if (seen.length === 1) console.log([pc.bold(printable(seen[0]!.name)), ...guessLines(seen[0]!.guesses)].join('\n'));
+  else if (seen.length > 1) console.log(inputTable(seen));
+}
+
+async function classifyAll(
+  inputs: readonly Input[],
+  { network, classNames, input }: ModelInfo & { network: MorphMLP },
+  args: PredictArguments,
+  pool: DecodePool,
+): Promise<{ seen: Seen[]; rows: SheetRow[]; failed: number }> {
+  const views: Views = { clips: args.clips, crops: Number(args.crops) as 1 | 3 };
+  const progress = args.json ? null : new Progress({ label: 'predicting', total: inputs.length });
+  const seen: Seen[] = [];
+  const rows: SheetRow[] = [];
+  let failed = 0;
+  for await (const got of readAll(inputs, input, views, pool)) {
+    const { name } = got.input;
+    if ('error' in got) {
+      failed += 1;
+      console.error(`morphmlp: ${printable(problemOf(got))}`);
+    } else {
+      const guesses = classify(network, classNames, got.clips, args.top);
+      seen.push({ name, guesses });
+      if (args.json) console.log(JSON.stringify({ input: name, views: viewCount(views), guesses }));
+      if (args.sheet && rows.length < SHEET_ROWS)
+        rows.push({ clip: got.clips[0]!, caption: captionOf({ name, guesses }) });
+    }
+    progress?.update(seen.length + failed);
+  }
+  progress?.finish();
+  return { seen, rows, failed };
+}
+
+/** Runs `morphmlp predict`. */
+export async function predict(given: string[], args: PredictArguments): Promise<void> {
+  requirePrecision(args.precision, args.device);
+  setDefaultDevice(args.device);
+  if (args.sheet) checkSheet(args.sheet);
+  const inputs = await gather(given, args);
+  const pool = new DecodePool(1);
+  const model = load(args.checkpoint);
+  model.network.precision = args.precision;
+  try {
+    const { seen, rows, failed } = await classifyAll(inputs, model, args, pool);
+    if (!args.json) show(seen);
+    if (args.sheet) await writeSheet(args.sheet, rows, seen.length);
+    if (failed > 0) process.exitCode = 1;
+  } finally {
+    model.network.dispose();
+    await pool.close();
+    for (const input of inputs) if ('dispose' in input) input.dispose();
+  }
+}

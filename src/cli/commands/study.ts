@@ -1,0 +1,56 @@
+import { InvalidArgumentError, Option, type Command } from 'commander';
+import { collect, wholeNumber } from '../options';
+import type { StudyArguments } from './study_action';
+
+const PARTS = ['cost', 'mixing', 'learned'];
+
+function parts(text: string): string[] {
+  const names = text.split(',').map((name) => name.trim());
+  const unknown = names.find((name) => !PARTS.includes(name));
+  if (unknown === undefined) return names;
+  throw new InvalidArgumentError(`Expected some of ${PARTS.join(', ')}, separated by commas.`);
+}
+
+const EXAMPLES = `
+Examples:
+  morphmlp study video-s
+  morphmlp study quickstart --data motion --work train --trace step.json
+  morphmlp study --checkpoint runs/mine/best.safetensors clip.mp4 --out study.html
+  morphmlp study --checkpoint runs/mine/best.safetensors --data val.csv --count 64 --json study.json
+
+A model by name has random weights. Without clips the page shows a plain grid, and gradients are those of a clip of noise.`;
+
+/** Adds `morphmlp study`. */
+export function registerStudy(program: Command): void {
+  program
+    .command('study')
+    .description('what each op of a model costs, which tokens it mixes, what it learned, and a page to look at it')
+    .argument('[inputs...]', 'a model by name (quickstart, video-s, image-t, …), and clips: videos, pictures, folders')
+    .option('--checkpoint <file>', 'weights that training wrote, or a PyTorch .pth')
+    .option('--data <path>', 'labelled clips: a csv, a folder of class folders, or motion')
+    .option('--count <n>', 'clips to take of --data', wholeNumber(1), 8)
+    .option('--parts <names>', `what to study: ${PARTS.join(',')} (default: all)`, parts)
+    .addOption(new Option('--work <name>', 'what is measured').choices(['forward', 'train']).default('forward'))
+    .option('--batch <n>', 'clips in a measured step', wholeNumber(1), 1)
+    .option('--steps <n>', 'measured steps of which the median counts', wholeNumber(1), 5)
+    .option('--tokens <n>', 'tokens of each stage whose gradients are measured, at most 5', wholeNumber(1), 3)
+    .addOption(
+      new Option('--others <name>', 'where a branch is switched off, what becomes of the weights of the others')
+        .choices(['kept', 'renormalised'])
+        .default('kept'),
+    )
+    .option(
+      '--block <name>',
+      'whose weights are drawn in full before others, such as blocks3.4; may be repeated',
+      collect,
+    )
+    .option('--copies <n>', 'noisy copies of a clip that saliency is averaged over', wholeNumber(0), 0)
+    .option('--threads <n>', 'threads that compute (default: physical cores)', wholeNumber(1))
+    .option('--out <file>', 'the page', 'study.html')
+    .option('--json <file>', 'write the figures')
+    .option('--trace <file>', 'write the measured step for Perfetto or chrome://tracing')
+    .addHelpText('after', EXAMPLES)
+    .action(async (inputs: string[], given: StudyArguments) =>
+      (await import('./study_action.js')).studyModel(inputs, given),
+    );
+}

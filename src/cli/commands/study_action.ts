@@ -1,0 +1,98 @@
+import { machine } from '../../bench/machine';
+import { writeFileAtomic } from '../../formats/atomic';
+import { drawLearned } from '../../report/study/learned_pictures';
+import { renderStudy } from '../../report/study/page';
+import { setThreads } from '../../core/runtime';
+import { studyCost } from '../../study/cost';
+import type { Others } from '../../study/ablate';
+import { studyLearned } from '../../study/learned';
+import { studyMixing } from '../../study/mixing';
+import { traceOf } from '../../study/trace';
+import { describeSubject, type Subject } from '../../study/subject';
+import type { Study, Tell } from '../../study/types';
+import { checkOutputs } from './outputs';
+import { withProgress } from '../../terminal/progress';
+import { learnedText } from './study_learned_text';
+import { costText, mixingText } from './study_text';
+import { openSubject } from './study_inputs';
+
+/** What the command line gives. */
+export interface StudyArguments {
+  checkpoint?: string;
+  data?: string;
+  count: number;
+  parts?: string[];
+  work: 'forward' | 'train';
+  batch: number;
+  steps: number;
+  tokens: number;
+  others: Others;
+  copies: number;
+  block?: string[];
+  threads?: number;
+  out: string;
+  json?: string;
+  trace?: string;
+}
+
+/** What the parts find out. */
+type Found = Omit<Study, 'model' | 'machine'>;
+
+/** One part of a study. A new part is a line in `PARTS`, a member of `Study` and a section of the page. */
+type Part = (subject: Subject, given: StudyArguments, tell: Tell) => Found | Promise<Found>;
+
+const PARTS: Readonly<Record<string, Part>> = {
+  cost: (subject, given, tell) => ({ cost: studyCost(subject, given, tell) }),
+  mixing: (subject, given, tell) => ({ mixing: studyMixing(subject, given, tell) }),
+  learned: async (subject, given, tell) => {
+    const found = await studyLearned(subject, given, tell);
+    return {
+      learned: { ...found.learned, pictures: await drawLearned(subject, found, { blocks: given.block ?? [] }) },
+    };
+  },
+};
+
+const write = (file: string, text: string): void => writeFileAtomic(file, (out) => out(Buffer.from(text)));
+
+async function studyParts(subject: Subject, given: StudyArguments): Promise<Found> {
+  const found: Found = {};
+  for (const [name, part] of Object.entries(PARTS)) {
+    if (given.parts && !given.parts.includes(name)) continue;
+    const result = await withProgress({ label: name, total: 1 }, (bar) =>
+      part(subject, given, (done, total, doing) => bar.update(done / total, [doing])),
+    );
+    Object.assign(found, result);
+  }
+  return found;
+}
+
+/** What a trace says of where it came from. */
+const aboutOf = ({ model, machine: where }: Study): Record<string, unknown> => ({ model: model.name, ...where });
+
+function checkFiles({ out, json, trace, parts }: StudyArguments): void {
+  if (trace && parts && !parts.includes('cost'))
+    throw new Error('--trace is written from what the part cost measures: name it in --parts');
+  checkOutputs({ out, json, trace });
+}
+
+/** Runs `morphmlp study`. */
+export async function studyModel(inputs: readonly string[], given: StudyArguments): Promise<void> {
+  checkFiles(given);
+  if (given.threads) setThreads(given.threads);
+  const subject = await openSubject(inputs, given);
+  try {
+    const study: Study = { model: describeSubject(subject), ...(await studyParts(subject, given)), machine: machine() };
+    if (study.cost) console.log(costText(study.cost));
+    if (study.mixing) console.log(mixingText(study.mixing));
+    if (study.learned) console.log(learnedText(study.learned));
+    if (given.trace && study.cost) write(given.trace, JSON.stringify(traceOf(study.cost, aboutOf(study))));
+    if (given.json) write(given.json, `${JSON.stringify(study)}\n`);
+    write(given.out, await renderStudy(study, subject.clips));
+    console.log(`\npage   ${given.out}`);
+    if (given.json) console.log(`json   ${given.json}`);
+    if (given.trace)
+      console.log(`trace  ${given.trace} (opens in ui.perfetto.dev, chrome://tracing and DevTools' Performance panel)`);
+  } finally {
+    subject.network.dispose();
+  }
+}

@@ -1,0 +1,75 @@
+/** What `morphmlp study` was asked to look at. */
+import { existsSync } from 'node:fs';
+import { DecodePool } from '../../data/video/decode_pool';
+import { openDataset, specOf } from '../../data/open';
+import type { Clip } from '../../data/types';
+import { readViews } from '../../data/video/video_clips';
+import type { InputSpec } from '../../models/load';
+import { Philox } from '../../core/philox';
+import { randomSubject, STUDY_MODELS, trainedSubject, type Subject } from '../../study/subject';
+import { didYouMean } from '../../terminal/format';
+import { fileInputs } from './predict_inputs';
+
+/** What names a model and its clips. */
+export interface Asked {
+  checkpoint?: string;
+  data?: string;
+  count: number;
+}
+
+const MODELS = Object.keys(STUDY_MODELS);
+
+/** The model's name among the words of the command line, and the files. */
+function sortInputs(inputs: readonly string[]): { names: string[]; files: string[] } {
+  const isModel = (word: string) => MODELS.includes(word) && !existsSync(word);
+  const [names, files] = [inputs.filter(isModel), inputs.filter((word) => !isModel(word))];
+  const missing = files.find((file) => !existsSync(file));
+  if (missing !== undefined)
+    throw new Error(`${missing}: no such file, and no model of this name${didYouMean(missing, MODELS)}`);
+  if (names.length > 1) throw new Error(`expected one model, got ${names.join(' and ')}`);
+  return { names, files };
+}
+
+/** `count` clips of a dataset of labels. */
+async function labelledClips(
+  path: string,
+  subject: Subject,
+  count: number,
+): Promise<{ clips: Clip[]; names: readonly string[] }> {
+  const pool = new DecodePool(1);
+  try {
+    const clips = { ...subject.input, train: false, flip: false };
+    const known = subject.checkpoint ? { known: subject.classNames, knownFrom: subject.checkpoint } : {};
+    const dataset = openDataset(specOf(path), { clips, ...known }, pool);
+    const wanted = Math.min(count, dataset.length);
+    // Drawn, the same ones each time: lists are sorted by class, or have the classes by turns.
+    const indices = new Philox(0, 0)
+      .shuffle(Int32Array.from({ length: dataset.length }, (_, i) => i))
+      .subarray(0, wanted);
+    const all: Clip[] = [];
+    for (const i of indices) all.push(await dataset.clip(i, new Philox(0, 0)));
+    return { clips: all, names: dataset.classNames };
+  } finally {
+    await pool.close();
+  }
+}
+
+async function fileClips(files: readonly string[], input: InputSpec): Promise<Clip[]> {
+  const clips: Clip[] = [];
+  for (const { source, name } of fileInputs(files, false)) {
+    const [clip] = await readViews(source, input);
+    clips.push({ ...clip!, path: name });
+  }
+  return clips;
+}
+
+/** The model and the clips that the command line names. @throws in one sentence where it names none */
+export async function openSubject(inputs: readonly string[], { checkpoint, data, count }: Asked): Promise<Subject> {
+  const { names, files } = sortInputs(inputs);
+  if (!checkpoint && names.length === 0)
+    throw new Error(`expected a model (${MODELS.join(', ')}) or --checkpoint FILE`);
+  const subject = checkpoint ? trainedSubject(checkpoint, names[0]) : randomSubject(names[0]!);
+  const labelled = data ? await labelledClips(data, subject, count) : { clips: [], names: subject.classNames };
+  const clips = [...(await fileClips(files, subject.input)), ...labelled.clips];
+  return { ...subject, clips, classNames: subject.checkpoint ? subject.classNames : labelled.names };
+}

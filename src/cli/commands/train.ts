@@ -1,0 +1,81 @@
+import { Option, type Command } from 'commander';
+import { byteSize, collect, numberIn, onOff, wholeNumber } from '../options';
+import type { TrainArguments } from './train_action';
+
+const EXAMPLES = `
+Examples:
+  morphmlp train --preset quickstart
+  morphmlp train --data train.csv --val val.csv --model video-s --frames 16 --crop 224 --out runs/mine
+  morphmlp train --data videos/train --val videos/val --epochs 30 --batch-size 16 --micro-batch 4 --lr 1e-4
+  morphmlp train --data train.csv --out runs/mine --resume
+  morphmlp train --preset quickstart --plugin ./my_morph_fc.so
+  morphmlp train --data train.csv --init image_s.safetensors --reset-head
+  morphmlp train --preset k400_s16 DATA.PATH_TO_DATA_DIR lists DATA.PATH_PREFIX /data/k400 TRAIN.BATCH_SIZE 32
+  morphmlp train --cfg K400_MLP_S16x4.yaml DATA.PATH_PREFIX /data/k400 OUTPUT_DIR runs/k400 --print-config
+
+A csv has lines of path,label: paths relative to the csv, labels as indices or names. A folder has one folder of videos (for
+an image model: of pictures) for each class. Recipes are the authors' YAML files, or ours of the same form; KEY VALUE pairs go
+over them. Ctrl-C saves; --resume goes on bit for bit as if the run had never stopped. A folder with
+a run in it is refused without --resume or --overwrite.`;
+
+/** Adds `morphmlp train`. */
+export function registerTrain(program: Command): void {
+  program
+    .command('train')
+    .description('train on your own clips or pictures, on the published datasets, or on the embedded motion dataset')
+    .argument('[pairs...]', "KEY VALUE pairs that go over the recipe, as the authors' command line takes them")
+    .option('--cfg <file>', "a recipe: one of the authors' YAML files, or your own of the same form")
+    .option('--preset <name>', 'a recipe that comes with the program: quickstart, k400_s16, ssv2_b32, imagenet_t, …')
+    .option('--print-config', 'print the whole configuration that results, and do nothing else')
+    .option('--data <path>', 'training clips: a csv, a folder of class folders, or motion (motion:N for N clips)')
+    .option('--val <path>', 'validation clips, in the same forms')
+    .option('--separator <text>', 'between path and label in a csv')
+    .option('--model <name>', 'quickstart, video-s, video-b, image-t, … (default: video-s)')
+    .option('--frames <n>', 'frames of a clip (default: 16)', wholeNumber(1))
+    .option('--rate <n>', 'distance between frames (default: 4)', wholeNumber(1))
+    .option('--crop <pixels>', 'side of the square crop (default: 224)', wholeNumber(32))
+    .option('--flip', 'mirror half of the training clips, over the recipe')
+    .option('--no-flip', 'do not: for classes that tell left from right')
+    .option('--augment', "the recipes' RandAugment, erasing, resized crops, mixup and cutmix")
+    .option(
+      '--init <file>',
+      'start from these weights: .safetensors or .pth; an image model of the same widths will do',
+    )
+    .option('--reset-head', 'with --init: start the head anew where the file has other classes')
+    .addOption(
+      new Option('--inflate <how>', 'with --init from an image model: its stem over time').choices(['centre', 'mean']),
+    )
+    .option('--epochs <n>', 'passes over the training clips (default: 60)', wholeNumber(1))
+    .option('--batch-size <n>', 'clips a step (default: 8)', wholeNumber(1))
+    .option('--micro-batch <n>', 'clips at a time, gradients summed to the batch (default: all)', wholeNumber(1))
+    .option('--lr <rate>', 'learning rate after the warm-up (default: 2e-4)', numberIn(0))
+    .option('--end-lr <rate>', 'learning rate at the end of the cosine (default: 1e-6)', numberIn(0))
+    .option('--warmup-epochs <n>', 'epochs of linear warm-up (default: 10, at most a sixth of the epochs)', numberIn(0))
+    .option('--weight-decay <x>', 'on weights of two or more dimensions (default: 0.05)', numberIn(0))
+    .option('--label-smoothing <x>', 'share of the target spread over all classes (default: 0)', numberIn(0, 1))
+    .option('--drop-path <p>', "stochastic depth of the last block (default: the model's)", numberIn(0, 0.99))
+    .option('--clip-norm <x>', 'largest gradient norm; 0 for no clipping (default: 0)', numberIn(0))
+    .option(
+      '--ema <decay>',
+      'validate and keep the moving average of the weights (default: 0, none)',
+      numberIn(0, 0.999999),
+    )
+    .option('--eval-every <n>', 'epochs between validations (default: 1)', wholeNumber(1))
+    .option('--seed <n>', 'of every random choice (default: 0)', wholeNumber(0))
+    .option('--workers <n>', 'threads that decode and augment', wholeNumber(1))
+    .option('--threads <n>', 'threads that compute (default: physical cores)', wholeNumber(1))
+    .option(
+      '--memory-budget <size>',
+      'most memory for tensors, such as 1500M or 2G: recomputes blocks as needed',
+      byteSize,
+    )
+    .option('--plugin <file>', 'a kernel of yours in place of ours; may be repeated (see morphmlp kernel)', collect)
+    .option('--device <name>', 'cpu or cuda (default: cpu)')
+    .option('--precision <name>', 'of activations: f32, or with --device cuda bf16 (default: f32)')
+    .option('--cuda-graph <on|off>', 'with --device cuda: record a step once and replay it (default: off)', onOff)
+    .option('--out <folder>', 'where checkpoints and the report go (default: runs/train)')
+    .addOption(new Option('--resume', 'continue the run in --out').conflicts('overwrite'))
+    .option('--overwrite', 'replace the run in --out')
+    .addHelpText('after', EXAMPLES)
+    .action(async (pairs: string[], given: TrainArguments) => (await import('./train_action.js')).train(pairs, given));
+}

@@ -1,0 +1,158 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import pc from 'picocolors';
+import { printConfig } from '../../train/config/config';
+import type { Config } from '../../train/config/keys';
+import { runOptions, testingOf } from '../../train/config/recipe';
+import { writeFileAtomic } from '../../formats/atomic';
+import { memory, setThreads } from '../../core/runtime';
+import { setDefaultDevice } from '../../core/tensor';
+import type { RunOptions } from '../../train/options';
+import { Run, runFiles } from '../../train/run';
+import { deviceText } from './device_text';
+import { percent } from '../../terminal/format';
+import { afterQuickstart } from './quickstart';
+import { writeRunReport } from './run_report';
+import { testRun } from './multi_view_test';
+import { resolveConfig, type TrainFlags } from './train_settings';
+import { printable } from '../../terminal/text_width';
+import { TrainingView } from './training_view';
+import { isWatched, trainWatched, usePlugins } from './watched_run';
+
+/** What the command line gives: only what was named there. */
+export type TrainArguments = TrainFlags & { resume?: boolean; overwrite?: boolean; printConfig?: boolean };
+
+const mib = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
+
+function describeBatches({ batchSize, microBatch, clips, mix }: RunOptions): string[] {
+  const parts = [
+    ...(microBatch < batchSize ? [`${batchSize} a step, ${microBatch} at a time`] : []),
+    ...((clips.samples ?? 1) > 1 ? [`${clips.samples} augmented clips of each`] : []),
+    ...(clips.augmentation?.randAugment ? [clips.augmentation.randAugment] : []),
+    ...(mix ? ['mixup and cutmix'] : []),
+  ];
+  return parts.length > 0 ? [`batches: ${parts.join('  ·  ')}`] : [];
+}
+
+function describeRun(run: Run): string {
+  const { options, loaders, plan, started } = run;
+  const { clips } = options;
+  const val = loaders.val ? `, ${loaders.val.dataset.length} for validation` : '';
+  const input = `${clips.frames > 1 ? `${clips.frames} frames of ` : ''}${clips.crop}x${clips.crop}`;
+  return [
+    `${options.name}: ${(run.parameters / 1e6).toFixed(2)}M parameters, ${input}, ${run.info.classNames.length} classes`,
+    `data: ${loaders.train.dataset.length} clips${val}  ·  ${deviceText()}  ·  seed ${options.seed}`,
+    ...describeBatches(options),
+    ...(options.cudaGraph ? ['steps: recorded once, replayed as CUDA graphs'] : []),
+    ...(plan
+      ? [
+          `memory: tensors up to ${mib(plan.peak)} (${mib(plan.full)} without a budget), ${plan.recompute} blocks recomputed`,
+        ]
+      : []),
+    ...(started ? [`started from ${started.from}: ${started.copied} tensors`] : []),
+    ...(started?.fresh ?? []).map((why) => `started anew: ${why}`),
+    ...(run.resumed ? [`goes on with ${run.files.last} at epoch ${run.trainer.state.epoch + 1}`] : []),
+  ].join('\n');
+}
+
+/** The first Ctrl-C ends the run after its step and saves; the second ends the program at once. */
+function stopOnInterrupt(run: Run): () => void {
+  const handler = () => {
+    process.once('SIGINT', () => process.exit(130));
+    console.error('\nstopping after this step; Ctrl-C again to leave at once');
+    run.trainer.stop();
+  };
+  process.once('SIGINT', handler);
+  process.once('SIGTERM', handler);
+  return () => {
+    process.removeListener('SIGINT', handler);
+    process.removeListener('SIGTERM', handler);
+  };
+}
+
+function showSkipped(run: Run): void {
+  const { skipped } = run;
+  if (skipped.length === 0) return;
+  console.error(pc.yellow(`${skipped.length === 1 ? '1 file' : `${skipped.length} files`} could not be read:`));
+  for (const { reason } of skipped) console.error(`  ${printable(reason)}`);
+}
+
+function checkDevice(config: Config): void {
+  setDefaultDevice(config['RUN.DEVICE']);
+  if (config['RUN.THREADS'] > 0) setThreads(config['RUN.THREADS']);
+}
+
+function optionsFor(config: Config, resume: boolean): RunOptions {
+  const nothing = config['RUN.TRAIN_DATA'] === '' && config['DATA.PATH_TO_DATA_DIR'] === '';
+  if (nothing && config['TRAIN.DATASET'] === 'folders')
+    throw new Error(
+      '--data is missing: a csv of path,label, or a folder with a folder of videos for each class (or --preset quickstart)',
+    );
+  const options = runOptions(config);
+  return resume ? { ...options, resume: 'must' } : options;
+}
+
+/** A run that is there may be days of work: it is not written over unasked. */
+function checkFree({ out, resume }: RunOptions, overwrite = false): void {
+  const { last, best } = runFiles(out);
+  const there = [last, best].find((file) => existsSync(file));
+  if (!there || resume !== 'never' || overwrite) return;
+  throw new Error(`${out} has a run already (${path.basename(there)}): give --resume, --overwrite or another --out`);
+}
+
+/** Trains to the end, or until it is stopped; writes the report. Returns whether the end was reached. */
+async function trainRun(run: Run, view: TrainingView, config: Config): Promise<boolean> {
+  writeFileAtomic(run.files.config, (write) => write(Buffer.from(printConfig(config))));
+  const release = stopOnInterrupt(run);
+  try {
+    await run.train();
+  } catch (error) {
+    if (run.trainer.failed === null) throw error;
+    view.notes.warnings.push(run.trainer.failed);
+    await writeRunReport(run, view.notes, config);
+    throw new Error(`${(error as Error).message}; ${run.files.last} is kept, marked as not finite`, { cause: error });
+  } finally {
+    release();
+    view.close();
+  }
+  showSkipped(run);
+  if (!run.trainer.finished) {
+    console.log(`saved ${run.files.last}; go on with the same command and --resume`);
+    process.exitCode = 130;
+    return false;
+  }
+  await writeRunReport(run, view.notes, config);
+  const { best } = run.trainer.state;
+  console.log(`best accuracy ${pc.bold(percent(best))}  ·  peak tensor memory ${mib(memory().peak)}`);
+  console.log(`checkpoint  ${run.files.best}\nreport      ${run.files.report}`);
+  return true;
+}
+
+async function trainFirst(config: Config, given: TrainArguments): Promise<boolean> {
+  const view = new TrainingView();
+  const run = new Run(optionsFor(config, given.resume ?? false), view);
+  view.attach(run);
+  console.log(describeRun(run));
+  for (const remark of run.remarks) console.error(pc.yellow(`note: ${printable(remark)}`));
+  const finished = await trainRun(run, view, config);
+  if (finished && given.preset === 'quickstart') await afterQuickstart(run);
+  run.dispose();
+  return finished;
+}
+
+/** Runs `morphmlp train`: training, then the test, as far as the configuration has them. */
+export async function train(pairs: string[], given: TrainArguments): Promise<void> {
+  const { config, notes } = resolveConfig(given, pairs);
+  if (given.printConfig) return void process.stdout.write(printConfig(config));
+  for (const note of notes) console.error(pc.yellow(`note: ${printable(note)}`));
+  checkDevice(config);
+  if (config['TRAIN.ENABLE'] && !isWatched()) checkFree(optionsFor(config, given.resume ?? false), given.overwrite);
+  const plugins = config['RUN.PLUGINS'];
+  if (plugins.length > 0) {
+    if (!isWatched()) return trainWatched(plugins, optionsFor(config, given.resume ?? false));
+    for (const note of usePlugins(plugins)) console.error(pc.yellow(`note: ${note}, so blocks run op by op`));
+  }
+  const testing = testingOf(config);
+  if (config['TRAIN.ENABLE'] && !(await trainFirst(config, given))) return;
+  if (testing) await testRun(testing, config);
+}

@@ -1,0 +1,67 @@
+import pc from 'picocolors';
+import { withFile } from '../../formats/file';
+import type { Device } from '../../core/native';
+import { setDefaultDevice } from '../../core/tensor';
+import { deviceText } from './device_text';
+import { checkModel, checkTrajectory, type Finding, type ModelCase, type TrajectoryCase } from './reference_case';
+
+/** What the command line gives. */
+export interface VerifyArguments {
+  device: Device;
+  case?: string;
+}
+
+type Case = ModelCase | TrajectoryCase;
+
+/** The cases of a reference file; throws one sentence when it has another form. */
+export function readCases(file: string, only?: string): [string, Case][] {
+  const text = withFile(file, (source) => source.bytes(0, source.size, 'its text').toString());
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch {
+    throw new Error(`${file}: not a reference file: it is not JSON`);
+  }
+  const all = Object.entries((parsed ?? {}) as Record<string, Case>);
+  const odd = all.find(
+    ([, c]) => typeof c !== 'object' || c === null || !('config' in c) || !('eval_logits' in c || 'steps' in c),
+  );
+  if (all.length === 0 || odd) {
+    const which = odd ? `case '${odd[0]}' has no config with eval_logits or steps` : 'no cases';
+    throw new Error(`${file}: expected the form of tiny.json, models_full.json or trajectory.json; ${which}`);
+  }
+  const chosen = only === undefined ? all : all.filter(([name]) => name === only);
+  if (chosen.length === 0)
+    throw new Error(`${file}: case '${only}' is not one of ${all.map(([name]) => name).join(', ')}`);
+  return chosen;
+}
+
+/** Whether a comparison holds; an error that is NaN does not. */
+export const holds = ({ error, tolerance }: Finding): boolean => error <= tolerance;
+
+/** Compares one case with this machine's kernels. */
+export function checkCase(name: string, c: Case): Finding[] {
+  return 'steps' in c ? checkTrajectory(c) : checkModel(name, c);
+}
+
+function line(f: Finding): string {
+  const verdict = holds(f) ? pc.green('ok    ') : pc.red('FAILED');
+  const error = Number.isNaN(f.error) ? 'not comparable' : f.error.toExponential(1);
+  return `  ${verdict} ${f.what.padEnd(18)} ${error.padStart(8)}  allowed ${f.tolerance.toExponential(0)}${f.detail ? `  ${pc.dim(f.detail)}` : ''}`;
+}
+
+/** Runs `morphmlp verify`. */
+export function verify(file: string, { device, case: only }: VerifyArguments): void {
+  setDefaultDevice(device);
+  const cases = readCases(file, only);
+  console.log(`${file} on ${deviceText()}`);
+  let failed = 0;
+  for (const [name, c] of cases) {
+    console.log(pc.bold(name));
+    const findings = checkCase(name, c);
+    for (const finding of findings) console.log(line(finding));
+    failed += findings.filter((f) => !holds(f)).length;
+  }
+  console.log(failed === 0 ? `all ${cases.length} cases agree with float64` : `${failed} comparisons FAILED`);
+  if (failed > 0) process.exitCode = 1;
+}

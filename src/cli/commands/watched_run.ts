@@ -1,0 +1,114 @@
+/**
+ * Training with kernels out of other libraries. They are held to ours first, in this model and in a process of their own; then the run goes
+ * on in a process that this one watches, so that a kernel which crashes or hangs is named, and what was saved is not lost.
+ */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { randomInt } from 'node:crypto';
+import { existsSync, writeSync } from 'node:fs';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { describePlugin, endOf, runJob } from '../../bench/kernels/plugin_process';
+import { openPlugin, requirePluginDevice, usePlugin, watchPlugins } from '../../core/plugins';
+import { threads } from '../../core/runtime';
+import { getDefaultDevice } from '../../core/tensor';
+import type { RunOptions } from '../../train/options';
+import { runFiles } from '../../train/run';
+import { withProgress } from '../../terminal/progress';
+
+const WATCHED = 'MORPHMLP_WATCHED';
+const TIMEOUT_MS = 120_000;
+
+/** Whether this is the process that is watched. */
+export const isWatched = (): boolean => process.env[WATCHED] === '1';
+
+/** What the watched process is in: a kernel, and of which library. */
+type Inside = { file: string; op: string; direction: string } | null;
+
+/** In the watched process: these libraries stand in for their ops from now on, and each of their runs is told. */
+export function usePlugins(files: readonly string[]): string[] {
+  const plugins = files.map(openPlugin);
+  for (const plugin of plugins) {
+    requirePluginDevice(plugin, getDefaultDevice());
+    usePlugin(plugin);
+  }
+  watchPlugins(({ file, op }, direction) => {
+    const inside: Inside = direction && { file, op, direction };
+    writeSync(3, `${JSON.stringify(inside)}\n`);
+  });
+  return plugins.map(({ file, op }) => `${path.basename(file)} stands in for ${op}`);
+}
+
+/** Holds the model of a run with these libraries to the same model without; throws where they differ, or one fails. */
+async function holdPlugins(files: readonly string[], { architecture, classes, clips }: RunOptions): Promise<void> {
+  const plugins = files.map((file) => path.resolve(file));
+  const model = { ...architecture, numClasses: classes ?? 10 };
+  await withProgress({ label: 'checking kernels', total: 0 }, async (bar) => {
+    const options = { timeout: TIMEOUT_MS, onStep: (_: string | null, doing: string) => bar.update(0, [doing]) };
+    for (const file of plugins) {
+      const { op, device, backward } = await describePlugin(file, options);
+      requirePluginDevice({ file, device }, getDefaultDevice());
+      if (!backward) throw new Error(`${file} has no backward for ${op}: nothing can be trained with it`);
+    }
+    const job = {
+      model,
+      crop: clips.crop,
+      plugins,
+      device: getDefaultDevice(),
+      seed: randomInt(2 ** 20),
+      threads: threads(),
+    };
+    const outcome = await runJob('model', job, options);
+    if ('problem' in outcome) throw new Error(`${outcome.plugin ?? plugins.join(', ')}: ${outcome.problem}`);
+  });
+}
+
+/** Starts this command again, in a group of its own: signals reach it through us alone, and once. */
+function startAgain(): ChildProcess {
+  const child = spawn(process.execPath, [...process.execArgv, ...process.argv.slice(1)], {
+    stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
+    env: { ...process.env, [WATCHED]: '1' },
+    detached: true,
+  });
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal));
+  return child;
+}
+
+const describe = ({ file, op, direction }: NonNullable<Inside>) =>
+  `${path.basename(file)}, in the ${direction} of ${op},`;
+
+/** Waits for the watched run; resolves with what ended it, null where it ended by itself. */
+function watch(child: ChildProcess): Promise<string | null> {
+  let [inside, problem]: [Inside, string | null] = [null, null];
+  let timer: NodeJS.Timeout | undefined;
+  createInterface({ input: child.stdio[3] as Readable }).on('line', (text) => {
+    clearTimeout(timer);
+    inside = JSON.parse(text) as Inside;
+    const during = inside;
+    if (during === null) return;
+    timer = setTimeout(() => {
+      problem = `${describe(during)} hangs: nothing for ${TIMEOUT_MS / 1000} s`;
+      child.kill('SIGKILL');
+    }, TIMEOUT_MS);
+  });
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code, signal) => {
+      clearTimeout(timer);
+      if (problem !== null) return resolve(problem);
+      if (inside !== null) return resolve(`${describe(inside)} ${endOf(code, signal)}`);
+      process.exitCode = code ?? 1;
+      resolve(signal && `the run ${endOf(code, signal)}, while none of its plugins ran`);
+    });
+  });
+}
+
+/** Trains with plugins: checks them, then runs the same command in a watched process. @throws what ended it */
+export async function trainWatched(files: readonly string[], options: RunOptions): Promise<void> {
+  await holdPlugins(files, options);
+  const problem = await watch(startAgain());
+  if (problem === null) return;
+  const { last } = runFiles(options.out);
+  const saved = existsSync(last) ? `${last} has what was saved: go on with --resume` : 'nothing was saved yet';
+  throw new Error(`${problem}; ${saved}`);
+}

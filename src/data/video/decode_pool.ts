@@ -1,0 +1,144 @@
+/** Threads that read videos while the main thread computes. */
+import path from 'node:path';
+import { Worker } from 'node:worker_threads';
+import type { FromWorker, ToWorker } from './decode_worker';
+import { FfmpegMissing } from './ffmpeg';
+import { sourceKey } from '../source';
+import { UnreadableClip } from '../types';
+import type { VideoInfo } from './video';
+import type { ReadRequest, ReadResult } from './video_clips';
+
+interface Waiting {
+  key: string;
+  resolve(result: ReadResult): void;
+  reject(error: Error): void;
+  /** Stops listening to the caller's signal. */
+  release(): void;
+}
+
+interface Thread {
+  worker: Worker;
+  waiting: Map<number, Waiting>;
+  ended: Promise<void>;
+}
+
+/** How long a closed thread may take to get rid of its FFmpeg before it is terminated. */
+const CLOSE_MS = 5000;
+
+/** Starts the worker beside this file; from the TypeScript sources (tests, development) through tsx. */
+function startWorker(): Worker {
+  const isSource = __filename.endsWith('.ts');
+  const file = path.join(__dirname, isSource ? 'decode_worker.ts' : 'decode_worker.js');
+  return new Worker(file, isSource ? { execArgv: ['--require', 'tsx/cjs'] } : {});
+}
+
+function rebuild(message: string, code: string | null): Error {
+  if (code === 'UNREADABLE_CLIP') return new UnreadableClip(message);
+  return code === 'FFMPEG_MISSING' ? new FfmpegMissing(message) : new Error(message);
+}
+
+/**
+ * A fixed number of threads, each with at most one FFmpeg at a time. They start when they are first needed and do not keep
+ * the process alive while nothing is asked of them.
+ */
+export class DecodePool {
+  private readonly threads: Thread[] = [];
+  private readonly known = new Map<string, VideoInfo>();
+  private next = 0;
+  private closed = false;
+
+  constructor(readonly size: number) {
+    if (!Number.isInteger(size) || size < 1)
+      throw new Error(`workers: expected a whole number of at least 1, got ${size}`);
+  }
+
+  /** Reads clips on one of the threads (see `readClips`). What a video is like is asked of ffprobe only once. */
+  read(request: ReadRequest, signal?: AbortSignal): Promise<ReadResult> {
+    if (this.closed) return Promise.reject(new Error('the decoder was closed'));
+    if (signal?.aborted) return Promise.reject(signal.reason as Error);
+    const id = this.next++;
+    const thread = this.pick();
+    return new Promise((resolve, reject) => {
+      const cancel = (): void => {
+        this.send(thread, { cancel: id });
+        this.settle(thread, id)?.reject(signal!.reason as Error);
+      };
+      signal?.addEventListener('abort', cancel, { once: true });
+      const release = (): void => signal?.removeEventListener('abort', cancel);
+      const key = sourceKey(request.source);
+      thread.waiting.set(id, { key, resolve, reject, release });
+      thread.worker.ref();
+      this.send(thread, { id, request: { ...request, info: request.info ?? this.known.get(key) } });
+    });
+  }
+
+  /** Ends the threads and the FFmpeg processes they run; what was still asked for is rejected. May be called twice. */
+  async close(): Promise<void> {
+    this.closed = true;
+    const threads = this.threads.splice(0);
+    for (const thread of threads) {
+      this.fail(thread, new Error('the decoder was closed'));
+      this.send(thread, { close: true });
+    }
+    await Promise.all(threads.map(endOf));
+  }
+
+  /** A thread with the fewest jobs; a new one while not all are started and all are busy. */
+  private pick(): Thread {
+    const least = this.threads.reduce<Thread | undefined>(
+      (best, thread) => (best === undefined || thread.waiting.size < best.waiting.size ? thread : best),
+      undefined,
+    );
+    if (least !== undefined && (least.waiting.size === 0 || this.threads.length === this.size)) return least;
+    return this.start();
+  }
+
+  private start(): Thread {
+    const worker = startWorker();
+    const ended = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
+    const thread: Thread = { worker, waiting: new Map(), ended };
+    worker.on('message', (message: FromWorker) => this.receive(thread, message));
+    worker.on('error', (error) => this.drop(thread, `a decoding thread failed: ${error.message}`));
+    worker.on('exit', () => this.drop(thread, 'a decoding thread ended early'));
+    this.threads.push(thread);
+    return thread;
+  }
+
+  private send(thread: Thread, message: ToWorker): void {
+    thread.worker.postMessage(message);
+  }
+
+  private receive(thread: Thread, message: FromWorker): void {
+    const waiting = this.settle(thread, message.id);
+    if (waiting === undefined) return;
+    if ('error' in message) return waiting.reject(rebuild(message.error, message.code));
+    this.known.set(waiting.key, message.result.info);
+    waiting.resolve(message.result);
+  }
+
+  private settle(thread: Thread, id: number): Waiting | undefined {
+    const waiting = thread.waiting.get(id);
+    waiting?.release();
+    thread.waiting.delete(id);
+    if (thread.waiting.size === 0) thread.worker.unref();
+    return waiting;
+  }
+
+  private fail(thread: Thread, error: Error): void {
+    for (const id of [...thread.waiting.keys()]) this.settle(thread, id)?.reject(error);
+  }
+
+  private drop(thread: Thread, message: string): void {
+    const at = this.threads.indexOf(thread);
+    if (at >= 0) this.threads.splice(at, 1);
+    this.fail(thread, new Error(message));
+  }
+}
+
+/** Waits for a closed thread; terminates it where it does not end. */
+async function endOf({ worker, ended }: Thread): Promise<void> {
+  worker.ref();
+  const timer = setTimeout(() => void worker.terminate(), CLOSE_MS);
+  await ended;
+  clearTimeout(timer);
+}

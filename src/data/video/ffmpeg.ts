@@ -1,0 +1,160 @@
+/** Runs the system's FFmpeg in a process of its own, and turns what it says into one sentence. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import path from 'node:path';
+import type { Readable } from 'node:stream';
+import { UnreadableClip } from '../types';
+
+export type Program = 'ffmpeg' | 'ffprobe';
+
+/** FFmpeg itself is absent or does not start: no file is to blame, so nothing is skipped for it. */
+export class FfmpegMissing extends Error {
+  readonly code = 'FFMPEG_MISSING';
+}
+
+/** The program to start: MORPHMLP_FFMPEG (the path of ffmpeg, or the folder of both programs), else from the PATH. */
+export function programPath(program: Program): string {
+  const set = process.env.MORPHMLP_FFMPEG;
+  if (set === undefined || set === '') return program;
+  const base = path.basename(set);
+  const isProgram = /^ffmpeg/.test(base);
+  return isProgram ? path.join(path.dirname(set), base.replace('ffmpeg', program)) : path.join(set, program);
+}
+
+export interface RunOptions {
+  /** What the sentence of an error begins with: the file that is read or written. */
+  subject: string;
+  /** Kills the program after so many milliseconds. Default 60,000. */
+  timeoutMs?: number;
+  signal?: AbortSignal | undefined;
+  /** Bytes for its standard input. */
+  input?: Uint8Array;
+  /** Pipes that it writes to besides its standard output: numbers 3, 4, … Default 0. */
+  pipes?: number;
+}
+
+interface Outcome {
+  stdout: Buffer;
+  stderr: string;
+  /** What came through each of the further pipes. */
+  pipes: Buffer[];
+}
+
+const STDERR_KEPT = 16_384;
+const running = new Set<ChildProcess>();
+
+/** Number of FFmpeg processes this thread has under way. */
+export const runningPrograms = (): number => running.size;
+
+/** Messages that are common and that FFmpeg puts in its own terms. The first that fits wins. */
+const PLAIN: readonly (readonly [RegExp, string])[] = [
+  [/No such file or directory/, 'the file does not exist'],
+  [/Permission denied/, 'the file may not be read (permission denied)'],
+  [/Is a directory/, 'it is a folder, not a file'],
+  [/moov atom not found/, 'it is empty, cut short or no video: its index (moov) is missing'],
+  [/does not contain any stream|matches no streams|Output file is empty/, 'it has no video stream'],
+  [
+    /Decoder .* not found|Unknown decoder|Unsupported codec|Could not find codec parameters/,
+    'its codec is not supported',
+  ],
+  [/corrupt decoded frame|error while decoding|Invalid NAL unit/, 'a part of it is damaged'],
+  [
+    /Invalid data found|EBML header parsing failed|Error opening input|Failed to read|misdetection possible/i,
+    'it is not a video that FFmpeg can read',
+  ],
+];
+
+/** One sentence out of FFmpeg's messages, without the file's name and memory addresses. */
+export function explain(stderr: string): string {
+  const plain = PLAIN.find(([pattern]) => pattern.test(stderr));
+  if (plain !== undefined) return plain[1];
+  const lines = stderr.split('\n').map((line) => line.replace(/\[[^\]]* @ 0x[0-9a-f]+\]\s*/g, '').trim());
+  const last = lines.filter((line) => line !== '').at(-1);
+  return last === undefined ? 'FFmpeg failed without a message' : `FFmpeg says: ${last.slice(0, 200)}`;
+}
+
+function startError(program: Program, error: NodeJS.ErrnoException): Error {
+  const set = process.env.MORPHMLP_FFMPEG;
+  if (error.code !== 'ENOENT') return new FfmpegMissing(`${program} does not start: ${error.message}`);
+  if (set) return new FfmpegMissing(`MORPHMLP_FFMPEG is ${set}, but ${programPath(program)} does not exist`);
+  return new FfmpegMissing(
+    `videos need ${program}, which is not on the PATH: install FFmpeg (Debian: apt-get install ffmpeg) or set MORPHMLP_FFMPEG`,
+  );
+}
+
+/** Collects a stream's data up to a limit; what is beyond is dropped. */
+function collect(stream: NodeJS.ReadableStream, limit = Infinity): Buffer[] {
+  const parts: Buffer[] = [];
+  let length = 0;
+  stream.on('data', (part: Buffer) => {
+    if (length < limit) parts.push(part);
+    length += part.length;
+  });
+  return parts;
+}
+
+/** Writes the input; a program that ended early has told why on its standard error, so a broken pipe says nothing new. */
+function feed(child: ChildProcess, input: Uint8Array | undefined): void {
+  child.stdin?.on('error', () => undefined);
+  child.stdin?.end(input);
+}
+
+/**
+ * Runs a program to its end and gives its output. Rejects with an `UnreadableClip` ("<subject>: <reason>") where it fails or
+ * takes too long, with `FfmpegMissing` where it cannot be started, and with the signal's reason where that aborts; in each
+ * case the process is gone before the promise settles.
+ */
+export function runProgram(program: Program, args: readonly string[], options: RunOptions): Promise<Outcome> {
+  const { subject, timeoutMs = 60_000, signal, input, pipes = 0 } = options;
+  if (signal?.aborted) return Promise.reject(signal.reason as Error);
+  const stdio = Array.from({ length: 3 + pipes }, () => 'pipe' as const);
+  const child = spawn(programPath(program), args, { stdio, env: process.env });
+  let stopped: Error | undefined;
+  const stop = (why: Error): void => {
+    stopped ??= why;
+    child.kill('SIGKILL');
+  };
+  const onAbort = (): void => stop(signal?.reason as Error);
+  signal?.addEventListener('abort', onAbort, { once: true });
+  const seconds = timeoutMs / 1000;
+  const timer = setTimeout(() => stop(new UnreadableClip(`${subject}: ${program} took over ${seconds} s`)), timeoutMs);
+  const [out, err, ...further] = child.stdio
+    .slice(1)
+    .map((stream, i) => collect(stream as Readable, i === 1 ? STDERR_KEPT : Infinity));
+  running.add(child);
+  feed(child, input);
+  return new Promise<Outcome>((resolve, reject) => {
+    const end = (settle: () => void): void => {
+      running.delete(child);
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', onAbort);
+      settle();
+    };
+    child.on('error', (error) => end(() => reject(startError(program, error))));
+    child.on('close', (code, killedBy) =>
+      end(() => {
+        const stderr = Buffer.concat(err!).toString();
+        if (stopped !== undefined) return reject(stopped);
+        if (code === 0)
+          return resolve({ stdout: Buffer.concat(out!), stderr, pipes: further.map((parts) => Buffer.concat(parts)) });
+        const reason = killedBy === null ? explain(stderr) : `${program} was stopped by ${killedBy}`;
+        reject(new UnreadableClip(`${subject}: ${reason}`));
+      }),
+    );
+  });
+}
+
+/** FFmpeg's version line, or null where FFmpeg or ffprobe is absent. */
+export async function ffmpegVersion(): Promise<string | null> {
+  try {
+    await runProgram('ffprobe', ['-version'], { subject: 'ffprobe', timeoutMs: 10_000 });
+    const { stdout } = await runProgram('ffmpeg', ['-version'], { subject: 'ffmpeg', timeoutMs: 10_000 });
+    return stdout.toString().split('\n')[0]!.trim();
+  } catch {
+    return null;
+  }
+}
+
+/** Whether FFmpeg and ffprobe can be started. */
+export async function hasFfmpeg(): Promise<boolean> {
+  return (await ffmpegVersion()) !== null;
+}

@@ -1,0 +1,103 @@
+import { clipSettings } from '../ops/clip_input';
+import type { Tensor } from '../core/tensor';
+import { LaunchedSteps, stepInput, stepTensors } from './step';
+import type { Outcome, StepInputs, StepParts, StepRunner, StepTensors } from './step';
+import { StepGraphs } from './step_graphs';
+
+/**
+ * Steps that are replayed as CUDA graphs. Launched one by one are the first step, so that whatever is made at first use is there when the
+ * second is recorded, and all batches that are not full: graphs are of one shape.
+ */
+export class RecordedSteps implements StepRunner {
+  private readonly launched: LaunchedSteps;
+  private graphs: { steps: StepGraphs; batch: StepTensors } | null = null;
+  /** How the step that is under way is computed; null between steps. */
+  private step: 'launched' | 'replayed' | null = null;
+  private launchedOne = false;
+  /** The gradients that replays write, during a launched step, which has its own. */
+  private aside: (Tensor | null)[] = [];
+
+  /** @param fullBatch clips of a batch that is recorded @param clipping whether gradients are ever clipped */
+  constructor(
+    private readonly parts: StepParts,
+    private readonly fullBatch: number,
+    private readonly clipping: boolean,
+  ) {
+    this.launched = new LaunchedSteps(parts);
+  }
+
+  gradients(inputs: StepInputs): Outcome {
+    const full = inputs.clips.shape[0] === this.fullBatch;
+    const add = this.step !== null;
+    if (!add) this.begin(full && this.launchedOne ? 'replayed' : 'launched');
+    if (full && this.step === 'replayed') return this.replay(inputs, add);
+    return { ...this.launched.gradients(inputs), forwardMs: null };
+  }
+
+  norm(): number {
+    return this.step === 'replayed' ? this.graphs!.steps.norm() : this.launched.norm();
+  }
+
+  update(factor: number): void {
+    if (this.step === 'replayed') this.graphs!.steps.update(factor);
+    else this.launched.update(factor);
+    this.end();
+  }
+
+  again(inputs: StepInputs): void {
+    this.forget(); // what is launched needs the memory
+    this.launched.again(inputs);
+  }
+
+  dispose(): void {
+    this.forget();
+    for (const gradient of this.aside) gradient?.dispose();
+    this.aside = [];
+    this.step = null;
+  }
+
+  private begin(how: 'launched' | 'replayed'): void {
+    this.step = how;
+    if (how === 'replayed') return;
+    const parameters = this.parts.model.parameters();
+    this.aside = parameters.map((p) => p.grad);
+    for (const p of parameters) p.grad = null;
+  }
+
+  private end(): void {
+    if (this.step === 'launched') this.parts.model.parameters().forEach((p, i) => (p.grad = this.aside[i]!));
+    this.aside = [];
+    this.launchedOne = true;
+    this.step = null;
+  }
+
+  private replay(inputs: StepInputs, add: boolean): Outcome {
+    if (this.graphs) this.fill(inputs);
+    else this.graphs = this.graphsOf(stepTensors(inputs));
+    const { loss, logits } = this.graphs.steps.gradients(add);
+    return { loss: loss.item(), logits: logits.floats(), forwardMs: null };
+  }
+
+  private graphsOf(batch: StepTensors) {
+    const { model } = this.parts;
+    const { targets, weight } = batch;
+    const input = () => stepInput(model, batch);
+    return { steps: new StepGraphs(this.parts, { input, targets, weight }, this.clipping), batch };
+  }
+
+  private fill({ clips, targets, weight }: StepInputs): void {
+    const { batch } = this.graphs!;
+    batch.pixels.copyFrom(clips.pixels);
+    batch.settings.copyFrom(clipSettings(clips));
+    batch.targets.copyFrom(targets);
+    batch.weight.copyFrom([weight]);
+  }
+
+  private forget(): void {
+    if (!this.graphs) return;
+    this.graphs.steps.dispose();
+    for (const t of Object.values(this.graphs.batch)) t.dispose();
+    this.graphs = null;
+    this.parts.optimizer.zeroGrad(); // what is recorded next begins without gradients
+  }
+}

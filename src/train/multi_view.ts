@@ -1,0 +1,80 @@
+import { MIDDLE } from '../data/video/clip_plan';
+import type { Skipped } from '../data/loader';
+import { viewCount, type Views } from '../data/sampling';
+import { isUnreadable, type Clip, type Dataset, type Normalisation } from '../data/types';
+import type { MorphMLP } from '../models/morphmlp';
+import { Tally, type Evaluation } from './evaluate';
+import { meanOfRows, viewLogits } from './views';
+
+/** How a model is tested. */
+export interface TestOptions {
+  views: Views;
+  /** Views that go through the network at a time. */
+  batch: number;
+  normalisation?: Normalisation | undefined;
+  onVideo?: (done: number, total: number) => void;
+}
+
+/** What a test finds: over all views, and beside it with the one view of the middle clip and the centre crop. */
+export interface TestResult {
+  views: Views;
+  evaluation: Evaluation;
+  single: Evaluation;
+  skipped: Skipped[];
+}
+
+/** Videos that are read ahead of the network. */
+const AHEAD = 2;
+
+/** The views of every video in turn, the next ones being read meanwhile; null where a video cannot be read. */
+async function* readVideos(
+  dataset: Dataset,
+  read: (item: number) => Promise<Clip[]>,
+  skipped: Skipped[],
+): AsyncGenerator<Clip[] | null> {
+  const reading: Promise<Clip[] | null>[] = [];
+  const start = async (item: number): Promise<Clip[] | null> => {
+    try {
+      return await read(item);
+    } catch (error) {
+      if (!isUnreadable(error)) throw error;
+      skipped.push({ name: dataset.name(item), reason: (error as Error).message });
+      return null;
+    }
+  };
+  for (let item = 0; item < dataset.length; item++) {
+    for (; reading.length < AHEAD + 1 && item + reading.length < dataset.length;) {
+      const next = start(item + reading.length);
+      next.catch(() => undefined); // raised when its turn comes
+      reading.push(next);
+    }
+    yield await reading.shift()!;
+  }
+}
+
+/**
+ * Tests a model on every video of a dataset, `views.clips` clips of `views.crops` crops each, their logits averaged (the authors'
+ * NUM_ENSEMBLE_VIEWS and NUM_SPATIAL_CROPS). @throws where the dataset has one view only and more are asked for, or nothing could be read
+ */
+export async function testViews(model: MorphMLP, dataset: Dataset, options: TestOptions): Promise<TestResult> {
+  const { views, batch, normalisation } = options;
+  const read = dataset.views?.bind(dataset);
+  if (!read)
+    throw new Error(`${String(dataset.describe()['source'])} has no several views: test with 1 clip and 1 crop`);
+  const [all, single] = [new Tally(dataset.classNames.length), new Tally(dataset.classNames.length)];
+  const skipped: Skipped[] = [];
+  const several = viewCount(views) > 1;
+  const choose = (item: number) => read(item, several ? [MIDDLE, views] : [MIDDLE]);
+  let done = 0;
+  model.eval();
+  for await (const clips of readVideos(dataset, choose, skipped)) {
+    options.onVideo?.(++done, dataset.length);
+    if (clips === null) continue;
+    const [middle, ...others] = viewLogits(model, clips, { batch, normalisation });
+    single.add(middle!, clips[0]!);
+    all.add(several ? meanOfRows(others) : middle!, clips[0]!);
+  }
+  if (skipped.length === dataset.length)
+    throw new Error(`none of the ${dataset.length} videos could be read; the first: ${skipped[0]!.reason}`);
+  return { views, evaluation: all.result(), single: single.result(), skipped };
+}

@@ -1,0 +1,143 @@
+import { backward, noGrad, record, releaseGraph, setAnomalyDetection } from '../../src/core/autograd';
+import { checkpoint } from '../../src/core/recompute';
+import { add, div, mul } from '../../src/ops/arithmetic';
+import { dropout } from '../../src/ops/dropout';
+import { sum } from '../../src/ops/reduce';
+import { manualSeed } from '../../src/core/generator';
+import { memory } from '../../src/core/runtime';
+import { scope } from '../../src/core/scope';
+import { tensor, zeros, type Tensor } from '../../src/core/tensor';
+
+const leaf = (values: number[]) => tensor(values, [values.length], { requiresGrad: true });
+const gradOf = (t: Tensor) => [...t.grad!.floats()];
+
+let live = 0;
+beforeEach(() => void (live = memory().live));
+
+/** Runs a body whose leaves' gradients are freed, and shows that nothing else was left. */
+function clean(body: (x: Tensor) => void): void {
+  const x = leaf([1, 2, 3]);
+  scope(() => body(x));
+  x.grad?.dispose();
+  x.dispose();
+  expect(memory().live).toBe(live);
+}
+
+test('a tensor that is used several times gets the sum of its gradients', () =>
+  clean((x) => {
+    backward(sum(add(mul(x, x), add(x, x))));
+    expect(gradOf(x)).toEqual([4, 6, 8]);
+  }));
+
+test('gradients add up over several backwards until they are dropped', () =>
+  clean((x) => {
+    backward(sum(mul(x, 2)));
+    backward(sum(mul(x, 3)));
+    expect(gradOf(x)).toEqual([5, 5, 5]);
+  }));
+
+test('a second backward says why it cannot, and retainGraph allows it', () =>
+  clean((x) => {
+    const y = sum(mul(x, x));
+    backward(y, undefined, { retainGraph: true });
+    backward(y);
+    expect(gradOf(x)).toEqual([4, 8, 12]);
+    expect(() => backward(y)).toThrow(
+      /was freed by an earlier backward; run the forward again, or pass { retainGraph: true }/,
+    );
+  }));
+
+test('without a graph a backward says so', () =>
+  clean((x) => {
+    const y = noGrad(() => sum(x));
+    expect(() => backward(y)).toThrow(/was not computed from anything that requires a gradient/);
+    expect(() => backward(mul(x, 2))).toThrow(/is not a scalar: pass its gradient/);
+  }));
+
+test('hooks see and replace gradients, on leaves and between', () =>
+  clean((x) => {
+    const seen: number[][] = [];
+    const y = mul(x, 2);
+    y.hooks.push((g) => void seen.push([...g.floats()]));
+    x.hooks.push((g) => mul(g, 10));
+    backward(sum(y));
+    expect(seen).toEqual([[1, 1, 1]]);
+    expect(gradOf(x)).toEqual([20, 20, 20]);
+  }));
+
+test('an op without a gradient throws when one is needed', () =>
+  clean((x) => {
+    const output = zeros([3]);
+    expect(() => record({ op: 'round', inputs: [x], output, backward: null })).toThrow(
+      /round has no gradient, but an input requires one/,
+    );
+    expect(noGrad(() => record({ op: 'round', inputs: [x], output, backward: null }))).toBe(output);
+  }));
+
+test('a gradient of the wrong shape is named', () =>
+  clean((x) => {
+    const y = record({ op: 'odd', inputs: [x], output: zeros([]), backward: () => [zeros([2])] });
+    expect(() => backward(y)).toThrow(/backward of odd: gradient of shape \[2\] for an input of \[3\]/);
+  }));
+
+test('anomaly mode names the op that made the first NaN', () =>
+  clean((x) => {
+    setAnomalyDetection(true);
+    try {
+      expect(() => div(x, tensor([1, 0, 1]))).toThrow(/forward of div: 1 of 3 elements are NaN or infinite/);
+    } finally {
+      setAnomalyDetection(false);
+    }
+  }));
+
+test('with the names of parameters, anomaly mode names the layer too, forward and backward', () =>
+  clean((x) => {
+    const named = [['blocks.3.fc.weight', x]] as const;
+    setAnomalyDetection(true, named);
+    try {
+      const y = mul(x, x);
+      expect(() => div(y, tensor([1, 0, 1]))).toThrow(/^forward of div after blocks.3.fc: 1 of 3 elements/);
+      const steep = record({ op: 'steep', inputs: [x], output: zeros([]), backward: () => [tensor([1, NaN, 1])] });
+      expect(() => backward(steep)).toThrow(/^backward of steep in blocks.3.fc: 1 of 3 elements/);
+    } finally {
+      setAnomalyDetection(false);
+    }
+  }));
+
+test('releaseGraph frees what was saved without a backward', () =>
+  clean((x) => {
+    const y = sum(mul(x, x));
+    releaseGraph(y);
+    expect(() => backward(y)).toThrow(/was freed/);
+  }));
+
+test('recompute gives the gradients of the plain function, with the same random numbers', () =>
+  clean((x) => {
+    const noisy = (t: Tensor) => sum(mul(dropout(mul(t, t), 0.5, true), 3));
+    const gradient = (run: () => Tensor) => {
+      manualSeed(5);
+      backward(run());
+      const values = gradOf(x);
+      x.grad!.dispose();
+      x.grad = null;
+      return values;
+    };
+    const plain = gradient(() => noisy(x));
+    expect(gradient(() => checkpoint(noisy, x))).toEqual(plain);
+    expect(plain.some((v) => v !== 0)).toBe(true);
+  }));
+
+test('a scope frees what it made, also when the body throws, and keeps what it returns', () =>
+  clean((x) => {
+    const kept = scope(() => ({ y: mul(x, 2), other: [mul(x, 3)] }));
+    expect(kept.y.disposed || kept.other[0]!.disposed).toBe(false);
+    let made: Tensor | null = null;
+    expect(() =>
+      scope(() => {
+        made = mul(x, 2);
+        throw new Error('stop');
+      }),
+    ).toThrow('stop');
+    expect(made!.disposed).toBe(true);
+    expect(() => made!.floats()).toThrow(/was freed/);
+  }));

@@ -1,0 +1,114 @@
+import { backward } from '../../src/core/autograd';
+import { MorphMLP } from '../../src/models/morphmlp';
+import type { MorphMlpConfig } from '../../src/models/config';
+import { native } from '../../src/core/native';
+import { seedInit } from '../../src/nn/init';
+import { crossEntropy } from '../../src/ops/cross_entropy';
+import { AdamW, clipGradNorm, parameterGroups } from '../../src/optim';
+import { manualSeed } from '../../src/core/generator';
+import { setThreads, threads } from '../../src/core/runtime';
+import { scope } from '../../src/core/scope';
+import { tensor } from '../../src/core/tensor';
+import { conv3dCases } from '../../src/bench/op_cases/conv3d';
+import type { OpCase } from '../../src/bench/op_cases/case';
+import { linearCases } from '../../src/bench/op_cases/linear';
+import { morphFcCases } from '../../src/bench/op_cases/morph_fc';
+import { normMlpCases } from '../../src/bench/op_cases/norm_mlp';
+import { normSpatialCases } from '../../src/bench/op_cases/norm_spatial';
+import { normTemporalCases } from '../../src/bench/op_cases/norm_temporal';
+import { makeInput, makeTensor, mapInputs } from '../../src/bench/op_cases/tensors';
+import { relativeError } from '../../src/bench/op_cases/compare';
+import { uniform } from '../../src/bench/op_cases/random';
+
+const CONFIG: MorphMlpConfig = {
+  ...{ kind: 'video', layers: [1, 1, 2, 1], embedDims: [28, 56, 84, 196], segmentDim: [14, 28, 28, 49] },
+  ...{ frames: 8, numClasses: 5, mlpRatio: 3, qkvBias: true, dropPath: 0.4 },
+};
+
+const start = { threads: threads(), isa: native.isa() };
+afterEach(() => {
+  setThreads(start.threads);
+  native.setIsa(start.isa);
+});
+
+/** Two training steps with drop path and clipping: every loss, and all parameters and buffers after them. */
+function trainSteps(): Float32Array[] {
+  seedInit(1);
+  manualSeed(2);
+  const model = new MorphMLP(CONFIG).train() as MorphMLP;
+  const optimizer = new AdamW(parameterGroups(model.parameters(), 0.05), { lr: 1e-2 });
+  const losses = [0, 1].map((step) => {
+    const loss = scope(() => {
+      const x = tensor(uniform(step, 2 * 3 * 8 * 61 * 56), [2, 3, 8, 61, 56]);
+      const made = crossEntropy(model.forward(x), tensor(Int32Array.of(0, 4)));
+      backward(made);
+      return made.item();
+    });
+    clipGradNorm(model.parameters(), 1);
+    optimizer.step();
+    optimizer.zeroGrad();
+    return loss;
+  });
+  const state = model.namedTensors().map(([, t]) => t.floats());
+  model.dispose();
+  optimizer.dispose();
+  return [Float32Array.from(losses), ...state];
+}
+
+test.each(native.isas())('training on %s has the same bits for 1, 2 and 4 threads', (isa) => {
+  native.setIsa(isa);
+  const [one, ...more] = [1, 2, 4].map((n) => {
+    setThreads(n);
+    return trainSteps();
+  });
+  expect(one!.every((values) => values.every(Number.isFinite))).toBe(true); // NaNs would equal each other
+  more.forEach((other) => expect(other).toEqual(one));
+});
+
+test('drop path was at work in those steps', () => {
+  const dropped = trainSteps()[0];
+  const config = { ...CONFIG };
+  Object.assign(CONFIG, { dropPath: 0 });
+  const whole = trainSteps()[0];
+  Object.assign(CONFIG, config);
+  expect(dropped).not.toEqual(whole);
+});
+
+const CASES: OpCase[] = [
+  ...[linearCases, morphFcCases, conv3dCases, normMlpCases, normSpatialCases, normTemporalCases].flat(),
+];
+
+/** The output and all gradients of a case. */
+function run(c: OpCase): Float32Array[] {
+  return scope(() => {
+    const inputs = mapInputs(c, (input, _, i) => makeTensor(input, makeInput(input, i), true));
+    const y = c.forward(inputs);
+    backward(y, tensor(uniform(77, y.size), y.shape));
+    const grads = Object.values(inputs).flatMap(({ grad }) => (grad ? [grad] : []));
+    const results = [y, ...grads].map((t) => t.floats());
+    grads.forEach((grad) => grad.dispose());
+    return results;
+  });
+}
+
+test.each(native.isas())(
+  'the ops on %s have the same bits for 1, 2 and 4 threads, and those of float64 but for rounding',
+  (isa) => {
+    for (const c of CASES) {
+      native.setIsa(isa);
+      const [one, ...more] = [1, 2, 4].map((n) => {
+        setThreads(n);
+        return run(c);
+      });
+      more.forEach((other) => expect({ name: c.name, bits: other }).toEqual({ name: c.name, bits: one }));
+      native.setIsa(start.isa);
+      const here = run(c);
+      one!.forEach((values, i) => {
+        const error = relativeError(values, here[i]!);
+        expect({ name: c.name, i, error, same: error < 1e-5 }).toMatchObject({ name: c.name, i, same: true });
+      });
+      const arrays = mapInputs(c, (input, _, i) => makeInput(input, i));
+      expect(relativeError(one![0]!, c.oracle(arrays).data)).toBeLessThan(c.tolerance?.forward ?? 1e-6);
+    }
+  },
+);

@@ -1,0 +1,94 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { backward, noGrad } from '../../src/core/autograd';
+import { RAGGED } from '../../src/bench/kernels/edge_shapes';
+import type { OpCase } from '../../src/bench/op_cases/case';
+import { relativeError } from '../../src/bench/op_cases/compare';
+import { uniform } from '../../src/bench/op_cases/random';
+import { create } from '../../src/models';
+import { linear } from '../../src/ops/linear';
+import { naivePlugin, openPlugin, pluginFor, PLUGGABLE, withPlugin, type PluggableOp } from '../../src/core/plugins';
+import { memory, setThreads, threads } from '../../src/core/runtime';
+import { scope } from '../../src/core/scope';
+import { tensor, zeros } from '../../src/core/tensor';
+import { runCases } from '../support/run_cases';
+
+const replaced = (op: PluggableOp, c: OpCase): OpCase => ({
+  ...c,
+  forward: (inputs) => withPlugin(naivePlugin(op), () => c.forward(inputs)),
+});
+
+for (const op of PLUGGABLE)
+  runCases(
+    `naive ${op}`,
+    RAGGED[op].map((c) => replaced(op, c)),
+  );
+
+/** A BLAS of three loops: that our calls mean what they should is seen without a library on the machine. */
+test('a BLAS library computes the FCs too, forward and gradients', () => {
+  const library = path.join(mkdtempSync(path.join(os.tmpdir(), 'morphmlp-')), 'blas.so');
+  const source = path.join(__dirname, '..', 'fixtures', 'plugins', 'blas.c');
+  execFileSync('cc', ['-O1', '-shared', '-fPIC', source, '-o', library]);
+  const env = { ...process.env, MORPHMLP_BLAS: library };
+  const run = path.join(__dirname, '..', 'support', 'run_blas.ts');
+  const out = execFileSync(process.execPath, ['--import', 'tsx', run], { env, encoding: 'utf8' });
+  rmSync(path.dirname(library), { recursive: true });
+  expect(out).toMatch(/^linear 7\ntemporal_fc [1-9]\d*\nmorph_fc [1-9]\d*\n$/);
+});
+
+const SMALL = { frames: 4, layers: [1, 1, 1, 1], embedDims: [28, 56, 84, 196], numClasses: 5, dropPath: 0 } as const;
+
+/** Logits and gradients of a small video model, with these ops replaced by naive ones. */
+function logitsAndGradients(ops: readonly PluggableOp[]): Float32Array[] {
+  const model = create('video-s', SMALL).eval();
+  model.parameters().forEach((p, i) => p.copyFrom(uniform(i, p.size, 0.3)));
+  const run = () =>
+    scope(() => {
+      const x = tensor(uniform(7, 3 * 4 * 64 * 64), [1, 3, 4, 64, 64]);
+      const y = model.forward(x);
+      backward(y, tensor(uniform(8, 5), [1, 5]));
+      return [y.floats(), noGrad(() => model.forward(x)).floats(), ...model.parameters().map((p) => p.grad!.floats())];
+    });
+  const results = ops.reduce((body: () => Float32Array[], op) => () => withPlugin(naivePlugin(op), body), run)();
+  model.dispose();
+  return results;
+}
+
+test('a model computes the same with each op replaced, and with all of them', () => {
+  const expected = logitsAndGradients([]);
+  for (const ops of [...PLUGGABLE.map((op) => [op]), PLUGGABLE]) {
+    const live = memory().live;
+    const found = logitsAndGradients(ops);
+    found.forEach((values, i) => expect(relativeError(values, expected[i]!)).toBeLessThan(2e-5));
+    expect(memory().live).toBe(live);
+    // Another order of adding: the ops were replaced indeed.
+    expect(found.some((values, i) => values.some((v, j) => v !== expected[i]![j]))).toBe(true);
+  }
+});
+
+test('naive gradients have the same bits for any number of threads', () => {
+  const before = threads();
+  const [one, three] = [1, 3].map((n) => {
+    setThreads(n);
+    return logitsAndGradients(PLUGGABLE);
+  });
+  setThreads(before);
+  expect(one).toEqual(three);
+});
+
+test('a plugin stands in for its op only while it is asked to', () => {
+  const plugin = naivePlugin('linear');
+  withPlugin(plugin, () => expect(pluginFor('linear')).toBe(plugin));
+  expect(pluginFor('linear')).toBeUndefined();
+  expect(() => withPlugin(plugin, () => linear(zeros([2, 3]), zeros([4, 2]), null))).toThrow(/linear: x must end in 2/);
+  expect(pluginFor('linear')).toBeUndefined();
+});
+
+test.each([
+  ['/no/such/plugin.so', /^\/no\/such\/plugin\.so: .*cannot open shared object file|no such file/],
+  [__filename, /^.*plugins\.test\.ts: .*(invalid ELF header|not a mach-o)/],
+])('openPlugin of %s is one clear sentence', (file, message) => {
+  expect(() => openPlugin(file)).toThrow(message);
+});
