@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import type { VideoOptions } from './video/clip_plan';
 import type { DecodePool } from './video/decode_pool';
 import { readFrameList } from './lists/frame_list';
-import { readListing, type ListingOptions } from './lists/listing';
+import { readListing, type Listing, type ListingOptions } from './lists/listing';
 import { MotionDataset } from './synthetic/motion';
 import type { Dataset } from './types';
 import { VideoDataset } from './video/video_dataset';
@@ -70,9 +70,15 @@ function listingOptions(
 /** Opens a dataset; its videos are read by `pool`. @throws in one sentence, with file and line, where a list is wrong */
 export function openDataset(spec: DataSpec, options: OpenOptions, pool: DecodePool): Dataset {
   if (spec.kind === 'motion') return openMotion(spec, options);
+  return new VideoDataset(openList(spec, options), options.clips, pool);
+}
+
+/** Reads the list of a dataset of files. @throws in one sentence, with file and line, where it is wrong */
+export function openList(spec: DataSpec, options: OpenOptions): Listing {
   const reading = listingOptions(spec, options);
-  if (spec.kind === 'list') return new VideoDataset(readListing(spec.path, reading), options.clips, pool);
+  if (spec.kind === 'motion') throw new Error(`${spec.path}: drawn clips have no list`);
+  if (spec.kind === 'list') return readListing(spec.path, reading);
   if (!existsSync(spec.path))
     throw new Error(`${spec.path}: no such file; expected a list of folder number-of-frames label`);
-  return new VideoDataset(readFrameList(spec.path, spec.template ?? '{:05d}.jpg', reading), options.clips, pool);
+  return readFrameList(spec.path, spec.template ?? '{:05d}.jpg', reading);
 }

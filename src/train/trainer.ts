@@ -95,6 +95,12 @@ export interface TrainerState {
   history: EpochRecord[];
 }
 
+/** The measures of an epoch's validation; null where it had none that is finite. */
+const measures = (valid: Evaluation | null): Pick<EpochRecord, 'valLoss' | 'valTop1' | 'valTop5'> =>
+  valid
+    ? { valLoss: valid.loss, valTop1: valid.top1, valTop5: valid.top5 }
+    : { valLoss: null, valTop1: null, valTop5: null };
+
 /** A step of which gradients are being summed: the number of the batch after its last, losses so far, the latest batch. */
 interface OpenStep {
   end: number;
@@ -262,9 +268,7 @@ export class Trainer {
       learningRate: learningRate(options.schedule, state.epoch + 1),
       trainLoss: train.loss,
       trainTop1: train.top1,
-      valLoss: valid?.loss ?? null,
-      valTop1: valid?.top1 ?? null,
-      valTop5: valid?.top5 ?? null,
+      ...measures(valid),
       seconds,
       ...(valid === evaluation ? {} : { nonFinite: true as const }),
     };

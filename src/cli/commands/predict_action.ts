@@ -120,7 +120,7 @@ function problemOf({ input: { name, source }, error: { message } }: { input: Inp
 
 function inputTable(seen: readonly Seen[]): string {
   const rows = seen.flatMap(({ name, guesses }) =>
-    guesses.map((g, i) => [i === 0 ? name : '', g.label, percent(g.probability)]),
+    guesses.map((g, i) => [i === 0 ? printable(name) : '', printable(g.label), percent(g.probability)]),
   );
   return table(rows, { head: ['input', 'class', 'probability'], align: ['left', 'left', 'right'] });
 }

@@ -229,6 +229,8 @@ export function sharedFiles(a: Listing, b: Listing): string[] {
   const paths = new Set(a.items.map((item) => item.path));
   const shared = b.items.filter((item) => paths.has(item.path));
   if (shared.length === 0) return [];
+  if (a.source === b.source)
+    return [`${a.source} is both training and validation list: accuracy says nothing of other files`];
   const files = shared.length === 1 ? '1 file is' : `${shared.length} files are`;
   return [`${files} in both ${a.source} and ${b.source}, the first is ${shared[0]!.path}`];
 }
