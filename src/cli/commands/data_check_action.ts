@@ -108,7 +108,9 @@ function warningsOf({ lists, shared }: DataCheck): string[] {
       ...some(unreadable, 'files cannot be read'),
       ...(repeated > 0 ? [`${repeated} lines repeat a file`] : []),
       ...(equal.length > 0
-        ? [`${equal.length === 1 ? '1 group' : `${equal.length} groups`} of files have the same content, such as ${equal[0]!.slice(0, 2).join(' and ')}`]
+        ? [
+            `${equal.length === 1 ? '1 group' : `${equal.length} groups`} of files have the same content, such as ${equal[0]!.slice(0, 2).join(' and ')}`,
+          ]
         : []),
     ].map((line) => `${source}: ${line}`),
   );
