@@ -1,6 +1,6 @@
-import { loadCheckpoint } from '../formats/checkpoint';
 import { toFloat32, type TensorData } from '../formats/dtypes';
-import { loadPyTorch } from '../formats/torch';
+import { weightSet } from '../formats/weight_sets';
+import { readWeightsFile } from '../formats/weights_file';
 import type { StoredTensor } from '../nn/module';
 import type { MorphMlpConfig } from './config';
 import { MorphMLP } from './morphmlp';
@@ -36,6 +36,8 @@ export interface Weights {
   info: ModelInfo;
   /** The model in a few words. */
   what: string;
+  /** Where in the file the weights stood, such as `state_dict.model`; `.` for the top. */
+  key: string;
 }
 
 /** What a caller knows of a file that comes from elsewhere. */
@@ -44,14 +46,35 @@ export interface LoadOptions extends Hints {
   model?: string | undefined;
   /** Names of the classes; default `class 0`, `class 1`, … */
   classNames?: readonly string[] | undefined;
+  /** The set of weights that is meant where the file holds several, such as `model_ema`. */
+  weightsKey?: string | undefined;
 }
+
+/** A tensor that every MorphMLP has: what stands before its name shows where the weights are. */
+const ANCHOR = 'blocks1.0.norm1.weight';
 
 /** The tensors of a file as `loadStateDict` takes them, all f32. */
 export function storedTensors(tensors: Map<string, TensorData>): Map<string, StoredTensor> {
   return new Map([...tensors].map(([name, t]) => [name, { shape: t.shape, data: toFloat32(t) }]));
 }
 
-const isPyTorch = (path: string) => /\.(pth|pt|pyth|bin|ckpt)$/i.test(path);
+/** A tensor that could not be read: an error only where its shape or data are asked for. */
+function notReadTensor(reason: string): StoredTensor {
+  const refuse = (): never => {
+    throw new Error(reason);
+  };
+  return Object.defineProperties({ notRead: reason } as unknown as StoredTensor, {
+    shape: { get: refuse },
+    data: { get: refuse },
+  });
+}
+
+interface FileContents {
+  tensors: Map<string, StoredTensor>;
+  key: string;
+  meta: object;
+  frames: number | undefined;
+}
 
 /** The frames of a clip that SlowFast's configuration names. */
 function framesIn(yaml: string): number | undefined {
@@ -59,13 +82,11 @@ function framesIn(yaml: string): number | undefined {
   return found ? Number(found[1]) : undefined;
 }
 
-function readFile(path: string): { tensors: Map<string, StoredTensor>; meta: object; frames?: number | undefined } {
-  if (isPyTorch(path)) {
-    const { tensors, info } = loadPyTorch(path);
-    return { tensors: storedTensors(tensors), meta: {}, frames: framesIn(String(info.extra.get('cfg') ?? '')) };
-  }
-  const { tensors, meta } = loadCheckpoint(path);
-  return { tensors: storedTensors(tensors), meta };
+function readFile(path: string, weightsKey: string | undefined): FileContents {
+  const { tensors, notRead, key, meta, extra } = readWeightsFile(path, weightSet(ANCHOR, weightsKey));
+  const stored = storedTensors(tensors);
+  for (const [name, reason] of notRead) stored.set(name, notReadTensor(`${name}: ${reason}`));
+  return { tensors: stored, key, meta, frames: framesIn(String(extra.get('cfg') ?? '')) };
 }
 
 function namesFor(classes: number, given: readonly string[] | undefined): string[] {
@@ -92,12 +113,12 @@ function infoOf(tensors: Map<string, StoredTensor>, meta: Partial<ModelInfo>, op
  * @throws in one sentence that names the file
  */
 export function readWeights(path: string, options: LoadOptions = {}): Weights {
-  const { tensors, meta, frames } = readFile(path);
+  const { tensors, key, meta, frames } = readFile(path, options.weightsKey);
   try {
     const info = infoOf(tensors, meta, { ...options, frames: options.frames ?? frames });
     const found = recognise(tensors, { frames: info.model.frames, segmentDim: info.model.segmentDim });
     if (options.model) expectVariant(found, options.model);
-    return { tensors, info, what: describeModel(found) };
+    return { tensors, info, what: describeModel(found), key };
   } catch (error) {
     throw new Error(`${path}: ${(error as Error).message}`, { cause: error });
   }
@@ -107,8 +128,8 @@ export function readWeights(path: string, options: LoadOptions = {}): Weights {
  * A model with the weights of a file: a checkpoint of this program, safetensors from elsewhere, or PyTorch's `.pth`.
  * @throws where the file is not a MorphMLP, or not the variant asked for (`options.model`)
  */
-export function load(path: string, options: LoadOptions = {}): ModelInfo & { network: MorphMLP } {
-  const { tensors, info } = readWeights(path, options);
+export function load(path: string, options: LoadOptions = {}): ModelInfo & { network: MorphMLP; key: string } {
+  const { tensors, info, key } = readWeights(path, options);
   const network = new MorphMLP(info.model);
   try {
     network.loadStateDict(tensors);
@@ -116,5 +137,5 @@ export function load(path: string, options: LoadOptions = {}): ModelInfo & { net
     network.dispose();
     throw new Error(`${path}: ${(error as Error).message}`, { cause: error });
   }
-  return { ...info, network };
+  return { ...info, network, key };
 }

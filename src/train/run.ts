@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { DecodePool } from '../data/video/decode_pool';
 import { describeListing, imbalance, sharedFiles, type Listing } from '../data/lists/listing';
@@ -67,6 +68,12 @@ function naming<T>(file: string, body: () => T): T {
   }
 }
 
+/** A quarter of the free memory, as far as this process may use it (`availableMemory` came with Node 20.13). */
+function defaultCacheMemory(): number {
+  const { availableMemory } = process as Partial<Pick<typeof process, 'availableMemory'>>;
+  return Math.floor((availableMemory?.() ?? os.freemem()) / 4);
+}
+
 /** A run that is ready to go: its data, model and trainer. */
 export class Run {
   readonly info: ModelInfo;
@@ -78,6 +85,8 @@ export class Run {
   readonly resumed: boolean;
   readonly trainer: Trainer;
   readonly files;
+  /** Most bytes of decoded frames that are kept; 0 for none. */
+  readonly cacheMemory: number;
   readonly loaders: { train: Loader; val: Loader | null };
   private readonly average: MovingAverage | null;
   private readonly optimizer: Optimizer;
@@ -91,7 +100,8 @@ export class Run {
     this.resumed = this.goesOn();
     const accumulate = checkBatches(options);
     const weights = this.resumed || !options.init ? null : this.readStart(options.init.file);
-    this.pool = new DecodePool(options.workers);
+    this.cacheMemory = options.cacheMemory ?? defaultCacheMemory();
+    this.pool = new DecodePool(options.workers, this.cacheMemory);
     const train = this.dataset(options.train, true);
     this.loaders = this.makeLoaders(train, accumulate);
     manualSeed(options.seed);
@@ -134,6 +144,12 @@ export class Run {
       ...(train ? imbalance(train) : []),
       ...(train && val ? sharedFiles(train, val) : []),
     ];
+  }
+
+  /** How the cache of decoded frames was used so far; null where there is none. */
+  get cacheUse(): { held: number; reads: number; decoded: number } | null {
+    const { cacheMemory, counts } = this.pool;
+    return cacheMemory && { held: cacheMemory.held, ...counts };
   }
 
   /** Files that could not be read so far, of both sets. */

@@ -231,6 +231,15 @@ export class Trainer {
     return loss;
   }
 
+  /** A step on one batch alone, without data, events and figures: for measurements. It changes the weights. */
+  repeat(batch: Batch): void {
+    const { accumulate = 1, clipNorm } = this.options;
+    const inputs = this.inputsOf(batch);
+    for (let i = 0; i < accumulate; i++) this.steps.gradients(inputs);
+    const norm = this.steps.norm();
+    this.steps.update(clipNorm > 0 ? clipFactor(norm, clipNorm) : 1);
+  }
+
   /**
    * The norm of the gradients. Names parameters without gradient after the first step, and stops at the first NaN, before it reaches the
    * weights, with the op and the layer that made it.

@@ -1,3 +1,4 @@
+import { extname } from 'node:path';
 import pc from 'picocolors';
 import { readClassNames } from '../../data/lists/class_names';
 import { load, type LoadOptions } from '../../models/load';
@@ -12,13 +13,15 @@ export interface ConvertArguments extends LoadOptions {
 
 /** Runs `morphmlp convert`. */
 export function convert(from: string, to: string, { classes, ...options }: ConvertArguments): void {
-  if (!to.endsWith('.safetensors')) throw new Error(`${to}: expected a name that ends in .safetensors`);
+  // Another ending would be a lie; files are recognised by their bytes, so a name may do without any.
+  if (!['.safetensors', ''].includes(extname(to))) throw new Error(`${to}: expected a name that ends in .safetensors`);
   const classNames = classes ? readClassNames(classes) : undefined;
-  const { network, ...info } = load(from, { ...options, classNames });
+  const { network, key, ...info } = load(from, { ...options, classNames });
   const { model } = info;
   const found = recognise(network.stateDict(), { frames: model.frames, segmentDim: model.segmentDim });
   saveWeights(to, network, info);
   network.dispose();
+  if (key !== '.') console.log(`${from}: the weights under ${key}`);
   console.log(`${from}: ${describeModel(found)}, ${model.numClasses} classes`);
   console.log(`written to ${pc.bold(to)}`);
 }
