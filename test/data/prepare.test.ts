@@ -14,9 +14,8 @@ import sharp from 'sharp';
 import { NORMALISATION } from '../../src/data/types';
 import { DecodePool } from '../../src/data/video/decode_pool';
 import { readFrameList } from '../../src/data/lists/frame_list';
-import { readListing, VIDEO_ENDINGS, type Listing } from '../../src/data/lists/listing';
+import { readListing, type Listing } from '../../src/data/lists/listing';
 import { Loader } from '../../src/data/loader';
-import { IMAGE_ENDINGS } from '../../src/data/pictures/pictures';
 import { ENCODING } from '../../src/data/prepare/pack';
 import { prepare } from '../../src/data/prepare/prepare';
 import { isPacked, readIndex, readShards, shardOrder } from '../../src/data/shards';
@@ -181,7 +180,7 @@ test('pictures are packed upright and at most as large as asked for', async () =
       .toFile(at('images', name, 'a.jpg'));
   }
   writeFileSync(at('images', 'blue', 'bad.png'), 'no picture');
-  const listing = readListing(at('images'), { endings: [...IMAGE_ENDINGS, ...VIDEO_ENDINGS] });
+  const listing = readListing(at('images'), { pictures: true });
   const result = await prepare(listing, at('packed images'), { ...options, encoding: { ...ENCODING, shortSide: 30 } });
   expect(result).toMatchObject({
     clips: 2,

@@ -17,6 +17,7 @@ import { showNotes } from './notes';
 import { checkOutputs } from './outputs';
 import { fileInputs, standardInput, type Input, type StreamInput } from './predict_inputs';
 import { Progress } from '../../terminal/progress';
+import { displayWidth, padWidth, printable } from '../../terminal/text_width';
 
 /** A class and its probability. */
 export interface Guess {
@@ -36,8 +37,10 @@ const bar = (share: number): string => pc.cyan('█'.repeat(Math.round(share * 3
 
 /** One line for each guess, as the terminal shows them. */
 export function guessLines(guesses: readonly Guess[]): string[] {
-  const width = Math.max(...guesses.map((g) => g.label.length));
-  return guesses.map((g) => `  ${g.label.padEnd(width)}  ${percent(g.probability).padStart(6)}  ${bar(g.probability)}`);
+  const width = Math.max(...guesses.map((g) => displayWidth(printable(g.label))));
+  return guesses.map(
+    (g) => `  ${padWidth(printable(g.label), width)}  ${percent(g.probability).padStart(6)}  ${bar(g.probability)}`,
+  );
 }
 
 /** What the command line gives. */
@@ -119,7 +122,7 @@ function problemOf({ input: { name, source }, error: { message } }: { input: Inp
 
 function inputTable(seen: readonly Seen[]): string {
   const rows = seen.flatMap(({ name, guesses }) =>
-    guesses.map((g, i) => [i === 0 ? name : '', g.label, percent(g.probability)]),
+    guesses.map((g, i) => [i === 0 ? printable(name) : '', printable(g.label), percent(g.probability)]),
   );
   return table(rows, { head: ['input', 'class', 'probability'], align: ['left', 'left', 'right'] });
 }
@@ -142,7 +145,7 @@ function checkSheet(file: string): void {
 }
 
 function show(seen: readonly Seen[]): void {
-  if (seen.length === 1) console.log([pc.bold(seen[0]!.name), ...guessLines(seen[0]!.guesses)].join('\n'));
+  if (seen.length === 1) console.log([pc.bold(printable(seen[0]!.name)), ...guessLines(seen[0]!.guesses)].join('\n'));
   else if (seen.length > 1) console.log(inputTable(seen));
 }
 
@@ -162,7 +165,7 @@ async function classifyAll(
     const { name } = got.input;
     if ('error' in got) {
       failed += 1;
-      console.error(`morphmlp: ${problemOf(got)}`);
+      console.error(`morphmlp: ${printable(problemOf(got))}`);
     } else {
       const guesses = classify(model, got.clips, args.top);
       seen.push({ name, guesses });

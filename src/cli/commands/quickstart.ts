@@ -8,6 +8,7 @@ import { readViews } from '../../data/video/video_clips';
 import { VideoDataset } from '../../data/video/video_dataset';
 import type { Run } from '../../train/run';
 import { load, type InputSpec } from '../../models/load';
+import { printable } from '../../terminal/text_width';
 import { classify, guessLines } from './predict_action';
 
 const EXAMPLE_STREAM = 2; // neither training nor validation clips
@@ -74,11 +75,12 @@ export async function afterQuickstart(run: Run): Promise<void> {
     const found = await exampleOf(run, model.input);
     if (!found) return;
     const { example, clips } = found;
+    const file = printable(path.relative('', example.file));
     const lines = guessLines(classify(model, clips, 3)).join('\n');
-    console.log(`\n${example.file} shows '${model.classNames[example.label]}'; the model says:\n${lines}`);
+    console.log(`\n${file} shows '${printable(model.classNames[example.label]!)}'; the model says:\n${lines}`);
     const { source } = example;
     if (!(source.kind === 'video' || source.kind === 'image') || source.part) return; // predict takes files
-    console.log(`\nTry it: ${thisCommand()} predict ${example.file} --checkpoint ${run.files.best}`);
+    console.log(`\nTry it: ${thisCommand()} predict ${file} --checkpoint ${run.files.best}`);
   } finally {
     model.network.dispose();
   }

@@ -91,12 +91,15 @@ export const KEYS = {
 
   'DATA.PATH_TO_DATA_DIR': text('', 'folder of the lists, or of train/ and val/'),
   'DATA.PATH_PREFIX': text('', 'folder that the paths in the lists start from'),
-  'DATA.PATH_LABEL_SEPARATOR': text(' ', 'between path and label in a list'),
+  'DATA.PATH_LABEL_SEPARATOR': text(' ', 'between path and label, if the list does not say otherwise'),
   'DATA.LABEL_PATH_TEMPLATE': text(
     'somesomev1_rgb_{}_split.txt',
     'name of a list of frames; {} is train or validation',
   ),
-  'DATA.IMAGE_TEMPLATE': text('{:05d}.jpg', 'names of frames, numbered from 1'),
+  'DATA.IMAGE_TEMPLATE': text(
+    '{:05d}.jpg',
+    'names of frames, where a folder has several kinds; numbering and padding are found out',
+  ),
   'DATA.NUM_FRAMES': whole(8, 'frames of a clip', 1),
   'DATA.SAMPLING_RATE': whole(8, 'distance between frames', 1),
   'DATA.TARGET_FPS': real(30, 'frame rate that the distance refers to', 1e-3),
