@@ -2,7 +2,7 @@
 #include <string>
 
 #include "cuda/epilogue/column_sums.h"
-#include "cuda/gemm/cublas_lt.h"
+#include "baselines/cublaslt/cublaslt_gemm.h"
 #include "cuda/each_on_device.h"
 #define MORPHMLP_BY_PRODUCT by_product_on_device
 #include "runtime/fc_by_product.h"

@@ -95,7 +95,6 @@ int main() {
   using namespace morphmlp::cuda;
   using morphmlp::Bf16;
   bool right = all<Product<float>, float>("an FC's gradients by FFMA");
-  right = all<MmaProduct<MmaTf32x3>, float>("an FC's gradients by 3xTF32") && right;
   right = all<Product<Bf16>, Bf16>("an FC's gradients by mma.sync") && right;
   right = some<float>() && right;
   return right ? 0 : 1;

@@ -148,8 +148,6 @@ struct FilterRows {
     return load<N>(row + c);
   }
 };
-template <class T>
-constexpr bool kForTma<ByRow<FilterRows<T>>> = true;
 
 // Filters in the order of patches, rounded to what a product takes: every block of one reads them again.
 template <class T>

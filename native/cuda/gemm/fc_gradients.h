@@ -155,46 +155,40 @@ void launch_fc_gradients(const FcBackward& p, const Grad& grad, const X& x, cons
   sum_parts(sums.data(), at.parts, at.stride, InBoth{p.dweight, p.dbias, size});
 }
 
-// One by one: where a library may compute one of the products.
-template <class T, class Grad, class X, class Put>
-void fc_gradients_apart(const FcBackward& p, const Grad& grad, const X& x, const Put& put) {
-  if (p.dx) multiply<T>(by_row(grad, p.rows), by_column(p.weight, p.k), p.n, put);
-  if (p.dweight) weight_gradient<T>(grad, x, p.rows, p.n, p.k, p.dweight);
-  bias_gradient(grad, p.rows, p.n, p.dbias);
+// The same of weight and bias.
+template <class Grad, class X>
+FcBackward weight_gradient_on_hopper(FcBackward p, const Grad& grad, const X& x) {
+  const auto left = by_column(grad, p.n);
+  const auto right = by_column(x, p.k);
+  if constexpr (kIsDense<std::decay_t<decltype(left)>> && kIsDense<std::decay_t<decltype(right)>>)
+    if (p.dweight && hopper_takes(left, right, p.rows)) {
+      weight_gradient<Bf16>(grad, x, p.rows, p.n, p.k, p.dweight);
+      bias_gradient(grad, p.rows, p.n, p.dbias);
+      p.dweight = p.dbias = nullptr;
+    }
+  return p;
 }
 
-// Those that wgmma takes are made by it, one by one; the others are left in the answer.
+// Computes with wgmma the gradients that it takes, one launch each, and returns the request without them.
 template <class Grad, class X, class Put>
-FcBackward left_by_wgmma(FcBackward p, const Grad& grad, const X& x, const Put& put) {
+FcBackward gradients_on_hopper(FcBackward p, const Grad& grad, const X& x, const Put& put) {
   if (p.rows == 0 || p.n == 0 || p.k == 0) return p;
   const auto rows = by_row(grad, p.rows);
   const auto weight = by_column(p.weight, p.k);
-  if (p.dx && hopper_takes(rows, weight, p.n)) {
-    multiply_on_hopper(rows, weight, p.n, put, 1);
-    p.dx = false;
-  }
-  const auto left = by_column(grad, p.n);
-  const auto right = by_column(x, p.k);
-  if (!p.dweight || !hopper_takes(left, right, p.rows)) return p;
-  const int64_t parts = parts_for<MmaBf16>(p.n, p.k, p.rows);
-  const Workspace<float> sums(parts * p.n * p.k);
-  multiply_on_hopper(left, right, p.rows, PutPart{sums.data(), as_int(p.k), p.n * p.k}, parts);
-  sum_parts(sums.data(), parts, p.n * p.k, InPlace{p.dweight});
-  bias_gradient(grad, p.rows, p.n, p.dbias);
-  p.dweight = p.dbias = nullptr;
-  return p;
+  if constexpr (kIsDense<std::decay_t<decltype(rows)>>)
+    if (p.dx && hopper_takes(rows, weight, p.n)) {
+      multiply_on_hopper(rows, weight, p.n, put, 1);
+      p.dx = false;
+    }
+  return weight_gradient_on_hopper(p, grad, x);
 }
 
 // `grad` and `x` are matrices of p.rows rows; `put` takes the gradient of x where that is wanted.
 template <class T, class Grad, class X, class Put>
 void fc_gradients(const FcBackward& p, const Grad& grad, const X& x, const Put& put) {
-  if constexpr (kLiesDense<ByRow<Grad>>)
-    if (products() == Products::cublas_lt) return fc_gradients_apart<T>(p, grad, x, put);
   if constexpr (std::is_same_v<T, Bf16>)
-    if (products() == Products::wgmma)
-      return launch_fc_gradients<Product<T>>(left_by_wgmma(p, grad, x, put), grad, x, put);
-  if constexpr (std::is_same_v<T, float>)
-    if (f32_by() == F32By::tf32x3) return launch_fc_gradients<MmaProduct<MmaTf32x3>>(p, grad, x, put);
+    if (gemm_backend() == GemmBackend::wgmma)
+      return launch_fc_gradients<Product<T>>(gradients_on_hopper(p, grad, x, put), grad, x, put);
   launch_fc_gradients<Product<T>>(p, grad, x, put);
 }
 

@@ -7,11 +7,9 @@
 
 #include "cuda/epilogue/column_sums.h"
 #include "cuda/gemm/ffma_gemm.h"
-#include "cuda/gemm/hopper_product.h"
+#include "cuda/gemm/hopper_launch.h"
 #include "cuda/gemm/layouts.h"
-#include "cuda/gemm/cublaslt_gemm.h"
 #include "cuda/gemm/mma_gemm.h"
-#include "cuda/gemm/gemm_backend.h"
 #include "cuda/epilogue/loads.h"
 #include "cuda/workspace.h"
 
@@ -25,15 +23,12 @@ struct Product {
   using Kernel = Gemm<A, B, Out>;
 };
 
-template <class Kind>
-struct MmaProduct {
-  using Tile = Kind;
-  template <class A, class B, class Out>
-  using Kernel = MmaGemm<Kind, A, B, Out>;
-};
-
 template <>
-struct Product<Bf16> : MmaProduct<MmaBf16> {};
+struct Product<Bf16> {
+  using Tile = MmaBf16;
+  template <class A, class B, class Out>
+  using Kernel = MmaGemm<MmaBf16, A, B, Out>;
+};
 
 template <class P, class A, class B, class Out>
 void launch_product(const A& a, const B& b, int64_t k, const Out& out, int64_t parts) {
@@ -48,12 +43,8 @@ void launch_product(const A& a, const B& b, int64_t k, const Out& out, int64_t p
 template <class T, class A, class B, class Out>
 void multiply(const A& a, const B& b, int64_t k, const Out& out, int64_t parts = 1) {
   if (a.size == 0 || b.size == 0) return;
-  if constexpr (kLiesDense<A> && kLiesDense<B>)
-    if (parts == 1 && library_takes<A, B>(k)) return multiply_by_library<T>(a, b, k, out);
-  if constexpr (std::is_same_v<T, Bf16>)
+  if constexpr (std::is_same_v<T, Bf16> && kIsDense<A> && kIsDense<B>)
     if (hopper_takes(a, b, k)) return multiply_on_hopper(a, b, k, out, parts);
-  if constexpr (std::is_same_v<T, float>)
-    if (f32_by() == F32By::tf32x3) return launch_product<MmaProduct<MmaTf32x3>>(a, b, k, out, parts);
   launch_product<Product<T>>(a, b, k, out, parts);
 }
 
@@ -74,9 +65,6 @@ struct PutPart {
   }
 };
 
-// Of the only part.
-inline Plain plain_of(const PutPart& out) { return {out.to, LtType::f32}; }
-
 struct InPlace {
   float* to;
   __device__ void operator()(int64_t i, float value) const { to[i] = value; }
@@ -96,8 +84,7 @@ template <class T, class Grad, class X, class To>
 void weight_gradient_to(const Grad& grad, const X& x, int64_t rows, int64_t n, int64_t k, const To& to) {
   const auto left = by_column(grad, n);
   const auto right = by_column(x, k);
-  const bool whole = library_takes<std::decay_t<decltype(left)>, std::decay_t<decltype(right)>>(rows);
-  const int64_t parts = whole ? 1 : parts_for<typename Product<T>::Tile>(n, k, rows);
+  const int64_t parts = parts_for<typename Product<T>::Tile>(n, k, rows);
   const Workspace<float> sums(parts * n * k);
   multiply<T>(left, right, rows, PutPart{sums.data(), as_int(k), n * k}, parts);
   sum_parts(sums.data(), parts, n * k, to);

@@ -13,7 +13,6 @@ struct MmaBf16 {
   static constexpr int kWarpM = 32, kWarpN = 56;
   static constexpr int kTilesM = kWarpM / 16, kTilesN = kWarpN / 8, kSteps = kK / 16;
   static constexpr int kPad = 8;
-  static constexpr bool kWhole = false;
   using Sums = float[kTilesM][kTilesN][4];
 
   template <int kWidth>

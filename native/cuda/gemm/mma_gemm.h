@@ -2,7 +2,6 @@
 // through shared memory in buffers, kK numbers of k at a time.
 #pragma once
 #include "cuda/gemm/mma_bf16.h"
-#include "cuda/gemm/mma_tf32.h"
 #include "cuda/gemm/mma_tiles.h"
 
 namespace morphmlp::cuda {
@@ -88,7 +87,7 @@ struct MmaGemm {
 #pragma unroll
       for (int j = 0; j < Kind::kTilesN; ++j) {
         const float* pair = &sum[i / 2][j][i % 2 * 2];
-        put_pair(out, row, first_n + warp_n() + 8 * j + lane() % 4 * 2, b.size, {pair[0], pair[1]});
+        store_pair(out, row, first_n + warp_n() + 8 * j + lane() % 4 * 2, b.size, {pair[0], pair[1]});
       }
     }
   }

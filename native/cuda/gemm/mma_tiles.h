@@ -1,7 +1,7 @@
 // How the operands of a product on the tensor cores get into shared memory, 16 bytes a thread at once. `Kind` is what
-// the product computes with (mma_bf16.h, mma_tf32.h): the Element that numbers are in shared memory, the sizes of its
+// the product computes with (mma_bf16.h): the Element that numbers are in shared memory, the sizes of its
 // tiles, and Rows and Columns, how a tile lies there, with piece(i, k), where 16 bytes from (i, k) on do: an operand by
-// rows as [i][k], one by columns as [k][i]. kWhole says that pieces are never cut off by an end of the matrix.
+// rows as [i][k], one by columns as [k][i].
 #pragma once
 #include "cuda/gemm/async_copy.h"
 #include "cuda/gemm/operands.h"
@@ -28,17 +28,14 @@ struct Pieces {
   // Numbers from c on of a row, those from `end` on as zeros.
   template <class Operand, class Row>
   __device__ static uint4 read(const Operand& a, const Row& row, int c, int end) {
-    if constexpr (Kind::kWhole)
-      return c < end ? packed(a.matrix.template read<kPiece>(row, c)) : make_uint4(0, 0, 0, 0);
-    else
-      return packed(numbers_of<kPiece>(a, row, c, end));
+    return packed(numbers_of<kPiece>(a, row, c, end));
   }
 
   // The same into shared memory, where they lie as they are by a copy that goes on.
   template <class Operand, class Row>
   __device__ static void send(Element* to, const Operand& a, const Row& row, int c, int end) {
     if (const Element* from = c + kPiece <= end ? a.matrix.address(row, c) : nullptr) return copy_async(to, from);
-    store_words(to, Kind::kWhole ? make_uint4(0, 0, 0, 0) : read(a, row, c, end));
+    store_words(to, read(a, row, c, end));
   }
 
   uint4 value[kEach] = {};

@@ -90,7 +90,7 @@ struct Unwatched {
 
 // Results n and n + 1 of a row of `size`, an even n: at once where `out` takes two.
 template <class Out>
-__device__ void put_pair(const Out& out, const typename Out::Row& row, int n, int size, const float (&pair)[2]) {
+__device__ void store_pair(const Out& out, const typename Out::Row& row, int n, int size, const float (&pair)[2]) {
   if (out.pairs && n + 1 < size) return out.put(row, n, pair);
   for (int i = 0; i < 2; ++i) {
     const float one[] = {pair[i]};

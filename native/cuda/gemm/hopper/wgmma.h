@@ -5,6 +5,9 @@
 
 namespace morphmlp::cuda {
 
+// The leading offset of an operand by rows is unused in swizzled layouts; its field holds 1.
+constexpr uint32_t kUnusedOffset = 1 << 4;
+
 __device__ constexpr uint64_t descriptor_field(uint32_t bytes) { return (bytes & 0x3FFFF) >> 4; }
 
 // Where an operand lies in shared memory, swizzled in rows of 128 bytes (PTX ISA, "Matrix Descriptor Format"). By rows,
@@ -36,18 +39,18 @@ __device__ void wgmma_wait() {
 
 // After the last wait: what reads sums stays behind this.
 template <int kCount>
-__device__ void settle(float (&sums)[kCount]) {
+__device__ void pin_after_wait(float (&sums)[kCount]) {
 #pragma unroll
   for (float& sum : sums) asm volatile("" : "+f"(sum)::"memory");
 }
 
 // Registers a thread, for all of the warpgroup: gives those above back, or waits until there are so many.
 template <int kRegisters>
-__device__ void give_registers() {
+__device__ void dealloc_registers() {
   asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(kRegisters));
 }
 template <int kRegisters>
-__device__ void take_registers() {
+__device__ void alloc_registers() {
   asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(kRegisters));
 }
 
@@ -71,11 +74,11 @@ __device__ void take_registers() {
 #define MORPHMLP_WGMMA(n, names, operands, ...)                                                     \
   asm volatile("wgmma.mma_async.sync.aligned.m64n" n "k16.f32.bf16.bf16 {" names "}, " operands ";" \
                : __VA_ARGS__                                                                        \
-               : "l"(a), "l"(b), "n"(kTurnA), "n"(kTurnB))
+               : "l"(a), "l"(b), "n"(kTransposeA), "n"(kTransposeB))
 
 // d[64, kN] += a[64, 16] b[16, kN], bf16 into f32; a turned operand lies by columns. d[4 j + 2 h + i] of lane l of warp
 // w is at row 16 w + l / 4 + 8 h, column 8 j + 2 (l % 4) + i. Not done before it was waited for.
-template <int kN, bool kTurnA, bool kTurnB>
+template <int kN, bool kTransposeA, bool kTransposeB>
 __device__ void wgmma(float (&d)[kN / 2], uint64_t a, uint64_t b) {
   static_assert(kN == 112 || kN == 168 || kN == 224, "a width that has no instruction here");
   if constexpr (kN == 112)

@@ -1,4 +1,4 @@
-#include "cuda/gemm/cublas_lt.h"
+#include "baselines/cublaslt/cublaslt_gemm.h"
 
 #include <dlfcn.h>
 
