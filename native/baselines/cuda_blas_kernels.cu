@@ -1,9 +1,9 @@
 // The FC ops by cuBLASLt, as plugins: what our kernels are ranked beside where it is on the machine.
 #include <string>
 
-#include "cuda/epilogue/column_sums.h"
 #include "baselines/cublaslt/cublaslt_gemm.h"
 #include "cuda/each_on_device.h"
+#include "cuda/epilogue/column_sums.h"
 #define MORPHMLP_BY_PRODUCT by_product_on_device
 #include "runtime/fc_by_product.h"
 

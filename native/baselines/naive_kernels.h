@@ -1,5 +1,5 @@
-// The naive kernels of native/baselines/naive as plugins that are always there: what others are ranked beside, and the templates
-// that `morphmlp kernel new` copies.
+// The naive kernels of native/baselines/naive as plugins that are always there: what others are ranked beside, and the
+// templates that `morphmlp kernel new` copies.
 #pragma once
 #include <string>
 

@@ -1,5 +1,5 @@
-// For kernels out of native/baselines/naive and runtime/fc_by_product.h inside this program: what they do for each number is
-// launched as all kernels here are.
+// For kernels out of native/baselines/naive and runtime/fc_by_product.h inside this program: what they do for each
+// number is launched as all kernels here are.
 #pragma once
 #include <math.h>
 

@@ -47,18 +47,18 @@ __device__ inline uint32_t packed(float low, float high) { return rounded(low) |
 
 __device__ inline void store(Bf16* to, float value) { to->bits = static_cast<uint16_t>(packed(value, 0.0f)); }
 
-// Numbers that lie next to each other, in registers.
+// Vec that lie next to each other, in registers.
 template <int N>
-struct Numbers {
+struct Vec {
   float at[N];
 };
 
 // As 16 bytes: eight as bf16, four as they are.
-__device__ inline uint4 packed(const Numbers<8>& o) {
+__device__ inline uint4 packed(const Vec<8>& o) {
   return make_uint4(packed(o.at[0], o.at[1]), packed(o.at[2], o.at[3]), packed(o.at[4], o.at[5]),
                     packed(o.at[6], o.at[7]));
 }
-__device__ inline uint4 packed(const Numbers<4>& q) {
+__device__ inline uint4 packed(const Vec<4>& q) {
   return make_uint4(bits_of(q.at[0]), bits_of(q.at[1]), bits_of(q.at[2]), bits_of(q.at[3]));
 }
 
@@ -80,8 +80,8 @@ __device__ inline float high_of(uint32_t word) { return load_bits(word & 0xffff0
 
 // One number, or from where 16 bytes are aligned eight, or four of f32.
 template <int N>
-__device__ Numbers<N> load(const float* from) {
-  Numbers<N> to;
+__device__ Vec<N> load(const float* from) {
+  Vec<N> to;
   if constexpr (N == 1) to.at[0] = *from;
 #pragma unroll
   for (int i = 0; i + 4 <= N; i += 4) {
@@ -92,7 +92,7 @@ __device__ Numbers<N> load(const float* from) {
 }
 
 template <int N>
-__device__ Numbers<N> load(const Bf16* from) {
+__device__ Vec<N> load(const Bf16* from) {
   static_assert(N == 1 || N == 8, "four of bf16 are not 16 bytes");
   if constexpr (N == 1) {
     return {{load(from)}};
@@ -136,14 +136,14 @@ __device__ void store_words(T* to, const Words& words) {
 
 // One number, eight of bf16 or a multiple of four of f32, to where 16 bytes are aligned.
 template <int N>
-__device__ void store(float* to, const Numbers<N>& value) {
+__device__ void store(float* to, const Vec<N>& value) {
   if constexpr (N == 1) *to = value.at[0];
 #pragma unroll
   for (int i = 0; i + 4 <= N; i += 4)
     store_words(to + i, make_float4(value.at[i], value.at[i + 1], value.at[i + 2], value.at[i + 3]));
 }
 template <int N>
-__device__ void store(Bf16* to, const Numbers<N>& value) {
+__device__ void store(Bf16* to, const Vec<N>& value) {
   static_assert(N == 1 || N == 8, "four of bf16 are not 16 bytes");
   if constexpr (N == 1)
     store(to, value.at[0]);
@@ -153,13 +153,13 @@ __device__ void store(Bf16* to, const Numbers<N>& value) {
 
 // Whether rows of so many numbers, if any, consist of pairs that `store` may take.
 template <class T>
-bool pairs_in(const T* x, int channels) {
+bool can_pair_rows(const T* x, int channels) {
   return channels % 2 == 0 && reinterpret_cast<uintptr_t>(x) % 4 == 0;
 }
 
 // Whether all rows of so many numbers consist of n that `load` may take at once.
 template <class T>
-bool runs_in(const T* x, int channels, int n) {
+bool can_vectorize_rows(const T* x, int channels, int n) {
   return channels % n == 0 && reinterpret_cast<uintptr_t>(x) % 16 == 0;
 }
 

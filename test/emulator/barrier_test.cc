@@ -64,7 +64,8 @@ bool product() {
   const std::vector<float> a = numbers(m * k), b = numbers(n * k);
   std::vector<float> y(parts * m * n);
   multiply<float>(by_row(gather(PlainLayout{}, Dense<float>{a.data(), k}), m),
-                  by_row(gather(PlainLayout{}, Dense<float>{b.data(), k}), n), k, PutPart{y.data(), n, m * n}, parts);
+                  by_row(gather(PlainLayout{}, Dense<float>{b.data(), k}), n), k, StorePartial{y.data(), n, m * n},
+                  parts);
   double expected = 0, found = 0;
   for (int i = 0; i < k; ++i) expected += static_cast<double>(a[130 * k + i]) * b[4 * k + i];
   for (int p = 0; p < parts; ++p) found += y[p * m * n + 130 * n + 4];

@@ -25,7 +25,7 @@ inline double worse(double a, double b) {
   return a == a && b == b ? std::max(std::abs(a), std::abs(b)) : static_cast<double>(INFINITY);
 }
 
-// Numbers that bf16 holds.
+// Vec that bf16 holds.
 template <class T>
 std::vector<T> numbers(int64_t n, int seed) {
   std::vector<T> x(static_cast<size_t>(n));
@@ -43,9 +43,9 @@ struct Factor {
   double at(int i, int l) const { return load(&x[turned ? l * size + i : i * k + l]); }
 };
 
-template <bool kTurned, class T>
+template <bool kTransposed, class T>
 auto operand(const T* x, int size, int k) {
-  if constexpr (kTurned)
+  if constexpr (kTransposed)
     return by_column(gather(PlainLayout{}, Dense<T>{x, size}), size);
   else
     return by_row(gather(PlainLayout{}, Dense<T>{x, k}), size);

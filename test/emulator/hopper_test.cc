@@ -16,7 +16,9 @@ struct Side {
   TmaOperand<kTransposed, kWidth> operand() const {
     return {tensor_map(x.data(), rows, columns, columns, kTransposed ? 64 : kWidth)};
   }
-  double at(int i, int k) const { return load(&x[static_cast<size_t>(kTransposed ? k * columns + i : i * columns + k)]); }
+  double at(int i, int k) const {
+    return load(&x[static_cast<size_t>(kTransposed ? k * columns + i : i * columns + k)]);
+  }
 
   int size, rows, columns;
   std::vector<Bf16> x;
@@ -42,8 +44,8 @@ bool product(int m, int n, int k, int parts, int blocks) {
   std::vector<float> y(static_cast<size_t>(parts * m * n), NAN);
   const int part = static_cast<int>(blocks_of(blocks_of(k, parts), 64) * 64);
   const auto tiles_n = blocks_of(n, kN), tiles = blocks_of(m, 128) * tiles_n;
-  const PutPart out{y.data(), n, int64_t{m} * n};
-  using Kernel = HopperGemm<decltype(a.operand()), decltype(b.operand()), kN, PutPart>;
+  const StorePartial out{y.data(), n, int64_t{m} * n};
+  using Kernel = HopperGemm<decltype(a.operand()), decltype(b.operand()), kN, StorePartial>;
   launch({blocks, 1, parts},
          Kernel{a.operand(), b.operand(), out, m, n, k, part, static_cast<int>(tiles), Divisor(tiles_n)});
   const double worst = worst_of(a, b, k, y);

@@ -59,14 +59,14 @@ inline void init(Mbarrier& barrier, int arrivals) {
   std::memcpy(&barrier, &phase, sizeof(phase));
 }
 
-inline void publish_barriers() {}
-inline void publish_writes() { shim::fence_writes(); }
+inline void fence_barrier_init() {}
+inline void fence_async_proxy() { shim::fence_writes(); }
 
 inline void arrive(Mbarrier& barrier) {
   shim::change([&] { emulated::count(barrier, 1, 0); });
 }
 
-inline void arrive_expecting(Mbarrier& barrier, uint32_t bytes) {
+inline void arrive_expect_tx(Mbarrier& barrier, uint32_t bytes) {
   shim::change([&] { emulated::count(barrier, 1, bytes); });
 }
 

@@ -13,7 +13,7 @@ if [ "${1:-}" = sanitized ]; then
   ASAN_OPTIONS=detect_leaks=0 "$out/asan"
 fi
 
-for name in mma_test f32_product_test fc_gradients_test fused_mlp_test fused_spatial_test moments_test memory_test; do
+for name in mma_test ffma_gemm_test fc_gradients_test fused_mlp_test fused_spatial_test gemm_bn_stats_test memory_test; do
   compile fibers $name.cc fibers.cc
   "$out/fibers"
   [ "${1:-}" = sanitized ] || continue

@@ -8,8 +8,8 @@ namespace morphmlp::cuda {
 
 // What kernels need to know of a shape, and how numbers are taken apart. Groups of channels are convolutions of their
 // own: `channels` and `outputs` are one group's, whose first ones the callers' pointers point to.
-struct Window {
-  explicit Window(const Conv3dShape& at)
+struct ConvGeometry {
+  explicit ConvGeometry(const Conv3dShape& at)
       : channels(as_int(at.in_channels / at.groups)),
         outputs(as_int(at.out_channels / at.groups)),
         all_channels(as_int(at.in_channels)),
@@ -74,8 +74,8 @@ struct Window {
 // Row r is what the filters see at output position r. A run of numbers is channels of one pixel, where those are next
 // to each other.
 template <class T>
-struct Patches {
-  Window window;
+struct Im2colRows {
+  ConvGeometry geometry;
   const T* x;
 
   struct Row {
@@ -84,8 +84,8 @@ struct Patches {
 
   __device__ Row row(int r) const {
     Row at;
-    at.clip = Window::split(r, window.by_out, at.first);
-    for (int i = 0; i < 3; ++i) at.first[i] = at.first[i] * window.stride[i] - window.padding[i];
+    at.clip = ConvGeometry::split(r, geometry.by_out, at.first);
+    for (int i = 0; i < 3; ++i) at.first[i] = at.first[i] * geometry.stride[i] - geometry.padding[i];
     return at;
   }
 
@@ -94,11 +94,13 @@ struct Patches {
     return from ? load(from) : 0.0f;
   }
 
-  bool runs_of(int n) const { return !window.planar && window.channels % n == 0 && runs_in(x, window.all_channels, n); }
+  bool can_vectorize(int n) const {
+    return !geometry.planar && geometry.channels % n == 0 && can_vectorize_rows(x, geometry.all_channels, n);
+  }
   template <int N>
-  __device__ Numbers<N> read(const Row& r, int k) const {
+  __device__ Vec<N> read(const Row& r, int k) const {
     const T* from = pixel(r, k);
-    return from ? load<N>(from) : Numbers<N>{};
+    return from ? load<N>(from) : Vec<N>{};
   }
   using Stored = T;
   __device__ const T* address(const Row& r, int k) const { return pixel(r, k); }
@@ -107,20 +109,20 @@ struct Patches {
   // Null in the padding.
   __device__ const T* pixel(const Row& r, int k) const {
     int c, tap, at[3];
-    window.patch(k, &c, &tap);
-    Window::split(tap, window.by_kernel, at);
+    geometry.patch(k, &c, &tap);
+    ConvGeometry::split(tap, geometry.by_kernel, at);
     for (int i = 0; i < 3; ++i) {
       at[i] += r.first[i];
-      if (at[i] < 0 || at[i] >= window.in[i]) return nullptr;
+      if (at[i] < 0 || at[i] >= geometry.in[i]) return nullptr;
     }
-    return x + window.element(r.clip, at) + c * window.channel_step();
+    return x + geometry.element(r.clip, at) + c * geometry.channel_step();
   }
 };
 
 // weight[o, c, tap] as [o, k], in the order of patches.
 template <class T>
-struct PackByPatch {
-  Window window;
+struct PackIm2colFilters {
+  ConvGeometry geometry;
   Divisor by_length;
   const float* weight;
   T* to;
@@ -128,8 +130,8 @@ struct PackByPatch {
   __device__ void operator()(int64_t i) const {
     const int o = by_length.quotient(static_cast<int>(i)), k = by_length.remainder(static_cast<int>(i), o);
     int c, tap;
-    window.patch(k, &c, &tap);
-    store(to + i, weight[window.weight(o, c, tap)]);
+    geometry.patch(k, &c, &tap);
+    store(to + i, weight[geometry.weight(o, c, tap)]);
   }
 };
 
@@ -142,9 +144,9 @@ struct FilterRows {
   using Row = const T*;
   __device__ Row row(int o) const { return tokens.address(o, 0); }
   __device__ float at(Row row, int c) const { return load(row + c); }
-  bool runs_of(int n) const { return tokens.runs_of(n); }
+  bool can_vectorize(int n) const { return tokens.can_vectorize(n); }
   template <int N>
-  __device__ Numbers<N> read(Row row, int c) const {
+  __device__ Vec<N> read(Row row, int c) const {
     return load<N>(row + c);
   }
 };
@@ -153,9 +155,10 @@ struct FilterRows {
 template <class T>
 class PackedFilters {
  public:
-  PackedFilters(const Window& window, const float* weight)
-      : k_(as_int(window.length())), packed_(window.outputs * window.length()) {
-    launch_each(window.outputs * window.length(), PackByPatch<T>{window, Divisor(k_), weight, packed_.data()});
+  PackedFilters(const ConvGeometry& geometry, const float* weight)
+      : k_(as_int(geometry.length())), packed_(geometry.outputs * geometry.length()) {
+    launch_each(geometry.outputs * geometry.length(),
+                PackIm2colFilters<T>{geometry, Divisor(k_), weight, packed_.data()});
   }
 
   FilterRows<T> rows() const { return {{packed_.data(), k_}}; }

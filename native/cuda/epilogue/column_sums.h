@@ -8,7 +8,7 @@
 namespace morphmlp::cuda {
 
 struct SumTile {
-  static constexpr int kThreads = 256, kColumns = 32, kDeep = kThreads / kColumns, kRun = 32;
+  static constexpr int kThreads = 256, kColumns = 32, kDeep = kThreads / kColumns, kVecSize = 32;
 };
 
 // Adds what threads of one column have, in order; the sum is in the threads of the first row.
@@ -53,7 +53,7 @@ struct ColumnParts {
   __device__ void add(int column, int64_t row, int64_t end, double (&sum)[F::kSums]) const {
     while (row < end) {
       float run[F::kSums] = {};
-      for (int i = 0; i < SumTile::kRun && row < end; ++i, row += SumTile::kDeep)
+      for (int i = 0; i < SumTile::kVecSize && row < end; ++i, row += SumTile::kDeep)
         f.add(static_cast<int>(blockIdx.z), row, column, run);
       for (int s = 0; s < F::kSums; ++s) sum[s] += run[s];
     }
@@ -96,7 +96,7 @@ void column_sums(int64_t clips, int64_t rows, int64_t columns, const F& f) {
 
 // to(i, the sum of element i of all parts), in double: a thread has every kDeep-th part, in order.
 template <class To>
-struct SumParts {
+struct ReducePartials {
   static constexpr int kThreads = SumTile::kThreads;
   using Shared = ColumnShared<1>;
 
@@ -116,8 +116,8 @@ struct SumParts {
 };
 
 template <class To>
-void sum_parts(const float* from, int64_t parts, int64_t size, const To& to) {
-  launch({blocks_of(size, SumTile::kColumns)}, SumParts<To>{from, parts, size, to});
+void reduce_partials(const float* from, int64_t parts, int64_t size, const To& to) {
+  launch({blocks_of(size, SumTile::kColumns)}, ReducePartials<To>{from, parts, size, to});
 }
 
 // The gradient of a bias: the column sums of a gathered matrix.

@@ -54,8 +54,8 @@ class ColumnTotals {
 
 // A tile of a part of grad^T x and, from the first column of tiles, the part's sums of grad where `totals` is not null.
 template <class P, class Grad, class X>
-struct WeightTile : P::template Kernel<ByColumn<Grad>, ByColumn<X>, PutPart> {
-  using Base = typename P::template Kernel<ByColumn<Grad>, ByColumn<X>, PutPart>;
+struct WeightTile : P::template Kernel<ByColumn<Grad>, ByColumn<X>, StorePartial> {
+  using Base = typename P::template Kernel<ByColumn<Grad>, ByColumn<X>, StorePartial>;
   using Tile = typename P::Tile;
   using Totals = ColumnTotals<Tile>;
   union Shared {
@@ -65,7 +65,7 @@ struct WeightTile : P::template Kernel<ByColumn<Grad>, ByColumn<X>, PutPart> {
 
   float* totals;  // of the first part
 
-  __device__ void make(Shared& s, int tile, const Span& over) const {
+  __device__ void make(Shared& s, int tile, const KRange& over) const {
     const int tile_m = this->tiles_n.quotient(tile);
     const int first_m = tile_m * Tile::kM, first_n = this->tiles_n.remainder(tile, tile_m) * Tile::kN;
     const bool wanted = totals && first_n == 0;
@@ -84,10 +84,10 @@ struct WeightTile : P::template Kernel<ByColumn<Grad>, ByColumn<X>, PutPart> {
 };
 
 // Blocks (tile, part).
-template <class P, class Grad, class X, class Weight, class Put>
+template <class P, class Grad, class X, class Weight, class Epilogue>
 struct FcGradients {
   using ToWeight = WeightTile<P, Grad, X>;
-  using ToInput = typename P::template Kernel<ByRow<Grad>, ByColumn<Weight>, Put>;
+  using ToInput = typename P::template Kernel<ByRow<Grad>, ByColumn<Weight>, Epilogue>;
   static constexpr int kThreads = ToInput::kThreads, kBlocks = ToInput::kBlocks;
   union Shared {
     typename ToWeight::Shared weight;
@@ -100,14 +100,14 @@ struct FcGradients {
 
   __device__ void operator()(Shared& s) const {
     const int tile = static_cast<int>(blockIdx.x);
-    if (tile < weight_tiles) return weight.make(s.weight, tile, part_of_block(weight.k, weight.part));
+    if (tile < weight_tiles) return weight.make(s.weight, tile, k_range_of_block(weight.k, weight.part));
     const int own = static_cast<int>(blockIdx.z) * input_tiles + tile - weight_tiles;
     if (input.tiles_n.quotient(own) * P::Tile::kM < input.a.size) input.make(s.input, own, {0, input.k});
   }
 };
 
 // Where sums over all parts go: the weight's, then the bias's, or nowhere.
-struct InBoth {
+struct StoreWeightAndBiasGradient {
   float *dweight, *dbias;
   int64_t size;
   __device__ void operator()(int64_t i, float value) const {
@@ -138,21 +138,21 @@ struct FcGrid {
   int64_t stride;                     // of a part's sums: the weight's, then the bias's
 };
 
-template <class P, class Grad, class X, class Put>
-void launch_fc_gradients(const FcBackward& p, const Grad& grad, const X& x, const Put& put) {
-  using Kernel = FcGradients<P, Grad, X, WeightMatrix, Put>;
+template <class P, class Grad, class X, class Epilogue>
+void launch_fc_gradients(const FcBackward& p, const Grad& grad, const X& x, const Epilogue& epilogue) {
+  using Kernel = FcGradients<P, Grad, X, WeightMatrix, Epilogue>;
   const FcGrid<typename P::Tile> at(p);
   const Workspace<float> sums(at.parts * at.stride);
   const Divisor tiles_n(at.across);
   const int rows = as_int(p.rows), n = as_int(p.n), k = as_int(p.k), part = as_int(at.part);
   const int64_t size = p.n * p.k;
   const typename Kernel::ToWeight weight{
-      {by_column(grad, n), by_column(x, k), PutPart{sums.data(), k, at.stride}, rows, part, tiles_n},
+      {by_column(grad, n), by_column(x, k), StorePartial{sums.data(), k, at.stride}, rows, part, tiles_n},
       p.dbias ? sums.data() + size : nullptr};
-  const typename Kernel::ToInput input{by_row(grad, rows), by_column(p.weight, k), put, n, n, tiles_n};
+  const typename Kernel::ToInput input{by_row(grad, rows), by_column(p.weight, k), epilogue, n, n, tiles_n};
   launch({at.weight_tiles + at.input_tiles, 1, at.parts},
          Kernel{weight, input, as_int(at.weight_tiles), as_int(at.input_tiles)});
-  sum_parts(sums.data(), at.parts, at.stride, InBoth{p.dweight, p.dbias, size});
+  reduce_partials(sums.data(), at.parts, at.stride, StoreWeightAndBiasGradient{p.dweight, p.dbias, size});
 }
 
 // The same of weight and bias.
@@ -170,26 +170,26 @@ FcBackward weight_gradient_on_hopper(FcBackward p, const Grad& grad, const X& x)
 }
 
 // Computes with wgmma the gradients that it takes, one launch each, and returns the request without them.
-template <class Grad, class X, class Put>
-FcBackward gradients_on_hopper(FcBackward p, const Grad& grad, const X& x, const Put& put) {
+template <class Grad, class X, class Epilogue>
+FcBackward gradients_on_hopper(FcBackward p, const Grad& grad, const X& x, const Epilogue& epilogue) {
   if (p.rows == 0 || p.n == 0 || p.k == 0) return p;
   const auto rows = by_row(grad, p.rows);
   const auto weight = by_column(p.weight, p.k);
   if constexpr (kIsDense<std::decay_t<decltype(rows)>>)
     if (p.dx && hopper_takes(rows, weight, p.n)) {
-      multiply_on_hopper(rows, weight, p.n, put, 1);
+      multiply_on_hopper(rows, weight, p.n, epilogue, 1);
       p.dx = false;
     }
   return weight_gradient_on_hopper(p, grad, x);
 }
 
 // `grad` and `x` are matrices of p.rows rows; `put` takes the gradient of x where that is wanted.
-template <class T, class Grad, class X, class Put>
-void fc_gradients(const FcBackward& p, const Grad& grad, const X& x, const Put& put) {
+template <class T, class Grad, class X, class Epilogue>
+void fc_gradients(const FcBackward& p, const Grad& grad, const X& x, const Epilogue& epilogue) {
   if constexpr (std::is_same_v<T, Bf16>)
     if (gemm_backend() == GemmBackend::wgmma)
-      return launch_fc_gradients<Product<T>>(gradients_on_hopper(p, grad, x, put), grad, x, put);
-  launch_fc_gradients<Product<T>>(p, grad, x, put);
+      return launch_fc_gradients<GemmFor<T>>(gradients_on_hopper(p, grad, x, epilogue), grad, x, epilogue);
+  launch_fc_gradients<GemmFor<T>>(p, grad, x, epilogue);
 }
 
 }  // namespace morphmlp::cuda

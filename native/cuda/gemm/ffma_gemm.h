@@ -6,7 +6,7 @@
 
 namespace morphmlp::cuda {
 
-struct GemmTile {
+struct FfmaTile {
   static constexpr int kM = 128, kN = 64, kK = 16, kThreads = 256;
   static constexpr int kPad = 4;  // of a row in shared memory: keeps 16 bytes aligned and halves bank conflicts
 };
@@ -29,10 +29,10 @@ class Loader<ByRow<Matrix>, kWidth> {
 
   __device__ void fetch(const ByRow<Matrix>& a, int k, int end) {
 #pragma unroll
-    for (int q = 0; q < kQuads; ++q) quad_[q] = numbers_of<4>(a, row_[q], k + offset(), inside_[q] ? end : 0);
+    for (int q = 0; q < kQuads; ++q) quad_[q] = read_vec<4>(a, row_[q], k + offset(), inside_[q] ? end : 0);
   }
 
-  __device__ void put(float (*tile)[kWidth + GemmTile::kPad]) const {
+  __device__ void store_shared(float (*tile)[kWidth + FfmaTile::kPad]) const {
 #pragma unroll
     for (int q = 0; q < kQuads; ++q)
 #pragma unroll
@@ -40,14 +40,14 @@ class Loader<ByRow<Matrix>, kWidth> {
   }
 
  private:
-  static constexpr int kAcross = GemmTile::kK / 4;
-  static constexpr int kQuads = kWidth * kAcross / GemmTile::kThreads;
-  __device__ static int index(int q) { return (static_cast<int>(threadIdx.x) + q * GemmTile::kThreads) / kAcross; }
+  static constexpr int kAcross = FfmaTile::kK / 4;
+  static constexpr int kQuads = kWidth * kAcross / FfmaTile::kThreads;
+  __device__ static int index(int q) { return (static_cast<int>(threadIdx.x) + q * FfmaTile::kThreads) / kAcross; }
   __device__ static int offset() { return static_cast<int>(threadIdx.x) % kAcross * 4; }
 
   typename Matrix::Row row_[kQuads];
   bool inside_[kQuads];
-  Numbers<4> quad_[kQuads];
+  Vec<4> quad_[kQuads];
 };
 
 // Quads run along the columns; each k is a row of its own.
@@ -61,31 +61,31 @@ class Loader<ByColumn<Matrix>, kWidth> {
     for (int q = 0; q < kQuads; ++q) {
       const bool inside = k + depth(q) < end;
       const typename Matrix::Row row = a.matrix.row(inside ? k + depth(q) : 0);
-      quad_[q] = numbers_of<4>(a, row, first_ + offset(), inside ? a.size : 0);
+      quad_[q] = read_vec<4>(a, row, first_ + offset(), inside ? a.size : 0);
     }
   }
 
-  __device__ void put(float (*tile)[kWidth + GemmTile::kPad]) const {
+  __device__ void store_shared(float (*tile)[kWidth + FfmaTile::kPad]) const {
 #pragma unroll
     for (int q = 0; q < kQuads; ++q) store_words(&tile[depth(q)][offset()], packed(quad_[q]));
   }
 
  private:
   static constexpr int kAcross = kWidth / 4;
-  static constexpr int kQuads = kAcross * GemmTile::kK / GemmTile::kThreads;
-  __device__ static int depth(int q) { return (static_cast<int>(threadIdx.x) + q * GemmTile::kThreads) / kAcross; }
+  static constexpr int kQuads = kAcross * FfmaTile::kK / FfmaTile::kThreads;
+  __device__ static int depth(int q) { return (static_cast<int>(threadIdx.x) + q * FfmaTile::kThreads) / kAcross; }
   __device__ static int offset() { return static_cast<int>(threadIdx.x) % kAcross * 4; }
 
   int first_;
-  Numbers<4> quad_[kQuads];
+  Vec<4> quad_[kQuads];
 };
 
 template <class A, class B, class Out>
-struct Gemm {
-  static constexpr int kThreads = GemmTile::kThreads, kBlocks = 2;
+struct FfmaGemm {
+  static constexpr int kThreads = FfmaTile::kThreads, kBlocks = 2;
   struct alignas(16) Shared {
-    float a[2][GemmTile::kK][GemmTile::kM + GemmTile::kPad];
-    float b[2][GemmTile::kK][GemmTile::kN + GemmTile::kPad];
+    float a[2][FfmaTile::kK][FfmaTile::kM + FfmaTile::kPad];
+    float b[2][FfmaTile::kK][FfmaTile::kN + FfmaTile::kPad];
   };
 
   A a;
@@ -94,12 +94,12 @@ struct Gemm {
   int k, part;  // block z sums k in [z part, (z + 1) part)
   Divisor tiles_n;
 
-  __device__ void operator()(Shared& s) const { make(s, static_cast<int>(blockIdx.x), part_of_block(k, part)); }
+  __device__ void operator()(Shared& s) const { make(s, static_cast<int>(blockIdx.x), k_range_of_block(k, part)); }
 
-  __device__ void make(Shared& s, int tile, const Span& over) const {
+  __device__ void make(Shared& s, int tile, const KRange& over) const {
     const int tile_m = tiles_n.quotient(tile);
-    const int first_m = tile_m * GemmTile::kM, first_n = tiles_n.remainder(tile, tile_m) * GemmTile::kN;
-    Unwatched nobody;
+    const int first_m = tile_m * FfmaTile::kM, first_n = tiles_n.remainder(tile, tile_m) * FfmaTile::kN;
+    NoTileObserver nobody;
     Sums sum = {};
     sum_tile(s, first_m, first_n, over, sum, nobody);
     finish(first_m, first_n, sum);
@@ -113,19 +113,19 @@ struct Gemm {
   __device__ static int thread_y() { return static_cast<int>(threadIdx.x) / 16; }
   __device__ static int row_of(int i) { return thread_y() * 4 + i % 4 + i / 4 * 64; }
 
-  template <class Watch>
-  __device__ void sum_tile(Shared& s, int first_m, int first_n, const Span& over, Sums& sum, Watch& watch) const {
-    for_each_tile<Loader<A, GemmTile::kM>, Loader<B, GemmTile::kN>, GemmTile::kK>(
+  template <class Observer>
+  __device__ void sum_tile(Shared& s, int first_m, int first_n, const KRange& over, Sums& sum, Observer& watch) const {
+    for_each_tile<Loader<A, FfmaTile::kM>, Loader<B, FfmaTile::kN>, FfmaTile::kK>(
         *this, s, first_m, first_n, over, [&](const auto& tile_a, const auto& tile_b) {
           watch(tile_a);
           multiply(tile_a, tile_b, sum);
         });
   }
 
-  __device__ static void multiply(const float (*tile_a)[GemmTile::kM + GemmTile::kPad],
-                                  const float (*tile_b)[GemmTile::kN + GemmTile::kPad], float (&sum)[8][4]) {
+  __device__ static void multiply(const float (*tile_a)[FfmaTile::kM + FfmaTile::kPad],
+                                  const float (*tile_b)[FfmaTile::kN + FfmaTile::kPad], float (&sum)[8][4]) {
 #pragma unroll
-    for (int step = 0; step < GemmTile::kK; ++step) {
+    for (int step = 0; step < FfmaTile::kK; ++step) {
       const float4 low = *reinterpret_cast<const float4*>(&tile_a[step][thread_y() * 4]);
       const float4 high = *reinterpret_cast<const float4*>(&tile_a[step][thread_y() * 4 + 64]);
       const float4 right = *reinterpret_cast<const float4*>(&tile_b[step][thread_x() * 4]);
@@ -148,7 +148,7 @@ struct Gemm {
       for (int j = 0; j < 4; ++j) {
         const int n = first_n + thread_x() * 4 + j;
         const float value[] = {sum[i][j]};
-        if (n < b.size) out.put(row, n, value);
+        if (n < b.size) out.write(row, n, value);
       }
     }
   }

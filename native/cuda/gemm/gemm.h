@@ -1,37 +1,38 @@
 // The one matrix product, out[m, n] = sum over k of a[m, k] b[n, k], summed in fp32: of f32 tensors on the FFMA units
 // or, where it was asked for, by 3xTF32 on the tensor cores; of bf16 tensors there, by mma.sync or wgmma; or by a
 // library, where one was asked for and takes it. Operands are of operands.h; where results go is any with row(m),
-// put(row, n, one or two numbers) and `pairs`, whether it may be two.
+// write(row, n, one or two numbers) and `pairs`, whether it may be two.
 #pragma once
 #include <algorithm>
 
 #include "cuda/epilogue/column_sums.h"
+#include "cuda/epilogue/epilogue.h"
+#include "cuda/epilogue/loads.h"
 #include "cuda/gemm/ffma_gemm.h"
 #include "cuda/gemm/hopper_launch.h"
 #include "cuda/gemm/layouts.h"
 #include "cuda/gemm/mma_gemm.h"
-#include "cuda/epilogue/loads.h"
 #include "cuda/workspace.h"
 
 namespace morphmlp::cuda {
 
 // The kernel and its tile for activations of type T.
 template <class T>
-struct Product {
-  using Tile = GemmTile;
+struct GemmFor {
+  using Tile = FfmaTile;
   template <class A, class B, class Out>
-  using Kernel = Gemm<A, B, Out>;
+  using Kernel = FfmaGemm<A, B, Out>;
 };
 
 template <>
-struct Product<Bf16> {
+struct GemmFor<Bf16> {
   using Tile = MmaBf16;
   template <class A, class B, class Out>
   using Kernel = MmaGemm<MmaBf16, A, B, Out>;
 };
 
 template <class P, class A, class B, class Out>
-void launch_product(const A& a, const B& b, int64_t k, const Out& out, int64_t parts) {
+void launch_gemm(const A& a, const B& b, int64_t k, const Out& out, int64_t parts) {
   using Tile = typename P::Tile;
   const int64_t tiles_n = blocks_of(b.size, Tile::kN);
   const int64_t part = blocks_of(blocks_of(k, parts), Tile::kK) * Tile::kK;
@@ -45,13 +46,13 @@ void multiply(const A& a, const B& b, int64_t k, const Out& out, int64_t parts =
   if (a.size == 0 || b.size == 0) return;
   if constexpr (std::is_same_v<T, Bf16> && kIsDense<A> && kIsDense<B>)
     if (hopper_takes(a, b, k)) return multiply_on_hopper(a, b, k, out, parts);
-  launch_product<Product<T>>(a, b, k, out, parts);
+  launch_gemm<GemmFor<T>>(a, b, k, out, parts);
 }
 
 // -- weight gradients: sums over all rows --
 
 // Where part z of a sum goes: [parts, m, n].
-struct PutPart {
+struct StorePartial {
   float* to;
   int n;
   int64_t size;
@@ -60,12 +61,12 @@ struct PutPart {
   using Row = float*;
   __device__ Row row(int m) const { return to + blockIdx.z * size + static_cast<int64_t>(m) * n; }
   template <int N>
-  __device__ void put(Row row, int column, const float (&value)[N]) const {
+  __device__ void write(Row row, int column, const float (&value)[N]) const {
     store(row + column, value);
   }
 };
 
-struct InPlace {
+struct StoreGradient {
   float* to;
   __device__ void operator()(int64_t i, float value) const { to[i] = value; }
 };
@@ -84,15 +85,15 @@ template <class T, class Grad, class X, class To>
 void weight_gradient_to(const Grad& grad, const X& x, int64_t rows, int64_t n, int64_t k, const To& to) {
   const auto left = by_column(grad, n);
   const auto right = by_column(x, k);
-  const int64_t parts = parts_for<typename Product<T>::Tile>(n, k, rows);
+  const int64_t parts = parts_for<typename GemmFor<T>::Tile>(n, k, rows);
   const Workspace<float> sums(parts * n * k);
-  multiply<T>(left, right, rows, PutPart{sums.data(), as_int(k), n * k}, parts);
-  sum_parts(sums.data(), parts, n * k, to);
+  multiply<T>(left, right, rows, StorePartial{sums.data(), as_int(k), n * k}, parts);
+  reduce_partials(sums.data(), parts, n * k, to);
 }
 
 template <class T, class Grad, class X>
 void weight_gradient(const Grad& grad, const X& x, int64_t rows, int64_t n, int64_t k, float* dweight) {
-  weight_gradient_to<T>(grad, x, rows, n, k, InPlace{dweight});
+  weight_gradient_to<T>(grad, x, rows, n, k, StoreGradient{dweight});
 }
 
 // A weight [n, k] as the kernels hold it.

@@ -35,11 +35,11 @@ struct GroupMoments {
 // What a thread has of a tile: number (i, j) lies at (row(i), column(j)); lanes that differ in the bits of kLanes have
 // the same columns, and rows of the same group.
 template <class A, class B, class Out>
-struct GemmShare : Gemm<A, B, Out> {
-  using Tile = GemmTile;
+struct FfmaFragment : FfmaGemm<A, B, Out> {
+  using Tile = FfmaTile;
 
  protected:
-  using Base = Gemm<A, B, Out>;
+  using Base = FfmaGemm<A, B, Out>;
   static constexpr int kRows = 8, kColumns = 4, kGroups = 16, kLanes = 0;
 
   __device__ static int row(int i) { return Base::row_of(i); }
@@ -49,7 +49,7 @@ struct GemmShare : Gemm<A, B, Out> {
 };
 
 template <class A, class B, class Out>
-struct MmaShare : MmaGemm<MmaBf16, A, B, Out> {
+struct MmaFragment : MmaGemm<MmaBf16, A, B, Out> {
   using Tile = MmaBf16;
 
  protected:
@@ -67,7 +67,7 @@ struct MmaShare : MmaGemm<MmaBf16, A, B, Out> {
 
 // out.stored(n, sum) says what is stored in place of a sum; out.put stores it.
 template <class Share>
-struct MomentsGemm : Share {
+struct GemmBnStats : Share {
   using Groups = GroupMoments<Share::kGroups, Share::Tile::kN>;
   union Shared {
     typename Share::Shared operands;
@@ -81,7 +81,7 @@ struct MomentsGemm : Share {
     const int tile = static_cast<int>(blockIdx.x), tile_m = this->tiles_n.quotient(tile);
     const int first_m = tile_m * Tile::kM, first_n = this->tiles_n.remainder(tile, tile_m) * Tile::kN;
     Sums sum = {};
-    Unwatched nobody;
+    NoTileObserver nobody;
     this->sum_tile(s.operands, first_m, first_n, {0, this->k}, sum, nobody);
     finish_sums(first_n, sum);
     this->finish(first_m, first_n, sum);
@@ -145,27 +145,27 @@ struct MomentsGemm : Share {
 };
 
 template <class T>
-struct MomentsProduct {
+struct BnStatsGemmFor {
   template <class A, class B, class Out>
-  using Kernel = MomentsGemm<GemmShare<A, B, Out>>;
+  using Kernel = GemmBnStats<FfmaFragment<A, B, Out>>;
 };
 template <>
-struct MomentsProduct<Bf16> {
+struct BnStatsGemmFor<Bf16> {
   template <class A, class B, class Out>
-  using Kernel = MomentsGemm<MmaShare<A, B, Out>>;
+  using Kernel = GemmBnStats<MmaFragment<A, B, Out>>;
 };
 
 // Rows that moments are of, but for the last.
 template <class T>
-constexpr int kMomentRows = Product<T>::Tile::kM;
+constexpr int kBnStatsRows = GemmFor<T>::Tile::kM;
 
 // out = a b, and the moments of what is stored, of `columns` columns a tile of rows.
 template <class T, class A, class B, class Out>
-void multiply_with_moments(const A& a, const B& b, int64_t k, const Out& out, Moments* to, int64_t columns) {
-  using Tile = typename Product<T>::Tile;
+void multiply_with_bn_stats(const A& a, const B& b, int64_t k, const Out& out, Moments* to, int64_t columns) {
+  using Tile = typename GemmFor<T>::Tile;
   if (a.size == 0 || b.size == 0) return;
   const int64_t tiles_n = blocks_of(b.size, Tile::kN), whole = blocks_of(k, Tile::kK) * Tile::kK;
-  typename MomentsProduct<T>::template Kernel<A, B, Out> kernel = {
+  typename BnStatsGemmFor<T>::template Kernel<A, B, Out> kernel = {
       {{a, b, out, as_int(k), as_int(whole), Divisor(tiles_n)}}, to, as_int(columns)};
   launch({blocks_of(a.size, Tile::kM) * tiles_n}, kernel);
 }

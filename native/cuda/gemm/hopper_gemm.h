@@ -1,4 +1,4 @@
-// Product of bf16 matrices on Hopper (sm_90a): TMA copies tiles of both operands into shared memory, wgmma multiplies
+// GemmFor of bf16 matrices on Hopper (sm_90a): TMA copies tiles of both operands into shared memory, wgmma multiplies
 // them. A block computes tiles of 128 x kN one after another, in a fixed order. Its first warpgroup issues the copies,
 // the other two multiply 64 rows each. A pipeline stage holds 64 values of k.
 #pragma once
@@ -97,7 +97,7 @@ struct HopperGemm {
       init(s.full[i], 1);
       init(s.empty[i], kConsumerWarps);
     }
-    publish_barriers();
+    fence_barrier_init();
   }
 
   __device__ int begin() const { return static_cast<int>(blockIdx.z) * part; }
@@ -120,7 +120,7 @@ struct HopperGemm {
       for (int step = 0; step < steps(); ++step, state.next()) {
         Mbarrier& full = s.full[state.stage];
         wait(s.empty[state.stage], state.phase ^ 1);
-        arrive_expecting(full, kStageBytes);
+        arrive_expect_tx(full, kStageBytes);
         a.load(s.a[state.stage], full, first_m, begin() + step * HopperTile::kK);
         b.load(s.b[state.stage], full, first_n, begin() + step * HopperTile::kK);
       }

@@ -103,10 +103,9 @@ void launch_hopper(const A& a, const B& b, int64_t k, const Out& out, int64_t pa
   const Right right(b, k);
   const int64_t tiles_n = blocks_of(b.size, kWidth), tiles = blocks_of(a.size, HopperTile::kM) * tiles_n;
   const int64_t part = blocks_of(blocks_of(k, parts), HopperTile::kK) * HopperTile::kK;
-  launch({hopper_blocks(tiles, parts), 1, parts},
-         HopperGemm<typename Left::Type, typename Right::Type, kWidth, Out>{left.operand(), right.operand(), out,
-                                                                            a.size, b.size, as_int(k), as_int(part),
-                                                                            as_int(tiles), Divisor(tiles_n)});
+  launch({hopper_blocks(tiles, parts), 1, parts}, HopperGemm<typename Left::Type, typename Right::Type, kWidth, Out>{
+                                                      left.operand(), right.operand(), out, a.size, b.size, as_int(k),
+                                                      as_int(part), as_int(tiles), Divisor(tiles_n)});
   count_wgmma_launch();
 }
 

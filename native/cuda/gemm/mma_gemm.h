@@ -22,12 +22,12 @@ struct MmaGemm {
   int k, part;  // block z sums k in [z part, (z + 1) part)
   Divisor tiles_n;
 
-  __device__ void operator()(Shared& s) const { make(s, static_cast<int>(blockIdx.x), part_of_block(k, part)); }
+  __device__ void operator()(Shared& s) const { make(s, static_cast<int>(blockIdx.x), k_range_of_block(k, part)); }
 
-  __device__ void make(Shared& s, int tile, const Span& over) const {
+  __device__ void make(Shared& s, int tile, const KRange& over) const {
     const int tile_m = tiles_n.quotient(tile);
     const int first_m = tile_m * Kind::kM, first_n = tiles_n.remainder(tile, tile_m) * Kind::kN;
-    Unwatched nobody;
+    NoTileObserver nobody;
     Sums sum = {};
     sum_tile(s, first_m, first_n, over, sum, nobody);
     finish(first_m, first_n, sum);
@@ -44,18 +44,18 @@ struct MmaGemm {
   __device__ static int warp_m() { return warp() / kWarpsN * Kind::kWarpM; }
   __device__ static int warp_n() { return warp() % kWarpsN * Kind::kWarpN; }
 
-  template <class Watch>
-  __device__ void sum_tile(Shared& s, int first_m, int first_n, const Span& over, Sums& sum, Watch& watch) const {
+  template <class Observer>
+  __device__ void sum_tile(Shared& s, int first_m, int first_n, const KRange& over, Sums& sum, Observer& watch) const {
     StreamA stream_a(a, first_m, over.begin, over.end);
     StreamB stream_b(b, first_n, over.begin, over.end);
     multiply(s, stream_a, stream_b, (over.end - over.begin + Kind::kK - 1) / Kind::kK, sum, watch);
   }
 
-  template <class Watch>
-  __device__ static void multiply(Shared& s, StreamA& a, StreamB& b, int steps, Sums& sum, Watch& watch) {
+  template <class Observer>
+  __device__ static void multiply(Shared& s, StreamA& a, StreamB& b, int steps, Sums& sum, Observer& watch) {
     const auto send = [&](int step) {
-      a.send(step, s.a);
-      b.send(step, s.b);
+      a.start_copy(step, s.a);
+      b.start_copy(step, s.b);
       end_copy_group();
     };
     const auto fetch = [&](int step) {
@@ -66,8 +66,8 @@ struct MmaGemm {
     send(1);
     fetch(0);
     for (int step = 0; step < steps; ++step) {
-      a.put(step, s.a);
-      b.put(step, s.b);
+      a.store_shared(step, s.a);
+      b.store_shared(step, s.b);
       wait_for_copies<1>();
       __syncthreads();  // one a step is enough: who writes a buffer again has passed the one after it was read
       watch(a.tile(step, s.a).at);

@@ -25,15 +25,15 @@ struct Pieces {
   // Whether piece q exists: known when compiled where threads divide them.
   __device__ static bool exists(int q) { return kAll % Kind::kThreads == 0 || piece(q) < kAll; }
 
-  // Numbers from c on of a row, those from `end` on as zeros.
+  // Vec from c on of a row, those from `end` on as zeros.
   template <class Operand, class Row>
   __device__ static uint4 read(const Operand& a, const Row& row, int c, int end) {
-    return packed(numbers_of<kPiece>(a, row, c, end));
+    return packed(read_vec<kPiece>(a, row, c, end));
   }
 
   // The same into shared memory, where they lie as they are by a copy that goes on.
   template <class Operand, class Row>
-  __device__ static void send(Element* to, const Operand& a, const Row& row, int c, int end) {
+  __device__ static void start_copy(Element* to, const Operand& a, const Row& row, int c, int end) {
     if (const Element* from = c + kPiece <= end ? a.matrix.address(row, c) : nullptr) return copy_async(to, from);
     store_words(to, read(a, row, c, end));
   }
@@ -63,16 +63,17 @@ class MmaLoader<Kind, ByRow<Matrix>, kWidth> : Pieces<Kind, kWidth> {
     for (int q = 0; q < Base::kEach; ++q) this->value[q] = Base::read(a, row_[q], k + offset(q), inside_[q] ? end : 0);
   }
 
-  __device__ void put(Tile& tile) const {
+  __device__ void store_shared(Tile& tile) const {
 #pragma unroll
     for (int q = 0; q < Base::kEach; ++q)
       if (Base::exists(q)) store_words(tile.piece(index(q), offset(q)), this->value[q]);
   }
 
-  __device__ void send(const ByRow<Matrix>& a, int k, int end, Tile& tile) const {
+  __device__ void start_copy(const ByRow<Matrix>& a, int k, int end, Tile& tile) const {
 #pragma unroll
     for (int q = 0; q < Base::kEach; ++q)
-      if (Base::exists(q)) Base::send(tile.piece(index(q), offset(q)), a, row_[q], k + offset(q), inside_[q] ? end : 0);
+      if (Base::exists(q))
+        Base::start_copy(tile.piece(index(q), offset(q)), a, row_[q], k + offset(q), inside_[q] ? end : 0);
   }
 
  private:
@@ -103,19 +104,19 @@ class MmaLoader<Kind, ByColumn<Matrix>, kWidth> : Pieces<Kind, kWidth> {
     }
   }
 
-  __device__ void put(Tile& tile) const {
+  __device__ void store_shared(Tile& tile) const {
 #pragma unroll
     for (int q = 0; q < Base::kEach; ++q)
       if (Base::exists(q)) store_words(tile.piece(offset(q), depth(q)), this->value[q]);
   }
 
-  __device__ void send(const ByColumn<Matrix>& a, int k, int end, Tile& tile) const {
+  __device__ void start_copy(const ByColumn<Matrix>& a, int k, int end, Tile& tile) const {
 #pragma unroll
     for (int q = 0; q < Base::kEach; ++q) {
       if (!Base::exists(q)) continue;
       const bool inside = k + depth(q) < end;
       const typename Matrix::Row row = a.matrix.row(inside ? k + depth(q) : 0);
-      Base::send(tile.piece(offset(q), depth(q)), a, row, first_ + offset(q), inside ? a.size : 0);
+      Base::start_copy(tile.piece(offset(q), depth(q)), a, row, first_ + offset(q), inside ? a.size : 0);
     }
   }
 
@@ -143,15 +144,15 @@ class MmaStream {
     load_.start(a, first);
   }
 
-  __device__ void send(int step, Tiles& tiles) const {
+  __device__ void start_copy(int step, Tiles& tiles) const {
     if constexpr (kCopied)
-      if (copied() && has(step)) load_.send(a_, at(step), end_, tiles[step % kBuffers]);
+      if (copied() && has(step)) load_.start_copy(a_, at(step), end_, tiles[step % kBuffers]);
   }
   __device__ void fetch(int step) {
     if (!copied() && has(step)) load_.fetch(a_, at(step), end_);
   }
-  __device__ void put(int step, Tiles& tiles) const {
-    if (!copied()) load_.put(tiles[step % kBuffers]);
+  __device__ void store_shared(int step, Tiles& tiles) const {
+    if (!copied()) load_.store_shared(tiles[step % kBuffers]);
   }
   __device__ static const Tile& tile(int step, const Tiles& tiles) { return tiles[step % kBuffers]; }
 

@@ -1,5 +1,5 @@
 // What a product multiplies: any matrix with row(r) and at(row, c), by its rows or its columns. Some kinds also have
-// read<N>(row, c), N numbers at once from a multiple of N on, where runs_of(N) says that it may be.
+// read<N>(row, c), N numbers at once from a multiple of N on, where can_vectorize(N) says that it may be.
 #pragma once
 #include <type_traits>
 
@@ -29,9 +29,9 @@ template <class Matrix>
 constexpr bool kIsByColumn<ByColumn<Matrix>> = true;
 
 template <class Matrix, class = void>
-constexpr bool kHasRuns = false;
+constexpr bool kHasVectorizedRead = false;
 template <class Matrix>
-constexpr bool kHasRuns<Matrix, std::void_t<decltype(&Matrix::runs_of)>> = true;
+constexpr bool kHasVectorizedRead<Matrix, std::void_t<decltype(&Matrix::can_vectorize)>> = true;
 
 // The type as which a matrix's numbers, or the tokens of one, lie in memory, at address(row, c); void where they are
 // computed from what lies there.
@@ -45,17 +45,17 @@ struct StoredAs<Source, std::void_t<typename Source::Stored>> {
 };
 
 template <class Matrix>
-int run_of(const Matrix& matrix) {
-  if constexpr (kHasRuns<Matrix>) return matrix.runs_of(8) ? 8 : matrix.runs_of(4) ? 4 : 1;
+int vec_size_of(const Matrix& matrix) {
+  if constexpr (kHasVectorizedRead<Matrix>) return matrix.can_vectorize(8) ? 8 : matrix.can_vectorize(4) ? 4 : 1;
   return 1;
 }
 
-// Numbers c .. c + N - 1 of a row, those from `end` on as zeros.
+// Vec c .. c + N - 1 of a row, those from `end` on as zeros.
 template <int N, class Operand, class Row>
-__device__ Numbers<N> numbers_of(const Operand& a, const Row& row, int c, int end) {
-  if constexpr (kHasRuns<decltype(a.matrix)>)
+__device__ Vec<N> read_vec(const Operand& a, const Row& row, int c, int end) {
+  if constexpr (kHasVectorizedRead<decltype(a.matrix)>)
     if (a.run >= N && c + N <= end) return a.matrix.template read<N>(row, c);
-  Numbers<N> value;
+  Vec<N> value;
 #pragma unroll
   for (int i = 0; i < N; ++i) value.at[i] = c + i < end ? a.matrix.at(row, c + i) : 0.0f;
   return value;
@@ -63,27 +63,27 @@ __device__ Numbers<N> numbers_of(const Operand& a, const Row& row, int c, int en
 
 template <class Matrix>
 ByRow<Matrix> by_row(const Matrix& matrix, int64_t size) {
-  return {matrix, as_int(size), run_of(matrix)};
+  return {matrix, as_int(size), vec_size_of(matrix)};
 }
 
 template <class Matrix>
 ByColumn<Matrix> by_column(const Matrix& matrix, int64_t size) {
-  return {matrix, as_int(size), run_of(matrix)};
+  return {matrix, as_int(size), vec_size_of(matrix)};
 }
 
-// Numbers begin .. end - 1 of k.
-struct Span {
+// Vec begin .. end - 1 of k.
+struct KRange {
   int begin, end;
 };
 
 // Part number blockIdx.z of k numbers, which has `part` of them.
-__device__ inline Span part_of_block(int k, int part) {
+__device__ inline KRange k_range_of_block(int k, int part) {
   const int begin = static_cast<int>(blockIdx.z) * part;
   return {begin, k < begin + part ? k : begin + part};
 }
 
 // Sees the tiles of a product's first operand go by, and does nothing with them.
-struct Unwatched {
+struct NoTileObserver {
   template <class Tile>
   __device__ void operator()(const Tile&) {}
 };
@@ -91,10 +91,10 @@ struct Unwatched {
 // Results n and n + 1 of a row of `size`, an even n: at once where `out` takes two.
 template <class Out>
 __device__ void store_pair(const Out& out, const typename Out::Row& row, int n, int size, const float (&pair)[2]) {
-  if (out.pairs && n + 1 < size) return out.put(row, n, pair);
+  if (out.pairs && n + 1 < size) return out.write(row, n, pair);
   for (int i = 0; i < 2; ++i) {
     const float one[] = {pair[i]};
-    if (n + i < size) out.put(row, n + i, one);
+    if (n + i < size) out.write(row, n + i, one);
   }
 }
 

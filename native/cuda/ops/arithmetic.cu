@@ -56,8 +56,8 @@ struct Alike {
 
   template <int N>
   __device__ void run(int64_t i) const {
-    Numbers<N> x = load<N>(a + i);
-    const Numbers<N> z = load<N>(b + i);
+    Vec<N> x = load<N>(a + i);
+    const Vec<N> z = load<N>(b + i);
     for (int j = 0; j < N; ++j) x.at[j] = result(kind, x.at[j], z.at[j]);
     store(y + i, x);
   }
@@ -97,7 +97,7 @@ struct Reduce {
 template <class T>
 void arithmetic_forward(const ArithmeticForwardOf<T>& p) {
   if (is_dense(p.dims, p.stride_a) && is_dense(p.dims, p.stride_b))
-    return launch_runs<kRun<T>>(product(p.dims), aligned(p.a, p.b, p.y), Alike<T>{p.kind, p.a, p.b, p.y});
+    return launch_vectorized<kVecSize<T>>(product(p.dims), aligned(p.a, p.b, p.y), Alike<T>{p.kind, p.a, p.b, p.y});
   launch_each(product(p.dims),
               Forward<T>{p.kind, dims_of(p.dims), dims_of(p.stride_a), dims_of(p.stride_b), p.a, p.b, p.y});
 }

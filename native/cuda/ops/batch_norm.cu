@@ -65,11 +65,11 @@ struct Input {
 
   template <int N>
   __device__ void run(int, int64_t begin, int64_t end, int c) const {
-    const Numbers<N> mean = load<N>(p.mean + c), rstd = load<N>(p.rstd + c), gamma = load<N>(p.gamma + c),
-                     beta = load<N>(p.beta + c), dgamma = load<N>(p.dgamma + c), dbeta = load<N>(p.dbeta + c);
+    const Vec<N> mean = load<N>(p.mean + c), rstd = load<N>(p.rstd + c), gamma = load<N>(p.gamma + c),
+                 beta = load<N>(p.beta + c), dgamma = load<N>(p.dgamma + c), dbeta = load<N>(p.dbeta + c);
     for (int64_t row = begin; row < end; ++row) {
-      const Numbers<N> x = load<N>(p.x + row * p.cols + c);
-      Numbers<N> d = load<N>(p.dy + row * p.cols + c);
+      const Vec<N> x = load<N>(p.x + row * p.cols + c);
+      Vec<N> d = load<N>(p.dy + row * p.cols + c);
       for (int j = 0; j < N; ++j) {
         const float xhat = (x.at[j] - mean.at[j]) * rstd.at[j];
         const float dz = gradient_of(p, d.at[j], xhat, gamma.at[j], beta.at[j]);
@@ -99,7 +99,7 @@ void batch_norm_backward(const BatchNormBackwardOf<T>& p) {
   column_sums(1, p.rows, p.cols, Parameters<T>{p});
   const bool runs = aligned(p.x, p.dy, p.dx) && aligned(p.mean, p.rstd, p.gamma, p.beta, p.dgamma, p.dbeta);
   const float share = p.training ? 1.0f / static_cast<float>(p.rows) : 0.0f;
-  launch_column_runs<kRun<T>>(1, p.rows, p.cols, runs, Input<T>{p, share});
+  launch_vectorized_columns<kVecSize<T>>(1, p.rows, p.cols, runs, Input<T>{p, share});
 }
 FOR_FLOATS(batch_norm_backward, BatchNormBackward)
 

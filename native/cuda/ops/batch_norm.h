@@ -35,10 +35,10 @@ struct Normalise {
 
   template <int N>
   __device__ void run(int, int64_t begin, int64_t end, int c) const {
-    const Numbers<N> mean = load<N>(p.mean + c), rstd = load<N>(p.rstd + c), gamma = load<N>(p.gamma + c),
-                     beta = load<N>(p.beta + c);
+    const Vec<N> mean = load<N>(p.mean + c), rstd = load<N>(p.rstd + c), gamma = load<N>(p.gamma + c),
+                 beta = load<N>(p.beta + c);
     for (int64_t row = begin; row < end; ++row) {
-      Numbers<N> z = load<N>(p.x + row * p.cols + c);
+      Vec<N> z = load<N>(p.x + row * p.cols + c);
       for (int j = 0; j < N; ++j) {
         z.at[j] = fmaf((z.at[j] - mean.at[j]) * rstd.at[j], gamma.at[j], beta.at[j]);
         if (p.gelu) z.at[j] = gelu_of<T>(z.at[j]);
@@ -52,7 +52,7 @@ struct Normalise {
 template <class T>
 void normalise(const BatchNormForwardOf<T>& p) {
   const bool runs = aligned(p.x, p.y) && aligned(p.mean, p.rstd, p.gamma, p.beta);
-  launch_column_runs<kRun<T>>(1, p.rows, p.cols, runs, Normalise<T>{p});
+  launch_vectorized_columns<kVecSize<T>>(1, p.rows, p.cols, runs, Normalise<T>{p});
 }
 
 }  // namespace morphmlp::cuda

@@ -37,7 +37,7 @@ struct Forward {
       const Pixels<N> own(pixels(clip * lines + line, x)), other(pixels((mixed ? reverse : clip) * lines + line, x));
 #pragma unroll
       for (int c = 0; c < 3; ++c) {
-        Numbers<N> value;
+        Vec<N> value;
 #pragma unroll
         for (int j = 0; j < N; ++j) {
           value.at[j] = number(c, own.byte(j, c));
@@ -66,7 +66,7 @@ struct Forward {
 template <class T>
 void clip_input_forward(const ClipInputForwardOf<T>& p) {
   const bool runs = reinterpret_cast<uintptr_t>(p.pixels) % 4 == 0 && aligned(p.x);
-  launch_column_runs<kRun<T>>(p.clips, p.frames * p.height, p.width, runs, Forward<T>{p});
+  launch_vectorized_columns<kVecSize<T>>(p.clips, p.frames * p.height, p.width, runs, Forward<T>{p});
 }
 FOR_FLOATS(clip_input_forward, ClipInputForward)
 

@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <vector>
 
-#include "cuda/launch.h"
 #include "cuda/gemm/mma.h"
+#include "cuda/launch.h"
 #include "cuda/workspace.h"
 #include "runtime/cuda.h"
 

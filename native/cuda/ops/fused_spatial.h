@@ -68,7 +68,7 @@ struct FusedSpatial : SpatialPatch {
   Divisor by_patches, by_across, by_steps;  // patches of a frame, patches beside each other, frames of a clip
 
   __device__ void operator()(Shared& s) const {
-    const Place at = place();
+    const PatchOrigin at = origin();
     for (int i = 0; i < kBuffers - 1; ++i) fetch(s, i);
     load_weights(s, at.clip);
     load_normed(s.from, at.first);
@@ -83,7 +83,7 @@ struct FusedSpatial : SpatialPatch {
   using Words = uint32_t[kSteps][2][4];  // of two lines, first operands of mma
   using Sums = float[2][2][4];           // of two lines, results of mma for two runs
 
-  struct Place {
+  struct PatchOrigin {
     int64_t first;  // the patch's first token
     int clip;
   };
@@ -104,7 +104,7 @@ struct FusedSpatial : SpatialPatch {
   __device__ static int row(int quarter) { return quarter % 2 * 8 + lane() / 4; }
   __device__ static int pair() { return lane() % 4 * 2; }
 
-  __device__ Place place() const {
+  __device__ PatchOrigin origin() const {
     const auto patch = static_cast<int>(blockIdx.x);
     const int frame = by_patches.quotient(patch), inside = by_patches.remainder(patch, frame);
     const int down = by_across.quotient(inside), across = by_across.remainder(inside, down);
@@ -138,12 +138,12 @@ struct FusedSpatial : SpatialPatch {
   __device__ void load_normed(Tokens& to, int64_t first) const {
     static_assert(kThreads % kRuns == 0, "a thread's channels would change");
     const int c = static_cast<int>(threadIdx.x) % kRuns * kRun;
-    const Numbers<kRun> gamma = load<kRun>(p.gamma + c), beta = load<kRun>(p.beta + c);
+    const Vec<kRun> gamma = load<kRun>(p.gamma + c), beta = load<kRun>(p.beta + c);
 #pragma unroll 7
     for (int i = static_cast<int>(threadIdx.x) / kRuns; i < kTokens; i += kThreads / kRuns) {
       const int64_t t = token(first, i);
       const float mean = p.mean[t], rstd = p.rstd[t];
-      Numbers<kRun> x = load<kRun>(p.xt + t * kChannels + c);
+      Vec<kRun> x = load<kRun>(p.xt + t * kChannels + c);
 #pragma unroll
       for (int j = 0; j < kRun; ++j) x.at[j] = fmaf((x.at[j] - mean) * rstd, gamma.at[j], beta.at[j]);
       store_words(to + i * kStride + c, packed(x));
@@ -190,9 +190,10 @@ struct FusedSpatial : SpatialPatch {
     return s.units[unit % kBuffers];
   }
 
-  // put(quarter, run, pair) for all that a lane has of a product's results: of 16 the first run or the second.
-  template <class Put>
-  __device__ void each_pair(Shared& s, int unit, const Words& rows, const Put& put) const {
+  // Calls store_one(quarter, run, pair) for all that a lane has of a product's results: of 16 the first run or the
+  // second.
+  template <class Store>
+  __device__ void each_pair(Shared& s, int unit, const Words& rows, const Store& store_one) const {
     const SpatialUnit& from = next(s, unit);
     Sums sum = {};
     multiply(rows, from, sum);
@@ -202,13 +203,13 @@ struct FusedSpatial : SpatialPatch {
 #pragma unroll
       for (int quarter = 0; quarter < 4; ++quarter) {
         const float* of = sum[quarter / 2][run] + quarter % 2 * 2;
-        if (row(quarter) < kSide) put(quarter, run, Pair{of[0] + bias.one, of[1] + bias.two});
+        if (row(quarter) < kSide) store_one(quarter, run, Pair{of[0] + bias.one, of[1] + bias.two});
       }
     }
   }
 
   // mix = or += weight * branch. A weight is its channel's: of a branch along an axis that is the same in all runs.
-  __device__ void add_branch(Shared& s, int branch, const Place& at) const {
+  __device__ void add_branch(Shared& s, int branch, const PatchOrigin& at) const {
     const bool channel = branch == kMaxBranches - 1;
     const float* weights = s.weights[branch] + pair();
     Words rows;
@@ -243,7 +244,7 @@ struct FusedSpatial : SpatialPatch {
     each_own_run(first, [&](int inside, int64_t at) { copy_async(to + inside, p.x + at); });
   }
 
-  __device__ void project(Shared& s, const Place& at) const {
+  __device__ void project(Shared& s, const PatchOrigin& at) const {
     const float scale = p.scale ? p.scale[at.clip] : 1.0f;
     __syncwarp();  // the warp's own tokens of the mix are whole
     Words rows;
@@ -271,7 +272,7 @@ inline bool whole_patches(const NormSpatialShape& at) {
 }
 
 // Whether all that is read and written by runs lies so.
-inline bool runs_in(const NormSpatialApplyOf<Bf16>& p) {
+inline bool can_vectorize_rows(const NormSpatialApplyOf<Bf16>& p) {
   for (const void* at : std::initializer_list<const void*>{p.x, p.xt, p.y, p.gamma, p.beta})
     if (reinterpret_cast<uintptr_t>(at) % 16 != 0) return false;
   return true;
@@ -295,7 +296,7 @@ inline void launch_patches(const NormSpatialApplyOf<Bf16>& p, const SpatialFcs& 
 
 // False, and nothing done, where there is no kernel for the shape.
 inline bool fused_spatial(const NormSpatialApplyOf<Bf16>& p) {
-  if (!whole_patches(p.at) || !runs_in(p)) return false;
+  if (!whole_patches(p.at) || !can_vectorize_rows(p)) return false;
   const auto data = [](const Buffer* weight) { return static_cast<const float*>(weight->data); };
   launch_patches(p, {{},
                      {data(p.weight[0]), data(p.weight[1]), data(p.weight[2]), data(p.proj)},

@@ -12,7 +12,7 @@ namespace morphmlp::cuda {
 template <int kRunOf, int kLanes, int kRounds>
 struct RowShare {
   static constexpr int kThreads = Unshared::kThreads, kGroups = kThreads / kLanes, kNumbers = kRunOf;
-  using Row = Numbers<kRunOf>[kRounds];
+  using Row = Vec<kRunOf>[kRounds];
 
   __device__ static int group() { return static_cast<int>(threadIdx.x) / kLanes; }
   __device__ static int column(int round) { return (round * kLanes + static_cast<int>(threadIdx.x) % kLanes) * kRunOf; }
@@ -21,7 +21,7 @@ struct RowShare {
   template <class T>
   __device__ static void read(const T* from, int columns, Row& to) {
 #pragma unroll
-    for (int q = 0; q < kRounds; ++q) to[q] = column(q) < columns ? load<kRunOf>(from + column(q)) : Numbers<kRunOf>{};
+    for (int q = 0; q < kRounds; ++q) to[q] = column(q) < columns ? load<kRunOf>(from + column(q)) : Vec<kRunOf>{};
   }
   template <class T>
   __device__ static void write(T* to, int columns, const Row& from) {
@@ -235,7 +235,7 @@ struct AnyParameters {
 // launch(RowShare) with the fewest registers that hold a row of so many columns, or false.
 template <class T, class Launch>
 bool with_share(int64_t columns, const Launch& launch) {
-  constexpr int N = kRun<T>, kNarrow = 128 / N;  // a row of up to 128 numbers needs no more lanes
+  constexpr int N = kVecSize<T>, kNarrow = 128 / N;  // a row of up to 128 numbers needs no more lanes
   if (columns <= 128) return launch(RowShare<N, kNarrow, 1>{}), true;
   if (columns <= 256) return launch(RowShare<N, kWarpSize, 256 / kWarpSize / N>{}), true;
   if (columns <= 512) return launch(RowShare<N, kWarpSize, 512 / kWarpSize / N>{}), true;
@@ -246,7 +246,7 @@ bool with_share(int64_t columns, const Launch& launch) {
 template <class T>
 void norm_forward(const NormForward<T>& p) {
   const int columns = as_int(p.columns);
-  const bool runs = p.columns % kRun<T> == 0 && aligned(p.x, p.y) && aligned(p.gamma, p.beta);
+  const bool runs = p.columns % kVecSize<T> == 0 && aligned(p.x, p.y) && aligned(p.gamma, p.beta);
   const auto by_runs = [&](auto share) {
     using Share = decltype(share);
     launch({blocks_of(p.rows, Share::kGroups)}, NormRows<T, Share>{{}, p, columns});
@@ -262,12 +262,12 @@ void norm_backward_by(const NormGradient<T>& p) {
   const int64_t part = each * Share::kGroups, parts = blocks_of(p.rows, part);
   const Workspace<float> sums(parts * 2 * p.columns);
   launch({parts}, NormRowsBackward<T, Share>{p, as_int(p.columns), part, sums.data()});
-  sum_parts(sums.data(), parts, 2 * p.columns, InGammaAndBeta{p.dgamma, p.dbeta, p.columns});
+  reduce_partials(sums.data(), parts, 2 * p.columns, InGammaAndBeta{p.dgamma, p.dbeta, p.columns});
 }
 
 template <class T>
 void norm_backward(const NormGradient<T>& p) {
-  const bool runs = p.columns % kRun<T> == 0 && aligned(p.x, p.dy, p.residual, p.dx) && aligned(p.gamma);
+  const bool runs = p.columns % kVecSize<T> == 0 && aligned(p.x, p.dy, p.residual, p.dx) && aligned(p.gamma);
   if (runs && with_share<T>(p.columns, [&](auto share) { norm_backward_by<T, decltype(share)>(p); })) return;
   column_sums(1, p.rows, p.columns, AnyParameters<T>{p});
   launch_rows(p.rows, AnyRowsBackward<T>{{}, p, as_int(p.columns)});

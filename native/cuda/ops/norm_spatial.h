@@ -1,6 +1,6 @@
 // What the steps of norm_spatial share: the rows of each branch's FC, and what their elements are.
 #pragma once
-#include "cuda/gemm/mixed_fc.h"
+#include "cuda/gemm/gathered_fc.h"
 #include "cuda/ops/norm_rows.h"
 #include "ops/norm_spatial.h"
 
@@ -40,17 +40,17 @@ struct Mixed {
   BranchWeights by;
 
   template <int N>
-  __device__ Numbers<N> read(int64_t token, int c) const {
+  __device__ Vec<N> read(int64_t token, int c) const {
     const float* w = by.at(token, c);
     const T* from = branch + token * by.channels + c;
-    Numbers<N> sum = {};
+    Vec<N> sum = {};
     for (int i = 0; i < by.branches; ++i, ++w, from += stride) {
-      const Numbers<N> value = load<N>(from);
+      const Vec<N> value = load<N>(from);
       for (int j = 0; j < N; ++j) sum.at[j] = fmaf(value.at[j], w[j * by.branches], sum.at[j]);
     }
     return sum;
   }
-  bool runs_of(int n) const { return runs_in(branch, by.channels, n) && stride % n == 0; }
+  bool can_vectorize(int n) const { return can_vectorize_rows(branch, by.channels, n) && stride % n == 0; }
 };
 
 // The gradient of a branch: its weight times dmix, and its share of dpooled.
@@ -63,32 +63,34 @@ struct BranchGradient {
   int branch;
 
   template <int N>
-  __device__ Numbers<N> read(int64_t token, int c) const {
-    const Numbers<N> pooled = load<N>(dpooled + static_cast<int64_t>(by.clip(token)) * by.channels + c);
+  __device__ Vec<N> read(int64_t token, int c) const {
+    const Vec<N> pooled = load<N>(dpooled + static_cast<int64_t>(by.clip(token)) * by.channels + c);
     const float* w = by.at(token, c) + branch;
-    Numbers<N> value = load<N>(dmix + token * by.channels + c);
+    Vec<N> value = load<N>(dmix + token * by.channels + c);
     for (int j = 0; j < N; ++j) value.at[j] = fmaf(w[j * by.branches], value.at[j], share * pooled.at[j]);
     return value;
   }
-  bool runs_of(int n) const { return runs_in(dmix, by.channels, n) && runs_in(dpooled, by.channels, n); }
+  bool can_vectorize(int n) const {
+    return can_vectorize_rows(dmix, by.channels, n) && can_vectorize_rows(dpooled, by.channels, n);
+  }
 };
 
-// mix = or += weight * (value + bias[place])
+// mix = or += weight * (value + bias[n])
 template <class T>
-struct PutWeighted {
+struct WeightedEpilogue {
   T* mix;
   const float* bias;  // or null
   BranchWeights by;
   int branch;  // the first one overwrites
 
-  bool pairs() const { return pairs_in(mix, by.channels); }
+  bool pairs() const { return can_pair_rows(mix, by.channels); }
   template <int N>
-  __device__ void operator()(int64_t token, int c, int place, const float (&value)[N]) const {
+  __device__ void operator()(int64_t token, int c, int n, const float (&value)[N]) const {
     T* to = mix + token * by.channels + c;
     const float* w = by.at(token, c) + branch;
     float result[N];
     for (int i = 0; i < N; ++i) {
-      result[i] = w[i * by.branches] * (bias ? value[i] + bias[place + i] : value[i]);
+      result[i] = w[i * by.branches] * (bias ? value[i] + bias[n + i] : value[i]);
       if (branch > 0) result[i] = load(to + i) + result[i];
     }
     store(to, result);

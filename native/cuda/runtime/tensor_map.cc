@@ -2,8 +2,8 @@
 // needed: this library links to the CUDA runtime alone.
 #include <cstring>
 
-#include "cuda/gemm/hopper/tensor_map.h"
 #include "cuda/gemm/gemm_backend.h"
+#include "cuda/gemm/hopper/tensor_map.h"
 #include "cuda/runtime/state.h"
 #include "runtime/error.h"
 

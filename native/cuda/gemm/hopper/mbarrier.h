@@ -27,12 +27,12 @@ __device__ inline void init(Mbarrier& barrier, int arrivals) {
 }
 
 // What this thread wrote to shared memory may be read by wgmma, by those who hear of it after this.
-__device__ inline void publish_writes() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
+__device__ inline void fence_async_proxy() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
 
 // After all `init` of a thread: copies may use the barriers then, and other threads behind a __syncthreads.
-__device__ inline void publish_barriers() {
+__device__ inline void fence_barrier_init() {
   asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
-  publish_writes();
+  fence_async_proxy();
 }
 
 __device__ inline void arrive(Mbarrier& barrier) {
@@ -40,7 +40,7 @@ __device__ inline void arrive(Mbarrier& barrier) {
 }
 
 // An arrival after which the phase waits for so many bytes too.
-__device__ inline void arrive_expecting(Mbarrier& barrier, uint32_t bytes) {
+__device__ inline void arrive_expect_tx(Mbarrier& barrier, uint32_t bytes) {
   asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(shared_address(&barrier)), "r"(bytes)
                : "memory");
 }

@@ -17,7 +17,7 @@ using TensorMap = CUtensorMap;
 
 namespace morphmlp::cuda {
 
-// Numbers in a row of a box: the 128 bytes over which 16 are swapped, so that eight rows of one column lie in different
+// Vec in a row of a box: the 128 bytes over which 16 are swapped, so that eight rows of one column lie in different
 // banks (128-byte swizzle).
 constexpr int kBoxColumns = 64;
 

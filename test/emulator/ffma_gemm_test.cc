@@ -22,25 +22,25 @@ std::vector<float> uniform(int64_t n, uint32_t seed, bool positive = false) {
 }
 
 // a[m, k] b[n, k] in parts of k.
-template <bool kTurnA, bool kTurnB>
+template <bool kTransposeA, bool kTransposeB>
 double product(int m, int n, int k, int parts, bool positive = false) {
   const std::vector<float> a = uniform(m * k, 5, positive), b = uniform(n * k, 60, positive);
   std::vector<float> y(static_cast<size_t>(parts * m * n), NAN);
-  launch_product<Product<float>>(operand<kTurnA>(a.data(), m, k), operand<kTurnB>(b.data(), n, k), k,
-                    PutPart{y.data(), n, static_cast<int64_t>(m) * n}, parts);
-  return share(off(Factor<float>{a, m, k, kTurnA}, {b, n, k, kTurnB}, y));
+  launch_gemm<GemmFor<float>>(operand<kTransposeA>(a.data(), m, k), operand<kTransposeB>(b.data(), n, k), k,
+                              StorePartial{y.data(), n, static_cast<int64_t>(m) * n}, parts);
+  return share(off(Factor<float>{a, m, k, kTransposeA}, {b, n, k, kTransposeB}, y));
 }
 
 // By FFMA, with operands where four numbers may be read at once, and one number further, where they may not.
-template <bool kTurnA, bool kTurnB>
+template <bool kTransposeA, bool kTransposeB>
 bool same_bits(const char* what, int m, int n, int k) {
   const auto run = [&](size_t offset) {
     std::vector<float> a = uniform(m * k + 1, 7), b = uniform(n * k + 1, 8);
     if (offset) a.insert(a.begin(), 0.0f), b.insert(b.begin(), 0.0f);
     std::vector<float> y(static_cast<size_t>(2 * m * n), NAN);
-    const auto left = operand<kTurnA>(a.data() + offset, m, k);
-    const auto right = operand<kTurnB>(b.data() + offset, n, k);
-    launch_product<Product<float>>(left, right, k, PutPart{y.data(), n, static_cast<int64_t>(m) * n}, 2);
+    const auto left = operand<kTransposeA>(a.data() + offset, m, k);
+    const auto right = operand<kTransposeB>(b.data() + offset, n, k);
+    launch_gemm<GemmFor<float>>(left, right, k, StorePartial{y.data(), n, static_cast<int64_t>(m) * n}, 2);
     return std::make_pair(y, left.run * right.run);
   };
   const auto [wide, wide_run] = run(0);
