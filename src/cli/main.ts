@@ -13,6 +13,7 @@ import { registerPrepare } from './commands/prepare';
 import { registerStudy } from './commands/study';
 import { registerTrain } from './commands/train';
 import { registerVerify } from './commands/verify';
+import { addGemmOption } from './gemm_option';
 import { packageVersion } from '../core/version';
 
 async function doctor({ json }: { json?: boolean }): Promise<void> {
@@ -38,6 +39,7 @@ registerConvert(program);
 registerExport(program);
 registerFlops(program);
 registerVerify(program);
+addGemmOption(program);
 
 program
   .command('doctor')

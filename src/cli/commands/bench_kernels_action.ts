@@ -7,7 +7,7 @@ import { machine, type Machine } from '../../bench/machine';
 import { casesInBf16, chooseCases, stemOf } from '../../bench/kernels/ops';
 import { joinPasses } from '../../bench/passes';
 import type { CacheState, Launch } from '../../bench/kernels/rounds';
-import { blasVariants, productVariants, OURS, type Variant } from '../../bench/kernels/variant';
+import { blasVariants, wgmmaVariants, OURS, type Variant } from '../../bench/kernels/variant';
 import { precisionOf } from '../../bench/op_cases/bf16';
 import { eventLoop } from '../../core/event_loop';
 import { writeFileAtomic } from '../../formats/atomic';
@@ -93,7 +93,7 @@ async function workOf({ op, stage, plugin = [], device, precision, timeout }: Be
 function besideOurs(c: KernelCase, device: Device): Variant[] {
   const op = device === 'cuda' && PLUGGABLE.find((name) => name === stemOf(c));
   if (!op) return [OURS];
-  return [OURS, ...(precisionOf(c.timed) === 'bf16' ? productVariants(op) : blasVariants(op))];
+  return [OURS, ...(precisionOf(c.timed) === 'bf16' ? wgmmaVariants(op) : blasVariants(op))];
 }
 
 const placeOf = ({ op, stage }: Pick<KernelCase, 'op' | 'stage'>) => `${op} stage ${stage}`;
