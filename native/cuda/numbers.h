@@ -68,6 +68,9 @@ __device__ Words load_words(const T* from) {
 #ifdef __CUDA_ARCH__
   return *reinterpret_cast<const Words*>(from);
 #else
+#ifdef MORPHMLP_CUDA_EMULATED
+  shim::check_aligned(from, alignof(Words));
+#endif
   Words words;
   memcpy(&words, from, sizeof(words));
   return words;
@@ -117,6 +120,9 @@ __device__ inline void store(Bf16* to, const float (&value)[2]) {
 #ifdef __CUDA_ARCH__
   *reinterpret_cast<uint32_t*>(to) = both;
 #else
+#ifdef MORPHMLP_CUDA_EMULATED
+  shim::check_aligned(to, sizeof(both));
+#endif
   memcpy(to, &both, sizeof(both));
 #endif
 }
@@ -127,6 +133,9 @@ __device__ void store_words(T* to, const Words& words) {
 #ifdef __CUDA_ARCH__
   *reinterpret_cast<Words*>(to) = words;
 #else
+#ifdef MORPHMLP_CUDA_EMULATED
+  shim::check_aligned(to, alignof(Words));
+#endif
   memcpy(to, &words, sizeof(words));
 #ifdef MORPHMLP_CUDA_EMULATED
   shim::wrote(to, sizeof(words));

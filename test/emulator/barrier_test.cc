@@ -72,6 +72,22 @@ bool product() {
   return check("a product", found, expected);
 }
 
+struct ReadFour : Unshared {
+  const float* x;
+  float* y;
+  __device__ void operator()(None&) const { *y = load_words<float4>(x).x; }
+};
+
+// Aborts: 16 bytes at a multiple of 4.
+bool misaligned() {
+  alignas(16) const float x[8] = {};
+  float y = 1;
+  launch({1}, ReadFour{{}, x, &y});
+  const bool right = y == 0;
+  launch({1}, ReadFour{{}, x + 1, &y});
+  return right;
+}
+
 bool norm() {
   constexpr int rows = 9, cols = 45;
   const std::vector<float> x = numbers(rows * cols), dy = numbers(rows * cols), gamma(cols, 1.0f);
@@ -103,6 +119,8 @@ bool bf16() {
 
 int main(int, char** given) {
   using namespace morphmlp::cuda;
-  if (given[1]) return without_barrier() ? 0 : 1;
+  const std::string broken = given[1] ? given[1] : "";
+  if (broken == "misaligned") return misaligned() ? 0 : 1;
+  if (broken == "forgotten") return without_barrier() ? 0 : 1;
   return with_barrier() && product() && norm() && bf16() ? 0 : 1;
 }

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <deque>
 #include <functional>
@@ -79,6 +81,13 @@ T shuffle(T value, From from) {
   return other;
 }
 
+// Aborts where a GPU would fault: a vector access must begin at a multiple of its alignment.
+inline void check_aligned(const void* address, size_t alignment) {
+  if (reinterpret_cast<uintptr_t>(address) % alignment == 0) return;
+  std::fprintf(stderr, "cuda_shim: misaligned vector access: %p is no multiple of %zu bytes\n", address, alignment);
+  std::abort();
+}
+
 // Shared memory as TMA and wgmma see it (PTX ISA, "Async proxy"): what TMA brought, and what a thread wrote, by
 // store_words or a copy, once that thread has fenced; until then it is NaN to them. From `watch_writes` on, in a block.
 void watch_writes();
@@ -92,6 +101,8 @@ const char* published_memory();
 class Copies {
  public:
   void add(void* to, const void* from) {
+    check_aligned(to, kBytes);
+    check_aligned(from, kBytes);
     std::memset(to, 0xFF, kBytes);
     wrote(to, kBytes);
     pending_.push_back({to, from, groups_});

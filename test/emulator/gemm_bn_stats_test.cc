@@ -24,7 +24,10 @@ struct Shifted {
   static constexpr bool pairs = false;
 
   using Row = float*;
-  __device__ float stored(int column, float sum) const { return sum + 1000.0f + static_cast<float>(column); }
+  template <int N>
+  __device__ void apply(Row, int column, float (&value)[N]) const {
+    for (int i = 0; i < N; ++i) value[i] += 1000.0f + static_cast<float>(column + i);
+  }
   __device__ Row row(int m) const { return y + static_cast<int64_t>(m) * n; }
   template <int N>
   __device__ void write(Row row, int column, const float (&value)[N]) const {

@@ -40,6 +40,7 @@ inline float b_at(int k, int column) {
 
 inline void ldmatrix(uint32_t (&to)[4], const void* row) {
   const int lane = shim::lane_index();
+  shim::check_aligned(row, 16);
   shim::share(row);
   for (int i = 0; i < 4; ++i)
     std::memcpy(&to[i], emulated::row_of(i, lane / 4) + lane % 4 * sizeof(to[i]), sizeof(to[i]));
@@ -48,6 +49,7 @@ inline void ldmatrix(uint32_t (&to)[4], const void* row) {
 
 inline void ldmatrix_trans(uint32_t (&to)[4], const Bf16* row) {
   const int lane = shim::lane_index();
+  shim::check_aligned(row, 16);
   shim::share(row);
   for (int i = 0; i < 4; ++i) {
     const auto* low = reinterpret_cast<const Bf16*>(emulated::row_of(i, lane % 4 * 2));

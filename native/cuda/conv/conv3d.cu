@@ -61,6 +61,8 @@ struct StoreInputGrad {
     return dx + geometry.element(clip, at);
   }
   template <int N>
+  __device__ void apply(Row, int, float (&)[N]) const {}
+  template <int N>
   __device__ void write(Row row, int c, const float (&value)[N]) const {
     store(row + c * geometry.channel_step(), value);
   }

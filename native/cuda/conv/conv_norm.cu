@@ -22,13 +22,16 @@ struct ConvEpilogue {
   const float* bias;  // or null
   bool pairs;
 
-  __device__ float stored(int n, float sum) const {
-    T value;
-    store(&value, bias ? sum + bias[n] : sum);
-    return load(&value);
+  using Row = T*;
+  template <int N>
+  __device__ void apply(Row, int n, float (&value)[N]) const {
+    for (int i = 0; i < N; ++i) {
+      T rounded;
+      store(&rounded, bias ? value[i] + bias[n + i] : value[i]);
+      value[i] = load(&rounded);
+    }
   }
 
-  using Row = T*;
   __device__ Row row(int m) const { return y + static_cast<int64_t>(m) * channels; }
   template <int N>
   __device__ void write(Row row, int n, const float (&value)[N]) const {
@@ -128,13 +131,15 @@ struct FoldedNormEpilogue {
 
   bool pairs() const { return can_pair_rows(y, channels); }
   template <int N>
-  __device__ void operator()(int64_t position, int n, int, const float (&value)[N]) const {
-    float result[N];
+  __device__ void apply(int64_t, int c, int, float (&value)[N]) const {
     for (int i = 0; i < N; ++i) {
-      result[i] = fmaf(value[i], scale[n + i], shift[n + i]);
-      if (gelu) result[i] = gelu_of<T>(result[i]);
+      value[i] = fmaf(value[i], scale[c + i], shift[c + i]);
+      if (gelu) value[i] = gelu_of<T>(value[i]);
     }
-    store(y + position * channels + n, result);
+  }
+  template <int N>
+  __device__ void write(int64_t position, int c, const float (&value)[N]) const {
+    store(y + position * channels + c, value);
   }
 };
 

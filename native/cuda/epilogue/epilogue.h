@@ -1,5 +1,6 @@
-// Epilogues of a product: operator()(token, channel, n, values) stores N adjacent results of row `token` and column n
-// of the product at `channel` of a tensor [tokens, C]; N is 1 or, where pairs() holds, 2.
+// Epilogues of a product, by token and channel of a tensor [tokens, C]: apply(token, channel, n, values) transforms the
+// N adjacent results from column n of the product on in place, write(token, channel, values) stores them. N is 1 or,
+// where pairs() holds, 2. Only `apply` reads memory (apply_pair of operands.h says why).
 #pragma once
 #include "cuda/gemm/operands.h"
 
@@ -15,18 +16,19 @@ struct BiasEpilogue {
 
   bool pairs() const { return can_pair_rows(y, channels); }
   template <int N>
-  __device__ void operator()(int64_t token, int c, int n, const float (&value)[N]) const {
-    T* to = y + token * channels + c;
-    float result[N];
+  __device__ void apply(int64_t token, int c, int n, float (&value)[N]) const {
     for (int i = 0; i < N; ++i) {
-      result[i] = bias ? value[i] + bias[n + i] : value[i];
-      if (add) result[i] = load(to + i) + result[i];
+      if (bias) value[i] += bias[n + i];
+      if (add) value[i] = load(y + token * channels + c + i) + value[i];
     }
-    store(to, result);
+  }
+  template <int N>
+  __device__ void write(int64_t token, int c, const float (&value)[N]) const {
+    store(y + token * channels + c, value);
   }
 };
 
-// z = value + bias, y = gelu(z) or z itself
+// z = value + bias[n], y = gelu(z) or z itself
 template <class T>
 struct ActivationEpilogue {
   T *y, *z;  // z or null
@@ -36,19 +38,21 @@ struct ActivationEpilogue {
 
   bool pairs() const { return can_pair_rows(y, channels) && can_pair_rows(z, channels); }
   template <int N>
-  __device__ void operator()(int64_t token, int c, int n, const float (&value)[N]) const {
+  __device__ void apply(int64_t, int, int n, float (&value)[N]) const {
+    for (int i = 0; i < N; ++i)
+      if (bias) value[i] += bias[n + i];
+  }
+  template <int N>
+  __device__ void write(int64_t token, int c, const float (&value)[N]) const {
     const int64_t at = token * channels + c;
-    float sum[N], result[N];
-    for (int i = 0; i < N; ++i) {
-      sum[i] = bias ? value[i] + bias[n + i] : value[i];
-      result[i] = activate ? gelu_of<T>(sum[i]) : sum[i];
-    }
-    if (z) store(z + at, sum);
+    float result[N];
+    for (int i = 0; i < N; ++i) result[i] = activate ? gelu_of<T>(value[i]) : value[i];
+    if (z) store(z + at, value);
     store(y + at, result);
   }
 };
 
-// y = x + scale * (value + bias)
+// y = x + scale * (value + bias[n])
 template <class T>
 struct ResidualEpilogue {
   const T* x;
@@ -59,12 +63,14 @@ struct ResidualEpilogue {
 
   bool pairs() const { return can_pair_rows(y, channels); }
   template <int N>
-  __device__ void operator()(int64_t token, int c, int n, const float (&value)[N]) const {
+  __device__ void apply(int64_t token, int c, int n, float (&value)[N]) const {
     const float s = scale ? scale[clip_tokens.quotient(static_cast<int>(token))] : 1.0f;
-    const int64_t at = token * channels + c;
-    float result[N];
-    for (int i = 0; i < N; ++i) result[i] = fmaf(s, value[i] + bias[n + i], load(x + at + i));
-    store(y + at, result);
+    const T* from = x + token * channels + c;
+    for (int i = 0; i < N; ++i) value[i] = fmaf(s, value[i] + bias[n + i], load(from + i));
+  }
+  template <int N>
+  __device__ void write(int64_t token, int c, const float (&value)[N]) const {
+    store(y + token * channels + c, value);
   }
 };
 
@@ -77,11 +83,13 @@ struct GeluGradEpilogue {
 
   bool pairs() const { return can_pair_rows(dz, channels); }
   template <int N>
-  __device__ void operator()(int64_t token, int c, int, const float (&value)[N]) const {
-    const int64_t at = token * channels + c;
-    float result[N];
-    for (int i = 0; i < N; ++i) result[i] = value[i] * gelu_slope_of<T>(load(z + at + i));
-    store(dz + at, result);
+  __device__ void apply(int64_t token, int c, int, float (&value)[N]) const {
+    const T* from = z + token * channels + c;
+    for (int i = 0; i < N; ++i) value[i] *= gelu_slope_of<T>(load(from + i));
+  }
+  template <int N>
+  __device__ void write(int64_t token, int c, const float (&value)[N]) const {
+    store(dz + token * channels + c, value);
   }
 };
 

@@ -126,9 +126,9 @@ struct FfmaGemm {
                                   const float (*tile_b)[FfmaTile::kN + FfmaTile::kPad], float (&sum)[8][4]) {
 #pragma unroll
     for (int step = 0; step < FfmaTile::kK; ++step) {
-      const float4 low = *reinterpret_cast<const float4*>(&tile_a[step][thread_y() * 4]);
-      const float4 high = *reinterpret_cast<const float4*>(&tile_a[step][thread_y() * 4 + 64]);
-      const float4 right = *reinterpret_cast<const float4*>(&tile_b[step][thread_x() * 4]);
+      const float4 low = load_words<float4>(&tile_a[step][thread_y() * 4]);
+      const float4 high = load_words<float4>(&tile_a[step][thread_y() * 4 + 64]);
+      const float4 right = load_words<float4>(&tile_b[step][thread_x() * 4]);
       const float x[8] = {low.x, low.y, low.z, low.w, high.x, high.y, high.z, high.w};
       const float y[4] = {right.x, right.y, right.z, right.w};
 #pragma unroll
@@ -138,7 +138,30 @@ struct FfmaGemm {
     }
   }
 
-  __device__ void finish(int first_m, int first_n, const float (&sum)[8][4]) const {
+  __device__ void finish(int first_m, int first_n, Sums& sum) const {
+    apply_epilogue(first_m, first_n, sum);
+    write_results(first_m, first_n, sum);
+  }
+
+  __device__ void apply_epilogue(int first_m, int first_n, Sums& sum) const {
+    for_each_result(first_m, first_n, sum, [&](const typename Out::Row& row, int n, float& result) {
+      float value[] = {result};
+      out.apply(row, n, value);
+      result = value[0];
+    });
+  }
+
+  __device__ void write_results(int first_m, int first_n, Sums& sum) const {
+    for_each_result(first_m, first_n, sum, [&](const typename Out::Row& row, int n, float result) {
+      const float value[] = {result};
+      out.write(row, n, value);
+    });
+  }
+
+ private:
+  // body(row, n, result) for the results of this thread inside the matrix.
+  template <class Body>
+  __device__ void for_each_result(int first_m, int first_n, Sums& sum, const Body& body) const {
 #pragma unroll
     for (int i = 0; i < 8; ++i) {
       const int m = first_m + row_of(i);
@@ -147,8 +170,7 @@ struct FfmaGemm {
 #pragma unroll
       for (int j = 0; j < 4; ++j) {
         const int n = first_n + thread_x() * 4 + j;
-        const float value[] = {sum[i][j]};
-        if (n < b.size) out.write(row, n, value);
+        if (n < b.size) body(row, n, sum[i][j]);
       }
     }
   }

@@ -61,6 +61,8 @@ struct StorePartial {
   using Row = float*;
   __device__ Row row(int m) const { return to + blockIdx.z * size + static_cast<int64_t>(m) * n; }
   template <int N>
+  __device__ void apply(Row, int, float (&)[N]) const {}
+  template <int N>
   __device__ void write(Row row, int column, const float (&value)[N]) const {
     store(row + column, value);
   }

@@ -65,7 +65,7 @@ struct MmaFragment : MmaGemm<MmaBf16, A, B, Out> {
   }
 };
 
-// out.stored(n, sum) says what is stored in place of a sum; out.put stores it.
+// The moments are those of the results after out.apply.
 template <class Share>
 struct GemmBnStats : Share {
   using Groups = GroupMoments<Share::kGroups, Share::Tile::kN>;
@@ -83,8 +83,8 @@ struct GemmBnStats : Share {
     Sums sum = {};
     NoTileObserver nobody;
     this->sum_tile(s.operands, first_m, first_n, {0, this->k}, sum, nobody);
-    finish_sums(first_n, sum);
-    this->finish(first_m, first_n, sum);
+    this->apply_epilogue(first_m, first_n, sum);
+    this->write_results(first_m, first_n, sum);
     __syncthreads();  // all have read the operands, where moments go now
     leave(s.groups, first_m, sum);
     __syncthreads();
@@ -96,16 +96,6 @@ struct GemmBnStats : Share {
  private:
   using Tile = typename Share::Tile;
   using Sums = typename Share::Base::Sums;
-
-  __device__ void finish_sums(int first_n, Sums& sum) const {
-#pragma unroll
-    for (int j = 0; j < Share::kColumns; ++j) {
-      const int n = first_n + Share::column(j);
-#pragma unroll
-      for (int i = 0; i < Share::kRows; ++i)
-        if (n < this->b.size) this->number(sum, i, j) = this->out.stored(n, this->number(sum, i, j));
-    }
-  }
 
   __device__ void leave(Groups& groups, int first_m, Sums& sum) const {
     float inside = 0;

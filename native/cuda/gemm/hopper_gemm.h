@@ -161,7 +161,17 @@ struct HopperGemm {
     if (threadIdx.x % kWarpSize == 0) arrive(s.empty[stage]);
   }
 
-  __device__ void finish(int first_m, int first_n, const Sums& sum) const {
+  __device__ void finish(int first_m, int first_n, Sums& sum) const {
+    for_each_pair(first_m, first_n, sum, [&](const typename Out::Row& row, int column, float(&pair)[2]) {
+      apply_pair(out, row, column, n, pair);
+    });
+    for_each_pair(first_m, first_n, sum, [&](const typename Out::Row& row, int column, const float(&pair)[2]) {
+      store_pair(out, row, column, n, pair);
+    });
+  }
+
+  template <class Body>
+  __device__ void for_each_pair(int first_m, int first_n, Sums& sum, const Body& body) const {
     const int lane = static_cast<int>(threadIdx.x) % kWarpSize;
     const int warp = static_cast<int>(threadIdx.x) % HopperTile::kGroup / kWarpSize;
 #pragma unroll
@@ -170,8 +180,12 @@ struct HopperGemm {
       if (row >= m) continue;
       const typename Out::Row to = out.row(row);
 #pragma unroll
-      for (int j = 0; j < kN / 8; ++j)
-        store_pair(out, to, first_n + 8 * j + lane % 4 * 2, n, {sum[4 * j + 2 * half], sum[4 * j + 2 * half + 1]});
+      for (int j = 0; j < kN / 8; ++j) {
+        float* results = &sum[4 * j + 2 * half];
+        float pair[] = {results[0], results[1]};
+        body(to, first_n + 8 * j + lane % 4 * 2, pair);
+        results[0] = pair[0], results[1] = pair[1];
+      }
     }
   }
 };

@@ -140,10 +140,16 @@ struct Scatter {
   using Row = typename Layout::Row;
   __device__ Row row(int r) const { return layout.row(r); }
   template <int N>
+  __device__ void apply(const Row& r, int k, float (&value)[N]) const {
+    int64_t token;
+    int channel;
+    if (layout.locate(r, k, &token, &channel)) to.apply(token, channel, k, value);
+  }
+  template <int N>
   __device__ void write(const Row& r, int k, const float (&value)[N]) const {
     int64_t token;
     int channel;
-    if (layout.locate(r, k, &token, &channel)) to(token, channel, k, value);
+    if (layout.locate(r, k, &token, &channel)) to.write(token, channel, value);
   }
 };
 

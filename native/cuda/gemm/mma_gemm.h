@@ -77,8 +77,27 @@ struct MmaGemm {
     }
   }
 
-  // A lane has pairs of rows lane / 4 of each 8, columns 2 (lane % 4) of each 8.
-  __device__ void finish(int first_m, int first_n, const Sums& sum) const {
+  __device__ void finish(int first_m, int first_n, Sums& sum) const {
+    apply_epilogue(first_m, first_n, sum);
+    write_results(first_m, first_n, sum);
+  }
+
+  __device__ void apply_epilogue(int first_m, int first_n, Sums& sum) const {
+    for_each_pair(first_m, first_n, sum,
+                  [&](const typename Out::Row& row, int n, float(&pair)[2]) { apply_pair(out, row, n, b.size, pair); });
+  }
+
+  __device__ void write_results(int first_m, int first_n, Sums& sum) const {
+    for_each_pair(first_m, first_n, sum, [&](const typename Out::Row& row, int n, const float(&pair)[2]) {
+      store_pair(out, row, n, b.size, pair);
+    });
+  }
+
+ private:
+  // body(row, n, results n and n + 1) for the results of this lane in rows of the matrix: rows lane / 4 of each 8,
+  // columns 2 (lane % 4) and the next of each 8.
+  template <class Body>
+  __device__ void for_each_pair(int first_m, int first_n, Sums& sum, const Body& body) const {
 #pragma unroll
     for (int i = 0; i < 2 * Kind::kTilesM; ++i) {
       const int m = first_m + warp_m() + 8 * i + lane() / 4;
@@ -86,8 +105,10 @@ struct MmaGemm {
       const typename Out::Row row = out.row(m);
 #pragma unroll
       for (int j = 0; j < Kind::kTilesN; ++j) {
-        const float* pair = &sum[i / 2][j][i % 2 * 2];
-        store_pair(out, row, first_n + warp_n() + 8 * j + lane() % 4 * 2, b.size, {pair[0], pair[1]});
+        float* results = &sum[i / 2][j][i % 2 * 2];
+        float pair[] = {results[0], results[1]};
+        body(row, first_n + warp_n() + 8 * j + lane() % 4 * 2, pair);
+        results[0] = pair[0], results[1] = pair[1];
       }
     }
   }

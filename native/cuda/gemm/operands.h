@@ -88,10 +88,24 @@ struct NoTileObserver {
   __device__ void operator()(const Tile&) {}
 };
 
-// Results n and n + 1 of a row of `size`, an even n: at once where `out` takes two.
+// Results n and n + 1 of a row of `size`, an even n; both at once where `out` takes pairs. out.apply(row, n, values)
+// reads what results depend on and transforms them in place, out.write(row, n, values) stores them. All results of a
+// thread are transformed before the first is stored: the compiler must assume that stores change what is still to be
+// read, and each read behind one would wait for memory.
+template <class Out>
+__device__ void apply_pair(const Out& out, const typename Out::Row& row, int n, int size, float (&pair)[2]) {
+  if (out.pairs && n + 1 < size) return out.apply(row, n, pair);
+#pragma unroll
+  for (int i = 0; i < 2; ++i) {
+    float one[] = {pair[i]};
+    if (n + i < size) out.apply(row, n + i, one);
+    pair[i] = one[0];
+  }
+}
 template <class Out>
 __device__ void store_pair(const Out& out, const typename Out::Row& row, int n, int size, const float (&pair)[2]) {
   if (out.pairs && n + 1 < size) return out.write(row, n, pair);
+#pragma unroll
   for (int i = 0; i < 2; ++i) {
     const float one[] = {pair[i]};
     if (n + i < size) out.write(row, n + i, one);

@@ -85,15 +85,17 @@ struct WeightedEpilogue {
 
   bool pairs() const { return can_pair_rows(mix, by.channels); }
   template <int N>
-  __device__ void operator()(int64_t token, int c, int n, const float (&value)[N]) const {
-    T* to = mix + token * by.channels + c;
+  __device__ void apply(int64_t token, int c, int n, float (&value)[N]) const {
+    const T* from = mix + token * by.channels + c;
     const float* w = by.at(token, c) + branch;
-    float result[N];
     for (int i = 0; i < N; ++i) {
-      result[i] = w[i * by.branches] * (bias ? value[i] + bias[n + i] : value[i]);
-      if (branch > 0) result[i] = load(to + i) + result[i];
+      value[i] = w[i * by.branches] * (bias ? value[i] + bias[n + i] : value[i]);
+      if (branch > 0) value[i] = load(from + i) + value[i];
     }
-    store(to, result);
+  }
+  template <int N>
+  __device__ void write(int64_t token, int c, const float (&value)[N]) const {
+    store(mix + token * by.channels + c, value);
   }
 };
 

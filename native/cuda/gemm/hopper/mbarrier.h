@@ -45,17 +45,32 @@ __device__ inline void arrive_expect_tx(Mbarrier& barrier, uint32_t bytes) {
                : "memory");
 }
 
-// Until the phase of this parity has ended. That before the first one has: parity 1 goes on at once.
-__device__ inline void wait(Mbarrier& barrier, uint32_t parity) {
+__device__ inline bool try_wait(Mbarrier& barrier, uint32_t parity) {
+  uint32_t done;
   asm volatile(
       "{\n"
       ".reg .pred done;\n"
-      "again:\n"
-      "mbarrier.try_wait.parity.shared::cta.b64 done, [%0], %1;\n"
-      "@!done bra again;\n"
-      "}" ::"r"(shared_address(&barrier)),
-      "r"(parity)
+      "mbarrier.try_wait.parity.shared::cta.b64 done, [%1], %2;\n"
+      "selp.u32 %0, 1, 0, done;\n"
+      "}"
+      : "=r"(done)
+      : "r"(shared_address(&barrier)), "r"(parity)
       : "memory");
+  return done != 0;
+}
+
+// Waits until the phase of this parity has ended. The phase before the first counts as ended: parity 1 returns at once.
+// Compiled with MORPHMLP_CUDA_DEBUG, a wait that lasts about 2^24 tries, some seconds, becomes a fault of the kernel
+// in place of a hang.
+__device__ inline void wait(Mbarrier& barrier, uint32_t parity) {
+#ifdef MORPHMLP_CUDA_DEBUG
+  for (int tries = 0; tries < 1 << 24; ++tries)
+    if (try_wait(barrier, parity)) return;
+  __trap();
+#else
+  while (!try_wait(barrier, parity)) {
+  }
+#endif
 }
 
 }  // namespace morphmlp::cuda
