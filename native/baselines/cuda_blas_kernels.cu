@@ -1,4 +1,4 @@
-// The FC ops by cuBLASLt, as plugins: what our kernels are ranked beside where it is on the machine.
+// FC ops by cuBLASLt as plugins: the baseline of our kernels in benchmarks.
 #include <string>
 
 #include "baselines/cublaslt/cublaslt_gemm.h"

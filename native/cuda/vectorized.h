@@ -1,8 +1,7 @@
-// Launches of what memory limits: a thread reads and writes 16 bytes of each tensor at once, so that what is on its way
-// to an SM at any time, 32 KB at full occupancy, is as much as memory needs to be busy (4.8 TB/s for 0.7 us are 25 KB
-// for each of 132 SMs; two bytes a thread would be 4 KB). `Body` has run<N>(...) for N numbers that lie next to each
-// other, from a multiple of N on, as load<N> and store take them: kVecSize of its type, or one by one where tensors do
-// not lie or end so.
+// Launches of memory-bound kernels: a thread reads and writes 16 bytes of each tensor at once, so that 32 KB are in
+// flight on an SM at full occupancy, as many as saturate memory (4.8 TB/s for 0.7 us are 25 KB for each of 132 SMs; two
+// bytes a thread would be 4 KB). `Body` has run<N>(...) for N adjacent values from a multiple of N on: a vector of its
+// type, or one by one where tensors are not aligned or end within a vector.
 #pragma once
 #include "cuda/numbers.h"
 
@@ -29,13 +28,13 @@ struct VectorizedEach : Unshared {
   }
 };
 
-// Body::run<N>(i) for all of n numbers; `runs` says whether N may be more than one.
+// Calls body.run<N>(i) for all n values; N is 1 unless `runs`.
 template <int N, class Body>
 void launch_vectorized(int64_t n, bool runs, const Body& body) {
   launch({blocks_of(n, Unshared::kThreads * N)}, VectorizedEach<N, Body>{{}, n, runs, body});
 }
 
-// Threads keep their columns for kDeep rows, which read what belongs to a column once for all.
+// A thread keeps its columns for kDeep rows and reads per-column values once.
 template <int N, class Body>
 struct VectorizedColumns : Unshared {
   static constexpr int kDeep = 8;
@@ -54,8 +53,8 @@ struct VectorizedColumns : Unshared {
   }
 };
 
-// Body::run<N>(clip, begin, end, c): columns c .. c + N - 1 of rows begin .. end - 1 of a clip, for all of matrices
-// [clips, rows, columns].
+// Calls body.run<N>(clip, begin, end, c) for columns c .. c + N - 1 of rows begin .. end - 1 of each clip, over
+// matrices [clips, rows, columns].
 template <int N, class Body>
 void launch_vectorized_columns(int64_t clips, int64_t rows, int64_t columns, bool runs, const Body& body) {
   if (columns == 0) return;

@@ -58,7 +58,10 @@ export function machine(): Machine {
   return {
     device,
     ...(device === 'cuda'
-      ? { gpu: { ...native.cudaFacts(), driver: driverVersion() }, products: native.cudaGemm() === 'mma' ? 'own' : 'own, bf16 by wgmma' }
+      ? {
+          gpu: { ...native.cudaFacts(), driver: driverVersion() },
+          products: native.cudaGemm() === 'mma' ? 'own' : 'own, bf16 by wgmma',
+        }
       : {}),
     cpu: os.cpus()[0]?.model.trim() ?? 'unknown',
     cores: os.cpus().length,

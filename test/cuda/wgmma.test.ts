@@ -120,7 +120,14 @@ onHopper('on Hopper', () => {
   test('bench kernels ranks it beside mma.sync, and restores the selection', () => {
     native.cudaUseGemm('mma');
     const [c] = casesInBf16([{ op: 'linear', stage: 1, timed: linearCase([40], 24, 24), macs: 40 * 24 * 24 }]);
-    const options = { rounds: 1, clock: 'wall', check: true, seed: 5, caches: ['warm'], launches: ['launched'] } as const;
+    const options = {
+      rounds: 1,
+      clock: 'wall',
+      check: true,
+      seed: 5,
+      caches: ['warm'],
+      launches: ['launched'],
+    } as const;
     const rows = benchCase(c!, [OURS, ...wgmmaVariants('linear')], options);
     expect(rows.map(({ variant, flags }) => [variant, flags])).toEqual([
       ...[0, 1].map(() => ['morphmlp', native.cudaFlags()]),
@@ -137,7 +144,10 @@ const bench = (env: NodeJS.ProcessEnv, ...args: string[]) =>
 test.each<[string[], string]>([
   [['--device', 'cpu', '--gemm', 'wgmma'], '--gemm wgmma: expected --device cuda, got cpu'],
   [['--gemm', 'mma'], '--gemm mma: expected --device cuda, got cpu'],
-  [['--device', 'cuda', '--gemm', 'cublas'], "option '--gemm <name>' argument 'cublas' is invalid. Allowed choices are mma, wgmma."],
+  [
+    ['--device', 'cuda', '--gemm', 'cublas'],
+    "option '--gemm <name>' argument 'cublas' is invalid. Allowed choices are mma, wgmma.",
+  ],
 ])('%j is refused', (args, message) => {
   expect(bench({}, ...args)).toEqual({ status: 1, out: '', err: `morphmlp: ${message}\n` });
 });

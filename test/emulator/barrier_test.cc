@@ -2,6 +2,7 @@
 // it must give another number without; with threads.cc and ThreadSanitizer that must be reported as a race, and a
 // product and sums of the real kernels must not. See barrier_test.sh.
 #include <cstdio>
+#include <string>
 #include <vector>
 
 #include "cuda/epilogue/column_sums.h"

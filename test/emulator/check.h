@@ -25,7 +25,7 @@ inline double worse(double a, double b) {
   return a == a && b == b ? std::max(std::abs(a), std::abs(b)) : static_cast<double>(INFINITY);
 }
 
-// Vec that bf16 holds.
+// Values that bf16 represents.
 template <class T>
 std::vector<T> numbers(int64_t n, int seed) {
   std::vector<T> x(static_cast<size_t>(n));

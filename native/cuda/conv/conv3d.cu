@@ -6,7 +6,7 @@
 namespace morphmlp::cuda {
 namespace {
 
-// Of filters packed as [tap, c, o], row c is those of a class of taps, k as DgradGradients has it.
+// Row c of the filters packed as [tap, c, o], restricted to a class of taps, with k as in DgradGradients.
 template <class T>
 struct DgradFilters {
   ConvGeometry geometry;
@@ -32,7 +32,7 @@ struct DgradFilters {
   }
 };
 
-// weight[o, c, tap] as [tap, c, o]
+// Packs weight[o, c, tap] as [tap, c, o].
 template <class T>
 struct PackDgradFilters {
   ConvGeometry geometry;
@@ -68,7 +68,7 @@ struct StoreInputGrad {
   }
 };
 
-// From the order of patches to that of the weight.
+// Stores from im2col order into the order of the weight.
 struct StoreFilterGrad {
   ConvGeometry geometry;
   Divisor by_length;
@@ -98,7 +98,7 @@ void weight_group(const ConvGeometry& geometry, const T* x, const T* dy, float* 
                         StoreFilterGrad{geometry, Divisor(geometry.length()), dweight});
 }
 
-// A class without taps is a product of length 0, which writes its zeros.
+// A class without taps is a product over k = 0, which writes its zeros.
 template <class T>
 void input_class(const ConvGeometry& geometry, const DgradClass& own, const T* packed, const T* dy, T* dx) {
   const bool pairs = !geometry.planar && can_pair_rows(dx, geometry.all_channels);

@@ -12,9 +12,10 @@ void conv3d_forward(const Conv3dForwardOf<T>& p);
 
 namespace {
 
-// -- training: statistics of what is stored, by the tiles of the product --
+// -- training: statistics from the tiles of the product --
 
-// The convolution's result; what is stored is rounded first, so that statistics are of what the backward reads.
+// Rounds the convolution's result before the statistics are taken, which so describe the values that the backward
+// reads.
 template <class T>
 struct ConvEpilogue {
   T* y;
@@ -62,7 +63,7 @@ struct MeanOfTiles {
   __device__ void finish(int, int column, const double (&sum)[1]) const { finish_mean(of.p, column, sum[0]); }
 };
 
-// Squares about the tile's mean, and what they are more about the mean of all.
+// Squares about the mean of the tile, corrected to the mean of all.
 template <class T>
 struct VarianceOfTiles {
   static constexpr int kSums = 1;
@@ -76,14 +77,14 @@ struct VarianceOfTiles {
   __device__ void finish(int, int column, const double (&sum)[1]) const { finish_variance(of.p, column, sum[0]); }
 };
 
-// body(geometry, first channel, first output) for each group.
+// Calls body(geometry, first channel, first output) for each group.
 template <class T, class Body>
 void for_groups(const ConvNormForwardOf<T>& p, const Body& body) {
   const ConvGeometry geometry(p.at);
   for (int64_t g = 0; g < p.at.groups; ++g) body(geometry, g * geometry.channels, g * geometry.outputs);
 }
 
-// product(patches, filters) of the group whose first channel and output these are.
+// Calls product(patches, filters) for the group that begins at these channels.
 template <class T, class GemmFor>
 void convolve(const ConvNormForwardOf<T>& p, const ConvGeometry& geometry, int64_t c, int64_t o,
               const GemmFor& product) {
@@ -107,7 +108,7 @@ void convolve_with_statistics(const ConvNormForwardOf<T>& p, const BatchNormForw
   column_sums(1, tiles, norm.cols, VarianceOfTiles<T>{{norm, moments.data()}});
 }
 
-// -- evaluation: BatchNorm is a factor and a summand of each channel, which the product's results get at once --
+// -- evaluation: BatchNorm folds into a scale and a shift of each channel, applied in the epilogue --
 
 template <class T>
 struct Fold {

@@ -1,13 +1,13 @@
-// What convolutions multiply: patches that are read in place, so that no matrix of patches exists, and filters, which
-// are small and brought into the order of patches first.
+// Operands of convolutions as products: im2col rows, read in place so that no im2col matrix exists, and filters, which
+// are repacked in im2col order first.
 #pragma once
 #include "cuda/gemm/gemm.h"
 #include "ops/conv3d.h"
 
 namespace morphmlp::cuda {
 
-// What kernels need to know of a shape, and how numbers are taken apart. Groups of channels are convolutions of their
-// own: `channels` and `outputs` are one group's, whose first ones the callers' pointers point to.
+// Geometry of a convolution in 32 bits. Groups are separate convolutions: `channels` and `outputs` are those of one
+// group, whose first channels the pointers of the caller point to.
 struct ConvGeometry {
   explicit ConvGeometry(const Conv3dShape& at)
       : channels(as_int(at.in_channels / at.groups)),
@@ -32,7 +32,7 @@ struct ConvGeometry {
     as_int(length());
   }
 
-  // Time, height and width of a number counted row-major, and what is left over: the clip.
+  // Splits a row-major index into time, height and width; returns the clip.
   __device__ static int split(int n, const Divisor (&by)[3], int (&at)[3]) {
     for (int i = 2; i >= 0; --i) {
       const int rest = by[i].quotient(n);
@@ -42,7 +42,7 @@ struct ConvGeometry {
     return n;
   }
 
-  // Where channel 0 at (clip, place) of the input lies, and how far channels are apart.
+  // Offset of channel 0 at (clip, place) of the input; channel_step is the distance between channels.
   __device__ int64_t element(int clip, const int (&at)[3]) const {
     const int64_t area = static_cast<int64_t>(in[0]) * in[1] * in[2];
     const int64_t place = (static_cast<int64_t>(at[0]) * in[1] + at[1]) * in[2] + at[2];
@@ -50,7 +50,7 @@ struct ConvGeometry {
   }
   __device__ int64_t channel_step() const { return planar ? static_cast<int64_t>(in[0]) * in[1] * in[2] : 1; }
 
-  // Channel and tap of number k of a patch: as they lie next to each other in the input.
+  // Channel and tap of value k of an im2col row, in the order of the input.
   __device__ void patch(int k, int* c, int* tap) const {
     const int high = planar ? by_taps.quotient(k) : by_channels.quotient(k);
     *c = planar ? high : by_channels.remainder(k, high);
@@ -71,8 +71,8 @@ struct ConvGeometry {
   int64_t length() const { return static_cast<int64_t>(channels) * taps; }
 };
 
-// Row r is what the filters see at output position r. A run of numbers is channels of one pixel, where those are next
-// to each other.
+// Row r is the receptive field of output position r. Adjacent values are channels of one pixel, where those are
+// adjacent in memory.
 template <class T>
 struct Im2colRows {
   ConvGeometry geometry;
@@ -119,7 +119,7 @@ struct Im2colRows {
   }
 };
 
-// weight[o, c, tap] as [o, k], in the order of patches.
+// Packs weight[o, c, tap] as [o, k] in im2col order.
 template <class T>
 struct PackIm2colFilters {
   ConvGeometry geometry;
@@ -135,8 +135,8 @@ struct PackIm2colFilters {
   }
 };
 
-// Filters so packed, one a row. By mma.sync they go through registers: patches have three buffers in shared memory, and
-// for three more there is no room.
+// Packed filters, one a row. mma.sync loads them through registers: im2col rows already take three buffers in shared
+// memory, and three more do not fit.
 template <class T>
 struct FilterRows {
   Dense<T> tokens;
@@ -151,7 +151,7 @@ struct FilterRows {
   }
 };
 
-// Filters in the order of patches, rounded to what a product takes: every block of one reads them again.
+// Filters in im2col order, rounded once to the type of the product: every block reads them again.
 template <class T>
 class PackedFilters {
  public:

@@ -1,17 +1,17 @@
-// The gradient of a convolution's input as products, none of them with zeros that a stride leaves.
+// Gradient of the input of a strided convolution as dense products, without the zeros between strided outputs.
 #pragma once
 #include "cuda/conv/im2col.h"
 
 namespace morphmlp::cuda {
 
-// The input positions that the same taps reach. With stride s, position a takes from output (a + padding - tap) / s
-// where that is whole: so taps and positions fall into s classes along each axis, and each class of positions is a
-// product with its own taps alone. Classes along an axis are numbered by their first tap.
+// Input positions that are reached by the same taps. With stride s, position a receives from output (a + padding - tap)
+// / s where that is whole: taps and positions fall into s classes along each axis, and each class of positions is a
+// product over its own taps. A class is numbered by its first tap.
 struct DgradClass {
   DgradClass(const ConvGeometry& geometry, int64_t batch, const int (&number)[3]) : rows(batch), taps(1) {
     for (int i = 0; i < 3; ++i) {
       const int s = geometry.stride[i],
-                last = geometry.padding[i] - number[i];  // of the output that the first tap is of
+                last = geometry.padding[i] - number[i];  // negated offset of the first tap
       tap[i] = number[i];
       first[i] = ((-last) % s + s) % s;
       output[i] = (first[i] + last) / s;
@@ -24,18 +24,18 @@ struct DgradClass {
     }
   }
 
-  int tap[3], first[3];  // the first of the class along each axis; others follow by strides
-  int output[3];         // that the first position takes from through the first tap
+  int tap[3], first[3];  // first of the class along each axis; the rest at strides
+  int output[3];         // output that the first position receives from through the first tap
   Divisor by_place[3], by_tap[3];
   int64_t rows, taps;
 };
 
 struct DgradRow {
-  int clip, at[3];  // numbers of places in the class
+  int clip, at[3];  // indices within the class
 };
 
-// Row r is the gradients of all outputs that position r of the class is part of: number k is that of filter k mod O
-// through the class's tap k / O.
+// Row r: gradients of all outputs that position r of the class contributes to. Value k is that of filter k mod O
+// through tap k / O of the class.
 template <class T>
 struct DgradGradients {
   ConvGeometry geometry;

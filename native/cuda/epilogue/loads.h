@@ -39,7 +39,7 @@ struct Normed {
   }
 };
 
-// x times its clip's scale (drop path), or x itself where `scale` is null.
+// x times the scale of its clip (drop path), or x where `scale` is null.
 template <class T>
 struct Scaled {
   const T* x;
@@ -58,7 +58,7 @@ struct Scaled {
   bool can_vectorize(int n) const { return can_vectorize_rows(x, channels, n); }
 };
 
-// The GELU of z.
+// GELU of z.
 template <class T>
 struct Activated {
   const T* z;

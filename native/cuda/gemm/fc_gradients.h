@@ -1,19 +1,16 @@
-// The gradients of an FC, y = x W^T + b over `rows` rows, from one read of those of y: what is put for x, grad W, the
-// weight's, grad^T x, and the bias's, the column sums of grad. Both products are one launch. Rows are cut into the
-// parts that the weight's sum is cut into; the blocks of a part follow each other, first those that sum grad^T x over
-// it, then those that make its rows of grad W. So what one kind has read the other finds in the L2 cache, as long as
-// the parts that run at once fit there. The bias is summed out of the tiles in shared memory that the weight's blocks
-// multiply.
+// Gradients of an FC, y = x W^T + b over `rows` rows, in one launch that reads dY once: dX = dY W, dW = dY^T X and db,
+// the column sums of dY. The rows are split as for dW. The blocks of a split are adjacent, first those of dW, then
+// those of dX: data that one kind reads the other finds in L2, as long as the running splits fit there. db is summed
+// from the tiles of dY in shared memory.
 //
-// Parts are of the shape alone, and are added in order: no atomics, the same bits on every GPU.
+// The shape alone decides the splits, and they are added in order, without atomics: every GPU computes the same bits.
 #pragma once
 #include "cuda/epilogue/column_sums.h"
 #include "cuda/gemm/gemm.h"
 
 namespace morphmlp::cuda {
 
-// Of y [rows, n] and x [rows, k]: which gradients are wanted, those of x and, where they are not null, of weight and
-// bias.
+// Shape (y [rows, n], x [rows, k]) and requested gradients: of x where `dx`, of weight and bias where not null.
 struct FcBackward {
   int64_t rows, n, k;
   WeightMatrix weight;
@@ -21,7 +18,7 @@ struct FcBackward {
   float *dweight, *dbias;
 };
 
-// Sums over k of a product's first operand, which lies by columns: a thread has half of each tile's k of one column.
+// Sums the first operand, by columns, over k: a thread sums half of the k of each tile for one column.
 template <class Tile>
 class ColumnTotals {
  public:
@@ -35,7 +32,7 @@ class ColumnTotals {
   template <class Rows>
   __device__ void operator()(const Rows& tile) {
     if (!wanted_) return;
-    float sum = 0;  // of the tile first, so that long sums keep their digits
+    float sum = 0;  // the tile by itself: long sums keep their digits
 #pragma unroll
     for (int i = 0; i < Tile::kK / 2; ++i) sum += load(&tile[half() * (Tile::kK / 2) + i][column()]);
     sum_ += sum;
@@ -52,7 +49,7 @@ class ColumnTotals {
   bool wanted_;
 };
 
-// A tile of a part of grad^T x and, from the first column of tiles, the part's sums of grad where `totals` is not null.
+// Computes a tile of dW for a split and, in the first column of tiles where `totals` is not null, the split of db.
 template <class P, class Grad, class X>
 struct WeightTile : P::template Kernel<ByColumn<Grad>, ByColumn<X>, StorePartial> {
   using Base = typename P::template Kernel<ByColumn<Grad>, ByColumn<X>, StorePartial>;
@@ -63,7 +60,7 @@ struct WeightTile : P::template Kernel<ByColumn<Grad>, ByColumn<X>, StorePartial
     typename Totals::Shared totals;
   };
 
-  float* totals;  // of the first part
+  float* totals;  // of split 0
 
   __device__ void make(Shared& s, int tile, const KRange& over) const {
     const int tile_m = this->tiles_n.quotient(tile);
@@ -74,7 +71,7 @@ struct WeightTile : P::template Kernel<ByColumn<Grad>, ByColumn<X>, StorePartial
     this->sum_tile(s.operands, first_m, first_n, over, sum, mine);
     this->finish(first_m, first_n, sum);
     if (!wanted) return;
-    __syncthreads();  // all have read the operands, where totals go now
+    __syncthreads();  // the operands, which totals overwrite, have been read
     mine.leave(s.totals);
     __syncthreads();
     const int i = static_cast<int>(threadIdx.x);
@@ -83,7 +80,7 @@ struct WeightTile : P::template Kernel<ByColumn<Grad>, ByColumn<X>, StorePartial
   }
 };
 
-// Blocks (tile, part).
+// The grid is (tiles of a split, 1, splits).
 template <class P, class Grad, class X, class Weight, class Epilogue>
 struct FcGradients {
   using ToWeight = WeightTile<P, Grad, X>;
@@ -96,7 +93,7 @@ struct FcGradients {
 
   ToWeight weight;
   ToInput input;
-  int weight_tiles, input_tiles;  // of a part
+  int weight_tiles, input_tiles;  // a split
 
   __device__ void operator()(Shared& s) const {
     const int tile = static_cast<int>(blockIdx.x);
@@ -106,7 +103,7 @@ struct FcGradients {
   }
 };
 
-// Where sums over all parts go: the weight's, then the bias's, or nowhere.
+// Stores the sums of all splits: dW, then db, each unless null.
 struct StoreWeightAndBiasGradient {
   float *dweight, *dbias;
   int64_t size;
@@ -119,7 +116,7 @@ struct StoreWeightAndBiasGradient {
   }
 };
 
-// How the launch is cut, by the shape alone.
+// Grid of the launch; depends on the shape alone.
 template <class Tile>
 struct FcGrid {
   static_assert(Tile::kM % Tile::kK == 0, "parts are whole tiles of rows");
@@ -133,9 +130,9 @@ struct FcGrid {
         input_tiles(p.dx ? part / Tile::kM * across : 0),
         stride(weight_tiles > 0 ? p.n * p.k + (p.dbias ? p.n : 0) : 0) {}
 
-  int64_t part, parts, across;        // rows of a part; tiles beside each other
-  int64_t weight_tiles, input_tiles;  // of a part
-  int64_t stride;                     // of a part's sums: the weight's, then the bias's
+  int64_t part, parts, across;        // rows of a split; number of splits; tiles side by side
+  int64_t weight_tiles, input_tiles;  // a split
+  int64_t stride;                     // of the sums of a split: dW, then db
 };
 
 template <class P, class Grad, class X, class Epilogue>
@@ -155,7 +152,7 @@ void launch_fc_gradients(const FcBackward& p, const Grad& grad, const X& x, cons
   reduce_partials(sums.data(), at.parts, at.stride, StoreWeightAndBiasGradient{p.dweight, p.dbias, size});
 }
 
-// The same of weight and bias.
+// Computes dW and db, where wgmma takes dW, and returns the request without them.
 template <class Grad, class X>
 FcBackward weight_gradient_on_hopper(FcBackward p, const Grad& grad, const X& x) {
   const auto left = by_column(grad, p.n);
@@ -183,7 +180,7 @@ FcBackward gradients_on_hopper(FcBackward p, const Grad& grad, const X& x, const
   return weight_gradient_on_hopper(p, grad, x);
 }
 
-// `grad` and `x` are matrices of p.rows rows; `put` takes the gradient of x where that is wanted.
+// Computes the requested gradients. `grad` and `x` are matrices of p.rows rows; `epilogue` takes dX.
 template <class T, class Grad, class X, class Epilogue>
 void fc_gradients(const FcBackward& p, const Grad& grad, const X& x, const Epilogue& epilogue) {
   if constexpr (std::is_same_v<T, Bf16>)

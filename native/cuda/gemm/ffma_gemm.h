@@ -1,6 +1,6 @@
-// The product of f32 tensors, on the FFMA units. A block makes a tile of 128 x 64, a thread 8 x 4 of it in registers;
-// both operands go through shared memory in two buffers, 16 numbers of k at a time: while one is multiplied, the next
-// is on its way. Four numbers of a row that lie next to each other are read at once.
+// Product of f32 tensors on the FFMA units. A block computes a tile of 128 x 64, a thread 8 x 4 of it in registers.
+// Both operands go through two buffers in shared memory, 16 values of k at a time: the next tile loads while one is
+// multiplied. Four adjacent values are loaded at once.
 #pragma once
 #include "cuda/gemm/tile_loop.h"
 
@@ -8,14 +8,14 @@ namespace morphmlp::cuda {
 
 struct FfmaTile {
   static constexpr int kM = 128, kN = 64, kK = 16, kThreads = 256;
-  static constexpr int kPad = 4;  // of a row in shared memory: keeps 16 bytes aligned and halves bank conflicts
+  static constexpr int kPad = 4;  // a row: keeps 16-byte alignment, halves bank conflicts
 };
 
-// A thread's share of a tile of kWidth x kK numbers, in quads: through registers into shared memory [k][kWidth].
+// Loads a thread's quads of a tile of kWidth x kK values through registers into shared memory [k][kWidth].
 template <class Operand, int kWidth>
 class Loader;
 
-// Quads run along k; the rows stay the same for the whole product.
+// Quads along k; rows stay the same for the whole product.
 template <class Matrix, int kWidth>
 class Loader<ByRow<Matrix>, kWidth> {
  public:
@@ -50,7 +50,7 @@ class Loader<ByRow<Matrix>, kWidth> {
   Vec<4> quad_[kQuads];
 };
 
-// Quads run along the columns; each k is a row of its own.
+// Quads along the columns; each k is a row of the matrix.
 template <class Matrix, int kWidth>
 class Loader<ByColumn<Matrix>, kWidth> {
  public:
@@ -108,7 +108,7 @@ struct FfmaGemm {
  protected:
   using Sums = float[8][4];
 
-  // A thread's rows are 4 y + (0 .. 3) and 64 more, its columns 4 x + (0 .. 3).
+  // A thread computes rows 4 y + (0 .. 3) and 64 more, columns 4 x + (0 .. 3).
   __device__ static int thread_x() { return static_cast<int>(threadIdx.x) % 16; }
   __device__ static int thread_y() { return static_cast<int>(threadIdx.x) / 16; }
   __device__ static int row_of(int i) { return thread_y() * 4 + i % 4 + i / 4 * 64; }

@@ -1,7 +1,6 @@
-// The one matrix product, out[m, n] = sum over k of a[m, k] b[n, k], summed in fp32: of f32 tensors on the FFMA units
-// or, where it was asked for, by 3xTF32 on the tensor cores; of bf16 tensors there, by mma.sync or wgmma; or by a
-// library, where one was asked for and takes it. Operands are of operands.h; where results go is any with row(m),
-// write(row, n, one or two numbers) and `pairs`, whether it may be two.
+// Matrix product out[m, n] = sum over k of a[m, k] b[n, k], summed in f32: f32 tensors on the FFMA units, bf16 tensors
+// on the tensor cores by mma.sync or wgmma. Operands are those of operands.h. `out` has row(m), apply(row, n, values),
+// write(row, n, values) and `pairs`, whether two values may be passed at once.
 #pragma once
 #include <algorithm>
 
@@ -16,7 +15,7 @@
 
 namespace morphmlp::cuda {
 
-// The kernel and its tile for activations of type T.
+// Kernel and tile for activations of type T.
 template <class T>
 struct GemmFor {
   using Tile = FfmaTile;
@@ -40,7 +39,7 @@ void launch_gemm(const A& a, const B& b, int64_t k, const Out& out, int64_t part
          typename P::template Kernel<A, B, Out>{a, b, out, as_int(k), as_int(part), Divisor(tiles_n)});
 }
 
-// out = a b over the whole of k, or, where `parts` are more than one, part z of it in block z of the grid.
+// out = a b. With `parts` > 1, block z of the grid computes the product over split z of k.
 template <class T, class A, class B, class Out>
 void multiply(const A& a, const B& b, int64_t k, const Out& out, int64_t parts = 1) {
   if (a.size == 0 || b.size == 0) return;
@@ -49,9 +48,9 @@ void multiply(const A& a, const B& b, int64_t k, const Out& out, int64_t parts =
   launch_gemm<GemmFor<T>>(a, b, k, out, parts);
 }
 
-// -- weight gradients: sums over all rows --
+// -- weight gradients: split-k sums over all rows --
 
-// Where part z of a sum goes: [parts, m, n].
+// Stores split z into [parts, m, n].
 struct StorePartial {
   float* to;
   int n;
@@ -73,8 +72,8 @@ struct StoreGradient {
   __device__ void operator()(int64_t i, float value) const { to[i] = value; }
 };
 
-// How many parts a sum of `rows` is cut into: enough to fill a large GPU, each of at least 256 rows, all parts together
-// at most 64 MB. By the shape alone, so that every GPU gives the same bits.
+// Number of splits of a sum over `rows`: enough to fill a large GPU, each of at least 256 rows, all of at most 64 MB.
+// The shape alone decides, so that every GPU computes the same bits.
 template <class Tile>
 int64_t parts_for(int64_t m, int64_t n, int64_t rows) {
   const int64_t tiles = blocks_of(m, Tile::kM) * blocks_of(n, Tile::kN);
@@ -82,7 +81,7 @@ int64_t parts_for(int64_t m, int64_t n, int64_t rows) {
   return std::clamp<int64_t>(blocks_of(512, std::max<int64_t>(1, tiles)), 1, std::max<int64_t>(1, most));
 }
 
-// to(n' k + k', sum over the rows of grad[row, n'] x[row, k']).
+// Calls to(n' k + k', sum over the rows of grad[row, n'] x[row, k']).
 template <class T, class Grad, class X, class To>
 void weight_gradient_to(const Grad& grad, const X& x, int64_t rows, int64_t n, int64_t k, const To& to) {
   const auto left = by_column(grad, n);
@@ -98,7 +97,7 @@ void weight_gradient(const Grad& grad, const X& x, int64_t rows, int64_t n, int6
   weight_gradient_to<T>(grad, x, rows, n, k, StoreGradient{dweight});
 }
 
-// A weight [n, k] as the kernels hold it.
+// A weight [n, k] in f32.
 using WeightMatrix = Gather<PlainLayout, Dense<float>>;
 inline WeightMatrix weight_of(const Buffer* weight, int64_t k) {
   return {{}, {static_cast<const float*>(weight->data), as_int(k)}};

@@ -1,22 +1,22 @@
-// A product that leaves the moments of each tile's columns beside what it stores, so that a BatchNorm behind it need
-// not read that again for its statistics. Which numbers are summed together depends on the shape alone.
+// Product that also writes the moments of each column of a tile, so that a following BatchNorm need not read the
+// results again. The shape alone decides which values are summed together.
 #pragma once
 #include "cuda/gemm/gemm.h"
 
 namespace morphmlp::cuda {
 
-// Of some numbers of a column: their mean, and the sum of the squares of their differences from it.
+// Mean of some values of a column, and the sum of squared differences from it.
 struct Moments {
   float mean, m2;
 };
 
-// Moments of a tile by groups of its rows, and how many rows a group has inside the matrix.
+// Moments of a tile by groups of rows, and the number of rows of each group inside the matrix.
 template <int kGroups, int kColumns>
 struct GroupMoments {
   Moments at[kGroups][kColumns];
   float rows[kGroups];
 
-  // Of all groups, in order, as Chan et al. join two: no sum of squares that a large mean would leave no digits in.
+  // Combines the groups in order by the formula of Chan et al., which a large mean costs no digits.
   __device__ Moments joined(int column) const {
     Moments all = {0, 0};
     float n = 0;
@@ -32,8 +32,8 @@ struct GroupMoments {
   }
 };
 
-// What a thread has of a tile: number (i, j) lies at (row(i), column(j)); lanes that differ in the bits of kLanes have
-// the same columns, and rows of the same group.
+// Results of a thread: number (i, j) is at (row(i), column(j)). Lanes that differ in the bits of kLanes hold the same
+// columns, and rows of the same group.
 template <class A, class B, class Out>
 struct FfmaFragment : FfmaGemm<A, B, Out> {
   using Tile = FfmaTile;
@@ -85,7 +85,7 @@ struct GemmBnStats : Share {
     this->sum_tile(s.operands, first_m, first_n, {0, this->k}, sum, nobody);
     this->apply_epilogue(first_m, first_n, sum);
     this->write_results(first_m, first_n, sum);
-    __syncthreads();  // all have read the operands, where moments go now
+    __syncthreads();  // the operands, which moments overwrite, have been read
     leave(s.groups, first_m, sum);
     __syncthreads();
     const int n = static_cast<int>(threadIdx.x);
@@ -145,11 +145,11 @@ struct BnStatsGemmFor<Bf16> {
   using Kernel = GemmBnStats<MmaFragment<A, B, Out>>;
 };
 
-// Rows that moments are of, but for the last.
+// Rows of each tile but the last.
 template <class T>
 constexpr int kBnStatsRows = GemmFor<T>::Tile::kM;
 
-// out = a b, and the moments of what is stored, of `columns` columns a tile of rows.
+// out = a b, and the moments of the results, `columns` columns for each tile of rows.
 template <class T, class A, class B, class Out>
 void multiply_with_bn_stats(const A& a, const B& b, int64_t k, const Out& out, Moments* to, int64_t columns) {
   using Tile = typename GemmFor<T>::Tile;

@@ -1,4 +1,4 @@
-// GemmFor of bf16 matrices on Hopper (sm_90a): TMA copies tiles of both operands into shared memory, wgmma multiplies
+// Product of bf16 matrices on Hopper (sm_90a): TMA copies tiles of both operands into shared memory, wgmma multiplies
 // them. A block computes tiles of 128 x kN one after another, in a fixed order. Its first warpgroup issues the copies,
 // the other two multiply 64 rows each. A pipeline stage holds 64 values of k.
 #pragma once

@@ -1,7 +1,7 @@
-// Where the rows of a product lie in a token tensor: a layout says at which token and channel number k of row r is. The
-// morph permutations are these few lines, used by loads (Gather) and stores (Scatter) alike; no permuted tensor exists.
-// native/cpu/gemm/morph_gather.h describes the same rows. can_vectorize(n): whether n numbers of a row, from a multiple
-// of n on, are n channels of one token.
+// Layouts map element (r, k) of a product to token and channel of a tensor [tokens, C]. They are the morph
+// permutations, used by loads (Gather) and stores (Scatter): no permuted tensor exists. native/cpu/gemm/morph_gather.h
+// describes the same rows. can_vectorize(n): whether n values of a row, from a multiple of n on, are n adjacent
+// channels of one token.
 #pragma once
 #include "cuda/gemm/operands.h"
 #include "ops/morph_fc.h"
@@ -22,7 +22,7 @@ struct PlainLayout {
   }
 };
 
-// Row (frame, chunk j, group g): number l S + s is token l of the chunk, channel g S + s.
+// Row (frame, chunk j, group g): value l S + s is token l of the chunk, channel g S + s.
 struct MorphLayout {
   explicit MorphLayout(const MorphFcShape& at)
       : pixels(as_int(at.height * at.width)),
@@ -49,7 +49,7 @@ struct MorphLayout {
     return {static_cast<int64_t>(frame) * pixels, by_chunks.remainder(unit, frame), by_groups.remainder(r, unit)};
   }
 
-  // False behind the frame's end: zero when read, dropped when written.
+  // False beyond the end of the frame: read as zero, not written.
   __device__ bool locate(const Row& r, int k, int64_t* token, int* channel) const {
     const int l = by_run.quotient(k), s = by_run.remainder(k, l);
     const int n = strided ? l * chunks + r.j : r.j * chunk + l;
@@ -66,7 +66,7 @@ struct MorphLayout {
   bool vertical, strided;
 };
 
-// Row (clip, position, group g): number t S + s is the position at step t, channel g S + s.
+// Row (clip, position, group g): value t S + s is the position at step t, channel g S + s.
 struct TemporalLayout {
   explicit TemporalLayout(const TemporalFcShape& at)
       : steps(as_int(at.steps)),
@@ -103,7 +103,7 @@ struct TemporalLayout {
   int64_t rows, length;
 };
 
-// A matrix to read: the tokens' values, in the rows of the layout.
+// Matrix whose rows are gathered from tokens through a layout.
 template <class Layout, class Tokens>
 struct Gather {
   Layout layout;
@@ -114,14 +114,14 @@ struct Gather {
   __device__ float at(const Row& r, int k) const { return read<1>(r, k).at[0]; }
 
   bool can_vectorize(int n) const { return layout.can_vectorize(n) && tokens.can_vectorize(n); }
-  // Vec k .. k + N - 1, where can_vectorize(N) holds and k is a multiple of N.
+  // Values k .. k + N - 1, for k a multiple of N and can_vectorize(N).
   template <int N>
   __device__ Vec<N> read(const Row& r, int k) const {
     int64_t token;
     int channel;
     return layout.locate(r, k, &token, &channel) ? tokens.template read<N>(token, channel) : Vec<N>{};
   }
-  // Where they lie, for tokens that have it; null for zeros.
+  // Their address, for stored tokens; null for zeros.
   using Stored = typename StoredAs<Tokens>::type;
   __device__ const Stored* address(const Row& r, int k) const {
     int64_t token;
@@ -130,7 +130,7 @@ struct Gather {
   }
 };
 
-// A matrix to write, number by number or, where `pairs` says that it may be, two at a time from an even one on.
+// Matrix whose results are scattered through a layout, one at a time or, where `pairs`, two from an even k on.
 template <class Layout, class Epilogue>
 struct Scatter {
   Layout layout;

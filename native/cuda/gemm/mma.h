@@ -1,5 +1,5 @@
-// The tensor-core instructions that products are made of, by their PTX names (PTX ISA, "Warp-level matrix
-// instructions"). All 32 lanes of a warp call them together.
+// Tensor-core instructions by their PTX names (PTX ISA, "Warp-level matrix instructions"). All 32 lanes of a warp call
+// them together.
 #pragma once
 #include "cuda/numbers.h"
 
@@ -13,9 +13,8 @@
 
 namespace morphmlp::cuda {
 
-// Four 8 x 8 matrices of 16-bit numbers out of shared memory. Lane 8 i + r gives where row r of matrix i lies, 16 bytes
-// at a multiple of 16; lane l gets of each matrix the numbers 2 (l % 4) and the next of row l / 4, in to[i]; or of four
-// 32-bit numbers a row, number l % 4.
+// Loads four 8 x 8 matrices of 16-bit values from shared memory. Lane 8 i + r passes the address of row r of matrix i,
+// aligned to 16 bytes; lane l receives values 2 (l % 4) and 2 (l % 4) + 1 of row l / 4 of each matrix i in to[i].
 __device__ inline void ldmatrix(uint32_t (&to)[4], const void* row) {
   const auto from = static_cast<uint32_t>(__cvta_generic_to_shared(row));
   asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
@@ -24,7 +23,7 @@ __device__ inline void ldmatrix(uint32_t (&to)[4], const void* row) {
                : "memory");
 }
 
-// The same of the transposed matrices: lane l gets the numbers l / 4 of rows 2 (l % 4) and the next.
+// Loads the transposed matrices: lane l receives value l / 4 of rows 2 (l % 4) and 2 (l % 4) + 1.
 __device__ inline void ldmatrix_trans(uint32_t (&to)[4], const Bf16* row) {
   const auto from = static_cast<uint32_t>(__cvta_generic_to_shared(row));
   asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"

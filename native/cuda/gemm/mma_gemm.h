@@ -1,5 +1,5 @@
-// A product on the tensor cores (mma.sync), summed in f32; what it computes with is its Kind's matter. Operands go
-// through shared memory in buffers, kK numbers of k at a time.
+// Product on the tensor cores by mma.sync, summed in f32. Operands go through buffers in shared memory, kK values of k
+// at a time.
 #pragma once
 #include "cuda/gemm/mma_bf16.h"
 #include "cuda/gemm/mma_tiles.h"
@@ -39,7 +39,7 @@ struct MmaGemm {
   static_assert(Kind::kM / Kind::kWarpM * kWarpsN * kWarpSize == kThreads, "warps must cover the tile");
 
   __device__ static int lane() { return static_cast<int>(threadIdx.x) % kWarpSize; }
-  // Where this warp's part of the tile begins.
+  // First row and column of this warp's part of the tile.
   __device__ static int warp() { return static_cast<int>(threadIdx.x) / kWarpSize; }
   __device__ static int warp_m() { return warp() / kWarpsN * Kind::kWarpM; }
   __device__ static int warp_n() { return warp() % kWarpsN * Kind::kWarpN; }

@@ -1,5 +1,5 @@
-// What a product multiplies: any matrix with row(r) and at(row, c), by its rows or its columns. Some kinds also have
-// read<N>(row, c), N numbers at once from a multiple of N on, where can_vectorize(N) says that it may be.
+// Operands of a product: a matrix with row(r) and at(row, c), read by rows or by columns. A matrix may also have
+// read<N>(row, c), which reads N values at once from a multiple of N on, where can_vectorize(N) holds.
 #pragma once
 #include <type_traits>
 
@@ -7,7 +7,7 @@
 
 namespace morphmlp::cuda {
 
-// Element (i, k) = matrix(i, k). `run` is how many numbers of a row may be read at once: 8, 4 or 1.
+// Element (i, k) is matrix(i, k). vec_size: number of values of a row that may be read at once, 8, 4 or 1.
 template <class Matrix>
 struct ByRow {
   Matrix matrix;
@@ -15,7 +15,7 @@ struct ByRow {
   int run;
 };
 
-// Element (i, k) = matrix(k, i).
+// Element (i, k) is matrix(k, i).
 template <class Matrix>
 struct ByColumn {
   Matrix matrix;
@@ -33,8 +33,7 @@ constexpr bool kHasVectorizedRead = false;
 template <class Matrix>
 constexpr bool kHasVectorizedRead<Matrix, std::void_t<decltype(&Matrix::can_vectorize)>> = true;
 
-// The type as which a matrix's numbers, or the tokens of one, lie in memory, at address(row, c); void where they are
-// computed from what lies there.
+// Element type in memory of a matrix, or of its tokens, at address(row, c); void where values are computed on load.
 template <class Source, class = void>
 struct StoredAs {
   using type = void;
@@ -50,7 +49,7 @@ int vec_size_of(const Matrix& matrix) {
   return 1;
 }
 
-// Vec c .. c + N - 1 of a row, those from `end` on as zeros.
+// Values c .. c + N - 1 of a row; zeros from `end` on.
 template <int N, class Operand, class Row>
 __device__ Vec<N> read_vec(const Operand& a, const Row& row, int c, int end) {
   if constexpr (kHasVectorizedRead<decltype(a.matrix)>)
@@ -71,18 +70,18 @@ ByColumn<Matrix> by_column(const Matrix& matrix, int64_t size) {
   return {matrix, as_int(size), vec_size_of(matrix)};
 }
 
-// Vec begin .. end - 1 of k.
+// Range of k.
 struct KRange {
   int begin, end;
 };
 
-// Part number blockIdx.z of k numbers, which has `part` of them.
+// Range of block z of a split-k sum over k values, `part` each.
 __device__ inline KRange k_range_of_block(int k, int part) {
   const int begin = static_cast<int>(blockIdx.z) * part;
   return {begin, k < begin + part ? k : begin + part};
 }
 
-// Sees the tiles of a product's first operand go by, and does nothing with them.
+// Tile observer that does nothing.
 struct NoTileObserver {
   template <class Tile>
   __device__ void operator()(const Tile&) {}

@@ -1,12 +1,11 @@
-// The loop over k of the f32 product: operands go through shared memory in two buffers, so that while one tile is
-// multiplied the next is on its way.
+// Loop over k of the f32 product. Two buffers in shared memory: the next tile loads while one is multiplied.
 #pragma once
 #include "cuda/gemm/operands.h"
 
 namespace morphmlp::cuda {
 
-// Calls multiply(tile of a, tile of b) for each kStep numbers of k that are summed `over`. `gemm` has the operands,
-// `Shared` the two buffers of each.
+// Calls multiply(tile of a, tile of b) for each kStep values of k in `over`. `gemm` has the operands, `Shared` two
+// buffers of each.
 template <class LoadA, class LoadB, int kStep, class FfmaGemm, class Shared, class Multiply>
 __device__ void for_each_tile(const FfmaGemm& gemm, Shared& s, int first_m, int first_n, const KRange& over,
                               const Multiply& multiply) {

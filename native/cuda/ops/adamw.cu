@@ -8,7 +8,7 @@ namespace {
 
 struct Step {
   AdamwRates given;
-  const float* numbers;  // in place of those given, where a replayed launch finds the ones of its own step
+  const float* numbers;  // overrides `given` in a replayed graph; null else
   float eps, move1, move2;
 
   template <int N>

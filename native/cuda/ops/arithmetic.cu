@@ -21,7 +21,7 @@ int64_t product(const int64_t (&dims)[kMaxDims]) {
   return n;
 }
 
-// The offset of index `at`, row-major, under the strides.
+// Offset of the row-major index `at` under the strides.
 __device__ int64_t offset_of(int64_t at, const Dims& dims, const Dims& strides) {
   int64_t offset = 0;
   for (int i = kMaxDims - 1; i >= 0; --i) {
@@ -47,7 +47,7 @@ struct Forward {
   }
 };
 
-// Of tensors of one shape.
+// Both operands dense and of one shape.
 template <class T>
 struct Alike {
   int64_t kind;
@@ -63,7 +63,7 @@ struct Alike {
   }
 };
 
-// Whether element i of the result is element i of the tensor.
+// Whether the tensor is dense in the order of the result.
 bool is_dense(const int64_t (&dims)[kMaxDims], const int64_t (&strides)[kMaxDims]) {
   int64_t dense = 1;
   for (int i = kMaxDims - 1; i >= 0; dense *= dims[i--])
@@ -71,7 +71,7 @@ bool is_dense(const int64_t (&dims)[kMaxDims], const int64_t (&strides)[kMaxDims
   return true;
 }
 
-// A block for each sum.
+// One block computes one sum.
 template <class T>
 struct Reduce {
   static constexpr int kThreads = 256;

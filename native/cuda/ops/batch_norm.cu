@@ -16,7 +16,7 @@ struct Mean {
   __device__ void finish(int, int column, const double (&sum)[1]) const { finish_mean(p, column, sum[0]); }
 };
 
-// From the differences to the mean, so that a large mean costs no digits.
+// Squares are taken of differences from the mean, so that a large mean costs no digits.
 template <class T>
 struct Variance {
   static constexpr int kSums = 1;
@@ -29,14 +29,14 @@ struct Variance {
   __device__ void finish(int, int column, const double (&sum)[1]) const { finish_variance(p, column, sum[0]); }
 };
 
-// dz = dy, or dy * gelu'(z), at one element of a channel.
+// dz = dy, or dy * gelu'(z), for one element of a channel.
 template <class T>
 __device__ float gradient_of(const BatchNormBackwardOf<T>& p, float dy, float xhat, float gamma, float beta) {
   return p.gelu ? dy * gelu_slope_of<T>(fmaf(xhat, gamma, beta)) : dy;
 }
 
-// dbeta = the sum of dz, dgamma that of dz * xhat. In training the xhat of a channel sum to zero but for the rounding
-// of the mean, which over many rows would weigh as much as dgamma itself: what they sum to corrects it.
+// dbeta is the sum of dz, dgamma that of dz * xhat. In training, the xhat of a channel sum to zero up to the rounding
+// of the mean, which over many rows would weigh as much as dgamma; their sum corrects it.
 template <class T>
 struct Parameters {
   static constexpr int kSums = 3;
@@ -57,7 +57,7 @@ struct Parameters {
   }
 };
 
-// dx = gamma * rstd * (dz - mean(dz) - xhat * mean(dz * xhat)); by fixed statistics the two means do not appear.
+// dx = gamma * rstd * (dz - mean(dz) - xhat * mean(dz * xhat)); with fixed statistics both means drop out.
 template <class T>
 struct Input {
   BatchNormBackwardOf<T> p;

@@ -1,4 +1,4 @@
-// What batch_norm and conv_norm share: statistics of a batch, of their sums, and the pass that norms by them.
+// Shared by batch_norm and conv_norm: statistics of a batch from its sums, and the normalizing pass.
 #pragma once
 #include "cuda/vectorized.h"
 #include "ops/batch_norm.h"
@@ -10,7 +10,7 @@ __device__ void finish_mean(const BatchNormForwardOf<T>& p, int column, double s
   p.mean[column] = static_cast<float>(sum / static_cast<double>(p.rows));
 }
 
-// The biased variance from the sum of squares about the mean; then the running statistics, which take the unbiased one.
+// Biased variance from the sum of squares about the mean, and the running statistics, which use the unbiased one.
 template <class T>
 __device__ void finish_variance(const BatchNormForwardOf<T>& p, int column, double squares) {
   const float variance = static_cast<float>(squares / static_cast<double>(p.rows));
@@ -48,7 +48,7 @@ struct Normalise {
   }
 };
 
-// y of x, by the statistics that are there.
+// Normalizes x into y by the statistics in p.
 template <class T>
 void normalise(const BatchNormForwardOf<T>& p) {
   const bool runs = aligned(p.x, p.y) && aligned(p.mean, p.rstd, p.gamma, p.beta);

@@ -5,7 +5,7 @@
 namespace morphmlp::cuda {
 namespace {
 
-// N pixels that lie next to each other, red, green and blue of each.
+// N adjacent pixels as RGB bytes.
 template <int N>
 struct Pixels {
   static constexpr int kWords = (3 * N + 3) / 4;
@@ -26,7 +26,7 @@ template <class T>
 struct Forward {
   ClipInputForwardOf<T> p;
 
-  // `line` counts those of all frames of a clip.
+  // `line` counts the lines of all frames of a clip.
   template <int N>
   __device__ void run(int clip, int64_t begin, int64_t end, int x) const {
     const float* at = p.settings + kClipTables;
@@ -55,7 +55,7 @@ struct Forward {
   __device__ static bool inside(int at, float from, float length) {
     return static_cast<float>(at) >= from && static_cast<float>(at) < from + length;
   }
-  // In double, as the CPU has it, to the same bits.
+  // In double, for the bits of the CPU.
   __device__ static float blend(const ClipMix& mix, float own, float other) {
     return static_cast<float>(static_cast<double>(own) * mix.keep + static_cast<double>(other) * mix.take);
   }

@@ -6,7 +6,7 @@
 namespace morphmlp::cuda {
 namespace {
 
-// Four factors, from the four words of a block of random bits.
+// Four factors from one Philox block of four random words.
 struct Factors {
   DropoutFactors p;
   float kept;
@@ -21,7 +21,7 @@ struct Factors {
 template <class T>
 struct Apply {
   DropoutApplyOf<T> p;
-  // A factor of its own for each number, or of many for one run.
+  // One factor for each value (span 1), or one for each `span` values.
   template <int N>
   __device__ void run(int64_t i) const {
     Vec<N> value = load<N>(p.x + i);

@@ -1,4 +1,4 @@
-// What benchmarks on a GPU divide by, and what keeps a GPU busy for a moment.
+// Peak rates that benchmarks divide by, and a kernel that keeps the GPU busy.
 #include <algorithm>
 #include <vector>
 
@@ -10,12 +10,12 @@
 namespace morphmlp::cuda {
 namespace {
 
-constexpr int kChains = 8;         // independent ones, as many as hide the latency of a multiply-add
-constexpr int kBlocksPerUnit = 8;  // for each multiprocessor: more than it can hold of 256 threads
-constexpr double kEnoughMs = 2;    // of one run: far above what starting it takes
+constexpr int kChains = 8;         // independent multiply-adds that hide the latency
+constexpr int kBlocksPerUnit = 8;  // a multiprocessor: more than fit at once
+constexpr double kEnoughMs = 2;    // of one run: far above its launch overhead
 constexpr size_t kCopied = size_t{512} << 20;
 
-// Multiply-adds alone; `sink` is written only by a number that cannot come out, which the compiler does not know.
+// Multiply-adds in registers. `sink` is written only for an impossible value, which the compiler cannot know.
 struct FmaPeak : Unshared {
   int64_t iterations;
   float factor;
@@ -34,7 +34,7 @@ struct FmaPeak : Unshared {
   }
 };
 
-// The same on the tensor cores: one mma.sync of 16 x 16 by 16 x 8 bf16 values a warp and chain, summed in f32.
+// Tensor-core peak: one mma.sync of 16 x 16 by 16 x 8 bf16 values a warp and chain, summed in f32.
 struct MmaPeak : Unshared {
   static constexpr double kProducts = 16.0 * 8 * 16;
   int64_t iterations;
@@ -54,7 +54,7 @@ struct MmaPeak : Unshared {
   }
 };
 
-// One warp of one chain: each multiply-add waits for the one before.
+// One warp with one chain: each multiply-add waits for the previous one.
 struct Delay {
   using Shared = None;
   static constexpr int kThreads = 32;
@@ -76,7 +76,7 @@ double time_peak(const Peak& kernel, int64_t blocks) {
   return stop_timer();
 }
 
-// Iterations a millisecond, of all blocks, in the fastest of many runs.
+// Iterations a millisecond over all blocks, in the fastest run.
 template <class Peak>
 double best_rate(Peak kernel, int64_t blocks, double seconds) {
   while (time_peak(kernel, blocks) < kEnoughMs) kernel.iterations *= 2;

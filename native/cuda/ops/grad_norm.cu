@@ -9,7 +9,7 @@ struct SumShared {
   double warps[Unshared::kThreads / kWarpSize];
 };
 
-// squares[chunk] = the sum of the squares of a chunk's numbers.
+// squares[chunk] is the sum of the squares of a chunk.
 struct Squares {
   static constexpr int kThreads = Unshared::kThreads;
   using Shared = SumShared;

@@ -1,5 +1,5 @@
-// One launch over many tensors: they are cut into chunks, and a block takes one. The list of chunks is copied to the
-// device for each call: 40 bytes for 16384 numbers.
+// One launch over many tensors, cut into chunks of which a block processes one. The list of chunks is copied to the
+// device at each call: 40 bytes for 16384 values.
 #pragma once
 #include "cuda/numbers.h"
 #include "cuda/workspace.h"
@@ -8,13 +8,13 @@ namespace morphmlp::cuda {
 
 constexpr int kChunkLength = 1 << 14;
 
-// Up to four tensors side by side, from where the chunk begins; `length` numbers of each.
+// The same range of up to four tensors.
 struct TensorChunk {
   float* at[4];
   int64_t length;
 };
 
-// Of lists of tensors of the same lengths; a list that is only read loses its const here, and is not written.
+// Chunks of lists of tensors of the same lengths. A read-only list loses its const here and is not written.
 template <size_t kLists>
 std::vector<TensorChunk> chunks_of_tensors(const std::vector<int64_t>& lengths, float* const* const (&lists)[kLists]) {
   static_assert(kLists <= 4, "a chunk has room for four");
@@ -31,14 +31,14 @@ std::vector<TensorChunk> chunks_of_tensors(const std::vector<int64_t>& lengths, 
 inline float* const* written(const std::vector<float*>& list) { return list.data(); }
 inline float* const* read_only(const std::vector<const float*>& list) { return const_cast<float* const*>(list.data()); }
 
-// Whether all tensors of a chunk may be read four numbers at once. Pieces of one tensor lie alike.
+// Whether all tensors of a chunk can be read four values at once. Chunks of a tensor have the same alignment.
 inline __device__ bool in_quads(const TensorChunk& chunk) {
   bool all = true;
   for (const float* at : chunk.at) all = all && reinterpret_cast<uintptr_t>(at) % 16 == 0;
   return all;
 }
 
-// body.run<N>(chunk, i): N numbers from the i-th on, for all of each chunk.
+// Calls body.run<N>(chunk, i) for N values from the i-th on, over the whole chunk.
 template <class Body>
 struct MultiTensorApply : Unshared {
   const TensorChunk* chunks;

@@ -3,7 +3,7 @@
 namespace morphmlp::cuda {
 namespace {
 
-// The mean over a clip's tokens of the sum of the branches.
+// Mean over the tokens of a clip of the sum of the branches.
 template <class T>
 struct Pool {
   static constexpr int kSums = 1;
@@ -38,7 +38,7 @@ void norm_spatial_branches(const NormSpatialBranchesOf<T>& p) {
 }
 FOR_FLOATS(norm_spatial_branches, NormSpatialBranches)
 
-// dx collects the gradient of the normed tokens, branch by branch, before LayerNorm's backward turns it into its own.
+// dx accumulates the gradient of the normalized tokens over the branches, before the backward of LayerNorm.
 template <class T>
 void norm_spatial_branches_backward(const NormSpatialBranchesBackwardOf<T>& p) {
   const int64_t tokens = p.at.tokens();

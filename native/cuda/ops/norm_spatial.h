@@ -1,4 +1,4 @@
-// What the steps of norm_spatial share: the rows of each branch's FC, and what their elements are.
+// Shared by the steps of norm_spatial: layouts and loads of the branches.
 #pragma once
 #include "cuda/gemm/gathered_fc.h"
 #include "cuda/ops/norm_rows.h"
@@ -6,15 +6,15 @@
 
 namespace morphmlp::cuda {
 
-// The rows of branch i's FC; for the channel branch, the last, a row is one token.
+// Layout of the FC of branch i; a row of the channel branch, the last, is one token.
 inline MorphLayout branch_layout(const NormSpatialShape& at, int64_t i) {
   const bool channel = i + 1 == at.branches();
   const bool vertical = !at.strided && i == 0, strided = at.strided && !channel;
-  const int64_t chunk = channel ? 1 : at.chunk;  // as many groups
+  const int64_t chunk = channel ? 1 : at.chunk;  // also the number of groups
   return MorphLayout({at.frames(), at.height, at.width, at.channels, chunk, chunk, vertical, strided});
 }
 
-// The weights of the branches at (token, channel): weights[clip, c, i], from i = 0.
+// Branch weights: weights[clip, c, i] at (token, channel), from i = 0 on.
 struct BranchWeights {
   const float* weights;
   int channels, branches;
@@ -32,11 +32,11 @@ struct BranchWeights {
   }
 };
 
-// The weighted sum of the branches [branches, tokens, C].
+// Weighted sum of the branches [branches, tokens, C].
 template <class T>
 struct Mixed {
   const T* branch;
-  int64_t stride;  // from one branch to the next
+  int64_t stride;  // between branches
   BranchWeights by;
 
   template <int N>
@@ -53,7 +53,7 @@ struct Mixed {
   bool can_vectorize(int n) const { return can_vectorize_rows(branch, by.channels, n) && stride % n == 0; }
 };
 
-// The gradient of a branch: its weight times dmix, and its share of dpooled.
+// Gradient of a branch: its weight times dmix, plus its share of dpooled.
 template <class T>
 struct BranchGradient {
   const T* dmix;
@@ -81,7 +81,7 @@ struct WeightedEpilogue {
   T* mix;
   const float* bias;  // or null
   BranchWeights by;
-  int branch;  // the first one overwrites
+  int branch;  // branch 0 overwrites
 
   bool pairs() const { return can_pair_rows(mix, by.channels); }
   template <int N>

@@ -3,7 +3,7 @@
 
 namespace morphmlp::cuda {
 
-// The weights are known, so each branch adds itself to the mix as it is made: no tensor of branches exists.
+// The branch weights are given: each branch adds to the mix as it is computed, and no branch tensor exists.
 template <class T>
 void norm_spatial_apply(const NormSpatialApplyOf<T>& p) {
   if constexpr (std::is_same_v<T, Bf16>)

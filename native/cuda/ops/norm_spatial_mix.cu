@@ -3,7 +3,7 @@
 namespace morphmlp::cuda {
 namespace {
 
-// dweights[clip, c, i] = the sum over the clip's tokens of dmix times branch i.
+// dweights[clip, c, i] is the sum over the tokens of the clip of dmix times branch i.
 template <class T>
 struct Weights {
   static constexpr int kSums = kMaxBranches;

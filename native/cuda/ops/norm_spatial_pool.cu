@@ -3,8 +3,8 @@
 namespace morphmlp::cuda {
 namespace {
 
-// The tokens of a frame by their place in a branch's chunks. Chunks have all L tokens or, where they do not divide the
-// frame, fewer: so there are up to two kinds, and each place of each kind is a slot of its own.
+// Positions of tokens in the chunks of a branch. Chunks hold L tokens or, where L does not divide the frame, fewer:
+// there are up to two kinds of chunk, and each position of each kind is a slot.
 struct ChunkPositions {
   ChunkPositions(const NormSpatialShape& at, int64_t branch)
       : layout(branch_layout(at, branch)),
@@ -12,7 +12,7 @@ struct ChunkPositions {
         channels(as_int(at.channels)),
         kinds(valid(0) == valid(layout.chunks - 1) ? 1 : 2) {}
 
-  // Tokens of chunk j that lie in the frame.
+  // Number of tokens of chunk j inside the frame.
   __host__ __device__ int valid(int j) const {
     if (layout.strided) return (layout.pixels - j + layout.chunks - 1) / layout.chunks;
     const int left = layout.pixels - j * chunk;
@@ -26,7 +26,7 @@ struct ChunkPositions {
   int chunk, channels, kinds;
 };
 
-// The sums of LN(x) over a clip's tokens of each slot: sums[clip][kind][l][c].
+// Sums of LN(x) over the tokens of a clip, for each slot: sums[clip][kind][l][c].
 template <class T>
 struct SumChunkPositions {
   ChunkPositions at;
@@ -57,8 +57,8 @@ struct SumChunkPositions {
   }
 };
 
-// An FC whose outputs at all tokens of a chunk are added up: weight[kind][s][k] = the sum over the places l of a chunk
-// of W[l S + s][k], and in column k = C that of the bias.
+// Weights of an FC summed over the positions of a chunk: weight[kind][s][k] is the sum over positions l of W[l S +
+// s][k], and column k = C that of the bias.
 struct SumWeights {
   ChunkPositions at;
   const float *weight, *bias;  // bias or null
@@ -77,8 +77,8 @@ struct SumWeights {
   }
 };
 
-// pooled += the mean over the clip's tokens of a spatial branch's outputs, a warp for each [clip, c]; the first
-// overwrites.
+// pooled = (first branch) or += the mean of a spatial branch's outputs over the tokens of a clip; one warp for each
+// [clip, c].
 struct AddSpatial : WarpRows {
   ChunkPositions at;
   int clips, steps, branch;
@@ -114,7 +114,8 @@ struct AddSpatial : WarpRows {
   }
 };
 
-// pooled += the mean of the channel branch. Every token of a clip is in one slot of branch 0, so their sums give LN's.
+// pooled += the mean of the channel branch. Every token of a clip is in one slot of branch 0: their sums add up to that
+// of LN(x).
 struct AddChannel : WarpRows {
   ChunkPositions at;
   int clips;

@@ -1,5 +1,5 @@
-// Descriptions of matrices for TMA. They are made by the driver, which is asked for its function when that is first
-// needed: this library links to the CUDA runtime alone.
+// Creates TMA descriptors with the driver's cuTensorMapEncodeTiled, looked up at run time: the addon links to the CUDA
+// runtime alone.
 #include <cstring>
 
 #include "cuda/gemm/gemm_backend.h"
@@ -10,7 +10,7 @@
 namespace morphmlp::cuda {
 namespace {
 
-constexpr unsigned kSince = 12000;  // the CUDA version whose function this is
+constexpr unsigned kSince = 12000;  // CUDA version of the entry point
 
 using Encode = decltype(&cuTensorMapEncodeTiled);
 

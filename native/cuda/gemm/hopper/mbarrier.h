@@ -1,5 +1,5 @@
-// Barriers in shared memory (mbarrier, sm_90): a phase ends when so many arrivals as were said at the start have come,
-// and all bytes that were expected. Phases count 0, 1, 0, 1 … from the first on: their parity.
+// mbarrier objects in shared memory (sm_90): a phase completes when the expected arrivals and bytes have come. Phases
+// have parity 0, 1, 0, 1 ...
 #pragma once
 #include "cuda/numbers.h"
 
@@ -17,7 +17,7 @@ struct Mbarrier {
 
 namespace morphmlp::cuda {
 
-// Where in shared memory it lies, as instructions take it.
+// Address in the shared window, as PTX instructions take it.
 __device__ inline uint32_t shared_address(const void* data) {
   return static_cast<uint32_t>(__cvta_generic_to_shared(data));
 }
@@ -26,10 +26,10 @@ __device__ inline void init(Mbarrier& barrier, int arrivals) {
   asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(shared_address(&barrier)), "r"(arrivals) : "memory");
 }
 
-// What this thread wrote to shared memory may be read by wgmma, by those who hear of it after this.
+// Makes writes of this thread to shared memory visible to wgmma and TMA.
 __device__ inline void fence_async_proxy() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
 
-// After all `init` of a thread: copies may use the barriers then, and other threads behind a __syncthreads.
+// Follows the init of all barriers: copies may use them then, other threads after a __syncthreads.
 __device__ inline void fence_barrier_init() {
   asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
   fence_async_proxy();
@@ -39,7 +39,7 @@ __device__ inline void arrive(Mbarrier& barrier) {
   asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(shared_address(&barrier)) : "memory");
 }
 
-// An arrival after which the phase waits for so many bytes too.
+// Arrives, and adds to the bytes that the phase waits for.
 __device__ inline void arrive_expect_tx(Mbarrier& barrier, uint32_t bytes) {
   asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(shared_address(&barrier)), "r"(bytes)
                : "memory");
