@@ -58,8 +58,8 @@ function blocksOf({ arch, registers, shared }) {
 /** Kinds of product, by a word of the kernel's mangled name. */
 const PRODUCTS = {
   'products on tensor cores (bf16)': '7MmaGemmINS0_7MmaBf16E',
-  'products on tensor cores (f32 by 3xTF32)': '7MmaGemmINS0_9MmaTf32x3E',
-  'products on FFMA units (f32)': '4Gemm',
+  'products on FFMA units (f32)': '8FfmaGemm',
+  'products by TMA and wgmma (bf16)': '10HopperGemm',
   'fused MLPs on tensor cores (bf16)': '8FusedMlp',
 };
 

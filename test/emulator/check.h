@@ -1,4 +1,4 @@
-// What the test programs of kernels beside it share: how they fill, compare and print. A NaN is infinitely wrong.
+// Shared by the test programs: how they fill, compare and print. NaN counts as infinitely wrong.
 #pragma once
 #include <cmath>
 #include <cstdio>

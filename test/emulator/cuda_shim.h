@@ -45,7 +45,7 @@ namespace shim {
 
 constexpr int kWarp = 32;
 
-// Of the thread that runs now.
+// Indices of the running thread.
 extern thread_local uint3 thread_index, block_index, grid_size;
 
 using Body = void (*)(const void* kernel, void* shared);
@@ -70,7 +70,7 @@ void share(const T& value) {
   sync_warp();
 }
 
-// What `from(lane)` says is the lane whose value this one gets.
+// Returns the value of lane from(lane).
 template <class T, class From>
 T shuffle(T value, From from) {
   const int lane = lane_index();
@@ -96,8 +96,8 @@ void fence_writes();
 void publish(const void* what, size_t bytes);
 const char* published_memory();
 
-// A thread's asynchronous copies of 16 bytes. What is on its way is NaN where it goes to, from the call that starts it
-// to the one that waits for it: as early as it may be written, and as late as it may arrive.
+// Asynchronous copies of a thread, 16 bytes each. The destination is NaN from the call that starts a copy to the one
+// that waits for it: it is overwritten as early and arrives as late as the ISA allows.
 class Copies {
  public:
   void add(void* to, const void* from) {
@@ -128,8 +128,8 @@ class Copies {
 
 Copies& copies();  // of the thread that runs now
 
-// A thread's asynchronous products. Sums are NaN from the call that starts a product to the one that waits for it, and
-// operands are read as late as that: a stage that is filled again too early is seen.
+// Asynchronous products of a thread. Accumulators are NaN from the call that starts a product to the one that waits for
+// it, and operands are read as late as that: a stage that is refilled too early is detected.
 class Products {
  public:
   using Step = std::function<void(float* sums)>;

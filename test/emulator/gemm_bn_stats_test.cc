@@ -39,7 +39,7 @@ struct Exact {
   double mean = 0, m2 = 0;
 };
 
-// Of column n of rows first .. last - 1.
+// Moments of column n over rows first .. last - 1.
 Exact exact(const std::vector<float>& y, int columns, int n, int first, int last) {
   Exact of;
   for (int m = first; m < last; ++m) of.mean += static_cast<double>(y[m * columns + n]) / (last - first);

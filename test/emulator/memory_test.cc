@@ -51,7 +51,7 @@ struct Norm {
   std::vector<float> gamma, beta, mean, rstd, dgamma, dbeta;
 };
 
-// What LayerNorm gives of it in double.
+// LayerNorm in double.
 template <class T>
 struct Expected {
   explicit Expected(const Norm<T>& n) : n(n), mean(n.rows), rstd(n.rows), mean_g(n.rows), mean_gx(n.rows) {

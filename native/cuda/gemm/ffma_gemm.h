@@ -99,9 +99,9 @@ struct FfmaGemm {
   __device__ void make(Shared& s, int tile, const KRange& over) const {
     const int tile_m = tiles_n.quotient(tile);
     const int first_m = tile_m * FfmaTile::kM, first_n = tiles_n.remainder(tile, tile_m) * FfmaTile::kN;
-    NoTileObserver nobody;
+    NoTileObserver no_observer;
     Sums sum = {};
-    sum_tile(s, first_m, first_n, over, sum, nobody);
+    sum_tile(s, first_m, first_n, over, sum, no_observer);
     finish(first_m, first_n, sum);
   }
 

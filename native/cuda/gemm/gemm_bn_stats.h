@@ -81,8 +81,8 @@ struct GemmBnStats : Share {
     const int tile = static_cast<int>(blockIdx.x), tile_m = this->tiles_n.quotient(tile);
     const int first_m = tile_m * Tile::kM, first_n = this->tiles_n.remainder(tile, tile_m) * Tile::kN;
     Sums sum = {};
-    NoTileObserver nobody;
-    this->sum_tile(s.operands, first_m, first_n, {0, this->k}, sum, nobody);
+    NoTileObserver no_observer;
+    this->sum_tile(s.operands, first_m, first_n, {0, this->k}, sum, no_observer);
     this->apply_epilogue(first_m, first_n, sum);
     this->write_results(first_m, first_n, sum);
     __syncthreads();  // the operands, which moments overwrite, have been read

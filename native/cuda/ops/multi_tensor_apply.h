@@ -8,7 +8,7 @@ namespace morphmlp::cuda {
 
 constexpr int kChunkLength = 1 << 14;
 
-// The same range of up to four tensors.
+// One range of up to four tensors.
 struct TensorChunk {
   float* at[4];
   int64_t length;
