@@ -43,7 +43,7 @@ test.each<[string, RegExp]>([
   expect(memory('cuda').live).toBe(live);
 });
 
-test('one that follows a pointer to the device on the host ends its own process, and is told of', () => {
+test('one that dereferences a device pointer on the host crashes its own process, and is reported', () => {
   const { status, err } = check(faultyDevicePlugin(folder, 'on host'));
   expect(err).toMatch(/crashed: touched memory that is not its own \(SIGSEGV\) while verifying .*, forward/);
   expect(status).toBe(1);
