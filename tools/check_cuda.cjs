@@ -1,7 +1,7 @@
 'use strict';
-// Compiles all CUDA code for the architectures of the build (sm_80, sm_90a) into build-cuda/, whether there is a GPU or not,
-// and fails on what ptxas has to say of a kernel: spilled registers, a stack frame in a product, warnings. Prints what the products
-// take of an SM, and how many of their blocks that leaves room for. Without nvcc it says so and leaves.
+// Compiles all CUDA code for the architectures of the build (sm_80, sm_90a) into build-cuda/, whether there is a GPU or not. Fails on
+// spilled registers, on warnings, and on epilogues of products that read memory after they have stored: such a read waits for the store,
+// which may alias. Prints registers, shared memory and blocks an SM of the products. Without nvcc it prints that and exits with 0.
 const { spawnSync } = require('node:child_process');
 const { existsSync, rmSync } = require('node:fs');
 const os = require('node:os');
@@ -30,7 +30,45 @@ function build(...args) {
   return `${stdout}${stderr}`;
 }
 
-/** One record for each kernel and architecture that ptxas tells of. */
+/** Entries of `ptx`, with the number of global loads, of global stores, and of loads behind the first store. */
+function memoryOrder(ptx) {
+  return ptx
+    .split(/^\.visible \.entry |^\.entry |^\.weak \.entry /m)
+    .slice(1)
+    .map((text) => {
+      const order = [...text.matchAll(/\b(ld|st)\.(?:volatile\.)?global/g)].map(([, kind]) => kind);
+      const first = order.indexOf('st');
+      const late = first < 0 ? 0 : order.slice(first).filter((kind) => kind === 'ld').length;
+      return { name: /^\w+/.exec(text)[0], loads: order.filter((kind) => kind === 'ld').length, first, late };
+    });
+}
+
+/** Complaints about the epilogues of test/cuda/epilogue_probe.cu. */
+function checkEpilogues() {
+  const source = path.join(root, 'test', 'cuda', 'epilogue_probe.cu');
+  const include = ['native', 'include', '.'].map((name) => `-I${path.join(root, name)}`);
+  const flags = [
+    '-gencode=arch=compute_90a,code=compute_90a',
+    '-O3',
+    '-DNDEBUG',
+    '-std=c++17',
+    '-ptx',
+    '-o',
+    '/dev/stdout',
+  ];
+  const { stdout, stderr, status } = spawnSync(found, [...flags, ...include, source], {
+    encoding: 'utf8',
+    maxBuffer: 1 << 28,
+  });
+  if (status !== 0) return [`${source} does not compile: ${stderr}`];
+  const entries = memoryOrder(stdout);
+  if (entries.length !== 3) return [`expected 3 kernels in ${source}, got ${entries.length}`];
+  return entries
+    .filter(({ loads, first, late }) => loads === 0 || first < 0 || late > 0)
+    .map(({ name, loads, late }) => `${name}: ${late} of ${loads} global loads follow a store`);
+}
+
+/** One record for each kernel and architecture that ptxas reports. */
 function kernelsIn(log) {
   return log.split('ptxas info    : Compiling entry function ').flatMap((text) => {
     const head = /^'(\w+)' for '(\w+)'/.exec(text);
@@ -74,7 +112,7 @@ function productLines(own) {
   });
 }
 
-rmSync(path.join(folder, 'CMakeFiles', 'device.dir'), { recursive: true, force: true }); // ptxas speaks only while it compiles
+rmSync(path.join(folder, 'CMakeFiles', 'device.dir'), { recursive: true, force: true }); // ptxas reports only while it compiles
 const options = ['--CDMORPHMLP_CUDA=ON', '--CDCMAKE_CUDA_FLAGS=-Xptxas=-v'];
 if (!existsSync(folder)) build('configure', ...options);
 const log = build('build', '--target', 'device', ...options);
@@ -91,5 +129,7 @@ for (const arch of archs) {
 }
 for (const { name, arch, spilled } of spilling) console.error(`${arch}: ${name} spills ${spilled} bytes`);
 for (const line of warnings) console.error(line);
-if (archs.length < 2) console.error(`expected two architectures, ptxas told of: ${archs.join(', ') || 'none'}`);
-process.exit(spilling.length + warnings.length > 0 || archs.length < 2 ? 1 : 0);
+if (archs.length < 2) console.error(`expected two architectures, ptxas reported: ${archs.join(', ') || 'none'}`);
+const serialised = checkEpilogues();
+for (const line of serialised) console.error(line);
+process.exit(spilling.length + warnings.length + serialised.length > 0 || archs.length < 2 ? 1 : 0);
