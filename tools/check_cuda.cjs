@@ -3,7 +3,7 @@
 // spilled registers, on warnings, and on epilogues of products that read memory after they have stored: such a read waits for the store,
 // which may alias. Prints registers, shared memory and blocks an SM of the products. Without nvcc it prints that and exits with 0.
 const { spawnSync } = require('node:child_process');
-const { existsSync, rmSync } = require('node:fs');
+const { existsSync, readFileSync, rmSync } = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 
@@ -47,21 +47,11 @@ function memoryOrder(ptx) {
 function checkEpilogues() {
   const source = path.join(root, 'test', 'cuda', 'epilogue_probe.cu');
   const include = ['native', 'include', '.'].map((name) => `-I${path.join(root, name)}`);
-  const flags = [
-    '-gencode=arch=compute_90a,code=compute_90a',
-    '-O3',
-    '-DNDEBUG',
-    '-std=c++17',
-    '-ptx',
-    '-o',
-    '/dev/stdout',
-  ];
-  const { stdout, stderr, status } = spawnSync(found, [...flags, ...include, source], {
-    encoding: 'utf8',
-    maxBuffer: 1 << 28,
-  });
+  const ptx = path.join(folder, 'epilogue_probe.ptx');
+  const flags = ['-gencode=arch=compute_90a,code=compute_90a', '-O3', '-DNDEBUG', '-std=c++17', '-ptx', '-o', ptx];
+  const { stderr, status } = spawnSync(found, [...flags, ...include, source], { encoding: 'utf8' });
   if (status !== 0) return [`${source} does not compile: ${stderr}`];
-  const entries = memoryOrder(stdout);
+  const entries = memoryOrder(readFileSync(ptx, 'utf8'));
   if (entries.length !== 3) return [`expected 3 kernels in ${source}, got ${entries.length}`];
   return entries
     .filter(({ loads, first, late }) => loads === 0 || first < 0 || late > 0)
