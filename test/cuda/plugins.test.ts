@@ -26,7 +26,7 @@ const plugin = (fault: string) => openPlugin(faultyDevicePlugin(folder, fault));
 const check = (file: string) => runCli(['kernel', 'check', file, '--timeout', '200']);
 
 test.each<[string, RegExp]>([
-  // Of what was added for one sum, which is a little more than the sum.
+  // Relative to the sum of absolute values, which is a little more than the result.
   ['zeros', /the output of .* is wrong: relative error 8\.6e-1/],
   ['unwritten', /the output of .* is wrong/],
   ['off by one row', /the output of .* is wrong/],

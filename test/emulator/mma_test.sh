@@ -1,8 +1,8 @@
 #!/bin/sh
-# Holds the emulated tensor-core instructions to the PTX ISA's layouts, and what is made of them, the products of bf16 and f32,
-# the gradients of an FC, the fused MLP, the spatial unit by patches and the moments of a product, to plain ones, and what memory
-# limits: as fibers, and with "sanitized" under AddressSanitizer and, as threads, under ThreadSanitizer too. And the product by TMA
-# and wgmma, as fibers alone.
+# Compares the emulated tensor-core instructions with the layouts of the PTX ISA, and kernels with plain loops: products of bf16 and
+# f32, gradients of an FC, the fused MLP, the fused spatial unit, BatchNorm statistics of a product, and memory-bound kernels. Runs
+# them as fibers, and with "sanitized" under AddressSanitizer and, as threads, under ThreadSanitizer. The product by TMA and wgmma
+# runs as fibers only.
 set -eu
 . "$(dirname "$0")/shared.sh"
 
