@@ -9,7 +9,7 @@ export function addGemmOption(command: Command): void {
   if (!has(command, '--device') || has(command, '--gemm')) return;
   const help = 'bf16 products on a GPU: mma.sync, or TMA and wgmma (Hopper)';
   command.addOption(new Option('--gemm <name>', help).choices(['mma', 'wgmma']).default(undefined, 'mma'));
-  command.hook('preAction', async (_, { opts }) => applyGemm(opts.call(command)));
+  command.hook('preAction', () => applyGemm(command.opts()));
 }
 
 /** Selects the instructions of bf16 products. @throws where --device is not cuda, or the device lacks them */
