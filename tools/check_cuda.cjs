@@ -11,7 +11,7 @@ const root = path.join(__dirname, '..');
 const folder = path.join(root, 'build-cuda');
 const found = ['nvcc', '/usr/local/cuda/bin/nvcc'].find((name) => !spawnSync(name, ['--version']).error);
 if (!found) {
-  console.log('nvcc is not on this machine: the CUDA kernels were not compiled');
+  console.log('nvcc was not found: the CUDA kernels were not compiled');
   process.exit(0);
 }
 
@@ -74,26 +74,26 @@ function kernelsIn(log) {
   });
 }
 
-/** Bytes of shared memory of an SM; each block takes 1024 more than its own. */
+/** Shared memory of an SM in bytes; each block reserves 1024 bytes in addition to its own. */
 const SHARED = { sm_80: 164 << 10, sm_90a: 228 << 10 };
 
-/** Blocks of 256 threads that one SM has room for: registers come in eights a thread, 65536 in all. */
+/** Resident blocks of 256 threads per SM: 65536 registers, allocated in units of eight per thread. */
 function blocksOf({ arch, registers, shared }) {
   const byRegisters = Math.floor(65536 / (Math.ceil(registers / 8) * 8 * 256));
   return Math.min(8, byRegisters, Math.floor(SHARED[arch] / (shared + 1024)));
 }
 
-/** Kinds of product, by a word of the kernel's mangled name. */
-const PRODUCTS = {
-  'products on tensor cores (bf16)': '7MmaGemmINS0_7MmaBf16E',
-  'products on FFMA units (f32)': '8FfmaGemm',
-  'products by TMA and wgmma (bf16)': '10HopperGemm',
+/** Kinds of GEMM kernels, by a substring of the mangled name. */
+const GEMMS = {
+  'GEMMs on tensor cores (bf16)': '7MmaGemmINS0_7MmaBf16E',
+  'GEMMs on FFMA units (f32)': '8FfmaGemm',
+  'GEMMs by TMA and wgmma (bf16)': '10HopperGemm',
   'fused MLPs on tensor cores (bf16)': '8FusedMlp',
 };
 
-function productLines(own) {
+function gemmLines(own) {
   const range = (numbers) => [...new Set([Math.min(...numbers), Math.max(...numbers)])].join(' to ');
-  return Object.entries(PRODUCTS).flatMap(([kind, word]) => {
+  return Object.entries(GEMMS).flatMap(([kind, word]) => {
     const those = own.filter(({ name }) => name.includes(word));
     if (those.length === 0) return [];
     const [registers, shared] = [those.map((k) => k.registers), those.map((k) => k.shared)].map(range);
@@ -102,7 +102,7 @@ function productLines(own) {
   });
 }
 
-rmSync(path.join(folder, 'CMakeFiles', 'device.dir'), { recursive: true, force: true }); // ptxas reports only while it compiles
+rmSync(path.join(folder, 'CMakeFiles', 'device.dir'), { recursive: true, force: true }); // ptxas reports only when it compiles
 const options = ['--CDMORPHMLP_CUDA=ON', '--CDCMAKE_CUDA_FLAGS=-Xptxas=-v'];
 if (!existsSync(folder)) build('configure', ...options);
 const log = build('build', '--target', 'device', ...options);
@@ -115,7 +115,7 @@ const archs = [...new Set(kernels.map(({ arch }) => arch))];
 for (const arch of archs) {
   const own = kernels.filter((k) => k.arch === arch);
   console.log(`${arch}: ${own.length} kernels, at most ${Math.max(...own.map((k) => k.registers))} registers`);
-  console.log(productLines(own).join('\n'));
+  console.log(gemmLines(own).join('\n'));
 }
 for (const { name, arch, spilled } of spilling) console.error(`${arch}: ${name} spills ${spilled} bytes`);
 for (const line of warnings) console.error(line);

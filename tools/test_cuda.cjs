@@ -34,7 +34,7 @@ function build() {
   return { MORPHMLP_ADDON: path.join(folder, 'emulated', 'morphmlp.node') };
 }
 
-// The sanitizer must be loaded before Node, and the C++ library with it, or it cannot follow exceptions.
+// The sanitizer must be loaded before Node, and libstdc++ with it, or it cannot intercept exceptions.
 const sanitizer = () => ({
   LD_PRELOAD: `${preload('libasan.so')} ${preload('libstdc++.so.6')}`,
   ASAN_OPTIONS: 'detect_leaks=0',

@@ -1,4 +1,4 @@
-// Runs the element functions of native/baselines/naive and runtime/fc_by_product.h as kernels of this library.
+// Runs the element functions of native/baselines/naive and native/baselines/fc_by_gemm.h as kernels of this library.
 #pragma once
 #include <math.h>
 

@@ -1,4 +1,4 @@
-#include "ops/conv_norm.h"
+#include "ops/conv_norm_parts.h"
 
 #include "cuda/conv/im2col.h"
 #include "cuda/epilogue/column_sums.h"
