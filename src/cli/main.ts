@@ -15,6 +15,7 @@ import { registerStudy } from './commands/study';
 import { registerTrain } from './commands/train';
 import { registerVerify } from './commands/verify';
 import { printable, printableColoured } from '../terminal/text_width';
+import { addGemmOption } from './gemm_option';
 import { packageVersion } from '../core/version';
 
 async function doctor({ json }: { json?: boolean }): Promise<void> {
@@ -40,6 +41,7 @@ registerConvert(program);
 registerExport(program);
 registerFlops(program);
 registerVerify(program);
+addGemmOption(program);
 
 program
   .command('doctor')

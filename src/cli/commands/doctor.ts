@@ -29,8 +29,6 @@ export type AddonInfo =
       cuda: string;
       /** The architectures that the addon has CUDA kernels for; empty where it has none. */
       cudaCompiled: string;
-      /** Who computes products on the GPU: `own`, a library, or why that is not there; empty where there are no CUDA kernels. */
-      cudaProducts: string;
       tried: TriedAddon[];
     }
   | { missing: string };
@@ -64,7 +62,6 @@ interface AddonStatus {
   cudaStatus(): string;
   cudaCompiled(): string;
   cudaDevice(): string;
-  cudaProducts(): string;
 }
 
 const KNOWN_FEATURES = ['sse4_2', 'avx', 'f16c', 'fma', 'avx2', 'avx512f', 'avx512bw', 'avx512vl', 'avx512dq'];
@@ -190,15 +187,6 @@ async function probeToolkit(otherwise: Found, release: (out: string) => string):
   return existsSync(nvcc) ? probe(nvcc, ['--version'], release, '') : otherwise;
 }
 
-function productsOf(addon: AddonStatus): string {
-  if (addon.cudaCompiled() === '') return '';
-  try {
-    return addon.cudaProducts();
-  } catch (error) {
-    return `none: ${(error as Error).message}`;
-  }
-}
-
 function findAddon(): AddonInfo {
   try {
     const { addon, file, tried } = loadAddon<AddonStatus>();
@@ -210,7 +198,6 @@ function findAddon(): AddonInfo {
       threads: addon.threads(),
       cuda: addon.cudaStatus() === 'available' ? addon.cudaDevice() : `no CUDA device: ${addon.cudaStatus()}`,
       cudaCompiled: addon.cudaCompiled(),
-      cudaProducts: productsOf(addon),
     };
   } catch (error) {
     return { missing: (error as Error).message };

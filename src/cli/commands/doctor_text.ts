@@ -16,7 +16,7 @@ function addonRows(addon: AddonInfo): [string, string][] {
 
 function cudaKernels(addon: AddonInfo): string[] {
   if ('missing' in addon || addon.cudaCompiled === '') return [];
-  return [`kernels for ${addon.cudaCompiled}`, `products: ${addon.cudaProducts.replace(/^own/, 'our own kernels')}`];
+  return [`kernels for ${addon.cudaCompiled}`];
 }
 
 function selfTestRows(selfTest: SelfTest | undefined): [string, string][] {

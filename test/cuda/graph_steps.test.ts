@@ -39,7 +39,7 @@ const noise = (length: number, frames: number, unreadable: readonly number[] = [
   },
 });
 
-/** What one kind of run differs in from another. */
+/** Settings of one kind of run. */
 interface Kind {
   clips: number;
   unreadable?: readonly number[];

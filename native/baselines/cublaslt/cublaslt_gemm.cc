@@ -1,4 +1,4 @@
-#include "cuda/gemm/cublas_lt.h"
+#include "baselines/cublaslt/cublaslt_gemm.h"
 
 #include <dlfcn.h>
 
@@ -15,7 +15,7 @@
 namespace morphmlp::cuda {
 namespace {
 
-// What we use of cublasLt.h, in its binary interface; the same in versions 11, 12 and 13.
+// Part of cublasLt.h as a binary interface; the same in versions 11, 12 and 13.
 constexpr int kF32 = 0, kBf16 = 14, kComputeF32 = 68;  // CUDA_R_32F, CUDA_R_16BF, CUBLAS_COMPUTE_32F
 constexpr int kTransposeA = 3, kTransposeB = 4;        // attributes of a product
 constexpr int kWorkspaceBytes = 1;                     // attributes of a preference: this, and
@@ -99,7 +99,7 @@ void check(int status, const char* what) {
   if (status != 0) fail(std::string("cuBLASLt: ") + what + " gave status " + std::to_string(status));
 }
 
-// How one kind of product is computed; lives as long as the program.
+// Descriptors and algorithm of one shape; live as long as the program.
 struct Plan {
   void *desc = nullptr, *a = nullptr, *b = nullptr, *c = nullptr;
   Heuristic chosen;
@@ -123,14 +123,14 @@ void* desc_of(int transpose_first, int transpose_second) {
   return desc;
 }
 
-// The largest power of two that a pointer is a multiple of, up to the 256 that cuBLASLt would take for granted.
+// Largest power of two that divides the address, up to 256, which cuBLASLt assumes by default.
 uint32_t alignment_of(const void* data) {
   uint32_t bytes = 256;
   while (reinterpret_cast<uintptr_t>(data) % bytes != 0) bytes /= 2;
   return bytes;
 }
 
-// What the algorithm may rely on. cuBLASLt's first operand is our second (choose).
+// Workspace and alignments that the algorithm may rely on. cuBLASLt's first operand is our second (choose).
 int describe(void* preference, const LtProduct& p) {
   const Library& l = library();
   int status = l.preference_set(preference, kWorkspaceBytes, &kWorkspace, sizeof kWorkspace);
@@ -169,7 +169,7 @@ Plan make_plan(const LtProduct& p) {
   return plan;
 }
 
-// Of each shape, alignment and type once.
+// One plan for each shape, alignment and type.
 const Plan& plan_of(const LtProduct& p) {
   const auto key = std::make_tuple(p.a.transposed, p.b.transposed, p.a.leading, p.b.leading, p.m, p.n, p.k, p.operands,
                                    p.result, alignment_of(p.a.data), alignment_of(p.b.data), alignment_of(p.c));

@@ -24,10 +24,13 @@ struct Shifted {
   static constexpr bool pairs = false;
 
   using Row = float*;
-  __device__ float stored(int column, float sum) const { return sum + 1000.0f + static_cast<float>(column); }
+  template <int N>
+  __device__ void apply(Row, int column, float (&value)[N]) const {
+    for (int i = 0; i < N; ++i) value[i] += 1000.0f + static_cast<float>(column + i);
+  }
   __device__ Row row(int m) const { return y + static_cast<int64_t>(m) * n; }
   template <int N>
-  __device__ void put(Row row, int column, const float (&value)[N]) const {
+  __device__ void write(Row row, int column, const float (&value)[N]) const {
     store(row + column, value);
   }
 };
@@ -36,7 +39,7 @@ struct Exact {
   double mean = 0, m2 = 0;
 };
 
-// Of column n of rows first .. last - 1.
+// Moments of column n over rows first .. last - 1.
 Exact exact(const std::vector<float>& y, int columns, int n, int first, int last) {
   Exact of;
   for (int m = first; m < last; ++m) of.mean += static_cast<double>(y[m * columns + n]) / (last - first);
@@ -48,11 +51,11 @@ Exact exact(const std::vector<float>& y, int columns, int n, int first, int last
 template <class T>
 bool moments(const char* what, int m, int n, int k) {
   const std::vector<T> a = numbers<T>(m * k, 5), b = numbers<T>(n * k, 60);
-  const int tile = kMomentRows<T>, tiles = (m + tile - 1) / tile;
+  const int tile = kBnStatsRows<T>, tiles = (m + tile - 1) / tile;
   std::vector<float> y(static_cast<size_t>(m * n), NAN);
   std::vector<Moments> found(static_cast<size_t>(tiles * n), {NAN, NAN});
-  multiply_with_moments<T>(by_row(gather(PlainLayout{}, Dense<T>{a.data(), k}), m), by_row(Rows<T>{b.data(), k}, n), k,
-                           Shifted{y.data(), n}, found.data(), n);
+  multiply_with_bn_stats<T>(by_row(gather(PlainLayout{}, Dense<T>{a.data(), k}), m), by_row(Rows<T>{b.data(), k}, n), k,
+                            Shifted{y.data(), n}, found.data(), n);
   double mean = 0, m2 = 0;
   bool right = true;
   for (int i = 0; i < tiles * n; ++i) {

@@ -1,6 +1,6 @@
 """Runs linear on tensors that begin where a caller's may, at any multiple of 16 bytes:
 
-    python3 products.py LIBRARY cpu|cuda
+    python3 alignment.py LIBRARY cpu|cuda
 
 prints the largest error of each against float64, in units of the largest number.
 """
