@@ -95,7 +95,9 @@ export function compareResults(before: Results, after: Results): Comparison {
     );
   const common = pairs(before, after);
   if (common.length === 0)
-    throw new Error(`${before.path} and ${after.path} have no row in common (the first row of the former is ${before.rows[0]!.what})`);
+    throw new Error(
+      `${before.path} and ${after.path} have no row in common (the first row of the former is ${before.rows[0]!.what})`,
+    );
   const found = common.map(([a, b]) => compareRow(a, b));
   const overall = median(found.map(({ speed }) => speed.median));
   const rows = found.map((row) => ({ ...row, againstOthers: row.speed.median / overall }));

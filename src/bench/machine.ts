@@ -12,7 +12,7 @@ export interface Machine {
   device: Device;
   /** The GPU, if the device is one, with its driver version (null if the system does not expose it). */
   gpu?: CudaFacts & { driver: string | null };
-  /** The GEMM backend on a GPU: `own` or a library, with the instruction our f32 kernels use if it is not FFMA. */
+  /** The GEMM backend on a GPU: `own`, or `own, bf16 by wgmma`; cuBLASLt in older files. */
   products?: string;
   cpu: string;
   cores: number;
@@ -58,7 +58,10 @@ export function machine(): Machine {
   return {
     device,
     ...(device === 'cuda'
-      ? { gpu: { ...native.cudaFacts(), driver: driverVersion() }, products: native.cudaProducts() }
+      ? {
+          gpu: { ...native.cudaFacts(), driver: driverVersion() },
+          products: native.cudaGemm() === 'mma' ? 'own' : 'own, bf16 by wgmma',
+        }
       : {}),
     cpu: os.cpus()[0]?.model.trim() ?? 'unknown',
     cores: os.cpus().length,

@@ -113,8 +113,14 @@ function labelledFigures(before: readonly Prediction[], after: readonly Predicti
   };
 }
 
-function compared(before: readonly Prediction[], after: readonly Prediction[]): Omit<Ablation, 'part' | 'stage' | 'macs'> {
-  return { ...labelledFigures(before, after), changed: count(after, ({ predicted }, i) => predicted !== before[i]!.predicted) };
+function compared(
+  before: readonly Prediction[],
+  after: readonly Prediction[],
+): Omit<Ablation, 'part' | 'stage' | 'macs'> {
+  return {
+    ...labelledFigures(before, after),
+    changed: count(after, ({ predicted }, i) => predicted !== before[i]!.predicted),
+  };
 }
 
 /** Whether a difference is not significant for these clips (p ≥ 5%). */

@@ -191,7 +191,11 @@ export interface MixingOptions {
 }
 
 /** Computes the levels, the growth of receptive fields, and the gradients of tokens at the end of each stage on the first clip. */
-export function studyMixing(subject: Subject, { tokens }: MixingOptions, onProgress: OnProgress = () => undefined): Mixing {
+export function studyMixing(
+  subject: Subject,
+  { tokens }: MixingOptions,
+  onProgress: OnProgress = () => undefined,
+): Mixing {
   const { network, clips } = subject;
   const levels = levelsOf(network.config, cropOf(subject));
   const ends = levels.flatMap(({ stage }, i) => (i > 0 && levels[i + 1]?.stage !== stage ? [i] : []));

@@ -238,7 +238,9 @@ test('a missing file, a folder, two kinds and disjoint rows are refused', () => 
   expect(() => readResults(at('folder'))).toThrow(`${at('folder')}: expected a file, got a folder`);
   const paper = write('p.json', [{ network: 'image-t', time: { batch: 8, ms: [1] } }]);
   const kernels = write('k.json', [kernelRow('gelu', 1)]);
-  expect(cli(paper, kernels).err).toMatch(/expected two files of one benchmark, got bench paper \(.*p\.json\) and bench kernels \(.*k\.json\)/);
+  expect(cli(paper, kernels).err).toMatch(
+    /expected two files of one benchmark, got bench paper \(.*p\.json\) and bench kernels \(.*k\.json\)/,
+  );
   expect(() => compared([kernelRow('gelu', 1)], [kernelRow('max', 1)])).toThrow(
     /^.*a\.json and .*b\.json have no row in common \(the first row of the former is gelu stage 1/,
   );

@@ -25,7 +25,7 @@ function addCmake(build = deliver(path.join(installed, cmakeBuild))): void {
   writeTool(tools, 'cmake', cmakeDoing(build));
 }
 
-/** Replaces node-gyp by a substitute, which gets the build folder by -C. */
+/** Replaces the package node-gyp by a fake that builds in the folder of its option -C. */
 function addNodeGyp(body = deliverGyp, to = copy): void {
   const file = path.join(to.consumer, 'node_modules', 'node-gyp', 'bin', 'node-gyp.js');
   rmSync(path.join(to.consumer, 'node_modules', 'node-gyp'), { recursive: true, force: true });
@@ -142,7 +142,7 @@ describe('install', () => {
     addTools('g++', 'make');
     addCmake('echo "addon.cc:3: error: expected a semicolon" >&2; exit 1');
     const { status, output } = install({ MORPHMLP_BUILD: 'cmake' });
-    const [, log] = /the build failed; (.*) has it whole/.exec(output)!;
+    const [, log] = /the build failed; the log is (.*):/.exec(output)!;
     expect(path.relative(copy.consumer, log!)).toMatch(/^\.\./); // npm removes the package when its script fails
     expect(output).toContain('addon.cc:3: error: expected a semicolon');
     expect(readFileSync(log!, 'utf8')).toContain('expected a semicolon');

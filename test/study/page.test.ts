@@ -91,7 +91,9 @@ test('warns of unequal step times and CPU contention', async () => {
   expect(explainInterference(cost)).toBeNull();
   const busy = { ...cost, slowest: 220 };
   expect(explainInterference(busy)).toMatch(/^The 1 steps took from 100 ms to 220 ms: the machine was busy/);
-  expect(explainInterference({ ...cost, others: 0.4 })).toMatch(/^Other programs used 40% of the CPU time: the machine was/);
+  expect(explainInterference({ ...cost, others: 0.4 })).toMatch(
+    /^Other programs used 40% of the CPU time: the machine was/,
+  );
   expect(explainInterference({ ...busy, others: 0.4 })).toMatch(/to 220 ms, and others took 40% of/);
   expect(await renderStudy({ ...study, cost: busy }, clips)).toContain(explainInterference(busy));
 });

@@ -1,11 +1,12 @@
-/** Measures the rate of reading clips: with one worker compared with FFmpeg alone, and with all workers. */
+/** Measures the rate of reading clips: with a decoder alone, one worker, and all workers. */
 import { planClip, type ClipPlan } from '../../data/video/clip_plan';
 import { DecodePool } from '../../data/video/decode_pool';
-import { runProgram } from '../../data/video/ffmpeg';
 import { openDataset, type DataSpec } from '../../data/open';
 import { probeSource, sourceOf, type Source } from '../../data/source';
-import { seekSeconds } from '../../data/video/decode';
-import { inputArguments, type VideoInfo } from '../../data/video/video';
+import { allDecoders } from '../../data/video/choose';
+import { decodeFrames } from '../../data/video/decode';
+import type { Decoder } from '../../data/video/decoder';
+import type { VideoInfo } from '../../data/video/info';
 import { VideoDataset, type VideoOptions } from '../../data/video/video_dataset';
 import { Philox } from '../../core/philox';
 import { elapsed, median } from '../statistics';
@@ -26,15 +27,17 @@ export interface DataBenchOptions {
 
 /** Clips per second. */
 export interface DataBench {
-  /** FFmpeg on one core, decoding the same frames and discarding them; null if the clips are not videos. */
+  /** The FFmpeg program on one core, decoding the same frames with one run per clip; null if absent or the clips are not videos. */
   ffmpeg: number | null;
+  /** node-av on one core, decoding the same frames; null if absent or the clips are not videos. */
+  nodeAv: number | null;
   /** One worker, reading each file for the first time. */
   first: number;
   /** One worker, once the lengths of the files are known. */
   worker: number;
   /** All workers together. */
   workers: number;
-  /** The worker's rate as a fraction of FFmpeg's, paired by round. */
+  /** Rate of node-av divided by that of the FFmpeg program, paired by round; null if one of them is absent. */
   ofFfmpeg: number | null;
 }
 
@@ -42,17 +45,6 @@ interface Video {
   source: Source & { kind: 'video' };
   info: VideoInfo;
   plan: ClipPlan;
-}
-
-/** Decodes a clip's range of frames from the same keyframe, without scaling or output. */
-async function decodeAlone({ source, info, plan }: Video): Promise<void> {
-  const [first, last] = [Math.min(...plan.frames), Math.max(...plan.frames)];
-  const seconds = seekSeconds(first, info);
-  const seek = seconds > 0 ? ['-ss', seconds.toFixed(6)] : [];
-  const input = ['-v', 'error', '-nostdin', '-threads', '1', ...seek, ...inputArguments(source.path, source.part)];
-  const frames = seconds > 0 ? last - first + 1 : last + 1;
-  const output = ['-map', '0:v:0', '-an', '-frames:v', String(frames), '-f', 'null', '-'];
-  await runProgram('ffmpeg', [...input, ...output], { subject: source.path });
 }
 
 /** Outstanding clips per worker, like a loader that prefetches two batches. */
@@ -87,10 +79,6 @@ async function readAll(set: VideoDataset, items: readonly number[], seed: number
   await Promise.all(Array.from({ length: atOnce }, reader));
 }
 
-const inTurn = async (videos: readonly Video[]): Promise<void> => {
-  for (const video of videos) await decodeAlone(video);
-};
-
 /** Opens the dataset on a pool of `workers` while `body` runs. */
 async function withSet<T>(
   options: DataBenchOptions,
@@ -112,7 +100,20 @@ interface Round {
   first: number;
   worker: number;
   ffmpeg: number | null;
+  nodeAv: number | null;
   workers: number;
+}
+
+/** Measures a decoder alone, clip by clip, in seconds per clip; null if it is absent. */
+async function alone(name: Decoder['name'], videos: readonly Video[]): Promise<number | null> {
+  const by = allDecoders().find((one) => one.name === name);
+  if (by === undefined || videos.length === 0) return null;
+  await by.version(); // starts its process
+  const ms = await elapsed(async () => {
+    for (const { source, info, plan } of videos)
+      await decodeFrames({ ...source, numbers: plan.frames, size: plan.size, info }, {}, by);
+  });
+  return ms / videos.length / 1000;
 }
 
 /** Measures everything once, in seconds per clip, so that contention affects all figures of a round. */
@@ -121,8 +122,8 @@ async function round(options: DataBenchOptions, videos: readonly Video[], items:
   const each = (ms: number): number => ms / items.length / 1000;
   const one = await withSet(options, 1, async (set) => {
     const first = each(await elapsed(() => readAll(set, items, seed, AHEAD)));
-    const ffmpeg = videos.length > 0 ? each(await elapsed(() => inTurn(videos))) : null;
-    return { first, ffmpeg, worker: each(await elapsed(() => readAll(set, items, seed, AHEAD))) };
+    const decoders = { ffmpeg: await alone('ffmpeg', videos), nodeAv: await alone('node-av', videos) };
+    return { first, ...decoders, worker: each(await elapsed(() => readAll(set, items, seed, AHEAD))) };
   });
   const all = await withSet(options, workers, async (set) => {
     await readAll(set, items, seed, AHEAD * workers);
@@ -144,10 +145,12 @@ export async function benchData(options: DataBenchOptions): Promise<DataBench> {
     options.onRound?.(i + 1, options.rounds);
   }
   const rate = (of: (round: Round) => number): number => 1 / median(rounds.map(of));
-  const alone = videos.length > 0;
+  const [first] = rounds as [Round];
+  const { ffmpeg, nodeAv } = first;
   return {
-    ffmpeg: alone ? rate((r) => r.ffmpeg!) : null,
+    ffmpeg: ffmpeg === null ? null : rate((r) => r.ffmpeg!),
+    nodeAv: nodeAv === null ? null : rate((r) => r.nodeAv!),
     ...{ first: rate((r) => r.first), worker: rate((r) => r.worker), workers: rate((r) => r.workers) },
-    ofFfmpeg: alone ? median(rounds.map((r) => r.ffmpeg! / r.worker)) : null,
+    ofFfmpeg: ffmpeg === null || nodeAv === null ? null : median(rounds.map((r) => r.ffmpeg! / r.nodeAv!)),
   };
 }

@@ -107,7 +107,8 @@ export function rejectTooFast(
   const { ms } = time;
   const floor = limitBeaten(time, limits, cache);
   if (!floor) return;
-  const busy = others > QUIET_SHARE ? `; other programs used ${Math.round(100 * others)}% of the CPU time: measure again` : '';
+  const busy =
+    others > QUIET_SHARE ? `; other programs used ${Math.round(100 * others)}% of the CPU time: measure again` : '';
   const limit = `the machine's limit (${floor.by}) of ${floor.ms.toFixed(3)} ms`;
   throw new Error(`${what}: ${ms.toFixed(3)} ms is less than ${limit}${busy}`);
 }

@@ -88,7 +88,10 @@ export async function describePlugin(file: string, options: ProcessOptions): Pro
  * Runs a job, repeating it without each plugin that fails, until it succeeds: one plugin's failure does not affect the others.
  * @throws if the failure was not caused by a plugin
  */
-export async function runKernelJob(job: KernelJob, options: ProcessOptions): Promise<KernelResult & { failures: Failure[] }> {
+export async function runKernelJob(
+  job: KernelJob,
+  options: ProcessOptions,
+): Promise<KernelResult & { failures: Failure[] }> {
   const outcome = await runJob('kernel', job, options);
   if ('result' in outcome) return { ...outcome.result, failures: [] };
   const { plugin, problem } = outcome;

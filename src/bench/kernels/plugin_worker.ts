@@ -7,7 +7,17 @@ import type { Device } from '../../core/native';
 import { openPlugin, PLUGGABLE, requirePluginDevice, watchPlugins, type Plugin } from '../../core/plugins';
 import { setThreads } from '../../core/runtime';
 import { getDefaultDevice, setDefaultDevice } from '../../core/tensor';
-import type { Activity, DescribeJob, Jobs, KernelJob, KernelResult, Message, ModelErrors, ModelJob, PluginDescription } from './protocol';
+import type {
+  Activity,
+  DescribeJob,
+  Jobs,
+  KernelJob,
+  KernelResult,
+  Message,
+  ModelErrors,
+  ModelJob,
+  PluginDescription,
+} from './protocol';
 import { benchCase, termsOfTimed, verifyVariant } from './measure';
 import { verifyModel } from '../models/check';
 import { chooseCases, stemOf } from './ops';

@@ -1,4 +1,5 @@
 import { backward, noGrad } from '../../core/autograd';
+import { kernels } from '../../core/dispatch';
 import { native } from '../../core/native';
 import { scope } from '../../core/scope';
 import { tensor, type Tensor } from '../../core/tensor';
@@ -47,7 +48,7 @@ function cachePreparation(cache: CacheState): () => void {
   const [from, to] = [tensor(new Float32Array(COLD_FLOATS)), tensor(new Float32Array(COLD_FLOATS))];
   return () => {
     native.memoryPoison();
-    native.kernels.accumulate_copy(COLD_FLOATS, from.handle, to.handle);
+    kernels.accumulateCopy({ n: COLD_FLOATS, from, into: to });
   };
 }
 
@@ -96,7 +97,11 @@ function warmUp(once: RunRound, rounds: number): number {
 }
 
 /** Prepares each variant on the device; `release` frees recorded graphs. */
-function prepareVariants(bench: Bench, variants: readonly Variant[], { clock = CLOCKS.wall, cache, launch }: TimeOptions) {
+function prepareVariants(
+  bench: Bench,
+  variants: readonly Variant[],
+  { clock = CLOCKS.wall, cache, launch }: TimeOptions,
+) {
   if (launch) {
     const ready = variants.map((variant) => onGpu(bench, variant, cache ?? 'warm', launch));
     return { runs: ready.map(({ once }) => once), release: () => ready.forEach((one) => one.release()) };

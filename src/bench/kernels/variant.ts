@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { backward, noGrad } from '../../core/autograd';
 import { scope } from '../../core/scope';
-import { native } from '../../core/native';
+import { native, type GemmBackend } from '../../core/native';
 import { getDefaultDevice, type Tensor } from '../../core/tensor';
 import type { Array64, OpCase } from '../op_cases/case';
 import { gradientFor, hasGrad, makeInput, makeTensor, mapInputs, rounded } from '../op_cases/tensors';
@@ -48,50 +48,34 @@ export function blasVariants(op: PluggableOp): Variant[] {
   });
 }
 
-type GemmBackend = Parameters<typeof native.cudaUseProducts>[0];
-
-function currentBackend(): GemmBackend {
-  const by = native.cudaProducts();
-  return by.includes('wgmma') ? 'wgmma' : by.startsWith('own') ? 'own' : 'cublaslt';
-}
-
-/** Selects the GEMM backend while `body` runs. */
-const withGemmBackend = (by: GemmBackend) => {
+/** Selects the instructions of bf16 GEMMs while `body` runs. */
+const withGemm = (name: GemmBackend) => {
   return <T>(body: () => T): T => {
-    const before = currentBackend();
-    native.cudaUseProducts(by);
+    const before = native.cudaGemm();
+    native.cudaUseGemm(name);
     try {
       return body();
     } finally {
-      native.cudaUseProducts(before);
+      native.cudaUseGemm(before);
     }
   };
 };
 
-/** Why wgmma GEMMs are unavailable (no Hopper GPU, not compiled for it), or undefined if they are available. */
+/** Why TMA and wgmma are unavailable, or undefined if they are available. */
 export function wgmmaUnavailable(): string | undefined {
   try {
-    withGemmBackend('wgmma')(() => undefined);
+    withGemm('wgmma')(() => undefined);
     return undefined;
   } catch (error) {
-    return (error as Error).message.replace(/^.* wgmma was asked for, but /, '');
+    return (error as Error).message.replace(/^wgmma is not available: /, '');
   }
 }
 
-/**
- * Variants of `linear` on a GPU in bf16 with other available GEMM backends than mma.sync: cuBLASLt, which has no bf16 plugin, and wgmma
- * on Hopper, which exceeds the limit measured with mma.sync.
- */
-export function productVariants(op: PluggableOp): Variant[] {
-  if (op !== 'linear') return [];
-  const variant = (name: string, by: GemmBackend): Variant => {
-    const use = withGemmBackend(by);
-    return { name, flags: use(kernelFlags), backward: true, beyondLimit: true, use };
-  };
-  return [
-    ...(wgmmaUnavailable() === undefined ? [variant('wgmma', 'wgmma')] : []),
-    ...(blasPlugins(op, 'cuda').length > 0 ? [variant('cuBLASLt', 'cublaslt')] : []),
-  ];
+/** A variant of `linear` in bf16 by TMA and wgmma, if available. It can exceed our limit, which is measured with mma.sync. */
+export function wgmmaVariants(op: PluggableOp): Variant[] {
+  if (op !== 'linear' || wgmmaUnavailable() !== undefined) return [];
+  const use = withGemm('wgmma');
+  return [{ name: 'wgmma', flags: use(kernelFlags), backward: true, beyondLimit: true, use }];
 }
 
 /** The naive kernel of an op as a variant. */

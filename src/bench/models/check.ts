@@ -53,7 +53,12 @@ const withPlugins = <T>(plugins: readonly Plugin[], body: () => T): T =>
  * guard pages that detect out-of-bounds access.
  * @throws if they differ by more than rounding
  */
-export function verifyModel(config: MorphMlpConfig, crop: number, plugins: readonly Plugin[], seed: number): ModelErrors {
+export function verifyModel(
+  config: MorphMlpConfig,
+  crop: number,
+  plugins: readonly Plugin[],
+  seed: number,
+): ModelErrors {
   const model = randomModel({ ...config, dropPath: 0, frames: config.kind === 'image' ? 1 : config.frames }, seed);
   const expected = outputsOf(model, crop, seed);
   native.memoryGuard(true);

@@ -60,7 +60,9 @@ function checkSame(text: string, [ours, ...theirs]: readonly Ready[], precision:
   const eager = theirs.find(({ oracle }) => oracle !== null);
   if (eager) ours!.error = relativeError(ours!.output, eager.oracle!);
   if (precision === 'bf16' && eager && !(ours!.error <= 2 * eager.error))
-    throw new Error(`${text}: the error of our output against float64 is ${ours!.error}, that of ${eager.peer.name} ${eager.error}`);
+    throw new Error(
+      `${text}: the error of our output against float64 is ${ours!.error}, that of ${eager.peer.name} ${eager.error}`,
+    );
   for (const { peer, output } of precision === 'f32' ? theirs : []) {
     const error = relativeError(ours!.output, output);
     if (!(error <= 4e-6)) throw new Error(`${text}: our output and that of ${peer.name} differ by ${error}`);
@@ -74,7 +76,12 @@ interface Found {
   megabytes: number[];
 }
 
-async function interleaveRounds(peers: readonly Peer[], text: string, rounds: number, onRound: () => void): Promise<Found> {
+async function interleaveRounds(
+  peers: readonly Peer[],
+  text: string,
+  rounds: number,
+  onRound: () => void,
+): Promise<Found> {
   const [times, peaks] = [peers.map((): number[] => []), [] as number[]];
   for (let round = 0; round < rounds; round++) {
     for (const [i, peer] of peers.entries()) times[i]!.push((await peer.ask(`run ${text}`)).ms as number);

@@ -1,10 +1,10 @@
-// Times our models in a separate process, with the protocol of bench/peers/bench.py, so that rounds of peers can be interleaved.
-// Requests: setup, run, output, drop CASE; peak; quit. MORPHMLP_BENCH_DEVICE, MORPHMLP_BENCH_PRECISION, MORPHMLP_BENCH_RECOMPUTE and
-// MORPHMLP_BENCH_LAUNCH set device, precision, the number of recomputed blocks and the launch mode.
+// Times our models in a separate process, with the protocol of bench/peers/bench.py, so that rounds of peers can be interleaved. Requests:
+// setup, run, output, drop CASE; peak; quit. MORPHMLP_BENCH_DEVICE, _PRECISION, _RECOMPUTE, _LAUNCH and _GEMM set the device, the type of
+// activations, the number of recomputed blocks, the launch mode and the instructions of bf16 GEMMs.
 import { readFileSync } from 'node:fs';
 import readline from 'node:readline';
-import type { Device, Precision } from '../../core/native';
-import { fmaPeak, instructionSet, memory, requireDevice, requirePrecision, threads } from '../../core/runtime';
+import type { Device, GemmBackend, Precision } from '../../core/native';
+import { fmaPeak, instructionSet, memory, requireDevice, requirePrecision, threads, useGemm } from '../../core/runtime';
 import { setDefaultDevice } from '../../core/tensor';
 import type { Launch } from '../kernels/rounds';
 import { parseCase, type Where } from './case';
@@ -58,6 +58,7 @@ function serve(line: string): void {
 }
 
 requireDevice(where.device);
+if (process.env.MORPHMLP_BENCH_GEMM) useGemm(process.env.MORPHMLP_BENCH_GEMM as GemmBackend);
 requirePrecision(where.precision, where.device);
 setDefaultDevice(where.device);
 readline.createInterface({ input: process.stdin }).on('line', serve);

@@ -5,7 +5,7 @@ const found = (f: Found) => ('version' in f ? f.version : `none: ${f.missing}`);
 
 function addonRows(addon: AddonInfo): [string, string][] {
   if ('missing' in addon) return [['addon', `none: ${addon.missing}`]];
-  const skipped = addon.tried.filter(({ reason }) => reason !== 'not there');
+  const skipped = addon.tried.filter(({ reason }) => reason !== 'not found');
   return [
     ['addon', addon.file],
     ...skipped.map(({ file, reason }): [string, string] => ['not loaded', `${file}: ${reason}`]),
@@ -16,7 +16,7 @@ function addonRows(addon: AddonInfo): [string, string][] {
 
 function cudaKernels(addon: AddonInfo): string[] {
   if ('missing' in addon || addon.cudaCompiled === '') return [];
-  return [`kernels for ${addon.cudaCompiled}`, `products: ${addon.cudaProducts.replace(/^own/, 'our own kernels')}`];
+  return [`kernels for ${addon.cudaCompiled}`];
 }
 
 function selfTestRows(selfTest: SelfTest | undefined): [string, string][] {
@@ -34,7 +34,7 @@ function rows(r: DoctorReport): [string, string][] {
     ['features', r.cpu.features.join(' ') || 'unknown'],
     ['memory', `${gib(r.memory.total)}, ${gib(r.memory.available)} free`],
     ...addonRows(r.addon),
-    ['FFmpeg', found(r.ffmpeg)],
+    ['decoder', found(r.decoder)],
     ['CUDA', [r.cuda.backend, ...cudaKernels(r.addon)].join('\n')],
     ['nvcc', found(r.cuda.nvcc)],
     ['GPU driver', found(r.cuda.driver)],

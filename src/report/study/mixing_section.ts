@@ -15,7 +15,10 @@ async function frameImages({ pixels, frames, height, width }: Clip): Promise<str
   const kernel = height < FRAME_SIDE ? 'nearest' : 'lanczos3';
   const all = Array.from({ length: frames }, async (_, i) => {
     const frame = sharp(pixels.subarray(i * size, (i + 1) * size), { raw });
-    const picture = await frame.resize(FRAME_SIDE, FRAME_SIDE, { fit: 'fill', kernel }).webp({ quality: 80 }).toBuffer();
+    const picture = await frame
+      .resize(FRAME_SIDE, FRAME_SIDE, { fit: 'fill', kernel })
+      .webp({ quality: 80 })
+      .toBuffer();
     return `data:image/webp;base64,${picture.toString('base64')}`;
   });
   return Promise.all(all);

@@ -145,7 +145,7 @@ describeWithFfmpeg('reading through the cache', () => {
       ...[{ ...item('frames', 0), source: frames }, item('broken.mp4', 1)],
     ];
     listing = {
-      ...{ source: 'test', items, classNames: ['a', 'b'], missing: [], duplicates: 0, emptyClasses: [] },
+      ...{ source: 'test', items, classNames: ['a', 'b'], missing: [], duplicates: 0, emptyClasses: [], notes: [] },
       digest: '0'.repeat(64),
     } as Listing;
   });
