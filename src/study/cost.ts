@@ -11,7 +11,7 @@ import { scope } from '../core/scope';
 import { tensor } from '../core/tensor';
 import { normalised } from '../train/input';
 import { uniform } from '../bench/op_cases/random';
-import { KernelWatch, type KernelCall, type Phase } from './profiler';
+import { Profiler, type KernelCall, type Phase } from './profiler';
 import { cropOf, normalisationOf, type Subject } from './subject';
 
 /** Work and time of an op, a block, a stage or the whole step. */
@@ -172,11 +172,11 @@ export interface RecordedStep {
 }
 
 /** Runs and profiles one step. */
-export function recordStep(watch: KernelWatch, step: Step): RecordedStep {
-  watch.take();
+export function recordStep(profiler: Profiler, step: Step): RecordedStep {
+  profiler.takeCalls();
   const start = performance.now();
-  step((phase) => (watch.phase = phase));
-  return { start, ms: performance.now() - start, calls: watch.take() };
+  step((phase) => (profiler.phase = phase));
+  return { start, ms: performance.now() - start, calls: profiler.takeCalls() };
 }
 
 /** Untimed steps before the measured ones. */
@@ -197,22 +197,22 @@ function preservingBuffers<T>(network: MorphMLP, body: () => T): T {
 function recordSteps(subject: Subject, { work, batch, steps }: CostOptions, onProgress: OnProgress): RecordedStep[] {
   const { network } = subject;
   const { x, shape } = inputOf(subject, batch);
-  const watch = new KernelWatch(network.namedTensors());
-  const watched = (body: () => RecordedStep[]) => preservingBuffers(network, () => watch.during(body));
-  return watched(() => {
+  const profiler = new Profiler(network.namedTensors());
+  const profiled = (body: () => RecordedStep[]) => preservingBuffers(network, () => profiler.profile(body));
+  return profiled(() => {
     const { step, dispose } = stepOf(network, work, x, shape);
     try {
-      return stepsOf(watch, step, steps, onProgress);
+      return stepsOf(profiler, step, steps, onProgress);
     } finally {
       dispose();
     }
   });
 }
 
-function stepsOf(watch: KernelWatch, step: Step, steps: number, onProgress: OnProgress): RecordedStep[] {
+function stepsOf(profiler: Profiler, step: Step, steps: number, onProgress: OnProgress): RecordedStep[] {
   const all = Array.from({ length: WARM_UP + steps }, (_, i) => {
     onProgress(i, WARM_UP + steps, i < WARM_UP ? 'warming up' : `step ${i - WARM_UP + 1} of ${steps}`);
-    return recordStep(watch, step);
+    return recordStep(profiler, step);
   });
   return all.slice(WARM_UP);
 }

@@ -4,7 +4,14 @@ import { kernelFlags } from '../../src/bench/flags';
 import { benchCase } from '../../src/bench/kernels/measure';
 import { casesInBf16 } from '../../src/bench/kernels/ops';
 import { machine } from '../../src/bench/machine';
-import { arraysOf, OURS, runVariant, upstreamOf, wgmmaVariants, wgmmaUnavailable } from '../../src/bench/kernels/variant';
+import {
+  arraysOf,
+  OURS,
+  runVariant,
+  upstreamOf,
+  wgmmaVariants,
+  wgmmaUnavailable,
+} from '../../src/bench/kernels/variant';
 import { judge, verifyAgainst } from '../../src/bench/kernels/verify';
 import { bf16Tolerance, BF16_TERMS, type Bf16Terms, inBf16 } from '../../src/bench/op_cases/bf16';
 import type { OpCase } from '../../src/bench/op_cases/case';

@@ -2,7 +2,7 @@ import { dryRun } from '../../src/core/dry_run';
 import { countOps } from '../../src/models/flops';
 import { MorphMLP } from '../../src/models/morphmlp';
 import { costOf, recordStep, stageOf, stepOf, studyCost, type Cost, type CostOptions } from '../../src/study/cost';
-import { KernelWatch } from '../../src/study/profiler';
+import { Profiler } from '../../src/study/profiler';
 import { randomSubject, STUDY_MODELS } from '../../src/study/subject';
 
 const LIMITS = { gflops: 100, gbs: 10 };
@@ -14,10 +14,10 @@ function dryCost(name: string, work: CostOptions['work'], crop = name === 'quick
     const { config } = network;
     const shape = [batch, 3, config.kind === 'video' ? config.frames : 1, crop, crop];
     const x = new Float32Array(shape.reduce((a, b) => a * b, 1));
-    const watch = new KernelWatch(network.namedTensors());
-    return watch.during(() => {
+    const profiler = new Profiler(network.namedTensors());
+    return profiler.profile(() => {
       const { step } = stepOf(network, work, x, shape);
-      return costOf([recordStep(watch, step)], { limits: LIMITS, others: 0 }, { work, batch, steps: 1 });
+      return costOf([recordStep(profiler, step)], { limits: LIMITS, others: 0 }, { work, batch, steps: 1 });
     });
   });
 }

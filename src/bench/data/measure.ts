@@ -89,7 +89,8 @@ async function withSet<T>(
   const pool = new DecodePool(workers);
   try {
     const set = openDataset(spec, { clips: { ...clips, train: true }, classes, seed }, pool);
-    if (!(set instanceof VideoDataset)) throw new Error('synthetic clips are not read from files: expected --data with files');
+    if (!(set instanceof VideoDataset))
+      throw new Error('synthetic clips are not read from files: expected --data with files');
     return await body(set);
   } finally {
     await pool.close();
