@@ -6,7 +6,7 @@
 The arguments of a kernel are those of native/ops/<op>.def, in any order (kernel_arguments.py has theirs). An int, a float and a bool are
 sizes, numbers and flags; a tensor is one of PyTorch (of the CPU or CUDA), an array of ctypes, or an `Array` of this file; None is a tensor
 that is not there; a list of tensors is one argument; a tuple is as many arguments of one name: {'weight': (w0, w1), 'bias': (b0, b1)}.
-Pairs may take the place of the dictionary: they are passed as they stand.
+Pairs may replace the dictionary: they are passed unchanged.
 """
 
 import ctypes
@@ -87,7 +87,7 @@ def argument(name, value):
 
 
 def in_order(kernel, given):
-    """A dictionary as pairs in the kernel's order; as it stands where its names are not the kernel's, for the library to refuse."""
+    """A dictionary as pairs in the kernel's order; unchanged if the names differ from the kernel's, so that the library refuses them."""
     groups = [group if isinstance(group, tuple) else (group,) for group in KERNELS.get(kernel, ())]
     if {name for group in groups for name in group} != set(given):
         return list(given.items())

@@ -212,6 +212,6 @@ export function confusionChart(confusion: readonly (readonly number[])[], names:
     const total = row.reduce((a, b) => a + b, 0);
     return row.flatMap((n, predicted): HeatChart['cells'] => (n > 0 ? [[predicted, truth, n / total, n]] : []));
   });
-  const description = `Confusion matrix of ${names.length} classes. The tables beside it list accuracy by class and the pairs most often confused.`;
+  const description = `Confusion matrix of ${names.length} classes. The adjacent tables list accuracy by class and the pairs most often confused.`;
   return { type: 'heat', id: 'confusion', title: 'Confusion matrix', description, names, cells };
 }

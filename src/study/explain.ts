@@ -47,7 +47,7 @@ export function explainPeak({ ops, peakOp, peakBytes }: Cost, bytes: (n: number)
 export function explainField({ levels, growth }: Mixing, { level, outside, half, frames }: Sensitivity): string {
   const reach = growth.find((g) => g.level === level)!;
   const video = levels[0]!.size[0] > 1;
-  const where = `half of what moves it lies in ${percent(half)} of the picture cells${video ? `, and ${percent(frames, 0)} in its own frames` : ''}`;
+  const where = `half of its sensitivity is in ${percent(half)} of the picture cells${video ? `, and ${percent(frames, 0)} in its own frames` : ''}`;
   const indirect = `${percent(outside)} came through the branch weights alone`;
   const alone = reach.all < 1 ? `; ${indirect}` : '';
   return `can depend on ${percent(reach.all)} of the pixels (${percent(reach.convolutions)} by convolutions alone). On the clip, ${where}${alone}.`;

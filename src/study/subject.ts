@@ -59,7 +59,7 @@ export function randomSubject(name: string, crop = name === 'quickstart' ? 64 : 
 const shapeOf = ({ kind, layers, embedDims, frames }: MorphMlpConfig): string =>
   JSON.stringify([kind, layers, embedDims, frames]);
 
-/** The name of the variant with this configuration, ignoring head and drop path, or its kind if there is none. */
+/** The name of the variant with this configuration, ignoring head and drop path, or its kind if no variant matches. */
 function nameOf(config: MorphMlpConfig): string {
   const found = Object.entries(STUDY_MODELS).find(([, variant]) => shapeOf(variant) === shapeOf(config));
   return found?.[0] ?? `a ${config.kind} model`;

@@ -31,7 +31,7 @@ test.each<[string, RegExp]>([
   ['unsupported', /unsupported: it is made for nothing/],
   ['fails', /forward of morph_fc: the moon is full/],
   ['other version', /it was built for version 2 of morphmlp_kernel.h; this program has version 1/],
-])('a kernel with the fault %s is caught, and told of in one line', (fault, message) => {
+])('a kernel with the fault %s is detected and reported in one line', (fault, message) => {
   const { status, err } = check(plugin(fault), '--timeout', '10');
   expect(err).toMatch(message);
   expect(err).not.toMatch(/\n\s+at /);

@@ -44,7 +44,7 @@ test('contention is the CPU time that is neither idle nor our own', () => {
 
 test('detects another busy program', () => {
   const spin = 'const end = Date.now() + 500; while (Date.now() < end);';
-  const beside = measureContention(() => spawnSync(process.execPath, ['-e', spin]).status);
-  expect(beside.result).toBe(0);
-  expect(beside.others).toBeGreaterThan(0.5 / cpus().length);
+  const measured = measureContention(() => spawnSync(process.execPath, ['-e', spin]).status);
+  expect(measured.result).toBe(0);
+  expect(measured.others).toBeGreaterThan(0.5 / cpus().length);
 });

@@ -13,7 +13,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 // The programs that `run` and the tests of a bundle may use: no Node, npm or CMake.
 const TOOLS = ['bash', 'sed', 'sort', 'head', 'cat', 'dirname', 'getconf', 'cc', 'as', 'ld', 'python3'];
 
-/** Where a tool is; of Python the interpreter itself, as what stands on the PATH may be a script that needs more of it. */
+/** Finds a tool; for Python the interpreter itself, because the PATH may contain a wrapper script. */
 function which(tool: string): string {
   if (tool === 'python3')
     return spawnSync(tool, ['-c', 'import sys; print(sys.executable)'], { encoding: 'utf8' }).stdout.trim();

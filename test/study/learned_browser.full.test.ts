@@ -83,8 +83,8 @@ test('the bars have the lengths of the weights and accessible texts', async () =
   expect(await page.locator('.weight-bars li').count()).toBe(learned.weights!.length);
   for (const [i, { block, branches }] of learned.weights!.entries()) {
     const bar = page.locator('.weight-bars li').nth(i).getByRole('img');
-    const told = branches.map(({ branch, channels }) => `${branch} ${percent(channels.mean, 0)}`).join(', ');
-    expect(await bar.getAttribute('aria-label')).toBe(`${block}: ${told}`);
+    const weights = branches.map(({ branch, channels }) => `${branch} ${percent(channels.mean, 0)}`).join(', ');
+    expect(await bar.getAttribute('aria-label')).toBe(`${block}: ${weights}`);
     const shares = await bar.evaluate((node) => {
       const whole = node.getBoundingClientRect().width;
       return [...node.children].map((part) => part.getBoundingClientRect().width / whole);

@@ -59,7 +59,7 @@ test.each(['light', 'dark'] as const)(
     for (const id of ['blocks', 'roofline', 'memory', 'growth'])
       expect(await page.locator(`#chart-${id} svg path`).count()).toBeGreaterThan(5);
     expect(await page.locator('.steps canvas').count()).toBe(16);
-    expect(await colors(page, 4)).toBeGreaterThan(100); // a frame lies under the cells
+    expect(await colors(page, 4)).toBeGreaterThan(100); // the cells cover a frame
     await shoot(page, `study_${colorScheme}`);
     expect({ complaints, requests }).toEqual({ complaints: [], requests: [] });
   },

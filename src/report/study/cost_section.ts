@@ -36,7 +36,7 @@ function cards({ work, batch, steps, ms: whole, total, limits, peakBytes, ops, p
   return html`<dl class="cards">
     ${card(what, duration(whole / 1000), `${batch} ${batch === 1 ? 'clip' : 'clips'}; median of ${steps}`, true)}
     ${card('Multiply-adds', macs(total.macs), rate)}${card('Of the limit', percent(total.share, 0), `${total.limit} binds`)}
-    ${card('Machine', `${significant(limits.gflops, 3)} GFLOP/s`, `and ${significant(limits.gbs, 3)} GB/s, measured beside`)}
+    ${card('Machine', `${significant(limits.gflops, 3)} GFLOP/s`, `and ${significant(limits.gbs, 3)} GB/s, measured alongside`)}
     ${card('Tensors at most', bytes(peakBytes), `under ${ops[peakOp]!.layer}`)}
   </dl>`;
 }
