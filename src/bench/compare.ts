@@ -66,7 +66,7 @@ const isQuiet = ({ others }: ResultRow): boolean => others !== null && others <=
 
 function compareRow(a: ResultRow, b: ResultRow): Omit<Compared, 'againstOthers'> {
   const speed = independentRatio(a.ms, b.ms);
-  const againstLimit = a.floorMs && b.floorMs ? scaled(speed, b.floorMs / a.floorMs) : null;
+  const againstLimit = a.rooflineMs && b.rooflineMs ? scaled(speed, b.rooflineMs / a.rooflineMs) : null;
   const cpu = a.cpuMs && b.cpuMs ? independentRatio(a.cpuMs, b.cpuMs) : null;
   const witnesses = [speed, againstLimit, isQuiet(a) && isQuiet(b) ? null : cpu].filter((ratio) => ratio !== null);
   const agreed = witnesses.every(({ verdict }) => verdict === speed.verdict);

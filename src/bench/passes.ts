@@ -3,7 +3,7 @@
  * median of consecutive rounds but not of rounds that are minutes apart.
  */
 import type { KernelRow } from './kernels/measure';
-import { better, floorMs } from './roofline';
+import { bestLimits, rooflineMs } from './roofline';
 import { ratio, spread } from './statistics';
 
 const sameAs = (a: KernelRow) => (b: KernelRow) =>
@@ -13,10 +13,10 @@ const sameAs = (a: KernelRow) => (b: KernelRow) =>
 function joined(a: KernelRow, b: KernelRow): KernelRow {
   const ms = [...a.ms, ...b.ms];
   const found = spread(ms);
-  const limits = better(a.limits, b.limits);
+  const limits = bestLimits(a.limits, b.limits);
   const rate = (perMs: 'gflops' | 'gbs') => (a[perMs] * a.median) / found.median;
   const [gflops, gbs] = [rate('gflops'), rate('gbs')];
-  const floor = floorMs(gflops * found.median * 1e6, gbs * found.median * 1e6, limits);
+  const floor = rooflineMs(gflops * found.median * 1e6, gbs * found.median * 1e6, limits);
   return {
     ...a,
     ...{ ms, ...found, gflops, gbs, limits, limit: floor.by, shareOfLimit: floor.ms / found.median },

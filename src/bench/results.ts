@@ -12,7 +12,7 @@ export interface ResultRow {
   /** The fraction of CPU time used by other programs; null if the file has none. */
   others: number | null;
   /** The roofline time of the measurement in ms; null if the file has none. */
-  floorMs: number | null;
+  rooflineMs: number | null;
   /** Compiler flags; empty if the file has none. */
   flags: string;
 }
@@ -80,10 +80,10 @@ function readRow(timed: Fields, what: string, flags: unknown): ResultRow {
     throw new Error(`${what}: expected the times of its rounds in ms`);
   const share = timed.shareOfLimit ?? timed.shareOfPeak;
   const middle = timed.median ?? timed.medianMs ?? timed.ms;
-  const floorMs = isTime(share) && isTime(middle) ? share * middle : null;
+  const rooflineMs = isTime(share) && isTime(middle) ? share * middle : null;
   const cpuMs = Array.isArray(timed.cpuMs) && timed.cpuMs.every(isTime) ? timed.cpuMs : null;
   const others = typeof timed.others === 'number' ? timed.others : null;
-  return { what, ms, cpuMs, others, floorMs, flags: typeof flags === 'string' ? flags : '' };
+  return { what, ms, cpuMs, others, rooflineMs, flags: typeof flags === 'string' ? flags : '' };
 }
 
 /** Compiler flags are given for each row, or once for the file. */

@@ -33,7 +33,7 @@ export function measureLimits(precision: Precision = 'f32'): Limits {
 }
 
 /** The maximum of two measurements of the limits: contention can only lower a measurement. */
-export const better = (a: Limits, b: Limits): Limits => ({
+export const bestLimits = (a: Limits, b: Limits): Limits => ({
   gflops: Math.max(a.gflops, b.gflops),
   gbs: Math.max(a.gbs, b.gbs),
 });
@@ -42,11 +42,15 @@ export const better = (a: Limits, b: Limits): Limits => ({
 export function measureWithLimits<T>(work: () => T, precision: Precision = 'f32'): { result: T; limits: Limits } {
   const before = measureLimits(precision);
   const result = work();
-  return { result, limits: better(before, measureLimits(precision)) };
+  return { result, limits: bestLimits(before, measureLimits(precision)) };
 }
 
 /** The roofline time in ms, which both limits allow, and the limit that determines it. */
-export function floorMs(flops: number, bytes: number, { gflops, gbs }: Limits): { ms: number; by: 'FMA' | 'memory' } {
+export function rooflineMs(
+  flops: number,
+  bytes: number,
+  { gflops, gbs }: Limits,
+): { ms: number; by: 'FMA' | 'memory' } {
   const [compute, memory] = [flops / gflops / 1e6, bytes / gbs / 1e6];
   return compute >= memory ? { ms: compute, by: 'FMA' } : { ms: memory, by: 'memory' };
 }

@@ -1,7 +1,7 @@
 /** The cost of each op of a model: work, time, the binding limit and live memory. */
 import { backward, noGrad } from '../core/autograd';
 import { measureContention } from '../bench/cpu_contention';
-import { floorMs, measureWithLimits, type Limits } from '../bench/roofline';
+import { rooflineMs, measureWithLimits, type Limits } from '../bench/roofline';
 import { median } from '../bench/statistics';
 import type { MorphMLP } from '../models/morphmlp';
 import { softCrossEntropy } from '../ops/cross_entropy';
@@ -227,7 +227,7 @@ const rates = ({ macs, read, written, ms }: Counted) => ({
 
 /** The cost figures of a call. */
 function figuresOf({ macs, read, written }: KernelCall, ms: number, limits: Limits): CostFigures {
-  const floor = floorMs(2 * macs, read + written, limits);
+  const floor = rooflineMs(2 * macs, read + written, limits);
   const counted = { macs, read, written, ms };
   return { ...counted, ...rates(counted), floorMs: floor.ms, share: floor.ms / ms, limit: floor.by };
 }

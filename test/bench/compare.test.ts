@@ -145,11 +145,11 @@ test('reads rows of bench paper, bench models and older files', () => {
       { network: 'image-s', time: null },
     ]),
   );
-  expect(paper).toMatchObject({ kind: 'paper', rows: [{ what: 'image-t, batch 8', ms: [1, 2, 3], floorMs: 1 }] });
+  expect(paper).toMatchObject({ kind: 'paper', rows: [{ what: 'image-t, batch 8', ms: [1, 2, 3], rooflineMs: 1 }] });
   const models = readResults(
     write('m.json', [{ case: 'video-s-16 forward 1', peer: 'pytorch', medianMs: 4, ms: [4], shareOfPeak: 0.25 }]),
   );
-  expect(models).toMatchObject({ kind: 'models', rows: [{ what: 'video-s-16 forward 1 pytorch f32', floorMs: 1 }] });
+  expect(models).toMatchObject({ kind: 'models', rows: [{ what: 'video-s-16 forward 1 pytorch f32', rooflineMs: 1 }] });
   const old = { op: 'gelu', stage: 1, shape: '[2]', direction: 'forward', ms: 2, allMs: [1, 2, 3], shareOfLimit: 0.5 };
   expect(readResults(write('o.json', [old])).rows).toEqual([
     {
@@ -157,7 +157,7 @@ test('reads rows of bench paper, bench models and older files', () => {
       ms: [1, 2, 3],
       cpuMs: null,
       others: null,
-      floorMs: 1,
+      rooflineMs: 1,
       flags: '',
     },
   ]);

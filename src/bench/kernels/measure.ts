@@ -3,7 +3,7 @@ import { precisionOf } from '../op_cases/bf16';
 import { native, type Precision } from '../../core/native';
 import { PLUGGABLE, UnsupportedError } from '../../core/plugins';
 import type { KernelCase } from './kernel_case';
-import { better, floorMs, measureWithLimits, measureLimits, type Limits } from '../roofline';
+import { bestLimits, rooflineMs, measureWithLimits, measureLimits, type Limits } from '../roofline';
 import { measureContention, QUIET_SHARE } from '../cpu_contention';
 import { stemOf } from './ops';
 import { EDGE_SHAPES } from './edge_shapes';
@@ -94,7 +94,7 @@ interface Timed {
  * limits, because data may come from the cache.
  */
 function limitBeaten({ ms, work, beyond }: Timed, limits: Limits, cache: CacheState) {
-  const floor = floorMs(beyond ? 0 : work.flops, cache === 'warm' ? 0 : work.bytes, limits);
+  const floor = rooflineMs(beyond ? 0 : work.flops, cache === 'warm' ? 0 : work.bytes, limits);
   return ms < 0.95 * floor.ms ? floor : null;
 }
 
@@ -130,7 +130,7 @@ function rowOf(m: Measured, time: Timed & { i: number; direction: Direction }): 
   const variant = variants[i]!;
   const key = `${direction}Ms` as const;
   rejectTooFast(`${variant.name}: ${c.op} stage ${c.stage} ${direction}`, time, m);
-  const floor = floorMs(work.flops, work.bytes, limits);
+  const floor = rooflineMs(work.flops, work.bytes, limits);
   const errors = m.errors[i];
   const cpuMs = timings[i]![`${direction}CpuMs`];
   return {
@@ -151,7 +151,8 @@ function remeasuredLimits(m: Measured): Limits {
   let { limits } = m;
   const times = timesOf(m);
   const beaten = () => times.some((time) => limitBeaten(time, limits, m.cache));
-  for (let i = 0; i < MAX_REMEASURES && beaten(); i++) limits = better(limits, measureLimits(precisionOf(m.c.timed)));
+  for (let i = 0; i < MAX_REMEASURES && beaten(); i++)
+    limits = bestLimits(limits, measureLimits(precisionOf(m.c.timed)));
   return limits;
 }
 

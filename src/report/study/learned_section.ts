@@ -81,14 +81,16 @@ function ablationPanel(ablation: AblationStudy): Html {
     ]),
   );
   const base =
-    correct === null ? 'The clips have no labels' : `The unchanged model classifies ${percent(correct / clips)} correctly`;
+    correct === null
+      ? 'The clips have no labels'
+      : `The unchanged model classifies ${percent(correct / clips)} correctly`;
   const names = ['Off', 'Accuracy', '95%', 'Loss', 'Other class', 'Of the GMACs', 'Difference'];
   return html`<div class="panel">
     <h3>Ablation of parts</h3>
     <p class="note">
       ${base}; ${clips} ${clips === 1 ? 'clip' : 'clips'}. A branch is switched off by giving it the weight 0; the
-      weights of the others are ${others}. Time is switched off by handing on the block's input. The interval is
-      Wilson's of 95%; the chance is the p-value of the difference (exact McNemar test).
+      weights of the others are ${others}. Time is switched off by passing the block's input through. The interval is
+      the 95% Wilson interval; the chance is the p-value of the difference (exact McNemar test).
     </p>
     ${scrollTable({ label: 'Parts switched off', head: head(names), rows })}
   </div>`;
