@@ -1,4 +1,4 @@
-// The kernel table of this instruction set, made from ops.def: a kernel without CPU code does not link.
+// The kernel table of this instruction set, generated from ops.def. A kernel without CPU code fails to link.
 #include "cpu/isa.h"
 #include "ops/kernels.h"
 

@@ -4,11 +4,16 @@
  *
  *   NAME.safetensors   tensors of the model under their own names (parameters and buffers)
  *                      tensors of the optimizer under `optimizer.` + name (absent in weights-only files)
- *                      __metadata__: format = "morphmlp", version = "1", meta = JSON text
+ *                      __metadata__: format = "morphmlp", version = "1", meta = JSON text,
+ *                                    crc32 = JSON text: the CRC-32 of each tensor's bytes by its name in the file
  */
+import { crc32 } from 'node:zlib';
+import { bytesOf } from './dtypes';
 import type { TensorData } from './dtypes';
-import { withSafetensors, writeSafetensors } from './safetensors';
+import { parseJson } from './json';
+import { requireAllRead, withSafetensors, writeSafetensors } from './safetensors';
 import type { SafetensorsFile } from './safetensors';
+import { compareUtf8 } from './safetensors_header';
 
 /** Plain JSON: what may stand in a checkpoint's `meta`. Numbers are finite; larger integers are kept as text. */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
@@ -43,10 +48,14 @@ export function saveCheckpoint(path: string, { tensors, optimizer = new Map(), m
   }
   for (const [name, tensor] of optimizer) all.set(PREFIX + name, tensor);
   requireJson(path, 'meta', meta);
+  const digests = [...all].sort(([a], [b]) => compareUtf8(a, b)).map(([name, t]) => [name, crc32(bytesOf(t.data))]);
   writeSafetensors(
     path,
     all,
-    new Map(Object.entries({ format: FORMAT, version: VERSION, meta: JSON.stringify(meta) })),
+    new Map([
+      ...Object.entries({ format: FORMAT, version: VERSION, meta: JSON.stringify(meta) }),
+      ['crc32', `{${digests.map(([name, crc]) => `${JSON.stringify(name)}:${crc}`).join()}}`],
+    ]),
   );
 }
 
@@ -57,13 +66,43 @@ export function saveCheckpoint(path: string, { tensors, optimizer = new Map(), m
 export function loadCheckpoint(path: string): Checkpoint {
   return withSafetensors(path, (file) => {
     const meta = metaOf(file);
+    requireAllRead(file);
+    const read = checkedReader(file);
     const checkpoint: Checkpoint = { tensors: new Map(), optimizer: new Map(), meta };
     for (const name of file.tensors.keys()) {
-      if (name.startsWith(PREFIX)) checkpoint.optimizer.set(name.slice(PREFIX.length), file.read(name));
-      else checkpoint.tensors.set(name, file.read(name));
+      if (name.startsWith(PREFIX)) checkpoint.optimizer.set(name.slice(PREFIX.length), read(name));
+      else checkpoint.tensors.set(name, read(name));
     }
     return checkpoint;
   });
+}
+
+/**
+ * Reads tensors of an open file and compares each with its digest. Checkpoints from before there were digests, and files of
+ * other programs, have none: then nothing is compared.
+ * @throws where the digests are not readable or lack a tensor, and (the function) where a tensor's bytes have changed
+ */
+export function checkedReader(file: SafetensorsFile): (name: string) => TensorData {
+  const text = file.metadata.get('format') === FORMAT ? file.metadata.get('crc32') : undefined;
+  if (text === undefined) return (name) => file.read(name);
+  const digests = naming(file.path, () => parseJson(text));
+  if (!(digests instanceof Map)) throw new Error(`${file.path}: checkpoint metadata: crc32: expected a JSON object`);
+  return (name) => {
+    const tensor = file.read(name);
+    const [expected, got] = [digests.get(name), crc32(bytesOf(tensor.data))];
+    if (got === expected) return tensor;
+    const problem =
+      expected === undefined ? 'has no checksum' : `is damaged: its checksum is ${got}, not ${String(expected)}`;
+    throw new Error(`${file.path}: tensor ${JSON.stringify(name)} ${problem}`);
+  };
+}
+
+function naming<T>(path: string, action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    throw new Error(`${path}: checkpoint metadata: crc32: ${(error as Error).message}`, { cause: error });
+  }
 }
 
 /** The `meta` of a checkpoint without its tensors; `{}` for a safetensors file from elsewhere. */
@@ -71,7 +110,8 @@ export function readCheckpointMeta(path: string): Checkpoint['meta'] {
   return withSafetensors(path, metaOf);
 }
 
-function metaOf(file: SafetensorsFile): Checkpoint['meta'] {
+/** The `meta` of an open checkpoint; `{}` for a safetensors file from elsewhere. */
+export function metaOf(file: SafetensorsFile): Checkpoint['meta'] {
   if (file.metadata.get('format') !== FORMAT) return {};
   const version = file.metadata.get('version');
   if (version !== VERSION)

@@ -5,7 +5,7 @@ import { allocate, DTYPES } from './dtypes';
 import type { DType, TensorData, TypedArray } from './dtypes';
 import { InputFile } from './file';
 import { compareUtf8, formatHeader, HEADER_LIMIT, parseHeader } from './safetensors_header';
-import type { Header, TensorInfo } from './safetensors_header';
+import type { Header, OtherTensor, TensorInfo } from './safetensors_header';
 
 export type { TensorInfo } from './safetensors_header';
 
@@ -21,6 +21,8 @@ export class SafetensorsFile {
   readonly metadata: ReadonlyMap<string, string>;
   /** Type, shape and place of every tensor, in the order of their data. */
   readonly tensors: ReadonlyMap<string, TensorInfo>;
+  /** Tensors of element types that are not read: they may stand beside the others. */
+  readonly others: ReadonlyMap<string, OtherTensor>;
 
   private constructor(
     private readonly file: InputFile,
@@ -29,6 +31,7 @@ export class SafetensorsFile {
   ) {
     this.metadata = header.metadata;
     this.tensors = header.tensors;
+    this.others = header.others ?? new Map();
   }
 
   /** @throws where the file cannot be read, is truncated, or its header is invalid in any way */
@@ -48,10 +51,12 @@ export class SafetensorsFile {
     return this.file.path;
   }
 
-  /** @throws where the file has no tensor of this name */
+  /** @throws where the file has no tensor of this name, or its element type is not read */
   info(name: string): TensorInfo {
     const info = this.tensors.get(name);
     if (info) return info;
+    const other = this.others.get(name);
+    if (other) throw new Error(`${this.path}: ${notReadReason(name, other)}`);
     throw new Error(`${this.path}: has no tensor ${JSON.stringify(name)}`);
   }
 
@@ -109,6 +114,11 @@ export class SafetensorsFile {
   }
 }
 
+/** The error where a tensor of an unknown element type is needed. */
+export function notReadReason(name: string, { dtype }: OtherTensor): string {
+  return `tensor ${JSON.stringify(name)}: dtype ${JSON.stringify(dtype)} is not one that can be read`;
+}
+
 function readHeader(file: InputFile): { header: Header; dataStart: number } {
   const length = file.bytes(0, 8, 'the length of the header').readBigUInt64LE(0);
   if (length > BigInt(HEADER_LIMIT))
@@ -134,9 +144,15 @@ export function withSafetensors<T>(path: string, use: (file: SafetensorsFile) =>
   }
 }
 
+/** @throws where the file has a tensor of an element type that is not read */
+export function requireAllRead(file: SafetensorsFile): void {
+  for (const name of file.others.keys()) file.info(name);
+}
+
 /** Reads a whole file: every tensor, in the order of the data. */
 export function readSafetensors(path: string): { tensors: Map<string, TensorData>; metadata: Map<string, string> } {
   return withSafetensors(path, (file) => {
+    requireAllRead(file);
     const tensors = new Map([...file.tensors.keys()].map((name) => [name, file.read(name)]));
     return { tensors, metadata: new Map(file.metadata) };
   });

@@ -15,10 +15,19 @@ export interface TensorInfo {
   end: number;
 }
 
+/** A tensor whose element type is not read. It may stand beside others; its bytes are only counted. */
+export interface OtherTensor {
+  dtype: string;
+  begin: number;
+  end: number;
+}
+
 /** A whole header: free-form text pairs, and the tensors in the order of their data. */
 export interface Header {
   metadata: Map<string, string>;
   tensors: Map<string, TensorInfo>;
+  /** Tensors of element types that are not read. */
+  others?: Map<string, OtherTensor>;
 }
 
 /** Thrown without a file name; the reader puts it in front. */
@@ -35,10 +44,15 @@ export function parseHeader(bytes: Uint8Array, dataBytes: number): Header {
   if (!(root instanceof Map)) fail(`header: expected a JSON object, got ${describe(root)}`);
   const metadata = metadataOf(root.get('__metadata__'));
   root.delete('__metadata__');
-  const tensors = [...root].map(([name, entry]) => [name, tensorInfo(name, entry)] as [string, TensorInfo]);
-  tensors.sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end);
-  requireCover(tensors, dataBytes);
-  return { metadata, tensors: new Map(tensors) };
+  const all = [...root].map(([name, entry]) => [name, tensorInfo(name, entry)] as [string, TensorInfo | OtherTensor]);
+  all.sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end);
+  requireCover(all, dataBytes);
+  const isOther = (pair: (typeof all)[number]) => !isDType(pair[1].dtype);
+  return {
+    metadata,
+    tensors: new Map(all.filter((pair) => !isOther(pair)) as [string, TensorInfo][]),
+    others: new Map(all.filter(isOther)),
+  };
 }
 
 function decode(bytes: Uint8Array): string {
@@ -64,7 +78,7 @@ function metadataOf(value: JsonValue | undefined): Map<string, string> {
   return value as Map<string, string>;
 }
 
-function tensorInfo(name: string, value: JsonValue): TensorInfo {
+function tensorInfo(name: string, value: JsonValue): TensorInfo | OtherTensor {
   const where = `tensor ${JSON.stringify(name)}`;
   if (!(value instanceof Map)) return fail(`${where}: expected an object, got ${describe(value)}`);
   for (const key of value.keys())
@@ -74,13 +88,15 @@ function tensorInfo(name: string, value: JsonValue): TensorInfo {
   const [begin, end, ...more] = sizes(`${where}: data_offsets`, value.get('data_offsets'));
   if (begin === undefined || end === undefined || more.length > 0 || end < begin)
     return fail(`${where}: data_offsets: expected [begin, end], got ${describe(value.get('data_offsets'))}`);
+  if (!isDType(dtype)) return { dtype, begin, end };
   requireSize(where, dtype, shape, end - begin);
   return { dtype, shape, begin, end };
 }
 
-function dtypeOf(where: string, entry: JsonMap): DType {
+/** A type that can be read, or the name of another: the format goes on getting new ones (F8_E4M3, U16, C64, F4 …). */
+function dtypeOf(where: string, entry: JsonMap): string {
   const dtype = entry.get('dtype');
-  if (typeof dtype === 'string' && isDType(dtype)) return dtype;
+  if (typeof dtype === 'string' && /^[A-Z][A-Z0-9_]{0,30}$/.test(dtype)) return dtype;
   return fail(`${where}: dtype ${describe(dtype)} is not one that can be read`);
 }
 
@@ -98,7 +114,7 @@ function requireSize(where: string, dtype: DType, shape: number[], got: number):
     fail(`${where}: ${dtype} of shape [${shape}] needs ${expected} bytes, data_offsets hold ${got}`);
 }
 
-function requireCover(tensors: [string, TensorInfo][], dataBytes: number): void {
+function requireCover(tensors: [string, OtherTensor][], dataBytes: number): void {
   let at = 0;
   for (const [name, { begin, end }] of tensors) {
     if (begin !== at) {

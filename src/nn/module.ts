@@ -5,6 +5,8 @@ import { show, Tensor, type NumericArray, type Shape } from '../core/tensor';
 export interface StoredTensor {
   shape: Shape;
   data: NumericArray;
+  /** Why the tensor could not be read: then asking for its shape or data throws. It does no harm where no model needs it. */
+  notRead?: string;
 }
 
 /** Marks a tensor as a parameter: it takes gradients and outlives every scope. */
@@ -149,6 +151,7 @@ function misShaped(own: Map<string, Tensor>, state: ReadonlyMap<string, StoredTe
 
 function misNamed(own: Map<string, Tensor>, state: ReadonlyMap<string, StoredTensor>): string[] {
   const missing = [...own.keys()].filter((name) => !state.has(name)).map((name) => `${name}: missing from the file`);
-  const extra = [...state.keys()].filter((name) => !own.has(name) && !name.endsWith('.num_batches_tracked'));
+  const passes = (name: string) => name.endsWith('.num_batches_tracked') || state.get(name)?.notRead !== undefined;
+  const extra = [...state.keys()].filter((name) => !own.has(name) && !passes(name));
   return [...missing, ...extra.map((name) => `${name}: not in the model`)];
 }

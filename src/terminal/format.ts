@@ -149,7 +149,10 @@ export function table(rows: readonly (readonly (string | number)[])[], options: 
   return (options.stream ?? process.stdout).isTTY ? framedTable(texts, options) : plainTable(texts, options);
 }
 
-/** Least number of insertions, deletions, replacements and swaps of neighbours that turn one word into the other. */
+/**
+ * The least number of insertions, deletions, replacements and swaps of neighbours that turn one word into the other (optimal string
+ * alignment). Our own because libraries of edit distance count a swap, the commonest slip of typing, twice.
+ */
 export function editDistance(a: string, b: string): number {
   let before: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, j) => j);

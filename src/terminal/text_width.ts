@@ -1,9 +1,8 @@
+import stringWidth from 'string-width';
+
 /** Terminal escape sequences: colours, cursor movement and links. */
 const ESCAPES = /\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\))/g;
 const CONTROLS = /[\x00-\x1f\x7f-\x9f]/g;
-const NO_WIDTH = /^[\p{Mn}\p{Me}\p{Cf}]$/u;
-const WIDE =
-  /^[\p{Emoji_Presentation}\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{20000}-\u{3fffd}]$/u;
 const segmenter = new Intl.Segmenter();
 
 /** The text without terminal escape sequences. */
@@ -16,16 +15,9 @@ export function oneLine(text: string): string {
   return stripEscapes(text).replace(CONTROLS, ' ');
 }
 
-/** Columns of one user-perceived character: its widest code point, an emoji with joiners counting once. */
-function clusterWidth(cluster: string): number {
-  return Math.max(0, ...[...cluster].map((c) => (NO_WIDTH.test(c) ? 0 : WIDE.test(c) ? 2 : 1)));
-}
-
 /** How many terminal columns a text takes; East Asian wide characters and emoji take two, combining marks none. */
 export function displayWidth(text: string): number {
-  let width = 0;
-  for (const { segment } of segmenter.segment(stripEscapes(text))) width += clusterWidth(segment);
-  return width;
+  return stringWidth(stripEscapes(text));
 }
 
 /** The text cut to at most `columns` columns, with … where something was cut. Escape sequences are lost in a cut text. */
@@ -33,7 +25,7 @@ export function fitWidth(text: string, columns: number): string {
   if (displayWidth(text) <= columns) return text;
   let [out, width] = ['', 0];
   for (const { segment } of segmenter.segment(stripEscapes(text))) {
-    width += clusterWidth(segment);
+    width += stringWidth(segment);
     if (width > columns - 1) break;
     out += segment;
   }

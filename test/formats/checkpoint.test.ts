@@ -48,6 +48,36 @@ test('a checkpoint comes back as it was', () => {
   expect(readCheckpointMeta(path)).toEqual(meta);
 });
 
+test('every changed bit of the data is noticed, and the tensor named', () => {
+  saveCheckpoint(path, full());
+  const bytes = fs.readFileSync(path);
+  const start = 8 + Number(bytes.readBigUInt64LE(0));
+  const length = bytes.length - start;
+  for (let i = 0; i < 1500; i++) {
+    const at = start + ((i * 7919) % length);
+    const bit = 1 << (i % 8);
+    bytes[at]! ^= bit;
+    fs.writeFileSync(path, bytes);
+    expect(() => loadCheckpoint(path)).toThrow(
+      /last\.safetensors: tensor ".*" is damaged: its checksum is \d+, not \d+$/,
+    );
+    bytes[at]! ^= bit;
+  }
+  fs.writeFileSync(path, bytes);
+  expect(loadCheckpoint(path).tensors.size).toBe(3);
+});
+
+test('a checkpoint without digests is read; one that lacks a digest is not', () => {
+  const { tensors } = full();
+  const metadata = { format: 'morphmlp', version: '1', meta: '{}' };
+  writeSafetensors(path, tensors, new Map(Object.entries(metadata)));
+  expect(loadCheckpoint(path).tensors.size).toBe(3);
+  writeSafetensors(path, tensors, new Map(Object.entries({ ...metadata, crc32: '{}' })));
+  expect(() => loadCheckpoint(path)).toThrow('has no checksum');
+  writeSafetensors(path, tensors, new Map(Object.entries({ ...metadata, crc32: '[' })));
+  expect(() => loadCheckpoint(path)).toThrow('checkpoint metadata: crc32: ');
+});
+
 test('equal contents give equal bytes, in any order', () => {
   saveCheckpoint(path, full());
   const first = fs.readFileSync(path);

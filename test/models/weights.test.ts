@@ -2,15 +2,19 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { execFileSync, spawnSync } from 'node:child_process';
+import { inputSpec } from '../../src/data/input_spec';
+import { NORMALISATION } from '../../src/data/types';
 import { dryRun } from '../../src/core/dry_run';
-import type { TensorData } from '../../src/formats/dtypes';
+import { toFloat32, type TensorData } from '../../src/formats/dtypes';
 import { writeSafetensors } from '../../src/formats/safetensors';
+import { loadPyTorch } from '../../src/formats/torch';
+import { torchFile, type Tree } from '../formats/torch/pytorch_files';
 import { loadCheckpoint } from '../../src/formats/checkpoint';
 import { noGrad } from '../../src/core/autograd';
 import { value } from '../../src/formats/reference';
 import { VARIANTS, type MorphMlpConfig } from '../../src/models/config';
 import { initialise } from '../../src/models/initialise';
-import { load, readWeights } from '../../src/models/load';
+import { load, readWeights, storedTensors } from '../../src/models/load';
 import { create, MorphMLP, type FeatureName } from '../../src/models/morphmlp';
 import { expectVariant, recognise } from '../../src/models/recognise';
 import type { StoredTensor } from '../../src/nn/module';
@@ -88,6 +92,78 @@ test.each([
   const said = execFileSync(process.execPath, [cli, 'convert', file(name), out, '--segment-dim', SEGMENTS.join(',')]);
   expect(said.toString()).toMatch(/layers 1, 1, 2, 1, widths 16, 32, 32, 64(, 16 frames)?\), 8 classes\nwritten to /);
   expectLogits(load(out).network, referenceCase);
+});
+
+describe('the weights of one model under the keys and prefixes of training scripts', () => {
+  const weights = loadPyTorch(file('tiny_video16.pth')).tensors;
+  const moved = new Map(
+    [...weights].map(([name, t]): [string, TensorData] => {
+      return [name, t.dtype === 'F32' ? { ...t, data: (t.data as Float32Array).map((v) => -v) } : t];
+    }),
+  );
+  const prefixed = (prefix: string, tensors = weights) => new Map([...tensors].map(([name, t]) => [prefix + name, t]));
+  const counter: TensorData = { dtype: 'I64', shape: [], data: new BigInt64Array([3n]) };
+  const put = (name: string, content: Buffer) => {
+    const to = path.join(folder, name);
+    writeFileSync(to, content);
+    return to;
+  };
+  const read = (from: string, weightsKey?: string) => readWeights(from, { segmentDim: SEGMENTS, weightsKey });
+  const expected = new Map([...weights].map(([name, t]) => [name, { shape: t.shape, data: toFloat32(t) }]));
+
+  const trees: [key: string, tree: Tree][] = [
+    ['.', weights],
+    ['model_state_dict', { epoch: 3, model_state_dict: weights }],
+    ['state_dict.model', { state_dict: new Map([...prefixed('model.'), ['criterion.weight', counter]]), loops: {} }],
+    ['_orig_mod.module', new Map([...prefixed('_orig_mod.module.'), ['_orig_mod.n_averaged', counter]])],
+    ['module', { module: weights, optimizer: { state: { exp_avg: new Map([['head.weight', counter]]) } } }],
+    ['learner.nets.student.backbone', { learner: { nets: prefixed('student.backbone.') } }],
+  ];
+
+  test.each(trees)('%s in a PyTorch file', (key, tree) => {
+    const found = read(put('checkpoint_best.pth.tar', torchFile(tree)));
+    expect(found.key).toBe(key);
+    expect(found.tensors).toEqual(expected);
+  });
+
+  test.each(['module.', '_orig_mod.', 'ema.module.', 'model.backbone.'])('%s in a safetensors file', (prefix) => {
+    const from = path.join(folder, 'misnamed.bin');
+    writeSafetensors(from, new Map([...prefixed(prefix), ['n_averaged', counter]]));
+    const found = read(from);
+    expect(found.key).toBe(prefix.slice(0, -1));
+    expect(found.tensors).toEqual(expected);
+  });
+
+  test('of two sets none is taken unasked', () => {
+    const from = put('two', torchFile({ state_dict: weights, state_dict_ema: moved }));
+    expect(() => read(from)).toThrow(`${from}: 2 sets of weights fit: state_dict, state_dict_ema; choose one with: `);
+    expect(read(from, 'state_dict').tensors).toEqual(expected);
+    const head = (tensors: ReadonlyMap<string, StoredTensor>) =>
+      Array.from(tensors.get('head.weight')!.data as Float32Array);
+    expect(head(read(from, 'state_dict_ema').tensors)).toEqual(head(expected).map((v) => -v));
+    const out = path.join(folder, 'ema.safetensors');
+    const cli = path.join(__dirname, '..', '..', 'bin', 'morphmlp.js');
+    const args = ['convert', from, out, '--segment-dim', SEGMENTS.join(','), '--weights-key', 'state_dict_ema'];
+    expect(execFileSync(process.execPath, [cli, ...args]).toString()).toContain('the weights under state_dict_ema');
+    expect(head(storedTensors(loadCheckpoint(out).tensors))).toEqual(head(expected).map((v) => -v));
+  });
+
+  test('a tensor that is not read is refused where the model needs it', () => {
+    const counted = new Map([...weights, ['zzz', { dtype: 'I64', shape: [1], data: new BigInt64Array(1) }]] as never);
+    const plain = path.join(folder, 'counted.safetensors');
+    writeSafetensors(plain, counted as Map<string, TensorData>);
+    const retyped = (name: string, from: string, to: string) => {
+      const bytes = readFileSync(plain);
+      bytes.write(to, bytes.indexOf(from, bytes.indexOf(`"${name}"`)), 'latin1');
+      return put(`${name}.safetensors`, bytes);
+    };
+    const needed = retyped('norm.bias', '"F32"', '"U32"');
+    expect(() => load(needed, { segmentDim: SEGMENTS })).toThrow(
+      `${needed}: norm.bias: tensor "norm.bias": dtype "U32" is not one that can be read`,
+    );
+    load(retyped('zzz', '"I64"', '"U64"'), { segmentDim: SEGMENTS }).network.dispose();
+    expect(() => load(plain, { segmentDim: SEGMENTS })).toThrow('zzz: not in the model');
+  });
 });
 
 test('convert says what is wrong in one line, and writes nothing', () => {
@@ -224,6 +300,9 @@ test('a safetensors file from elsewhere is recognised too', () => {
   writeSafetensors(out, new Map(tensors), new Map());
   from.dispose();
   const { network, classNames, input } = load(out, { segmentDim: SEGMENTS });
-  expect([classNames[7], input]).toEqual(['class 7', { frames: 16, rate: 4, crop: 224 }]);
+  expect([classNames[7], input]).toEqual([
+    'class 7',
+    inputSpec({ frames: 16, rate: 4, crop: 224, normalisation: NORMALISATION }),
+  ]);
   expectLogits(network, 'tiny_video16');
 });

@@ -1,4 +1,5 @@
 /** Appends clips to shards so that a run may be killed at any time: the index names only what is wholly there. */
+import { crc32 } from 'node:zlib';
 import {
   closeSync,
   existsSync,
@@ -11,7 +12,6 @@ import {
   writeSync,
 } from 'node:fs';
 import path from 'node:path';
-import { crc32 } from '../../formats/crc32';
 import {
   INDEX_FILE,
   isPacked,

@@ -5,7 +5,7 @@ import { construct, requireKnown } from './globals';
 import { PICKLE_LIMIT, unpickle } from './pickle';
 import type { PickleHost } from './pickle';
 import { StorageTable } from './rebuild';
-import { FormatError, PickleDict, PickleList, describe } from './values';
+import { FormatError, NotRead, PickleDict, PickleList, describe } from './values';
 import type { PickleValue, StorageRef } from './values';
 import { ZipArchive } from './zip';
 
@@ -13,6 +13,8 @@ import { ZipArchive } from './zip';
 export interface Container {
   kind: 'zip' | 'legacy';
   root: PickleValue;
+  /** Bytes of the file, unpacked. */
+  size: number;
   /** Fills `target` with the little-endian bytes of a whole storage. */
   readStorage(storage: StorageRef, target: Uint8Array): void;
 }
@@ -21,11 +23,20 @@ const NO_STORAGES: PickleHost = {
   call: (callable) => {
     throw new FormatError(`calls ${callable.name}, expected plain values`);
   },
-  requireKnown,
+  requireKnown: refuseUnknown,
   persistent: (id) => {
     throw new FormatError(`a persistent object ${describe(id)}, expected plain values`);
   },
 };
+
+/** Before the data of a legacy file nothing but plain values is expected. */
+function refuseUnknown(name: string): void {
+  try {
+    requireKnown(name);
+  } catch (error) {
+    throw error instanceof NotRead ? new FormatError(error.message) : error;
+  }
+}
 
 function hostOf(table: StorageTable): PickleHost {
   return { call: construct, requireKnown, persistent: (id) => table.resolve(id) };
@@ -48,29 +59,27 @@ function hint(start: Buffer): string {
 function openZip(source: Source): Container {
   const archive = new ZipArchive(source);
   const root = rootFolder(archive);
-  archive.requireStored();
-  const pickleSize = archive.sizeOf(`${root}/data.pkl`) as number;
+  const pickleSize = archive.sizeOf(`${root}data.pkl`) as number;
   if (pickleSize > PICKLE_LIMIT)
     throw new FormatError(`data.pkl has ${pickleSize} bytes, at most ${PICKLE_LIMIT} are read`);
   const table = new StorageTable();
-  const { value } = unpickle(archive.read(`${root}/data.pkl`), 0, hostOf(table), 'data.pkl');
-  for (const storage of table.byKey.values()) requireEntry(archive, `${root}/data/${storage.key}`, storage);
+  const { value } = unpickle(archive.read(`${root}data.pkl`), 0, hostOf(table), 'data.pkl');
+  for (const storage of table.byKey.values()) requireEntry(archive, `${root}data/${storage.key}`, storage);
   const swap = isBigEndian(archive, root);
   const readStorage = (storage: StorageRef, target: Uint8Array) => {
-    archive.readInto(`${root}/data/${storage.key}`, target);
+    archive.readInto(`${root}data/${storage.key}`, target);
     if (swap) swapBytes(target, dtypeSize(storage.dtype));
   };
-  return { kind: 'zip', root: value, readStorage };
+  return { kind: 'zip', root: value, size: Math.max(source.size, archive.size), readStorage };
 }
 
+/** The folder that holds `data.pkl`, with its slash: `torch.save` writes one level, an archive packed anew may have others. */
 function rootFolder(archive: ZipArchive): string {
-  const roots = archive.names
-    .filter((name) => /^[^/]+\/data\.pkl$/.test(name))
-    .map((name) => name.split('/')[0] as string);
+  const roots = archive.names.filter((name) => /(^|\/)data\.pkl$/.test(name)).map((name) => name.slice(0, -8));
   if (roots.length !== 1)
     throw new FormatError(`a zip archive with ${roots.length} data.pkl, expected 1: not written by torch.save`);
   const [root] = roots as [string];
-  if (archive.names.some((name) => name === `${root}/constants.pkl`))
+  if (archive.names.some((name) => name === `${root}constants.pkl`))
     throw new FormatError(
       'a TorchScript archive, which holds a program; save the model with torch.save(model.state_dict())',
     );
@@ -88,7 +97,7 @@ function requireEntry(archive: ZipArchive, entry: string, { key, dtype, total }:
 }
 
 function isBigEndian(archive: ZipArchive, root: string): boolean {
-  const name = `${root}/byteorder`;
+  const name = `${root}byteorder`;
   const size = archive.sizeOf(name);
   if (size === undefined) return false;
   const order = size > 16 ? `${size} bytes` : archive.read(name).toString('latin1');
@@ -120,7 +129,12 @@ function openLegacy(source: Source): Container {
   requireLittle(next('system information'));
   const root = next('main pickle', hostOf(table));
   const places = placeStorages(source, next('storage keys'), table, at);
-  return { kind: 'legacy', root, readStorage: (storage, target) => readPlaced(source, places, storage, target) };
+  return {
+    kind: 'legacy',
+    root,
+    size: source.size,
+    readStorage: (storage, target) => readPlaced(source, places, storage, target),
+  };
 }
 
 function requireEqual(what: string, value: PickleValue, expected: PickleValue): void {
@@ -140,7 +154,7 @@ function placeStorages(source: Source, keys: PickleValue, table: StorageTable, a
   if (!(keys instanceof PickleList)) throw new FormatError(`storage keys: expected a list, got ${describe(keys)}`);
   const places = new Map<string, number>();
   for (const key of keys.items) {
-    const storage = typeof key === 'string' ? table.byKey.get(key) : undefined;
+    const storage = typeof key === 'string' ? sizeOf(table, key) : undefined;
     if (!storage || places.has(storage.key))
       throw new FormatError(`storage keys: ${describe(key)} ${storage ? 'stands twice' : 'is of no tensor'}`);
     places.set(storage.key, at + 8);
@@ -151,11 +165,29 @@ function placeStorages(source: Source, keys: PickleValue, table: StorageTable, a
   return places;
 }
 
-function afterStorage(source: Source, { key, dtype, total }: StorageRef, at: number): number {
-  const what = `storage ${key} (${total} x ${dtype})`;
+/** How much room a storage takes, also one whose elements are not read. */
+interface StorageSize {
+  key: string;
+  type: string;
+  total: number;
+  /** Bytes an element. */
+  size: number;
+}
+
+function sizeOf(table: StorageTable, key: string): StorageSize | undefined {
+  const known = table.byKey.get(key);
+  if (known) return { key, type: known.dtype, total: known.total, size: dtypeSize(known.dtype) };
+  const other = table.others.get(key);
+  if (other && other.size === undefined)
+    throw new FormatError(`storage ${key} is of an unknown type, so those after it cannot be found`);
+  return other && { key, type: 'another type', total: other.total, size: other.size as number };
+}
+
+function afterStorage(source: Source, { key, type, total, size }: StorageSize, at: number): number {
+  const what = `storage ${key} (${total} x ${type})`;
   const count = source.bytes(at, 8, what).readBigInt64LE();
   if (count !== BigInt(total)) throw new FormatError(`${what} has ${count} elements at byte ${at}`);
-  const end = at + 8 + total * dtypeSize(dtype);
+  const end = at + 8 + total * size;
   if (end > source.size)
     throw new FormatError(`${what} ends at byte ${end}, the file has ${source.size}: file truncated`);
   return end;

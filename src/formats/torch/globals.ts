@@ -1,8 +1,9 @@
-/** The complete list of names that a file may use, and the inert data that they stand for. */
+/** The names of globals that are read, and the inert data that they stand for; objects of others are placeholders. */
 import { numpyScalar } from './numpy_scalar';
 import { rebuildTensor, STORAGE_TYPES } from './rebuild';
-import { FormatError, PickleDict, PickleList, PickleTuple, TensorRef, describe } from './values';
-import type { PickleValue, PickleGlobal } from './values';
+import { FormatError, NotRead, PickleDict, PickleGlobal, PickleList, PickleObject, PickleTuple } from './values';
+import { TensorRef, describe } from './values';
+import type { PickleValue } from './values';
 
 type Constructor = (args: readonly PickleValue[], name: string) => PickleValue;
 
@@ -25,22 +26,29 @@ const CONSTRUCTORS = new Map<string, Constructor>([
   ['torch._utils._rebuild_tensor_v2', (args) => rebuildTensor(args)],
   ['torch._utils._rebuild_parameter', parameter],
   ['torch._utils._rebuild_parameter_with_state', parameter],
+  ['torch._tensor._rebuild_from_type_v2', fromType],
   ['_codecs.encode', encode],
   ['numpy.dtype', (args) => new PickleTuple([...args])],
   ['numpy.core.multiarray.scalar', numpyScalar],
   ['numpy._core.multiarray.scalar', numpyScalar],
 ]);
 
-/** @throws FormatError naming the global, unless it is on the list */
+/** Classes of tensors without values of their own: a tensor with attributes is saved with its class. */
+const TENSOR_CLASSES = new Set(['torch.Tensor', 'torch._tensor.Tensor', 'torch.nn.parameter.Parameter']);
+
+/** @throws NotRead naming the global, unless it is on the list */
 export function requireKnown(name: string): void {
   if (CONSTRUCTORS.has(name) || STORAGE_TYPES.has(name) || CONSTANTS.has(name)) return;
   const advice = name.startsWith('torch.nn.') ? '; save model.state_dict() instead of the model' : '';
-  throw new FormatError(
+  throw new NotRead(
     `refuses the global ${name}: only tensors and plain containers are read, and nothing is run${advice}`,
   );
 }
 
-/** The data that a constructor call stands for. @throws FormatError where it is not called as PyTorch does */
+/**
+ * The data that a constructor call stands for.
+ * @throws FormatError where a tensor does not fit its storage, {@link NotRead} for other calls than those of PyTorch
+ */
 export function construct({ name }: PickleGlobal, { items }: PickleTuple): PickleValue {
   const constructor = CONSTRUCTORS.get(name);
   if (!constructor) throw new FormatError(`calls ${name}, which is not a function`);
@@ -48,7 +56,7 @@ export function construct({ name }: PickleGlobal, { items }: PickleTuple): Pickl
 }
 
 function wrongCall(name: string, args: readonly PickleValue[]): never {
-  throw new FormatError(`calls ${name} with (${args.slice(0, 4).map(describe).join(', ')})`);
+  throw new NotRead(`calls ${name} with (${args.slice(0, 4).map(describe).join(', ')})`);
 }
 
 /** A constructor that takes one value of a type and gives it back (no copy: a pickle can repeat a call cheaply). */
@@ -80,7 +88,18 @@ function device(args: readonly PickleValue[], name: string): PickleValue {
 }
 
 function parameter(args: readonly PickleValue[], name: string): PickleValue {
-  return args[0] instanceof TensorRef ? args[0] : wrongCall(name, args);
+  const [data] = args;
+  return data instanceof TensorRef || data instanceof PickleObject ? data : wrongCall(name, args);
+}
+
+/** A tensor with attributes: (how it is rebuilt, its class, the arguments, its attributes). */
+function fromType(args: readonly PickleValue[], name: string): PickleValue {
+  const [rebuild, type, data] = args;
+  if (!(rebuild instanceof PickleGlobal && type instanceof PickleGlobal && data instanceof PickleTuple))
+    return wrongCall(name, args);
+  const refusal = rebuild.refusal ?? (TENSOR_CLASSES.has(type.name) ? undefined : type.refusal);
+  if (refusal !== undefined) return new PickleObject(refusal);
+  return rebuild.name.startsWith('torch._utils.') ? construct(rebuild, data) : wrongCall(name, args);
 }
 
 /** How protocol 2 writes bytes. Long ones are refused: the call could be repeated at little cost to the file. */

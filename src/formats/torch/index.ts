@@ -1,51 +1,94 @@
 /** PyTorch checkpoints (`.pth`, `.pt`, `.pyth`) read without Python, and without running anything that they hold. */
 import { allocate, bytesOf, dtypeSize, requireLittleEndian } from '../dtypes';
-import type { TensorData, TypedArray } from '../dtypes';
+import type { DType, TensorData, TypedArray } from '../dtypes';
 import { withFile } from '../file';
 import type { Source } from '../file';
 import { openContainer } from './container';
 import type { Container } from './container';
-import { findState } from './state';
-import type { State } from './state';
-import { FormatError } from './values';
-import type { StorageRef, TensorRef } from './values';
-
-export type { Style } from './state';
+import { keyOf, wholeDict } from '../weight_sets';
+import type { ChooseSet, WeightSet } from '../weight_sets';
+import { hasTensors, scalarsOf, tensorDicts } from './state';
+import type { FoundDict } from './state';
+import { FormatError, TensorRef } from './values';
+import type { StorageRef } from './values';
 
 /** How a file was recognised, and what it says beside the weights. */
-export interface PyTorchInfo extends Omit<State, 'tensors'> {
+export interface PyTorchInfo {
   container: Container['kind'];
+  /** Where the tensors stood: the keys that lead to their dict, and the prefix of their names, which was taken away. */
+  key: string;
+  /** Texts, numbers and the like at the top: `epoch`, `cfg` (SlowFast's configuration as YAML) … */
+  extra: ReturnType<typeof scalarsOf>;
 }
 
 /** The weights of a file: contiguous, row-major, each with memory of its own. */
 export interface PyTorchFile {
   tensors: Map<string, TensorData>;
+  /** Names of the set whose value is not read (of another class or element type, for example), and why. */
+  notRead: Map<string, string>;
   info: PyTorchInfo;
 }
 
 /**
- * Reads the weights of a PyTorch file: a plain state dict, SlowFast's `model_state`, DeiT's `model`, or `state_dict`;
- * zip or legacy container; the prefix `module.` is taken away.
+ * Reads one set of tensors of a PyTorch file, zip or legacy container: the one that `choose` picks among all dicts that hold
+ * tensors, however deep. Without it, the first such dict.
  *
- * The pickle is read by a machine that knows tensors and plain containers only and runs nothing. All sizes are checked
- * before memory is taken; optimizer state is not read from the disk.
+ * The pickle is read by a machine that knows tensors and plain containers only and runs nothing; other objects are
+ * placeholders. All sizes are checked before memory is taken; tensors that are not chosen are not read from the disk.
  * @throws in one sentence that names the file, what was expected and where; a refused global is named
  */
-export function loadPyTorch(path: string): PyTorchFile {
-  return withFile(path, loadPyTorchFrom);
+export function loadPyTorch(path: string, choose?: ChooseSet): PyTorchFile {
+  return withFile(path, (file) => loadPyTorchFrom(file, choose));
 }
 
 /** The same from any source of bytes. */
-export function loadPyTorchFrom(source: Source): PyTorchFile {
+export function loadPyTorchFrom(source: Source, choose: ChooseSet = wholeFirst): PyTorchFile {
   requireLittleEndian();
   try {
     const container = openContainer(source);
-    const { tensors, ...info } = findState(container.root);
-    requireMemory(tensors, source.size);
-    return { tensors: materialise(tensors, container), info: { ...info, container: container.kind } };
+    const { key, tensors, notRead } = chosen(tensorDicts(container.root), choose);
+    requireMemory(tensors, container.size);
+    const info = { container: container.kind, key, extra: scalarsOf(container.root) };
+    return { tensors: materialise(tensors, container), notRead, info };
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
     throw new Error(`${source.path}: ${error.message}`, { cause: error });
+  }
+}
+
+const wholeFirst: ChooseSet = (dicts) => wholeDict((dicts as FoundDict[]).find(hasTensors) as FoundDict);
+
+/** The entries of the chosen set under the model's names. */
+function chosen(
+  dicts: FoundDict[],
+  choose: ChooseSet,
+): { key: string; tensors: Map<string, TensorRef>; notRead: Map<string, string> } {
+  const set = chooseOrExplain(dicts, choose);
+  const { entries } = set.dict as FoundDict;
+  const tensors = new Map<string, TensorRef>();
+  const notRead = new Map<string, string>();
+  for (const [name, wanted] of set.members) {
+    const entry = entries.get(name)!;
+    if (entry instanceof TensorRef) tensors.set(wanted, entry);
+    else notRead.set(wanted, entry.reason);
+  }
+  const [reason] = notRead.values();
+  if (tensors.size === 0) throw new FormatError(reason ?? 'holds no tensors');
+  return { key: keyOf(set), tensors, notRead };
+}
+
+/** Where no set fits, the weights may be in an object that is not read, such as a whole module. */
+function chooseOrExplain(dicts: FoundDict[], choose: ChooseSet): WeightSet {
+  try {
+    return choose(dicts);
+  } catch (error) {
+    const objects = dicts.flatMap((dict) =>
+      [...dict.entries].flatMap(([prefix, entry]) =>
+        entry instanceof TensorRef ? [] : [`; ${keyOf({ dict, prefix })} is not read: ${entry.reason}`],
+      ),
+    );
+    const hint = objects[0] ?? '';
+    throw new FormatError((error as Error).message + hint, { cause: error });
   }
 }
 
@@ -83,6 +126,7 @@ function readUsers(users: [string, TensorRef][], container: Container, read: Map
   for (const [name, tensor] of users) {
     const { dtype } = tensor.storage;
     const data = users.length === 1 && isWhole(tensor) ? whole : gather(tensor, whole);
+    if (tensor.negative) negate(data, dtype);
     read.set(name, { dtype, shape: [...tensor.shape], data });
   }
 }
@@ -114,6 +158,13 @@ function gather(tensor: TensorRef, whole: TypedArray): TypedArray {
   const out = allocate(tensor.storage.dtype, tensor.count);
   copyStrided(out, whole as Float32Array, start, tensor);
   return out;
+}
+
+/** Changes the sign of every element in place; F16 and BF16 are raw bits, whose highest is the sign. */
+function negate(data: TypedArray, dtype: DType): void {
+  if (dtype === 'F16' || dtype === 'BF16') for (let i = 0; i < data.length; i++) (data as Uint16Array)[i]! ^= 0x8000;
+  else if (data instanceof BigInt64Array) for (let i = 0; i < data.length; i++) data[i] = -data[i]!;
+  else if (dtype !== 'BOOL') for (let i = 0; i < data.length; i++) data[i] = -(data[i] as number);
 }
 
 /** Counts through all indices, the last fastest, and keeps the position in the storage. */

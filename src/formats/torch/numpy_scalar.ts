@@ -1,6 +1,6 @@
 /** NumPy scalars, as training scripts save them among their results (best accuracy, counts). */
 import { halfToFloat } from '../dtypes';
-import { FormatError, PickleTuple, describe } from './values';
+import { NotRead, PickleTuple, describe } from './values';
 import type { PickleValue } from './values';
 
 const READERS = new Map<string, (bytes: Buffer) => PickleValue>([
@@ -24,7 +24,7 @@ export function numpyScalar(args: readonly PickleValue[]): PickleValue {
   const code = dtype instanceof PickleTuple ? dtype.items[0] : undefined;
   const reader = typeof code === 'string' ? READERS.get(code) : undefined;
   if (!reader || !(bytes instanceof Uint8Array) || bytes.length !== Number((code as string)[1]))
-    throw new FormatError(`a NumPy scalar of type ${describe(code)} from ${describe(bytes)}`);
+    throw new NotRead(`a NumPy scalar of type ${describe(code)} from ${describe(bytes)}`);
   const value = reader(Buffer.from(bytes));
   return typeof value === 'bigint' && Number.isSafeInteger(Number(value)) ? Number(value) : value;
 }

@@ -1,11 +1,24 @@
 /**
  * A pickle reader that builds inert data and runs nothing: a stack machine of its own over the opcodes that PyTorch
- * writes (protocols 2 to 5). Names of globals go through a list of known ones, see `globals.ts`.
+ * writes (protocols 2 to 5). Names of globals go through a list of known ones, see `globals.ts`; an object of any other
+ * is only a placeholder.
  */
-import { FormatError, PickleDict, PickleGlobal, PickleList, PickleTuple, describe } from './values';
+import {
+  FormatError,
+  NotRead,
+  PickleDict,
+  PickleGlobal,
+  PickleList,
+  PickleObject,
+  PickleTuple,
+  describe,
+} from './values';
 import type { PickleValue } from './values';
 
-/** What the machine asks of its surroundings. Both throw {@link FormatError} for what they refuse. */
+/**
+ * What the machine asks of its surroundings. All throw {@link NotRead} for what becomes a placeholder and another
+ * {@link FormatError} for what ends the reading.
+ */
 export interface PickleHost {
   /** The value of `callable(*args)`. */
   call(callable: PickleGlobal, args: PickleTuple): PickleValue;
@@ -129,6 +142,7 @@ class Machine {
 
   append(items: PickleValue[]): void {
     const list = this.peek();
+    if (list instanceof PickleObject) return;
     if (!(list instanceof PickleList)) return this.fail(`appends to ${describe(list)}, expected a list`);
     for (const item of items) list.items.push(item);
   }
@@ -149,22 +163,34 @@ class Machine {
   global(module: PickleValue, name: PickleValue): void {
     if (typeof module !== 'string' || typeof name !== 'string')
       return this.fail(`a global called ${describe(module)}.${describe(name)}, expected two texts`);
-    this.guard(() => this.host.requireKnown(`${module}.${name}`));
-    this.push(new PickleGlobal(`${module}.${name}`));
+    const full = `${module}.${name}`;
+    const known = this.attempt(() => {
+      this.host.requireKnown(full);
+      return new PickleGlobal(full);
+    });
+    this.push(known instanceof PickleObject ? new PickleGlobal(full, known.reason) : known);
   }
 
   call(): void {
     const args = this.pop();
     const callable = this.pop();
+    if (callable instanceof PickleObject) return this.push(new PickleObject(callable.reason));
     if (!(callable instanceof PickleGlobal)) return this.fail(`calls ${describe(callable)}, expected a global`);
     if (!(args instanceof PickleTuple)) return this.fail(`calls ${callable.name} with ${describe(args)}, not a tuple`);
-    this.push(this.guard(() => this.host.call(callable, args)));
+    const { refusal } = callable;
+    this.push(refusal === undefined ? this.attempt(() => this.host.call(callable, args)) : new PickleObject(refusal));
+  }
+
+  persistent(): void {
+    const id = this.pop();
+    this.push(this.attempt(() => this.host.persistent(id)));
   }
 
   /** Attributes of an object: a Namespace keeps them as entries, those of other objects (`_metadata`) are not needed. */
   build(): void {
     const state = this.pop();
     const target = this.peek();
+    if (target instanceof PickleObject) return;
     if (!(target instanceof PickleDict)) {
       if (typeof target === 'object' && target !== null) return;
       this.fail(`sets attributes of ${describe(target)}`);
@@ -173,11 +199,12 @@ class Machine {
     if (target.isNamespace) for (const [key, value] of state.entries) target.entries.set(key, value);
   }
 
-  /** Puts the position in front of what the host refuses. */
-  guard<T>(action: () => T): T {
+  /** Puts the position in front of what the host refuses, and a placeholder in the place of what it does not read. */
+  attempt<T>(action: () => T): T | PickleObject {
     try {
       return action();
     } catch (error) {
+      if (error instanceof NotRead) return new PickleObject(`${this.where}: ${error.message}`);
       if (error instanceof FormatError) this.fail(error.message);
       throw error;
     }
@@ -208,6 +235,7 @@ const OPCODES = new Map<number, Opcode>([
   [0x55, (m) => m.push(m.utf8(m.u8()))], // SHORT_BINSTRING: text, as Python 2 wrote it
   [0x54, (m) => m.push(m.utf8(m.u32()))], // BINSTRING
   [0x43, (m) => m.push(m.take(m.u8()))], // SHORT_BINBYTES
+  [0x96, (m) => m.push(m.take(m.u64()))], // BYTEARRAY8
   [0x42, (m) => m.push(m.take(m.u32()))], // BINBYTES
   [0x8e, (m) => m.push(m.take(m.u64()))], // BINBYTES8
   [0x29, (m) => m.push(new PickleTuple([]))], // EMPTY_TUPLE
@@ -220,6 +248,7 @@ const OPCODES = new Map<number, Opcode>([
   [0x61, (m) => m.append([m.pop()])], // APPEND
   [0x65, (m) => m.append(m.popMark())], // APPENDS
   [0x90, (m) => m.append(m.popMark())], // ADDITEMS
+  [0x91, (m) => m.push(new PickleTuple(m.popMark()))], // FROZENSET
   [0x7d, (m) => m.push(new PickleDict())], // EMPTY_DICT
   [0x73, (m) => m.setItems([m.pop(), m.pop()].reverse())], // SETITEM
   [0x75, (m) => m.setItems(m.popMark())], // SETITEMS
@@ -232,8 +261,9 @@ const OPCODES = new Map<number, Opcode>([
   [0x93, (m) => m.global(...([m.pop(), m.pop()].reverse() as [PickleValue, PickleValue]))], // STACK_GLOBAL
   [0x52, (m) => m.call()], // REDUCE
   [0x81, (m) => m.call()], // NEWOBJ: cls.__new__(cls, *args)
+  [0x92, (m) => (m.pop(), m.call())], // NEWOBJ_EX: the same with keywords
   [0x62, (m) => m.build()], // BUILD
-  [0x51, (m) => m.push(m.guard(() => m.host.persistent(m.pop())))], // BINPERSID
+  [0x51, (m) => m.persistent()], // BINPERSID
 ]);
 
 /** Names of opcodes that other pickles hold, for the error message. */

@@ -1,7 +1,17 @@
 /** Storages and tensors as a pickle describes them: every size is checked here, before any memory is taken. */
 import { elementCount } from '../dtypes';
 import type { DType } from '../dtypes';
-import { FormatError, PickleGlobal, PickleTuple, StorageRef, TensorRef, describe } from './values';
+import {
+  FormatError,
+  NotRead,
+  PickleDict,
+  PickleGlobal,
+  PickleObject,
+  PickleTuple,
+  StorageRef,
+  TensorRef,
+} from './values';
+import { describe } from './values';
 import type { PickleValue } from './values';
 
 /** Element types of the storages that can be read, by the names that pickles give them. */
@@ -20,6 +30,21 @@ export const STORAGE_TYPES = new Map<string, DType>(
   } as const).map(([name, dtype]) => [`torch.${name}Storage`, dtype]),
 );
 
+/** Bytes an element of the storages that are not read: in a legacy file others lie behind them. */
+const OTHER_STORAGES = new Map<string, number>(
+  Object.entries({
+    'torch.ComplexFloatStorage': 8,
+    'torch.ComplexDoubleStorage': 16,
+    'torch.QInt8Storage': 1,
+    'torch.QUInt8Storage': 1,
+    'torch.QInt32Storage': 4,
+    'torch.QUInt4x2Storage': 1,
+    'torch.QUInt2x4Storage': 1,
+    'torch.UntypedStorage': 1,
+    'torch.storage.UntypedStorage': 1,
+  }),
+);
+
 /** More dimensions than PyTorch allows. */
 const MOST_DIMENSIONS = 64;
 
@@ -35,10 +60,12 @@ function sizes(value: PickleValue | undefined, what: string): number[] {
 }
 
 /**
- * The tensor behind `_rebuild_tensor_v2(storage, offset, size, stride, …)`.
- * @throws FormatError where it reaches beyond its storage
+ * The tensor behind `_rebuild_tensor_v2(storage, offset, size, stride, requires_grad, hooks[, bits])`.
+ * @throws FormatError where it reaches beyond its storage, {@link NotRead} where it has other bits than PyTorch's own
  */
-export function rebuildTensor([storage, offset, size, strides]: readonly PickleValue[]): TensorRef {
+export function rebuildTensor([storage, offset, size, strides, , , bits]: readonly PickleValue[]):
+  TensorRef | PickleObject {
+  if (storage instanceof PickleObject) return storage;
   if (!(storage instanceof StorageRef)) throw new FormatError(`a tensor of ${describe(storage)}, expected a storage`);
   if (!isSize(offset))
     throw new FormatError(`a tensor with offset ${describe(offset)}, expected a whole number from 0`);
@@ -48,7 +75,17 @@ export function rebuildTensor([storage, offset, size, strides]: readonly PickleV
   const count = elementCount(shape);
   if (count === undefined) throw new FormatError(`a tensor of shape [${shape}], which has more than 2^53 elements`);
   requireInside(storage, offset, shape, stride, count);
-  return new TensorRef(storage, offset, shape, stride, count);
+  return new TensorRef(storage, offset, shape, stride, count, isNegative(bits));
+}
+
+/** Whether the negative bit is set; the conjugate bit means nothing for real numbers, which alone are read. */
+function isNegative(bits: PickleValue | undefined): boolean {
+  if (bits === undefined || bits === null) return false;
+  if (!(bits instanceof PickleDict)) throw new NotRead(`a tensor with the bits ${describe(bits)}, expected a dict`);
+  for (const [key, value] of bits.entries)
+    if (value !== false && key !== 'neg' && key !== 'conj')
+      throw new NotRead(`a tensor with the bit ${describe(key)}, expected neg or conj`);
+  return Boolean(bits.entries.get('neg'));
 }
 
 function requireInside(storage: StorageRef, offset: number, shape: number[], stride: number[], count: number): void {
@@ -64,18 +101,32 @@ function requireInside(storage: StorageRef, offset: number, shape: number[], str
 /** Storages by key. One key always means one type and one size. */
 export class StorageTable {
   readonly byKey = new Map<string, StorageRef>();
+  /** Elements and bytes an element of storages whose type is not read. */
+  readonly others = new Map<string, { total: number; size: number | undefined }>();
 
-  /** The storage behind a persistent id ('storage', type, key, device, elements[, view]). */
-  resolve(id: PickleValue): StorageRef {
-    if (!(id instanceof PickleTuple) || id.items[0] !== 'storage')
+  /**
+   * The storage behind a persistent id ('storage', type, key, device, elements[, view]); a placeholder where its type is not
+   * read. Legacy files also name classes so: ('module', class, …).
+   */
+  resolve(id: PickleValue): StorageRef | PickleGlobal | PickleObject {
+    const [kind, source] = id instanceof PickleTuple ? id.items : [];
+    if (kind === 'module' && source instanceof PickleGlobal) return source;
+    if (!(id instanceof PickleTuple) || kind !== 'storage')
       throw new FormatError(`a persistent object ${describe(id)}, expected a storage`);
     const [, type, key, , total, view] = id.items;
     const dtype = type instanceof PickleGlobal ? STORAGE_TYPES.get(type.name) : undefined;
-    if (!dtype) throw new FormatError(`a storage of type ${describe(type)}`);
     if (typeof key !== 'string' || !isSize(total))
       throw new FormatError(`a storage called ${describe(key)} of ${describe(total)} elements`);
+    if (!dtype) return this.notRead(type, key, total);
     const whole = this.intern(new StorageRef(key, dtype, 0, total, total));
     return view === undefined || view === null ? whole : viewOf(whole, view);
+  }
+
+  private notRead(type: PickleValue | undefined, key: string, total: number): PickleObject {
+    const { name = '', refusal } = type instanceof PickleGlobal ? type : {};
+    this.others.set(key, { total, size: OTHER_STORAGES.get(name) });
+    if (refusal !== undefined) return new PickleObject(refusal);
+    throw new NotRead(`a storage of type ${describe(type)}`);
   }
 
   private intern(storage: StorageRef): StorageRef {

@@ -1,71 +1,83 @@
-/** Finds the weights in what a training script saved. */
-import { FormatError, PickleDict, TensorRef, describe } from './values';
+/** Finds tensors in what a training script saved, wherever they stand in it. */
+import { plainOf } from './plain';
+import type { TensorDict } from '../weight_sets';
+import { FormatError, PickleDict, PickleGlobal, PickleList, PickleObject, PickleTuple, TensorRef } from './values';
+import { describe } from './values';
 import type { PickleValue } from './values';
 
-/** How the weights were wrapped: `plain` is the dict itself, the others are named after the key that held it. */
-export type Style = 'plain' | 'model_state' | 'state_dict' | 'model';
-
-/** The weights and what stands beside them. */
-export interface State {
-  style: Style;
-  /** A prefix that every name had and that was taken away: `module.` of data-parallel training, or nothing. */
-  prefix: string;
-  tensors: Map<string, TensorRef>;
-  /** Texts, numbers and the like beside the weights: `epoch`, `cfg` (SlowFast's configuration as YAML) … */
-  extra: Map<string, string | number | bigint | boolean>;
-  /** Names of the state dict whose value is not a tensor. */
-  ignored: string[];
+/** A dict of the file that holds tensors, or objects that are not read. */
+export interface FoundDict extends TensorDict {
+  entries: Map<string, TensorRef | PickleObject>;
 }
 
-/** SlowFast writes `model_state`, DeiT `model`, many others `state_dict`. */
-const WRAPPERS = ['model_state', 'state_dict', 'model'] as const;
-const PREFIX = 'module.';
+/** Levels of containers that are looked through; checkpoints have at most about six. */
+const DEEPEST = 16;
 
-/** @throws FormatError where there are no tensors under names */
-export function findState(root: PickleValue): State {
-  if (!(root instanceof PickleDict)) throw new FormatError(`holds ${describe(root)}, expected a dict of named tensors`);
-  const style = WRAPPERS.find((key) => root.entries.get(key) instanceof PickleDict) ?? 'plain';
-  const dict = style === 'plain' ? root : (root.entries.get(style) as PickleDict);
-  const { tensors, ignored } = split(dict, style);
-  const prefix = commonPrefix(tensors);
-  const named = prefix ? stripped(tensors, prefix.length) : tensors;
-  return { style, prefix, tensors: named, extra: scalarsOf(root), ignored };
+/** Longest path that is looked at: keys can be repeated at little cost to the file. */
+const LONGEST = 1000;
+
+/**
+ * Every dict with tensors, in the order of the file; one that stands in two places is taken once.
+ * @throws FormatError where there are no tensors under names, with what there is instead
+ */
+export function tensorDicts(root: PickleValue): FoundDict[] {
+  const found: FoundDict[] = [];
+  const seen = new Set<PickleValue>();
+  const visit = (value: PickleValue, path: string, depth: number): void => {
+    if (seen.has(value) || depth > DEEPEST || path.length > LONGEST) return;
+    seen.add(value);
+    if (value instanceof PickleDict) {
+      const entries = entriesOf(value);
+      if (entries.size > 0) found.push({ path, entries, names: [...entries.keys()] });
+    }
+    for (const [key, item] of itemsOf(value)) {
+      if (typeof item !== 'object') continue;
+      const name = typeof key === 'object' ? describe(key) : String(key);
+      visit(item, path === '' ? name : `${path}.${name}`, depth + 1);
+    }
+  };
+  visit(root, '', 0);
+  if (found.some(hasTensors)) return found;
+  throw new FormatError(withoutTensors(root, found[0]));
 }
 
-function split(dict: PickleDict, style: Style): Pick<State, 'tensors' | 'ignored'> {
-  const tensors = new Map<string, TensorRef>();
-  const ignored: string[] = [];
-  for (const [name, value] of dict.entries) {
-    if (!(value instanceof TensorRef)) ignored.push(describeKey(name));
-    else if (typeof name === 'string') tensors.set(name, value);
-    else throw new FormatError(`a tensor under the name ${describe(name)}, expected a text`);
+/** Whether something can be read of it. */
+export function hasTensors({ entries }: FoundDict): boolean {
+  return [...entries.values()].some((entry) => entry instanceof TensorRef);
+}
+
+function itemsOf(value: PickleValue): Iterable<[PickleValue, PickleValue]> {
+  if (value instanceof PickleDict) return value.entries;
+  return value instanceof PickleList || value instanceof PickleTuple ? value.items.entries() : [];
+}
+
+function entriesOf(dict: PickleDict): FoundDict['entries'] {
+  const entries: FoundDict['entries'] = new Map();
+  for (const [key, value] of dict.entries) {
+    if (typeof key === 'string') {
+      if (value instanceof TensorRef || value instanceof PickleObject) entries.set(key, value);
+    } else if (value instanceof TensorRef)
+      entries.set(describe(key), new PickleObject(`a tensor under the name ${describe(key)}, expected a text`));
   }
-  if (tensors.size > 0) return { tensors, ignored };
-  const where = style === 'plain' ? 'the dict' : `the dict ${style}`;
-  throw new FormatError(`${where} holds no tensors; its keys: ${ignored.slice(0, 5).join(', ') || 'none'}`);
+  return entries;
 }
 
-function describeKey(key: PickleValue): string {
-  return typeof key === 'string' ? key.slice(0, 80) : describe(key);
+function withoutTensors(root: PickleValue, first: FoundDict | undefined): string {
+  const [object] = root instanceof PickleObject ? [root] : (first?.entries.values() ?? []);
+  if (object instanceof PickleObject) return object.reason;
+  if (root instanceof PickleGlobal && root.refusal !== undefined) return root.refusal;
+  if (!(root instanceof PickleDict)) return `holds ${describe(root)}, expected a dict of named tensors`;
+  const keys = [...root.entries.keys()].slice(0, 5).map((key) => (typeof key === 'string' ? key : describe(key)));
+  return `the dict holds no tensors; its keys: ${keys.join(', ').slice(0, 400) || 'none'}`;
 }
 
-/** `module.` as often as all names start with it. */
-function commonPrefix(tensors: Map<string, TensorRef>): string {
-  const names = [...tensors.keys()];
-  let prefix = '';
-  while (prefix.length < 70 && names.every((name) => name.startsWith(prefix + PREFIX))) prefix += PREFIX;
-  return prefix;
-}
-
-function stripped(tensors: Map<string, TensorRef>, length: number): Map<string, TensorRef> {
-  return new Map([...tensors].map(([name, tensor]) => [name.slice(length), tensor]));
-}
-
-function scalarsOf(root: PickleDict): State['extra'] {
-  const extra: State['extra'] = new Map();
+/** Texts, numbers, plain lists and dicts at the top of a file: `epoch`, `cfg` (SlowFast's configuration as YAML) … */
+export function scalarsOf(root: PickleValue): Map<string, unknown> {
+  const extra: ReturnType<typeof scalarsOf> = new Map();
+  if (!(root instanceof PickleDict)) return extra;
   for (const [key, value] of root.entries) {
-    const scalar = typeof value === 'object' ? undefined : value;
-    if (typeof key === 'string' && scalar !== undefined) extra.set(key, scalar);
+    const plain = plainOf(value);
+    if (typeof key === 'string' && plain !== undefined) extra.set(key, plain);
   }
   return extra;
 }

@@ -4,12 +4,25 @@ import type { DType } from '../dtypes';
 /** Anything wrong with the content of a file. The message says what was expected and where, without the file's name. */
 export class FormatError extends Error {}
 
+/** Something that is not read but does no harm where it is not needed: the machine puts a {@link PickleObject} in its place. */
+export class NotRead extends FormatError {}
+
 /** Python's dict, OrderedDict, Counter or Namespace. */
 export class PickleDict {
   readonly entries = new Map<PickleValue, PickleValue>();
 
   /** @param isNamespace whether attributes that the pickle sets are entries (argparse.Namespace) */
   constructor(readonly isNamespace = false) {}
+}
+
+/**
+ * An object that is not read. It may stand beside the weights; where it is needed, `reason` is the error. Nothing of the
+ * object is made or run; the items that the pickle sets in it (as in a defaultdict) are kept, as those of a dict.
+ */
+export class PickleObject extends PickleDict {
+  constructor(readonly reason: string) {
+    super();
+  }
 }
 
 /** Python's list or set. */
@@ -22,9 +35,13 @@ export class PickleTuple {
   constructor(readonly items: readonly PickleValue[]) {}
 }
 
-/** A name that stands for a constructor or constant; only names on the list in `globals.ts` come to exist. */
+/** A name that stands for a constructor or constant. */
 export class PickleGlobal {
-  constructor(readonly name: string) {}
+  /** @param refusal the error where the global is needed and is not on the list in `globals.ts` */
+  constructor(
+    readonly name: string,
+    readonly refusal?: string,
+  ) {}
 }
 
 /** Part of a storage: `count` elements from element `start` of the storage called `key`. */
@@ -47,6 +64,8 @@ export class TensorRef {
     readonly shape: readonly number[],
     readonly stride: readonly number[],
     readonly count: number,
+    /** Whether the values are those of the storage with the other sign, as in a view of a conjugate's imaginary part. */
+    readonly negative = false,
   ) {}
 }
 
@@ -76,6 +95,7 @@ export function describe(value: PickleValue | undefined): string {
 }
 
 function describeContainer(value: object): string {
+  if (value instanceof PickleObject) return 'an object that is not read';
   if (value instanceof PickleDict) return `a dict of ${value.entries.size} entries`;
   if (value instanceof PickleList) return `a list of ${value.items.length} items`;
   if (value instanceof PickleTuple) return `a tuple of ${value.items.length} items`;

@@ -1,16 +1,18 @@
 /**
- * The part of the zip format that `torch.save` writes: stored entries, found through the central directory, with zip64.
- * Whatever could make two readers see different contents, or a small file large, is refused.
+ * The part of the zip format that `torch.save` and common packers write: stored and deflated entries and folders, found
+ * through the central directory, with zip64. Whatever could make two readers see different contents, or a small file very
+ * large, is refused.
  */
-import { crc32 } from '../crc32';
+import { crc32, inflateRawSync } from 'node:zlib';
 import type { Source } from '../file';
 import { FormatError } from './values';
 
-/** An entry of `size` bytes in the file. `limit` is where the next one (or the directory) starts. */
+/** An entry of `packed` bytes in the file that hold `size`. `limit` is where the next one (or the directory) starts. */
 interface Entry {
   name: string;
   method: number;
   size: number;
+  packed: number;
   crc: number;
   header: number;
   limit: number;
@@ -25,6 +27,11 @@ const END_SIZE = 22;
 const LONGEST_COMMENT = 0xffff;
 const DIRECTORY_LIMIT = 64 << 20;
 const ENCRYPTED = 1;
+const STORED = 0;
+const DEFLATED = 8;
+
+/** Most that all contents together may take: weights shrink by little, a bomb a thousandfold. */
+const unpackedLimit = (fileSize: number) => 100 * fileSize + (16 << 20);
 
 /** Where the central directory lies. */
 interface Directory {
@@ -36,8 +43,10 @@ interface Directory {
 /** An open archive: names and sizes are known and checked, contents are read on demand. */
 export class ZipArchive {
   private readonly entries = new Map<string, Entry>();
+  /** Bytes of all contents, unpacked. */
+  private unpacked = 0;
 
-  /** @throws FormatError where the archive is truncated, compressed, ambiguous or has a name that is no plain path */
+  /** @throws FormatError where the archive is truncated, ambiguous, expands without bound or has a name that is no plain path */
   constructor(private readonly source: Source) {
     const directory = findDirectory(source);
     const sorted = readDirectory(source, directory).sort((a, b) => a.header - b.header);
@@ -49,16 +58,20 @@ export class ZipArchive {
 
   private add(entry: Entry): void {
     if (this.entries.has(entry.name)) throw new FormatError(`the zip entry ${entry.name} stands twice`);
-    if (dataStart(entry, 0) + entry.size > entry.limit)
-      throw new FormatError(`the zip entry ${entry.name} of ${entry.size} bytes overlaps what follows it`);
+    if (dataStart(entry, 0) + entry.packed > entry.limit)
+      throw new FormatError(`the zip entry ${entry.name} of ${entry.packed} bytes overlaps what follows it`);
+    this.unpacked += entry.size;
+    if (this.unpacked > unpackedLimit(this.source.size))
+      throw new FormatError(
+        `the zip entry ${entry.name} is compressed (method ${entry.method}) and unpacks to ${entry.size} bytes: ` +
+          `too many for a file of ${this.source.size}`,
+      );
     this.entries.set(entry.name, entry);
   }
 
-  /** @throws FormatError naming the first compressed entry: a small file could become a very large one */
-  requireStored(): void {
-    for (const { name, method } of this.entries.values())
-      if (method !== 0)
-        throw new FormatError(`the zip entry ${name} is compressed (method ${method}), PyTorch stores its entries`);
+  /** Bytes of all contents, unpacked. */
+  get size(): number {
+    return this.unpacked;
   }
 
   get names(): string[] {
@@ -74,7 +87,9 @@ export class ZipArchive {
   readInto(name: string, target: Uint8Array): void {
     const entry = this.entries.get(name);
     if (!entry) throw new FormatError(`has no zip entry ${name}`);
-    this.source.read(target, this.locate(entry), `zip entry ${name}`);
+    const start = this.locate(entry);
+    if (entry.method === STORED) this.source.read(target, start, `zip entry ${name}`);
+    else target.set(inflated(entry, this.source.bytes(start, entry.packed, `zip entry ${name}`)));
     // PyTorch can be told not to compute checksums, and then writes 0.
     if (entry.crc !== 0 && crc32(target) !== entry.crc)
       throw new FormatError(`the zip entry ${name} is damaged: its checksum does not match`);
@@ -88,16 +103,30 @@ export class ZipArchive {
 
   /** Where an entry's data start: its own header may have more extra fields than the directory says. */
   private locate(entry: Entry): number {
-    const { name, size, header, limit } = entry;
+    const { name, method, packed, header, limit } = entry;
     const local = this.source.bytes(header, 30, `zip header of ${name}`);
     const nameLength = local.readUInt16LE(26);
-    if (local.readUInt32LE(0) !== LOCAL_HEADER || local.readUInt16LE(8) !== 0)
+    if (local.readUInt32LE(0) !== LOCAL_HEADER || local.readUInt16LE(8) !== method)
       throw new FormatError(`the zip entry ${name} has no valid header at byte ${header}`);
     if (this.source.bytes(header + 30, nameLength, `zip header of ${name}`).toString() !== name)
       throw new FormatError(`the zip entry ${name} has another name in its header at byte ${header}`);
     const start = dataStart(entry, local.readUInt16LE(28));
-    if (start + size <= limit) return start;
-    throw new FormatError(`the zip entry ${name} of ${size} bytes overlaps what follows it`);
+    if (start + packed <= limit) return start;
+    throw new FormatError(`the zip entry ${name} of ${packed} bytes overlaps what follows it`);
+  }
+}
+
+/** Exactly the bytes that the directory announces: not one more is unpacked. */
+function inflated({ name, size }: Entry, packed: Buffer): Buffer {
+  try {
+    const bytes = inflateRawSync(packed, { maxOutputLength: Math.max(size, 1) });
+    if (bytes.length === size) return bytes;
+    throw new Error(`it unpacks to ${bytes.length} bytes, expected ${size}`);
+  } catch (error) {
+    const problem = (error as Error).message;
+    throw new FormatError(`the zip entry ${name} is compressed (method ${DEFLATED}) and damaged: ${problem}`, {
+      cause: error,
+    });
   }
 }
 
@@ -171,19 +200,22 @@ function readDirectory(source: Source, { at, size, count }: Directory): Entry[] 
 
 function readEntry(record: Buffer): Entry {
   const nameEnd = 46 + record.readUInt16LE(28);
-  const name = plainPath(record.subarray(46, nameEnd));
   const flags = record.readUInt16LE(8);
   const method = record.readUInt16LE(10);
+  const isFolder = record[nameEnd - 1] === 0x2f && record.readUInt32LE(24) === 0;
+  const name = plainPath(record.subarray(46, isFolder ? nameEnd - 1 : nameEnd)) + (isFolder ? '/' : '');
   if (flags & ENCRYPTED) throw new FormatError(`the zip entry ${name} is encrypted`);
   const extra = record.subarray(nameEnd, nameEnd + record.readUInt16LE(30));
+  if (method !== STORED && method !== DEFLATED)
+    throw new FormatError(`the zip entry ${name} is compressed (method ${method}), expected stored or deflated`);
   const [size, packed, header] = wideFields(
     name,
     extra,
     [24, 20, 42].map((field) => record.readUInt32LE(field)),
-  );
-  if (method === 0 && size !== packed)
+  ) as [number, number, number];
+  if (method === STORED && size !== packed)
     throw new FormatError(`the zip entry ${name} has ${packed} stored bytes for ${size}`);
-  return { name, method, size: packed as number, crc: record.readUInt32LE(16), header: header as number, limit: 0 };
+  return { name, method, size, packed, crc: record.readUInt32LE(16), header, limit: 0 };
 }
 
 /** Replaces sizes and offset that are all ones by their 64-bit values from the extra field 1, in this order. */

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { toFloat32 } from '../../../src/formats/dtypes';
 import type { TensorData } from '../../../src/formats/dtypes';
 import { loadPyTorch } from '../../../src/formats/torch/index';
+import { weightSet } from '../../../src/formats/weight_sets';
 import { fillParameter, value } from '../../../src/formats/reference';
 
 const fixtures = join(__dirname, '..', '..', 'fixtures');
@@ -19,15 +20,16 @@ const view = (shape: number[], at: (...index: [number, number]) => number): Tens
 
 describe('whole models', () => {
   const files: [string, object][] = [
-    ['tiny_video16.pth', { container: 'zip', style: 'plain' }],
-    ['tiny_video16_legacy.pth', { container: 'legacy', style: 'plain' }],
-    ['tiny_video16_slowfast.pyth', { container: 'zip', style: 'model_state' }],
-    ['tiny_image_deit_style.pth', { container: 'zip', style: 'model' }],
+    ['tiny_video16.pth', { container: 'zip', key: '.' }],
+    ['tiny_video16_legacy.pth', { container: 'legacy', key: '.' }],
+    ['tiny_video16_slowfast.pyth', { container: 'zip', key: 'model_state' }],
+    ['tiny_image_deit_style.pth', { container: 'zip', key: 'model' }],
   ];
 
   test.each(files)('%s holds the reference weights', (file, info) => {
-    const loaded = loadPyTorch(checkpoint(file));
-    expect(loaded.info).toMatchObject({ ...info, prefix: '', ignored: [] });
+    const loaded = loadPyTorch(checkpoint(file), weightSet('head.weight'));
+    expect(loaded.info).toMatchObject(info);
+    expect(loaded.notRead.size).toBe(0);
     expect(loaded.tensors.size).toBe(file.includes('image') ? 128 : 158);
     for (const [name, { dtype, shape, data }] of loaded.tensors) {
       if (name.endsWith('num_batches_tracked')) expect([dtype, shape, data.length]).toEqual(['I64', [], 1]);
@@ -44,10 +46,10 @@ describe('whole models', () => {
   });
 
   test('a SlowFast checkpoint says its epoch and configuration', () => {
-    const { extra } = loadPyTorch(checkpoint('tiny_video16_slowfast.pyth')).info;
+    const slowfast = loadPyTorch(checkpoint('tiny_video16_slowfast.pyth'), weightSet('head.weight'));
+    const { extra } = slowfast.info;
     expect(extra.get('epoch')).toBe(3);
-    const counter = loadPyTorch(checkpoint('tiny_video16_slowfast.pyth')).tensors;
-    expect(counter.get('patch_embed1.norm1.num_batches_tracked')!.data).toEqual(new BigInt64Array([1n]));
+    expect(slowfast.tensors.get('patch_embed1.norm1.num_batches_tracked')!.data).toEqual(new BigInt64Array([1n]));
     expect(extra.get('cfg')).toContain('EMBED_DIMS: [16, 32, 32, 64]');
   });
 });
@@ -72,11 +74,14 @@ test('every dtype and kind of view', () => {
 });
 
 describe('data-parallel names, shared storages and views', () => {
-  const files = ['ddp_namespace_numpy.pth', 'protocol3.pth', 'protocol4.pth', 'protocol5.pth', 'views_legacy.pth'];
+  const saved = ['ddp_namespace_numpy.pth', 'protocol3.pth', 'protocol4.pth', 'protocol5.pth', 'views_legacy.pth'];
+  // The archive of protocol 3 packed anew: with folders, deflated one level deeper, and written to a pipe.
+  const files = [...saved, 'repacked.pth', 'deflated.pth', 'streamed.pth'];
 
   test.each(files)('%s', (file) => {
-    const { tensors, info } = loadPyTorch(own(file));
-    expect(info.prefix).toBe('module.');
+    const { tensors, info } = loadPyTorch(own(file), weightSet('w'));
+    const wrapper = { 'ddp_namespace_numpy.pth': 'model.', 'views_legacy.pth': '' }[file] ?? 'state_dict.';
+    expect(info.key).toBe(`${wrapper}module`);
     const plain = { dtype: 'F32', shape: [6, 8], data: w };
     expect(Object.fromEntries(tensors)).toEqual({
       w: plain,
@@ -90,13 +95,13 @@ describe('data-parallel names, shared storages and views', () => {
   });
 
   test('tensors that share a storage do not share memory', () => {
-    const { tensors } = loadPyTorch(own('ddp_namespace_numpy.pth'));
+    const { tensors } = loadPyTorch(own('ddp_namespace_numpy.pth'), weightSet('w'));
     (tensors.get('w')!.data as Float32Array).fill(0);
     expect(tensors.get('tied')!.data).toEqual(w);
   });
 
   test('plain values beside the weights are kept', () => {
-    const { extra } = loadPyTorch(own('ddp_namespace_numpy.pth')).info;
+    const { extra } = loadPyTorch(own('ddp_namespace_numpy.pth'), weightSet('w')).info;
     expect(Object.fromEntries(extra)).toEqual({
       max_accuracy: 81.25,
       count: 7,
@@ -110,6 +115,48 @@ describe('data-parallel names, shared storages and views', () => {
   test('a file saved without checksums', () => {
     expect(loadPyTorch(own('no_crc.pth')).tensors.get('w')!.data).toEqual(w);
   });
+});
+
+describe('objects beside the weights', () => {
+  test.each(['objects_beside_2.pth', 'objects_beside_4.pth', 'objects_beside_legacy.pth'])('%s', (file) => {
+    const { tensors, info } = loadPyTorch(own(file), weightSet('w'));
+    expect(info.key).toBe('weights');
+    expect(Object.fromEntries(tensors)).toEqual({ w: { dtype: 'F32', shape: [6, 8], data: w } });
+  });
+
+  test('each is an error where it is asked for', () => {
+    const asked = (name: string) => () =>
+      loadPyTorch(own('objects_beside_2.pth'), (dicts) => {
+        const dict = dicts.find(({ path }) => path === 'beside')!;
+        return { dict, prefix: '', members: new Map([[name, name]]) };
+      });
+    for (const [name, refused] of [
+      ['array', 'numpy._core.multiarray._reconstruct'],
+      ['defaultdict', 'collections.defaultdict'],
+      ['path', 'pathlib.PosixPath'],
+      ['custom', '__main__.Custom'],
+      ['u16', 'torch._utils._rebuild_tensor_v3'],
+      ['complex', 'torch.ComplexFloatStorage'],
+      ['sparse', 'torch._utils._rebuild_sparse_tensor'],
+      ['quantised', 'torch._utils._rebuild_qtensor'],
+    ]) {
+      expect(asked(name!)).toThrow(
+        new RegExp(`objects_beside_2.pth: data.pkl, byte \\d+: refuses the global ${refused}:`),
+      );
+    }
+  });
+});
+
+test.each(['negative_bits.pth', 'negative_bits_legacy.pth'])('%s: the sign bit of views counts', (file) => {
+  const { tensors } = loadPyTorch(own(file));
+  const get = (name: string) => tensors.get(name)!;
+  for (const name of ['w', 'imag', 'parameter']) expect(get(name).data).toEqual(w);
+  expect(get('transposed')).toEqual(view([8, 6], (i, j) => j * 8 + i));
+  expect(get('f64').data).toEqual(Float64Array.from(w));
+  toFloat32(get('half')).forEach((v, i) => expect(Math.abs(v - w[i]!)).toBeLessThanOrEqual(Math.abs(w[i]!) * 2 ** -11));
+  toFloat32(get('bf16')).forEach((v, i) => expect(Math.abs(v - w[i]!)).toBeLessThanOrEqual(Math.abs(w[i]!) * 2 ** -8));
+  expect(get('i64').data).toEqual(new BigInt64Array([0n, 1n, 2n, 3n]));
+  expect(get('i16').data).toEqual(new Int16Array([0, 1, 2, 3]));
 });
 
 describe('refused', () => {

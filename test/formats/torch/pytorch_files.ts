@@ -1,11 +1,14 @@
 /** Builders of PyTorch files for tests: zip archives with any defect, and pickles written opcode by opcode. */
 import { crc32 } from 'node:zlib';
+import { bytesOf, type DType, type TensorData } from '../../../src/formats/dtypes';
 
 /** One entry; every field of its headers can be set to something wrong. */
 export interface ZipEntry {
   name: string | Buffer;
   data: Buffer;
   method?: number;
+  /** The method in the entry's own header, where it is another than in the directory. */
+  localMethod?: number;
   flags?: number;
   crc?: number;
   size?: number;
@@ -38,7 +41,14 @@ const fields = (...pairs: [bytes: 2 | 4 | 8, value: number][]): Buffer =>
 function local(entry: ZipEntry): Buffer {
   const name = Buffer.from(entry.localName ?? entry.name);
   const extra = entry.localExtra ?? Buffer.alloc(0);
-  const head = fields([4, 0x04034b50], [2, 20], [2, entry.flags ?? 0], [2, entry.method ?? 0], [4, 0], [4, 0]);
+  const head = fields(
+    [4, 0x04034b50],
+    [2, 20],
+    [2, entry.flags ?? 0],
+    [2, entry.localMethod ?? entry.method ?? 0],
+    [4, 0],
+    [4, 0],
+  );
   const sizes = fields([4, entry.data.length], [4, entry.data.length], [2, name.length], [2, extra.length]);
   return Buffer.concat([head, sizes, name, extra, entry.data]);
 }
@@ -178,4 +188,28 @@ export function legacy(
   const list = pickle(op.list, op.mark, ...keys.map(op.text), Buffer.from('e'));
   const blocks = storages.map((bytes, i) => Buffer.concat([fields([8, counts[i] as number]), bytes]));
   return Buffer.concat([magic, pickle(op.int(1001)), system, data, list, ...blocks]);
+}
+
+/** What {@link torchFile} saves: dicts of dicts, numbers, and tensors by name. */
+export type Tree = number | ReadonlyMap<string, TensorData> | { [key: string]: Tree };
+
+const STORAGE_NAMES: Partial<Record<DType, string>> = { F32: 'FloatStorage', I64: 'LongStorage' };
+
+/** A file as `torch.save` writes it, with every tensor in a storage of its own. */
+export function torchFile(tree: Tree): Buffer {
+  const storages: Record<string, Buffer> = {};
+  const one = ({ dtype, shape, data }: TensorData): Buffer => {
+    const key = String(Object.keys(storages).length);
+    storages[key] = Buffer.from(bytesOf(data));
+    const stride = shape.map((_, d) => shape.slice(d + 1).reduce((a, b) => a * b, 1));
+    return tensor({ type: STORAGE_NAMES[dtype]!, key, total: data.length, shape, stride });
+  };
+  const opcodes = (value: Tree): Buffer => {
+    if (typeof value === 'number') return op.int(value);
+    if (value instanceof Map)
+      return dict(Object.fromEntries([...value].map(([name, t]) => [name, one(t as TensorData)])));
+    return dict(Object.fromEntries(Object.entries(value).map(([name, item]) => [name, opcodes(item as Tree)])));
+  };
+  const data = pickle(opcodes(tree));
+  return zip(archive(data, storages));
 }

@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { crc32, deflateRawSync } from 'node:zlib';
 import { MemorySource } from '../../../src/formats/file';
 import { loadPyTorchFrom } from '../../../src/formats/torch/index';
 import { archive, dict, legacy, op, pickle, simple, tensor, tuple, TWO, zip } from './pytorch_files';
@@ -37,6 +39,100 @@ test('__proto__ and constructor are ordinary names', () => {
   expect(({} as Record<string, unknown>)['dtype']).toBeUndefined();
   const proto = Buffer.concat([op.dict, op.text('__proto__'), tensor(), op.setItem]);
   expect([...load(zip(archive(pickle(proto)))).keys()]).toEqual(['__proto__']);
+});
+
+describe('objects that are not read', () => {
+  const object = (module: string, name: string, ...args: Buffer[]) =>
+    Buffer.concat([op.global(module, name), tuple(...args), op.reduce]);
+  const beside = (value: Buffer) => zip(archive(pickle(dict({ a: value, w: tensor() }))));
+
+  test.each([
+    ['a call', object('posix', 'system', op.text('touch morphmlp_ran'))],
+    ['a call of what a call gives', Buffer.concat([object('builtins', 'getattr', op.text('x')), tuple(), op.reduce])],
+    ['a call with keywords', Buffer.concat([op.global('a', 'B'), tuple(), op.dict, Buffer.from([0x92])])],
+    ['attributes', Buffer.concat([object('a', 'B'), dict({ ['__proto__']: dict({ polluted: op.int(1) }) }), op.build])],
+    ['state of any type', Buffer.concat([object('a', 'B'), op.int(7), op.build])],
+    ['items of a list', Buffer.concat([object('a', 'B'), op.none, Buffer.from('a')])],
+    ['items of a dict', Buffer.concat([object('a', 'B'), op.text('__proto__'), op.none, op.setItem])],
+    ['the name alone', op.global('a', 'B')],
+    ['a tensor with an unknown bit', Buffer.concat([object('torch._utils', '_rebuild_xla_tensor', op.none)])],
+    [
+      'a class of its own for a tensor',
+      object(
+        'torch._tensor',
+        '_rebuild_from_type_v2',
+        op.global('os', 'system'),
+        op.global('a', 'B'),
+        tuple(),
+        op.none,
+      ),
+    ],
+  ])('%s is nothing but a placeholder', (_name, value) => {
+    const { tensors } = loadPyTorchFrom(new MemorySource('x.pth', beside(value)));
+    expect([...tensors]).toEqual([['w', two]]);
+    expect(({} as Record<string, unknown>)['polluted']).toBeUndefined();
+    expect(existsSync('morphmlp_ran')).toBe(false);
+  });
+
+  test('containers that hold themselves, and one in many places', () => {
+    const self = Buffer.concat([op.dict, Buffer.from('q\x00'), op.text('self'), Buffer.from('h\x00'), op.setItem]);
+    expect(load(zip(archive(pickle(dict({ a: self, w: tensor() }))))).get('w')).toEqual(two);
+    // 60 levels, each of which holds the one below twice: 2^60 paths.
+    let nested = Buffer.concat([op.dict, op.text('w'), tensor(), op.setItem]);
+    for (let level = 0; level < 60; level++) {
+      const memo = Buffer.from([0x71, level]);
+      const get = Buffer.from([0x68, level]);
+      nested = Buffer.concat([op.dict, op.text('a'), nested, memo, op.setItem, op.text('b'), get, op.setItem]);
+    }
+    expectRefused(zip(archive(pickle(nested))), 'the dict holds no tensors; its keys: a, b');
+  });
+});
+
+describe('deflated archives', () => {
+  const [data, storage] = simple() as [ReturnType<typeof simple>[0], ReturnType<typeof simple>[0]];
+  const deflated = (bytes: Buffer, size = bytes.length) => {
+    const packed = deflateRawSync(bytes);
+    return { data: packed, method: 8, size, packed: packed.length, crc: crc32(bytes) };
+  };
+
+  test('are read', () => {
+    const entries = [
+      { name: 'a/', data: Buffer.alloc(0) },
+      { ...data, ...deflated(data.data) },
+      { ...storage, ...deflated(TWO) },
+    ];
+    expect(load(zip(entries)).get('w')).toEqual(two);
+    expect(load(zip(entries.map((entry) => ({ ...entry, flags: 8 })))).get('w')).toEqual(two);
+  });
+
+  const million = Buffer.alloc(1 << 20);
+  const large = (parts: object) =>
+    zip([archive(pickle(dict({ w: tensor({ total: 2 ** 18, shape: [2] }) })))[0]!, { ...storage, ...parts }]);
+
+  test('contents that shrink well are no bomb', () => {
+    expect(load(large(deflated(million))).get('w')!.data).toEqual(new Float32Array(2));
+  });
+
+  test.each([
+    [
+      'more than announced',
+      large(deflated(Buffer.alloc(1 << 21), 1 << 20)),
+      'a/data/0 is compressed (method 8) and damaged: ',
+    ],
+    [
+      'less than announced',
+      large(deflated(Buffer.alloc(1 << 19), 1 << 20)),
+      'unpacks to 524288 bytes, expected 1048576',
+    ],
+    ['a wrong checksum', large({ ...deflated(million), crc: 7 }), 'a/data/0 is damaged: its checksum does not match'],
+    ['another method in the header', large({ ...deflated(million), localMethod: 0 }), 'has no valid header'],
+    [
+      'a method that is not read',
+      large({ ...deflated(million), method: 12 }),
+      'compressed (method 12), expected stored or deflated',
+    ],
+    ['a bomb', large(deflated(million, 2 ** 31)), 'unpacks to 2147483648 bytes: too many for a file of'],
+  ])('%s', (_name, bytes, message) => expectRefused(bytes, message));
 });
 
 describe('zip archives', () => {

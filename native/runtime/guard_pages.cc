@@ -1,4 +1,4 @@
-#include "runtime/guarded.h"
+#include "runtime/guard_pages.h"
 
 #include <sys/mman.h>
 #include <unistd.h>
@@ -17,9 +17,9 @@ constexpr size_t kLine = 64;
 constexpr int kPattern = 0xFF;  // a NaN, as floats
 
 struct Block {
-  uint8_t* base;   // of the whole mapping, with a forbidden page in front and behind
-  size_t mapped;   // its bytes
-  size_t request;  // those the block has
+  uint8_t* base;   // start of the mapping, which has an inaccessible page at either end
+  size_t mapped;   // bytes of the mapping
+  size_t request;  // bytes of the block
 };
 
 std::atomic<bool> on{false};
@@ -35,14 +35,14 @@ size_t page() {
   return size;
 }
 
-bool untouched(const uint8_t* from, const uint8_t* to) {
+bool intact(const uint8_t* from, const uint8_t* to) {
   return std::all_of(from, to, [](uint8_t byte) { return byte == kPattern; });
 }
 
 }  // namespace
 
-void set_guarding(bool value) { on = value; }
-bool guarding() { return on; }
+void enable_guards(bool value) { on = value; }
+bool guards_enabled() { return on; }
 
 void* guarded_allocate(size_t request) {
   const size_t bytes = (std::max<size_t>(request, 1) + kLine - 1) / kLine * kLine;
@@ -77,8 +77,8 @@ std::string guarded_damage(const void* data) {
   if (found == blocks().end()) return "";
   const Block& block = found->second;
   const auto* start = static_cast<const uint8_t*>(data);
-  if (!untouched(block.base + page(), start)) return "wrote before";
-  if (!untouched(start + block.request, block.base + block.mapped - page())) return "wrote behind";
+  if (!intact(block.base + page(), start)) return "wrote before";
+  if (!intact(start + block.request, block.base + block.mapped - page())) return "wrote behind";
   return "";
 }
 

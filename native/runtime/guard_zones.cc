@@ -1,4 +1,4 @@
-#include "runtime/guarded_device.h"
+#include "runtime/guard_zones.h"
 
 #include <algorithm>
 #include <cstdint>
@@ -11,12 +11,12 @@
 namespace morphmlp {
 namespace {
 
-constexpr size_t kZone = 4096;  // keeps the alignment
+constexpr size_t kZone = 4096;  // preserves the alignment
 constexpr int kPattern = 0xFF;  // a NaN, as floats
 
 std::mutex mutex;
 
-// Bytes of each block as it was asked for.
+// Requested bytes of each block.
 std::unordered_map<const void*, size_t>& blocks() {
   static auto* instance = new std::unordered_map<const void*, size_t>;
   return *instance;
@@ -30,7 +30,7 @@ bool find(const void* data, size_t* bytes) {
   return true;
 }
 
-bool untouched(const char* zone) {
+bool intact(const char* zone) {
   std::vector<uint8_t> bytes(kZone);
   cuda::download(bytes.data(), zone, kZone);
   return std::all_of(bytes.begin(), bytes.end(), [](uint8_t byte) { return byte == kPattern; });
@@ -38,7 +38,7 @@ bool untouched(const char* zone) {
 
 }  // namespace
 
-void* guarded_device_allocate(size_t bytes) {
+void* zoned_allocate(size_t bytes) {
   char* base = static_cast<char*>(cuda::allocate(bytes + 2 * kZone));
   cuda::fill(base, kPattern, bytes + 2 * kZone);
   const std::lock_guard<std::mutex> lock(mutex);
@@ -46,7 +46,7 @@ void* guarded_device_allocate(size_t bytes) {
   return base + kZone;
 }
 
-bool guarded_device_release(void* data) {
+bool zoned_release(void* data) {
   size_t bytes = 0;
   if (!find(data, &bytes)) return false;
   {
@@ -57,12 +57,12 @@ bool guarded_device_release(void* data) {
   return true;
 }
 
-std::string guarded_device_damage(const void* data) {
+std::string zoned_damage(const void* data) {
   size_t bytes = 0;
   if (!find(data, &bytes)) return "";
   const char* start = static_cast<const char*>(data);
-  if (!untouched(start - kZone)) return "wrote before";
-  if (!untouched(start + bytes)) return "wrote behind";
+  if (!intact(start - kZone)) return "wrote before";
+  if (!intact(start + bytes)) return "wrote behind";
   return "";
 }
 
