@@ -121,31 +121,43 @@ function edge(input: Tensor | null): Edge | null {
   return { node: input.node, leaf: input.node ? null : input, shape: input.shape, dtype: input.dtype };
 }
 
-/** The tensors of a record, lists included. */
-function tensorsOf(saved: Saved): Tensor[] {
-  return Object.values(saved)
-    .flatMap((value) => [value].flat())
-    .filter((t) => t !== null);
+/** Calls `visit` for each tensor of a record, lists included. Plain loops: every op comes here. */
+function eachTensor(saved: Saved, visit: (t: Tensor) => void): void {
+  for (const name in saved) {
+    const value = saved[name];
+    if (Array.isArray(value)) for (const t of value as readonly (Tensor | null)[]) t && visit(t);
+    else if (value) visit(value as Tensor);
+  }
 }
+
+type Tensors = readonly (Tensor | null)[];
 
 /** Keeps what the backward reads: shared memory for inputs and the output, the object itself for the op's own temporaries. */
-function keepAll<S extends Saved>(saved: S, shared: ReadonlySet<Tensor>): S {
-  const keep = (t: Tensor | null): Tensor | null => {
-    const kept = t && shared.has(t) ? t.detach() : t;
-    if (kept) kept.persistent = true;
-    return kept;
-  };
-  const keepValue = (value: Saved[string]) => (Array.isArray(value) ? value.map(keep) : keep(value as Tensor | null));
-  return Object.fromEntries(Object.entries(saved).map(([name, value]) => [name, keepValue(value)])) as unknown as S;
+function keep(t: Tensor | null, inputs: Tensors, output: Tensor): Tensor | null {
+  const kept = t && (t === output || inputs.includes(t)) ? t.detach() : t;
+  if (kept) kept.persistent = true;
+  return kept;
 }
 
-function freeTemporaries(saved: Saved, shared: ReadonlySet<Tensor>): void {
-  for (const t of tensorsOf(saved)) if (!shared.has(t)) t.dispose();
+function keepAll<S extends Saved>(saved: S, inputs: Tensors, output: Tensor): S {
+  const kept: Record<string, Saved[string]> = {};
+  for (const name in saved) {
+    const value: Saved[string] = saved[name] ?? null;
+    if (Array.isArray(value)) kept[name] = (value as Tensors).map((t) => keep(t, inputs, output));
+    else kept[name] = keep(value as Tensor | null, inputs, output);
+  }
+  return kept as S;
+}
+
+function freeTemporaries(saved: Saved, inputs: Tensors, output: Tensor): void {
+  eachTensor(saved, (t) => {
+    if (t !== output && !inputs.includes(t)) t.dispose();
+  });
 }
 
 /** An applied op whose gradient is that of a rule: it reads the inputs. */
-function byRule({ op, backward }: GradientRule, inputs: readonly (Tensor | null)[], output: Tensor) {
-  const gradientsOf: Backward<{ inputs: typeof inputs }> = (dy, { inputs }, needs) => {
+function byRule({ op, backward }: GradientRule, inputs: Tensors, output: Tensor): Recorded<{ inputs: Tensors }> {
+  const gradientsOf: Backward<{ inputs: Tensors }> = (dy, { inputs }, needs) => {
     const gradients = inputs.map((t, i) => (t && needs[i] ? emptyLike(t) : null));
     backward!(dy, inputs, gradients);
     return gradients;
@@ -159,34 +171,34 @@ function byRule({ op, backward }: GradientRule, inputs: readonly (Tensor | null)
  */
 export function record<S extends Saved = Record<never, never>>(applied: Recorded<S>): Tensor {
   const { inputs, output, saved } = applied;
-  const shared = new Set<Tensor>([output, ...inputs.filter((t) => t !== null)]);
   const rule = backend.gradientRule(output);
-  if (!rule) return enter(applied, shared);
-  if (saved) freeTemporaries(saved, shared);
-  return enter(byRule(rule, inputs, output), shared);
+  if (!rule) return enter(applied);
+  if (saved) freeTemporaries(saved, inputs, output);
+  return enter(byRule(rule, inputs, output));
 }
 
-function enter<S extends Saved>(applied: Recorded<S>, shared: ReadonlySet<Tensor>): Tensor {
-  const { op, inputs, output, saved = {} as S, backward, always = false } = applied;
+function enter<S extends Saved>({ op, inputs, output, saved, backward, always }: Recorded<S>): Tensor {
   const place = placeOf(inputs);
-  checkFinite(output, `forward of ${op}${place}`);
+  if (anomaly) checkFinite(output, `forward of ${op}${place}`);
   if (!gradEnabled || !(always || inputs.some((t) => t?.requiresGrad))) {
-    freeTemporaries(saved, shared);
+    if (saved) freeTemporaries(saved, inputs, output);
     return output;
   }
   if (backward === null)
     throw new Error(`${op} has no gradient, but an input requires one (detach() it or use noGrad)`);
   const { shape } = output;
-  const kept = keepAll(saved, shared);
+  const saves = keepAll(saved ?? ({} as S), inputs, output);
+  const kept: Tensor[] = [];
+  eachTensor(saves, (t) => kept.push(t));
   output.node = {
     op,
     id: nodes++,
     edges: inputs.map(edge),
-    backward: (grad, needs) => backward(grad, kept, needs),
+    backward: (grad, needs) => backward(grad, saves, needs),
     shape,
     place,
     hooks: output.hooks,
-    kept: tensorsOf(kept),
+    kept,
     freed: false,
   };
   output.requiresGrad = true;
