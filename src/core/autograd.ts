@@ -24,20 +24,33 @@ export type Backward<S extends Saved = Saved> = (
   needs: readonly boolean[],
 ) => readonly (Tensor | null)[];
 
+let nodes = 0;
+
 /** One applied op in the graph. */
-export interface Node {
-  readonly op: string;
-  readonly id: number;
-  readonly edges: (Edge | null)[];
-  /** The op's rule, on what was kept for it. */
-  readonly backward: (grad: Tensor, needs: readonly boolean[]) => readonly (Tensor | null)[];
-  readonly shape: Shape;
-  /** In anomaly mode: " in" or " after" a layer. */
-  readonly place: string;
-  readonly hooks: ((grad: Tensor) => Tensor | void)[];
-  /** The tensors that live until the backward. */
-  kept: Tensor[];
-  freed: boolean;
+export class Node {
+  readonly id = nodes++;
+  freed = false;
+
+  /**
+   * @param saved what the backward reads; empty once it was freed
+   * @param place in anomaly mode: " in" or " after" a layer
+   */
+  constructor(
+    readonly op: string,
+    readonly edges: (Edge | null)[],
+    readonly backward: Backward,
+    readonly shape: Shape,
+    readonly hooks: ((grad: Tensor) => Tensor | void)[],
+    public saved: Saved,
+    readonly place: string,
+  ) {}
+
+  /** Frees what was saved for the backward. */
+  free(): void {
+    eachTensor(this.saved, (t) => t.dispose());
+    this.saved = {};
+    this.freed = true;
+  }
 }
 
 /** What an op hands to `record`. */
@@ -56,7 +69,6 @@ export interface Recorded<S extends Saved> {
 let gradEnabled = true;
 /** In anomaly mode the layers of parameters, and the layer that was reached last. */
 let anomaly: { layers: ReadonlyMap<Tensor, string>; last: string } | null = null;
-let nodes = 0;
 
 function withGrad<T>(enabled: boolean, body: () => T): T {
   const before = gradEnabled;
@@ -186,21 +198,8 @@ function enter<S extends Saved>({ op, inputs, output, saved, backward, always }:
   }
   if (backward === null)
     throw new Error(`${op} has no gradient, but an input requires one (detach() it or use noGrad)`);
-  const { shape } = output;
-  const saves = keepAll(saved ?? ({} as S), inputs, output);
-  const kept: Tensor[] = [];
-  eachTensor(saves, (t) => kept.push(t));
-  output.node = {
-    op,
-    id: nodes++,
-    edges: inputs.map(edge),
-    backward: (grad, needs) => backward(grad, saves, needs),
-    shape,
-    place,
-    hooks: output.hooks,
-    kept,
-    freed: false,
-  };
+  const kept = keepAll(saved ?? {}, inputs, output);
+  output.node = new Node(op, inputs.map(edge), backward as Backward, output.shape, output.hooks, kept, place);
   output.requiresGrad = true;
   return output;
 }
@@ -253,12 +252,6 @@ function deliverToLeaf(leaf: Tensor, incoming: Pending): void {
   if (!gradient.owned) gradient.tensor.dispose();
 }
 
-function free(node: Node): void {
-  for (const t of node.kept) t.dispose();
-  node.kept = [];
-  node.freed = true;
-}
-
 function reachable(root: Node): Node[] {
   const seen = new Set<Node>([root]);
   const stack = [root];
@@ -277,7 +270,7 @@ const sameShape = (a: Shape, b: Shape) => a.length === b.length && a.every((size
 /** Runs one node's rule; its results outlive the scope that frees its temporaries. */
 function runNode(node: Node, gradient: Tensor): (Pending | null)[] {
   const needs = node.edges.map((e) => e !== null);
-  const results = noGrad(() => scope(() => node.backward(gradient, needs)));
+  const results = noGrad(() => scope(() => node.backward(gradient, node.saved, needs)));
   return node.edges.map((e, i) => {
     const result = results[i];
     if (e && result) return claim(node, e, result, gradient);
@@ -366,15 +359,15 @@ export function backward(output: Tensor, gradient?: Tensor, { retainGraph = fals
     for (const node of order) {
       if (node.freed) throw new Error(`backward: a part of the graph (${node.op}) was freed by an earlier backward`);
       sweep.visit(node);
-      if (!retainGraph) free(node);
+      if (!retainGraph) node.free();
     }
   } finally {
     sweep.abandon();
-    if (!retainGraph) order.forEach(free);
+    if (!retainGraph) order.forEach((node) => node.free());
   }
 }
 
 /** Frees the graph behind `output` without computing gradients. */
 export function releaseGraph(output: Tensor): void {
-  if (output.node) reachable(output.node).forEach(free);
+  if (output.node) reachable(output.node).forEach((node) => node.free());
 }
