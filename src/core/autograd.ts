@@ -24,20 +24,33 @@ export type Backward<S extends Saved = Saved> = (
   needs: readonly boolean[],
 ) => readonly (Tensor | null)[];
 
+let nodes = 0;
+
 /** One applied op in the graph. */
-export interface Node {
-  readonly op: string;
-  readonly id: number;
-  readonly edges: (Edge | null)[];
-  /** The op's rule, on what was kept for it. */
-  readonly backward: (grad: Tensor, needs: readonly boolean[]) => readonly (Tensor | null)[];
-  readonly shape: Shape;
-  /** In anomaly mode: " in" or " after" a layer. */
-  readonly place: string;
-  readonly hooks: ((grad: Tensor) => Tensor | void)[];
-  /** The tensors that live until the backward. */
-  kept: Tensor[];
-  freed: boolean;
+export class Node {
+  readonly id = nodes++;
+  freed = false;
+
+  /**
+   * @param saved what the backward reads; empty once it was freed
+   * @param place in anomaly mode: " in" or " after" a layer
+   */
+  constructor(
+    readonly op: string,
+    readonly edges: (Edge | null)[],
+    readonly backward: Backward,
+    readonly shape: Shape,
+    readonly hooks: ((grad: Tensor) => Tensor | void)[],
+    public saved: Saved,
+    readonly place: string,
+  ) {}
+
+  /** Frees what was saved for the backward. */
+  free(): void {
+    eachTensor(this.saved, (t) => t.dispose());
+    this.saved = {};
+    this.freed = true;
+  }
 }
 
 /** What an op hands to `record`. */
@@ -56,7 +69,6 @@ export interface Recorded<S extends Saved> {
 let gradEnabled = true;
 /** In anomaly mode the layers of parameters, and the layer that was reached last. */
 let anomaly: { layers: ReadonlyMap<Tensor, string>; last: string } | null = null;
-let nodes = 0;
 
 function withGrad<T>(enabled: boolean, body: () => T): T {
   const before = gradEnabled;
@@ -121,31 +133,43 @@ function edge(input: Tensor | null): Edge | null {
   return { node: input.node, leaf: input.node ? null : input, shape: input.shape, dtype: input.dtype };
 }
 
-/** The tensors of a record, lists included. */
-function tensorsOf(saved: Saved): Tensor[] {
-  return Object.values(saved)
-    .flatMap((value) => [value].flat())
-    .filter((t) => t !== null);
+/** Calls `visit` for each tensor of a record, lists included. Plain loops: every op comes here. */
+function eachTensor(saved: Saved, visit: (t: Tensor) => void): void {
+  for (const name in saved) {
+    const value = saved[name];
+    if (Array.isArray(value)) for (const t of value as readonly (Tensor | null)[]) t && visit(t);
+    else if (value) visit(value as Tensor);
+  }
 }
+
+type Tensors = readonly (Tensor | null)[];
 
 /** Keeps what the backward reads: shared memory for inputs and the output, the object itself for the op's own temporaries. */
-function keepAll<S extends Saved>(saved: S, shared: ReadonlySet<Tensor>): S {
-  const keep = (t: Tensor | null): Tensor | null => {
-    const kept = t && shared.has(t) ? t.detach() : t;
-    if (kept) kept.persistent = true;
-    return kept;
-  };
-  const keepValue = (value: Saved[string]) => (Array.isArray(value) ? value.map(keep) : keep(value as Tensor | null));
-  return Object.fromEntries(Object.entries(saved).map(([name, value]) => [name, keepValue(value)])) as unknown as S;
+function keep(t: Tensor | null, inputs: Tensors, output: Tensor): Tensor | null {
+  const kept = t && (t === output || inputs.includes(t)) ? t.detach() : t;
+  if (kept) kept.persistent = true;
+  return kept;
 }
 
-function freeTemporaries(saved: Saved, shared: ReadonlySet<Tensor>): void {
-  for (const t of tensorsOf(saved)) if (!shared.has(t)) t.dispose();
+function keepAll<S extends Saved>(saved: S, inputs: Tensors, output: Tensor): S {
+  const kept: Record<string, Saved[string]> = {};
+  for (const name in saved) {
+    const value: Saved[string] = saved[name] ?? null;
+    if (Array.isArray(value)) kept[name] = (value as Tensors).map((t) => keep(t, inputs, output));
+    else kept[name] = keep(value as Tensor | null, inputs, output);
+  }
+  return kept as S;
+}
+
+function freeTemporaries(saved: Saved, inputs: Tensors, output: Tensor): void {
+  eachTensor(saved, (t) => {
+    if (t !== output && !inputs.includes(t)) t.dispose();
+  });
 }
 
 /** An applied op whose gradient is that of a rule: it reads the inputs. */
-function byRule({ op, backward }: GradientRule, inputs: readonly (Tensor | null)[], output: Tensor) {
-  const gradientsOf: Backward<{ inputs: typeof inputs }> = (dy, { inputs }, needs) => {
+function byRule({ op, backward }: GradientRule, inputs: Tensors, output: Tensor): Recorded<{ inputs: Tensors }> {
+  const gradientsOf: Backward<{ inputs: Tensors }> = (dy, { inputs }, needs) => {
     const gradients = inputs.map((t, i) => (t && needs[i] ? emptyLike(t) : null));
     backward!(dy, inputs, gradients);
     return gradients;
@@ -159,36 +183,23 @@ function byRule({ op, backward }: GradientRule, inputs: readonly (Tensor | null)
  */
 export function record<S extends Saved = Record<never, never>>(applied: Recorded<S>): Tensor {
   const { inputs, output, saved } = applied;
-  const shared = new Set<Tensor>([output, ...inputs.filter((t) => t !== null)]);
   const rule = backend.gradientRule(output);
-  if (!rule) return enter(applied, shared);
-  if (saved) freeTemporaries(saved, shared);
-  return enter(byRule(rule, inputs, output), shared);
+  if (!rule) return enter(applied);
+  if (saved) freeTemporaries(saved, inputs, output);
+  return enter(byRule(rule, inputs, output));
 }
 
-function enter<S extends Saved>(applied: Recorded<S>, shared: ReadonlySet<Tensor>): Tensor {
-  const { op, inputs, output, saved = {} as S, backward, always = false } = applied;
+function enter<S extends Saved>({ op, inputs, output, saved, backward, always }: Recorded<S>): Tensor {
   const place = placeOf(inputs);
-  checkFinite(output, `forward of ${op}${place}`);
+  if (anomaly) checkFinite(output, `forward of ${op}${place}`);
   if (!gradEnabled || !(always || inputs.some((t) => t?.requiresGrad))) {
-    freeTemporaries(saved, shared);
+    if (saved) freeTemporaries(saved, inputs, output);
     return output;
   }
   if (backward === null)
     throw new Error(`${op} has no gradient, but an input requires one (detach() it or use noGrad)`);
-  const { shape } = output;
-  const kept = keepAll(saved, shared);
-  output.node = {
-    op,
-    id: nodes++,
-    edges: inputs.map(edge),
-    backward: (grad, needs) => backward(grad, kept, needs),
-    shape,
-    place,
-    hooks: output.hooks,
-    kept: tensorsOf(kept),
-    freed: false,
-  };
+  const kept = keepAll(saved ?? {}, inputs, output);
+  output.node = new Node(op, inputs.map(edge), backward as Backward, output.shape, output.hooks, kept, place);
   output.requiresGrad = true;
   return output;
 }
@@ -241,12 +252,6 @@ function deliverToLeaf(leaf: Tensor, incoming: Pending): void {
   if (!gradient.owned) gradient.tensor.dispose();
 }
 
-function free(node: Node): void {
-  for (const t of node.kept) t.dispose();
-  node.kept = [];
-  node.freed = true;
-}
-
 function reachable(root: Node): Node[] {
   const seen = new Set<Node>([root]);
   const stack = [root];
@@ -265,7 +270,7 @@ const sameShape = (a: Shape, b: Shape) => a.length === b.length && a.every((size
 /** Runs one node's rule; its results outlive the scope that frees its temporaries. */
 function runNode(node: Node, gradient: Tensor): (Pending | null)[] {
   const needs = node.edges.map((e) => e !== null);
-  const results = noGrad(() => scope(() => node.backward(gradient, needs)));
+  const results = noGrad(() => scope(() => node.backward(gradient, node.saved, needs)));
   return node.edges.map((e, i) => {
     const result = results[i];
     if (e && result) return claim(node, e, result, gradient);
@@ -354,15 +359,15 @@ export function backward(output: Tensor, gradient?: Tensor, { retainGraph = fals
     for (const node of order) {
       if (node.freed) throw new Error(`backward: a part of the graph (${node.op}) was freed by an earlier backward`);
       sweep.visit(node);
-      if (!retainGraph) free(node);
+      if (!retainGraph) node.free();
     }
   } finally {
     sweep.abandon();
-    if (!retainGraph) order.forEach(free);
+    if (!retainGraph) order.forEach((node) => node.free());
   }
 }
 
 /** Frees the graph behind `output` without computing gradients. */
 export function releaseGraph(output: Tensor): void {
-  if (output.node) reachable(output.node).forEach(free);
+  if (output.node) reachable(output.node).forEach((node) => node.free());
 }

@@ -166,9 +166,7 @@ export class Tensor {
 
   /** Frees what the node that made this tensor saved for a backward, if none has come. */
   dropGraph(): void {
-    if (!this.node || this.node.freed) return;
-    for (const t of this.node.kept.splice(0)) t.dispose();
-    this.node.freed = true;
+    if (this.node && !this.node.freed) this.node.free();
   }
 
   /** A second handle on the same memory, without graph; it must be disposed like any tensor. */
