@@ -24,12 +24,15 @@ export class AdamW extends Optimizer {
     if (!(this.eps > 0)) throw new Error(`AdamW: eps must be above 0, got ${this.eps}`);
   }
 
+  /** @internal */
   protected readonly numbersOfStep = 3;
 
+  /** @internal */
   protected writeNumbers({ lr, weightDecay }: { lr: number; weightDecay: number }, into: Tensor): void {
     kernels.adamw_numbers(lr, ...this.betas, weightDecay, this.step_, into.handle);
   }
 
+  /** @internal */
   protected update(
     group: { lr: number; weightDecay: number },
     params: Tensor[],
