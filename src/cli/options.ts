@@ -1,5 +1,5 @@
 import { InvalidArgumentError, Option } from 'commander';
-import { parseBytes } from '../train/config/bytes';
+import { parseBytes, parseCacheBytes } from '../train/config/bytes';
 
 /** A parser for a number option within bounds; commander names the option in the message. */
 export function numberIn(min: number, max = Infinity): (text: string) => number {
@@ -39,6 +39,12 @@ export function onOff(text: string): boolean {
 export function byteSize(text: string): string {
   if (parseBytes(text) !== null) return text;
   throw new InvalidArgumentError('Expected an amount of memory such as 1500M or 2G.');
+}
+
+/** The same for a cache, which 0 switches off. */
+export function cacheSize(text: string): string {
+  if (parseCacheBytes(text) !== null) return text;
+  throw new InvalidArgumentError('Expected an amount of memory such as 1500M or 2G, or 0 for no cache.');
 }
 
 /** For an option that may be repeated. */

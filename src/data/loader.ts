@@ -2,7 +2,7 @@
 import { setMaxListeners } from 'node:events';
 import { Philox } from '../core/philox';
 import { drawMix, softTargets, type MixOptions } from './augment';
-import { isUnreadable, NORMALISATION, stackClips } from './types';
+import { isUnreadable, stackClips } from './types';
 import type { Batch, Clip, Dataset, Normalisation } from './types';
 
 /** How a loader makes batches. */
@@ -15,7 +15,7 @@ export interface LoaderOptions {
   dropLast?: boolean;
   /** Batches that belong together (gradient accumulation): an epoch has a whole number of such groups. Default 1. */
   group?: number;
-  normalisation?: Normalisation;
+  normalisation: Normalisation;
   /** Mixup and cutmix of every batch, and the smoothing of its labels. */
   mix?: MixOptions & { smoothing: number };
   /** Batches that are read ahead of the one in use: bounds the memory. Default 2. */
@@ -65,6 +65,11 @@ export class Loader {
       );
   }
 
+  /** How the pixels of its batches become numbers. */
+  get normalisation(): Normalisation {
+    return this.options.normalisation;
+  }
+
   /** Batches an epoch. */
   get batches(): number {
     const { batchSize, dropLast = false, group = 1 } = this.options;
@@ -83,7 +88,7 @@ export class Loader {
   /** The batches of an epoch from batch `first` on, and how they are mixed where the options say so; see `clips`. */
   async *epoch(epoch: number, first = 0): AsyncGenerator<{ index: number; batch: Batch }> {
     for await (const { index, clips } of this.clips(epoch, first)) {
-      const { normalisation = NORMALISATION } = this.options;
+      const { normalisation } = this;
       yield { index, batch: this.mixed({ ...stackClips(clips), normalisation, mix: null }, epoch, index) };
     }
   }

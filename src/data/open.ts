@@ -4,7 +4,7 @@ import type { VideoOptions } from './video/clip_plan';
 import type { DecodePool } from './video/decode_pool';
 import { readFrameList } from './lists/frame_list';
 import { readListing, VIDEO_ENDINGS, type ListingOptions } from './lists/listing';
-import { MotionDataset } from './synthetic/motion';
+import { DrawnDataset } from './synthetic/drawn_dataset';
 import { IMAGE_ENDINGS } from './pictures/pictures';
 import type { Dataset } from './types';
 import { VideoDataset } from './video/video_dataset';
@@ -45,10 +45,11 @@ export function specOf(text: string, separator = ','): DataSpec {
   return { kind: MOTION.test(text) ? 'motion' : 'list', path: text, separator };
 }
 
-function openMotion(spec: DataSpec, { clips, seed = 0 }: OpenOptions): Dataset {
+function openMotion(spec: DataSpec, { clips, seed = 0 }: OpenOptions, pool: DecodePool): Dataset {
   const count = MOTION.exec(spec.path)?.[1];
   const length = Number(count ?? (clips.train ? MOTION_SIZES.train : MOTION_SIZES.val));
-  return new MotionDataset({ seed, stream: clips.train ? 0 : 1, length, size: clips.crop, frames: clips.frames });
+  const drawing = { seed, stream: clips.train ? 0 : 1, length, size: clips.crop, frames: clips.frames };
+  return new DrawnDataset(drawing, pool);
 }
 
 function listingOptions(
@@ -67,7 +68,7 @@ function listingOptions(
 
 /** Opens a dataset; its videos are read by `pool`. @throws in one sentence, with file and line, where a list is wrong */
 export function openDataset(spec: DataSpec, options: OpenOptions, pool: DecodePool): Dataset {
-  if (spec.kind === 'motion') return openMotion(spec, options);
+  if (spec.kind === 'motion') return openMotion(spec, options, pool);
   const reading = listingOptions(spec, options);
   if (spec.kind === 'list') return new VideoDataset(readListing(spec.path, reading), options.clips, pool);
   if (!existsSync(spec.path))

@@ -10,6 +10,7 @@ import {
   resizePicture,
   type PictureFile,
 } from './pictures/pictures';
+import { motionClip, type MotionOptions } from './synthetic/motion';
 import { UnreadableClip } from './types';
 import { decodeFrames, type Frames } from './video/decode';
 import { probe, type CallOptions, type Part, type VideoInfo } from './video/video';
@@ -23,14 +24,22 @@ export type Source =
   /** The named pictures of a folder, in this order. */
   | { kind: 'files'; path: string; files: readonly string[] }
   /** Frames u8 [height, width, 3] one after the other in a file. */
-  | { kind: 'raw'; path: string; width: number; height: number };
+  | { kind: 'raw'; path: string; width: number; height: number }
+  /** Clip `index` of the embedded motion dataset; `path` names it and its options. */
+  | { kind: 'drawn'; path: string; index: number; options: Required<MotionOptions> };
 
 /** A file by its name: a picture, or else a video. */
 export const sourceOf = (file: string): Source => ({ kind: isImage(file) ? 'image' : 'video', path: file });
 
-/** Tells apart what one file may hold several of. */
-export const sourceKey = (source: Source): string =>
-  'part' in source && source.part ? `${source.path}@${source.part.start}` : source.path;
+/** Tells sources apart, also those of one path. */
+export function sourceKey(source: Source): string {
+  const { kind, path: file } = source;
+  if (kind === 'frames') return `${kind} ${file} ${source.template} ${source.count}`;
+  if (kind === 'files') return `${kind} ${file} ${source.files.join('/')}`;
+  if (kind === 'raw') return `${kind} ${file} ${source.width}x${source.height}`;
+  const part = kind === 'drawn' || source.part === undefined ? '' : ` ${source.part.start}-${source.part.end}`;
+  return `${kind} ${file}${part}`;
+}
 
 /** Pictures have no frame rate; they count as frames of a video at the rate that recipes refer to. */
 const NOMINAL_FPS = 30;
@@ -63,10 +72,24 @@ async function rawInfo({ path: file, width, height }: Source & { kind: 'raw' }):
   );
 }
 
+function drawnInfo({ size, frames }: Required<MotionOptions>): VideoInfo {
+  return infoOf({ width: size, height: size }, frames);
+}
+
+/** All frames of a drawn clip are drawn together. */
+function drawFrames({ index, options }: Source & { kind: 'drawn' }, numbers: readonly number[]): Frames {
+  const [side, whole] = [options.size, motionClip(index, options).pixels];
+  const bytes = side * side * 3;
+  const pixels = new Uint8Array(numbers.length * bytes);
+  numbers.forEach((n, i) => pixels.set(whole.subarray(n * bytes, (n + 1) * bytes), i * bytes));
+  return { pixels, width: side, height: side };
+}
+
 /** Size, frame rate and length. Rejects with `UnreadableClip` where the source is none. */
 export async function probeSource(source: Source, call: CallOptions = {}): Promise<VideoInfo> {
   if (source.kind === 'video') return probe(source.path, { ...call, part: source.part });
   if (source.kind === 'raw') return rawInfo(source);
+  if (source.kind === 'drawn') return drawnInfo(source.options);
   return infoOf(await pictureSize(pictureFile(source, 0)), countOf(source));
 }
 
@@ -98,5 +121,6 @@ export async function decodeSource(
 ): Promise<Frames> {
   if (source.kind === 'video') return decodeFrames({ ...source, numbers, size, info }, call);
   if (source.kind === 'raw') return readRaw(source, numbers, size);
+  if (source.kind === 'drawn') return drawFrames(source, numbers);
   return readFrames(numbers, size, (number) => readPicture(pictureFile(source, number), size));
 }

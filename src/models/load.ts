@@ -3,32 +3,13 @@ import { weightSet } from '../formats/weight_sets';
 import { readWeightsFile } from '../formats/weights_file';
 import type { StoredTensor } from '../nn/module';
 import type { MorphMlpConfig } from './config';
+import { foreignInput, readCfg, type Cfg, type InputGiven } from './foreign_input';
+import { checkClassNames, expectSame, readInput, readModelInfo, type ModelInfo } from './model_info';
 import { MorphMLP } from './morphmlp';
 import { describeModel, expectVariant, recognise, type Hints } from './recognise';
 
-/** How clips are taken for a model: what prediction must repeat. */
-export interface InputSpec {
-  frames: number;
-  rate: number;
-  crop: number;
-  /** One frame of each part of a video (`segment`) or frames `rate` apart (`dense`, the default). */
-  sampling?: 'dense' | 'segment';
-  /** Frame rate that `rate` refers to. Default 30. */
-  targetFps?: number;
-  /** Test clips start at multiples of a whole step. Default true. */
-  offset?: boolean;
-  /** Short side of frames before the crop. Default the crop. */
-  testScale?: number;
-  /** Of pixels in [0, 1], a channel. Default that of the recipes, 0.45 and 0.225. */
-  normalisation?: { mean: readonly number[]; std: readonly number[] };
-}
-
-/** What every checkpoint says of its model. */
-export interface ModelInfo {
-  model: MorphMlpConfig;
-  classNames: string[];
-  input: InputSpec;
-}
+export type { InputSpec } from '../data/input_spec';
+export type { ModelInfo } from './model_info';
 
 /** The weights of a file, and what is known of their model. */
 export interface Weights {
@@ -36,6 +17,8 @@ export interface Weights {
   info: ModelInfo;
   /** The model in a few words. */
   what: string;
+  /** Sentences about the input that a file from elsewhere says or leaves open. Empty for checkpoints of this program. */
+  notes: string[];
   /** Where in the file the weights stood, such as `state_dict.model`; `.` for the top. */
   key: string;
 }
@@ -46,8 +29,21 @@ export interface LoadOptions extends Hints {
   model?: string | undefined;
   /** Names of the classes; default `class 0`, `class 1`, … */
   classNames?: readonly string[] | undefined;
+  /** Settings of the input, in place of what the file says. */
+  input?: InputGiven | undefined;
+  /** Order in which the network takes its channels. Default that of the file's configuration, else rgb. */
+  channelOrder?: 'rgb' | 'bgr' | undefined;
   /** The set of weights that is meant where the file holds several, such as `model_ema`. */
   weightsKey?: string | undefined;
+}
+
+/** A network with everything that belongs to it: its classes, and the specification of its input. */
+export interface LoadedModel extends ModelInfo {
+  network: MorphMLP;
+  /** See `Weights`. */
+  notes: string[];
+  /** See `Weights`. */
+  key: string;
 }
 
 /** A tensor that every MorphMLP has: what stands before its name shows where the weights are. */
@@ -71,54 +67,122 @@ function notReadTensor(reason: string): StoredTensor {
 
 interface FileContents {
   tensors: Map<string, StoredTensor>;
+  /** Those that were read, as they stand in the file. */
+  stored: ReadonlyMap<string, TensorData>;
   key: string;
   meta: object;
-  frames: number | undefined;
-}
-
-/** The frames of a clip that SlowFast's configuration names. */
-function framesIn(yaml: string): number | undefined {
-  const found = /^\s*NUM_FRAMES:\s*(\d+)\s*$/m.exec(yaml);
-  return found ? Number(found[1]) : undefined;
+  /** SlowFast's configuration: text, or a dict. */
+  cfg: unknown;
 }
 
 function readFile(path: string, weightsKey: string | undefined): FileContents {
   const { tensors, notRead, key, meta, extra } = readWeightsFile(path, weightSet(ANCHOR, weightsKey));
   const stored = storedTensors(tensors);
   for (const [name, reason] of notRead) stored.set(name, notReadTensor(`${name}: ${reason}`));
-  return { tensors: stored, key, meta, frames: framesIn(String(extra.get('cfg') ?? '')) };
+  return { tensors: stored, stored: tensors, key, meta, cfg: extra.get('cfg') };
+}
+
+/** Throws where a weight that was read is NaN or infinite: its scores would be too. */
+function expectFinite(tensors: ReadonlyMap<string, TensorData>): void {
+  for (const [name, tensor] of tensors) {
+    const values = toFloat32(tensor);
+    const element = values.findIndex((value) => !Number.isFinite(value));
+    if (element < 0) continue;
+    const value = values[element]!;
+    throw new Error(
+      `tensor ${name} [${tensor.shape.join(', ')}]: element ${element} is ${value}, expected a finite number`,
+    );
+  }
 }
 
 function namesFor(classes: number, given: readonly string[] | undefined): string[] {
   if (given && given.length !== classes) throw new Error(`it has ${classes} classes, ${given.length} names were given`);
-  return given ? [...given] : Array.from({ length: classes }, (_, i) => `class ${i}`);
+  return given
+    ? checkClassNames([...given], classes, 'the names given')
+    : Array.from({ length: classes }, (_, i) => `class ${i}`);
 }
 
-/** A file of our own says what it holds; that of another is recognised by its tensors. */
-function infoOf(tensors: Map<string, StoredTensor>, meta: Partial<ModelInfo>, options: LoadOptions): ModelInfo {
-  const { model, classNames, input } = meta;
-  if (model && classNames && input)
-    return {
-      model,
-      classNames: options.classNames ? namesFor(model.numClasses, options.classNames) : classNames,
-      input,
-    };
-  const { config } = recognise(tensors, options);
-  const names = namesFor(config.numClasses, options.classNames);
-  return { model: config, classNames: names, input: { frames: config.frames, rate: 4, crop: 224 } };
+const STEM = 'patch_embed1.proj1.weight';
+
+/** Repacks the first convolution [out, 3, t, h, w] of a network that takes blue, green, red for red, green, blue. */
+function swapChannels(tensors: Map<string, StoredTensor>): void {
+  const stem = tensors.get(STEM)!;
+  const [out, , ...kernel] = stem.shape as [number, number, ...number[]];
+  const taps = kernel.reduce((a, b) => a * b, 1);
+  const data = new Float32Array(stem.data.length);
+  for (let filter = 0; filter < out; filter++)
+    for (let channel = 0; channel < 3; channel++)
+      for (let i = 0; i < taps; i++)
+        data[(filter * 3 + channel) * taps + i] = Number(stem.data[(filter * 3 + 2 - channel) * taps + i]);
+  tensors.set(STEM, { shape: stem.shape, data });
+}
+
+/** Frames and chunk lengths that `cfg` names, where the caller gives none. */
+function hintsOf(cfg: Cfg | null, { frames, segmentDim }: Hints): Hints {
+  const said = cfg?.input.frames;
+  const chunks = cfg?.segmentDim;
+  const fits = Array.isArray(chunks) && chunks.length === 4 && chunks.every((n) => Number.isInteger(n) && n > 0);
+  return {
+    frames: frames ?? (Number.isInteger(said) && (said as number) > 0 ? (said as number) : undefined),
+    segmentDim: segmentDim ?? (fits ? (chunks as unknown as MorphMlpConfig['segmentDim']) : undefined),
+  };
+}
+
+/** A checkpoint of our own: its metadata, held against its tensors. */
+function ownInfo(tensors: Map<string, StoredTensor>, info: ModelInfo, { input }: LoadOptions): ModelInfo {
+  const { frames, segmentDim } = info.model;
+  expectSame(info.model, recognise(tensors, { frames, segmentDim }).config);
+  if (!input) return info;
+  const { mean = info.input.normalisation.mean, std = info.input.normalisation.std, ...others } = input;
+  return { ...info, input: readInput({ ...info.input, ...others, normalisation: { mean, std } }, frames) };
+}
+
+/** A file from elsewhere: recognised by its tensors and SlowFast's configuration. */
+function foreignInfo(
+  tensors: Map<string, StoredTensor>,
+  cfg: Cfg | null,
+  options: LoadOptions,
+): Pick<Weights, 'info' | 'notes'> {
+  const { config: model } = recognise(tensors, hintsOf(cfg, options));
+  const { input, notes } = foreignInput(model, cfg?.input, { ...options.input, frames: model.frames });
+  const info = {
+    model,
+    classNames: namesFor(model.numClasses, options.classNames),
+    input: readInput(input, model.frames),
+  };
+  return { info, notes };
+}
+
+function understand(
+  { tensors, stored, meta, cfg }: FileContents,
+  options: LoadOptions,
+): Pick<Weights, 'info' | 'notes'> {
+  const own = readModelInfo(meta, options.classNames);
+  const slowfast = cfg === undefined ? null : readCfg(cfg);
+  const found = own
+    ? { info: ownInfo(tensors, own, options), notes: [] as string[] }
+    : foreignInfo(tensors, slowfast, options);
+  expectFinite(stored);
+  if ((options.channelOrder ?? slowfast?.channelOrder) !== 'bgr') return found;
+  swapChannels(tensors);
+  return {
+    ...found,
+    notes: [...found.notes, 'channels: blue, green, red; the first convolution is repacked for red, green, blue'],
+  };
 }
 
 /**
  * The weights of a checkpoint of this program, a safetensors file of another, or a PyTorch file, with their model recognised.
- * @throws in one sentence that names the file
+ * @throws in one sentence that names the file, and the field or the tensor that is wrong
  */
 export function readWeights(path: string, options: LoadOptions = {}): Weights {
-  const { tensors, key, meta, frames } = readFile(path, options.weightsKey);
+  const contents = readFile(path, options.weightsKey);
   try {
-    const info = infoOf(tensors, meta, { ...options, frames: options.frames ?? frames });
-    const found = recognise(tensors, { frames: info.model.frames, segmentDim: info.model.segmentDim });
+    const { info, notes } = understand(contents, options);
+    const { frames, segmentDim } = info.model;
+    const found = recognise(contents.tensors, { frames, segmentDim });
     if (options.model) expectVariant(found, options.model);
-    return { tensors, info, what: describeModel(found), key };
+    return { tensors: contents.tensors, info, what: describeModel(found), notes, key: contents.key };
   } catch (error) {
     throw new Error(`${path}: ${(error as Error).message}`, { cause: error });
   }
@@ -128,8 +192,8 @@ export function readWeights(path: string, options: LoadOptions = {}): Weights {
  * A model with the weights of a file: a checkpoint of this program, safetensors from elsewhere, or PyTorch's `.pth`.
  * @throws where the file is not a MorphMLP, or not the variant asked for (`options.model`)
  */
-export function load(path: string, options: LoadOptions = {}): ModelInfo & { network: MorphMLP; key: string } {
-  const { tensors, info, key } = readWeights(path, options);
+export function load(path: string, options: LoadOptions = {}): LoadedModel {
+  const { tensors, info, notes, key } = readWeights(path, options);
   const network = new MorphMLP(info.model);
   try {
     network.loadStateDict(tensors);
@@ -137,5 +201,5 @@ export function load(path: string, options: LoadOptions = {}): ModelInfo & { net
     network.dispose();
     throw new Error(`${path}: ${(error as Error).message}`, { cause: error });
   }
-  return { ...info, network, key };
+  return { ...info, network, notes, key };
 }

@@ -142,7 +142,7 @@ export interface AblationOptions extends ClipOptions {
 export async function studyAblation(
   model: MorphMLP,
   clips: readonly Clip[],
-  options: AblationOptions = {},
+  options: AblationOptions,
   onClips: (done: number) => void = () => undefined,
 ): Promise<AblationStudy> {
   const { others = 'kept', batch = 8 } = options;

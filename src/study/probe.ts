@@ -1,5 +1,5 @@
 import { noGrad } from '../core/autograd';
-import { NORMALISATION, type Clip, type Normalisation } from '../data/types';
+import type { Clip, Normalisation } from '../data/types';
 import type { MorphMLP } from '../models/morphmlp';
 import { placedBlocks, watchBlocks, type BlockPlace, type BlockWatch, type PlacedBlock } from '../models/watch';
 import { mul, sub } from '../ops/arithmetic';
@@ -78,7 +78,7 @@ class BlockTally {
 
 /** How clips go through a model. */
 export interface ClipOptions {
-  normalisation?: Normalisation | undefined;
+  normalisation: Normalisation;
   /** Clips at a time. Default 8. */
   batch?: number;
 }
@@ -95,7 +95,7 @@ export function batchesOf<T>(items: readonly T[], size: number): T[][] {
 export async function observeBlocks(
   model: MorphMLP,
   clips: readonly Clip[],
-  { normalisation = NORMALISATION, batch = 8 }: ClipOptions = {},
+  { normalisation, batch = 8 }: ClipOptions,
   onClips: (done: number) => void = () => undefined,
 ): Promise<{ weights: BranchWeights[]; activations: BlockActivations[] }> {
   const tallies = new Map(placedBlocks(model).map((at) => [at.block, new BlockTally(at)]));

@@ -1,5 +1,5 @@
 import { backward } from '../core/autograd';
-import { NORMALISATION, type Clip, type Normalisation } from '../data/types';
+import type { Clip, Normalisation } from '../data/types';
 import type { MorphMLP } from '../models/morphmlp';
 import { Philox } from '../core/philox';
 import { scope } from '../core/scope';
@@ -51,7 +51,7 @@ export function inputGradient(model: MorphMLP, x: Float32Array, shape: Shape, ta
 
 /** How saliency is computed. */
 export interface SaliencyOptions {
-  normalisation?: Normalisation | undefined;
+  normalisation: Normalisation;
   /** Noisy copies whose gradients are averaged (SmoothGrad, Smilkov et al. 2017); 0 for the clip alone. Default 0. */
   copies?: number;
   /** The noise's standard deviation as a share of the range of the clip's values. Default 0.1. */
@@ -106,9 +106,9 @@ function byFrame(map: Float32Array, frames: number): number[] {
 export function clipSaliency(
   model: MorphMLP,
   clip: Clip,
-  options: SaliencyOptions = {},
+  options: SaliencyOptions,
 ): { saliency: ClipSaliency; maps: SaliencyMaps } {
-  const { x, shape } = normalised([clip], options.normalisation ?? NORMALISATION);
+  const { x, shape } = normalised([clip], options.normalisation);
   const { logits, target, gradient } = inputGradient(model, x, shape);
   options.onGradient?.();
   const mean = options.copies ? smoothed(model, x, shape, target, options) : gradient;

@@ -1,7 +1,8 @@
-import type { Clip, Normalisation } from '../data/types';
+import { inputSpec, type InputSpec } from '../data/input_spec';
+import { NORMALISATION, type Clip, type Normalisation } from '../data/types';
 import { QUICKSTART, VARIANTS, type MorphMlpConfig } from '../models/config';
 import { countOps } from '../models/flops';
-import { load, type InputSpec } from '../models/load';
+import { load } from '../models/load';
 import { MorphMLP } from '../models/morphmlp';
 import type { StudyModel } from './types';
 
@@ -14,6 +15,8 @@ export interface Subject {
   input: InputSpec;
   classNames: readonly string[];
   clips: readonly Clip[];
+  /** What its file left open; see `Weights`. */
+  notes?: readonly string[];
 }
 
 /** The models that can be studied by name. */
@@ -24,8 +27,8 @@ export const STUDY_MODELS: Readonly<Record<string, MorphMlpConfig>> = {
 
 /** The weights of a checkpoint. @param name the variant it must hold, where one is expected */
 export function trainedSubject(checkpoint: string, name: string | undefined): Subject {
-  const { network, classNames, input } = load(checkpoint, name && name !== 'quickstart' ? { model: name } : {});
-  return { name: name ?? nameOf(network.config), checkpoint, network, classNames, input, clips: [] };
+  const { network, classNames, input, notes } = load(checkpoint, name && name !== 'quickstart' ? { model: name } : {});
+  return { name: name ?? nameOf(network.config), checkpoint, network, classNames, input, clips: [], notes };
 }
 
 /** A variant with random weights. */
@@ -33,7 +36,7 @@ export function randomSubject(name: string, crop = name === 'quickstart' ? 64 : 
   const config = STUDY_MODELS[name];
   if (!config) throw new Error(`model '${name}' is not one of ${Object.keys(STUDY_MODELS).join(', ')}`);
   const classNames = Array.from({ length: config.numClasses }, (_, i) => `class ${i}`);
-  const input = { frames: config.frames, rate: 4, crop };
+  const input = inputSpec({ frames: config.frames, rate: 4, crop, normalisation: NORMALISATION });
   return { name, checkpoint: null, network: new MorphMLP(config), input, classNames, clips: [] };
 }
 
@@ -49,8 +52,8 @@ function nameOf(config: MorphMlpConfig): string {
 /** The side of the frames of a subject's clips; of its input, where there are none. */
 export const cropOf = ({ clips, input }: Subject): number => clips[0]?.height ?? input.crop;
 
-/** How a subject's clips are normalised; the default where nothing is said. */
-export const normalisationOf = ({ input }: Subject): Normalisation | undefined => input.normalisation;
+/** How a subject's clips are normalised. */
+export const normalisationOf = ({ input }: Subject): Normalisation => input.normalisation;
 
 /** What a study says of its model. */
 export function describeSubject(subject: Subject): StudyModel {

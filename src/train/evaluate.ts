@@ -1,8 +1,8 @@
 import type { Loader } from '../data/loader';
-import { NORMALISATION, type Clip, type Normalisation } from '../data/types';
+import type { Clip } from '../data/types';
 import type { MorphMLP } from '../models/morphmlp';
 import { bestClass, crossEntropyOf, rankOf } from './metrics';
-import { logitsOf, probabilities } from './views';
+import { forwardClips, probabilities } from './views';
 
 /** A clip that was taken for another class. */
 export interface Mistake {
@@ -62,18 +62,13 @@ export class Tally {
 }
 
 /** Evaluates a model on all clips of a loader, one view each; the model is in evaluation mode for the time. */
-export async function evaluate(
-  model: MorphMLP,
-  loader: Loader,
-  onBatch?: (done: number) => void,
-  normalisation: Normalisation = NORMALISATION,
-): Promise<Evaluation> {
+export async function evaluate(model: MorphMLP, loader: Loader, onBatch?: (done: number) => void): Promise<Evaluation> {
   const tally = new Tally(loader.dataset.classNames.length);
   const wasTraining = model.training;
   model.eval();
   try {
     for await (const { index, clips } of loader.clips(0)) {
-      const logits = logitsOf(model, clips, normalisation);
+      const logits = forwardClips(model, clips, loader.normalisation);
       const classes = logits.length / clips.length;
       clips.forEach((clip, row) => tally.add(logits.subarray(row * classes, (row + 1) * classes), clip));
       onBatch?.(index + 1);

@@ -1,5 +1,5 @@
 /** Clips as the network takes them: they go to the device as bytes, and are normalised and mixed there. */
-import { NORMALISATION, stackClips, type Batch, type Clip, type Normalisation } from '../data/types';
+import { stackClips, type Batch, type Clip, type Normalisation } from '../data/types';
 import { clipInput, clipSettings } from '../ops/clip_input';
 import { scope } from '../core/scope';
 import { tensor, type Tensor } from '../core/tensor';
@@ -13,10 +13,7 @@ export function inputOf({ pixels, shape, ...settings }: ClipInput, dtype: 'f32' 
 }
 
 /** The same as numbers on the host, for those who change them. */
-export function normalised(
-  clips: readonly Clip[],
-  normalisation: Normalisation = NORMALISATION,
-): { x: Float32Array; shape: number[] } {
+export function normalised(clips: readonly Clip[], normalisation: Normalisation): { x: Float32Array; shape: number[] } {
   return scope(() => {
     const x = inputOf({ ...stackClips(clips), normalisation });
     return { x: x.floats(), shape: [...x.shape] };

@@ -1,17 +1,15 @@
 import { MIDDLE } from '../data/video/clip_plan';
 import type { Skipped } from '../data/loader';
 import { viewCount, type Views } from '../data/sampling';
-import { isUnreadable, type Clip, type Dataset, type Normalisation } from '../data/types';
-import type { MorphMLP } from '../models/morphmlp';
+import { isUnreadable, type Clip, type Dataset } from '../data/types';
 import { Tally, type Evaluation } from './evaluate';
-import { meanOfRows, viewLogits } from './views';
+import { meanOfRows, viewLogits, type Classifier } from './views';
 
 /** How a model is tested. */
 export interface TestOptions {
   views: Views;
   /** Views that go through the network at a time. */
   batch: number;
-  normalisation?: Normalisation | undefined;
   onVideo?: (done: number, total: number) => void;
 }
 
@@ -56,8 +54,8 @@ async function* readVideos(
  * Tests a model on every video of a dataset, `views.clips` clips of `views.crops` crops each, their logits averaged (the authors'
  * NUM_ENSEMBLE_VIEWS and NUM_SPATIAL_CROPS). @throws where the dataset has one view only and more are asked for, or nothing could be read
  */
-export async function testViews(model: MorphMLP, dataset: Dataset, options: TestOptions): Promise<TestResult> {
-  const { views, batch, normalisation } = options;
+export async function testViews(model: Classifier, dataset: Dataset, options: TestOptions): Promise<TestResult> {
+  const { views, batch } = options;
   const read = dataset.views?.bind(dataset);
   if (!read)
     throw new Error(`${String(dataset.describe()['source'])} has no several views: test with 1 clip and 1 crop`);
@@ -66,11 +64,11 @@ export async function testViews(model: MorphMLP, dataset: Dataset, options: Test
   const several = viewCount(views) > 1;
   const choose = (item: number) => read(item, several ? [MIDDLE, views] : [MIDDLE]);
   let done = 0;
-  model.eval();
+  model.network.eval();
   for await (const clips of readVideos(dataset, choose, skipped)) {
     options.onVideo?.(++done, dataset.length);
     if (clips === null) continue;
-    const [middle, ...others] = viewLogits(model, clips, { batch, normalisation });
+    const [middle, ...others] = viewLogits(model, clips, batch);
     single.add(middle!, clips[0]!);
     all.add(several ? meanOfRows(others) : middle!, clips[0]!);
   }

@@ -74,6 +74,8 @@ export interface RunOptions {
   cudaGraph: boolean;
   /** Most bytes that tensors may hold in a step, or null for no limit; the first blocks are recomputed as it needs. */
   memoryBudget: number | null;
+  /** Most bytes of decoded frames that are kept, 0 for none; null for a quarter of the free memory. */
+  cacheMemory: number | null;
   init: StartFrom | null;
   out: string;
   /** Continue the run in `out`: `must` is an error where there is none. */

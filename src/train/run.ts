@@ -1,7 +1,9 @@
 import { existsSync } from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { DecodePool } from '../data/video/decode_pool';
 import { describeListing } from '../data/lists/listing';
+import { inputSpec, type InputSpec } from '../data/input_spec';
 import { Loader, type Skipped } from '../data/loader';
 import { openDataset, type DataSpec } from '../data/open';
 import type { Dataset } from '../data/types';
@@ -9,7 +11,7 @@ import { VideoDataset } from '../data/video/video_dataset';
 import { makeFolder } from '../formats/folder';
 import type { MorphMlpConfig } from '../models/config';
 import { initialise, type Initialised } from '../models/initialise';
-import { readWeights, type InputSpec, type ModelInfo, type Weights } from '../models/load';
+import { readWeights, type ModelInfo, type Weights } from '../models/load';
 import { MorphMLP } from '../models/morphmlp';
 import { expectSizes } from '../models/recognise';
 import { seedInit } from '../nn/init';
@@ -29,11 +31,9 @@ export const runFiles = (out: string) => ({
 });
 
 /** How clips are taken in validation and later: what a checkpoint keeps beside the weights. */
-export function inputSpec({ clips, testCrop, normalisation }: RunOptions): InputSpec {
+export function runInput({ clips, testCrop, normalisation }: RunOptions): InputSpec {
   const { frames, rate, sampling, targetFps, offset, testScale } = clips;
-  const given = { sampling, targetFps, offset, testScale };
-  const named = Object.entries(given).filter(([, value]) => value !== undefined);
-  return { frames, rate, crop: testCrop, ...Object.fromEntries(named), normalisation };
+  return inputSpec({ frames, rate, crop: testCrop, sampling, targetFps, offset, testScale, normalisation });
 }
 
 function checkBatches({ batchSize, microBatch }: RunOptions): number {
@@ -67,6 +67,12 @@ function naming<T>(file: string, body: () => T): T {
   }
 }
 
+/** A quarter of the free memory, as far as this process may use it (`availableMemory` came with Node 20.13). */
+function defaultCacheMemory(): number {
+  const { availableMemory } = process as Partial<Pick<typeof process, 'availableMemory'>>;
+  return Math.floor((availableMemory?.() ?? os.freemem()) / 4);
+}
+
 /** A run that is ready to go: its data, model and trainer. */
 export class Run {
   readonly info: ModelInfo;
@@ -78,6 +84,8 @@ export class Run {
   readonly resumed: boolean;
   readonly trainer: Trainer;
   readonly files;
+  /** Most bytes of decoded frames that are kept; 0 for none. */
+  readonly cacheMemory: number;
   readonly loaders: { train: Loader; val: Loader | null };
   private readonly average: MovingAverage | null;
   private readonly optimizer: Optimizer;
@@ -91,7 +99,8 @@ export class Run {
     this.resumed = this.goesOn();
     const accumulate = checkBatches(options);
     const weights = this.resumed || !options.init ? null : this.readStart(options.init.file);
-    this.pool = new DecodePool(options.workers);
+    this.cacheMemory = options.cacheMemory ?? defaultCacheMemory();
+    this.pool = new DecodePool(options.workers, this.cacheMemory);
     const train = this.dataset(options.train, true);
     this.loaders = this.makeLoaders(train, accumulate);
     manualSeed(options.seed);
@@ -101,7 +110,7 @@ export class Run {
     const model = new MorphMLP(config);
     model.recompute = this.plan?.recompute ?? 0;
     model.precision = options.precision;
-    this.info = { model: model.config, classNames: [...train.classNames], input: inputSpec(options) };
+    this.info = { model: model.config, classNames: [...train.classNames], input: runInput(options) };
     this.optimizer = makeOptimizer(model, options);
     this.average = options.emaDecay > 0 ? new MovingAverage(model.namedParameters(), options.emaDecay) : null;
     this.trainer = this.makeTrainer(model, accumulate, events);
@@ -124,6 +133,12 @@ export class Run {
   get remarks(): string[] {
     const sets = [this.loaders.train.dataset, this.loaders.val?.dataset];
     return sets.flatMap((set) => (set instanceof VideoDataset ? describeListing(set.listing).slice(1) : []));
+  }
+
+  /** How the cache of decoded frames was used so far; null where there is none. */
+  get cacheUse(): { held: number; reads: number; decoded: number } | null {
+    const { cacheMemory, counts } = this.pool;
+    return cacheMemory && { held: cacheMemory.held, ...counts };
   }
 
   /** Files that could not be read so far, of both sets. */
@@ -192,9 +207,9 @@ export class Run {
   }
 
   private makeTrainer(model: MorphMLP, accumulate: number, events: TrainerEvents): Trainer {
-    const { labelSmoothing, clipNorm, cudaGraph, schedule, normalisation } = this.options;
+    const { labelSmoothing, clipNorm, cudaGraph, schedule } = this.options;
     const { evalEvery, saveMinutes, microBatch, clips } = this.options;
-    const steps = { labelSmoothing, clipNorm, cudaGraph, evalEvery, schedule, normalisation, accumulate };
+    const steps = { labelSmoothing, clipNorm, cudaGraph, evalEvery, schedule, accumulate };
     const saving = { saveEvery: saveMinutes * 60_000, clipsPerBatch: microBatch * (clips.samples ?? 1) };
     const parts = { model, optimizer: this.optimizer, average: this.average, ...this.loaders };
     return new Trainer({ ...parts, ...steps, ...saving }, events);

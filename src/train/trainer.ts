@@ -1,6 +1,6 @@
 import { setAnomalyDetection } from '../core/autograd';
 import type { Loader } from '../data/loader';
-import type { Batch, Normalisation } from '../data/types';
+import type { Batch } from '../data/types';
 import type { MorphMLP } from '../models/morphmlp';
 import { labelTargets } from '../ops/cross_entropy';
 import { clipFactor, learningRate, type CosineSchedule, type MovingAverage, type Optimizer } from '../optim';
@@ -43,7 +43,6 @@ export interface TrainerOptions {
   clipsPerBatch?: number;
   /** The average of the weights that is validated and kept in place of the weights. */
   average?: MovingAverage | null;
-  normalisation?: Normalisation;
   /** Milliseconds between saves within an epoch; Infinity for none. Default Infinity. */
   saveEvery?: number;
   /** 0: no clipping. */
@@ -212,6 +211,15 @@ export class Trainer {
     return loss;
   }
 
+  /** A step on one batch alone, without data, events and figures: for measurements. It changes the weights. */
+  repeat(batch: Batch): void {
+    const { accumulate = 1, clipNorm } = this.options;
+    const inputs = this.inputsOf(batch);
+    for (let i = 0; i < accumulate; i++) this.steps.gradients(inputs);
+    const norm = this.steps.norm();
+    this.steps.update(clipNorm > 0 ? clipFactor(norm, clipNorm) : 1);
+  }
+
   /**
    * The norm of the gradients. Names parameters without gradient after the first step, and stops at the first NaN, before it reaches the
    * weights, with the op and the layer that made it.
@@ -266,12 +274,12 @@ export class Trainer {
   }
 
   private async validate(): Promise<Evaluation> {
-    const { model, average, normalisation } = this.options;
+    const { model, average } = this.options;
     const val = this.options.val as Loader;
     const progress = (done: number) => this.events.validating?.(done, val.batches);
     average?.swap();
     try {
-      return (this.lastEvaluation = await evaluate(model, val, progress, normalisation));
+      return (this.lastEvaluation = await evaluate(model, val, progress));
     } finally {
       average?.swap();
     }

@@ -1,17 +1,48 @@
 import { noGrad } from '../core/autograd';
-import { NORMALISATION, stackClips, type Clip, type Normalisation } from '../data/types';
+import type { InputSpec } from '../data/input_spec';
+import { stackClips, type Clip, type Normalisation } from '../data/types';
 import type { MorphMLP } from '../models/morphmlp';
+import { watchBlocks } from '../models/watch';
 import { scope } from '../core/scope';
+import type { Tensor } from '../core/tensor';
 import { inputOf } from './input';
 
-/** The logits of clips [clips, classes], without graph; the model should be in evaluation mode. */
-export function logitsOf(
-  model: MorphMLP,
-  clips: readonly Clip[],
-  normalisation: Normalisation = NORMALISATION,
-): Float32Array {
+/** A network and the specification of its input. */
+export interface Classifier {
+  network: MorphMLP;
+  input: InputSpec;
+}
+
+/** What the network makes of clips [clips, classes], without graph; NaN where it makes that. The model should be in evaluation mode. */
+export function forwardClips(model: MorphMLP, clips: readonly Clip[], normalisation: Normalisation): Float32Array {
   const batch = { ...stackClips(clips), normalisation };
   return scope(() => noGrad(() => model.forward(inputOf(batch, model.precision)).floats()));
+}
+
+const isFinite = (values: Float32Array): boolean => values.every((value) => Number.isFinite(value));
+
+/** The weight that is NaN or infinite, or else the first tokens that are. */
+function firstNotFinite(model: MorphMLP, clips: readonly Clip[], normalisation: Normalisation): string {
+  const weight = model.namedTensors().find(([, t]) => t.dtype !== 'i32' && !isFinite(t.floats()));
+  if (weight) return `tensor ${weight[0]} holds NaN or infinity`;
+  const found: string[] = [];
+  const look = ({ name }: { name: string }) => ({
+    tokens: (place: string, tokens: Tensor) => {
+      if (found.length === 0 && !isFinite(tokens.floats())) found.push(`${name}, ${place}`);
+    },
+  });
+  watchBlocks(model, look, () => forwardClips(model, clips, normalisation));
+  return `the weights are finite; the first tokens that are not: ${found[0] ?? 'those of the head'}`;
+}
+
+/**
+ * The logits of clips [clips, classes], without graph; the model should be in evaluation mode.
+ * @throws where one is NaN or infinite, with the tensor that makes it so
+ */
+export function logitsOf(model: MorphMLP, clips: readonly Clip[], normalisation: Normalisation): Float32Array {
+  const logits = forwardClips(model, clips, normalisation);
+  if (isFinite(logits)) return logits;
+  throw new Error(`the scores are NaN or infinite: ${firstNotFinite(model, clips, normalisation)}`);
 }
 
 /** Probabilities out of logits, in float64. */
@@ -31,15 +62,11 @@ export function meanOfRows(rows: readonly Float32Array[]): Float32Array {
  * The logits [classes] of each view of a video, `batch` views at a time. A video's score is the mean of them, as the authors'
  * test code adds them up: their network ends in logits, so it is these that are averaged and not probabilities.
  */
-export function viewLogits(
-  model: MorphMLP,
-  views: readonly Clip[],
-  { batch = 1, normalisation = NORMALISATION }: { batch?: number; normalisation?: Normalisation | undefined } = {},
-): Float32Array[] {
+export function viewLogits({ network, input }: Classifier, views: readonly Clip[], batch = 1): Float32Array[] {
   const rows: Float32Array[] = [];
   for (let first = 0; first < views.length; first += batch) {
     const some = views.slice(first, first + batch);
-    const logits = logitsOf(model, some, normalisation);
+    const logits = logitsOf(network, some, input.normalisation);
     const classes = logits.length / some.length;
     some.forEach((_, row) => rows.push(logits.slice(row * classes, (row + 1) * classes)));
   }

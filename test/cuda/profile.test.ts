@@ -1,4 +1,6 @@
 /** What `bench profile --device cuda` measures: every kernel of a step, by the GPU's timer. */
+import { inputSpec } from '../../src/data/input_spec';
+import { NORMALISATION } from '../../src/data/types';
 import { MorphMLP } from '../../src/models/morphmlp';
 import { memory } from '../../src/core/runtime';
 import { byKernel, studyCost } from '../../src/study/cost';
@@ -13,7 +15,7 @@ test.each(['f32', 'bf16'] as const)('a training step in %s: each kernel has its 
     name,
     checkpoint: null,
     network,
-    input: { frames: 1, rate: 1, crop: 32 },
+    input: inputSpec({ frames: 1, rate: 1, crop: 32, normalisation: NORMALISATION }),
     classNames: [],
     clips: [],
   };

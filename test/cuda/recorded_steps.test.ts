@@ -4,7 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { uniform } from '../../src/bench/op_cases/random';
 import { Loader, type LoaderOptions } from '../../src/data/loader';
-import { UnreadableClip, type Clip, type Dataset } from '../../src/data/types';
+import { NORMALISATION, UnreadableClip, type Clip, type Dataset } from '../../src/data/types';
 import { loadCheckpoint } from '../../src/formats/checkpoint';
 import { fillParameter } from '../../src/formats/reference';
 import type { MorphMlpConfig } from '../../src/models/config';
@@ -43,7 +43,7 @@ const noise = (length: number, frames: number, unreadable: readonly number[] = [
 interface Kind {
   clips: number;
   unreadable?: readonly number[];
-  loading?: Partial<LoaderOptions>;
+  loading?: Partial<Omit<LoaderOptions, 'normalisation'>>;
   training?: Partial<TrainerOptions>;
   config?: Partial<MorphMlpConfig>;
   optimizer?: (parameters: readonly Tensor[]) => Optimizer;
@@ -61,7 +61,7 @@ function start(kind: Kind, cudaGraph: boolean, events: TrainerEvents = {}) {
   Object.assign(model, { recompute: kind.recompute ?? 0, precision: kind.precision ?? 'f32' });
   const optimizer = (kind.optimizer ?? adamw)(model.parameters());
   const average = kind.ema ? new MovingAverage(model.namedParameters(), kind.ema) : null;
-  const loading = { batchSize: BATCH, seed: 3, shuffle: false, ...kind.loading };
+  const loading = { batchSize: BATCH, seed: 3, shuffle: false, normalisation: NORMALISATION, ...kind.loading };
   const schedule = { baseLr: 1e-3, endLr: 1e-5, warmupStartLr: 1e-4, warmupEpochs: 1, maxEpoch: 2 };
   const trainer = new Trainer(
     {
@@ -76,7 +76,12 @@ function start(kind: Kind, cudaGraph: boolean, events: TrainerEvents = {}) {
         clipsPerBatch: BATCH,
       },
       train: new Loader(noise(kind.clips, model.config.frames, kind.unreadable), loading),
-      val: new Loader(noise(3, model.config.frames), { batchSize: 2, seed: 0, shuffle: false }),
+      val: new Loader(noise(3, model.config.frames), {
+        batchSize: 2,
+        seed: 0,
+        shuffle: false,
+        normalisation: NORMALISATION,
+      }),
       schedule: { ...schedule, cosineAfterWarmup: true },
       ...kind.training,
     },

@@ -36,6 +36,7 @@ class FakeDataset implements Dataset {
 }
 
 const options = (more: Partial<LoaderOptions> = {}): LoaderOptions => ({
+  normalisation: NORMALISATION,
   batchSize: 4,
   seed: 1,
   shuffle: true,

@@ -11,6 +11,7 @@ import {
 import os from 'node:os';
 import path from 'node:path';
 import sharp from 'sharp';
+import { NORMALISATION } from '../../src/data/types';
 import { DecodePool } from '../../src/data/video/decode_pool';
 import { readFrameList } from '../../src/data/lists/frame_list';
 import { readListing, VIDEO_ENDINGS, type Listing } from '../../src/data/lists/listing';
@@ -218,7 +219,8 @@ describe('the order of prepared clips', () => {
 
   test('is the order of a shuffling loader, and of no other', () => {
     const dataset = { length: 64, classNames: ['a'], order: (random: Philox) => shardOrder([0, 32, 64], random) };
-    const loader = (shuffle: boolean) => new Loader(dataset as never, { batchSize: 4, seed: 1, shuffle }).order(0);
+    const loader = (shuffle: boolean) =>
+      new Loader(dataset as never, { batchSize: 4, seed: 1, shuffle, normalisation: NORMALISATION }).order(0);
     expect([...loader(false)]).toEqual(Array.from({ length: 64 }, (_, i) => i));
     expect(loader(true)).toEqual(shardOrder([0, 32, 64], new Philox(1).fork('order').fork(0)));
   });

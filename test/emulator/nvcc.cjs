@@ -23,7 +23,13 @@ for (const name of readdirSync(include))
   writeFileSync(path.join(folder, name), rewritten(readFileSync(path.join(include, name), 'utf8')));
 const copy = path.join(folder, `${path.parse(source).name}.cc`);
 writeFileSync(copy, rewritten(readFileSync(source, 'utf8')));
-const folders = [folder, path.join(shim, 'plugin'), path.join(shim, '..', '..'), path.join(shim, '..', '..', 'native'), path.dirname(source)];
+const folders = [
+  folder,
+  path.join(shim, 'plugin'),
+  path.join(shim, '..', '..'),
+  path.join(shim, '..', '..', 'native'),
+  path.dirname(source),
+];
 const flags = ['-O1', '-std=c++17', '-fPIC', '-shared', '-fvisibility=hidden', '-D__CUDACC__', ...defines];
 const args = [...flags, ...folders.map((one) => `-I${one}`), copy, path.join(shim, 'fibers.cc'), '-o', out];
 const { status } = spawnSync(process.env.CXX ?? 'c++', args, { stdio: 'inherit' });

@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs
 import os from 'node:os';
 import path from 'node:path';
 import { noGrad } from '../../src/core/autograd';
+import { inputSpec } from '../../src/data/input_spec';
 import { readFields } from '../../src/formats/protobuf';
 import { VARIANTS, type MorphMlpConfig } from '../../src/models/config';
 import { MorphMLP } from '../../src/models/morphmlp';
@@ -38,6 +39,14 @@ function filled(config: MorphMlpConfig): MorphMLP {
   return model;
 }
 
+const NORMALISATION = { mean: [0.1, 0.2, 0.3], std: [0.4, 0.5, 0.6] };
+
+const exported = (network: MorphMLP, crop: number) => ({
+  network,
+  input: inputSpec({ frames: network.config.frames, rate: 2, crop, normalisation: NORMALISATION }),
+  classNames: Array.from({ length: network.config.numClasses }, (_, i) => `class ${i}`),
+});
+
 function expectSame(model: MorphMLP, file: string, shape: number[]): void {
   const x = uniform(
     3,
@@ -58,7 +67,7 @@ test.each([
   (name, config, size) => {
     const model = filled(config);
     const file = path.join(folder, `${name.split(' ')[0]}${config.frames}.onnx`);
-    exportOnnx(model, file, { size, version: '1' });
+    exportOnnx(exported(model, size), file, { version: '1' });
     const shape = config.kind === 'image' ? [3, size, size] : [3, config.frames, size, size];
     expectSame(model, file, [1, ...shape]);
     expectSame(model, file, [3, ...shape]);
@@ -69,7 +78,7 @@ test.each([
 test('image T whole, at 96 x 96', () => {
   const model = filled(VARIANTS['image-t']!.config);
   const file = path.join(folder, 't.onnx');
-  exportOnnx(model, file, { size: 96, version: '1' });
+  exportOnnx(exported(model, 96), file, { version: '1' });
   expectSame(model, file, [1, 3, 96, 96]);
   model.dispose();
 });
@@ -84,7 +93,7 @@ describe('the file', () => {
     fields.filter((f) => f.field === field).map((f) => f.value as Buffer);
 
   test("keeps the checker's rules: every name once, every input made before it is used, IR version and opset", () => {
-    exportOnnx(model, file, { size: 50, version: '1' });
+    exportOnnx(exported(model, 50), file, { version: '1' });
     const whole = readFields(readFileSync(file));
     expect(whole.find(({ field }) => field === 1)!.value).toBe(8);
     expect(readFields(all(whole, 8)[0]!).map(({ value }) => (Buffer.isBuffer(value) ? text(value) : value))).toEqual([
@@ -108,11 +117,25 @@ describe('the file', () => {
     for (const key of model.stateDict().keys()) expect({ key, there: known.has(key) }).toEqual({ key, there: true });
   });
 
+  test('holds the input specification and the class names in its metadata', () => {
+    exportOnnx(exported(model, 50), file, { version: '1' });
+    const pairs = all(readFields(readFileSync(file)), 14).map((pair) =>
+      readFields(pair).map(({ value }) => text(value)),
+    );
+    const metadata = Object.fromEntries(pairs as [string, string][]);
+    expect(Object.keys(metadata)).toEqual(['input', 'classNames']);
+    expect(JSON.parse(metadata['classNames']!)).toEqual(['class 0', 'class 1', 'class 2', 'class 3', 'class 4']);
+    expect(JSON.parse(metadata['input']!)).toEqual({
+      ...{ frames: 1, rate: 2, crop: 50, sampling: 'dense', targetFps: 30, offset: true, testScale: 50 },
+      ...{ channelOrder: 'rgb', normalisation: NORMALISATION },
+    });
+  });
+
   test('puts weights that protobuf cannot hold into a second file, each at a page of its own', () => {
-    exportOnnx(model, file, { size: 50, version: '1', external: 1000 });
+    exportOnnx(exported(model, 50), file, { version: '1', external: 1000 });
     expect(statSync(file).size).toBeLessThan(100_000);
     expectSame(model, file, [2, 3, 50, 50]);
-    exportOnnx(model, file, { size: 50, version: '1' });
+    exportOnnx(exported(model, 50), file, { version: '1' });
     expect(existsSync(`${file}.data`)).toBe(false);
   });
 });

@@ -1,6 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { inputSpec } from '../../src/data/input_spec';
+import { NORMALISATION } from '../../src/data/types';
 import { backward } from '../../src/core/autograd';
 import { defaults, printConfig, presetSettings, withSettings } from '../../src/train/config/config';
 import { runOptions } from '../../src/train/config/recipe';
@@ -140,7 +142,7 @@ describe('files', () => {
     const info = {
       model: model.config,
       classNames: ['a', 'b', 'c', 'd', 'e'],
-      input: { frames: 1, rate: 1, crop: 32 },
+      input: inputSpec({ frames: 1, rate: 1, crop: 32, normalisation: NORMALISATION }),
     };
     saveWeights(file, model, info);
     const loaded = load(file);
@@ -152,7 +154,7 @@ describe('files', () => {
     expect(() => initialise(other, state)).toThrow(
       'it holds an image model (layers 1, 1, 1, 2, widths 8, 16, 32, 36, weighting sum); this is an image model (layers 1, 1, 1, 2, widths 8, 16, 32, 36, branches H+W)',
     );
-    expect(() => exportOnnx(model, path.join(folder, 'x.onnx'), { size: 32, version: '' })).toThrow(
+    expect(() => exportOnnx({ ...info, network: model }, path.join(folder, 'x.onnx'), { version: '' })).toThrow(
       'only the published network is written as ONNX; this model has weighting sum',
     );
     for (const each of [model, other, loaded.network]) each.dispose();

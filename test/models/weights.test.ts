@@ -2,6 +2,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { execFileSync, spawnSync } from 'node:child_process';
+import { inputSpec } from '../../src/data/input_spec';
+import { NORMALISATION } from '../../src/data/types';
 import { dryRun } from '../../src/core/dry_run';
 import { toFloat32, type TensorData } from '../../src/formats/dtypes';
 import { writeSafetensors } from '../../src/formats/safetensors';
@@ -298,6 +300,9 @@ test('a safetensors file from elsewhere is recognised too', () => {
   writeSafetensors(out, new Map(tensors), new Map());
   from.dispose();
   const { network, classNames, input } = load(out, { segmentDim: SEGMENTS });
-  expect([classNames[7], input]).toEqual(['class 7', { frames: 16, rate: 4, crop: 224 }]);
+  expect([classNames[7], input]).toEqual([
+    'class 7',
+    inputSpec({ frames: 16, rate: 4, crop: 224, normalisation: NORMALISATION }),
+  ]);
   expectLogits(network, 'tiny_video16');
 });

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { platformName } from '../../tools/install/find_addon.cjs';
 import { builtAddon, placeAddon, removePackage, unpackPackage, writeTool } from './package_copy';
@@ -25,19 +25,27 @@ function addCmake(build = deliver(path.join(installed, cmakeBuild))): void {
   writeTool(tools, 'cmake', cmakeDoing(build));
 }
 
-// node-gyp is a Node script, so its stand-in is one too.
-function addNodeGyp(ok = true): string {
-  const file = path.join(tools, 'node-gyp.js');
-  const target = JSON.stringify(path.join(installed, gypBuild));
-  const copyAddon = `fs.mkdirSync(require('path').dirname(${target}), { recursive: true }); fs.copyFileSync(${JSON.stringify(builtAddon)}, ${target});`;
-  writeFileSync(file, `const fs = require('fs'); ${ok ? copyAddon : 'process.exit(1)'}`);
-  return file;
+/** Puts a stand-in in the place of the package node-gyp, whose script it is told of by -C where to build. */
+function addNodeGyp(body = deliverGyp, to = copy): void {
+  const file = path.join(to.consumer, 'node_modules', 'node-gyp', 'bin', 'node-gyp.js');
+  rmSync(path.join(to.consumer, 'node_modules', 'node-gyp'), { recursive: true, force: true });
+  mkdirSync(path.dirname(file), { recursive: true });
+  writeFileSync(file, `const fs = require('fs'), path = require('path'), folder = process.argv[4];\n${body}`);
 }
 
-function install(env: Record<string, string> = {}): { status: number | null; output: string } {
-  const run = spawnSync(process.execPath, [path.join(installed, 'tools', 'install', 'install.cjs')], {
+const deliverGyp = `
+  if (process.argv[3] !== '-C' || !/^[\\w./-]+$/.test(folder)) throw new Error('cannot build in ' + folder);
+  for (const name of ['binding.gyp', 'sources.cjs', '../include/morphmlp.h', 'gyp/include'])
+    if (!fs.existsSync(path.join(folder, name))) throw new Error('lacks ' + name);
+  for (const name of ['node-api-headers', 'node-addon-api'])
+    console.error(require(require.resolve(name, { paths: [folder] })).include_dir);
+  fs.mkdirSync(path.join(folder, 'build/Release'), { recursive: true });
+  fs.copyFileSync(${JSON.stringify(builtAddon)}, path.join(folder, 'build/Release/morphmlp.node'));`;
+
+function install(env: Record<string, string> = {}, folder = installed): { status: number | null; output: string } {
+  const run = spawnSync(process.execPath, [path.join(folder, 'tools', 'install', 'install.cjs')], {
     encoding: 'utf8',
-    env: { PATH: tools, npm_config_node_gyp: path.join(tools, 'node-gyp.js'), ...env },
+    env: { PATH: tools, ...env },
   });
   return { status: run.status, output: run.stdout + run.stderr };
 }
@@ -134,10 +142,11 @@ describe('install', () => {
     addTools('g++', 'make');
     addCmake('echo "addon.cc:3: error: expected a semicolon" >&2; exit 1');
     const { status, output } = install({ MORPHMLP_BUILD: 'cmake' });
-    const log = path.join(installed, 'build-logs', 'cmake.log');
-    expect(output).toContain(`the build failed; ${log} has it whole`);
+    const [, log] = /the build failed; (.*) has it whole/.exec(output)!;
+    expect(path.relative(copy.consumer, log!)).toMatch(/^\.\./); // npm removes the package when its script fails
     expect(output).toContain('addon.cc:3: error: expected a semicolon');
-    expect(readFileSync(log, 'utf8')).toContain('expected a semicolon');
+    expect(readFileSync(log!, 'utf8')).toContain('expected a semicolon');
+    rmSync(path.dirname(log!), { recursive: true });
     expect(status).toBe(1);
   });
 
@@ -153,5 +162,36 @@ describe('install', () => {
     const { status, output } = install({ MORPHMLP_BUILD: 'make' });
     expect(output).toBe("morphmlp: MORPHMLP_BUILD: expected cmake, gyp or skip, got 'make'\n");
     expect(status).toBe(1);
+  });
+
+  test('builds with node-gyp in a folder whose path has a space and letters beyond ASCII', () => {
+    const strange = unpackPackage('morphmlp x ü ');
+    try {
+      addTools('g++', 'make', 'python3');
+      addNodeGyp(deliverGyp, strange);
+      const { status, output } = install({ MORPHMLP_BUILD: 'gyp' }, strange.installed);
+      expect(output).toContain(`built the addon with node-gyp`);
+      expect(existsSync(path.join(strange.installed, gypBuild))).toBe(true);
+      expect(status).toBe(0);
+    } finally {
+      removePackage(strange);
+    }
+  });
+
+  test('says what is compiled on the terminal, also where its output is kept from it, and does without one', () => {
+    addTools('g++', 'make');
+    const slow = `echo "[1/2] Building CXX object x/one.cc.o"; /bin/sleep 1.5; ${deliver(path.join(installed, cmakeBuild))}`;
+    addCmake(slow);
+    expect(install({ MORPHMLP_BUILD: 'cmake' }).status).toBe(0); // no terminal
+    rmSync(path.join(installed, 'build'), { recursive: true });
+    const script = `"${process.execPath}" "${path.join(installed, 'tools', 'install', 'install.cjs')}" > /dev/null 2>&1`;
+    const pty = 'import pty, sys; sys.exit(pty.spawn(["/bin/sh", "-c", sys.argv[1]]) >> 8)';
+    const env = { PATH: tools, MORPHMLP_BUILD: 'cmake' };
+    const shown = spawnSync('/usr/bin/env', ['python3', '-c', pty, script], {
+      encoding: 'utf8',
+      env: { ...env, PATH: `${tools}:/usr/bin:/bin` },
+    });
+    expect(shown.stdout).toMatch(/building the addon with CMake … file 1, \d+ s, one\.cc/);
+    expect(shown.status).toBe(0);
   });
 });

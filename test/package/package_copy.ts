@@ -29,8 +29,8 @@ export interface PackageCopy {
 }
 
 /** Packs the package and unpacks it as a dependency of an empty project in a temporary folder. */
-export function unpackPackage(): PackageCopy {
-  const consumer = mkdtempSync(path.join(os.tmpdir(), 'morphmlp-package-'));
+export function unpackPackage(name = 'morphmlp-package-'): PackageCopy {
+  const consumer = mkdtempSync(path.join(os.tmpdir(), name));
   const modules = path.join(consumer, 'node_modules');
   const installed = path.join(modules, 'morphmlp');
   mkdirSync(installed, { recursive: true });
@@ -38,8 +38,8 @@ export function unpackPackage(): PackageCopy {
   const archive = execFileSync('npm', pack, { cwd: root, encoding: 'utf8' }).trim();
   execFileSync('tar', ['-xzf', path.join(consumer, archive), '--strip-components=1', '-C', installed]);
   const { dependencies } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as Manifest;
-  for (const name of Object.keys(dependencies))
-    symlinkSync(path.join(root, 'node_modules', name), path.join(modules, name));
+  for (const dependency of Object.keys(dependencies))
+    symlinkSync(path.join(root, 'node_modules', dependency), path.join(modules, dependency));
   return { consumer, installed };
 }
 

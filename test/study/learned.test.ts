@@ -1,8 +1,8 @@
+import { inputSpec } from '../../src/data/input_spec';
 import { noGrad } from '../../src/core/autograd';
 import { relativeError } from '../../src/bench/op_cases/compare';
 import { uniform } from '../../src/bench/op_cases/random';
-import type { Clip } from '../../src/data/types';
-import { NORMALISATION } from '../../src/data/types';
+import { NORMALISATION, type Clip } from '../../src/data/types';
 import { create, type MorphMLP } from '../../src/models';
 import { placedBlocks, watchBlocks } from '../../src/models/watch';
 import { softmax } from '../../src/ops/softmax';
@@ -45,7 +45,7 @@ afterAll(() => model.dispose());
 
 const subject = (clips: readonly Clip[], names = ['a', 'b', 'c', 'd', 'e']): Subject => ({
   ...{ name: 'small', checkpoint: 'x.safetensors', network: model, classNames: names },
-  ...{ input: { frames: 4, rate: 1, crop: 64 }, clips },
+  ...{ input: inputSpec({ frames: 4, rate: 1, crop: 64, normalisation: NORMALISATION }), clips },
 });
 
 const same = (a: Float32Array, b: Float32Array): boolean => a.every((v, i) => Object.is(v, b[i]));
@@ -70,7 +70,7 @@ test('to look into the blocks changes no bit, and what is seen is what simple op
   );
   expect(same(watched, plain)).toBe(true);
   expect(seen.size).toBe(5);
-  const { weights } = await observeBlocks(model, CLIPS, { batch: 2 });
+  const { weights } = await observeBlocks(model, CLIPS, { normalisation: NORMALISATION, batch: 2 });
   for (const { block, branches } of weights) {
     const all = seen.get(block)!.weights;
     branches.forEach(({ channels }, b) => {
@@ -161,7 +161,7 @@ test('activations are the root mean squares of the tokens', async () => {
   );
   const rms = (values: Float32Array) => Math.sqrt(values.reduce((sum, v) => sum + v * v, 0) / values.length);
   const [input, temporal, spatial, mlp] = seen as [Float32Array, Float32Array, Float32Array, Float32Array];
-  const { activations } = await observeBlocks(model, CLIPS);
+  const { activations } = await observeBlocks(model, CLIPS, { normalisation: NORMALISATION });
   const [found] = activations;
   expect(found!.input.rms).toBeCloseTo(rms(input), 4);
   expect(found!.temporal!.relative).toBeCloseTo(rms(temporal.map((v, i) => v - input[i]!)) / rms(input), 4);

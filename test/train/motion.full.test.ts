@@ -1,3 +1,4 @@
+import { NORMALISATION } from '../../src/data/types';
 import { Loader } from '../../src/data/loader';
 import { MotionDataset } from '../../src/data/synthetic/motion';
 import { QUICKSTART } from '../../src/models/config';
@@ -21,8 +22,8 @@ async function accuracy(silent: boolean): Promise<number> {
   const set = (stream: number, length: number) => new MotionDataset({ seed: 0, stream, length, size: 64, frames: 16 });
   const trainer = new Trainer({
     ...{ model, optimizer, labelSmoothing: 0, clipNorm: 0, evalEvery: 5 },
-    train: new Loader(set(0, 768), { batchSize: 8, seed: 0, shuffle: true }),
-    val: new Loader(set(1, 256), { batchSize: 32, seed: 0, shuffle: false }),
+    train: new Loader(set(0, 768), { batchSize: 8, seed: 0, shuffle: true, normalisation: NORMALISATION }),
+    val: new Loader(set(1, 256), { batchSize: 32, seed: 0, shuffle: false, normalisation: NORMALISATION }),
     schedule: {
       baseLr: 2e-3,
       endLr: 1e-5,

@@ -1,3 +1,4 @@
+import { NORMALISATION } from '../../src/data/types';
 import { relativeError } from '../../src/bench/op_cases/compare';
 import { Loader } from '../../src/data/loader';
 import { MotionDataset } from '../../src/data/synthetic/motion';
@@ -28,7 +29,10 @@ async function train(batchSize: number, lr: number, maxEpoch: number) {
   const clips = new FourClips({ seed: 1, length: 16, size: 32, frames: 16 });
   const trainer = new Trainer({
     ...{ model, optimizer, labelSmoothing: 0, clipNorm: 0, evalEvery: 1, val: null },
-    ...{ train: new Loader(clips, { batchSize, seed: 0, shuffle: false }), accumulate: 8 / batchSize },
+    ...{
+      train: new Loader(clips, { batchSize, seed: 0, shuffle: false, normalisation: NORMALISATION }),
+      accumulate: 8 / batchSize,
+    },
     schedule: { baseLr: lr, endLr: lr, warmupStartLr: lr, warmupEpochs: 0, maxEpoch, cosineAfterWarmup: false },
   });
   const ends: EpochEnd[] = [];

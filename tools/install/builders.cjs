@@ -1,6 +1,17 @@
 'use strict';
 // The two ways to build the addon: what each needs (`missing` answers in words), and the commands that do it.
-const { accessSync, constants, existsSync, realpathSync } = require('node:fs');
+const {
+  accessSync,
+  constants,
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+} = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const { root, cmakeBuild, gypBuild } = require('./find_addon.cjs');
@@ -31,18 +42,7 @@ function resolve(request) {
 const missingHeaders = () =>
   ['node-addon-api', 'node-api-headers'].filter((name) => !resolve(name)).map((name) => `the npm package ${name}`);
 
-// npm names the node-gyp it bundles in its scripts' environment; elsewhere it lies beside npm.
-function findNodeGyp() {
-  const npm = which('npm');
-  const bundled = 'node_modules/node-gyp/bin/node-gyp.js';
-  const places = [
-    process.env.npm_config_node_gyp,
-    resolve('node-gyp/bin/node-gyp.js'),
-    npm && path.join(path.dirname(realpathSync(npm)), '..', bundled),
-    path.join(path.dirname(process.execPath), '..', 'lib', 'node_modules', 'npm', bundled),
-  ];
-  return places.find((file) => file && existsSync(file));
-}
+const findNodeGyp = () => resolve('node-gyp/bin/node-gyp.js');
 
 const python = () => process.env.npm_config_python ?? process.env.PYTHON ?? which('python3', 'python');
 
@@ -51,6 +51,44 @@ function lacking(tools) {
   return Object.entries(tools)
     .filter(([, found]) => !found)
     .map(([name]) => name);
+}
+
+function filesBelow(folder, name) {
+  if (!existsSync(folder)) return [];
+  const files = readdirSync(folder, { recursive: true }).map(String);
+  return files.filter((file) => name.test(file)).map((file) => path.join(folder, file));
+}
+
+const countIn = (files, line) =>
+  files.flatMap((file) => readFileSync(file, 'utf8').split('\n')).filter((text) => line.test(text)).length;
+
+// The files that a configured build compiles: 0 where that is not known.
+function countObjects(folder) {
+  const ninja = countIn(filesBelow(folder, /^build\.ninja$/), /^build \S+\.o: /);
+  return ninja || countIn(filesBelow(folder, /[\\/]build\.make$/), /Building \w+ object/);
+}
+
+// The files that make writes for gyp take a space in a path for the end of it (nodejs/node-gyp#65), so from such a folder the
+// sources and the two packages of headers are copied to one without.
+const isPlain = (folder) => /^[\w./+@~-]*$/.test(folder);
+
+let copied;
+function gypFolder() {
+  if (isPlain(root)) return path.join(root, 'native');
+  return (copied ??= copySources());
+}
+
+function copySources() {
+  const folder = mkdtempSync(path.join(isPlain(os.tmpdir()) ? os.tmpdir() : '/tmp', 'morphmlp-gyp-'));
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+  const skipped = path.join(root, 'native', 'build');
+  for (const name of ['native', 'include'])
+    cpSync(path.join(root, name), path.join(folder, name), { recursive: true, filter: (file) => file !== skipped });
+  for (const name of ['node-addon-api', 'node-api-headers'])
+    cpSync(path.dirname(resolve(`${name}/package.json`)), path.join(folder, 'node_modules', name), {
+      ...{ recursive: true, dereference: true },
+    });
+  return path.join(folder, 'native');
 }
 
 const cmake = {
@@ -65,6 +103,7 @@ const cmake = {
     }),
     ...missingHeaders(),
   ],
+  objects: () => countObjects(path.join(root, 'build')),
   commands() {
     const tool = path.join(path.dirname(resolve('cmake-js/package.json')), 'bin', 'cmake-js');
     const common = ['-d', root, '-O', path.join(root, 'build')];
@@ -81,17 +120,25 @@ const gyp = {
   output: gypBuild,
   missing: () => [
     ...lacking({
-      'node-gyp (it comes with npm)': findNodeGyp(),
+      'the npm package node-gyp': findNodeGyp(),
       python3: python(),
       make: which('make', 'gmake'),
       'a C++ compiler (g++ or clang++)': which('g++', 'clang++', 'c++'),
     }),
     ...missingHeaders(),
   ],
+  objects: () => countIn(filesBelow(path.join(gypFolder(), 'build'), /\.target\.mk$/), /\.o( \\)?$/),
   commands() {
-    const folder = path.join(root, 'native');
+    const folder = gypFolder();
     const headers = ['--nodedir', path.join(folder, 'gyp'), '--force-process-config'];
     return [[findNodeGyp(), 'rebuild', '-C', folder, ...headers, '--jobs', 'max']];
+  },
+  // A build that was done elsewhere is brought to its place.
+  finish() {
+    const built = path.join(gypFolder(), 'build', 'Release', 'morphmlp.node');
+    if (built === gypBuild) return;
+    mkdirSync(path.dirname(gypBuild), { recursive: true });
+    copyFileSync(built, gypBuild);
   },
 };
 

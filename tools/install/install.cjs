@@ -4,11 +4,13 @@
 //   MORPHMLP_BUILD=cmake|gyp   build that way, whatever is there     MORPHMLP_BUILD=skip   do nothing
 //   MORPHMLP_CUDA=ON|OFF|AUTO  the CUDA backend of a CMake build (default AUTO: where nvcc and an NVIDIA driver are)
 const { spawn, spawnSync } = require('node:child_process');
-const { existsSync, mkdirSync, openSync, closeSync, readFileSync, readdirSync, rmSync, statSync } = require('node:fs');
+const fs = require('node:fs');
+const os = require('node:os');
 const path = require('node:path');
 const builders = require('./builders.cjs');
 const { root, prebuilt, platformName } = require('./find_addon.cjs');
 
+const { existsSync, readFileSync, readdirSync, rmSync, statSync } = fs;
 const say = (text) => console.log(`morphmlp: ${text}`);
 const seconds = (since) => `${((Date.now() - since) / 1000).toFixed(1)} s`;
 const relative = (file) => path.relative(root, file);
@@ -33,26 +35,74 @@ function isReady({ output }) {
   return existsSync(output) && statSync(output).mtimeMs >= newestSource() && !whyNotLoaded(output);
 }
 
-const logFile = (builder) => path.join(root, 'build-logs', `${builder.name.toLowerCase()}.log`);
-
-function openLog(builder) {
-  mkdirSync(path.dirname(logFile(builder)), { recursive: true });
-  return openSync(logFile(builder), 'w');
+// npm removes the package when its install script fails, so the logs lie outside of it. They are removed after a success.
+let logs;
+function logFile(builder) {
+  logs ??= fs.mkdtempSync(path.join(os.tmpdir(), 'morphmlp-build-'));
+  return path.join(logs, `${builder.name.toLowerCase()}.log`);
 }
 
-// Keeps a terminal informed every second, and any other output every 20 seconds.
-function showProgress(builder) {
-  const { isTTY } = process.stdout;
-  const since = Date.now();
-  say(`building the addon with ${builder.name} …`);
-  const tick = () => {
-    const text = `morphmlp: building the addon with ${builder.name} … ${Math.round((Date.now() - since) / 1000)} s`;
-    process.stdout.write(isTTY ? `\r${text}` : `${text}\n`);
+// The terminal, also where npm keeps what a script writes to itself until it ends; null where there is none.
+function openTerminal() {
+  if (process.stdout.isTTY) return 1;
+  if (process.env.CI) return null;
+  try {
+    return fs.openSync('/dev/tty', 'w');
+  } catch {
+    return null;
+  }
+}
+
+function writeTerminal(terminal, text) {
+  try {
+    fs.writeSync(terminal, text);
+  } catch {
+    // Signs of life are not worth a failed installation.
+  }
+}
+
+const COMPILES = /(?:Building \w+ object|\b(?:CXX|CC)\(target\)) (\S+)/;
+
+/** Reads what was added to a log, and counts the files whose compilation it names. */
+function followLog(file) {
+  let [offset, rest, count, latest] = [0, '', 0, ''];
+  const buffer = Buffer.alloc(1 << 16);
+  return () => {
+    const log = fs.openSync(file, 'r');
+    for (let got; (got = fs.readSync(log, buffer, 0, buffer.length, offset)) > 0; offset += got)
+      rest += buffer.toString('latin1', 0, got);
+    fs.closeSync(log);
+    const lines = rest.split('\n');
+    rest = lines.pop();
+    for (const [, object] of lines.map((line) => COMPILES.exec(line)).filter(Boolean)) {
+      count += 1;
+      latest = path.basename(object).replace(/\.o$/, '');
+    }
+    return { count, latest };
   };
-  const timer = setInterval(tick, isTTY ? 1000 : 20000);
+}
+
+// Says every second on a terminal what is compiled, and every 20 seconds in any other output.
+function showProgress(builder) {
+  const terminal = openTerminal();
+  const since = Date.now();
+  const read = followLog(logFile(builder));
+  say(`building the addon with ${builder.name} …`);
+  let ticks = 0;
+  const tick = () => {
+    const { count, latest } = read();
+    const total = count > 0 ? builder.objects() : 0;
+    const files = count > 0 ? `file ${count}${total >= count ? ` of ${total}` : ''}, ` : '';
+    const text = `morphmlp: building the addon with ${builder.name} … ${files}${Math.round((Date.now() - since) / 1000)} s`;
+    if (terminal !== null) writeTerminal(terminal, `\r\x1b[K${text}${latest && `, ${latest}`}`.slice(0, 100));
+    if (terminal !== 1 && ++ticks % 20 === 0) console.log(text);
+  };
+  const timer = setInterval(tick, 1000);
   return () => {
     clearInterval(timer);
-    if (isTTY) process.stdout.write('\r\x1b[K');
+    if (terminal === null) return;
+    writeTerminal(terminal, '\r\x1b[K');
+    if (terminal !== 1) fs.closeSync(terminal);
   };
 }
 
@@ -71,13 +121,16 @@ function runScript(args, log) {
 }
 
 async function runAll(builder) {
-  const log = openLog(builder);
+  const log = fs.openSync(logFile(builder), 'w');
   const stopProgress = showProgress(builder);
-  let ok = true;
-  for (const command of builder.commands()) ok = ok && (await runScript(command, log));
-  stopProgress();
-  closeSync(log);
-  return ok;
+  try {
+    for (const command of builder.commands()) if (!(await runScript(command, log))) return false;
+    builder.finish?.();
+    return true;
+  } finally {
+    stopProgress();
+    fs.closeSync(log);
+  }
 }
 
 // The lines that name errors, or else the last ones.
@@ -106,6 +159,7 @@ async function build(builder) {
     return [`the build failed; ${logFile(builder)} has it whole:`, ...endOfLog(builder)];
   const reason = whyNotLoaded(builder.output);
   if (reason) return [reason];
+  rmSync(logs, { recursive: true, force: true });
   say(`built the addon with ${builder.name} in ${seconds(since)}: ${relative(builder.output)}`);
   return undefined;
 }

@@ -5,6 +5,7 @@ import { registerBenchKernels } from './bench_kernels';
 import { registerBenchModels } from './bench_models';
 import { registerBenchPaper } from './bench_paper';
 import { registerBenchProfile } from './bench_profile';
+import { registerBenchTrain } from './bench_train';
 import { wholeNumber } from '../options';
 
 function registerBenchData(bench: Command): void {
@@ -46,4 +47,5 @@ export function registerBench(program: Command): void {
   registerBenchPaper(bench);
   registerBenchCompare(bench);
   registerBenchData(bench);
+  registerBenchTrain(bench);
 }

@@ -1,35 +1,40 @@
-import { readFileSync } from 'node:fs';
 import { extname } from 'node:path';
 import pc from 'picocolors';
+import { readClassNames } from '../../data/lists/class_names';
+import { describeInput } from '../../data/input_spec';
 import { load, type LoadOptions } from '../../models/load';
 import { describeModel, recognise } from '../../models/recognise';
 import { saveWeights } from '../../train/state';
+import { showNotes } from './notes';
 
 /** What the command line gives. */
-export interface ConvertArguments extends LoadOptions {
+export interface ConvertArguments extends Omit<LoadOptions, 'input'> {
   /** A file of class names, one a line. */
   classes?: string;
-}
-
-/** The lines of a file of class names. */
-export function readClassNames(file: string): string[] {
-  const names = readFileSync(file, 'utf8').split(/\r?\n/);
-  if (names[names.length - 1] === '') names.pop();
-  const empty = names.findIndex((name) => name.trim() === '');
-  if (empty >= 0) throw new Error(`${file}: line ${empty + 1} is empty, expected a class name`);
-  return names;
+  mean?: number[];
+  std?: number[];
+  rate?: number;
+  crop?: number;
+  testScale?: number;
+  sampling?: 'dense' | 'segment';
+  targetFps?: number;
 }
 
 /** Runs `morphmlp convert`. */
-export function convert(from: string, to: string, { classes, ...options }: ConvertArguments): void {
+export function convert(from: string, to: string, given: ConvertArguments): void {
+  const { classes, mean, std, rate, crop, testScale, sampling, targetFps, ...options } = given;
   // Another ending would be a lie; files are recognised by their bytes, so a name may do without any.
   if (!['.safetensors', ''].includes(extname(to))) throw new Error(`${to}: expected a name that ends in .safetensors`);
   const classNames = classes ? readClassNames(classes) : undefined;
-  const { network, key, ...info } = load(from, { ...options, classNames });
+  const settings = Object.entries({ mean, std, rate, crop, testScale, sampling, targetFps });
+  const input = Object.fromEntries(settings.filter(([, value]) => value !== undefined));
+  const { network, notes, key, ...info } = load(from, { ...options, classNames, input });
+  showNotes(from, { notes });
   const { model } = info;
   const found = recognise(network.stateDict(), { frames: model.frames, segmentDim: model.segmentDim });
   saveWeights(to, network, info);
   network.dispose();
+  console.log(`input: ${describeInput(info.input)}`);
   if (key !== '.') console.log(`${from}: the weights under ${key}`);
   console.log(`${from}: ${describeModel(found)}, ${model.numClasses} classes`);
   console.log(`written to ${pc.bold(to)}`);

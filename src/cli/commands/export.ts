@@ -18,7 +18,8 @@ Examples:
   morphmlp export runs/mine/best.safetensors mine.onnx
   morphmlp export image_t.safetensors image_t.onnx --opset 17 --size 256
 
-Input pixels [batch, 3, T, H, W] (images: [batch, 3, H, W]), normalised as in training: (value / 255 - 0.45) / 0.225.`,
+Input pixels [batch, 3, T, H, W] (images: [batch, 3, H, W]), red, green, blue, each (value / 255 - mean) / std with the checkpoint's
+mean and std. The file's metadata_props hold all of the input specification (\`input\`) and the class names (\`classNames\`) as JSON.`,
     )
     .action(async (checkpoint: string, file: string, given: ExportArguments) =>
       (await import('./export_action.js')).exportModel(checkpoint, file, given),

@@ -1,8 +1,10 @@
 import { statSync } from 'node:fs';
 import pc from 'picocolors';
-import { load } from '../../models/load';
+import { describeInput } from '../../data/input_spec';
+import { load, type InputSpec } from '../../models/load';
 import { exportOnnx, OPSET } from '../../formats/onnx';
 import { packageVersion } from '../../core/version';
+import { showNotes } from './notes';
 
 /** What the command line gives. */
 export interface ExportArguments {
@@ -10,15 +12,23 @@ export interface ExportArguments {
   size?: number;
 }
 
+/** The input at another side, its short side in proportion. */
+function resized(input: InputSpec, size: number | undefined): InputSpec {
+  if (size === undefined) return input;
+  return { ...input, crop: size, testScale: Math.round((input.testScale * size) / input.crop) };
+}
+
 /** Runs `morphmlp export`. */
 export function exportModel(checkpoint: string, file: string, { opset, size }: ExportArguments): void {
   if (opset !== OPSET) throw new Error(`--opset ${opset}: expected ${OPSET}, the version that is written`);
   if (!file.endsWith('.onnx')) throw new Error(`${file}: expected a name that ends in .onnx`);
-  const { network, model, input } = load(checkpoint);
-  exportOnnx(network, file, { size: size ?? input.crop, version: packageVersion() });
+  const { network, model, classNames, notes, ...info } = load(checkpoint);
+  showNotes(checkpoint, { notes });
+  const input = resized(info.input, size);
+  exportOnnx({ network, input, classNames }, file, { version: packageVersion() });
   network.dispose();
   const frames = model.kind === 'video' ? `${model.frames} frames of ` : '';
-  const side = size ?? input.crop;
-  console.log(`${checkpoint}: ${frames}${side}x${side}, ${model.numClasses} classes, opset ${OPSET}`);
+  console.log(`input: ${describeInput(input)}`);
+  console.log(`${checkpoint}: ${frames}${input.crop}x${input.crop}, ${model.numClasses} classes, opset ${OPSET}`);
   console.log(`written to ${pc.bold(file)}, ${(statSync(file).size / 1e6).toFixed(1)} MB`);
 }

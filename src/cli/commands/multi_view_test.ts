@@ -1,6 +1,7 @@
 import pc from 'picocolors';
 import type { Config } from '../../train/config/keys';
 import { DecodePool } from '../../data/video/decode_pool';
+import { testClips } from '../../data/input_spec';
 import { openDataset } from '../../data/open';
 import { viewCount } from '../../data/sampling';
 import type { Dataset } from '../../data/types';
@@ -12,6 +13,7 @@ import type { Testing } from '../../train/options';
 import { runFiles } from '../../train/run';
 import { testViews, type TestResult } from '../../train/multi_view';
 import { macs, percent } from '../../terminal/format';
+import { showNotes } from './notes';
 import { Progress } from '../../terminal/progress';
 
 /** Results of a test as they are written: shares in [0, 1], `confusion[true][predicted]` counts videos. */
@@ -99,13 +101,13 @@ export async function runTest({ testing, checkpoint, workers, precision, quiet }
   model.network.precision = precision;
   const pool = new DecodePool(workers);
   try {
-    const { normalisation, ...clips } = model.input;
-    const opening = { clips: { ...clips, train: false, flip: false }, known: model.classNames };
+    showNotes(checkpoint, model);
+    const opening = { clips: testClips(model.input), known: model.classNames };
     const dataset = openDataset(testing.data, opening, pool);
     const bar = quiet ? null : new Progress({ label: 'testing', total: dataset.length });
     const onVideo = (done: number) => bar?.update(done);
     const { views, batch } = testing;
-    const result = await testViews(model.network, dataset, { views, batch, normalisation, onVideo });
+    const result = await testViews(model, dataset, { views, batch, onVideo });
     bar?.finish();
     return recordOf(checkpoint, dataset, model, result);
   } finally {

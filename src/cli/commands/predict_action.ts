@@ -3,17 +3,17 @@ import path from 'node:path';
 import pc from 'picocolors';
 import { DecodePool } from '../../data/video/decode_pool';
 import { viewCount, type Views } from '../../data/sampling';
+import { testClips, type InputSpec } from '../../data/input_spec';
 import type { Clip } from '../../data/types';
 import { allViews } from '../../data/video/clip_plan';
-import { readViews } from '../../data/video/video_clips';
-import { load, type InputSpec, type ModelInfo } from '../../models/load';
-import type { MorphMLP } from '../../models/morphmlp';
+import { load, type LoadedModel } from '../../models/load';
 import type { Device, Precision } from '../../core/native';
 import { contactSheet, type SheetRow } from '../../report/contact_sheet';
 import { requirePrecision } from '../../core/runtime';
 import { setDefaultDevice } from '../../core/tensor';
 import { meanOfRows, probabilities, viewLogits } from '../../train/views';
 import { percent, table } from '../../terminal/format';
+import { showNotes } from './notes';
 import { checkOutputs } from './outputs';
 import { fileInputs, standardInput, type Input, type StreamInput } from './predict_inputs';
 import { Progress } from '../../terminal/progress';
@@ -24,16 +24,11 @@ export interface Guess {
   probability: number;
 }
 
-/** The middle clip of a video, scaled and cropped as in evaluation. */
-export async function middleClip(file: string, input: InputSpec): Promise<Clip> {
-  const [clip] = await readViews(file, input);
-  return clip as Clip;
-}
-
 /** The `top` most probable classes of a video of which `views` are seen, best first. */
-export function classify(model: MorphMLP, classNames: readonly string[], views: readonly Clip[], top: number): Guess[] {
-  const scores = probabilities(meanOfRows(viewLogits(model.eval(), views)));
-  const guesses = classNames.map((label, i) => ({ label, probability: scores[i]! }));
+export function classify(model: LoadedModel, views: readonly Clip[], top: number): Guess[] {
+  model.network.eval();
+  const scores = probabilities(meanOfRows(viewLogits(model, views)));
+  const guesses = model.classNames.map((label, i) => ({ label, probability: scores[i]! }));
   return guesses.sort((a, b) => b.probability - a.probability).slice(0, top);
 }
 
@@ -87,7 +82,7 @@ async function* readAll(
   views: Views,
   pool: DecodePool,
 ): AsyncGenerator<{ input: Input; clips: Clip[] } | { input: Input; error: Error }> {
-  const options = { ...spec, train: false, flip: false };
+  const options = testClips(spec);
   const choices = allViews(views);
   const size = { frames: spec.frames, height: spec.crop, width: spec.crop, label: -1 };
   const read = async (input: Input): Promise<Clip[]> => {
@@ -145,7 +140,7 @@ function show(seen: readonly Seen[]): void {
 
 async function classifyAll(
   inputs: readonly Input[],
-  { network, classNames, input }: ModelInfo & { network: MorphMLP },
+  model: LoadedModel,
   args: PredictArguments,
   pool: DecodePool,
 ): Promise<{ seen: Seen[]; rows: SheetRow[]; failed: number }> {
@@ -154,13 +149,13 @@ async function classifyAll(
   const seen: Seen[] = [];
   const rows: SheetRow[] = [];
   let failed = 0;
-  for await (const got of readAll(inputs, input, views, pool)) {
+  for await (const got of readAll(inputs, model.input, views, pool)) {
     const { name } = got.input;
     if ('error' in got) {
       failed += 1;
       console.error(`morphmlp: ${problemOf(got)}`);
     } else {
-      const guesses = classify(network, classNames, got.clips, args.top);
+      const guesses = classify(model, got.clips, args.top);
       seen.push({ name, guesses });
       if (args.json) console.log(JSON.stringify({ input: name, views: viewCount(views), guesses }));
       if (args.sheet && rows.length < SHEET_ROWS)
@@ -181,6 +176,7 @@ export async function predict(given: string[], args: PredictArguments): Promise<
   const pool = new DecodePool(1);
   const model = load(args.checkpoint);
   model.network.precision = args.precision;
+  showNotes(args.checkpoint, model);
   try {
     const { seen, rows, failed } = await classifyAll(inputs, model, args, pool);
     if (!args.json) show(seen);

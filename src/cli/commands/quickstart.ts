@@ -2,9 +2,13 @@ import path from 'node:path';
 import { hasFfmpeg } from '../../data/video/ffmpeg';
 import { writeVideo } from '../../data/video/encode';
 import { MotionDataset } from '../../data/synthetic/motion';
+import { sourceOf, type Source } from '../../data/source';
+import { isUnreadable, type Clip } from '../../data/types';
+import { readViews } from '../../data/video/video_clips';
+import { VideoDataset } from '../../data/video/video_dataset';
 import type { Run } from '../../train/run';
-import { load } from '../../models/load';
-import { classify, guessLines, middleClip } from './predict_action';
+import { load, type InputSpec } from '../../models/load';
+import { classify, guessLines } from './predict_action';
 
 const EXAMPLE_STREAM = 2; // neither training nor validation clips
 const EXAMPLE = 3;
@@ -16,21 +20,64 @@ function thisCommand(): string {
   return inClone ? `node ${script}` : 'npx morphmlp';
 }
 
-/** After the quick start: encodes a clip that the model has not seen as an .mp4, reads it back and classifies it. */
-export async function afterQuickstart(run: Run): Promise<void> {
-  const { seed, out } = run.options;
+/** A video to show: its name, its true class, how it is read. */
+interface Example {
+  file: string;
+  label: number;
+  source: Source;
+}
+
+/** A drawn clip that the model has not seen, encoded as an .mp4. */
+async function drawnExample({ options: { seed, out, testCrop } }: Run): Promise<Example> {
   const file = path.join(out, 'example.mp4');
+  const drawn = new MotionDataset({ seed, stream: EXAMPLE_STREAM, length: 8, size: testCrop }).render(EXAMPLE);
+  await writeVideo(drawn, file);
+  return { file, label: drawn.label, source: sourceOf(file) };
+}
+
+/** The first validation clip that can be read. */
+async function firstReadable(
+  dataset: VideoDataset,
+  input: InputSpec,
+): Promise<{ example: Example; clips: Clip[] } | null> {
+  for (const { path: file, label, source = sourceOf(file) } of dataset.listing.items) {
+    try {
+      return { example: { file, label, source }, clips: await readViews(source, input) };
+    } catch (error) {
+      if (!isUnreadable(error)) throw error;
+    }
+  }
+  return null;
+}
+
+async function exampleOf(run: Run, input: InputSpec): Promise<{ example: Example; clips: Clip[] } | null> {
+  const { train, val } = run.loaders;
+  if (val?.dataset instanceof VideoDataset) return firstReadable(val.dataset, input);
+  if (!(train.dataset instanceof MotionDataset)) return null;
   if (!(await hasFfmpeg())) {
     console.log('\nFFmpeg is not on the PATH, so no video was classified (Debian: apt-get install ffmpeg).');
-    return;
+    return null;
   }
-  const example = new MotionDataset({ seed, stream: EXAMPLE_STREAM, length: 8, size: run.options.testCrop }).render(
-    EXAMPLE,
-  );
-  await writeVideo(example, file);
-  const { network, classNames, input } = load(run.files.best);
-  const guesses = classify(network, classNames, [await middleClip(file, input)], 3);
-  network.dispose();
-  console.log(`\n${file} shows '${classNames[example.label]}'; the model says:\n${guessLines(guesses).join('\n')}`);
-  console.log(`\nTry it: ${thisCommand()} predict ${file} --checkpoint ${run.files.best}`);
+  const example = await drawnExample(run);
+  return { example, clips: await readViews(example.source, input) };
+}
+
+/**
+ * After the quick start: classifies a video. On the embedded data that is a clip which the model has not seen, encoded as an .mp4
+ * and read back; on data of the user's one of the validation clips, and nothing where there are none.
+ */
+export async function afterQuickstart(run: Run): Promise<void> {
+  const model = load(run.files.best);
+  try {
+    const found = await exampleOf(run, model.input);
+    if (!found) return;
+    const { example, clips } = found;
+    const lines = guessLines(classify(model, clips, 3)).join('\n');
+    console.log(`\n${example.file} shows '${model.classNames[example.label]}'; the model says:\n${lines}`);
+    const { source } = example;
+    if (!(source.kind === 'video' || source.kind === 'image') || source.part) return; // predict takes files
+    console.log(`\nTry it: ${thisCommand()} predict ${example.file} --checkpoint ${run.files.best}`);
+  } finally {
+    model.network.dispose();
+  }
 }

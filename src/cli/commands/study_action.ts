@@ -10,6 +10,7 @@ import { studyMixing } from '../../study/mixing';
 import { traceOf } from '../../study/trace';
 import { describeSubject, type Subject } from '../../study/subject';
 import type { Study, Tell } from '../../study/types';
+import { showNotes } from './notes';
 import { checkOutputs } from './outputs';
 import { withProgress } from '../../terminal/progress';
 import { learnedText } from './study_learned_text';
@@ -80,6 +81,7 @@ export async function studyModel(inputs: readonly string[], given: StudyArgument
   checkFiles(given);
   if (given.threads) setThreads(given.threads);
   const subject = await openSubject(inputs, given);
+  if (given.checkpoint) showNotes(given.checkpoint, { notes: subject.notes ?? [] });
   try {
     const study: Study = { model: describeSubject(subject), ...(await studyParts(subject, given)), machine: machine() };
     if (study.cost) console.log(costText(study.cost));

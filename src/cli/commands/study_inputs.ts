@@ -1,10 +1,10 @@
 /** What `morphmlp study` was asked to look at. */
 import { existsSync } from 'node:fs';
 import { DecodePool } from '../../data/video/decode_pool';
+import { testClips, type InputSpec } from '../../data/input_spec';
 import { openDataset, specOf } from '../../data/open';
 import type { Clip } from '../../data/types';
 import { readViews } from '../../data/video/video_clips';
-import type { InputSpec } from '../../models/load';
 import { Philox } from '../../core/philox';
 import { randomSubject, STUDY_MODELS, trainedSubject, type Subject } from '../../study/subject';
 import { didYouMean } from '../../terminal/format';
@@ -38,7 +38,7 @@ async function labelledClips(
 ): Promise<{ clips: Clip[]; names: readonly string[] }> {
   const pool = new DecodePool(1);
   try {
-    const clips = { ...subject.input, train: false, flip: false };
+    const clips = testClips(subject.input);
     const known = subject.checkpoint ? { known: subject.classNames } : {};
     const dataset = openDataset(specOf(path), { clips, ...known }, pool);
     const wanted = Math.min(count, dataset.length);

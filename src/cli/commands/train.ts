@@ -1,5 +1,5 @@
 import { Option, type Command } from 'commander';
-import { byteSize, collect, numberIn, onOff, wholeNumber } from '../options';
+import { byteSize, cacheSize, collect, numberIn, onOff, wholeNumber } from '../options';
 import type { TrainArguments } from './train_action';
 
 const EXAMPLES = `
@@ -68,6 +68,11 @@ export function registerTrain(program: Command): void {
       '--memory-budget <size>',
       'most memory for tensors, such as 1500M or 2G: recomputes blocks as needed',
       byteSize,
+    )
+    .option(
+      '--cache-memory <size>',
+      'most memory for decoded frames, such as 2G; 0 for none (default: a quarter of the free memory)',
+      cacheSize,
     )
     .option('--plugin <file>', 'a kernel of yours in place of ours; may be repeated (see morphmlp kernel)', collect)
     .option('--device <name>', 'cpu or cuda (default: cpu)')

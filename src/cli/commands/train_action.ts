@@ -33,6 +33,12 @@ function describeBatches({ batchSize, microBatch, clips, mix }: RunOptions): str
   return parts.length > 0 ? [`batches: ${parts.join('  ·  ')}`] : [];
 }
 
+function describeCache({ cacheMemory, options }: Run): string {
+  if (cacheMemory === 0) return 'cache: off, every clip is decoded anew';
+  const why = options.cacheMemory === null ? ', a quarter of the free memory (--cache-memory)' : '';
+  return `cache: decoded frames up to ${mib(cacheMemory)}${why}`;
+}
+
 function describeRun(run: Run): string {
   const { options, loaders, plan, started } = run;
   const { clips } = options;
@@ -42,6 +48,7 @@ function describeRun(run: Run): string {
     `${options.name}: ${(run.parameters / 1e6).toFixed(2)}M parameters, ${input}, ${run.info.classNames.length} classes`,
     `data: ${loaders.train.dataset.length} clips${val}  ·  ${deviceText()}  ·  seed ${options.seed}`,
     ...describeBatches(options),
+    describeCache(run),
     ...(options.cudaGraph ? ['steps: recorded once, replayed as CUDA graphs'] : []),
     ...(plan
       ? [

@@ -45,6 +45,7 @@ export interface TrainFlags {
   threads?: number;
   plugin?: string[];
   memoryBudget?: string;
+  cacheMemory?: string;
   device?: string;
   precision?: string;
   cudaGraph?: boolean;
@@ -78,6 +79,7 @@ const SAME: Readonly<Partial<Record<keyof TrainFlags, KeyName>>> = {
   threads: 'RUN.THREADS',
   plugin: 'RUN.PLUGINS',
   memoryBudget: 'RUN.MEMORY_BUDGET',
+  cacheMemory: 'RUN.CACHE_MEMORY',
   device: 'RUN.DEVICE',
   precision: 'RUN.PRECISION',
   cudaGraph: 'RUN.CUDA_GRAPH',

@@ -11,5 +11,5 @@ export {
   type RandAugment,
 } from './rand_augment';
 export { drawErasing, erase, type ErasedBox, type Erasing } from './random_erasing';
-export { drawResizedCrop, resizeCrop } from './resized_crop';
+export { drawResizedCrop, resizeCrop, scaleAndCrop } from './resized_crop';
 export type { ClipSize } from './size';

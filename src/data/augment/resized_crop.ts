@@ -37,7 +37,13 @@ export function drawResizedCrop(
 }
 
 /** For each place of the result its two neighbours in the source and the share of the second. */
-function taps(first: number, count: number, wanted: number): { at: Int32Array; next: Int32Array; share: Float64Array } {
+interface Taps {
+  at: Int32Array;
+  next: Int32Array;
+  share: Float64Array;
+}
+
+function taps(first: number, count: number, wanted: number): Taps {
   const source = Float64Array.from({ length: wanted }, (_, i) => max(0, ((i + 0.5) * count) / wanted - 0.5));
   return {
     at: Int32Array.from(source, (s) => first + floor(s)),
@@ -57,9 +63,32 @@ export function resizeCrop(
   outWidth: number,
   outHeight: number,
 ): Uint8Array {
+  const [across, down] = [taps(box.x, box.width, outWidth), taps(box.y, box.height, outHeight)];
+  return resample(pixels, { frames, height, width }, across, down);
+}
+
+/** Taps of the places from `start` on, `count` of them. */
+const slice = ({ at, next, share }: Taps, start: number, count: number): Taps => ({
+  at: at.subarray(start, start + count),
+  next: next.subarray(start, start + count),
+  share: share.subarray(start, start + count),
+});
+
+/** The box of frames that are scaled to `size` [width, height] as `resizeCrop` scales: only its pixels are computed. */
+export function scaleAndCrop(
+  pixels: Uint8Array,
+  whole: ClipSize,
+  size: readonly [number, number],
+  box: Box,
+): Uint8Array {
+  const across = slice(taps(0, whole.width, size[0]), box.x, box.width);
+  const down = slice(taps(0, whole.height, size[1]), box.y, box.height);
+  return resample(pixels, whole, across, down);
+}
+
+function resample(pixels: Uint8Array, { frames, height, width }: ClipSize, across: Taps, down: Taps): Uint8Array {
+  const [outWidth, outHeight] = [across.at.length, down.at.length];
   const result = new Uint8Array(frames * outHeight * outWidth * 3);
-  const across = taps(box.x, box.width, outWidth);
-  const down = taps(box.y, box.height, outHeight);
   for (let t = 0, to = 0; t < frames; t++) {
     for (let y = 0; y < outHeight; y++) {
       const above = (t * height + down.at[y]!) * width;
@@ -75,7 +104,7 @@ function resizeRow(
   above: number,
   below: number,
   share: number,
-  across: ReturnType<typeof taps>,
+  across: Taps,
   result: Uint8Array,
   start: number,
 ): number {

@@ -23,7 +23,8 @@ export function readLines(file: string): { text: string; number: number }[] {
   return lines.map((text, i) => ({ text: text.trim(), number: i + 1 })).filter(({ text }) => text !== '');
 }
 
-function readClassNames(file: string): string[] {
+/** The class names of a file, one a line. @throws where one is there twice */
+export function readClassNames(file: string): string[] {
   const lines = readLines(file);
   const seen = new Map<string, number>();
   for (const { text, number } of lines) {

@@ -38,26 +38,61 @@ async function pictureInput({ path: file, part }: PictureFile): Promise<string |
   }
 }
 
+/** Largest picture that is decoded, in pixels: 16,384 x 16,384. A small file can claim far more than a machine's memory. */
+const MOST_PIXELS = 2 ** 28;
+
+const LIMITS = { failOn: 'error', limitInputPixels: MOST_PIXELS } as const;
+
 /** Width and height of a picture as it is shown: its EXIF orientation applied. */
 export async function pictureSize(file: PictureFile): Promise<{ width: number; height: number }> {
   try {
-    const { autoOrient } = await sharp(await pictureInput(file)).metadata();
+    const { autoOrient } = await sharp(await pictureInput(file), LIMITS).metadata();
     return autoOrient;
   } catch (error) {
     throw unreadable(file.path, error);
   }
 }
 
-/** Fits pictures to `size` by the cubic kernel, wide enough for reduction (Pillow's bicubic within 2 levels). */
-function scaled(picture: Sharp, [width, height]: readonly [number, number]): Promise<Buffer> {
-  const resized = picture.resize(width, height, { fit: 'fill', kernel: 'cubic', fastShrinkOnLoad: false });
-  return resized.toColourspace('srgb').removeAlpha().raw().toBuffer();
+/**
+ * Any picture as 8-bit red, green, blue, upright, in the size [width, height]: the one way from a picture file to pixels. Grey,
+ * palettes, 16 bits, CMYK and embedded profiles become sRGB; of an animation the first frame is taken. The alpha channel is dropped
+ * before resizing, so that the colours below transparent pixels stay (as Pillow's convert('RGB') keeps them). Resized by the cubic
+ * kernel, wide enough for reduction (Pillow's bicubic within 2 levels).
+ */
+async function rgbPicture(file: PictureFile, size: readonly [number, number]): Promise<Sharp> {
+  const picture = sharp(await pictureInput(file), LIMITS).autoOrient();
+  const { hasAlpha } = await picture.metadata();
+  return scaled(hasAlpha ? await withoutAlpha(picture) : picture, size);
 }
 
-/** A picture file as u8 [height, width, 3] of the size [width, height]; transparency is dropped, grey is made colour. */
+/** The colours alone, decoded: resizing a picture that has an alpha channel would weigh colours by it. */
+async function withoutAlpha(picture: Sharp): Promise<Sharp> {
+  const { data, info } = await picture.toColourspace('srgb').removeAlpha().raw().toBuffer({ resolveWithObject: true });
+  const { width, height, channels } = info;
+  return sharp(data, { raw: { width, height, channels }, limitInputPixels: MOST_PIXELS });
+}
+
+function scaled(picture: Sharp, [width, height]: readonly [number, number]): Sharp {
+  return picture.resize(width, height, { fit: 'fill', kernel: 'cubic', fastShrinkOnLoad: false }).toColourspace('srgb');
+}
+
+/** A picture file as u8 [height, width, 3] of the size [width, height]; see `rgbPicture`. */
 export async function readPicture(file: PictureFile, size: readonly [number, number]): Promise<Uint8Array> {
   try {
-    return await scaled(sharp(await pictureInput(file), { failOn: 'error' }).autoOrient(), size);
+    return await (await rgbPicture(file, size)).raw().toBuffer();
+  } catch (error) {
+    throw unreadable(file.path, error);
+  }
+}
+
+/** The same picture as JPEG of a quality from 1 to 100, with the colours' whole resolution. */
+export async function encodePicture(
+  file: PictureFile,
+  size: readonly [number, number],
+  quality: number,
+): Promise<Uint8Array> {
+  try {
+    return await (await rgbPicture(file, size)).jpeg({ quality, chromaSubsampling: '4:4:4' }).toBuffer();
   } catch (error) {
     throw unreadable(file.path, error);
   }
@@ -70,7 +105,9 @@ export async function resizePicture(
   to: readonly [width: number, height: number],
 ): Promise<Uint8Array> {
   if (from[0] === to[0] && from[1] === to[1]) return pixels;
-  return scaled(sharp(pixels, { raw: { width: from[0], height: from[1], channels: 3 } }), to);
+  return scaled(sharp(pixels, { raw: { width: from[0], height: from[1], channels: 3 } }), to)
+    .raw()
+    .toBuffer();
 }
 
 /** Frame numbers as file names: `{:05d}.jpg` and 12 make `00012.jpg` (the recipes' IMAGE_TEMPLATE). */

@@ -2,9 +2,8 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import sharp from 'sharp';
 import { runProgram } from '../video/ffmpeg';
-import { frameName } from '../pictures/pictures';
+import { encodePicture, frameName } from '../pictures/pictures';
 import { scaleShortSide } from '../sampling';
 import { probeSource, type Source } from '../source';
 import { UnreadableClip } from '../types';
@@ -86,17 +85,11 @@ async function encodeVideo(source: Source, folder: string, encoding: Encoding, s
 }
 
 /** A picture file, upright and without what is not its pixels. */
-async function encodePicture(source: Source, { shortSide, quality }: Encoding): Promise<Packed> {
+async function packPicture(source: Source & { kind: 'image' }, { shortSide, quality }: Encoding): Promise<Packed> {
   const before = await probeSource(source);
   const size = scaleShortSide(before.width, before.height, Math.min(shortSide, before.width, before.height));
-  try {
-    const upright = sharp(source.path, { failOn: 'error' }).autoOrient();
-    const scaled = upright.resize(...size, { fit: 'fill', kernel: 'cubic', fastShrinkOnLoad: false });
-    const bytes = await scaled.toColourspace('srgb').flatten().jpeg({ quality, chromaSubsampling: '4:4:4' }).toBuffer();
-    return { bytes, kind: 'image', info: { ...before, width: size[0], height: size[1] } };
-  } catch (error) {
-    throw new UnreadableClip(`${source.path}: it is not a picture that can be read: ${(error as Error).message}`);
-  }
+  const bytes = await encodePicture(source, size, quality);
+  return { bytes, kind: 'image', info: { ...before, width: size[0], height: size[1] } };
 }
 
 /** Names every missing frame's file where a folder lacks some: FFmpeg would only end early. */
@@ -110,7 +103,7 @@ async function expectFrames(source: Source & { kind: 'frames' }): Promise<void> 
 
 /** Encodes one file. Rejects with `UnreadableClip` where it, or a part of it, cannot be decoded. */
 export async function pack(source: Source, encoding: Encoding, signal?: AbortSignal): Promise<Packed> {
-  if (source.kind === 'image') return encodePicture(source, encoding);
+  if (source.kind === 'image') return packPicture(source, encoding);
   if (source.kind === 'frames') await expectFrames(source);
   const folder = await mkdtemp(path.join(os.tmpdir(), 'morphmlp-'));
   try {

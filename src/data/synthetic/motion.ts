@@ -28,8 +28,8 @@ export const MOTION_CLASSES = [
 /** What is seen in each sixteenth of a clip: 0 nothing, 1 the first pose, 2 the second. */
 const SCRIPT = [0, 0, 1, 1, 1, 1, 0, 0, 0, 0, 2, 2, 2, 2, 0, 0] as const;
 
-const SIZE = 64;
-const FRAMES = 16;
+export const MOTION_SIDE = 64;
+export const MOTION_FRAMES = 16;
 
 export interface MotionOptions {
   seed: number | bigint;
@@ -93,7 +93,7 @@ export const motionLabel = (index: number): number => index % MOTION_CLASSES.len
  * Clip 2j+1 is clip 2j in reverse. Throws where an option is out of its range.
  */
 export function motionClip(index: number, options: MotionOptions): MotionClip {
-  const { seed, stream = 0, size = SIZE, frames = FRAMES } = options;
+  const { seed, stream = 0, size = MOTION_SIDE, frames = MOTION_FRAMES } = options;
   checkOptions(index, size, frames);
   const label = motionLabel(index);
   const rng = new Philox(seed, stream).fork('motion').fork(Math.floor(index / 2));
@@ -114,11 +114,11 @@ export class MotionDataset implements Dataset {
   readonly classNames: readonly string[] = MOTION_CLASSES;
   readonly length: number;
 
-  constructor(private readonly options: MotionOptions & { length: number }) {
+  constructor(protected readonly options: MotionOptions & { length: number }) {
     this.length = options.length;
     if (!Number.isInteger(this.length) || this.length < 1)
       throw new Error(`motion dataset: length must be a whole number of at least 1, got ${this.length}`);
-    checkOptions(0, options.size ?? SIZE, options.frames ?? FRAMES);
+    checkOptions(0, options.size ?? MOTION_SIDE, options.frames ?? MOTION_FRAMES);
   }
 
   name(i: number): string {
@@ -130,17 +130,17 @@ export class MotionDataset implements Dataset {
   }
 
   describe(): Record<string, string | number> {
-    const { seed, size = SIZE, frames = FRAMES, stream = 0 } = this.options;
+    const { seed, size = MOTION_SIDE, frames = MOTION_FRAMES, stream = 0 } = this.options;
     return { source: 'embedded motion dataset', clips: this.length, seed: String(seed), stream, frames, size };
   }
 
   /** Clip i; there is nothing random about it beyond the dataset's seed. */
-  clip(i: number): Promise<Clip> {
+  clip(i: number, _random?: Philox, _signal?: AbortSignal): Promise<Clip> {
     return Promise.resolve(this.render(i));
   }
 
   /** A drawn clip fills its frames whole: whatever the views, they are the clip. */
-  views(i: number, sets: readonly Views[]): Promise<Clip[]> {
+  views(i: number, sets: readonly Views[], _signal?: AbortSignal): Promise<Clip[]> {
     const clip = this.render(i);
     return Promise.resolve(sets.flatMap((views) => Array.from({ length: viewCount(views) }, () => clip)));
   }
@@ -148,7 +148,7 @@ export class MotionDataset implements Dataset {
   /** Draws clip i. */
   render(i: number): Clip {
     if (!(i < this.length)) throw new Error(`motion dataset: clip ${i} is outside 0..${this.length - 1}`);
-    const { size = SIZE, frames = FRAMES } = this.options;
+    const { size = MOTION_SIDE, frames = MOTION_FRAMES } = this.options;
     return { ...motionClip(i, this.options), frames, height: size, width: size, path: this.name(i) };
   }
 }

@@ -77,7 +77,9 @@ export type ClipChoice = { random: PhiloxState; sample?: number } | { view: numb
 export interface ClipPlan {
   /** Frame numbers from 0; a video shorter than the clip repeats its last frame. */
   frames: number[];
-  /** Size of the whole frame after scaling. */
+  /** Size at which frames are decoded: one for all clips of a file that are drawn alike, so that decoded frames can be kept. */
+  decoded: [width: number, height: number];
+  /** Size that the whole frame is scaled to before `box` is cut out. */
   size: [width: number, height: number];
   /** Changes of the whole frames before the box is cut out, or of what was cut out. */
   ops: readonly AugmentOp[];
@@ -101,16 +103,19 @@ function framesFor(options: VideoOptions, info: VideoInfo, time: View | Philox):
   return denseFrames(info.frames, info.fps, options, time);
 }
 
-/** The size to decode at, and the box to cut out. A box that is resized is cut of frames no larger than a jittered one. */
-function drawBox(options: VideoOptions, info: VideoInfo, random: Philox): Pick<ClipPlan, 'size' | 'box'> {
+/** The size to decode training frames at: the file's own, or that of the longest jitter where it is smaller. */
+function decodedSize({ width, height }: VideoInfo, longest: number): [number, number] {
+  return longest < Math.min(width, height) ? scaleShortSide(width, height, longest) : [width, height];
+}
+
+/** The size to scale to, and the box to cut out. */
+function drawBox(options: VideoOptions, info: VideoInfo, random: Philox): Pick<ClipPlan, 'decoded' | 'size' | 'box'> {
   const { crop, resizedCrop } = options;
   const [shortest, longest] = jitterRange(options);
-  if (resizedCrop) {
-    const size = scaleShortSide(info.width, info.height, Math.min(longest, info.width, info.height));
-    return { size, box: drawResizedCrop(...size, resizedCrop, random) };
-  }
+  const decoded = decodedSize(info, longest);
+  if (resizedCrop) return { decoded, size: decoded, box: drawResizedCrop(...decoded, resizedCrop, random) };
   const size = scaleShortSide(info.width, info.height, Math.max(crop, shortest + random.int(longest - shortest + 1)));
-  return { size, box: randomCrop(...size, crop, random) };
+  return { decoded, size, box: randomCrop(...size, crop, random) };
 }
 
 type Changes = Pick<ClipPlan, 'ops' | 'on' | 'erased' | 'noise'>;
@@ -132,9 +137,9 @@ function randomPlan(options: VideoOptions, info: VideoInfo, state: PhiloxState, 
   const random = Philox.restore(state);
   const frames = framesFor(options, info, random.fork('time'));
   const own = random.fork('sample').fork(sample);
-  const { size, box } = drawBox(options, info, own);
+  const drawn = drawBox(options, info, own);
   const flip = options.flip && own.uniform() < 0.5;
-  return { frames, size, box, side: options.crop, flip, ...drawChanges(options, size, own) };
+  return { frames, ...drawn, side: options.crop, flip, ...drawChanges(options, drawn.size, own) };
 }
 
 function viewPlan(options: VideoOptions, info: VideoInfo, view: number, views: Views): ClipPlan {
@@ -142,7 +147,7 @@ function viewPlan(options: VideoOptions, info: VideoInfo, view: number, views: V
   const frames = framesFor(options, info, { index: clip, count: views.clips });
   const side = options.crop;
   const size = scaleShortSide(info.width, info.height, Math.max(side, options.testScale ?? side));
-  return { frames, size, box: uniformCrop(...size, side, crop), side, flip: false, ...NONE };
+  return { frames, decoded: size, size, box: uniformCrop(...size, side, crop), side, flip: false, ...NONE };
 }
 
 /** The frames and pixels of one clip in a video of which `info` is known. */

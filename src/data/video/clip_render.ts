@@ -1,6 +1,6 @@
 /** Makes a clip of decoded frames as its plan says. */
 import { Philox } from '../../core/philox';
-import { applyAugment, erase, resizeCrop, type ClipSize } from '../augment';
+import { applyAugment, erase, resizeCrop, scaleAndCrop, type ClipSize } from '../augment';
 import type { ClipPlan } from './clip_plan';
 import type { Box } from '../sampling';
 import type { Frames } from './decode';
@@ -33,20 +33,44 @@ function mirrorRows(pixels: Uint8Array, width: number): void {
   }
 }
 
-function cutOut(frames: Frames, whole: ClipSize, { box, side, flip }: ClipPlan): Uint8Array {
-  if (box.width === side && box.height === side) return cropFrames(frames, box, flip);
-  const cut = resizeCrop(frames.pixels, whole, box, side, side);
+/** Whether frames of one size are of the other. */
+const isSize = ({ width, height }: Frames, size: readonly [number, number]): boolean =>
+  width === size[0] && height === size[1];
+
+const clipSize = (plan: ClipPlan, { width, height }: Frames): ClipSize => ({
+  frames: plan.frames.length,
+  height,
+  width,
+});
+
+/** The frames scaled whole and changed, as augmentation of whole frames sees them. */
+function changeFrames(frames: Frames, plan: ClipPlan): Frames {
+  const [width, height] = plan.size;
+  const pixels = isSize(frames, plan.size)
+    ? frames.pixels
+    : scaleAndCrop(frames.pixels, clipSize(plan, frames), plan.size, { x: 0, y: 0, width, height });
+  const scaled = { pixels, width, height };
+  return { ...scaled, pixels: applyAugment(pixels, clipSize(plan, scaled), plan.ops) };
+}
+
+function cutOut(frames: Frames, plan: ClipPlan): Uint8Array {
+  const { box, side, flip } = plan;
+  const plain = box.width === side && box.height === side;
+  if (plain && isSize(frames, plan.size)) return cropFrames(frames, box, flip);
+  const whole = clipSize(plan, frames);
+  const cut = plain
+    ? scaleAndCrop(frames.pixels, whole, plan.size, box)
+    : resizeCrop(frames.pixels, whole, box, side, side);
   if (flip) mirrorRows(cut, side);
   return cut;
 }
 
-/** Changes, cuts, mirrors and erases: u8 [frames, side, side, 3]. `frames` may be changed. */
+/** Scales, changes, cuts, mirrors and erases: u8 [frames, side, side, 3]. `frames` may be changed. */
 export function renderClip(frames: Frames, plan: ClipPlan): Uint8Array {
   const { side } = plan;
-  const whole = { frames: plan.frames.length, height: frames.height, width: frames.width };
   const square = { frames: plan.frames.length, height: side, width: side };
-  const seen = plan.on === 'frame' ? applyAugment(frames.pixels, whole, plan.ops) : frames.pixels;
-  const cut = cutOut({ ...frames, pixels: seen }, whole, plan);
+  const seen = plan.on === 'frame' && plan.ops.length > 0 ? changeFrames(frames, plan) : frames;
+  const cut = cutOut(seen, plan);
   const changed = plan.on === 'crop' ? applyAugment(cut, square, plan.ops) : cut;
   return plan.noise ? erase(changed, square, plan.erased, Philox.restore(plan.noise)) : changed;
 }

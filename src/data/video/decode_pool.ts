@@ -3,6 +3,7 @@ import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { FromWorker, ToWorker } from './decode_worker';
 import { FfmpegMissing } from './ffmpeg';
+import { FrameCache } from './frame_cache';
 import { sourceKey } from '../source';
 import { UnreadableClip } from '../types';
 import type { VideoInfo } from './video';
@@ -46,10 +47,24 @@ export class DecodePool {
   private readonly known = new Map<string, VideoInfo>();
   private next = 0;
   private closed = false;
+  private readonly cache: FrameCache | null;
+  /** Reads so far, and those of which a frame had to be decoded. */
+  readonly counts = { reads: 0, decoded: 0 };
 
-  constructor(readonly size: number) {
+  /** @param cacheMemory bytes of decoded frames that are kept; 0 for none */
+  constructor(
+    readonly size: number,
+    cacheMemory = 0,
+  ) {
     if (!Number.isInteger(size) || size < 1)
       throw new Error(`workers: expected a whole number of at least 1, got ${size}`);
+    const share = (slab: SharedArrayBuffer): void => this.threads.forEach((thread) => this.send(thread, { slab }));
+    this.cache = cacheMemory > 0 ? new FrameCache(cacheMemory, share) : null;
+  }
+
+  /** Memory of the cache: its limit and what it has taken; null where there is none. */
+  get cacheMemory(): { limit: number; held: number } | null {
+    return this.cache && { limit: this.cache.limit, held: this.cache.held };
   }
 
   /** Reads clips on one of the threads (see `readClips`). What a video is like is asked of ffprobe only once. */
@@ -68,7 +83,10 @@ export class DecodePool {
       const key = sourceKey(request.source);
       thread.waiting.set(id, { key, resolve, reject, release });
       thread.worker.ref();
-      this.send(thread, { id, request: { ...request, info: request.info ?? this.known.get(key) } });
+      const info = request.info ?? this.known.get(key);
+      const kept = this.cache?.borrow(key) ?? [];
+      const keep = this.cache ? (request.keep ?? { whole: 0 }) : undefined;
+      this.send(thread, { id, request: { ...request, info, kept, keep } });
     });
   }
 
@@ -101,6 +119,7 @@ export class DecodePool {
     worker.on('error', (error) => this.drop(thread, `a decoding thread failed: ${error.message}`));
     worker.on('exit', () => this.drop(thread, 'a decoding thread ended early'));
     this.threads.push(thread);
+    for (const slab of this.cache?.slabs ?? []) this.send(thread, { slab });
     return thread;
   }
 
@@ -112,13 +131,18 @@ export class DecodePool {
     const waiting = this.settle(thread, message.id);
     if (waiting === undefined) return;
     if ('error' in message) return waiting.reject(rebuild(message.error, message.code));
-    this.known.set(waiting.key, message.result.info);
-    waiting.resolve(message.result);
+    const { result } = message;
+    this.known.set(waiting.key, result.info);
+    this.counts.reads++;
+    if (result.decoded.length > 0) this.counts.decoded++;
+    for (const frames of result.decoded) this.cache?.add(waiting.key, frames);
+    waiting.resolve({ ...result, decoded: [] });
   }
 
   private settle(thread: Thread, id: number): Waiting | undefined {
     const waiting = thread.waiting.get(id);
     waiting?.release();
+    if (waiting !== undefined) this.cache?.release(waiting.key);
     thread.waiting.delete(id);
     if (thread.waiting.size === 0) thread.worker.unref();
     return waiting;

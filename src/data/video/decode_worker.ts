@@ -6,7 +6,8 @@ import { parentPort } from 'node:worker_threads';
 import { readClips, readTogether, type ReadRequest, type ReadResult } from './video_clips';
 
 /** What the main thread says. */
-export type ToWorker = { id: number; request: ReadRequest } | { cancel: number } | { close: true };
+export type ToWorker =
+  { id: number; request: ReadRequest } | { cancel: number } | { close: true } | { slab: SharedArrayBuffer };
 
 /** What comes back: the result, or the message and the code of an error. */
 export type FromWorker = { id: number; result: ReadResult } | { id: number; error: string; code: string | null };
@@ -17,6 +18,8 @@ interface Job {
   stop: AbortController;
 }
 
+/** The memory of the cache. */
+const slabs: SharedArrayBuffer[] = [];
 const queue: Job[] = [];
 let current: Job[] = [];
 
@@ -27,10 +30,16 @@ function answer(message: FromWorker, moved: ArrayBuffer[] = []): void {
   parentPort?.postMessage(message, moved);
 }
 
+/** Bytes in a buffer of their own, which can be moved to another thread. */
+const owned = (pixels: Uint8Array): Uint8Array =>
+  pixels.length === pixels.buffer.byteLength ? pixels : new Uint8Array(pixels);
+
 function give(id: number, result: ReadResult): void {
+  const decoded = result.decoded.map((frames) => ({ ...frames, pixels: owned(frames.pixels) }));
+  const moved = [...result.clips, ...decoded.map(({ pixels }) => pixels)];
   answer(
-    { id, result },
-    result.clips.map((clip) => clip.buffer as ArrayBuffer),
+    { id, result: { ...result, decoded } },
+    moved.map((pixels) => pixels.buffer as ArrayBuffer),
   );
 }
 
@@ -70,8 +79,10 @@ parentPort?.on('message', (message: ToWorker) => {
   else if ('close' in message) {
     for (const job of [...queue, ...current]) cancel(job.id);
     parentPort?.close(); // the thread ends by itself once the killed FFmpeg is gone
+  } else if ('slab' in message) {
+    slabs.push(message.slab);
   } else {
-    queue.push({ ...message, stop: new AbortController() });
+    queue.push({ id: message.id, request: { ...message.request, slabs }, stop: new AbortController() });
     void work();
   }
 });

@@ -1,10 +1,12 @@
 /** From a video, a picture or a folder of frames to clips: what the decoding threads do. */
 import { allViews, MIDDLE, planClip, type ClipChoice, type ClipPlan, type VideoOptions } from './clip_plan';
 import { renderClip } from './clip_render';
+import { testClips, type InputSpec } from '../input_spec';
 import { decodeVideos, type DecodeRequest, type Frames } from './decode';
+import { copyKept, type KeptFrames, type NumberedFrames } from './frame_cache';
 import type { Views } from '../sampling';
 import { decodeSource, probeSource, sourceOf, type Source } from '../source';
-import { isUnreadable, type Clip } from '../types';
+import { isUnreadable, UnreadableClip, type Clip } from '../types';
 import type { CallOptions, VideoInfo } from './video';
 
 /** What to read of one video, picture or folder of frames. */
@@ -14,45 +16,87 @@ export interface ReadRequest {
   choices: readonly ClipChoice[];
   /** Spares the probe where the video was read before. */
   info?: VideoInfo | undefined;
+  /** Frames that need not be decoded, in the memory `slabs`. */
+  kept?: readonly KeptFrames[];
+  slabs?: readonly SharedArrayBuffer[];
+  /** Present where decoded frames are to be kept: videos of which all frames take up to `whole` bytes are decoded whole. */
+  keep?: { whole: number } | undefined;
 }
 
 export interface ReadResult {
   /** For each choice u8 [frames, crop, crop, 3]. */
   clips: Uint8Array[];
   info: VideoInfo;
+  /** Frames that were decoded and are to be kept. */
+  decoded: NumberedFrames[];
 }
 
-/** Plans of one frame size: they share one run of FFmpeg. */
-function groupBySize(plans: readonly ClipPlan[]): ClipPlan[][] {
-  const groups = new Map<string, ClipPlan[]>();
-  for (const plan of plans) {
-    const key = plan.size.join('x');
-    groups.set(key, [...(groups.get(key) ?? []), plan]);
-  }
-  return [...groups.values()];
+/** Clips that are cut out of frames of one size: they share one decoding. */
+interface Group {
+  size: readonly [width: number, height: number];
+  plans: ClipPlan[];
+  kept: KeptFrames | undefined;
+  /** Frames that the clips need beyond those kept, and those that are decoded for later clips too. */
+  missing: number[];
+  wanted: number[];
 }
 
-/** The pictures that `plan` wants out of those decoded for all plans together. */
-function framesOf(plan: ClipPlan, decoded: Frames, numbers: readonly number[]): Frames {
-  const bytes = decoded.width * decoded.height * 3;
-  const pixels = new Uint8Array(plan.frames.length * bytes);
-  plan.frames.forEach((n, i) => {
-    const at = numbers.indexOf(n) * bytes;
-    pixels.set(decoded.pixels.subarray(at, at + bytes), i * bytes);
-  });
-  return { ...decoded, pixels };
-}
-
-/** What a request comes to: the facts about its file, and the plan of each clip. */
+/** What a request comes to: the facts about its file, and its clips. */
 interface Planned {
   request: ReadRequest;
   info: VideoInfo;
   plans: ClipPlan[];
+  groups: Group[];
+}
+
+/** Whether frames may be kept: where the length is an estimate, what stands for a missing frame depends on the others asked for. */
+const keeps = ({ keep }: ReadRequest, info: VideoInfo): boolean => keep !== undefined && info.exact;
+
+/** The frames to decode: those missing, or all that are not kept where the whole video is to be had. */
+function framesToDecode(request: ReadRequest, info: VideoInfo, group: Omit<Group, 'wanted'>): number[] {
+  const bytes = group.size[0] * group.size[1] * 3;
+  const drawn = request.options.train && request.source.kind === 'video';
+  if (group.missing.length === 0 || !drawn || !keeps(request, info)) return group.missing;
+  if (info.frames * bytes > request.keep!.whole) return group.missing;
+  const kept = new Set(group.kept?.numbers);
+  return Array.from({ length: info.frames }, (_, n) => n).filter((n) => !kept.has(n));
+}
+
+function groupOf(request: ReadRequest, info: VideoInfo, plans: ClipPlan[]): Group {
+  const [width, height] = plans[0]!.decoded;
+  const kept = request.kept?.find((one) => one.width === width && one.height === height);
+  const known = new Set(kept?.numbers);
+  const numbers = plans.flatMap(({ frames }) => frames).filter((n) => !known.has(n));
+  const missing = [...new Set(numbers)].sort((a, b) => a - b);
+  const group = { size: [width, height] as const, plans, kept, missing };
+  return { ...group, wanted: framesToDecode(request, info, group) };
+}
+
+/** Largest frame that is scaled to, in pixels: 8192 x 8192. A picture of 1 x 100000 would be scaled to far more. */
+const MOST_PIXELS = 2 ** 26;
+
+/** Rejects a source whose frames become too large when their short side is scaled to the crop's. */
+function expectSizes({ path }: Source, { width, height }: VideoInfo, plans: readonly ClipPlan[]): void {
+  const large = plans.flatMap(({ size, decoded }) => [size, decoded]).find(([w, h]) => !(w * h <= MOST_PIXELS));
+  if (large)
+    throw new UnreadableClip(
+      `${path}: its frames of ${width}x${height} would be scaled to ${large.join('x')}, more than ${MOST_PIXELS} pixels`,
+    );
 }
 
 async function planned(request: ReadRequest, call: CallOptions): Promise<Planned> {
   const info = request.info ?? (await probeSource(request.source, call));
-  return { request, info, plans: request.choices.map((choice) => planClip(request.options, info, choice)) };
+  const { width, height } = info;
+  if (!(width >= 1 && height >= 1))
+    throw new UnreadableClip(`${request.source.path}: its frames are ${width}x${height}`);
+  const plans = request.choices.map((choice) => planClip(request.options, info, choice));
+  expectSizes(request.source, info, plans);
+  const bySize = new Map<string, ClipPlan[]>();
+  for (const plan of plans) {
+    const key = plan.decoded.join('x');
+    bySize.set(key, [...(bySize.get(key) ?? []), plan]);
+  }
+  return { request, info, plans, groups: [...bySize.values()].map((some) => groupOf(request, info, some)) };
 }
 
 const callOf = ({ options }: ReadRequest, signal?: AbortSignal): CallOptions => ({
@@ -60,18 +104,40 @@ const callOf = ({ options }: ReadRequest, signal?: AbortSignal): CallOptions => 
   timeoutMs: options.timeoutMs ?? 60_000,
 });
 
-/** The one run of FFmpeg that a request takes; null where it takes several or none. */
-function decodeRequest({ request: { source }, info, plans }: Planned): DecodeRequest | null {
-  const [group, ...others] = groupBySize(plans);
-  if (source.kind !== 'video' || group === undefined || others.length > 0) return null;
-  const numbers = group.length === 1 ? group[0]!.frames : frameNumbers(group);
-  return { ...source, numbers, size: group[0]!.size, info };
+/** The pictures that a plan wants, out of those decoded and those kept. */
+function framesOf(
+  plan: ClipPlan,
+  group: Group,
+  decoded: NumberedFrames | null,
+  slabs: readonly SharedArrayBuffer[],
+): Frames {
+  const [width, height] = group.size;
+  const bytes = width * height * 3;
+  const pixels = new Uint8Array(plan.frames.length * bytes);
+  plan.frames.forEach((n, i) => {
+    const at = decoded?.numbers.indexOf(n) ?? -1;
+    if (at >= 0) pixels.set(decoded!.pixels.subarray(at * bytes, (at + 1) * bytes), i * bytes);
+    else copyKept(slabs, group.kept!, group.kept!.numbers.indexOf(n), pixels, i * bytes);
+  });
+  return { pixels, width, height };
 }
 
-function rendered({ info, plans }: Planned, decoded: Frames): ReadResult {
-  if (plans.length === 1) return { clips: [renderClip(decoded, plans[0]!)], info };
-  const numbers = frameNumbers(plans);
-  return { clips: plans.map((plan) => renderClip(framesOf(plan, decoded, numbers), plan)), info };
+/** The clips of a request out of what was decoded for each of its groups. */
+function rendered({ request, info, plans, groups }: Planned, decoded: readonly (NumberedFrames | null)[]): ReadResult {
+  const clips = new Map<ClipPlan, Uint8Array>();
+  groups.forEach((group, i) => {
+    for (const plan of group.plans)
+      clips.set(plan, renderClip(framesOf(plan, group, decoded[i]!, request.slabs ?? []), plan));
+  });
+  const fresh = keeps(request, info) ? decoded.filter((frames) => frames !== null) : [];
+  return { clips: plans.map((plan) => clips.get(plan)!), info, decoded: fresh };
+}
+
+/** The one run of FFmpeg that a request takes; null where it takes several or none. */
+function decodeRequest({ request: { source }, info, groups }: Planned): DecodeRequest | null {
+  const [group, ...others] = groups;
+  if (source.kind !== 'video' || group === undefined || others.length > 0 || group.wanted.length === 0) return null;
+  return { ...source, numbers: group.wanted, size: group.size, info };
 }
 
 /**
@@ -89,50 +155,52 @@ export async function readTogether(
     const decoding = all.map(decodeRequest);
     if (!decoding.every((request) => request !== null)) return null;
     const decoded = await decodeVideos(decoding, call);
-    return all.map((one, i) => rendered(one, decoded[i]!));
+    return all.map((one, i) => rendered(one, [{ ...decoded[i]!, numbers: decoding[i]!.numbers }]));
   } catch (error) {
     if (isUnreadable(error)) return null;
     throw error;
   }
 }
 
-/** The frames of several plans, each once. */
-const frameNumbers = (plans: readonly ClipPlan[]): number[] =>
-  [...new Set(plans.flatMap((plan) => plan.frames))].sort((a, b) => a - b);
-
-async function readGroup(source: Source, group: ClipPlan[], info: VideoInfo, call: CallOptions): Promise<Uint8Array[]> {
-  if (group.length === 1) {
-    const [plan] = group as [ClipPlan];
-    return [renderClip(await decodeSource(source, plan.frames, plan.size, info, call), plan)];
-  }
-  const numbers = frameNumbers(group);
-  const decoded = await decodeSource(source, numbers, group[0]!.size, info, call);
-  return group.map((plan) => renderClip(framesOf(plan, decoded, numbers), plan));
+/** Decodes what a group lacks. Where the whole video cannot be had, only what its clips need decides. */
+async function decodeGroup(
+  source: Source,
+  { size, missing, wanted }: Group,
+  info: VideoInfo,
+  call: CallOptions,
+): Promise<NumberedFrames | null> {
+  if (wanted.length === 0) return null;
+  const decode = async (numbers: number[]): Promise<NumberedFrames> => ({
+    ...(await decodeSource(source, numbers, size, info, call)),
+    numbers,
+  });
+  if (wanted.length === missing.length) return decode(missing);
+  return decode(wanted).catch((error: unknown) => {
+    if (isUnreadable(error)) return decode(missing);
+    throw error;
+  });
 }
 
 /**
- * Reads clips of one video: one probe (unless `info` is given), then one run of FFmpeg for all clips of one scale. Rejects
- * with `UnreadableClip` where the file cannot be read.
+ * Reads clips of one video: one probe (unless `info` is given), then one run of FFmpeg for all clips of one scale, for the
+ * frames that are not kept. Rejects with `UnreadableClip` where the file cannot be read.
  */
 export async function readClips(request: ReadRequest, signal?: AbortSignal): Promise<ReadResult> {
   const call = callOf(request, signal);
-  const { info, plans } = await planned(request, call);
-  const pixels = new Map<ClipPlan, Uint8Array>();
-  for (const group of groupBySize(plans)) {
-    const clips = await readGroup(request.source, group, info, call);
-    group.forEach((plan, i) => pixels.set(plan, clips[i]!));
-  }
-  return { clips: plans.map((plan) => pixels.get(plan)!), info };
+  const plan = await planned(request, call);
+  const decoded: (NumberedFrames | null)[] = [];
+  for (const group of plan.groups) decoded.push(await decodeGroup(request.source, group, plan.info, call));
+  return rendered(plan, decoded);
 }
 
 /** Reads the test views of one video (a file, or any source) on this thread, all in one run of FFmpeg; label -1. */
 export async function readViews(
   from: string | Source,
-  input: Pick<VideoOptions, 'frames' | 'rate' | 'crop'> & Partial<VideoOptions>,
+  input: InputSpec,
   views: Views = MIDDLE,
   signal?: AbortSignal,
 ): Promise<Clip[]> {
-  const options = { ...input, train: false, flip: false };
+  const options = testClips(input);
   const source = typeof from === 'string' ? sourceOf(from) : from;
   const { clips } = await readClips({ source, options, choices: allViews(views) }, signal);
   const { frames, crop } = options;

@@ -12,6 +12,12 @@ export type { VideoOptions } from './clip_plan';
 
 const WHOLE = ['frames', 'rate', 'crop'] as const;
 
+/**
+ * Most bytes of a video that is decoded whole on first sight, so that its later clips need no decoding. Less where the set is large: a
+ * video then takes its share of three quarters of the cache, the rest being for validation.
+ */
+const WHOLE_VIDEO = 128 * 2 ** 20;
+
 function checkOptions(options: VideoOptions): void {
   for (const name of WHOLE) {
     const value = options[name];
@@ -86,7 +92,9 @@ export class VideoDataset implements Dataset {
   async clips(i: number, choices: readonly ClipChoice[], signal?: AbortSignal): Promise<Clip[]> {
     const { path, label, source = sourceOf(path), info } = this.item(i);
     const { frames, crop } = this.options;
-    const { clips } = await this.pool.read({ source, options: this.options, choices, info }, signal);
+    const whole = Math.min(WHOLE_VIDEO, ((this.pool.cacheMemory?.limit ?? 0) * 0.75) / this.length);
+    const request = { source, options: this.options, choices, info, keep: { whole } };
+    const { clips } = await this.pool.read(request, signal);
     return clips.map((pixels) => ({ pixels, frames, height: crop, width: crop, label, path }));
   }
 

@@ -99,7 +99,7 @@ export class Graph {
 
   /** The model's bytes. `placeOf` says which weights lie in another file, and where. */
   encode(
-    about: { opset: number; producer: string; version: string },
+    about: { opset: number; producer: string; version: string; metadata: Readonly<Record<string, string>> },
     [input, output]: [Port, Port],
     placeOf: (weight: Initialiser) => Place,
   ): Buffer {
@@ -112,7 +112,8 @@ export class Graph {
     ];
     const opset = Buffer.concat([bytesField(1, ''), intField(2, about.opset)]);
     const model = [intField(1, 8), bytesField(2, about.producer), bytesField(3, about.version)];
-    return Buffer.concat([...model, bytesField(7, Buffer.concat(graph)), bytesField(8, opset)]);
+    const metadata = Object.entries(about.metadata).map(([key, value]) => bytesField(14, entry(key, value)));
+    return Buffer.concat([...model, bytesField(7, Buffer.concat(graph)), bytesField(8, opset), ...metadata]);
   }
 
   private addNamed(op: string, name: string, inputs: readonly string[], output: string, attributes: Attributes): void {

@@ -1,14 +1,16 @@
 import { rmSync } from 'node:fs';
 import path from 'node:path';
 import { writeFileAtomic } from '../atomic';
+import type { ModelInfo } from '../../models/load';
 import type { MorphMLP } from '../../models/morphmlp';
 import { Graph, type Initialiser, type Place } from './graph';
 import { writeNetwork } from './network';
 
+/** A network as a file holds it. The side of the frames is `input.crop`: fixed in the file, as the chunks depend on it. */
+export type Exported = Pick<ModelInfo, 'input' | 'classNames'> & { network: MorphMLP };
+
 /** What may be chosen of an export. */
 export interface ExportOptions {
-  /** Side of the square frames: fixed in the file, as the chunks depend on it. */
-  size: number;
   /** Written into the file as the producer's version. */
   version: string;
   /** Weights of more bytes in all than this lie in a second file, NAME.data: protobuf ends at 2 GB. */
@@ -45,19 +47,20 @@ function writeData(file: string, places: ReadonlyMap<Initialiser, Place>): void 
 }
 
 /**
- * Writes a model as ONNX (opset 17), for inference: input `pixels` [batch, 3, T, H, W] (images: [batch, 3, H, W]), output
+ * Writes a model as ONNX (opset 17), for inference, with its input specification and class names as JSON in `metadata_props`: input `pixels` [batch, 3, T, H, W] (images: [batch, 3, H, W]), output
  * `logits` [batch, classes], any batch. Names of weights are the model's own; those of FCs are stored as [in, out].
  */
 export function exportOnnx(
-  model: MorphMLP,
+  { network, input, classNames }: Exported,
   file: string,
-  { size, version, external = 2 ** 31 - 2 ** 24 }: ExportOptions,
+  { version, external = 2 ** 31 - 2 ** 24 }: ExportOptions,
 ): void {
   const graph = new Graph();
-  const ports = writeNetwork(graph, model, size);
+  const ports = writeNetwork(graph, network, input.crop);
   const total = graph.initialisers.reduce((sum, { data }) => sum + data.byteLength, 0);
   const places = layOut(total > external ? graph.initialisers : [], `${path.basename(file)}.data`);
-  const about = { opset: OPSET, producer: 'morphmlp', version };
+  const metadata = { input: JSON.stringify(input), classNames: JSON.stringify(classNames) };
+  const about = { opset: OPSET, producer: 'morphmlp', version, metadata };
   if (places.size > 0) writeData(`${file}.data`, places);
   else rmSync(`${file}.data`, { force: true });
   const bytes = graph.encode(about, ports, (weight) => places.get(weight) ?? null);

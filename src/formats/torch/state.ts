@@ -1,4 +1,5 @@
 /** Finds tensors in what a training script saved, wherever they stand in it. */
+import { plainOf } from './plain';
 import type { TensorDict } from '../weight_sets';
 import { FormatError, PickleDict, PickleGlobal, PickleList, PickleObject, PickleTuple, TensorRef } from './values';
 import { describe } from './values';
@@ -70,13 +71,13 @@ function withoutTensors(root: PickleValue, first: FoundDict | undefined): string
   return `the dict holds no tensors; its keys: ${keys.join(', ').slice(0, 400) || 'none'}`;
 }
 
-/** Texts, numbers and the like at the top of a file: `epoch`, `cfg` (SlowFast's configuration as YAML) … */
-export function scalarsOf(root: PickleValue): Map<string, string | number | bigint | boolean> {
+/** Texts, numbers, plain lists and dicts at the top of a file: `epoch`, `cfg` (SlowFast's configuration as YAML) … */
+export function scalarsOf(root: PickleValue): Map<string, unknown> {
   const extra: ReturnType<typeof scalarsOf> = new Map();
   if (!(root instanceof PickleDict)) return extra;
   for (const [key, value] of root.entries) {
-    const scalar = typeof value === 'object' ? undefined : value;
-    if (typeof key === 'string' && scalar !== undefined) extra.set(key, scalar);
+    const plain = plainOf(value);
+    if (typeof key === 'string' && plain !== undefined) extra.set(key, plain);
   }
   return extra;
 }

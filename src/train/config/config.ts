@@ -1,7 +1,7 @@
 /** Reads configurations: the authors' YAML files, our own presets in the same form, and `KEY VALUE` overrides. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { Document, LineCounter, parse, parseDocument, visit, type Pair } from 'yaml';
+import { Document, isAlias, isMap, isNode, isSeq, LineCounter, parse, parseDocument, visit, type Pair } from 'yaml';
 import { didYouMean } from '../../terminal/format';
 import { KEYS, type Config, type KeyName } from './keys';
 
@@ -40,37 +40,103 @@ function yamlError(file: string, { errors }: Document): Error | null {
   return first ? new Error(`${file}: not valid YAML: ${first.message.split('\n')[0]!.replace(/:$/, '')}`) : null;
 }
 
-/** Files that a file is based on, at most: more are a circle. */
+/** Files that a file may be based on, one on the other. */
 const DEEPEST = 8;
 
 /** The settings of a YAML file, sections joined to keys by dots; those of the file that `_BASE_` names go first. */
-export function readSettings(file: string, depth = 0): Setting[] {
-  if (depth > DEEPEST) throw new Error(`${file}: _BASE_ leads in a circle`);
+export function readSettings(file: string, above: readonly string[] = []): Setting[] {
+  const chain = [...above, path.resolve(file)];
+  if (chain.indexOf(path.resolve(file)) < chain.length - 1)
+    throw new Error(`${file}: _BASE_ leads in a circle: ${chain.join(' -> ')}`);
+  if (chain.length > DEEPEST) throw new Error(`${file}: more than ${DEEPEST} files based one on the other (_BASE_)`);
   const settings = settingsIn(file);
-  const base = settings.find(({ key }) => key === '_BASE_');
+  const base = settings.findLast(({ key }) => key === '_BASE_');
   if (!base) return settings;
-  const own = settings.filter((setting) => setting !== base);
-  return [...readSettings(path.resolve(path.dirname(file), String(base.value)), depth + 1), ...own];
+  return [...readSettings(baseOf(file, base), chain), ...settings.filter(({ key }) => key !== '_BASE_')];
+}
+
+/** The file that a `_BASE_` names, beside the one that names it. */
+function baseOf(file: string, { value, where }: Setting): string {
+  if (typeof value !== 'string' || !/\.ya?ml$/i.test(value))
+    throw new Error(`${where}: _BASE_: expected the name of a .yaml file, got ${JSON.stringify(value)}`);
+  const base = path.resolve(path.dirname(file), value);
+  if (!existsSync(base)) throw new Error(`${where}: _BASE_: no such configuration file: ${value}`);
+  return base;
 }
 
 function settingsIn(file: string): Setting[] {
   if (!existsSync(file)) throw new Error(`${file}: no such configuration file`);
+  if (!statSync(file).isFile()) throw new Error(`${file}: expected a configuration file, got a folder`);
   const lines = new LineCounter();
   const document = parseDocument(readFileSync(file, 'utf8'), { lineCounter: lines, uniqueKeys: false });
   const error = yamlError(file, document);
   if (error) throw error;
-  const settings: Setting[] = [];
-  visit(document, {
-    Pair(_, pair, above) {
-      const names = [...above, pair].filter((node): node is Pair => 'key' in node).map((node) => String(node.key));
-      const value = (pair.value as { toJSON(): unknown } | null)?.toJSON() ?? null;
-      if (typeof value === 'object' && value !== null && !Array.isArray(value)) return undefined;
-      const { line } = lines.linePos((pair.key as { range?: [number] }).range?.[0] ?? 0);
-      settings.push({ key: names.join('.'), value, where: `${file}:${line}` });
-      return visit.SKIP;
-    },
-  });
-  return settings;
+  if (document.contents === null) return [];
+  const reader = new SettingReader(file, document, lines);
+  reader.read(document.contents, []);
+  return reader.settings;
+}
+
+/** Sections within sections, and settings in all: far more than any recipe, and the end of aliases that multiply. */
+const [NESTED, MOST_SETTINGS] = [8, 10_000];
+
+/** Collects the settings of a document in order; aliases (`*name`) and merges (`<<: *name`) are read as what they stand for. */
+class SettingReader {
+  readonly settings: Setting[] = [];
+  private seen = 0;
+
+  constructor(
+    private readonly file: string,
+    private readonly document: Document.Parsed,
+    private readonly lines: LineCounter,
+  ) {}
+
+  /** The pairs of a section; of a merge the merged keys go first, so that the section's own overrule them. */
+  read(node: unknown, section: readonly string[]): void {
+    const map = this.resolved(node);
+    const where = section.length === 0 ? this.file : `${this.placeOf(node)}: ${section.join('.')}`;
+    if (!isMap(map)) throw new Error(`${where}: expected keys and values, got ${JSON.stringify(this.valueOf(map))}`);
+    this.count();
+    if (section.length > NESTED) throw new Error(`${where}: sections nested more than ${NESTED} deep`);
+    const isMerge = ({ key }: Pair) => String(key) === '<<';
+    for (const pair of map.items.filter(isMerge)) this.merge(pair, section);
+    for (const pair of map.items.filter((one) => !isMerge(one))) this.pair(pair, [...section, String(pair.key)]);
+  }
+
+  /** `<<` names a section, or a list of them of which the first that has a key decides. */
+  private merge({ value }: Pair, section: readonly string[]): void {
+    const merged = this.resolved(value);
+    for (const one of isSeq(merged) ? merged.items.toReversed() : [value]) this.read(one, section);
+  }
+
+  private pair({ key, value }: Pair, names: readonly string[]): void {
+    const node = this.resolved(value);
+    if (isMap(node)) return this.read(value, names);
+    this.count();
+    this.settings.push({ key: names.join('.'), value: this.valueOf(node), where: this.placeOf(key) });
+  }
+
+  /** Counts sections and settings, each as often as aliases repeat it. */
+  private count(): void {
+    if (++this.seen > MOST_SETTINGS) throw new Error(`${this.file}: more than ${MOST_SETTINGS} settings`);
+  }
+
+  /** A node itself, or what an alias stands for. */
+  private resolved(node: unknown): unknown {
+    if (!isAlias(node)) return node;
+    const target = node.resolve(this.document);
+    if (target === undefined) throw new Error(`${this.placeOf(node)}: alias *${node.source} has no anchor before it`);
+    return target;
+  }
+
+  private valueOf(node: unknown): unknown {
+    return isNode(node) ? node.toJS(this.document, { maxAliasCount: 100 }) : (node ?? null);
+  }
+
+  private placeOf(node: unknown): string {
+    const start = isNode(node) ? node.range?.[0] : undefined;
+    return `${this.file}:${this.lines.linePos(start ?? 0).line}`;
+  }
 }
 
 /** Names of the presets under `configs/`. */

@@ -168,6 +168,10 @@ export const KEYS = {
   'RUN.PLUGINS': texts([], 'kernels of your own that stand in for ours: shared libraries (include/morphmlp_kernel.h)'),
   'RUN.MICRO_BATCH': whole(0, 'videos at a time, gradients summed to TRAIN.BATCH_SIZE; 0 for all', 0),
   'RUN.MEMORY_BUDGET': text('', 'most memory for tensors, such as 1500M: recomputes blocks as needed'),
+  'RUN.CACHE_MEMORY': text(
+    '',
+    'most memory for decoded frames, such as 2G; empty for a quarter of what is free, 0 for none',
+  ),
   'RUN.EMA_DECAY': real(0, 'evaluate and keep the moving average of the weights; 0 for none', 0, 0.999999),
   'RUN.LABEL_SMOOTHING': real(0, 'where batches are not mixed', 0, 1),
   'RUN.TEST_SCALE': whole(0, 'short side of test frames before the crop; 0 for the crop itself', 0),

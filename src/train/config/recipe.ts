@@ -6,7 +6,7 @@ import { ablationWords, withAblation } from '../../models/ablation';
 import { checkConfig, QUICKSTART, type MorphMlpConfig } from '../../models/config';
 import { variantName } from '../../models/recognise';
 import type { OptimizerChoice, RunOptions, StartFrom, Testing } from '../options';
-import { byteCount } from './bytes';
+import { byteCount, cacheByteCount } from './bytes';
 import type { Precision } from '../../core/native';
 import type { Config } from './keys';
 
@@ -193,6 +193,7 @@ function checkDevice(config: Config): void {
 export function runOptions(config: Config): RunOptions {
   checkDevice(config);
   const [batchSize, budget] = [config['TRAIN.BATCH_SIZE'], config['RUN.MEMORY_BUDGET']];
+  const cache = config['RUN.CACHE_MEMORY'];
   const out = config['OUTPUT_DIR'];
   const board = config['TENSORBOARD.LOG_DIR'] || `runs-${config['TRAIN.DATASET']}`;
   const architecture = architectureOf(config);
@@ -221,6 +222,7 @@ export function runOptions(config: Config): RunOptions {
     precision: config['RUN.PRECISION'] as Precision,
     cudaGraph: config['RUN.CUDA_GRAPH'],
     memoryBudget: budget === '' ? null : byteCount(budget),
+    cacheMemory: cache === '' ? null : cacheByteCount(cache),
     init: startOf(config),
     out,
     resume: config['TRAIN.AUTO_RESUME'] ? 'auto' : 'never',

@@ -2,6 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { inputSpec } from '../../../src/data/input_spec';
+import { NORMALISATION } from '../../../src/data/types';
 import { DecodePool } from '../../../src/data/video/decode_pool';
 import { writeVideo } from '../../../src/data/video/encode';
 import { exportDataset } from '../../../src/data/export';
@@ -120,7 +122,7 @@ describeWithFfmpeg('video datasets', () => {
   test('a training epoch does not depend on the number of threads, and lists what it skipped', async () => {
     const epoch = async (threads: number): Promise<{ seen: unknown[]; skipped: string[] }> => {
       const dataset = new VideoDataset(listing, { ...small, train: true, flip: true }, pool(threads));
-      const loader = new Loader(dataset, { batchSize: 2, seed: 5, shuffle: true });
+      const loader = new Loader(dataset, { batchSize: 2, seed: 5, shuffle: true, normalisation: NORMALISATION });
       const seen: unknown[] = [];
       for await (const { index, clips } of loader.clips(1)) seen.push([index, clips.map((c) => [c.path, ...c.pixels])]);
       return { seen, skipped: loader.skippedLines() };
@@ -133,14 +135,19 @@ describeWithFfmpeg('video datasets', () => {
 
   test('an epoch of broken files is an error', async () => {
     const only = { ...listing, items: listing.items.filter((item) => item.path.endsWith('.avi')) };
-    const loader = new Loader(new VideoDataset(only, small, pool()), { batchSize: 1, seed: 0, shuffle: false });
+    const loader = new Loader(new VideoDataset(only, small, pool()), {
+      batchSize: 1,
+      seed: 0,
+      shuffle: false,
+      normalisation: NORMALISATION,
+    });
     await expect(loader.clips(0).next()).rejects.toThrow('none of the 1 clips could be read; the first: ');
   });
 
   test('views come in order: crops of the first clip, then of the second', async () => {
     const views = await readViews(
       path.join(folder, '40.mp4'),
-      { ...small, frames: 2, crop: TALL },
+      inputSpec({ ...small, frames: 2, crop: TALL, normalisation: NORMALISATION }),
       { clips: 2, crops: 3 },
     );
     expect(views).toHaveLength(6);

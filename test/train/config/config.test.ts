@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import {
@@ -156,4 +156,75 @@ test('flags are another name for keys, and pairs go over them', () => {
   });
   expect(() => resolveConfig({ cfg: 'a.yaml', preset: 'own' }, [])).toThrow('--cfg and --preset both name a recipe');
   expect(() => resolveConfig({ model: 'video-xl' }, [])).toThrow("model 'video-xl' is not one of quickstart, image-t");
+});
+
+describe('aliases, merges and bases', () => {
+  const settings = (name: string, text: string) => {
+    writeFileSync(at(name), text);
+    return Object.fromEntries(readSettings(at(name)).map(({ key, value }) => [key, value]));
+  };
+
+  test('an alias stands for what its anchor names: a value, a list, a section', () =>
+    expect(
+      settings(
+        'alias.yaml',
+        'TEST: &t\n  BATCH_SIZE: &b 3\nTRAIN: *t\nMORPH:\n  LAYERS: &l [1, 1, 1, 1]\n  EMBED_DIMS: *l\nSOLVER:\n  MAX_EPOCH: *b\n',
+      ),
+    ).toEqual({
+      ...{ 'TEST.BATCH_SIZE': 3, 'TRAIN.BATCH_SIZE': 3, 'SOLVER.MAX_EPOCH': 3 },
+      ...{ 'MORPH.LAYERS': [1, 1, 1, 1], 'MORPH.EMBED_DIMS': [1, 1, 1, 1] },
+    }));
+
+  test("a merge gives keys that the section's own overrule, the first of a list before the others", () =>
+    expect(
+      settings(
+        'merge.yaml',
+        'A: &a {X: 1, Y: 1}\nB: &b {X: 2, Y: 2, Z: 2}\nC:\n  X: 0\n  <<: [*a, *b]\nD:\n  <<: *b\n  Z: 9\n',
+      ),
+    ).toMatchObject({ 'C.X': 0, 'C.Y': 1, 'C.Z': 2, 'D.X': 2, 'D.Y': 2, 'D.Z': 9 }));
+
+  test.each([
+    ['an alias without anchor', 'TRAIN: *x\n', /x\.yaml:1: alias \*x has no anchor before it$/],
+    ['an alias within itself', 'A: &a\n  B: *a\n', /x\.yaml:2: A\.B\S*: sections nested more than 8 deep$/],
+    [
+      'aliases that multiply',
+      `A0: &a0 {X: 1}\n${[1, 2, 3, 4, 5, 6]
+        .map(
+          (i) =>
+            `A${i}: &a${i} {${'abcdefghi'
+              .split('')
+              .map((c) => `${c}: *a${i - 1}`)
+              .join(', ')}}`,
+        )
+        .join('\n')}\n`,
+      /x\.yaml: more than 10000 settings$/,
+    ],
+    ['a merge of what is no section', 'A: &a 3\nB:\n  <<: *a\n', /x\.yaml:3: B: expected keys and values, got 3$/],
+    ['a list in place of sections', '- 1\n', /x\.yaml: expected keys and values, got \[1\]$/],
+    [
+      'a base that is no recipe',
+      '_BASE_: /etc/passwd\n',
+      /x\.yaml:1: _BASE_: expected the name of a \.yaml file, got "\/etc\/passwd"$/,
+    ],
+    [
+      'a base that is a list',
+      '_BASE_: [a.yaml]\n',
+      /x\.yaml:1: _BASE_: expected the name of a \.yaml file, got \["a\.yaml"\]$/,
+    ],
+    [
+      'a base that is not there',
+      'A: 1\n_BASE_: none.yaml\n',
+      /x\.yaml:2: _BASE_: no such configuration file: none\.yaml$/,
+    ],
+    ['a base of itself', '_BASE_: x.yaml\n', /x\.yaml: _BASE_ leads in a circle: \S+x\.yaml -> \S+x\.yaml$/],
+  ])('%s is an error in one sentence', (_, text, message) => expect(() => settings('x.yaml', text)).toThrow(message));
+
+  test('a chain of bases that has no end, and one whose last file is a folder', () => {
+    for (let i = 0; i < 12; i++) writeFileSync(at(`chain${i}.yaml`), `_BASE_: chain${i + 1}.yaml\n`);
+    expect(() => readSettings(at('chain0.yaml'))).toThrow(/chain8\.yaml: more than 8 files based one on the other/);
+    mkdirSync(at('folder.yaml'), { recursive: true });
+    expect(() => settings('x.yaml', '_BASE_: folder.yaml\n')).toThrow(
+      /folder\.yaml: expected a configuration file, got a folder$/,
+    );
+  });
 });

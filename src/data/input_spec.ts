@@ -1,0 +1,65 @@
+/** Input specification of a network: how its clips are taken out of files, and which numbers their pixels become. */
+import type { VideoOptions } from './video/clip_plan';
+import type { Normalisation } from './types';
+
+/**
+ * What a network was trained on and must be given again. It belongs to the checkpoint; train, evaluate, predict, study and
+ * export all take it from there. Frames are resized by the bicubic kernel, and channels are red, green, blue: the first
+ * convolution of a network that takes blue, green, red is repacked where its file is read.
+ */
+export interface InputSpec {
+  /** Frames of a clip; 1 for an image model. */
+  frames: number;
+  /** Distance between frames, counted at `targetFps`. Not used by segment sampling. */
+  rate: number;
+  /** Side of the square crop, in pixels. */
+  crop: number;
+  /** Frames `rate` apart (`dense`), or one of each part of a video (`segment`). */
+  sampling: 'dense' | 'segment';
+  /** Frame rate that `rate` refers to. */
+  targetFps: number;
+  /** Whether test clips start at multiples of a whole step. */
+  offset: boolean;
+  /** Short side of frames before the crop, in pixels. */
+  testScale: number;
+  channelOrder: 'rgb';
+  /** Of pixels in [0, 1], a channel. */
+  normalisation: Normalisation;
+}
+
+/** Settings of a specification; those that must be given have no default. */
+export type InputSettings = Pick<InputSpec, 'frames' | 'rate' | 'crop' | 'normalisation'> & {
+  [Name in keyof InputSpec]?: InputSpec[Name] | undefined;
+};
+
+/** A whole specification: dense sampling at 30 frames a second, whole steps, and a short side of the crop where nothing else is given. */
+export function inputSpec(given: InputSettings): InputSpec {
+  const { frames, rate, crop, normalisation } = given;
+  const { sampling = 'dense', targetFps = 30, offset = true, testScale = crop, channelOrder = 'rgb' } = given;
+  return { frames, rate, crop, sampling, targetFps, offset, testScale, channelOrder, normalisation };
+}
+
+/** How test clips are taken: fixed places, never mirrored. */
+export function testClips({ frames, rate, crop, sampling, targetFps, offset, testScale }: InputSpec): VideoOptions {
+  return { frames, rate, crop, sampling, targetFps, offset, testScale, train: false, flip: false };
+}
+
+const numbers = (values: readonly number[]): string =>
+  new Set(values).size === 1 ? String(values[0]) : values.join(', ');
+
+/** A specification in a few words. */
+export function describeInput({
+  frames,
+  rate,
+  crop,
+  sampling,
+  targetFps,
+  testScale,
+  normalisation,
+}: InputSpec): string {
+  const time = sampling === 'segment' ? 'one of each part of the video' : `${rate} apart at ${targetFps} frames/s`;
+  const taken = frames === 1 ? [] : [`${frames} frames, ${time}`];
+  const scaled = testScale === crop ? '' : ` out of a short side of ${testScale}`;
+  const { mean, std } = normalisation;
+  return [...taken, `${crop}x${crop}${scaled}`, `mean ${numbers(mean)}`, `std ${numbers(std)}`].join(', ');
+}
