@@ -32,4 +32,8 @@ for (let step = 1; step <= 10; step++) {
   });
   console.log(`step ${step}  loss ${loss.toFixed(3)}`);
 }
-if (out) saveWeights(out, model, { model: model.config, classNames, input: { frames, rate: 1, crop: size } });
+if (out) {
+  const normalisation = { mean: [0, 0, 0], std: [1, 1, 1] };
+  const input = models.inputSpec({ frames, rate: 1, crop: size, normalisation });
+  saveWeights(out, model, { model: model.config, classNames, input });
+}

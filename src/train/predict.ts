@@ -1,7 +1,6 @@
 import { readViews } from '../data/video/video_clips';
 import type { ModelInfo } from '../models/load';
-import type { MorphMLP } from '../models/morphmlp';
-import { meanOfRows, probabilities, viewLogits } from './views';
+import { meanOfRows, probabilities, viewLogits, type Classifier } from './views';
 
 /** A class and its probability. */
 export interface Prediction {
@@ -32,11 +31,12 @@ export interface PredictOptions {
  */
 export async function predict(
   file: string,
-  model: Pick<ModelInfo, 'classNames' | 'input'> & { network: MorphMLP },
+  model: Pick<ModelInfo, 'classNames'> & Classifier,
   { top = 5, clips = 1, crops = 1 }: PredictOptions = {},
 ): Promise<Prediction[]> {
+  model.network.eval();
   const views = await readViews(file, model.input, { clips, crops });
-  const scores = probabilities(meanOfRows(viewLogits(model.network.eval(), views)));
+  const scores = probabilities(meanOfRows(viewLogits(model, views)));
   const all = model.classNames.map((className, index) => ({ className, index, probability: scores[index]! }));
   return all.sort((a, b) => b.probability - a.probability).slice(0, top);
 }

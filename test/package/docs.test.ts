@@ -10,7 +10,7 @@ const pages = ['README.md', ...readdirSync(path.join(root, 'docs')).filter((name
 /** The commands that a page shows, one a line: in code blocks and between backquotes. */
 function commandsOf(page: string): string[] {
   const text = readFileSync(path.join(root, page), 'utf8').replaceAll('\\\n', ' ');
-  const blocks = [...text.matchAll(/```\w*\n([\s\S]*?)```|`([^`]+)`|^ {4}(.+)$/gm)].map(([, ...found]) =>
+  const blocks = [...text.matchAll(/```[^\n`]*\n([\s\S]*?)```|`([^`]+)`|^ {4}(.+)$/gm)].map(([, ...found]) =>
     found.join(''),
   );
   return blocks.flatMap((block) => block.split(/\n|&&|;| \| /)).map((line) => line.replace(/^[\s$]+/, ''));
