@@ -1,5 +1,5 @@
-// For naive kernels, which compute one number of the output at a time: the same source runs on the program's threads
-// when a C++ compiler compiles it, and as a CUDA kernel, one thread a number, when nvcc does.
+// Elementwise loops for naive kernels: compiled by a C++ compiler, the body runs on the program's threads; compiled by
+// nvcc, as a CUDA kernel with one thread per element.
 //
 //   struct Twice { const float* x; float* y; MORPHMLP_DEVICE void operator()(int64_t i) const { y[i] = 2 * x[i]; } };
 //   return morphmlp_each(call, n, Twice{x, y});
@@ -9,7 +9,7 @@
 #include "morphmlp_kernel.h"
 
 #if defined(MORPHMLP_EACH_IS_DEFINED)
-// by the program that has these kernels inside
+// by the program, for its built-in kernels
 #elif defined(__CUDACC__)
 #include <cuda_runtime.h>
 
@@ -40,7 +40,7 @@ int32_t morphmlp_each(const morphmlp_call* call, int64_t n, Body body) {
 
 template <class Body>
 int32_t morphmlp_each(const morphmlp_call* call, int64_t n, Body body) {
-  constexpr int64_t kBlock = 1024;  // numbers a task
+  constexpr int64_t kBlock = 1024;  // elements per task
   struct Work {
     int64_t n;
     Body body;
@@ -56,20 +56,20 @@ int32_t morphmlp_each(const morphmlp_call* call, int64_t n, Body body) {
 
 #endif
 
-// `body(i)` for i = 0 .. n - 1, unless `wanted` is NULL: for gradients that nobody asked for.
+// Runs body(i) for i = 0 .. n - 1, unless `wanted` is NULL (a gradient that is not needed).
 template <class Body>
 int32_t morphmlp_each_if(const void* wanted, const morphmlp_call* call, int64_t n, Body body) {
   return wanted ? morphmlp_each(call, n, body) : MORPHMLP_OK;
 }
 
-// The first status that is not MORPHMLP_OK; the calls in the braces are made one after the other.
+// Returns the first status that is not MORPHMLP_OK. The calls in the braces run in order, and all of them run.
 inline int32_t morphmlp_first(std::initializer_list<int32_t> statuses) {
   for (int32_t status : statuses)
     if (status != MORPHMLP_OK) return status;
   return MORPHMLP_OK;
 }
 
-// Defines the library's entry: MORPHMLP_KERNEL("op", "name", workspace or nullptr, forward, backward or nullptr).
+// Defines the entry of the library: MORPHMLP_KERNEL("op", "name", workspace or nullptr, forward, backward or nullptr).
 #ifndef MORPHMLP_KERNEL_ENTRY
 #define MORPHMLP_KERNEL_ENTRY morphmlp_kernel_entry
 #endif

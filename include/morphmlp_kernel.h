@@ -1,23 +1,23 @@
 // clang-format off
-/* A kernel of your own for an op of morphmlp: one shared library, one entry, plain C.
+/* Plugin interface: a shared library in plain C that implements one op of morphmlp.
  *
- *   morphmlp kernel new my_morph_fc                     writes one that works
+ *   morphmlp kernel new my_morph_fc                     writes a working template
  *   morphmlp kernel build my_morph_fc.cc                compiles it
- *   morphmlp kernel check ./my_morph_fc.so              holds it to float64
- *   morphmlp bench kernels --plugin ./my_morph_fc.so    ranks it beside others
+ *   morphmlp kernel check ./my_morph_fc.so              compares it with float64
+ *   morphmlp bench kernels --plugin ./my_morph_fc.so    compares its speed
  *   morphmlp train --plugin ./my_morph_fc.so ...        trains with it
  *
- * The library exports `morphmlp_kernel_entry`, which returns a description that lives as long as the library.
+ * The library exports `morphmlp_kernel_entry`, which returns a description with static lifetime.
  *
- * Tensors are f32, row-major and contiguous, aligned to 64 bytes, and live for the length of the call. A forward reads
- * its inputs and writes all of y. A backward gets the same inputs and `dy`, and writes all of d<input> for each input
- * whose gradient is wanted. A tensor whose `data` is NULL is not there (a bias) or not wanted (a gradient). Inputs must
- * not be written. Outputs hold NaN or anything before the call.
+ * Tensors are f32, row-major and contiguous, aligned to 64 bytes, and valid during the call. A forward reads its inputs
+ * and writes all of y. A backward gets the same inputs and `dy`, and writes all of d<input> for each gradient that is
+ * needed. `data` is NULL for an absent bias and for a gradient that is not needed. Inputs must not be written. Outputs
+ * are uninitialized before the call.
  *
- * What each op is given (rows stands for any leading dimensions, joined into one):
+ * Ops and their tensors (rows are all leading dimensions, flattened into one):
  *
  *   gelu           x[n]
- *                  y[n] = x Phi(x), the exact one
+ *                  y[n] = x Phi(x), the exact GELU
  *
  *   layer_norm     x[rows, C], gamma[C], beta[C]; attribute eps
  *                  y[rows, C], with the biased variance
@@ -26,13 +26,13 @@
  *                  y[rows, N] = x weight^T + bias
  *
  *   morph_fc       x[frames, H, W, C], weight[C, C], bias[C]; attributes chunk (L), vertical, strided
- *                  y[frames, H, W, C]. Token n of a frame is n = h W + w, or w H + h where vertical. Chunk j of the
- *                  J = ceil(H W / L) chunks has the tokens j L + l, or l J + j where strided, l = 0 .. L - 1. With
- *                  S = C / L, row (j, g) of the FC has x[token l][g S + s] at l S + s, and its result goes back to the
- *                  same places. Tokens past H W are zeros, and are not written.
+ *                  y[frames, H, W, C]. Token n of a frame is n = h W + w, or w H + h if vertical. Chunk j of the
+ *                  J = ceil(H W / L) chunks has the tokens j L + l, or l J + j if strided, l = 0 .. L - 1. With
+ *                  S = C / L, element l S + s of row (j, g) of the FC is x[token l][g S + s], and the results are
+ *                  scattered to the same elements of y. Tokens past H W read as zero and are not written.
  *
  *   temporal_fc    x[clips, T, positions, C], weight[T S, T S], bias[T S]; attribute groups (G), S = C / G
- *                  y like x. Row (position, g) of the FC has x[t][g S + s] at t S + s; back to the same places.
+ *                  y has the shape of x. Element t S + s of row (position, g) of the FC is x[t][g S + s]; likewise for y.
  */
 // clang-format on
 #ifndef MORPHMLP_KERNEL_H
@@ -48,20 +48,20 @@ extern "C" {
 
 #define MORPHMLP_KERNEL_ABI 1
 
-/* Element types; kernels are given f32 until this says otherwise. */
+/* Element types. This version passes f32 tensors only. */
 enum { MORPHMLP_F32 = 0, MORPHMLP_BF16 = 1, MORPHMLP_I32 = 2, MORPHMLP_U8 = 3 };
 enum { MORPHMLP_CPU = 0, MORPHMLP_CUDA = 1 };
 
-/* What forward and backward return. */
+/* Return values of forward and backward. */
 enum {
   MORPHMLP_OK = 0,
-  MORPHMLP_UNSUPPORTED = 1, /* not for these shapes; `message` says why. Nothing takes its place. */
+  MORPHMLP_UNSUPPORTED = 1, /* these shapes are not supported; `message` says why. There is no fallback. */
   MORPHMLP_FAILED = 2       /* `message` says why */
 };
 
 typedef struct {
   const char* name; /* "x", "weight", "dy", "dx", ... */
-  void* data;       /* NULL: not there, or not wanted */
+  void* data;       /* NULL: absent bias, or gradient not needed */
   int32_t dtype;
   int32_t rank;
   const int64_t* shape;
@@ -70,25 +70,25 @@ typedef struct {
 
 typedef struct {
   const char* name;
-  double value; /* whole numbers are exact; true is 1 */
+  double value; /* integers are exact; true is 1 */
 } morphmlp_attribute;
 
 typedef struct morphmlp_call {
-  size_t size; /* of this struct: a later version may be longer */
+  size_t size; /* sizeof(morphmlp_call); later versions may be larger */
   const char* op;
   const morphmlp_tensor* inputs;
   const morphmlp_tensor* outputs;
   const morphmlp_attribute* attributes;
   int32_t input_count, output_count, attribute_count;
   int32_t device;
-  int32_t threads; /* that `parallel` uses */
+  int32_t threads; /* number of threads of `parallel` */
   void* stream;    /* cudaStream_t on CUDA, NULL on the CPU */
-  void* workspace; /* as many bytes as `workspace` of the kernel asked for */
+  void* workspace; /* workspace_bytes bytes, as requested by `workspace` of the kernel */
   size_t workspace_bytes;
-  /* Runs task(context, 0 .. tasks - 1) on the program's threads and returns when all are done. CPU alone. Gradients
-   * have the same bits for any number of threads where the tasks do not depend on `threads`. */
+  /* CPU only. Runs task(context, 0 .. tasks - 1) on the program's threads and returns when all are done. Results have
+   * the same bits for any number of threads if the tasks do not depend on `threads`. */
   void (*parallel)(int64_t tasks, void (*task)(void* context, int64_t index), void* context);
-  char* message; /* room for one sentence, `message_bytes` with its 0 */
+  char* message; /* buffer of `message_bytes` bytes for one sentence, null-terminated */
   size_t message_bytes;
 } morphmlp_call;
 
@@ -97,11 +97,11 @@ typedef struct {
   int32_t device;
   const char* op;
   const char* name;
-  const char* flags; /* of the compiler: stands beside every measurement */
-  /* Bytes of workspace for a call, or NULL where none is needed. Its pointers `data` are not to be read. */
+  const char* flags; /* compiler flags, reported with every measurement */
+  /* Returns the workspace bytes of a call; NULL if no workspace is needed. Must not read tensor data. */
   size_t (*workspace)(const morphmlp_call* call, int32_t backward);
   int32_t (*forward)(const morphmlp_call* call);
-  int32_t (*backward)(const morphmlp_call* call); /* NULL: no gradient, so no training */
+  int32_t (*backward)(const morphmlp_call* call); /* NULL: no gradients, so no training */
 } morphmlp_kernel;
 
 #if defined(_WIN32)
@@ -110,7 +110,7 @@ typedef struct {
 #define MORPHMLP_EXPORT __attribute__((visibility("default")))
 #endif
 
-/* The function a library exports. */
+/* Type of the exported entry function. */
 typedef const morphmlp_kernel* (*morphmlp_kernel_entry_function)(void);
 
 /* -- for use in kernels -- */
@@ -125,7 +125,7 @@ static inline const morphmlp_tensor* morphmlp_find(const morphmlp_tensor* tensor
   return NULL;
 }
 
-/* The tensor of this name; NULL for a name the op does not have. */
+/* Finds a tensor by name; NULL if the op has no such tensor. */
 static inline const morphmlp_tensor* morphmlp_input(const morphmlp_call* call, const char* name) {
   return morphmlp_find(call->inputs, call->input_count, name);
 }
@@ -134,7 +134,7 @@ static inline const morphmlp_tensor* morphmlp_output(const morphmlp_call* call, 
   return morphmlp_find(call->outputs, call->output_count, name);
 }
 
-/* The numbers of an input or output; NULL where it is not there. */
+/* Data of an input or output; NULL if it is absent. */
 static inline const float* morphmlp_in(const morphmlp_call* call, const char* name) {
   const morphmlp_tensor* t = morphmlp_input(call, name);
   return t ? (const float*)t->data : NULL;
@@ -145,14 +145,14 @@ static inline float* morphmlp_out(const morphmlp_call* call, const char* name) {
   return t ? (float*)t->data : NULL;
 }
 
-/* An attribute; 0 for a name the op does not have. */
+/* Value of an attribute; 0 if the op has no such attribute. */
 static inline double morphmlp_attribute_of(const morphmlp_call* call, const char* name) {
   for (int32_t i = 0; i < call->attribute_count; ++i)
     if (strcmp(call->attributes[i].name, name) == 0) return call->attributes[i].value;
   return 0;
 }
 
-/* Leaves a sentence for the caller and returns `status`. */
+/* Sets the error message and returns `status`. */
 static inline int32_t morphmlp_say(const morphmlp_call* call, int32_t status, const char* message) {
   if (call->message_bytes > 0) {
     strncpy(call->message, message, call->message_bytes - 1);

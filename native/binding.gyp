@@ -1,5 +1,5 @@
-# Builds native/build/Release/morphmlp.node, for the CPU alone, where there is no CMake: `npm run build:gyp`. It is not in the
-# root because npm would then run it unasked. What is compiled, and with which flags, is listed in sources.cjs.
+# Builds native/build/Release/morphmlp.node without CMake, for the CPU only: `npm run build:gyp`. It is not in the root, where
+# `npm install` would run node-gyp automatically. Sources and flags are listed in sources.cjs.
 {
   'target_defaults': {
     'include_dirs': [
@@ -41,7 +41,7 @@
           'sources': ['<!@(node sources.cjs sources cpu)'],
           'defines': ['MORPHMLP_ISA=avx2'],
           'cflags_cc!': ['-fno-exceptions', '-fno-rtti'],
-    'cflags': ['<!@(node sources.cjs flags avx2)'],
+          'cflags': ['<!@(node sources.cjs flags avx2)'],
           'xcode_settings': { 'OTHER_CPLUSPLUSFLAGS': ['<!@(node sources.cjs flags avx2)'] },
         },
         {
@@ -50,7 +50,7 @@
           'sources': ['<!@(node sources.cjs sources cpu)'],
           'defines': ['MORPHMLP_ISA=avx512'],
           'cflags_cc!': ['-fno-exceptions', '-fno-rtti'],
-    'cflags': ['<!@(node sources.cjs flags avx512)'],
+          'cflags': ['<!@(node sources.cjs flags avx512)'],
           'xcode_settings': { 'OTHER_CPLUSPLUSFLAGS': ['<!@(node sources.cjs flags avx512)'] },
         },
       ],

@@ -1,4 +1,4 @@
-// Stands in for the CUDA backend in a build without it.
+// Implements runtime/cuda.h in builds without CUDA: there is no device.
 #include "runtime/cuda.h"
 #include "runtime/error.h"
 

@@ -1,29 +1,29 @@
 'use strict';
-// The one list of native sources and of the flags each part is compiled with. CMakeLists.txt and binding.gyp both read it:
-//   node sources.cjs patterns GROUP   the group's glob patterns, relative to this folder
-//   node sources.cjs sources GROUP    the files they match, relative to this folder
-//   node sources.cjs flags [ISA]      the flags of every source, or those an instruction set adds
-//   node sources.cjs isas ARCH        the instruction sets an architecture (Node's name of it) is compiled for
-//   node sources.cjs gyp_targets ARCH the same, as names of binding.gyp's targets
+// Native sources and compiler flags, used by CMakeLists.txt and binding.gyp:
+//   node sources.cjs patterns GROUP   glob patterns of a group, relative to this folder
+//   node sources.cjs sources GROUP    files that match them, relative to this folder
+//   node sources.cjs flags [ISA]      flags of all sources, or the additional flags of an instruction set
+//   node sources.cjs isas ARCH        instruction sets of an architecture (process.arch of Node)
+//   node sources.cjs gyp_targets ARCH the same, as target names of binding.gyp
 const { readdirSync } = require('node:fs');
 const path = require('node:path');
 
 const kernels = ['cuda/*.cc', 'cuda/gemm/*.cc', 'cuda/conv/*.cu', 'cuda/ops/*.cu', 'baselines/*.cu'];
 
 const groups = {
-  // Compiled once, for the least CPU. `core` is in both libraries: the addon and, for C and Python, libmorphmlp.
+  // Compiled once, for the baseline CPU. `core` is in both libraries, the addon and libmorphmlp.
   core: ['runtime/*.cc', 'bindings/*.cc', 'baselines/*.cc'],
   addon: ['node/*.cc'],
   c_api: ['c_api/*.cc'],
-  // Every kernel: compiled once for each instruction set, in a namespace of its name (MORPHMLP_ISA).
+  // Kernels, compiled once per instruction set in a namespace of its name (MORPHMLP_ISA).
   cpu: ['cpu/*.cc', 'cpu/gemm/*.cc', 'cpu/simd/*.cc', 'cpu/ops/*.cc'],
-  // One of these three provides what runtime/cuda.h declares. `emulated` compiles cuda/*.cu for the CPU: for tests.
+  // Each of these implements runtime/cuda.h. `emulated` compiles cuda/**/*.cu for the CPU, for tests.
   no_cuda: ['no_cuda.cc'],
   cuda: [...kernels, 'cuda/runtime/*.cc'],
   emulated: [...kernels, '../test/emulator/fibers.cc', '../test/emulator/device.cc'],
 };
 
-// Not -ffast-math: it would let a NaN pass unseen.
+// Not -ffast-math, which assumes that there are no NaNs.
 const common = [
   '-O3',
   '-std=c++17',
@@ -39,15 +39,14 @@ const common = [
   '-pthread',
 ];
 
-// In the order of linking: where several of these objects bring the same inline function of the standard library, the linker
-// keeps the first, and that one must run on every CPU.
+// In link order: the linker keeps the first copy of an inline function of the standard library, which must run on every CPU.
 const isas = {
   x64: {
     baseline: [],
     avx2: ['-mavx2', '-mfma', '-mf16c', '-mtune=haswell'],
     avx512: [
       ...['-mavx512f', '-mavx512bw', '-mavx512vl', '-mavx512dq', '-mfma', '-mprefer-vector-width=512'],
-      // GCC 12 warns about its own header; the other instruction sets show the warnings of our code.
+      // GCC 12 warns about its own header; the other instruction sets report warnings of this code.
       ...['-Wno-maybe-uninitialized', '-Wno-uninitialized'],
     ],
   },
@@ -61,13 +60,13 @@ function match(pattern) {
   return names.sort().map((name) => `${folder}/${name}`);
 }
 
-const ask = {
+const queries = {
   patterns: (group) => groups[group],
   sources: (group) => groups[group].flatMap(match),
   flags: (isa) => (isa ? Object.assign({}, ...Object.values(isas))[isa] : common),
   isas: (arch) => Object.keys(isas[arch] ?? {}),
-  gyp_targets: (arch) => ask.isas(arch).map((isa) => `cpu_${isa}`),
+  gyp_targets: (arch) => queries.isas(arch).map((isa) => `cpu_${isa}`),
 };
 
-module.exports = ask;
-if (require.main === module) console.log(ask[process.argv[2]](process.argv[3]).join('\n'));
+module.exports = queries;
+if (require.main === module) console.log(queries[process.argv[2]](process.argv[3]).join('\n'));

@@ -1,7 +1,6 @@
 'use strict';
-// Compiles all CUDA code for the architectures of the build (sm_80, sm_90a) into build-cuda/, whether there is a GPU or not,
-// and fails on what ptxas has to say of a kernel: spilled registers, a stack frame in a product, warnings. Prints what the products
-// take of an SM, and how many of their blocks that leaves room for. Without nvcc it says so and leaves.
+// Compiles all CUDA code for sm_80 and sm_90a into build-cuda/, with or without a GPU, and fails on ptxas reports of spilled
+// registers and on warnings. Prints registers, shared memory and blocks per SM of the GEMM kernels. Does nothing without nvcc.
 const { spawnSync } = require('node:child_process');
 const { existsSync, rmSync } = require('node:fs');
 const os = require('node:os');
@@ -11,7 +10,7 @@ const root = path.join(__dirname, '..');
 const folder = path.join(root, 'build-cuda');
 const found = ['nvcc', '/usr/local/cuda/bin/nvcc'].find((name) => !spawnSync(name, ['--version']).error);
 if (!found) {
-  console.log('nvcc is not on this machine: the CUDA kernels were not compiled');
+  console.log('nvcc was not found: the CUDA kernels were not compiled');
   process.exit(0);
 }
 
@@ -30,7 +29,7 @@ function build(...args) {
   return `${stdout}${stderr}`;
 }
 
-/** One record for each kernel and architecture that ptxas tells of. */
+/** One record per kernel and architecture in the ptxas report. */
 function kernelsIn(log) {
   return log.split('ptxas info    : Compiling entry function ').flatMap((text) => {
     const head = /^'(\w+)' for '(\w+)'/.exec(text);
@@ -46,26 +45,26 @@ function kernelsIn(log) {
   });
 }
 
-/** Bytes of shared memory of an SM; each block takes 1024 more than its own. */
+/** Shared memory of an SM in bytes; each block reserves 1024 bytes in addition to its own. */
 const SHARED = { sm_80: 164 << 10, sm_90a: 228 << 10 };
 
-/** Blocks of 256 threads that one SM has room for: registers come in eights a thread, 65536 in all. */
+/** Resident blocks of 256 threads per SM: 65536 registers, allocated in units of eight per thread. */
 function blocksOf({ arch, registers, shared }) {
   const byRegisters = Math.floor(65536 / (Math.ceil(registers / 8) * 8 * 256));
   return Math.min(8, byRegisters, Math.floor(SHARED[arch] / (shared + 1024)));
 }
 
-/** Kinds of product, by a word of the kernel's mangled name. */
-const PRODUCTS = {
-  'products on tensor cores (bf16)': '7MmaGemmINS0_7MmaBf16E',
-  'products on tensor cores (f32 by 3xTF32)': '7MmaGemmINS0_9MmaTf32x3E',
-  'products on FFMA units (f32)': '4Gemm',
+/** Kinds of GEMM kernels, by a substring of the mangled name. */
+const GEMMS = {
+  'GEMMs on tensor cores (bf16)': '7MmaGemmINS0_7MmaBf16E',
+  'GEMMs on tensor cores (f32 by 3xTF32)': '7MmaGemmINS0_9MmaTf32x3E',
+  'GEMMs on FFMA units (f32)': '4Gemm',
   'fused MLPs on tensor cores (bf16)': '8FusedMlp',
 };
 
-function productLines(own) {
+function gemmLines(own) {
   const range = (numbers) => [...new Set([Math.min(...numbers), Math.max(...numbers)])].join(' to ');
-  return Object.entries(PRODUCTS).flatMap(([kind, word]) => {
+  return Object.entries(GEMMS).flatMap(([kind, word]) => {
     const those = own.filter(({ name }) => name.includes(word));
     if (those.length === 0) return [];
     const [registers, shared] = [those.map((k) => k.registers), those.map((k) => k.shared)].map(range);
@@ -74,7 +73,7 @@ function productLines(own) {
   });
 }
 
-rmSync(path.join(folder, 'CMakeFiles', 'device.dir'), { recursive: true, force: true }); // ptxas speaks only while it compiles
+rmSync(path.join(folder, 'CMakeFiles', 'device.dir'), { recursive: true, force: true }); // ptxas reports only when it compiles
 const options = ['--CDMORPHMLP_CUDA=ON', '--CDCMAKE_CUDA_FLAGS=-Xptxas=-v'];
 if (!existsSync(folder)) build('configure', ...options);
 const log = build('build', '--target', 'device', ...options);
@@ -87,9 +86,9 @@ const archs = [...new Set(kernels.map(({ arch }) => arch))];
 for (const arch of archs) {
   const own = kernels.filter((k) => k.arch === arch);
   console.log(`${arch}: ${own.length} kernels, at most ${Math.max(...own.map((k) => k.registers))} registers`);
-  console.log(productLines(own).join('\n'));
+  console.log(gemmLines(own).join('\n'));
 }
 for (const { name, arch, spilled } of spilling) console.error(`${arch}: ${name} spills ${spilled} bytes`);
 for (const line of warnings) console.error(line);
-if (archs.length < 2) console.error(`expected two architectures, ptxas told of: ${archs.join(', ') || 'none'}`);
+if (archs.length < 2) console.error(`expected two architectures, got: ${archs.join(', ') || 'none'}`);
 process.exit(spilling.length + warnings.length > 0 || archs.length < 2 ? 1 : 0);

@@ -1,5 +1,5 @@
 'use strict';
-// Formats the C++ and CUDA sources, or with --check fails when one is not formatted. Without clang-format it says so.
+// Formats the C++ and CUDA sources; with --check, fails if one is not formatted. Needs clang-format.
 const { spawnSync } = require('node:child_process');
 const { readdirSync } = require('node:fs');
 const path = require('node:path');

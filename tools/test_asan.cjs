@@ -1,6 +1,6 @@
 'use strict';
-// Builds the addon with AddressSanitizer and UndefinedBehaviorSanitizer into build-asan/ and runs tests against it. Arguments go to
-// jest; without a path among them, the tests of the operations, of the addon and of the C library run.
+// Builds the addon with AddressSanitizer and UndefinedBehaviorSanitizer into build-asan/ and runs tests with it. Arguments are
+// passed to jest; the default tests are those of ops, the addon and the C library.
 const { spawnSync } = require('node:child_process');
 const path = require('node:path');
 
@@ -13,7 +13,7 @@ function run(command, args, env) {
   if (status !== 0) process.exit(status ?? 1);
 }
 
-// The sanitizer must be loaded before Node, and the C++ library with it, or it cannot follow exceptions.
+// The sanitizer must be loaded before Node, and libstdc++ with it, or it cannot intercept exceptions.
 function preload(name) {
   return spawnSync('g++', [`-print-file-name=${name}`], { encoding: 'utf8' }).stdout.trim();
 }
@@ -26,9 +26,9 @@ const given = process.argv.slice(2);
 const tests = given.every((arg) => arg.startsWith('-')) ? ['/test/(ops|native|c_api)/'] : [];
 run(process.execPath, [require.resolve('jest/bin/jest'), ...given, ...tests], {
   MORPHMLP_ADDON: path.join(folder, 'Release', 'morphmlp.node'),
-  MORPHMLP_SANITIZED: '1', // compiled with other flags, so that sums round elsewhere
+  MORPHMLP_SANITIZED: '1', // other compiler flags change the rounding of sums
   LD_PRELOAD: `${preload('libasan.so')} ${preload('libstdc++.so.6')}`,
-  // Node keeps memory to the end on purpose, so leaks say nothing here.
+  // Node does not free all memory at exit, so leak reports are meaningless.
   ASAN_OPTIONS: 'detect_leaks=0',
   UBSAN_OPTIONS: 'print_stacktrace=1',
 });

@@ -1,8 +1,8 @@
 'use strict';
 // Runs the suite `cuda` of jest.config.cjs with all tensors on the device `cuda`.
 //   node tools/test_cuda.cjs [--emulated] [--asan] [jest arguments]
-// Without --emulated: on this machine's GPU, with the addon as it was built. With it: the CUDA kernels compiled for the CPU
-// (test/emulator), a test of their logic on any machine. --asan: that with AddressSanitizer, in build-asan/.
+// Without --emulated: on this machine's GPU, with the existing addon. --emulated: with the CUDA kernels compiled for the CPU
+// (test/emulator), which tests their logic on any machine. --asan: the latter with AddressSanitizer, in build-asan/.
 const { spawnSync } = require('node:child_process');
 const os = require('node:os');
 const path = require('node:path');
@@ -31,7 +31,7 @@ function build() {
   return { MORPHMLP_ADDON: path.join(folder, 'emulated', 'morphmlp.node') };
 }
 
-// The sanitizer must be loaded before Node, and the C++ library with it, or it cannot follow exceptions.
+// The sanitizer must be loaded before Node, and libstdc++ with it, or it cannot intercept exceptions.
 const sanitizer = () => ({
   LD_PRELOAD: `${preload('libasan.so')} ${preload('libstdc++.so.6')}`,
   ASAN_OPTIONS: 'detect_leaks=0',

@@ -3,15 +3,17 @@
     library = Library('build/Release/libmorphmlp.so')
     library.run('gelu_forward', {'n': x.numel(), 'x': x, 'y': y})
 
-The arguments of a kernel, in their order, are those of native/bindings/<op>.cc. An int, a float and a bool are sizes, numbers and
-flags; a tensor is one of PyTorch (of the CPU or CUDA), an array of ctypes, or an `Array` of this file; None is a tensor that is
-not there; a list of tensors is one argument; a tuple is as many arguments of one name. Where names alternate, pairs take the place of
-the dictionary: [('weight', w0), ('bias', b0), ('weight', w1), ...].
+The arguments of a kernel are those of native/ops/<op>.def, in any order (kernel_arguments.py has theirs). An int, a float and a bool are
+sizes, numbers and flags; a tensor is one of PyTorch (of the CPU or CUDA), an array of ctypes, or an `Array` of this file; None is a tensor
+that is not there; a list of tensors is one argument; a tuple is as many arguments of one name: {'weight': (w0, w1), 'bias': (b0, b1)}.
+Pairs may take the place of the dictionary: they are passed as they stand.
 """
 
 import ctypes
 import math
 from ctypes import POINTER, byref, c_char_p, c_double, c_int32, c_int64, c_size_t, c_void_p
+
+from kernel_arguments import KERNELS
 
 VERSION = 1
 NONE, INTEGER, REAL, FLAG, TENSOR, LIST = range(6)
@@ -84,8 +86,20 @@ def argument(name, value):
     raise TypeError(f'{name}: expected a number, a tensor, a list or None, got {type(value).__name__}')
 
 
-def arguments(given):
-    pairs = given.items() if isinstance(given, dict) else given
+def in_order(kernel, given):
+    """A dictionary as pairs in the kernel's order; as it stands where its names are not the kernel's, for the library to refuse."""
+    groups = [group if isinstance(group, tuple) else (group,) for group in KERNELS.get(kernel, ())]
+    if {name for group in groups for name in group} != set(given):
+        return list(given.items())
+    pairs = []
+    for group in groups:
+        values = [given[name] if isinstance(given[name], tuple) else (given[name],) for name in group]
+        pairs += [(name, value) for turn in zip(*values) for name, value in zip(group, turn)]
+    return pairs
+
+
+def arguments(kernel, given):
+    pairs = in_order(kernel, given) if isinstance(given, dict) else given
     return [argument(n, v) for n, value in pairs for v in (value if isinstance(value, tuple) else (value,))]
 
 
@@ -147,7 +161,7 @@ class Library:
 
     def prepare(self, kernel, given, stream=0):
         """A function that runs the kernel, for calling it again and again. It keeps the tensors alive."""
-        made = arguments(given)
+        made = arguments(kernel, given)
         block, name = (Argument * len(made))(*made), kernel.encode()
 
         def run():

@@ -8,8 +8,8 @@
 #include <memory>
 
 #include "runtime/error.h"
-#define MORPHMLP_BY_PRODUCT by_product
-#include "runtime/fc_by_product.h"
+#define MORPHMLP_FC_BY_GEMM fc_by_blas
+#include "baselines/fc_by_gemm.h"
 
 namespace morphmlp {
 namespace {
@@ -21,7 +21,7 @@ using Sgemm = void (*)(int order, int ta, int tb, int m, int n, int k, float alp
 struct Library {
   std::string name, file;
   Sgemm sgemm;
-  void (*set_threads)(int);  // nullptr where the library has none
+  void (*set_threads)(int);  // nullptr if the library has none
   std::vector<std::unique_ptr<morphmlp_kernel>> kernels;
 };
 
@@ -56,7 +56,7 @@ std::vector<Library>& libraries() {
   return found;
 }
 
-// The kernels of the C interface know no library: it is the one that was asked for last.
+// The library of the running kernel: the C interface passes no context.
 const Library* current = nullptr;
 
 struct SumColumn {
@@ -72,10 +72,10 @@ struct SumColumn {
 
 }  // namespace
 
-namespace by_product {
+namespace fc_by_blas {
 
-int32_t product(const morphmlp_call*, bool ta, bool tb, int64_t m, int64_t n, int64_t k, const float* a, const float* b,
-                float* c) {
+int32_t gemm(const morphmlp_call*, bool ta, bool tb, int64_t m, int64_t n, int64_t k, const float* a, const float* b,
+             float* c) {
   const auto i = [](int64_t size) { return static_cast<int>(size); };
   current->sgemm(kRowMajor, ta ? kTranspose : kNoTranspose, tb ? kTranspose : kNoTranspose, i(m), i(n), i(k), 1, a,
                  i(ta ? m : k), b, i(tb ? k : n), 0, c, i(n));
@@ -86,11 +86,11 @@ int32_t sum_rows(const morphmlp_call* call, int64_t rows, int64_t n, const float
   return morphmlp_each(call, n, SumColumn{rows, n, dy, dbias});
 }
 
-}  // namespace by_product
+}  // namespace fc_by_blas
 
 namespace {
 
-// One kernel for each library, so that running it says which library is meant.
+// One kernel per library, which sets `current`.
 template <size_t library, int32_t (*body)(const morphmlp_call*)>
 int32_t with_library(const morphmlp_call* call) {
   current = &libraries()[library];
@@ -104,12 +104,12 @@ void add_kernels(Library& to) {
     to.kernels.push_back(std::make_unique<morphmlp_kernel>(morphmlp_kernel{
         MORPHMLP_KERNEL_ABI, MORPHMLP_CPU, op, to.name.c_str(), to.file.c_str(), workspace, forward, backward}));
   };
-  using namespace by_product;
+  using namespace fc_by_blas;
   add("linear", nullptr, with_library<library, linear_forward>, with_library<library, linear_backward>);
-  add("morph_fc", workspace<MorphRows>, with_library<library, permuted_forward<MorphRows>>,
-      with_library<library, permuted_backward<MorphRows>>);
-  add("temporal_fc", workspace<TimeRows>, with_library<library, permuted_forward<TimeRows>>,
-      with_library<library, permuted_backward<TimeRows>>);
+  add("morph_fc", workspace<MorphRows>, with_library<library, gathered_forward<MorphRows>>,
+      with_library<library, gathered_backward<MorphRows>>);
+  add("temporal_fc", workspace<TemporalRows>, with_library<library, gathered_forward<TemporalRows>>,
+      with_library<library, gathered_backward<TemporalRows>>);
 }
 
 void make_kernels() {

@@ -1,5 +1,5 @@
-// The FC ops by the matrix product of a BLAS library, where one is on this machine (none is linked): what kernels are
-// ranked beside. The morph permutations are copies before and after the product, as a framework would make them.
+// Baseline: the FC ops by the GEMM of a BLAS library found on this machine at run time (none is linked), with gather
+// and scatter as separate copies.
 #pragma once
 #include <string>
 #include <vector>
@@ -8,10 +8,10 @@
 
 namespace morphmlp {
 
-// Names of the libraries that were found: MKL, OpenBLAS, BLIS, and the one that MORPHMLP_BLAS names.
+// Names of the libraries found: MKL, OpenBLAS, BLIS, and that of MORPHMLP_BLAS.
 std::vector<std::string> blas_libraries();
 
-// The kernel of an op by a library of that list; nullptr for an op that is no FC.
+// The kernel of an op by one of these libraries; nullptr unless the op is an FC.
 const morphmlp_kernel* blas_kernel(const std::string& op, const std::string& library);
 
 }  // namespace morphmlp

@@ -1,11 +1,11 @@
 // The FC ops by cuBLASLt, as plugins: what our kernels are ranked beside where it is on the machine.
 #include <string>
 
+#include "cuda/each_on_device.h"
 #include "cuda/epilogue/column_sums.h"
 #include "cuda/gemm/cublas_lt.h"
-#include "cuda/each_on_device.h"
-#define MORPHMLP_BY_PRODUCT by_product_on_device
-#include "runtime/fc_by_product.h"
+#define MORPHMLP_FC_BY_GEMM fc_by_cublaslt
+#include "baselines/fc_by_gemm.h"
 
 namespace morphmlp {
 namespace {
@@ -22,10 +22,10 @@ struct SumRows {
 
 }  // namespace
 
-namespace by_product_on_device {
+namespace fc_by_cublaslt {
 
-int32_t product(const morphmlp_call*, bool ta, bool tb, int64_t m, int64_t n, int64_t k, const float* a, const float* b,
-                float* c) {
+int32_t gemm(const morphmlp_call*, bool ta, bool tb, int64_t m, int64_t n, int64_t k, const float* a, const float* b,
+             float* c) {
   using cuda::LtType;
   cuda::cublas_lt_product({{a, ta, ta ? m : k}, {b, tb, tb ? k : n}, c, m, n, k, LtType::f32, LtType::f32});
   return MORPHMLP_OK;
@@ -36,14 +36,14 @@ int32_t sum_rows(const morphmlp_call*, int64_t rows, int64_t n, const float* dy,
   return MORPHMLP_OK;
 }
 
-}  // namespace by_product_on_device
+}  // namespace fc_by_cublaslt
 
 namespace cuda {
 
 std::string blas_library() { return cublas_lt_name(); }
 
 const morphmlp_kernel* blas_kernel(const std::string& op) {
-  using namespace by_product_on_device;
+  using namespace fc_by_cublaslt;
   static const std::string flags = cublas_lt_name();
   const auto kernel = [](const char* name, auto workspace, auto forward, auto backward) {
     return morphmlp_kernel{MORPHMLP_KERNEL_ABI, MORPHMLP_CUDA, name,    "cuBLASLt",
@@ -51,8 +51,8 @@ const morphmlp_kernel* blas_kernel(const std::string& op) {
   };
   static const morphmlp_kernel kernels[] = {
       kernel("linear", nullptr, linear_forward, linear_backward),
-      kernel("morph_fc", workspace<MorphRows>, permuted_forward<MorphRows>, permuted_backward<MorphRows>),
-      kernel("temporal_fc", workspace<TimeRows>, permuted_forward<TimeRows>, permuted_backward<TimeRows>)};
+      kernel("morph_fc", workspace<MorphRows>, gathered_forward<MorphRows>, gathered_backward<MorphRows>),
+      kernel("temporal_fc", workspace<TemporalRows>, gathered_forward<TemporalRows>, gathered_backward<TemporalRows>)};
   if (!has_cublas_lt()) return nullptr;
   for (const morphmlp_kernel& one : kernels)
     if (op == one.op) return &one;

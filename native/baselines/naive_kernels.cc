@@ -6,8 +6,8 @@
 
 #include "morphmlp_each.h"
 
-// Each file is a library's whole source. Here all are one library: each in a namespace of its own, with an entry of its
-// own.
+// Each file is the complete source of a plugin. Here each is included in its own namespace, with its own entry
+// function.
 #undef MORPHMLP_KERNEL_ENTRY
 #define MORPHMLP_KERNEL_ENTRY naive_gelu
 namespace gelu {

@@ -1,5 +1,5 @@
-// The naive kernels of native/baselines/naive as plugins that are always there: what others are ranked beside, and the templates
-// that `morphmlp kernel new` copies.
+// Baseline: the naive kernels of native/baselines/naive as built-in plugins. `morphmlp kernel new` copies their
+// sources.
 #pragma once
 #include <string>
 
@@ -7,6 +7,6 @@
 
 namespace morphmlp {
 
-const morphmlp_kernel* naive_kernel(const std::string& op);  // nullptr for an op that has none
+const morphmlp_kernel* naive_kernel(const std::string& op);  // nullptr if the op has none
 
 }  // namespace morphmlp

@@ -14,9 +14,9 @@ namespace {
 
 constexpr double kMaxInteger = 9007199254740992.0;
 
-std::string joined(std::initializer_list<int64_t> sizes) {
+std::string joined(const int64_t* sizes, size_t n) {
   std::string out;
-  for (int64_t s : sizes) out += (out.empty() ? "" : " x ") + std::to_string(s);
+  for (size_t i = 0; i < n; ++i) out += (out.empty() ? "" : " x ") + std::to_string(sizes[i]);
   return out;
 }
 
@@ -149,23 +149,6 @@ std::vector<float*> Args::out_list(const char* name, const std::vector<int64_t>&
 
 Buffer* Args::in_buffer(const char* name, int64_t length) { return buffer(name, length, DType::f32, false); }
 
-const int32_t* Args::in_i32(const char* name, int64_t length) {
-  return static_cast<const int32_t*>(buffer(name, length, DType::i32, false)->data);
-}
-
-const int32_t* Args::in_i32_or_null(const char* name, int64_t length) {
-  const Buffer* b = buffer(name, length, DType::i32, true);
-  return b ? static_cast<const int32_t*>(b->data) : nullptr;
-}
-
-const uint8_t* Args::in_u8(const char* name, int64_t length) {
-  return static_cast<const uint8_t*>(buffer(name, length, DType::u8, false)->data);
-}
-
-int32_t* Args::out_i32(const char* name, int64_t length) {
-  return static_cast<int32_t*>(written(buffer(name, length, DType::i32, false))->data);
-}
-
 void check_index(const Args& args, const int32_t* given, int64_t n, int64_t rows) {
   std::vector<int32_t> copy;
   const int32_t* index = given;
@@ -180,14 +163,14 @@ void check_index(const Args& args, const int32_t* given, int64_t n, int64_t rows
                   std::to_string(rows - 1));
 }
 
-int64_t count(std::initializer_list<int64_t> sizes) {
+int64_t count(const int64_t* sizes, size_t n) {
   double product = 1;
   bool empty = false;
-  for (int64_t s : sizes) {
-    product *= static_cast<double>(std::max<int64_t>(1, s));
-    empty = empty || s == 0;
+  for (size_t i = 0; i < n; ++i) {
+    product *= static_cast<double>(std::max<int64_t>(1, sizes[i]));
+    empty = empty || sizes[i] == 0;
   }
-  if (product > kMaxInteger) fail("sizes: expected at most 2^53 elements, got " + joined(sizes));
+  if (product > kMaxInteger) fail("sizes: expected at most 2^53 elements, got " + joined(sizes, n));
   return empty ? 0 : static_cast<int64_t>(product);
 }
 

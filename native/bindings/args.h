@@ -17,6 +17,10 @@ template <class T>
 constexpr DType kDType = DType::f32;
 template <>
 constexpr DType kDType<Bf16> = DType::bf16;
+template <>
+constexpr DType kDType<int32_t> = DType::i32;
+template <>
+constexpr DType kDType<uint8_t> = DType::u8;
 
 class Args {
  public:
@@ -51,16 +55,12 @@ class Args {
   float real(const char* name);       // any number that is not NaN
   bool flag(const char* name);
 
-  // Buffers of exactly `length` elements, f32 or bf16 as the field they go to: p.x = a.in("x", n). The optional ones
+  // Buffers of exactly `length` elements, of the type of the field they go to: p.x = a.in("x", n). The optional ones
   // give nullptr for null.
   In in(const char* name, int64_t length) { return {*this, name, length, false}; }
   In in_or_null(const char* name, int64_t length) { return {*this, name, length, true}; }
-  const int32_t* in_i32(const char* name, int64_t length);
-  const int32_t* in_i32_or_null(const char* name, int64_t length);
-  const uint8_t* in_u8(const char* name, int64_t length);
   Out out(const char* name, int64_t length) { return {*this, name, length, false}; }
   Out out_or_null(const char* name, int64_t length) { return {*this, name, length, true}; }
-  int32_t* out_i32(const char* name, int64_t length);
 
   // Lists of f32 buffers: `lengths` looks at the next argument without taking it, the others check each buffer against
   // them.
@@ -94,27 +94,13 @@ class Args {
 // Throws unless each of `n` indices is from 0 to rows - 1: one outside would read or write foreign memory.
 void check_index(const Args& args, const int32_t* index, int64_t n, int64_t rows);
 
-// Each binding file specialises this for its argument structs.
+// The arguments of a kernel as its struct (readers.cc).
 template <class P>
 P read(Args& args);
 
-// The same for both types of a struct that is a template of its activations' type, by fill(args, struct).
-#define READS_FLOATS(P)        \
-  template <>                  \
-  P##Of<float> read(Args& a) { \
-    P##Of<float> p{};          \
-    fill(a, p);                \
-    return p;                  \
-  }                            \
-  template <>                  \
-  P##Of<Bf16> read(Args& a) {  \
-    P##Of<Bf16> p{};           \
-    fill(a, p);                \
-    return p;                  \
-  }
-
 // The element count of a product of sizes; throws when it passes 2^53, also when it would without sizes of 0: kernels
 // multiply some of them.
-int64_t count(std::initializer_list<int64_t> sizes);
+int64_t count(const int64_t* sizes, size_t n);
+inline int64_t count(std::initializer_list<int64_t> sizes) { return count(sizes.begin(), sizes.size()); }
 
 }  // namespace morphmlp

@@ -55,13 +55,10 @@ void call(const Source& source, const char* name, void (*Kernels::*kernel)(const
 
 const std::vector<Callable>& callables() {
   static const std::vector<Callable> all = {
-#define K(name, P) {#name, [](const Source& source) { call(source, #name, &Kernels::name); }, false},
-#define KB(name, P) \
+#define KERNEL(name, P, ...) {#name, [](const Source& source) { call(source, #name, &Kernels::name); }, false},
+#define KERNEL_BF16(name, P, ...) \
   {#name, [](const Source& source) { call(source, #name, &Kernels::name, &Bf16Kernels::name); }, true},
-#define OP(stem, ...) __VA_ARGS__
 #include "ops/ops.def"
-#undef OP
-#undef K
   };
   return all;
 }

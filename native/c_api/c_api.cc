@@ -1,4 +1,4 @@
-// include/morphmlp.h. No exception leaves a function of it.
+// Implements include/morphmlp.h. Exceptions become status codes.
 #include <cstring>
 #include <mutex>
 
@@ -14,13 +14,13 @@
 namespace morphmlp {
 namespace {
 
-// The calling thread's.
+// Last error of the calling thread.
 std::string& last_error() {
   static thread_local std::string text;
   return text;
 }
 
-// Runs the body; what it throws becomes the last error, and false the answer.
+// Runs the body; returns false and sets the last error if it throws.
 template <class Body>
 bool succeeds(Body&& body) noexcept {
   try {
@@ -46,8 +46,8 @@ const Callable& find(const char* name) {
   fail(std::string("there is no kernel named ") + name);
 }
 
-// The stream is one for the whole process, so a call keeps it to its end.
-std::mutex& cuda_turn() {
+// Serializes CUDA calls, since the stream is a setting of the process.
+std::mutex& cuda_mutex() {
   static auto* mutex = new std::mutex;
   return *mutex;
 }
@@ -55,7 +55,7 @@ std::mutex& cuda_turn() {
 void run(const Callable& kernel, const CArguments& arguments, void* stream) {
   if (!arguments.on_cuda()) return kernel.run(arguments);
   kernels_for(Device::cuda);
-  const std::lock_guard<std::mutex> turn(cuda_turn());
+  const std::lock_guard<std::mutex> turn(cuda_mutex());
   cuda::use_stream(stream);
   kernel.run(arguments);
 }
@@ -66,8 +66,8 @@ std::string describe(Device device) {
   return "CPU, " + current_isa() + ", " + std::to_string(thread_count()) + " threads";
 }
 
-// The device of a call that has bytes to move there.
-Device target(int32_t device, const void* a, const void* b, size_t bytes) {
+// Checks the arguments of a copy and returns its device.
+Device copy_device(int32_t device, const void* a, const void* b, size_t bytes) {
   const Device found = device_from(device);
   kernels_for(found);
   if (bytes > 0 && (!a || !b)) fail("expected two pointers, got a null pointer");
@@ -120,14 +120,14 @@ int32_t morphmlp_release(int32_t device, void* data, size_t bytes) {
 
 int32_t morphmlp_write(int32_t device, void* to, const void* from_host, size_t bytes) {
   return status_of([&] {
-    const Device on = target(device, to, from_host, bytes);
+    const Device on = copy_device(device, to, from_host, bytes);
     if (bytes > 0) on == Device::cpu ? void(std::memcpy(to, from_host, bytes)) : cuda::upload(to, from_host, bytes);
   });
 }
 
 int32_t morphmlp_read(int32_t device, void* to_host, const void* from, size_t bytes) {
   return status_of([&] {
-    const Device on = target(device, to_host, from, bytes);
+    const Device on = copy_device(device, to_host, from, bytes);
     if (bytes > 0) on == Device::cpu ? void(std::memcpy(to_host, from, bytes)) : cuda::download(to_host, from, bytes);
   });
 }

@@ -14,12 +14,12 @@ using Kind = Argument::Kind;
 constexpr int64_t kMaxInteger = int64_t{1} << 53;
 constexpr size_t kCudaAlignment = 16;  // kernels load four floats, or eight bf16, at once
 
-Argument other(std::string words) { return {Kind::other, 0, 0, nullptr, std::move(words)}; }
+Argument other(std::string description) { return {Kind::other, 0, 0, nullptr, std::move(description)}; }
 
 bool known_dtype(int32_t dtype) { return dtype >= MORPHMLP_F32 && dtype <= MORPHMLP_U8; }
 
-// Why these bytes cannot be a tensor; empty where they may be.
-std::string damage(const morphmlp_argument& a) {
+// Reason why the argument is not a valid tensor; empty if it may be one.
+std::string tensor_error(const morphmlp_argument& a) {
   if (a.integer < 0 || a.integer > kMaxInteger) return "a tensor of " + std::to_string(a.integer) + " elements";
   if (!known_dtype(a.dtype)) return "a tensor of the unknown dtype " + std::to_string(a.dtype);
   const Device device = device_from(a.device);
@@ -29,13 +29,13 @@ std::string damage(const morphmlp_argument& a) {
   const size_t alignment = cuda ? kCudaAlignment : dtype_bytes(static_cast<DType>(a.dtype));
   if (reinterpret_cast<uintptr_t>(a.data) % alignment != 0)
     return "a pointer that is not aligned to " + std::to_string(alignment) + " bytes";
-  if (cuda && !cuda::is_device_memory(a.data)) return "a pointer that is not to the GPU's memory";
+  if (cuda && !cuda::is_device_memory(a.data)) return "a pointer that is not device memory";
   return "";
 }
 
 Argument tensor(const morphmlp_argument& a) {
-  const std::string why_not = damage(a);
-  if (!why_not.empty()) return other(why_not);
+  const std::string error = tensor_error(a);
+  if (!error.empty()) return other(error);
   const auto dtype = static_cast<DType>(a.dtype);
   auto buffer = std::make_shared<Buffer>(dtype, device_from(a.device), a.integer, a.data);
   return {Kind::buffer, 0, 0, std::move(buffer), ""};
@@ -109,7 +109,7 @@ Argument CArguments::at(size_t i, const char* name) const {
 
 Argument CArguments::item(size_t i, size_t in_list) const {
   const morphmlp_argument& a = items(arguments_[i])[in_list];
-  return a.kind == MORPHMLP_TENSOR ? tensor(a) : other("an item that is no tensor");
+  return a.kind == MORPHMLP_TENSOR ? tensor(a) : other("an item that is not a tensor");
 }
 
 bool CArguments::any_bf16() const {

@@ -1,5 +1,4 @@
-// Every file of native/cpu is compiled once for each instruction set, with MORPHMLP_ISA naming the set and the
-// namespace.
+// Every file of native/cpu is compiled once per instruction set; MORPHMLP_ISA names the set and the namespace.
 #pragma once
 
 #ifndef MORPHMLP_ISA

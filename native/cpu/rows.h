@@ -1,5 +1,4 @@
-// Helpers for kernels that work on rows of floats: loops over whole vectors with a masked tail, and fixed-order sums
-// over rows.
+// Loops over rows of floats in whole vectors with a masked tail, and sums over rows in a fixed order.
 #pragma once
 #include <vector>
 
@@ -8,8 +7,8 @@
 
 namespace morphmlp::MORPHMLP_ISA {
 
-// body(offset, load, store) over a row of n floats: `load(p)` and `store(p, v)` touch kLanes floats, or the n that are
-// left.
+// Calls body(offset, load, store) for each vector of a row of n floats. `load(p)` and `store(p, v)` access kLanes
+// floats, or the remaining ones in the tail.
 template <class F>
 MORPHMLP_INLINE void for_lanes(int64_t n, F&& body) {
   int64_t i = 0;
@@ -26,36 +25,36 @@ MORPHMLP_INLINE void add_row(float* into, const float* from, int64_t n) {
   for_lanes(n, [&](int64_t i, auto get, auto put) { put(into + i, add(get(into + i), get(from + i))); });
 }
 
-// Asks for a row that will be read (or with kWrite written) soon; it need not exist.
+// Prefetches a row for reading, or for writing if kWrite. The address need not be valid.
 template <bool kWrite = false>
 MORPHMLP_INLINE void prefetch_row(const float* row, int64_t n) {
   for (int64_t i = 0; i < n; i += 16) __builtin_prefetch(row + i, kWrite);
 }
 
-constexpr int64_t kSumRows = 64;  // most rows in one running fp32 sum
+constexpr int64_t kSumRows = 64;  // maximum number of rows in one running fp32 sum
 
-// body(begin, end, sums) for at most kSumRows rows at a time, each into sums of its own that are then added to `into`:
-// long running sums lose digits. `width` floats; `into` starts at zero.
+// Calls body(begin, end, sums) for blocks of at most kSumRows rows and adds the sums of each to `into`, which limits
+// the rounding error of long sums. Sums have `width` floats; `into` must be zero.
 template <class F>
-void add_rows_in_runs(int64_t begin, int64_t end, int64_t width, float* into, F&& body) {
+void sum_row_blocks(int64_t begin, int64_t end, int64_t width, float* into, F&& body) {
   if (end - begin <= kSumRows) return body(begin, end, into);
-  std::vector<float> run(static_cast<size_t>(width));
+  std::vector<float> sums(static_cast<size_t>(width));
   for (int64_t row = begin; row < end; row += kSumRows) {
-    std::fill(run.begin(), run.end(), 0.0f);
-    body(row, std::min(end, row + kSumRows), run.data());
-    add_row(into, run.data(), width);
+    std::fill(sums.begin(), sums.end(), 0.0f);
+    body(row, std::min(end, row + kSumRows), sums.data());
+    add_row(into, sums.data(), width);
   }
 }
 
-// Sums over rows in an order that depends on the number of rows alone: at most 128 blocks of rows are summed by the
-// body into rows of `width` floats (zeroed first), then the blocks are added in order, in double.
+// Sums over rows in an order that depends on the number of rows alone. The body sums at most 128 blocks of rows into
+// `width` zeroed floats each; the blocks are then added in order, in double.
 template <class F>
 void sum_over_rows(int64_t rows, int64_t width, float* total, F&& body) {
   const int64_t block = std::max<int64_t>(16, blocks_of(rows, 128));
   const int64_t count = blocks_of(rows, block);
   std::vector<float> partial(static_cast<size_t>(count * width), 0.0f);
   for_blocks(rows, block, [&](int64_t begin, int64_t end) {
-    add_rows_in_runs(begin, end, width, partial.data() + begin / block * width, body);
+    sum_row_blocks(begin, end, width, partial.data() + begin / block * width, body);
   });
   for (int64_t c = 0; c < width; ++c) {
     double sum = 0;

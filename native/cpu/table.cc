@@ -1,22 +1,16 @@
-// The kernel table of this instruction set, made from ops.def: a kernel without CPU code does not link.
+// The kernel table of this instruction set, generated from ops.def. A kernel without CPU code fails to link.
 #include "cpu/isa.h"
 #include "ops/kernels.h"
 
 namespace morphmlp::MORPHMLP_ISA {
 
-#define K(name, Args) void name(const Args&);
-#define OP(stem, ...) __VA_ARGS__
+#define KERNEL(name, Args, ...) void name(const Args&);
 #include "ops/ops.def"
-#undef OP
-#undef K
 
 extern const Kernels kernels;
 const Kernels kernels = {
-#define K(name, Args) name,
-#define OP(stem, ...) __VA_ARGS__
+#define KERNEL(name, Args, ...) name,
 #include "ops/ops.def"
-#undef OP
-#undef K
 };
 
 }  // namespace morphmlp::MORPHMLP_ISA

@@ -3,36 +3,27 @@
 
 namespace morphmlp::cuda {
 
-#define K(name, Args) void name(const Args&);
-#define KB(name, Args) \
-  template <class T>   \
+#define KERNEL(name, Args, ...) void name(const Args&);
+#define KERNEL_BF16(name, Args, ...) \
+  template <class T>                 \
   void name(const Args##Of<T>&);
-#define OP(stem, ...) __VA_ARGS__
 #include "ops/ops.def"
-#undef OP
-#undef K
 
 namespace {
 
 const Bf16Kernels bf16_kernels = {
-#define K(name, Args)
-#define KB(name, Args) name<Bf16>,
-#define OP(stem, ...) __VA_ARGS__
+#define KERNEL(name, Args, ...)
+#define KERNEL_BF16(name, Args, ...) name<Bf16>,
 #include "ops/ops.def"
-#undef OP
-#undef K
 };
 
 }  // namespace
 
 extern const Kernels kernels;
 const Kernels kernels = {
-#define K(name, Args) name,
-#define KB(name, Args) name<float>,
-#define OP(stem, ...) __VA_ARGS__
+#define KERNEL(name, Args, ...) name,
+#define KERNEL_BF16(name, Args, ...) name<float>,
 #include "ops/ops.def"
-#undef OP
-#undef K
     &bf16_kernels,
 };
 

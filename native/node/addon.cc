@@ -1,4 +1,4 @@
-// The addon's entry: exports the runtime functions and one function for every kernel of ops.def.
+// Entry of the addon: exports the runtime functions and one function per kernel of ops.def.
 #include "node/node_api.h"
 
 #include "bindings/table.h"
@@ -10,7 +10,7 @@
 namespace morphmlp {
 namespace {
 
-// Any C++ exception becomes a JavaScript Error.
+// Runs a kernel; C++ exceptions become JavaScript errors.
 Napi::Value call(const Napi::CallbackInfo& info) {
   try {
     static_cast<const Callable*>(info.Data())->run(JsArguments(info));
@@ -20,7 +20,7 @@ Napi::Value call(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// The names of the kernels that take bf16 too, for the load check.
+// Names of the kernels that accept bf16, for the check at load time.
 Napi::Array bf16_names(Napi::Env env) {
   Napi::Array names = Napi::Array::New(env);
   for (const Callable& kernel : callables())

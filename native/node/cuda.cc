@@ -18,23 +18,23 @@ const napi_type_tag kGraphTag = {0x6d6f7270686d6c70ULL, 0x6772617068303031ULL};
 Recorded& graph_of(const Napi::Value& value) {
   bool tagged = false;
   if (value.IsExternal()) napi_check_object_type_tag(value.Env(), value, &kGraphTag, &tagged);
-  if (!tagged) fail("graph: expected one that cudaRecord gave, got " + describe(value));
+  if (!tagged) fail("graph: expected a graph of cudaRecord, got " + describe(value));
   return *value.As<Napi::External<Recorded>>().Data();
 }
 
 const Recorded& live_graph(const Napi::Value& value) {
   const Recorded& graph = graph_of(value);
-  if (!graph) fail("graph: it was forgotten");
+  if (!graph) fail("graph: expected a live graph, got a freed one");
   return graph;
 }
 
-// cudaRecord(body): the graph of what body launches. cudaRecord(body, graph): in the memory that this one has.
+// cudaRecord(body[, graph]): records the launches of body, in the memory pool of `graph` if given.
 Napi::Value record(const Info& info) {
   if (!info[0].IsFunction()) fail("body: expected a function, got " + describe(info[0]));
-  const cuda::Graph* beside = info[1].IsUndefined() ? nullptr : live_graph(info[1]).get();
-  auto graph = std::make_unique<Recorded>(cuda::record([&] { info[0].As<Napi::Function>().Call({}); }, beside));
+  const cuda::Graph* shared = info[1].IsUndefined() ? nullptr : live_graph(info[1]).get();
+  auto graph = std::make_unique<Recorded>(cuda::record([&] { info[0].As<Napi::Function>().Call({}); }, shared));
   auto external = Napi::External<Recorded>::New(info.Env(), graph.get(), [](Napi::Env, Recorded* g) { delete g; });
-  graph.release();  // by the external
+  graph.release();  // now owned by the external
   napi_type_tag_object(info.Env(), external, &kGraphTag);
   return external;
 }
@@ -44,7 +44,7 @@ Napi::Value replay(const Info& info) {
   return info.Env().Undefined();
 }
 
-Napi::Value forget(const Info& info) {
+Napi::Value free_graph(const Info& info) {
   graph_of(info[0]).reset();
   return info.Env().Undefined();
 }
@@ -88,7 +88,7 @@ Napi::Value facts(const Info& info) {
   return out;
 }
 
-// Errors of the device are thrown with the function's name before them; those of JavaScript go through as they are.
+// Prefixes C++ exceptions with the name of the function; JavaScript exceptions pass unchanged.
 template <Napi::Value (*body)(const Info&)>
 Napi::Value named(const Info& info) {
   try {
@@ -100,7 +100,7 @@ Napi::Value named(const Info& info) {
   }
 }
 
-// The same without the name: of what a user asked for, who knows no function of ours.
+// Without the prefix, for errors in user settings such as MORPHMLP_GEMM.
 template <Napi::Value (*body)(const Info&)>
 Napi::Value bare(const Info& info) {
   try {
@@ -135,7 +135,7 @@ void export_cuda(Napi::Env env, Napi::Object exports) {
   add("cudaDelay", named<command<cuda::delay>>);
   add("cudaRecord", named<record>);
   add("cudaReplay", named<replay>);
-  add("cudaForget", named<forget>);
+  add("cudaForget", named<free_graph>);
 }
 
 }  // namespace morphmlp

@@ -1,4 +1,4 @@
-// Exports what benchmarks ask of a GPU: its facts, its timer, its cache, recorded graphs.
+// Exports GPU properties, the timer, the cache flush, GEMM backends and recorded graphs.
 #pragma once
 #include "node/node_api.h"
 

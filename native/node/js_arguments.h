@@ -9,16 +9,16 @@
 
 namespace morphmlp {
 
-// What JavaScript holds: a shared buffer, or nothing once it was freed.
+// The object behind a JavaScript handle: a shared buffer, or null after bufferFree.
 struct Handle {
   std::shared_ptr<Buffer> buffer;
 };
 extern const napi_type_tag kHandleTag;
 
-// The handle behind a JavaScript value, or nullptr if it is none of ours.
+// The handle behind a JavaScript value; nullptr if it is not a handle of this addon.
 Handle* handle_from(const Napi::Value& value);
 
-// A value as error messages say it.
+// Describes a value for error messages.
 std::string describe(const Napi::Value& value);
 
 class JsArguments : public Source {

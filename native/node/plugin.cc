@@ -7,14 +7,14 @@
 #include <string>
 #include <vector>
 
+#include "baselines/blas_kernels.h"
+#include "baselines/naive_kernels.h"
 #include "bindings/args.h"
 #include "node/js_arguments.h"
-#include "baselines/blas_kernels.h"
 #include "runtime/cuda.h"
 #include "runtime/error.h"
-#include "runtime/guarded.h"
-#include "runtime/guarded_device.h"
-#include "baselines/naive_kernels.h"
+#include "runtime/guard_pages.h"
+#include "runtime/guard_zones.h"
 #include "runtime/threads.h"
 
 namespace morphmlp {
@@ -24,11 +24,11 @@ using Info = Napi::CallbackInfo;
 
 const napi_type_tag kPluginTag = {0x6d6f7270686d6c70ULL, 0x706c7567696e3031ULL};
 
-// Strings and shapes that a call points to; `held` keeps the buffers for its length.
+// Owns the names, shapes and buffers that the tensors of a call point to.
 struct Operands {
   std::vector<std::string> names;
   std::vector<std::vector<int64_t>> shapes, strides;
-  std::vector<std::shared_ptr<Buffer>> held;
+  std::vector<std::shared_ptr<Buffer>> buffers;
   std::vector<morphmlp_tensor> tensors;
 };
 
@@ -62,7 +62,7 @@ std::vector<int64_t> strides_of(const std::vector<int64_t>& shape) {
 
 Device device_of(const morphmlp_kernel& kernel) { return kernel.device == MORPHMLP_CUDA ? Device::cuda : Device::cpu; }
 
-// The buffer behind a handle, f32 where the kernel runs and of the shape's size; nullptr for null.
+// The buffer of a handle; throws unless it is f32, on the device, and has `length` elements. nullptr for null.
 std::shared_ptr<Buffer> buffer_of(const Napi::Value& value, const std::string& name, int64_t length, Device device) {
   if (value.IsNull()) return nullptr;
   const Handle* handle = handle_from(value);
@@ -74,7 +74,7 @@ std::shared_ptr<Buffer> buffer_of(const Napi::Value& value, const std::string& n
   return handle->buffer;
 }
 
-// [name, shape, handle or null] for each tensor.
+// Reads [name, shape, handle or null] of each tensor.
 Operands operands(const Napi::Value& value, bool written, Device device) {
   const Napi::Array list = array(value, "tensors");
   Operands out;
@@ -85,16 +85,16 @@ Operands operands(const Napi::Value& value, bool written, Device device) {
     out.strides.push_back(strides_of(out.shapes.back()));
     int64_t length = 1;
     for (int64_t size : out.shapes.back()) length = count({length, size});
-    out.held.push_back(buffer_of(item[2u], out.names.back(), length, device));
-    if (written && out.held.back()) ++out.held.back()->version;
+    out.buffers.push_back(buffer_of(item[2u], out.names.back(), length, device));
+    if (written && out.buffers.back()) ++out.buffers.back()->version;
   }
   for (size_t i = 0; i < out.names.size(); ++i)
-    out.tensors.push_back({out.names[i].c_str(), out.held[i] ? out.held[i]->data : nullptr, MORPHMLP_F32,
+    out.tensors.push_back({out.names[i].c_str(), out.buffers[i] ? out.buffers[i]->data : nullptr, MORPHMLP_F32,
                            static_cast<int32_t>(out.shapes[i].size()), out.shapes[i].data(), out.strides[i].data()});
   return out;
 }
 
-// Memory of the kernel's device for the length of a call; guarded as tensors are.
+// Workspace of a call on the kernel's device, with guards if they are enabled.
 struct Workspace {
   Workspace(size_t bytes, Device device) {
     if (bytes) block.emplace(DType::u8, device, static_cast<int64_t>(bytes));
@@ -108,12 +108,12 @@ struct Workspace {
 const morphmlp_kernel& kernel_of(const Napi::Value& value) {
   bool tagged = false;
   if (value.IsExternal()) napi_check_object_type_tag(value.Env(), value, &kPluginTag, &tagged);
-  if (!tagged) fail("plugin: expected one that pluginOpen gave, got " + describe(value));
+  if (!tagged) fail("plugin: expected a plugin of pluginOpen, got " + describe(value));
   return *value.As<Napi::External<morphmlp_kernel>>().Data();
 }
 
 void check_damage(const void* data, const std::string& what) {
-  const std::string host = guarded_damage(data), damage = host.empty() ? guarded_device_damage(data) : host;
+  const std::string host = guarded_damage(data), damage = host.empty() ? zoned_damage(data) : host;
   if (!damage.empty()) fail(damage + " its " + what);
 }
 
@@ -128,7 +128,7 @@ struct Attributes {
   std::vector<morphmlp_attribute> list;
 };
 
-// [name, value] for each.
+// Reads [name, value] of each attribute.
 Attributes attributes_of(const Napi::Value& value) {
   const Napi::Array pairs = array(value, "attributes");
   Attributes out;
@@ -159,7 +159,7 @@ morphmlp_call call_of(const morphmlp_kernel& kernel, const Attributes& attribute
   return call;
 }
 
-// On a GPU the message of a fault, which comes to light later, names the kernel.
+// On a GPU, faults are reported asynchronously: their messages contain the name set here.
 int32_t run_body(const morphmlp_kernel& kernel, int32_t (*body)(const morphmlp_call*), const morphmlp_call& call) {
   if (device_of(kernel) == Device::cpu) return body(&call);
   cuda::begin(kernel.name ? kernel.name : kernel.op);
@@ -188,8 +188,8 @@ Napi::Value run(const Info& info) {
   message.back() = 0;
   check_memory(in, out, workspace);
   if (status == MORPHMLP_OK) return info.Env().Undefined();
-  const std::string said = message[0] ? message.data() : "status " + std::to_string(status);
-  fail((status == MORPHMLP_UNSUPPORTED ? "unsupported: " : "") + said);
+  const std::string reason = message[0] ? message.data() : "status " + std::to_string(status);
+  fail((status == MORPHMLP_UNSUPPORTED ? "unsupported: " : "") + reason);
 }
 
 Napi::Value described(Napi::Env env, const morphmlp_kernel* kernel) {
@@ -209,7 +209,7 @@ Napi::Value described(Napi::Env env, const morphmlp_kernel* kernel) {
   return out;
 }
 
-// pluginOpen(path). The library stays loaded: its code may run on the pool's threads.
+// pluginOpen(path). The library stays loaded, because its code may run on the thread pool.
 Napi::Value open(const Info& info) {
   const std::string path = text(info[0], "path");
   dlerror();
@@ -219,11 +219,11 @@ Napi::Value open(const Info& info) {
   const auto entry = reinterpret_cast<morphmlp_kernel_entry_function>(dlsym(library, "morphmlp_kernel_entry"));
   if (!entry) fail("it does not export morphmlp_kernel_entry (see morphmlp_kernel.h)");
   const morphmlp_kernel* kernel = entry();
-  if (!kernel) fail("morphmlp_kernel_entry gave nothing");
+  if (!kernel) fail("morphmlp_kernel_entry returned null");
   return described(info.Env(), kernel);
 }
 
-// pluginNaive(op, device): null for an op that has none.
+// pluginNaive(op, device): the naive kernel, or null if the op has none.
 Napi::Value naive(const Info& info) {
   const std::string op = text(info[0], "op");
   const Device device = device_from(text(info[1], "device"));
@@ -231,7 +231,7 @@ Napi::Value naive(const Info& info) {
   return kernel ? described(info.Env(), kernel) : info.Env().Null();
 }
 
-// pluginBlas(op, device): the kernels of the BLAS libraries that are on this machine; none for an op that is no FC.
+// pluginBlas(op, device): the kernels of the BLAS libraries on this machine; empty unless the op is an FC.
 Napi::Value blas(const Info& info) {
   const std::string op = text(info[0], "op");
   Napi::Array out = Napi::Array::New(info.Env());

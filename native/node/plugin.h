@@ -1,4 +1,4 @@
-// The addon's exports for kernels out of other libraries: pluginOpen, pluginNaive, pluginRun.
+// Exports for plugins, that is, kernels of other libraries: pluginOpen, pluginNaive, pluginBlas, pluginRun.
 #pragma once
 #include "node/node_api.h"
 

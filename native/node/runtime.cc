@@ -10,7 +10,7 @@
 #include "runtime/cuda.h"
 #include "runtime/dispatch.h"
 #include "runtime/error.h"
-#include "runtime/guarded.h"
+#include "runtime/guard_pages.h"
 #include "runtime/threads.h"
 
 namespace morphmlp {
@@ -18,9 +18,9 @@ namespace {
 
 using Info = Napi::CallbackInfo;
 
-// Turns C++ exceptions into JavaScript errors that begin with the function's name.
+// Turns C++ exceptions into JavaScript errors prefixed with the name of the function.
 template <Napi::Value (*body)(const Info&)>
-Napi::Value guarded(const Info& info) {
+Napi::Value named(const Info& info) {
   try {
     return body(info);
   } catch (const std::exception& error) {
@@ -38,7 +38,7 @@ std::string string_of(const Napi::Value& value, const char* argument, const char
   return value.As<Napi::String>();
 }
 
-// A whole number from `least` to `most`.
+// An integer from `least` to `most`.
 int64_t integer_of(const Napi::Value& value, const char* argument, int64_t least, int64_t most) {
   const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : NAN;
   if (number >= static_cast<double>(least) && number <= static_cast<double>(most) && number == std::floor(number))
@@ -58,7 +58,7 @@ Buffer& live_buffer(const Napi::Value& value) {
   return *buffer;
 }
 
-void forget(Napi::Env env, Handle* handle) {
+void free_handle(Napi::Env env, Handle* handle) {
   if (!handle->buffer) return;
   ExternalMemory::here().add(env, -static_cast<int64_t>(handle->buffer->bytes()));
   handle->buffer.reset();
@@ -71,31 +71,31 @@ Napi::Value buffer_new(const Info& info) {
   if (device == Device::cuda) kernels_for(device);
   auto handle = std::make_unique<Handle>(Handle{std::make_shared<Buffer>(dtype, device, length)});
   auto external = Napi::External<Handle>::New(info.Env(), handle.get(), [](Napi::Env env, Handle* h) {
-    forget(env, h);
+    free_handle(env, h);
     delete h;
   });
-  const Handle* owned = handle.release();  // by the external: where making it failed, the buffer was freed here
+  const Handle* owned = handle.release();  // now owned by the external
   ExternalMemory::here().add(info.Env(), static_cast<int64_t>(owned->buffer->bytes()));
   napi_type_tag_object(info.Env(), external, &kHandleTag);
   return external;
 }
 
 Napi::Value buffer_free(const Info& info) {
-  forget(info.Env(), handle_of(info[0]));
+  free_handle(info.Env(), handle_of(info[0]));
   return info.Env().Undefined();
 }
 
-// A typed array of so many bytes.
+// The data of a typed array of exactly `bytes` bytes.
 void* array_of(const Info& info, size_t bytes, const std::string& whose) {
   if (!info[1].IsTypedArray()) bad("array", "a typed array", describe(info[1]));
   const size_t found = info[1].As<Napi::TypedArray>().ByteLength();
   if (found != bytes) bad("array", std::to_string(bytes) + " bytes, as " + whose + " has", std::to_string(found));
-  void* js = nullptr;  // asked for this way because the array may lie in a SharedArrayBuffer
+  void* js = nullptr;  // not TypedArray::Data: the array may be backed by a SharedArrayBuffer
   napi_get_typedarray_info(info.Env(), info[1], nullptr, nullptr, &js, nullptr, nullptr);
   return js;
 }
 
-// bufferWrite(handle, array): all of it. bufferWrite(handle, array, first, length): that many elements from one on.
+// bufferWrite(handle, array) writes the whole buffer; bufferWrite(handle, array, first, length) a range of elements.
 Napi::Value buffer_write(const Info& info) {
   Buffer& buffer = live_buffer(info[0]);
   if (info[2].IsUndefined()) {
@@ -105,7 +105,7 @@ Napi::Value buffer_write(const Info& info) {
   const int64_t first = integer_of(info[2], "first", 0, buffer.length);
   const size_t width = dtype_bytes(buffer.dtype);
   const size_t count = static_cast<size_t>(integer_of(info[3], "length", 0, buffer.length - first)) * width;
-  buffer.write(array_of(info, count, "the piece"), static_cast<size_t>(first) * width, count);
+  buffer.write(array_of(info, count, "the range"), static_cast<size_t>(first) * width, count);
   return info.Env().Undefined();
 }
 
@@ -117,7 +117,7 @@ Napi::Value buffer_read(const Info& info) {
 
 bool has_cuda() { return cuda_status() == "available"; }
 
-// memory(device): of all devices together where none is named. Their peaks need not have been at one time.
+// memory([device]): statistics of a device, or summed over all devices, whose peaks need not coincide.
 Napi::Value memory(const Info& info) {
   const bool all = info[0].IsUndefined();
   const Device device = all ? Device::cpu : device_from(string_of(info[0], "device", "cpu or cuda"));
@@ -151,7 +151,7 @@ Napi::Value memory_poison(const Info& info) {
 
 Napi::Value memory_guard(const Info& info) {
   if (!info[0].IsBoolean()) bad("on", "true or false", describe(info[0]));
-  set_guarding(info[0].As<Napi::Boolean>().Value());
+  enable_guards(info[0].As<Napi::Boolean>().Value());
   return info.Env().Undefined();
 }
 
@@ -191,8 +191,7 @@ Napi::Value fma_peak(const Info& info) {
   return Napi::Number::New(info.Env(), measure(seconds));
 }
 
-// The pool's threads outlive every environment, so the library must never be unmapped, also not when a worker thread
-// that loaded it ends.
+// Keeps the library mapped: the pool's threads outlive every environment, including that of a worker that loaded it.
 void stay_loaded() {
   Dl_info self;
   if (dladdr(reinterpret_cast<void*>(&stay_loaded), &self)) dlopen(self.dli_fname, RTLD_NOW | RTLD_NODELETE);
@@ -205,21 +204,21 @@ void export_runtime(Napi::Env env, Napi::Object exports) {
   const auto add = [&](const char* name, Napi::Value (*function)(const Info&)) {
     exports.Set(name, Napi::Function::New(env, function, name, const_cast<char*>(name)));
   };
-  add("bufferNew", guarded<buffer_new>);
-  add("bufferFree", guarded<buffer_free>);
-  add("bufferWrite", guarded<buffer_write>);
-  add("bufferRead", guarded<buffer_read>);
-  add("memory", guarded<memory>);
-  add("memoryResetPeak", guarded<memory_reset_peak>);
-  add("memoryReleaseCache", guarded<memory_release_cache>);
-  add("memoryPoison", guarded<memory_poison>);
-  add("memoryGuard", guarded<memory_guard>);
-  add("threads", guarded<threads_get>);
-  add("setThreads", guarded<threads_set>);
-  add("isa", guarded<isa_get>);
-  add("setIsa", guarded<isa_set>);
-  add("isas", guarded<isa_list>);
-  add("fmaPeak", guarded<fma_peak>);
+  add("bufferNew", named<buffer_new>);
+  add("bufferFree", named<buffer_free>);
+  add("bufferWrite", named<buffer_write>);
+  add("bufferRead", named<buffer_read>);
+  add("memory", named<memory>);
+  add("memoryResetPeak", named<memory_reset_peak>);
+  add("memoryReleaseCache", named<memory_release_cache>);
+  add("memoryPoison", named<memory_poison>);
+  add("memoryGuard", named<memory_guard>);
+  add("threads", named<threads_get>);
+  add("setThreads", named<threads_set>);
+  add("isa", named<isa_get>);
+  add("setIsa", named<isa_set>);
+  add("isas", named<isa_list>);
+  add("fmaPeak", named<fma_peak>);
 }
 
 }  // namespace morphmlp

@@ -1,4 +1,4 @@
-// Exports what is not a kernel: buffers, memory counters, threads, instruction sets.
+// Exports buffers, memory statistics, threads and instruction sets.
 #pragma once
 #include "node/node_api.h"
 

@@ -1,23 +1,4 @@
-// into += from, and into = from: how autograd joins the gradients of a tensor that was used more than once.
+// Written by tools/build/generate_kernels.cjs from native/ops/*.def: do not edit.
 #pragma once
-#include <cstdint>
-
-namespace morphmlp {
-
-template <class T>
-struct AccumulateForwardOf {
-  int64_t n;
-  const T* from;
-  T* into;
-};
-using AccumulateForward = AccumulateForwardOf<float>;
-
-template <class T>
-struct AccumulateCopyOf {
-  int64_t n;
-  const T* from;
-  T* into;
-};
-using AccumulateCopy = AccumulateCopyOf<float>;
-
-}  // namespace morphmlp
+#define OP_DEF "ops/accumulate.def"
+#include "ops/structs.h"

@@ -1,4 +1,5 @@
-// The argument structs of all kernels, for the tables made from ops.def.
+// Written by tools/build/generate_kernels.cjs from native/ops/*.def: do not edit.
+// The argument structs of all kernels.
 #pragma once
 #include "ops/accumulate.h"
 #include "ops/adamw.h"

@@ -1,20 +1,4 @@
-// Softmax cross entropy with soft targets: loss = mean over rows of -sum(target * log_softmax(logits)); probabilities
-// are kept for the backward, dlogits = dloss / rows * (probabilities * sum(target) - target).
+// Written by tools/build/generate_kernels.cjs from native/ops/*.def: do not edit.
 #pragma once
-#include <cstdint>
-
-namespace morphmlp {
-
-struct CrossEntropyForward {
-  int64_t rows, classes;
-  const float *logits, *targets;
-  float *loss, *probabilities;
-};
-
-struct CrossEntropyBackward {
-  int64_t rows, classes;
-  const float *targets, *probabilities, *dloss;
-  float* dlogits;
-};
-
-}  // namespace morphmlp
+#define OP_DEF "ops/cross_entropy.def"
+#include "ops/structs.h"

@@ -7,22 +7,16 @@
 
 namespace morphmlp {
 
-// The same for bf16 activations, where ops.def has a KB.
+// The same for bf16 activations, for each KERNEL_BF16.
 struct Bf16Kernels {
-#define K(name, Args)
-#define KB(name, Args) void (*name)(const Args##Of<Bf16>&);
-#define OP(stem, ...) __VA_ARGS__
+#define KERNEL(name, Args, ...)
+#define KERNEL_BF16(name, Args, ...) void (*name)(const Args##Of<Bf16>&);
 #include "ops/ops.def"
-#undef OP
-#undef K
 };
 
 struct Kernels {
-#define K(name, Args) void (*name)(const Args&);
-#define OP(stem, ...) __VA_ARGS__
+#define KERNEL(name, Args, ...) void (*name)(const Args&);
 #include "ops/ops.def"
-#undef OP
-#undef K
   const Bf16Kernels* bf16 = nullptr;  // null on a device that has none
 };
 

@@ -1,16 +1,4 @@
-// The number of NaN and infinite elements of x[n], written to found[0]: anomaly detection and the early stop of a
-// training run.
+// Written by tools/build/generate_kernels.cjs from native/ops/*.def: do not edit.
 #pragma once
-#include <cstdint>
-
-namespace morphmlp {
-
-template <class T>
-struct NonFiniteCountOf {
-  int64_t n;
-  const T* x;
-  float* found;
-};
-using NonFiniteCount = NonFiniteCountOf<float>;
-
-}  // namespace morphmlp
+#define OP_DEF "ops/non_finite.def"
+#include "ops/structs.h"

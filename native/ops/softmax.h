@@ -1,19 +1,4 @@
-// Softmax over each row of x[rows, cols]; the backward takes y: dx = y * (dy - sum(dy * y)).
+// Written by tools/build/generate_kernels.cjs from native/ops/*.def: do not edit.
 #pragma once
-#include <cstdint>
-
-namespace morphmlp {
-
-struct SoftmaxForward {
-  int64_t rows, cols;
-  const float* x;
-  float* y;
-};
-
-struct SoftmaxBackward {
-  int64_t rows, cols;
-  const float *y, *dy;
-  float* dx;
-};
-
-}  // namespace morphmlp
+#define OP_DEF "ops/softmax.def"
+#include "ops/structs.h"

@@ -8,9 +8,9 @@
 #include <unordered_map>
 #include <vector>
 
+#include "runtime/arena.h"
 #include "runtime/error.h"
-#include "runtime/guarded.h"
-#include "runtime/pages.h"
+#include "runtime/guard_pages.h"
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/asan_interface.h>
 #endif
@@ -27,15 +27,14 @@ struct Cache {
   MemoryStats stats{};
 };
 
-// Never destroyed: finalizers of other threads may still release blocks while the process exits.
+// Never destroyed, because finalizers of other threads may release blocks while the process exits.
 Cache& cache() {
   static Cache* instance = new Cache;
   return *instance;
 }
 
-// Without these two AddressSanitizer would see neither the end of a request inside its size class, nor the use of a
-// freed block.
-void allow(void* data, size_t request, size_t bytes) {
+// Tells AddressSanitizer that the first `request` bytes of a block may be used and the rest may not.
+void unpoison(void* data, size_t request, size_t bytes) {
 #if defined(__SANITIZE_ADDRESS__)
   ASAN_UNPOISON_MEMORY_REGION(data, request);
   ASAN_POISON_MEMORY_REGION(static_cast<char*>(data) + request, bytes - request);
@@ -43,10 +42,10 @@ void allow(void* data, size_t request, size_t bytes) {
   (void)data, (void)request, (void)bytes;
 }
 
-void forbid(void* data, size_t bytes) { allow(data, 0, bytes); }
+void poison_block(void* data, size_t bytes) { unpoison(data, 0, bytes); }
 
-void* take_cached(Cache& c, size_t bytes) {
-  if (guarding()) return nullptr;
+void* pop_cached(Cache& c, size_t bytes) {
+  if (guards_enabled()) return nullptr;
   auto found = c.free.find(bytes);
   if (found == c.free.end() || found->second.empty()) return nullptr;
   void* data = found->second.back();
@@ -57,16 +56,16 @@ void* take_cached(Cache& c, size_t bytes) {
 
 void drop_cache(Cache& c) {
   for (auto& entry : c.free)
-    for (void* data : entry.second) give_pages(data, entry.first);
+    for (void* data : entry.second) arena_release(data, entry.first);
   c.free.clear();
   c.stats.cached = 0;
-  return_pages();
+  arena_trim();
 }
 
-void poison(void* data, size_t bytes) {
-  allow(data, bytes, bytes);
+void fill_with_nan(void* data, size_t bytes) {
+  unpoison(data, bytes, bytes);
   std::memset(data, 0xFF, bytes);
-  forbid(data, bytes);
+  poison_block(data, bytes);
 }
 
 }  // namespace
@@ -79,24 +78,24 @@ size_t size_class(size_t bytes) {
 }
 
 void* allocate(size_t request) {
-  if (request > kLargest) fail("out of memory: " + std::to_string(request) + " bytes asked for at once");
+  if (request > kLargest) fail("out of memory: " + std::to_string(request) + " bytes requested at once");
   const size_t bytes = size_class(request);
   Cache& c = cache();
   std::lock_guard<std::mutex> lock(c.mutex);
-  const auto fresh = [&] { return guarding() ? guarded_allocate(request) : take_pages(bytes); };
-  void* data = take_cached(c, bytes);
+  const auto fresh = [&] { return guards_enabled() ? guarded_allocate(request) : arena_allocate(bytes); };
+  void* data = pop_cached(c, bytes);
   if (!data) data = fresh();
   if (!data) {
     drop_cache(c);
     data = fresh();
   }
   if (!data)
-    fail("out of memory: " + std::to_string(bytes) + " bytes asked for, " + std::to_string(c.stats.live) +
+    fail("out of memory: " + std::to_string(bytes) + " bytes requested, " + std::to_string(c.stats.live) +
          " bytes of tensors are live");
   c.stats.live += bytes;
   c.stats.live_blocks += 1;
   c.stats.peak = std::max(c.stats.peak, c.stats.live);
-  if (!guarding()) allow(data, request, bytes);
+  if (!guards_enabled()) unpoison(data, request, bytes);
   return data;
 }
 
@@ -107,8 +106,8 @@ void release(void* data, size_t request) {
   c.stats.live -= bytes;
   c.stats.live_blocks -= 1;
   if (guarded_release(data)) return;
-  if (in_shared_pages(data)) return give_pages(data, bytes);
-  forbid(data, bytes);
+  if (in_arena(data)) return arena_release(data, bytes);
+  poison_block(data, bytes);
   c.free[bytes].push_back(data);
   c.stats.cached += bytes;
 }
@@ -123,15 +122,15 @@ void poison_cache() {
   Cache& c = cache();
   std::lock_guard<std::mutex> lock(c.mutex);
   for (auto& [bytes, blocks] : c.free)
-    for (void* data : blocks) poison(data, bytes);
-  for_each_free_piece(poison);
+    for (void* data : blocks) fill_with_nan(data, bytes);
+  for_each_free_block(fill_with_nan);
 }
 
 MemoryStats memory_stats() {
   Cache& c = cache();
   std::lock_guard<std::mutex> lock(c.mutex);
   MemoryStats stats = c.stats;
-  stats.cached += free_pages();
+  stats.cached += arena_cached();
   return stats;
 }
 

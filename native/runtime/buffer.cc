@@ -5,8 +5,8 @@
 #include "runtime/allocator.h"
 #include "runtime/cuda.h"
 #include "runtime/error.h"
-#include "runtime/guarded.h"
-#include "runtime/guarded_device.h"
+#include "runtime/guard_pages.h"
+#include "runtime/guard_zones.h"
 
 namespace morphmlp {
 
@@ -44,10 +44,10 @@ Device device_from(const std::string& name) {
 
 namespace {
 
-void* device_allocate(size_t bytes) { return guarding() ? guarded_device_allocate(bytes) : cuda::allocate(bytes); }
+void* device_allocate(size_t bytes) { return guards_enabled() ? zoned_allocate(bytes) : cuda::allocate(bytes); }
 
 void device_release(void* data, size_t bytes) {
-  if (!guarded_device_release(data)) cuda::release(data, bytes);
+  if (!zoned_release(data)) cuda::release(data, bytes);
 }
 
 }  // namespace

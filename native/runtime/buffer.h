@@ -1,4 +1,4 @@
-// Tensor storage: one block of memory on one device, shared by reference counting (std::shared_ptr).
+// Tensor storage: one block of memory on one device, shared by std::shared_ptr.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -16,21 +16,20 @@ DType dtype_from(const std::string& name);  // throws on an unknown name
 const char* device_name(Device device);
 Device device_from(const std::string& name);
 
-// Something a kernel derived from a buffer's contents and keeps beside it, such as a weight packed for the GEMM.
+// Data that a kernel derives from the contents of a buffer and caches in it, such as a weight packed for the GEMM.
 struct Derived {
   virtual ~Derived() = default;
 };
 
 struct Buffer {
   Buffer(DType dtype, Device device, int64_t length);
-  Buffer(DType dtype, Device device, int64_t length, void* borrowed);  // memory of the caller's, who keeps and frees it
+  Buffer(DType dtype, Device device, int64_t length, void* borrowed);  // non-owning
   ~Buffer();
   Buffer(const Buffer&) = delete;
   Buffer& operator=(const Buffer&) = delete;
 
-  // Between this buffer and `bytes()` bytes of the host's memory.
-  void write(const void* from, size_t offset, size_t count);  // `count` bytes, at `offset`
-  void read(void* into) const;
+  void write(const void* from, size_t offset, size_t count);  // copies `count` bytes from the host to byte `offset`
+  void read(void* into) const;                                // copies `bytes()` bytes to the host
 
   size_t bytes() const { return static_cast<size_t>(length) * dtype_bytes(dtype); }
 
@@ -39,7 +38,7 @@ struct Buffer {
   const int64_t length;  // elements
   void* data;
   const bool owned = true;
-  uint64_t version = 0;  // raised by every write through a binding; a Derived of an older version is stale
+  uint64_t version = 0;  // incremented by every write through a binding; a Derived of an older version is stale
   static constexpr int kDerivedSlots = 3;
   std::shared_ptr<Derived> derived[kDerivedSlots];
   uint64_t derived_version[kDerivedSlots] = {};

@@ -1,72 +1,70 @@
-// The GPU behind Device::cuda: its memory, and the one stream on which everything runs in order. Nothing here waits for
-// the GPU unless it says so. native/cuda/runtime implements it; no_cuda.cc stands in for it in a build without CUDA,
-// and test/emulator emulates it.
+// Device::cuda: memory, and the one stream on which everything runs in order. Functions are asynchronous unless they
+// say otherwise. Implemented by native/cuda/runtime, by no_cuda.cc in builds without CUDA, and by test/emulator.
 #pragma once
 #include <cstddef>
 #include <functional>
 #include <memory>
 #include <string>
 
-#include "ops/kernels.h"
 #include "morphmlp_kernel.h"
+#include "ops/kernels.h"
 #include "runtime/allocator.h"
 
 namespace morphmlp {
 
-const Kernels* cuda_kernels(std::string* reason);  // nullptr without a usable device
+const Kernels* cuda_kernels(std::string* reason);  // nullptr and a reason if no device is usable
 
 namespace cuda {
 
-// Device memory out of a cache. As all work runs in one stream, a released block may be handed out again while kernels
-// that use it are still to run.
+// Caching allocator of device memory. A released block may be reused while kernels that use it are still queued, since
+// all work runs in one stream.
 void* allocate(size_t bytes);
-void release(void* data, size_t bytes);  // `bytes` as given to allocate
+void release(void* data, size_t bytes);  // `bytes` must equal that of allocate
 void release_cache();
 void poison_cache();
 MemoryStats memory_stats();
 void reset_peak();
 
-void upload(void* to, const void* from, size_t bytes);    // `from` may be changed when it returns
-void download(void* to, const void* from, size_t bytes);  // waits for everything before it
+void upload(void* to, const void* from, size_t bytes);    // `from` may be changed after the call
+void download(void* to, const void* from, size_t bytes);  // synchronizes
 void copy(void* to, const void* from, size_t bytes);      // within the device
-// As upload, of what a launch is told. Recorded, each replay copies the same bytes, of which the graph keeps a copy.
+// Uploads arguments of a kernel launch. In a recorded graph, each replay uploads the recorded bytes.
 void upload_arguments(void* to, const void* from, size_t bytes);
 void fill(void* data, int byte, size_t bytes);
 void synchronize();
 
-// Everything runs in `stream` (a cudaStream_t, nullptr: CUDA's default stream) from now on, after what was enqueued
-// before. So a caller's own stream keeps the order of its work and ours, and blocks stay safe to hand out again.
+// Runs all later work in `stream` (a cudaStream_t; nullptr is CUDA's default stream), ordered after the work queued
+// before.
 void use_stream(void* stream);
-bool is_device_memory(const void* data);  // whether the GPU may read it
+bool is_device_memory(const void* data);  // whether `data` points to memory of the GPU
 
-// Names what is launched from now on, for the message of a fault: those come to light later than they happen.
+// Sets the name of the op for error messages of later launches, since faults are reported asynchronously.
 void begin(const char* op);
-void launched();        // after launches: throws what went wrong with them, as far as it is known
-void* native_stream();  // cudaStream_t, for kernels of others
+void launched();        // after launches: throws errors that are known so far
+void* native_stream();  // cudaStream_t, for plugins
 
-// Launches that were recorded once, to be replayed in one go: a CUDA graph. The memory that they use stays theirs.
+// A CUDA graph: launches that were recorded once and are replayed together. It keeps the memory they use.
 class Graph {
  public:
   virtual ~Graph() = default;
   virtual void replay() = 0;
 };
 
-// What `body` launches is recorded, and does not run. Copies to and from the host cannot be: they throw, as waiting
-// does. `beside`, or nullptr: a graph that never runs at the same time, so both may use the memory that neither holds
-// at the end of its recording.
-std::unique_ptr<Graph> record(const std::function<void()>& body, const Graph* beside);
+// Records the launches of `body` without running them. Copies to and from the host and synchronization throw. `shared`
+// may be a graph that never runs concurrently with this one: both use one memory pool. nullptr makes a new pool.
+std::unique_ptr<Graph> record(const std::function<void()>& body, const Graph* shared);
 
-// For benchmarks. The timer is the GPU's own.
+// For benchmarks. The timer uses CUDA events.
 void start_timer();
-double stop_timer();  // milliseconds on the device since start_timer, of all that was asked of it in between; waits
-void flush_cache();   // writes twice as much as the L2 cache holds
-void delay();         // keeps the GPU busy while the host asks for what comes next: some 0.1 ms
-double measure_fma_peak(double seconds);  // GFLOP/s of multiply-adds of f32 with nothing but registers, as we do them
-double measure_mma_peak(double seconds);  // the same on the tensor cores, bf16 into f32, by mma.sync
-double measure_copy_rate();               // GB/s of a copy within the device, read and written; beyond the L2 cache
+double stop_timer();                      // GPU time since start_timer in ms; synchronizes
+void flush_cache();                       // writes twice as much as the L2 cache holds
+void delay();                             // occupies the GPU for about 0.1 ms while the host queues launches
+double measure_fma_peak(double seconds);  // GFLOP/s of f32 FMA on registers alone
+double measure_mma_peak(double seconds);  // GFLOP/s of bf16 mma.sync with f32 accumulators
+double measure_copy_rate();               // GB/s (read plus written) of a copy within the device that exceeds L2
 
-// Kernels for an op that stand beside ours, as naive_kernels.h and blas_kernels.h have them for the CPU: one number a
-// thread, and by cuBLASLt where it is (blas_library says which, or why not). nullptr for an op that has none.
+// Baseline kernels of an op, like naive_kernels.h and blas_kernels.h on the CPU: one element per thread, and cuBLASLt
+// (blas_library returns its version, or why it is unavailable). nullptr if the op has no such kernel.
 const morphmlp_kernel* naive_kernel(const std::string& op);
 const morphmlp_kernel* blas_kernel(const std::string& op);
 std::string blas_library();
@@ -80,21 +78,21 @@ double wgmma_products();
 void use_products(const std::string& name);
 void use_f32(const std::string& name);
 
-// What a table or a file says about the device.
+// Device properties for tables and result files.
 struct DeviceFacts {
   std::string name, architecture, driver, runtime;
   int multiprocessors = 0, memory_bus_bits = 0;
-  double clock_mhz = 0, memory_clock_mhz = 0;  // the highest
+  double clock_mhz = 0, memory_clock_mhz = 0;  // maximum clock rates
   size_t memory_bytes = 0, l2_bytes = 0;
 };
 DeviceFacts device_facts();  // throws without a device
 
-// What this build was compiled for ("sm_80 sm_90a", empty without CUDA) and with, and the device in words: name,
-// compute capability, memory, driver. Throws without a device.
+// Architectures of this build ("sm_80 sm_90a"; empty without CUDA), compiler flags, and a description of the device
+// (name, compute capability, memory, driver). describe_device throws without a device.
 std::string compiled_for();
 std::string compiler_flags();
 std::string describe_device();
-double clock_ms();  // the time on the GPU's own clock after all before it; waits
+double clock_ms();  // the GPU's clock after all queued work; synchronizes
 
 }  // namespace cuda
 }  // namespace morphmlp

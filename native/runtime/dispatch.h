@@ -1,5 +1,4 @@
-// Which kernels run: a device's table, and on the CPU the best instruction set this machine has (or MORPHMLP_ISA
-// names).
+// Selects the kernel table of a device; on the CPU that of the best supported instruction set, or of MORPHMLP_ISA.
 #pragma once
 #include <string>
 #include <vector>
@@ -9,14 +8,13 @@
 
 namespace morphmlp {
 
-const Kernels& kernels_for(Device device);  // throws when the device is not there
+const Kernels& kernels_for(Device device);  // throws if the device is unavailable
 
 std::vector<std::string> available_isas();  // slowest first
 std::string current_isa();
-void set_isa(const std::string& name);  // throws on an instruction set this machine lacks
-// Multiply-adds a second with nothing but registers, all threads at once, in GFLOP/s (2 a multiply-add): what
-// benchmarks divide by.
+void set_isa(const std::string& name);  // throws if this machine does not support it
+// FMA throughput of all threads on registers alone, in GFLOP/s (a multiply-add counts 2): the roofline of benchmarks.
 double measure_fma_peak(double seconds);
-std::string cuda_status();  // "available", or the reason why not
+std::string cuda_status();  // "available", or the reason why CUDA is unavailable
 
 }  // namespace morphmlp

@@ -1,4 +1,4 @@
-// Errors cross the addon boundary as JavaScript errors: throw Error anywhere below a binding.
+// Thrown anywhere below a binding; the addon rethrows it as a JavaScript Error.
 #pragma once
 #include <stdexcept>
 #include <string>

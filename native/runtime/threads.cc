@@ -15,15 +15,15 @@
 #include <vector>
 
 #include "runtime/allocator.h"
+#include "runtime/arena.h"
 #include "runtime/error.h"
-#include "runtime/pages.h"
 
 namespace morphmlp {
 namespace {
 
 constexpr int kScratchSlots = 8;
-// About 0.3 ms: longer than the gap between two kernels of a model, whose JavaScript runs with cold caches (0.1 ms), so
-// that nobody has to be woken inside a step.
+// About 0.3 ms: longer than the gap between two kernels of a model (0.1 ms of JavaScript), so that no worker sleeps
+// during a step.
 constexpr int kSpins = 16000;
 
 void pause() {
@@ -39,11 +39,11 @@ thread_local bool inside_task = false;
 class Pool {
  public:
   static Pool& instance() {
-    static Pool* instance = new Pool;  // never destroyed: its threads end with the process
+    static Pool* instance = new Pool;  // never destroyed; its threads end with the process
     return *instance;
   }
 
-  // With its threads, which start when they are first needed; where the system refuses them, the next call asks again.
+  // Starts the threads at first use; if the system refuses them, the next call tries again.
   static Pool& get() {
     if (instance().size() == 0) instance().start();
     return instance();
@@ -72,8 +72,8 @@ class Pool {
     void* context = nullptr;
   };
 
-  // state_: how many workers are inside the job, whether it is open, and its number. Workers join an open job; one that
-  // does not get to run in time is not waited for, since another program may have its core.
+  // state_ packs the number of workers in the job, whether the job is open, and its generation. Workers join an open
+  // job. The caller does not wait for workers that have not joined, since another program may occupy their core.
   static constexpr uint64_t kInside = 0xffff, kOpen = 1 << 16;
   static constexpr int kGenerationShift = 17;
 
@@ -91,15 +91,15 @@ class Pool {
     return static_cast<int>(n);
   }
 
-  // Threads that did start stay, and wait for a number that they are part of.
+  // If the system refuses a thread, those started remain and idle until the pool has that size.
   void spawn(int n) {
     const uint64_t seen = state_.load() >> kGenerationShift;
     try {
       for (; spawned_ < n - 1; ++spawned_)
         std::thread([this, worker = spawned_, seen] { work(worker, seen); }).detach();
     } catch (const std::system_error& error) {
-      fail("threads: the system starts " + std::to_string(spawned_ + 1) + " of " + std::to_string(n) + " (" +
-           error.what() + "); MORPHMLP_THREADS asks for fewer");
+      fail("threads: the system started " + std::to_string(spawned_ + 1) + " of " + std::to_string(n) + " (" +
+           error.what() + "); MORPHMLP_THREADS sets a smaller number");
     }
     threads_ = n;
   }
@@ -144,7 +144,7 @@ class Pool {
     return (now & kOpen) != 0 && now >> kGenerationShift != seen && worker < size() - 1;
   }
 
-  // Enters the open job and notes its number; false when it was closed meanwhile.
+  // Joins the open job and stores its generation; false if it was closed meanwhile.
   bool join(uint64_t& seen) {
     uint64_t now = state_.load(std::memory_order_acquire);
     while ((now & kOpen) != 0) {
@@ -166,12 +166,12 @@ class Pool {
     --sleeping_;
   }
 
-  std::mutex turn_;  // one job at a time
+  std::mutex turn_;  // serializes jobs
   std::mutex sleep_;
   std::condition_variable wake_;
   std::atomic<uint64_t> state_{0};
   std::atomic<int64_t> next_{0};
-  std::atomic<int> threads_{0};  // until they are started
+  std::atomic<int> threads_{0};  // until start()
   int sleeping_ = 0;
   int spawned_ = 0;
   Job job_;
@@ -182,7 +182,7 @@ struct Scratch {
   void* data[kScratchSlots] = {};
   size_t bytes[kScratchSlots] = {};
   ~Scratch() {
-    for (int i = 0; i < kScratchSlots; ++i) give_pages(data[i], bytes[i]);
+    for (int i = 0; i < kScratchSlots; ++i) arena_release(data[i], bytes[i]);
   }
 };
 
@@ -221,11 +221,11 @@ float* scratch(int slot, int64_t floats) {
   thread_local Scratch mine;
   const size_t bytes = (static_cast<size_t>(floats) * sizeof(float) + 4095) / 4096 * 4096;
   if (mine.bytes[slot] < bytes) {
-    give_pages(mine.data[slot], mine.bytes[slot]);
-    mine.data[slot] = take_pages(bytes);
+    arena_release(mine.data[slot], mine.bytes[slot]);
+    mine.data[slot] = arena_allocate(bytes);
     mine.bytes[slot] = mine.data[slot] ? bytes : 0;
     if (!mine.data[slot])
-      fail("out of memory: " + std::to_string(bytes) + " bytes of scratch asked for, " +
+      fail("out of memory: " + std::to_string(bytes) + " bytes of scratch requested, " +
            std::to_string(memory_stats().live) + " bytes of tensors are live");
   }
   return static_cast<float*>(mine.data[slot]);

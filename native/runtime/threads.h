@@ -1,5 +1,6 @@
-// One fixed pool of threads for the process. Work is cut into tasks by the shape of the problem alone, never by the
-// number of threads, and each task writes its own outputs: so results have the same bits for any number of threads.
+// One thread pool per process. Work is split into tasks by the shape of the problem alone and each task writes its own
+// outputs, so results have the same bits for any number of threads. Hand-written, because the task boundaries of
+// thread-pool libraries depend on the number of threads.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -14,8 +15,8 @@ int physical_cores();
 
 using TaskFunction = void (*)(void* context, int64_t task);
 
-// Runs task(context, 0..tasks-1) on the pool and the calling thread; returns when all are done, and throws what a task
-// threw. Calls from several JavaScript threads take turns. A nested call runs on the calling thread alone.
+// Runs task(context, 0..tasks-1) on the pool and the calling thread, and returns when all are done. Rethrows an
+// exception of a task. Concurrent calls are serialized. A nested call runs on the calling thread alone.
 void run_tasks(int64_t tasks, TaskFunction task, void* context);
 
 template <class F>
@@ -24,8 +25,8 @@ void parallel_for(int64_t tasks, F&& body) {
       tasks, [](void* context, int64_t task) { (*static_cast<F*>(context))(task); }, &body);
 }
 
-// Scratch memory of the calling thread, aligned to 64 bytes, valid until the next call with the same slot (0..7). It is
-// kept.
+// Scratch memory of the calling thread, aligned to 64 bytes, valid until the next call with the same slot (0..7). The
+// thread reuses it until it ends.
 float* scratch(int slot, int64_t floats);
 
 }  // namespace morphmlp

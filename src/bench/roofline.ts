@@ -1,3 +1,4 @@
+import { kernels } from '../core/dispatch';
 import { native, type Precision } from '../core/native';
 import { fmaPeak } from '../core/runtime';
 import { scope } from '../core/scope';
@@ -17,7 +18,7 @@ function copyBandwidth(): number {
     const [from, to] = [tensor(new Float32Array(FLOATS)), tensor(new Float32Array(FLOATS))];
     const seconds = [0, 1, 2].map(() => {
       const start = performance.now();
-      native.kernels.accumulate_copy(FLOATS, from.handle, to.handle);
+      kernels.accumulateCopy({ n: FLOATS, from, into: to });
       return (performance.now() - start) / 1e3;
     });
     return (8 * FLOATS) / Math.min(...seconds) / 1e9;

@@ -1,4 +1,5 @@
-import { kernels, type DType } from './native';
+import { backend, kernels, type GradientRule } from './dispatch';
+import type { DType } from './native';
 import { emptyLike, floatsLike, ones, show, type Shape, type Tensor } from './tensor';
 import { scope } from './scope';
 
@@ -10,35 +11,44 @@ interface Edge {
   dtype: DType;
 }
 
+/** What a backward reads, by name: tensors, and lists of them. */
+export type Saved = Readonly<Record<string, Tensor | null | readonly (Tensor | null)[]>>;
+
 /**
  * The gradient rule of an op: from the gradient of the output and the saved tensors to one gradient for each input (null where
  * `needs` is false or there is none). It may return `grad` itself; anything else it returns must be newly made.
  */
-export type Backward = (grad: Tensor, saved: Tensor[], needs: readonly boolean[]) => (Tensor | null)[];
+export type Backward<S extends Saved = Saved> = (
+  grad: Tensor,
+  saved: S,
+  needs: readonly boolean[],
+) => readonly (Tensor | null)[];
 
 /** One applied op in the graph. */
 export interface Node {
   readonly op: string;
   readonly id: number;
   readonly edges: (Edge | null)[];
-  readonly backward: Backward;
+  /** The op's rule, on what was kept for it. */
+  readonly backward: (grad: Tensor, needs: readonly boolean[]) => readonly (Tensor | null)[];
   readonly shape: Shape;
   /** In anomaly mode: " in" or " after" a layer. */
   readonly place: string;
   readonly hooks: ((grad: Tensor) => Tensor | void)[];
-  saved: Tensor[];
+  /** The tensors that live until the backward. */
+  kept: Tensor[];
   freed: boolean;
 }
 
 /** What an op hands to `record`. */
-export interface Recorded {
+export interface Recorded<S extends Saved> {
   op: string;
   inputs: readonly (Tensor | null)[];
   output: Tensor;
   /** Tensors the backward reads: inputs, the output, or temporaries of the op (which this call takes over, or frees). */
-  saved?: readonly (Tensor | null)[];
+  saved?: S;
   /** null for an op that has no gradient: using it on an input that needs one is an error. */
-  backward: Backward | null;
+  backward: Backward<S> | null;
   /** Record even if no input needs a gradient: the op reaches parameters that are not among its inputs. */
   always?: boolean;
 }
@@ -95,7 +105,7 @@ function placeOf(inputs: readonly (Tensor | null)[]): string {
 export function countNonFinite(t: Tensor): number {
   return scope(() => {
     const found = floatsLike(t, [1]);
-    kernels.non_finite_count(t.size, t.handle, found.handle);
+    kernels.nonFiniteCount({ n: t.size, x: t, found });
     return found.item();
   });
 }
@@ -111,39 +121,72 @@ function edge(input: Tensor | null): Edge | null {
   return { node: input.node, leaf: input.node ? null : input, shape: input.shape, dtype: input.dtype };
 }
 
+/** The tensors of a record, lists included. */
+function tensorsOf(saved: Saved): Tensor[] {
+  return Object.values(saved)
+    .flatMap((value) => [value].flat())
+    .filter((t) => t !== null);
+}
+
 /** Keeps what the backward reads: shared memory for inputs and the output, the object itself for the op's own temporaries. */
-function keep(t: Tensor, shared: ReadonlySet<Tensor>): Tensor {
-  const kept = shared.has(t) ? t.detach() : t;
-  kept.persistent = true;
-  return kept;
+function keepAll<S extends Saved>(saved: S, shared: ReadonlySet<Tensor>): S {
+  const keep = (t: Tensor | null): Tensor | null => {
+    const kept = t && shared.has(t) ? t.detach() : t;
+    if (kept) kept.persistent = true;
+    return kept;
+  };
+  const keepValue = (value: Saved[string]) => (Array.isArray(value) ? value.map(keep) : keep(value as Tensor | null));
+  return Object.fromEntries(Object.entries(saved).map(([name, value]) => [name, keepValue(value)])) as unknown as S;
+}
+
+function freeTemporaries(saved: Saved, shared: ReadonlySet<Tensor>): void {
+  for (const t of tensorsOf(saved)) if (!shared.has(t)) t.dispose();
+}
+
+/** An applied op whose gradient is that of a rule: it reads the inputs. */
+function byRule({ op, backward }: GradientRule, inputs: readonly (Tensor | null)[], output: Tensor) {
+  const gradientsOf: Backward<{ inputs: typeof inputs }> = (dy, { inputs }, needs) => {
+    const gradients = inputs.map((t, i) => (t && needs[i] ? emptyLike(t) : null));
+    backward!(dy, inputs, gradients);
+    return gradients;
+  };
+  return { op, inputs, output, saved: { inputs }, backward: backward && gradientsOf };
 }
 
 /**
  * Enters an applied op into the graph and returns its output. Without a gradient to compute, it frees the op's temporaries.
  * @throws when the op has no backward and an input needs a gradient.
  */
-export function record({ op, inputs, output, saved = [], backward, always = false }: Recorded): Tensor {
+export function record<S extends Saved = Record<never, never>>(applied: Recorded<S>): Tensor {
+  const { inputs, output, saved } = applied;
+  const shared = new Set<Tensor>([output, ...inputs.filter((t) => t !== null)]);
+  const rule = backend.gradientRule(output);
+  if (!rule) return enter(applied, shared);
+  if (saved) freeTemporaries(saved, shared);
+  return enter(byRule(rule, inputs, output), shared);
+}
+
+function enter<S extends Saved>(applied: Recorded<S>, shared: ReadonlySet<Tensor>): Tensor {
+  const { op, inputs, output, saved = {} as S, backward, always = false } = applied;
   const place = placeOf(inputs);
   checkFinite(output, `forward of ${op}${place}`);
-  const shared = new Set<Tensor>([output, ...inputs.filter((t) => t !== null)]);
-  const tensors = saved.filter((t) => t !== null);
   if (!gradEnabled || !(always || inputs.some((t) => t?.requiresGrad))) {
-    for (const t of tensors) if (!shared.has(t)) t.dispose();
+    freeTemporaries(saved, shared);
     return output;
   }
   if (backward === null)
     throw new Error(`${op} has no gradient, but an input requires one (detach() it or use noGrad)`);
   const { shape } = output;
-  const kept = tensors.map((t) => keep(t, shared));
+  const kept = keepAll(saved, shared);
   output.node = {
     op,
     id: nodes++,
     edges: inputs.map(edge),
-    backward,
+    backward: (grad, needs) => backward(grad, kept, needs),
     shape,
     place,
     hooks: output.hooks,
-    saved: kept,
+    kept: tensorsOf(kept),
     freed: false,
   };
   output.requiresGrad = true;
@@ -157,12 +200,12 @@ interface Pending {
 }
 
 function addInto(into: Tensor, from: Tensor): void {
-  kernels.accumulate_forward(into.size, from.handle, into.handle);
+  kernels.accumulateForward({ n: into.size, from, into });
 }
 
 function copyOf(t: Tensor): Tensor {
   const copy = emptyLike(t);
-  kernels.accumulate_copy(t.size, t.handle, copy.handle);
+  kernels.accumulateCopy({ n: t.size, from: t, into: copy });
   return copy;
 }
 
@@ -199,8 +242,8 @@ function deliverToLeaf(leaf: Tensor, incoming: Pending): void {
 }
 
 function free(node: Node): void {
-  for (const t of node.saved) t.dispose();
-  node.saved = [];
+  for (const t of node.kept) t.dispose();
+  node.kept = [];
   node.freed = true;
 }
 
@@ -222,7 +265,7 @@ const sameShape = (a: Shape, b: Shape) => a.length === b.length && a.every((size
 /** Runs one node's rule; its results outlive the scope that frees its temporaries. */
 function runNode(node: Node, gradient: Tensor): (Pending | null)[] {
   const needs = node.edges.map((e) => e !== null);
-  const results = noGrad(() => scope(() => node.backward(gradient, node.saved, needs)));
+  const results = noGrad(() => scope(() => node.backward(gradient, needs)));
   return node.edges.map((e, i) => {
     const result = results[i];
     if (e && result) return claim(node, e, result, gradient);

@@ -1,4 +1,6 @@
-import { kernels, native, type Addon, type DType, type Handle, type Kernels } from './native';
+import { withLayer, type Layer } from './dispatch';
+import type { DType } from './native';
+import type { Handle } from './operand';
 
 const BYTES: Record<DType, number> = { f32: 4, i32: 4, bf16: 2, u8: 1 };
 
@@ -16,20 +18,16 @@ export function isDryRun(): boolean {
   return running;
 }
 
-type Replaced = Pick<
-  Addon,
-  'bufferNew' | 'bufferFree' | 'bufferWrite' | 'bufferRead' | 'memory' | 'memoryResetPeak' | 'pluginRun'
->;
-
-/** Buffers that are nothing but a length. */
-function countingAddon(): Replaced {
+/** Buffers that are nothing but a length, and kernels that do nothing. */
+function counting(): Layer {
   const held = new Map<object, number>();
   let [live, peak] = [0, 0];
   const change = (bytes: number) => {
     live += bytes;
     peak = Math.max(peak, live);
   };
-  return {
+  const over: Layer['over'] = () => ({
+    launch: () => undefined,
     bufferNew(dtype, _device, length) {
       const handle = {} as Handle;
       held.set(handle, blockBytes(BYTES[dtype] * length));
@@ -45,7 +43,8 @@ function countingAddon(): Replaced {
     pluginRun: () => undefined,
     memory: () => ({ live, cached: 0, peak, liveBlocks: held.size }),
     memoryResetPeak: () => void (peak = live),
-  };
+  });
+  return { over };
 }
 
 /**
@@ -55,16 +54,10 @@ function countingAddon(): Replaced {
  */
 export function dryRun<T>(body: () => T): T {
   if (running) throw new Error('dryRun: one is under way');
-  const [addon, table] = [{ ...native }, { ...kernels }];
-  const nothing = Object.fromEntries(Object.keys(kernels).map((name) => [name, () => undefined]));
   running = true;
-  Object.assign(native, countingAddon());
-  Object.assign(kernels, nothing as unknown as Kernels);
   try {
-    return body();
+    return withLayer(counting(), body);
   } finally {
-    Object.assign(native, addon);
-    Object.assign(kernels, table);
     running = false;
   }
 }

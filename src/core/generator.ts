@@ -1,4 +1,4 @@
-import type { Handle } from './native';
+import type { Operand } from './operand';
 
 /**
  * The random numbers of ops (dropout, drop path): one counter-based generator for the process. Element i of a draw is word
@@ -43,11 +43,11 @@ export function setRngState(next: RngState): void {
 
 /** Where a draw begins. With a `start`, which is where that buffer says (`drawStart`) and then so many words on. */
 export interface Draw extends RngState {
-  start: Handle | null;
+  start: Operand | null;
 }
 
 /** While draws are recorded to be repeated: where they begin now, and the buffer that will say where they begin then. */
-let recording: { from: RngState; start: Handle } | null = null;
+let recording: { from: RngState; start: Operand } | null = null;
 
 /** Reserves `count` random words and says where they begin. */
 export function nextRandom(count: number): Draw {
@@ -64,7 +64,7 @@ export function drawStart({ seed, offset }: RngState): Int32Array {
 }
 
 /** Runs `body`, which is recorded to be repeated: its draws begin where `start` says when that runs. Returns the words it draws. */
-export function recordDraws(start: Handle, body: () => void): number {
+export function recordDraws(start: Operand, body: () => void): number {
   const from = rngState();
   recording = { from, start };
   try {

@@ -1,19 +1,14 @@
 import { loadAddon } from './addon_path';
-import { BF16_OPS, KERNEL_NAMES, OPS, type KernelName } from './kernels';
+import { BF16_OPS, KERNEL_NAMES, OPS, type NativeKernels } from './kernels';
+import type { Device, Handle } from './operand';
 
-/** A native buffer: opaque, freed by `bufferFree` or, at the latest, with the garbage collector. */
-export interface Handle {
-  readonly __handle: unique symbol;
-}
+export type { Device, Handle } from './operand';
 
 /** Element types of a buffer. */
 export type DType = 'f32' | 'bf16' | 'i32' | 'u8';
 
 /** Of what the activations of a network are: parameters, their gradients and the loss are f32 with either. */
 export type Precision = 'f32' | 'bf16';
-
-/** Where a buffer lives. */
-export type Device = 'cpu' | 'cuda';
 
 /** Bytes of tensor memory: handed out, kept for reuse, and the highest `live` since the last reset. */
 export interface MemoryStats {
@@ -63,13 +58,10 @@ export interface PluginDescription {
 /** A tensor as a plugin is given it: name, shape, buffer (null: not there, or not wanted). */
 export type PluginTensor = readonly [name: string, shape: readonly number[], buffer: Handle | null];
 
-/** What a kernel takes, in the order its binding reads it: sizes, options, then buffers (null where optional). */
-export type KernelArgument = number | boolean | Handle | null | readonly Handle[];
-
-/** One function for every kernel of `OPS`. */
-export type Kernels = Record<KernelName, (...args: KernelArgument[]) => void>;
-
-/** The addon's exports. Nothing but this file and the tests of the addon itself calls them directly. */
+/**
+ * The addon's exports. Kernels, memory and plugins are called through `dispatch.ts`; only that file and the tests of the addon call them
+ * directly.
+ */
 export interface Addon {
   bufferNew(dtype: DType, device: Device, length: number): Handle;
   bufferFree(handle: Handle): void;
@@ -143,7 +135,7 @@ export interface Addon {
   cudaForget(graph: Graph): void;
   /** Of all threads, or of the whole GPU; in bf16 that of its tensor cores. */
   fmaPeak(seconds: number, device?: Device, precision?: Precision): number;
-  kernels: Kernels;
+  kernels: NativeKernels;
   /** Of these, the ones that take bf16 too. */
   bf16Kernels: readonly string[];
 }
@@ -172,6 +164,3 @@ function load(): Addon {
 
 /** The addon, loaded and checked against `OPS`. */
 export const native: Addon = load();
-
-/** The kernels of the addon. */
-export const kernels: Kernels = native.kernels;

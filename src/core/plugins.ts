@@ -1,9 +1,10 @@
-/** Kernels out of other libraries (`include/morphmlp_kernel.h`), and which of them stand in for ours at the moment. */
+/** Kernels out of other libraries (`include/morphmlp_kernel.h`), and which of them stand in for ours at the moment: layers of the dispatcher. */
 import path from 'node:path';
-import { record } from './autograd';
-import { native, type Device, type PluginDescription, type PluginTensor } from './native';
+import { addLayer, withLayer, type Backend, type GradientRule, type Layer } from './dispatch';
+import type { KernelArguments } from './kernels';
+import { native, type PluginDescription, type PluginTensor } from './native';
+import type { Device, Handle, Operand } from './operand';
 import { requireDevice } from './runtime';
-import { emptyLike, type Shape, type Tensor } from './tensor';
 
 /** The ops that a plugin can replace. */
 export const PLUGGABLE = ['gelu', 'layer_norm', 'linear', 'morph_fc', 'temporal_fc'] as const;
@@ -59,47 +60,55 @@ export function blasPlugins(op: PluggableOp, device: Device = 'cpu'): Plugin[] {
   return native.pluginBlas(op, device).map((found) => ({ ...checked(found, op), file: found.flags }));
 }
 
-const active = new Map<PluggableOp, Plugin>();
+/** A tensor that a plugin is given, and the shape that it sees. */
+type Given = readonly [tensor: Operand | null, shape: readonly number[]];
 
-/** The plugin that stands in for an op now. */
-export const pluginFor = (op: PluggableOp): Plugin | undefined => active.get(op);
-
-/** Whether any of these ops is replaced now: then a fused kernel that has them inside must not run. */
-export const anyReplaced = (...ops: readonly PluggableOp[]): boolean => ops.some((op) => active.has(op));
-
-/** From now on this plugin stands in for its op; at most one may. */
-export function usePlugin(plugin: Plugin): void {
-  const before = active.get(plugin.op);
-  if (before && before !== plugin) throw new Error(`${plugin.file}: ${before.file} stands in for ${plugin.op} already`);
-  active.set(plugin.op, plugin);
+/** What a plugin is called with, in the order of the header; null for a bias that is not there. */
+interface PluginCall {
+  inputs: Readonly<Record<string, Given>>;
+  attributes: Readonly<Record<string, number>>;
+  y: Given;
 }
 
-/** Lets the plugin stand in for its op while `body` runs. */
-export function withPlugin<T>(plugin: Plugin, body: () => T): T {
-  const before = active.get(plugin.op);
-  active.set(plugin.op, plugin);
-  try {
-    return body();
-  } finally {
-    if (before) active.set(plugin.op, before);
-    else active.delete(plugin.op);
-  }
-}
+/** A kernel that a plugin stands in for, and how its arguments become those of a plugin; null where it stays ours. */
+type Contract<K extends keyof KernelArguments> = (a: KernelArguments[K]) => PluginCall | null;
 
-/** What a plugin is applied to. */
-export interface PluginCall {
-  /** In the order of the header, with the shapes that the plugin is told; null for a bias that is not there. */
-  inputs: Record<string, { tensor: Tensor | null; shape: Shape }>;
-  attributes: Record<string, number>;
-  /** Of the output, and as the plugin is told it. */
-  shape: Shape;
-  told: Shape;
-}
+const CONTRACTS: { [Op in PluggableOp]: Contract<`${Op}_forward`> } = {
+  gelu: ({ n, x, y }) => ({ inputs: { x: [x, [n]] }, attributes: {}, y: [y, [n]] }),
+  layer_norm: ({ rows, cols, eps, x, gamma, beta, y }) => ({
+    inputs: { x: [x, [rows, cols]], gamma: [gamma, [cols]], beta: [beta, [cols]] },
+    attributes: { eps },
+    y: [y, [rows, cols]],
+  }),
+  linear: ({ rows, n, k, gelu, x, weight, bias, y }) =>
+    gelu
+      ? null // in one pass with the GELU: not the header's op
+      : {
+          inputs: { x: [x, [rows, k]], weight: [weight, [n, k]], bias: [bias, [n]] },
+          attributes: {},
+          y: [y, [rows, n]],
+        },
+  morph_fc({ frames, height, width, channels, chunk, groups, vertical, strided, x, weight, bias, y }) {
+    if (groups !== chunk)
+      throw new Error(`morphFc: kernels of others have as many groups as tokens in a chunk, ${chunk}, not ${groups}`);
+    const shape = [frames, height, width, channels];
+    return {
+      inputs: { x: [x, shape], weight: [weight, [channels, channels]], bias: [bias, [channels]] },
+      attributes: { chunk, vertical: Number(vertical), strided: Number(strided) },
+      y: [y, shape],
+    };
+  },
+  temporal_fc({ clips, steps, positions, channels, groups, x, weight, bias, y }) {
+    const [shape, row] = [[clips, steps, positions, channels], steps * (channels / groups)];
+    const inputs = { x: [x, shape], weight: [weight, [row, row]], bias: [bias, [row]] } as const;
+    return { inputs, attributes: { groups }, y: [y, shape] };
+  },
+};
 
 /** A plugin said that it is not made for these shapes. */
 export class UnsupportedError extends Error {}
 
-/** Told of each run of a plugin: its direction before, null when it is over. */
+/** Is given each run of a plugin: its direction before, null when it is over. */
 export type PluginWatcher = (plugin: Plugin, direction: 'forward' | 'backward' | null) => void;
 
 let watcher: PluginWatcher | null = null;
@@ -109,11 +118,18 @@ export function watchPlugins(watch: PluginWatcher | null): void {
   watcher = watch;
 }
 
-function run(plugin: Plugin, backward: boolean, call: PluginCall, inputs: PluginTensor[], outputs: PluginTensor[]) {
+function run(
+  { pluginRun }: Backend,
+  plugin: Plugin,
+  backward: boolean,
+  attributes: PluginCall['attributes'],
+  inputs: PluginTensor[],
+  outputs: PluginTensor[],
+): void {
   const direction = backward ? 'backward' : 'forward';
   watcher?.(plugin, direction);
   try {
-    native.pluginRun(plugin.plugin, backward, Object.entries(call.attributes), inputs, outputs);
+    pluginRun(plugin.plugin, backward, Object.entries(attributes), inputs, outputs);
     watcher?.(plugin, null);
   } catch (error) {
     const { message } = error as Error;
@@ -122,28 +138,69 @@ function run(plugin: Plugin, backward: boolean, call: PluginCall, inputs: Plugin
   }
 }
 
-/** Runs the plugin's forward and enters it into the graph, with its backward: one that has none throws where a gradient is wanted. */
-export function applyPlugin(plugin: Plugin, call: PluginCall): Tensor {
-  const entries = Object.entries(call.inputs);
-  const given = (tensors: readonly (Tensor | null)[]): PluginTensor[] =>
-    entries.map(([name, { shape }], i) => [name, shape, tensors[i]?.handle ?? null]);
-  const tensors = entries.map(([, { tensor }]) => tensor);
-  requirePluginDevice(plugin, tensors[0]!.device);
-  const y = emptyLike(tensors[0]!, call.shape);
-  run(plugin, false, call, given(tensors), [['y', call.told, y.handle]]);
-  const backward = (dy: Tensor, saved: Tensor[], needs: readonly boolean[]): (Tensor | null)[] => {
-    let next = 0;
-    const inputs = tensors.map((t) => (t ? saved[next++]! : null));
-    const grads = inputs.map((t, i) => (t && needs[i] ? emptyLike(t) : null));
-    const outputs = entries.map(([name, { shape }], i): PluginTensor => [`d${name}`, shape, grads[i]?.handle ?? null]);
-    run(plugin, true, call, [...given(inputs), ['dy', call.told, dy.handle]], outputs);
-    return grads;
+const tensorOf = (name: string, shape: readonly number[], t: Operand | null | undefined): PluginTensor => [
+  name,
+  shape,
+  t?.handle ?? null,
+];
+
+/** The plugin's gradient: a plugin that has none leaves the op without one. */
+function ruleOf(below: Backend, plugin: Plugin, { inputs, attributes, y: [, shape] }: PluginCall): GradientRule {
+  const shapes = Object.entries(inputs).map(([name, [, shape]]) => [name, shape] as const);
+  const backward: GradientRule['backward'] = (dy, tensors, gradients) => {
+    const given = shapes.map(([name, shape], i) => tensorOf(name, shape, tensors[i]));
+    const wanted = shapes.map(([name, shape], i) => tensorOf(`d${name}`, shape, gradients[i]));
+    run(below, plugin, true, attributes, [...given, tensorOf('dy', shape, dy)], wanted);
   };
-  return record({
-    op: `${plugin.op} of ${plugin.name}`,
-    inputs: tensors,
-    output: y,
-    saved: tensors,
-    backward: plugin.backward ? backward : null,
+  return { op: `${plugin.op} of ${plugin.name}`, backward: plugin.backward ? backward : null };
+}
+
+/** The layer in which a plugin takes the calls of its op's forward, and gives the gradient of what it made. */
+function layerOf(plugin: Plugin): Layer {
+  const kernel = `${plugin.op}_forward`;
+  const contract = CONTRACTS[plugin.op] as (a: unknown) => PluginCall | null;
+  const rules = new WeakMap<Handle, GradientRule>(); // of outputs that are not in the graph yet
+  const over = (below: Backend): Partial<Backend> => ({
+    launch(name, args) {
+      const call = name === kernel ? contract(args) : null;
+      if (!call) return below.launch(name, args);
+      const [y, shape] = call.y;
+      requirePluginDevice(plugin, y!.device);
+      const given = Object.entries(call.inputs).map(([input, [tensor, shape]]) => tensorOf(input, shape, tensor));
+      run(below, plugin, false, call.attributes, given, [tensorOf('y', shape, y)]);
+      rules.set(y!.handle, ruleOf(below, plugin, call));
+    },
+    gradientRule(output) {
+      const rule = rules.get(output.handle);
+      rules.delete(output.handle); // a view of it is another op's output
+      return rule ?? below.gradientRule(output);
+    },
   });
+  return { replaces: [plugin.op], over };
+}
+
+/** The plugins that stand in for an op, the last one for ours. */
+let active: readonly Plugin[] = [];
+
+/** The plugin that stands in for an op now. */
+export const pluginFor = (op: PluggableOp): Plugin | undefined => active.filter((plugin) => plugin.op === op).at(-1);
+
+/** From now on this plugin stands in for its op; at most one may. */
+export function usePlugin(plugin: Plugin): void {
+  const before = pluginFor(plugin.op);
+  if (before === plugin) return;
+  if (before) throw new Error(`${plugin.file}: ${before.file} stands in for ${plugin.op} already`);
+  active = [...active, plugin];
+  addLayer(layerOf(plugin));
+}
+
+/** Lets the plugin stand in for its op while `body` runs. */
+export function withPlugin<T>(plugin: Plugin, body: () => T): T {
+  const before = active;
+  active = [...active, plugin];
+  try {
+    return withLayer(layerOf(plugin), body);
+  } finally {
+    active = before;
+  }
 }

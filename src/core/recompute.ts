@@ -26,10 +26,10 @@ export function checkpoint(fn: (...inputs: Tensor[]) => Tensor, ...inputs: Tenso
     op: 'checkpoint',
     inputs,
     output,
-    saved: inputs,
+    saved: { inputs },
     always: true,
-    backward: (dy, saved, needs) => {
-      const again = saved.map((t, i) => {
+    backward: (dy, { inputs }, needs) => {
+      const again = inputs.map((t, i) => {
         const leaf = t.detach();
         leaf.requiresGrad = needs[i] === true;
         return leaf;

@@ -1,13 +1,14 @@
+import { backend } from './dispatch';
 import { native, type Device, type MemoryStats, type Precision } from './native';
 
 /** Bytes of tensor memory in use, cached and at the peak: of one device, or of all together. */
 export function memory(device?: Device): MemoryStats {
-  return native.memory(device);
+  return backend.memory(device);
 }
 
 /** Starts a new measurement of `memory().peak`. */
 export function resetPeakMemory(): void {
-  native.memoryResetPeak();
+  backend.memoryResetPeak();
 }
 
 /** Gives the cached blocks back to the system. */

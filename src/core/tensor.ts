@@ -1,5 +1,6 @@
+import { backend } from './dispatch';
 import { isDryRun } from './dry_run';
-import { native, type Device, type DType, type Handle } from './native';
+import type { Device, DType, Handle } from './native';
 import type { Node } from './autograd';
 import { noteMade } from './live_tensors';
 import { requireDevice } from './runtime';
@@ -55,7 +56,7 @@ class Storage {
 
   release(): void {
     this.owners -= 1;
-    if (this.owners === 0) native.bufferFree(this.handle);
+    if (this.owners === 0) backend.bufferFree(this.handle);
   }
 }
 
@@ -174,7 +175,7 @@ export class Tensor {
   /** Frees what the node that made this tensor saved for a backward, if none has come. @internal */
   dropGraph(): void {
     if (!this.node || this.node.freed) return;
-    for (const t of this.node.saved.splice(0)) t.dispose();
+    for (const t of this.node.kept.splice(0)) t.dispose();
     this.node.freed = true;
   }
 
@@ -195,7 +196,7 @@ export class Tensor {
   /** The elements, row-major, copied into a new typed array of the dtype (bf16: its 16 bits). */
   data(): NumericArray {
     const array = new ARRAYS[this.dtype](this.size);
-    native.bufferRead(this.handle, array);
+    backend.bufferRead(this.handle, array);
     return array;
   }
 
@@ -229,7 +230,7 @@ export class Tensor {
     if (values.length !== this.size) {
       throw new Error(`copyFrom: ${this.label()} has ${this.size} elements, the array ${values.length}`);
     }
-    native.bufferWrite(this.handle, asElements(values, this.dtype));
+    backend.bufferWrite(this.handle, asElements(values, this.dtype));
     return this;
   }
 
@@ -242,7 +243,7 @@ export class Tensor {
     for (let first = 0; first < this.size; first += PIECE) {
       const part = piece.subarray(0, Math.min(PIECE, this.size - first));
       write(part, first);
-      native.bufferWrite(this.handle, part, first, part.length);
+      backend.bufferWrite(this.handle, part, first, part.length);
     }
     return this;
   }
@@ -277,7 +278,7 @@ export function empty(shape: Shape, options: TensorOptions = {}): Tensor {
   checkShape(shape, 'tensor');
   const { dtype = 'f32', device = defaultDevice, requiresGrad = false } = options;
   if (requiresGrad) checkGradDtype(dtype);
-  const storage = new Storage(native.bufferNew(dtype, device, elements(shape)));
+  const storage = new Storage(backend.bufferNew(dtype, device, elements(shape)));
   noteMade(storage, elements(shape) * ARRAYS[dtype].BYTES_PER_ELEMENT);
   const made = new Tensor(storage, [...shape], dtype, device);
   made.requiresGrad = requiresGrad;

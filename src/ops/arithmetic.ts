@@ -1,5 +1,5 @@
 import { record } from '../core/autograd';
-import { kernels } from '../core/native';
+import { kernels } from '../core/dispatch';
 import { scope } from '../core/scope';
 import { elements, emptyLike, show, tensor, type Shape, type Tensor } from '../core/tensor';
 import { castLike } from './cast';
@@ -51,30 +51,34 @@ function collapse(out: Shape, strides: number[][]): Dim[] {
   return dims;
 }
 
-/** The numbers a kernel takes for a walk: sizes, then each operand's strides, padded in front to `MAX_DIMS`. */
-function walk(op: string, dims: Dim[], operands: number): number[] {
+/** What a kernel takes for a walk, padded in front to `MAX_DIMS`: sizes, and the strides of an operand. */
+function walk(op: string, dims: Dim[]): { sizes: number[]; strides: (operand: number) => number[] } {
   if (dims.length > MAX_DIMS) throw new Error(`${op}: more than ${MAX_DIMS} dimensions that cannot be joined`);
-  const pad = <T>(values: T[], fill: T): T[] => [...Array<T>(MAX_DIMS - values.length).fill(fill), ...values];
-  const strides = Array.from({ length: operands }, (_, i) =>
-    pad(
-      dims.map((d) => d.strides[i] as number),
-      0,
-    ),
-  );
-  return [
-    ...pad(
-      dims.map((d) => d.size),
-      1,
-    ),
-    ...strides.flat(),
-  ];
+  const pad = (values: number[], fill: number) => [...Array<number>(MAX_DIMS - values.length).fill(fill), ...values];
+  const strides = (operand: number) => pad(dims.map((d) => d.strides[operand] as number), 0); // prettier-ignore
+  return { sizes: pad(dims.map((d) => d.size), 1), strides }; // prettier-ignore
+}
+
+/** Sums x into y over the walk of `reduced`, for each element of that of `kept`. */
+function reduceInto(y: Tensor, op: string, x: Tensor, kept: Dim[], reduced: Dim[]): Tensor {
+  const [outer, inner] = [walk(op, kept), walk(op, reduced)];
+  kernels.arithmeticReduce({
+    ...{ kept: outer.sizes, keptStride: outer.strides(0) },
+    ...{ reduced: inner.sizes, reducedStride: inner.strides(0) },
+    ...{ lengthX: x.size, x, y },
+  });
+  return y;
 }
 
 function compute(kind: Kind, a: Tensor, b: Tensor): Tensor {
   const shape = broadcastShape(kind, a.shape, b.shape);
   const y = emptyLike(a, shape);
   const dims = collapse(shape, [stridesIn(a.shape, shape), stridesIn(b.shape, shape)]);
-  kernels.arithmetic_forward(KINDS[kind], ...walk(kind, dims, 2), a.size, b.size, a.handle, b.handle, y.handle);
+  const { sizes, strides } = walk(kind, dims);
+  kernels.arithmeticForward({
+    ...{ kind: KINDS[kind], dims: sizes, strideA: strides(0), strideB: strides(1) },
+    ...{ lengthA: a.size, lengthB: b.size, a, b, y },
+  });
   return y;
 }
 
@@ -89,17 +93,12 @@ export function sumTo(x: Tensor, shape: Shape): Tensor {
       x.shape.map((s, i) => (repeated[i] === wanted ? s : 1)),
       [own],
     );
-  const y = emptyLike(x, shape);
-  kernels.arithmetic_reduce(...walk('sum', part(false), 1), ...walk('sum', part(true), 1), x.size, x.handle, y.handle);
-  return y;
+  return reduceInto(emptyLike(x, shape), 'sum', x, part(false), part(true));
 }
 
 /** x's elements copied in the order of a walk over `shape` with these strides, which must visit each element once. */
 export function strided(op: string, x: Tensor, shape: Shape, strides: readonly number[]): Tensor {
-  const y = emptyLike(x, shape);
-  const dims = collapse(shape, [[...strides]]);
-  kernels.arithmetic_reduce(...walk(op, dims, 1), ...walk(op, [], 1), x.size, x.handle, y.handle);
-  return y;
+  return reduceInto(emptyLike(x, shape), op, x, collapse(shape, [[...strides]]), []);
 }
 
 /** The gradients of a and b before they are summed to the operands' shapes. */
@@ -131,10 +130,10 @@ function apply(kind: Kind, x: Tensor | number, y: Tensor | number): Tensor {
     op: kind,
     inputs: [a, b],
     output: compute(kind, a, b),
-    saved: [a, b],
-    backward: (dy, saved, needs) => {
-      const rules = RULES[kind](dy, saved[0]!, saved[1]!);
-      return saved.map((operand, i) => (needs[i] ? sumTo(rules[i as 0 | 1](), operand.shape) : null));
+    saved: { a, b },
+    backward: (dy, { a, b }, needs) => {
+      const [da, db] = RULES[kind](dy, a, b);
+      return [needs[0] ? sumTo(da(), a.shape) : null, needs[1] ? sumTo(db(), b.shape) : null];
     },
   });
 }

@@ -1,5 +1,6 @@
 import { record } from '../core/autograd';
-import { kernels } from '../core/native';
+import { kernels } from '../core/dispatch';
+import type { BatchNormBackward } from '../core/kernels';
 import { emptyLike, show, type Shape, type Tensor } from '../core/tensor';
 import { expectFloats, expectShape } from './check';
 
@@ -47,27 +48,27 @@ export function batchNorm(
 ): Tensor {
   const vectors = { gamma, beta, runningMean, runningVar };
   expectFloats('batchNorm', 'batch_norm', { x }, vectors);
-  const at = checkNormed(x.shape, vectors, { training, momentum, eps });
+  const [rows, cols] = checkNormed(x.shape, vectors, { training, momentum, eps });
+  const at = { rows, cols, training, gelu };
   const [y, mean, rstd] = [emptyLike(x), emptyLike(gamma), emptyLike(gamma)];
-  const inputs = [x, gamma, beta, runningMean, runningVar].map((t) => t.handle);
-  kernels.batch_norm_forward(...at, training, gelu, momentum, eps, ...inputs, y.handle, mean.handle, rstd.handle);
+  kernels.batchNormForward({ ...at, momentum, eps, x, gamma, beta, runningMean, runningVar, y, mean, rstd });
   return record({
     op: 'batchNorm',
     inputs: [x, gamma, beta],
     output: y,
-    saved: [x, gamma, beta, mean, rstd],
-    backward: (dy, saved) => batchNormBackward([...at, training, gelu], saved, dy),
+    saved: { x, gamma, beta, mean, rstd },
+    backward: (dy, saved) => batchNormBackward(at, saved, dy),
   });
 }
 
-/** The gradients of x, gamma and beta. @param saved x, gamma, beta, and mean and rstd as they were used */
+/** The gradients of x, gamma and beta. @param saved mean and rstd as they were used */
 export function batchNormBackward(
-  at: [number, number, boolean, boolean],
-  saved: readonly Tensor[],
+  at: Pick<BatchNormBackward, 'rows' | 'cols' | 'training' | 'gelu'>,
+  saved: Record<'x' | 'gamma' | 'beta' | 'mean' | 'rstd', Tensor>,
   dy: Tensor,
 ): [Tensor, Tensor, Tensor] {
-  const [x, gamma] = saved as [Tensor, Tensor];
+  const { x, gamma } = saved;
   const [dx, dgamma, dbeta] = [emptyLike(x), emptyLike(gamma), emptyLike(gamma)];
-  kernels.batch_norm_backward(...at, ...[...saved, dy, dx, dgamma, dbeta].map((t) => t.handle));
+  kernels.batchNormBackward({ ...at, ...saved, dy, dx, dgamma, dbeta });
   return [dx, dgamma, dbeta];
 }

@@ -1,11 +1,11 @@
 import { record } from '../core/autograd';
-import { kernels } from '../core/native';
+import { kernels } from '../core/dispatch';
 import { empty, type Tensor } from '../core/tensor';
 
 function converted(x: Tensor, dtype: 'f32' | 'bf16'): Tensor {
   const y = empty(x.shape, { device: x.device, dtype });
-  const kernel = dtype === 'bf16' ? kernels.cast_to_bf16 : kernels.cast_to_f32;
-  kernel(x.size, x.handle, y.handle);
+  const kernel = dtype === 'bf16' ? kernels.castToBf16 : kernels.castToF32;
+  kernel({ n: x.size, x, y });
   return y;
 }
 

@@ -1,5 +1,5 @@
 import { record } from '../core/autograd';
-import { kernels } from '../core/native';
+import { kernels } from '../core/dispatch';
 import { empty, show, type Tensor } from '../core/tensor';
 
 /** How a batch of clips becomes the network's input. */
@@ -44,6 +44,6 @@ export function clipInput(pixels: Tensor, settings: Tensor, dtype: 'f32' | 'bf16
   if (pixels.dtype !== 'u8' || pixels.ndim !== 5 || channels !== 3)
     throw new Error(`clipInput: pixels must be u8 [B, T, H, W, 3], got ${pixels.dtype} ${show(pixels.shape)}`);
   const x = empty([clips, 3, frames, height, width], { device: pixels.device, dtype });
-  kernels.clip_input_forward(clips, frames, height, width, pixels.handle, settings.handle, x.handle);
+  kernels.clipInputForward({ clips, frames, height, width, pixels, settings, x });
   return record({ op: 'clipInput', inputs: [pixels, settings], output: x, backward: null });
 }

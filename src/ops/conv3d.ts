@@ -1,5 +1,6 @@
 import { record } from '../core/autograd';
-import { kernels } from '../core/native';
+import { kernels } from '../core/dispatch';
+import type { Conv3dForward } from '../core/kernels';
 import { emptyLike, show, type Tensor } from '../core/tensor';
 import { expectDims, expectFloats, expectInteger, expectShape } from './check';
 
@@ -22,8 +23,8 @@ export interface Conv3dOptions {
 export interface Conv3dGeometry {
   /** The output's shape. */
   shape: number[];
-  /** Of the kernels' arguments, those that are sizes. */
-  args: (number | boolean)[];
+  /** The sizes among the kernels' arguments. */
+  at: Omit<Conv3dForward, 'x' | 'weight' | 'bias' | 'y'>;
 }
 
 /** Checks the operands of a convolution, and works out its sizes. */
@@ -55,10 +56,7 @@ function geometry(x: Tensor, weight: Tensor, options: Conv3dOptions): Conv3dGeom
     throw new Error(`conv3d: kernel ${show(kernel)} does not fit an input of ${show(size)}`);
   return {
     shape: [batch, ...out, outChannels],
-    args: [
-      ...[batch, inChannels, outChannels, groups, ...size, ...kernel],
-      ...[...stride, ...padding, ...paddingBehind, planar],
-    ],
+    at: { batch, inChannels, outChannels, groups, in: size, kernel, stride, padding, paddingBehind, planar },
   };
 }
 
@@ -92,21 +90,21 @@ function checkConv3d(x: Tensor, weight: Tensor, bias: Tensor | null, options: Co
  * @returns [B, T', H', W', out], always channels last
  */
 export function conv3d(x: Tensor, weight: Tensor, bias: Tensor | null, options: Conv3dOptions): Tensor {
-  const { shape, args } = conv3dGeometry(x, weight, bias, options);
+  const { shape, at } = conv3dGeometry(x, weight, bias, options);
   const y = emptyLike(x, shape);
-  kernels.conv3d_forward(...args, x.handle, weight.handle, bias?.handle ?? null, y.handle);
+  kernels.conv3dForward({ ...at, x, weight, bias, y });
   return record({
     op: 'conv3d',
     inputs: [x, weight, bias],
     output: y,
-    saved: [x, weight],
-    backward: (dy, [x, weight], needs) => conv3dBackward(args, x!, weight!, dy, needs[0]!),
+    saved: { x, weight },
+    backward: (dy, { x, weight }, needs) => conv3dBackward(at, x, weight, dy, needs[0]!),
   });
 }
 
 /** The gradients of x (where `needsX`), weight and bias. */
 export function conv3dBackward(
-  args: Conv3dGeometry['args'],
+  at: Conv3dGeometry['at'],
   x: Tensor,
   weight: Tensor,
   dy: Tensor,
@@ -114,7 +112,6 @@ export function conv3dBackward(
 ): [Tensor | null, Tensor, Tensor] {
   const dx = needsX ? emptyLike(x) : null;
   const [dweight, dbias] = [emptyLike(weight), emptyLike(weight, [weight.shape[0]!])];
-  const into = [dx?.handle ?? null, dweight.handle, dbias.handle];
-  kernels.conv3d_backward(...args, x.handle, weight.handle, dy.handle, ...into);
+  kernels.conv3dBackward({ ...at, x, weight, dy, dx, dweight, dbias });
   return [dx, dweight, dbias];
 }

@@ -1,5 +1,5 @@
 import { isGradEnabled, record } from '../core/autograd';
-import { kernels } from '../core/native';
+import { kernels } from '../core/dispatch';
 import { emptyLike, type Tensor } from '../core/tensor';
 import { batchNormBackward, checkNormed, type BatchNormOptions } from './batch_norm';
 import { expectFloats } from './check';
@@ -26,23 +26,21 @@ export function convNorm(x: Tensor, p: ConvNormParameters, conv: Conv3dOptions, 
   const { weight, bias, gamma, beta, runningMean, runningVar } = p;
   const { training, momentum = 0.1, eps = 1e-5, gelu = false } = options;
   expectFloats('convNorm', 'conv_norm', { x }, { ...p });
-  const { shape, args } = conv3dGeometry(x, weight, bias, conv);
-  const at = checkNormed(shape, { gamma, beta, runningMean, runningVar }, { ...options, momentum, eps });
+  const { shape, at } = conv3dGeometry(x, weight, bias, conv);
+  const [rows, cols] = checkNormed(shape, { gamma, beta, runningMean, runningVar }, { ...options, momentum, eps });
   const inputs = [x, weight, bias, gamma, beta];
   const keep = isGradEnabled() && inputs.some((t) => t?.requiresGrad);
   const [y, u] = [emptyLike(x, shape), keep ? emptyLike(x, shape) : null];
   const [mean, rstd] = [emptyLike(gamma), emptyLike(gamma)];
-  const from = [...inputs, runningMean, runningVar].map((t) => t?.handle ?? null);
-  const into = [y, u, mean, rstd].map((t) => t?.handle ?? null);
-  kernels.conv_norm_forward(...args, training, gelu, momentum, eps, ...from, ...into);
+  kernels.convNormForward({ ...at, training, gelu, momentum, eps, x, ...p, y, u, mean, rstd });
   return record({
     op: 'convNorm',
     inputs,
     output: y,
-    saved: [x, weight, u, gamma, beta, mean, rstd],
-    backward: (dy, [x, weight, ...normed], needs) => {
-      const [du, dgamma, dbeta] = batchNormBackward([...at, training, gelu], normed as Tensor[], dy);
-      return [...conv3dBackward(args, x!, weight!, du, needs[0]!), dgamma, dbeta];
+    saved: { x, weight, u, gamma, beta, mean, rstd },
+    backward: (dy, { x, weight, u, ...norm }, needs) => {
+      const [du, dgamma, dbeta] = batchNormBackward({ rows, cols, training, gelu }, { x: u!, ...norm }, dy);
+      return [...conv3dBackward(at, x, weight, du, needs[0]!), dgamma, dbeta];
     },
   });
 }

@@ -1,5 +1,5 @@
 import { record } from '../core/autograd';
-import { kernels } from '../core/native';
+import { kernels } from '../core/dispatch';
 import { scope } from '../core/scope';
 import { emptyLike, show, tensor, type Tensor } from '../core/tensor';
 import { expectDims, expectF32, expectShape } from './check';
@@ -17,17 +17,17 @@ export function softCrossEntropy(logits: Tensor, targets: Tensor): Tensor {
   expectShape('softCrossEntropy', { targets }, logits.shape);
   if (targets.requiresGrad)
     throw new Error('softCrossEntropy: targets have no gradient, but require one: detach() them');
-  const at = logits.shape as readonly [number, number];
+  const [rows, classes] = logits.shape as readonly [number, number];
   const [loss, probabilities] = [emptyLike(logits, []), emptyLike(logits)];
-  kernels.cross_entropy_forward(...at, logits.handle, targets.handle, loss.handle, probabilities.handle);
+  kernels.crossEntropyForward({ rows, classes, logits, targets, loss, probabilities });
   return record({
     op: 'softCrossEntropy',
     inputs: [logits],
     output: loss,
-    saved: [targets.detach(), probabilities],
-    backward: (dloss, [targets, probabilities]) => {
-      const dlogits = emptyLike(probabilities!);
-      kernels.cross_entropy_backward(...at, targets!.handle, probabilities!.handle, dloss.handle, dlogits.handle);
+    saved: { targets: targets.detach(), probabilities },
+    backward: (dloss, { targets, probabilities }) => {
+      const dlogits = emptyLike(probabilities);
+      kernels.crossEntropyBackward({ rows, classes, targets, probabilities, dloss, dlogits });
       return [dlogits];
     },
   });

@@ -1,5 +1,5 @@
 import { record } from '../core/autograd';
-import { kernels } from '../core/native';
+import { kernels } from '../core/dispatch';
 import { nextRandom } from '../core/generator';
 import { emptyLike, floatsLike, type Tensor } from '../core/tensor';
 import { expectFloats } from './check';
@@ -12,21 +12,21 @@ function checkProbability(op: string, p: number): void {
 export function dropFactors(n: number, p: number, like: Tensor): Tensor {
   checkProbability('dropFactors', p);
   const { seed, offset, start } = nextRandom(n);
-  const factors = floatsLike(like, [n]);
-  kernels.dropout_factors(n, p, seed, offset, factors.handle, start);
-  return factors;
+  const factor = floatsLike(like, [n]);
+  kernels.dropoutFactors({ n, p, seed, offset, factor, start });
+  return factor;
 }
 
 /** x with every `size / factors` elements multiplied by their factor. */
 function applyFactors(op: string, x: Tensor, factors: Tensor): Tensor {
   const span = x.size / Math.max(1, factors.size);
-  const times = (from: Tensor, by: Tensor): Tensor => {
-    const to = emptyLike(from);
-    if (from.size > 0) kernels.dropout_apply(from.size, span, from.handle, by.handle, to.handle);
-    return to;
+  const times = (x: Tensor, factor: Tensor): Tensor => {
+    const y = emptyLike(x);
+    if (x.size > 0) kernels.dropoutApply({ n: x.size, span, x, factor, y });
+    return y;
   };
   const output = times(x, factors);
-  return record({ op, inputs: [x], output, saved: [factors], backward: (dy, [by]) => [times(dy, by!)] });
+  return record({ op, inputs: [x], output, saved: { factors }, backward: (dy, { factors }) => [times(dy, factors)] });
 }
 
 /** Zeroes each element with probability p and scales the others by 1/(1−p); x itself outside training or with p = 0. */

@@ -1,5 +1,5 @@
 import { record } from '../core/autograd';
-import { kernels } from '../core/native';
+import { kernels } from '../core/dispatch';
 import { elements, emptyLike, show, type Tensor } from '../core/tensor';
 import { expectDims, expectF32 } from './check';
 
@@ -15,17 +15,17 @@ export function indexSelect(x: Tensor, index: Tensor): Tensor {
   expectDims('indexSelect', 'index', index, 1, '[M]');
   if (x.ndim === 0) throw new Error(`indexSelect: x needs at least one dimension, got ${show(x.shape)}`);
   const rows = x.shape[0] as number;
-  const at = [rows, elements(x.shape.slice(1)), index.size];
+  const at = { rows, width: elements(x.shape.slice(1)), taken: index.size };
   const y = emptyLike(x, [index.size, ...x.shape.slice(1)]);
-  kernels.index_rows_forward(...at, x.handle, index.handle, y.handle);
+  kernels.indexRowsForward({ ...at, x, index, y });
   return record({
     op: 'indexSelect',
     inputs: [x],
     output: y,
-    saved: [index.detach()],
-    backward: (dy, [index]) => {
+    saved: { index: index.detach() },
+    backward: (dy, { index }) => {
       const dx = emptyLike(dy, x.shape);
-      kernels.index_rows_backward(...at, dy.handle, index!.handle, dx.handle);
+      kernels.indexRowsBackward({ ...at, dy, index, dx });
       return [dx];
     },
   });

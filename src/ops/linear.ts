@@ -1,6 +1,5 @@
 import { record } from '../core/autograd';
-import { kernels } from '../core/native';
-import { anyReplaced, applyPlugin, pluginFor, type Plugin } from '../core/plugins';
+import { isReplaced, kernels } from '../core/dispatch';
 import { emptyLike, show, type Tensor } from '../core/tensor';
 import { expectDims, expectFloats, expectShape } from './check';
 import { fcGradients } from './fc_gradients';
@@ -31,38 +30,21 @@ function checkLinear(x: Tensor, weight: Tensor, bias: Tensor | null): void {
  */
 export function linear(x: Tensor, weight: Tensor, bias: Tensor | null, { gelu = false }: LinearOptions = {}): Tensor {
   checkLinear(x, weight, bias);
-  if (gelu && anyReplaced('linear', 'gelu')) return applyGelu(linear(x, weight, bias));
-  const plugin = pluginFor('linear');
-  if (plugin) return pluggedLinear(plugin, x, weight, bias);
+  if (gelu && isReplaced('linear', 'gelu')) return applyGelu(linear(x, weight, bias));
   const [n, k] = weight.shape as [number, number];
   const rows = k === 0 ? 0 : x.size / k;
   const y = emptyLike(x, [...x.shape.slice(0, -1), n]);
   const z = gelu ? emptyLike(y) : null;
-  const buffers = [x.handle, weight.handle, bias?.handle ?? null, y.handle, z?.handle ?? null];
-  kernels.linear_forward(rows, n, k, gelu, ...buffers);
+  kernels.linearForward({ rows, n, k, gelu, x, weight, bias, y, z });
   return record({
     op: 'linear',
     inputs: [x, weight, bias],
     output: y,
-    saved: [x, weight, z],
-    backward: (dy, [x, weight, z], needs) => linearBackward(z ? geluBackward(dy, z) : dy, x!, weight!, needs),
+    saved: { x, weight, z },
+    backward: (dy, { x, weight, z }, needs) => {
+      const gradients = fcGradients(x, weight, needs);
+      kernels.linearBackward({ rows, n, k, x, weight, dy: z ? geluBackward(dy, z) : dy, ...gradients });
+      return Object.values(gradients);
+    },
   });
-}
-
-function pluggedLinear(plugin: Plugin, x: Tensor, weight: Tensor, bias: Tensor | null): Tensor {
-  const [n, k] = weight.shape as [number, number];
-  const rows = k === 0 ? 0 : x.size / k;
-  const inputs = {
-    x: { tensor: x, shape: [rows, k] },
-    weight: { tensor: weight, shape: [n, k] },
-    bias: { tensor: bias, shape: [n] },
-  };
-  return applyPlugin(plugin, { inputs, attributes: {}, shape: [...x.shape.slice(0, -1), n], told: [rows, n] });
-}
-
-function linearBackward(dy: Tensor, x: Tensor, weight: Tensor, needs: readonly boolean[]): (Tensor | null)[] {
-  const [n, k] = weight.shape as [number, number];
-  const { gradients, handles } = fcGradients(x, weight, needs);
-  kernels.linear_backward(k === 0 ? 0 : x.size / k, n, k, x.handle, weight.handle, dy.handle, ...handles);
-  return gradients;
 }

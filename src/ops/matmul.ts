@@ -1,5 +1,5 @@
 import { record } from '../core/autograd';
-import { kernels } from '../core/native';
+import { kernels } from '../core/dispatch';
 import { emptyLike, show, type Tensor } from '../core/tensor';
 import { expectDims, expectF32 } from './check';
 
@@ -18,16 +18,17 @@ export function matmul(a: Tensor, b: Tensor): Tensor {
   const n = b.shape[1] as number;
   if (b.shape[0] !== k) throw new Error(`matmul: shapes ${show(a.shape)} and ${show(b.shape)} do not fit`);
   const y = emptyLike(a, [m, n]);
-  kernels.linear_backward(m, k, n, y.handle, b.handle, a.handle, y.handle, null, null);
+  kernels.linearBackward({ rows: m, n: k, k: n, x: y, weight: b, dy: a, dx: y, dweight: null, dbias: null });
   return record({
     op: 'matmul',
     inputs: [a, b],
     output: y,
-    saved: [a, b],
-    backward: (dy, [a, b], needs) => {
-      const [da, db] = [needs[0] ? emptyLike(a!) : null, needs[1] ? emptyLike(b!) : null];
-      if (da) kernels.linear_forward(m, k, n, false, dy.handle, b!.handle, null, da.handle, null);
-      if (db) kernels.linear_backward(m, k, n, dy.handle, b!.handle, a!.handle, null, db.handle, null);
+    saved: { a, b },
+    backward: (dy, { a, b }, needs) => {
+      const [da, db] = [needs[0] ? emptyLike(a) : null, needs[1] ? emptyLike(b) : null];
+      const sizes = { rows: m, n: k, k: n };
+      if (da) kernels.linearForward({ ...sizes, gelu: false, x: dy, weight: b, bias: null, y: da, z: null });
+      if (db) kernels.linearBackward({ ...sizes, x: dy, weight: b, dy: a, dx: null, dweight: db, dbias: null });
       return [da, db];
     },
   });

@@ -1,5 +1,5 @@
 import { record } from '../core/autograd';
-import { kernels } from '../core/native';
+import { kernels } from '../core/dispatch';
 import { elements, empty, emptyLike, show, type Tensor } from '../core/tensor';
 import { expectF32 } from './check';
 
@@ -25,20 +25,20 @@ export function max(x: Tensor, { axis, keepDims = false }: MaxOptions = {}): Ten
   const to = axis === undefined ? x.ndim : from + 1;
   const [before, after] = [x.shape.slice(0, from), x.shape.slice(to)];
   const reduced = x.shape.slice(from, to);
-  const at = [before, reduced, after].map(elements) as [number, number, number];
-  if (at[1] === 0) throw new Error(`max: nothing to choose from in shape ${show(x.shape)}`);
+  const [outer, n, inner] = [before, reduced, after].map(elements) as [number, number, number];
+  if (n === 0) throw new Error(`max: nothing to choose from in shape ${show(x.shape)}`);
   const shape = [...before, ...(keepDims ? reduced.map(() => 1) : []), ...after];
   const [y, index] = [emptyLike(x, shape), empty(shape, { device: x.device, dtype: 'i32' })];
-  kernels.max_forward(...at, x.handle, y.handle, index.handle);
+  kernels.maxForward({ outer, n, inner, x, y, index });
   const { shape: full } = x;
   return record({
     op: 'max',
     inputs: [x],
     output: y,
-    saved: [index],
-    backward: (dy, [index]) => {
+    saved: { index },
+    backward: (dy, { index }) => {
       const dx = emptyLike(dy, full);
-      kernels.max_backward(...at, dy.handle, index!.handle, dx.handle);
+      kernels.maxBackward({ outer, n, inner, dy, index, dx });
       return [dx];
     },
   });

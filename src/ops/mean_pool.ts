@@ -1,9 +1,9 @@
 import { record } from '../core/autograd';
-import { kernels } from '../core/native';
+import { kernels } from '../core/dispatch';
 import { empty, floatsLike, show, type Tensor } from '../core/tensor';
 import { expectFloats, expectShape } from './check';
 
-function checkMeanPool(inputs: readonly Tensor[]): [number, number, number] {
+function checkMeanPool(inputs: readonly Tensor[]): { clips: number; tokens: number; channels: number } {
   const [first, ...others] = inputs;
   if (!first || inputs.length > 3) throw new Error(`meanPool: expected 1 to 3 tensors, got ${inputs.length}`);
   expectFloats('meanPool', 'mean_pool', Object.fromEntries(inputs.map((x, i) => [`tensor ${i}`, x])));
@@ -11,7 +11,7 @@ function checkMeanPool(inputs: readonly Tensor[]): [number, number, number] {
   if (first.ndim < 2 || first.size === 0)
     throw new Error(`meanPool: expected [B, ..., C] with tokens, got ${show(first.shape)}`);
   const [clips, channels] = [first.shape[0] as number, first.shape[first.ndim - 1] as number];
-  return [clips, first.size / (clips * channels), channels];
+  return { clips, tokens: first.size / (clips * channels), channels };
 }
 
 /**
@@ -24,8 +24,8 @@ export function meanPool(x: Tensor | readonly Tensor[]): Tensor {
   const at = checkMeanPool(inputs);
   const first = inputs[0] as Tensor;
   const { shape, device, dtype } = first;
-  const y = floatsLike(first, [at[0], at[2]]);
-  kernels.mean_pool_forward(...at, inputs.length, y.handle, ...inputs.map((t) => t.handle));
+  const y = floatsLike(first, [at.clips, at.channels]);
+  kernels.meanPoolForward({ ...at, inputs: inputs.length, y, x: inputs });
   return record({
     op: 'meanPool',
     inputs,
@@ -34,7 +34,7 @@ export function meanPool(x: Tensor | readonly Tensor[]): Tensor {
       needs.map((needed) => {
         if (!needed) return null;
         const dx = empty(shape, { device, dtype });
-        kernels.mean_pool_backward(...at, dy.handle, dx.handle);
+        kernels.meanPoolBackward({ ...at, dy, dx });
         return dx;
       }),
   });

@@ -1,6 +1,5 @@
 import { record } from '../core/autograd';
-import { kernels } from '../core/native';
-import { applyPlugin, pluginFor, type Plugin } from '../core/plugins';
+import { kernels } from '../core/dispatch';
 import { emptyLike, type Tensor } from '../core/tensor';
 import { expectDims, expectFloats, expectInteger, expectShape } from './check';
 import { fcGradients } from './fc_gradients';
@@ -18,8 +17,9 @@ export interface MorphFcOptions {
 }
 
 function shapeArguments(x: Tensor, { axis, chunk, groups = chunk, order = 'consecutive' }: MorphFcOptions) {
-  const [b, t, h, w, c] = x.shape as [number, number, number, number, number];
-  return [b * t, h, w, c, chunk, groups, axis === 'height', order === 'strided'] as const;
+  const [b, t, height, width, channels] = x.shape as [number, number, number, number, number];
+  const [vertical, strided] = [axis === 'height', order === 'strided'];
+  return { frames: b * t, height, width, channels, chunk, groups, vertical, strided };
 }
 
 function checkMorphFc(x: Tensor, weight: Tensor, bias: Tensor | null, { chunk, groups = chunk }: MorphFcOptions): void {
@@ -47,40 +47,18 @@ function checkMorphFc(x: Tensor, weight: Tensor, bias: Tensor | null, { chunk, g
  */
 export function morphFc(x: Tensor, weight: Tensor, bias: Tensor | null, options: MorphFcOptions): Tensor {
   checkMorphFc(x, weight, bias, options);
-  const plugin = pluginFor('morph_fc');
-  if (plugin) return pluggedMorphFc(plugin, x, weight, bias, options);
   const at = shapeArguments(x, options);
   const y = emptyLike(x);
-  kernels.morph_fc_forward(...at, x.handle, weight.handle, bias?.handle ?? null, y.handle);
+  kernels.morphFcForward({ ...at, x, weight, bias, y });
   return record({
     op: 'morphFc',
     inputs: [x, weight, bias],
     output: y,
-    saved: [x, weight],
-    backward: (dy, [x, weight], needs) => {
-      const { gradients, handles } = fcGradients(x!, weight!, needs);
-      kernels.morph_fc_backward(...at, x!.handle, weight!.handle, dy.handle, ...handles);
-      return gradients;
+    saved: { x, weight },
+    backward: (dy, { x, weight }, needs) => {
+      const gradients = fcGradients(x, weight, needs);
+      kernels.morphFcBackward({ ...at, x, weight, dy, ...gradients });
+      return Object.values(gradients);
     },
   });
-}
-
-function pluggedMorphFc(
-  plugin: Plugin,
-  x: Tensor,
-  weight: Tensor,
-  bias: Tensor | null,
-  options: MorphFcOptions,
-): Tensor {
-  const [frames, h, w, channels, chunk, groups, vertical, strided] = shapeArguments(x, options);
-  if (groups !== chunk)
-    throw new Error(`morphFc: kernels of others have as many groups as tokens in a chunk, ${chunk}, not ${groups}`);
-  const told = [frames, h, w, channels];
-  const inputs = {
-    x: { tensor: x, shape: told },
-    weight: { tensor: weight, shape: weight.shape },
-    bias: { tensor: bias, shape: [channels] },
-  };
-  const attributes = { chunk, vertical: Number(vertical), strided: Number(strided) };
-  return applyPlugin(plugin, { inputs, attributes, shape: x.shape, told });
 }

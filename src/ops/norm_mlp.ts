@@ -1,5 +1,5 @@
 import { isGradEnabled, record } from '../core/autograd';
-import { kernels } from '../core/native';
+import { kernels } from '../core/dispatch';
 import { emptyLike, floatsLike, show, type Tensor } from '../core/tensor';
 import { expectFloats, expectShape } from './check';
 
@@ -33,44 +33,23 @@ export function normMlp(x: Tensor, p: NormMlpParameters, scale: Tensor | null = 
   checkNormMlp(x, p, scale);
   const [channels, hidden] = [x.shape[x.ndim - 1] as number, p.b1.size];
   const rows = x.size / channels;
-  const at = [rows, channels, hidden, rows / (x.shape[0] as number)];
+  const at = { rows, channels, hidden, rowsPerClip: rows / (x.shape[0] as number) };
   const inputs = [x, p.gamma, p.beta, p.w1, p.b1, p.w2, p.b2];
   const keep = isGradEnabled() && inputs.some((t) => t.requiresGrad);
   const [y, mean, rstd] = [emptyLike(x), floatsLike(x, [rows]), floatsLike(x, [rows])];
   const z = keep ? emptyLike(x, [rows, hidden]) : null;
-  const handles = inputs.map((t) => t.handle);
-  const results = [y.handle, mean.handle, rstd.handle, z?.handle ?? null];
-  kernels.norm_mlp_forward(...at, eps, ...handles, scale?.handle ?? null, ...results);
+  kernels.normMlpForward({ ...at, eps, x, ...p, scale, y, mean, rstd, z });
   return record({
     op: 'normMlp',
     inputs,
     output: y,
-    saved: scale
-      ? [x, p.gamma, p.beta, p.w1, p.w2, mean, rstd, z, scale.detach()]
-      : [x, p.gamma, p.beta, p.w1, p.w2, mean, rstd, z],
-    backward: (dy, saved) => normMlpBackward(dy, at, saved),
+    saved: { x, gamma: p.gamma, beta: p.beta, w1: p.w1, w2: p.w2, mean, rstd, z, scale: scale && scale.detach() },
+    backward: (dy, saved) => {
+      const { gamma, beta, w1, w2 } = saved;
+      const [dx, dgamma, dbeta] = [emptyLike(saved.x), emptyLike(gamma), emptyLike(beta)];
+      const [dw1, db1, dw2, db2] = [emptyLike(w1), emptyLike(w1, [hidden]), emptyLike(w2), emptyLike(gamma)];
+      kernels.normMlpBackward({ ...at, ...saved, z: saved.z!, dy, dx, dgamma, dbeta, dw1, db1, dw2, db2 });
+      return [dx, dgamma, dbeta, dw1, db1, dw2, db2];
+    },
   });
-}
-
-/** Gradients in the order of the inputs: x, gamma, beta, w1, b1, w2, b2. */
-function normMlpBackward(dy: Tensor, at: number[], saved: Tensor[]): Tensor[] {
-  const [x, gamma, beta, w1, w2, mean, rstd, z, scale] = saved as [
-    Tensor,
-    Tensor,
-    Tensor,
-    Tensor,
-    Tensor,
-    Tensor,
-    Tensor,
-    Tensor,
-    Tensor?,
-  ];
-  const hidden = w1.shape[0] as number;
-  const [dx, dgamma, dbeta] = [emptyLike(x), emptyLike(gamma), emptyLike(beta)];
-  const [dw1, db1, dw2, db2] = [emptyLike(w1), emptyLike(w1, [hidden]), emptyLike(w2), emptyLike(gamma)];
-  const from = [x, gamma, beta, w1, w2].map((t) => t.handle);
-  const kept = [scale?.handle ?? null, mean.handle, rstd.handle, z.handle, dy.handle];
-  const into = [dx, dgamma, dbeta, dw1, db1, dw2, db2].map((t) => t.handle);
-  kernels.norm_mlp_backward(...at, ...from, ...kept, ...into);
-  return [dx, dgamma, dbeta, dw1, db1, dw2, db2];
 }

@@ -1,5 +1,6 @@
 import { isGradEnabled, record } from '../core/autograd';
-import { kernels } from '../core/native';
+import { kernels } from '../core/dispatch';
+import type { NormSpatialMix } from '../core/kernels';
 import { emptyLike, floatsLike, show, type Shape, type Tensor } from '../core/tensor';
 import { expectDims, expectFloats, expectInteger, expectShape } from './check';
 import { geluBackward } from './gelu';
@@ -28,9 +29,6 @@ export interface NormSpatialParameters {
 
 /** Is given the weights of the branches [B, C, branches] before they are used; a tensor that it returns takes their place. */
 export type WatchWeights = (weights: Tensor) => Tensor | void;
-
-type Handles = (Tensor | null | undefined)[];
-const handlesOf = (tensors: Handles) => tensors.map((t) => t?.handle ?? null);
 
 function checkSizes(p: NormSpatialParameters, channels: number): void {
   const [n, hidden] = [p.branches.length, p.fc1.bias.size];
@@ -68,7 +66,7 @@ function parameterList(p: NormSpatialParameters): (Tensor | null)[] {
 
 /** What the kernels of one call share: the shape arguments, and what the FCs that weigh the branches see. */
 interface Call {
-  at: (number | boolean)[];
+  at: Pick<NormSpatialMix, 'clips' | 'steps' | 'height' | 'width' | 'channels' | 'chunk' | 'strided'>;
   clips: number;
   channels: number;
   hidden: number;
@@ -76,10 +74,17 @@ interface Call {
 }
 
 function callOf(x: Tensor, p: NormSpatialParameters, chunk: number): Call {
-  const [clips, t, h, w, channels] = x.shape as [number, number, number, number, number];
+  const [clips, steps, height, width, channels] = x.shape as [number, number, number, number, number];
   const branches = p.branches.length;
-  return { at: [clips, t, h, w, channels, chunk, branches === 2], clips, channels, hidden: p.fc1.bias.size, branches };
+  const at = { clips, steps, height, width, channels, chunk, strided: branches === 2 };
+  return { at, clips, channels, hidden: p.fc1.bias.size, branches };
 }
+
+/** The FCs of the branches as kernels take them. */
+const fcsOf = (p: NormSpatialParameters) => ({
+  weight: p.branches.map(({ weight }) => weight),
+  bias: p.branches.map(({ bias }) => bias),
+});
 
 /** The branches [branches, B, T, H, W, C], LN's statistics and the mean of the branches' sum over the tokens, [B, C]. */
 function computeBranches(xt: Tensor, p: NormSpatialParameters, { at, clips, channels, branches }: Call, eps: number) {
@@ -87,8 +92,8 @@ function computeBranches(xt: Tensor, p: NormSpatialParameters, { at, clips, chan
   const branch = emptyLike(xt, [branches, ...xt.shape]);
   const [mean, rstd] = [floatsLike(xt, [rows]), floatsLike(xt, [rows])];
   const pooled = floatsLike(xt, [clips, channels]);
-  const fcs = p.branches.flatMap(({ weight, bias }) => [weight, bias]);
-  kernels.norm_spatial_branches(...at, eps, ...handlesOf([xt, p.gamma, p.beta, ...fcs, branch, mean, rstd, pooled]));
+  const { gamma, beta } = p;
+  kernels.normSpatialBranches({ ...at, eps, x: xt, gamma, beta, ...fcsOf(p), branch, mean, rstd, pooled });
   return { mean, rstd, branch, pooled };
 }
 
@@ -102,11 +107,11 @@ function computeWeights(
   const like = (shape: Shape) => emptyLike(pooled, shape);
   const [z, activated] = [like([clips, hidden]), like([clips, hidden])];
   const [scores, weights] = [like([clips, channels * branches]), like([clips, channels, branches])];
-  const first = handlesOf([pooled, p.fc1.weight, p.fc1.bias, activated, z]);
-  kernels.linear_forward(clips, hidden, channels, true, ...first);
-  const second = handlesOf([activated, p.fc2.weight, p.fc2.bias, scores, null]);
-  kernels.linear_forward(clips, channels * branches, hidden, false, ...second);
-  kernels.softmax_forward(clips * channels, branches, scores.handle, weights.handle);
+  const first = { rows: clips, n: hidden, k: channels, gelu: true };
+  kernels.linearForward({ ...first, x: pooled, ...p.fc1, y: activated, z });
+  const second = { rows: clips, n: channels * branches, k: hidden, gelu: false };
+  kernels.linearForward({ ...second, x: activated, ...p.fc2, y: scores, z: null });
+  kernels.softmaxForward({ rows: clips * channels, cols: branches, x: scores, y: weights });
   scores.dispose();
   return { z, activated, weights: watch ? watched(weights, watch) : weights };
 }
@@ -127,7 +132,7 @@ const lookingOnly =
     if (watch(weights)) throw new Error('normSpatial: weights in place of its own have no gradient: use noGrad');
   };
 
-/** What the backward reads, by name; the weights of the branches' FCs are listed apart. */
+/** What the backward reads; `fcs` are the weights of the branches' FCs. */
 type Saved = Record<
   | 'xt'
   | 'gamma'
@@ -143,7 +148,7 @@ type Saved = Record<
   | 'activated'
   | 'weights',
   Tensor
-> & { scale?: Tensor };
+> & { scale: Tensor | null; fcs: readonly Tensor[] };
 
 /**
  * The spatial part of a block: x + scale · proj(Σᵢ wᵢ ⊙ FCᵢ(LN(xt))) with w = softmax(fc2(gelu(fc1(mean over all tokens of
@@ -172,12 +177,15 @@ export function normSpatial(
   const made = computeBranches(xt, p, call, eps);
   const weighed = computeWeights(made.pooled, p, call, watch && lookingOnly(watch));
   const y = emptyLike(x);
-  const from = [x, made.branch, weighed.weights, scale, p.proj.weight, p.proj.bias];
-  kernels.norm_spatial_mix(...call.at, ...handlesOf([...from, y]));
+  const { branch } = made;
+  kernels.normSpatialMix({ ...call.at, x, branch, weights: weighed.weights, scale, ...projOf(p), y });
   const weights = { gamma: p.gamma, beta: p.beta, fc1: p.fc1.weight, fc2: p.fc2.weight, proj: p.proj.weight };
-  const saved: Saved = { xt, ...weights, ...made, ...weighed, ...(scale ? { scale: scale.detach() } : {}) };
+  const fcs = p.branches.map(({ weight }) => weight);
+  const saved: Saved = { xt, ...weights, ...made, ...weighed, scale: scale && scale.detach(), fcs };
   return recorded(y, x, p, call, saved);
 }
+
+const projOf = ({ proj }: NormSpatialParameters) => ({ proj: proj.weight, projBias: proj.bias });
 
 /** The same where nothing is kept for a backward: the branches' mean comes first, and the branches never exist as tensors. */
 function withoutBackward(
@@ -191,30 +199,25 @@ function withoutBackward(
   const like = (shape: Shape) => floatsLike(xt, shape);
   const [mean, rstd] = [like([xt.size / call.channels]), like([xt.size / call.channels])];
   const pooled = like([call.clips, call.channels]);
-  const norm = [p.gamma, p.beta];
-  const fcs = p.branches.flatMap(({ weight, bias }) => [weight, bias]);
-  kernels.norm_spatial_pool(...call.at, eps, ...handlesOf([xt, ...norm, ...fcs, mean, rstd, pooled]));
+  const branches = { gamma: p.gamma, beta: p.beta, ...fcsOf(p) };
+  kernels.normSpatialPool({ ...call.at, eps, x: xt, ...branches, mean, rstd, pooled });
   const weighed = computeWeights(pooled, p, call, watch);
   const y = emptyLike(x);
-  const from = [x, xt, ...norm, mean, rstd, weighed.weights, scale, ...fcs, p.proj.weight, p.proj.bias];
-  kernels.norm_spatial_apply(...call.at, ...handlesOf([...from, y]));
+  const { weights } = weighed;
+  kernels.normSpatialApply({ ...call.at, x, xt, ...branches, mean, rstd, weights, scale, ...projOf(p), y });
   for (const t of [mean, rstd, pooled, ...Object.values(weighed)]) t.dispose();
   return y;
 }
 
 /** Enters the call into the graph. Where x and xt are one tensor it is one input, and its gradient includes the residual's. */
 function recorded(y: Tensor, x: Tensor, p: NormSpatialParameters, call: Call, saved: Saved): Tensor {
-  const names = Object.keys(saved);
   const one = x === saved.xt;
   return record({
     op: 'normSpatial',
     inputs: [one ? null : x, saved.xt, ...parameterList(p)],
     output: y,
-    saved: [...Object.values(saved), ...p.branches.map((fc) => fc.weight)],
-    backward: (dy, kept, needs) => {
-      const named = Object.fromEntries(names.map((name, i) => [name, kept[i]])) as Saved;
-      return [one ? null : dy, ...normSpatialBackward(dy, named, kept.slice(names.length), call, one, needs)];
-    },
+    saved,
+    backward: (dy, kept, needs) => [one ? null : dy, ...normSpatialBackward(dy, kept, call, one, needs)],
   });
 }
 
@@ -222,41 +225,43 @@ function recorded(y: Tensor, x: Tensor, p: NormSpatialParameters, call: Call, sa
 function normSpatialBackward(
   dy: Tensor,
   saved: Saved,
-  fcs: Tensor[],
   call: Call,
   residual: boolean,
   needs: readonly boolean[],
 ): (Tensor | null)[] {
   const { dmix, dweights, proj } = mixBackward(dy, saved, call);
   const { dpooled, fc1, fc2 } = weightsBackward(dweights, saved, call);
-  const [dxt, dgamma, dbeta] = [emptyLike(saved.xt), emptyLike(saved.gamma), emptyLike(saved.beta)];
-  const gradients = fcs.flatMap((fc, i) => [emptyLike(fc), needs[5 + 2 * i] ? emptyLike(saved.beta) : null]);
-  const from = [saved.xt, saved.gamma, saved.beta, saved.mean, saved.rstd, saved.weights, dmix, dpooled];
-  const handles = handlesOf([...from, residual ? dy : null, ...fcs, dxt, dgamma, dbeta, ...gradients]);
-  kernels.norm_spatial_branches_backward(...call.at, ...handles);
-  return [dxt, dgamma, dbeta, ...gradients, ...fc1, ...fc2, ...proj];
+  const { xt, gamma, beta, mean, rstd, weights, fcs } = saved;
+  const [dx, dgamma, dbeta] = [emptyLike(xt), emptyLike(gamma), emptyLike(beta)];
+  const dweight = fcs.map((fc) => emptyLike(fc));
+  const dbias = fcs.map((_, i) => (needs[5 + 2 * i] ? emptyLike(beta) : null));
+  kernels.normSpatialBranchesBackward({
+    ...{ ...call.at, x: xt, gamma, beta, mean, rstd, weights, dmix, dpooled },
+    ...{ residual: residual ? dy : null, weight: fcs, dx, dgamma, dbeta, dweight, dbias },
+  });
+  return [dx, dgamma, dbeta, ...dweight.flatMap((d, i) => [d, dbias[i]!]), ...fc1, ...fc2, ...proj];
 }
 
 /** The gradients of the mixed branches, of their weights, and of the projection. */
 function mixBackward(dy: Tensor, s: Saved, call: Call) {
   const [dmix, dweights] = [emptyLike(dy), emptyLike(s.weights)];
-  const proj = [emptyLike(s.proj), emptyLike(s.beta)];
-  const from = [s.branch, s.weights, s.scale, s.proj, dy];
-  kernels.norm_spatial_mix_backward(...call.at, ...handlesOf([...from, dmix, dweights, ...proj]));
-  return { dmix, dweights, proj };
+  const [dproj, dprojBias] = [emptyLike(s.proj), emptyLike(s.beta)];
+  const { branch, weights, scale, proj } = s;
+  kernels.normSpatialMixBackward({ ...call.at, branch, weights, scale, proj, dy, dmix, dweights, dproj, dprojBias });
+  return { dmix, dweights, proj: [dproj, dprojBias] };
 }
 
 /** The gradients of the pooled branches and of the two FCs that weigh them. */
 function weightsBackward(dweights: Tensor, s: Saved, { clips, channels, hidden, branches }: Call) {
   const [dscores, n] = [emptyLike(dweights), channels * branches];
-  kernels.softmax_backward(clips * channels, branches, ...handlesOf([s.weights, dweights, dscores]));
+  kernels.softmaxBackward({ rows: clips * channels, cols: branches, y: s.weights, dy: dweights, dx: dscores });
   const [dactivated, dpooled] = [emptyLike(s.activated), emptyLike(s.pooled)];
-  const [fc1, fc2] = [
-    [emptyLike(s.fc1), emptyLike(dweights, [hidden])],
-    [emptyLike(s.fc2), emptyLike(dweights, [n])],
-  ];
-  kernels.linear_backward(clips, n, hidden, ...handlesOf([s.activated, s.fc2, dscores, dactivated, ...fc2]));
+  const fc1 = { dweight: emptyLike(s.fc1), dbias: emptyLike(dweights, [hidden]) };
+  const fc2 = { dweight: emptyLike(s.fc2), dbias: emptyLike(dweights, [n]) };
+  const second = { rows: clips, n, k: hidden, x: s.activated, weight: s.fc2, dy: dscores, dx: dactivated };
+  kernels.linearBackward({ ...second, ...fc2 });
   const dz = geluBackward(dactivated, s.z);
-  kernels.linear_backward(clips, hidden, channels, ...handlesOf([s.pooled, s.fc1, dz, dpooled, ...fc1]));
-  return { dpooled, fc1, fc2 };
+  const first = { rows: clips, n: hidden, k: channels, x: s.pooled, weight: s.fc1, dy: dz, dx: dpooled };
+  kernels.linearBackward({ ...first, ...fc1 });
+  return { dpooled, fc1: Object.values(fc1), fc2: Object.values(fc2) };
 }

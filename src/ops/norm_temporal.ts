@@ -1,5 +1,5 @@
 import { isGradEnabled, record } from '../core/autograd';
-import { kernels } from '../core/native';
+import { kernels } from '../core/dispatch';
 import { emptyLike, floatsLike, type Tensor } from '../core/tensor';
 import { expectDims, expectFloats, expectInteger, expectShape } from './check';
 
@@ -39,30 +39,26 @@ function checkNormTemporal(x: Tensor, p: NormTemporalParameters, groups: number)
  */
 export function normTemporal(x: Tensor, p: NormTemporalParameters, groups: number, eps = 1e-5): Tensor {
   checkNormTemporal(x, p, groups);
-  const [b, t, h, w, c] = x.shape as [number, number, number, number, number];
-  const [at, rows] = [[b, t, h * w, c, groups], b * t * h * w];
+  const [clips, steps, h, w, channels] = x.shape as [number, number, number, number, number];
+  const [at, rows] = [{ clips, steps, positions: h * w, channels, groups }, clips * steps * h * w];
   const inputs = [x, p.gamma, p.beta, p.weight, p.bias, p.proj, p.projBias];
   const keep = isGradEnabled() && inputs.some((input) => input?.requiresGrad);
   const [mean, rstd] = [floatsLike(x, [rows]), floatsLike(x, [rows])];
   const [y, u] = [emptyLike(x), keep ? emptyLike(x) : null];
-  const results = [y.handle, mean.handle, rstd.handle, u?.handle ?? null];
-  kernels.norm_temporal_forward(...at, eps, ...inputs.map((input) => input?.handle ?? null), ...results);
+  kernels.normTemporalForward({ ...at, eps, x, ...p, y, mean, rstd, u });
   return record({
     op: 'normTemporal',
     inputs,
     output: y,
-    saved: [x, p.gamma, p.beta, p.weight, p.proj, mean, rstd, u],
-    backward: (dy, saved) => normTemporalBackward(dy, at, saved, p.bias !== null),
+    saved: { x, gamma: p.gamma, beta: p.beta, weight: p.weight, proj: p.proj, mean, rstd, u },
+    backward: (dy, saved) => {
+      const { gamma, beta, weight, proj } = saved;
+      const [dx, dgamma, dbeta, dweight] = [emptyLike(saved.x), emptyLike(gamma), emptyLike(beta), emptyLike(weight)];
+      const dbias = p.bias ? emptyLike(weight, [weight.shape[0] as number]) : null;
+      const [dproj, dprojBias] = [emptyLike(proj), emptyLike(gamma)];
+      const gradients = { dx, dgamma, dbeta, dweight, dbias, dproj, dprojBias };
+      kernels.normTemporalBackward({ ...at, ...saved, u: saved.u!, dy, ...gradients });
+      return Object.values(gradients);
+    },
   });
-}
-
-/** Gradients in the order of the inputs: x, gamma, beta, weight, bias, proj, projBias. */
-function normTemporalBackward(dy: Tensor, at: number[], saved: Tensor[], withBias: boolean): (Tensor | null)[] {
-  const [x, gamma, beta, weight, proj] = saved as [Tensor, Tensor, Tensor, Tensor, Tensor];
-  const dbias = withBias ? emptyLike(weight, [weight.shape[0] as number]) : null;
-  const lead = [emptyLike(x), emptyLike(gamma), emptyLike(beta), emptyLike(weight)];
-  const results = [...lead, dbias, emptyLike(proj), emptyLike(gamma)];
-  const from = saved.map((t) => t.handle);
-  kernels.norm_temporal_backward(...at, ...from, dy.handle, ...results.map((t) => t?.handle ?? null));
-  return results;
 }

@@ -1,9 +1,9 @@
 import { record } from '../core/autograd';
-import { kernels } from '../core/native';
+import { kernels } from '../core/dispatch';
 import { emptyLike, show, type Tensor } from '../core/tensor';
 import { expectFloats, expectShape } from './check';
 
-function checkReweight(branches: readonly Tensor[], weights: Tensor): [number, number, number] {
+function checkReweight(branches: readonly Tensor[], weights: Tensor) {
   const [first, ...others] = branches;
   if (!first || branches.length > 3) throw new Error(`reweight: expected 1 to 3 branches, got ${branches.length}`);
   const named = Object.fromEntries(branches.map((b, i) => [`branch ${i}`, b]));
@@ -12,7 +12,7 @@ function checkReweight(branches: readonly Tensor[], weights: Tensor): [number, n
   if (first.ndim < 2) throw new Error(`reweight: branches must be [B, ..., C], got ${show(first.shape)}`);
   const [clips, channels] = [first.shape[0] as number, first.shape[first.ndim - 1] as number];
   expectShape('reweight', { weights }, [clips, channels, branches.length]);
-  return [clips, first.size / Math.max(1, clips * channels), channels];
+  return { clips, tokens: first.size / Math.max(1, clips * channels), channels, branches: branches.length };
 }
 
 /**
@@ -21,20 +21,19 @@ function checkReweight(branches: readonly Tensor[], weights: Tensor): [number, n
  * @param weights [B, C, number of branches]
  */
 export function reweight(branches: readonly Tensor[], weights: Tensor): Tensor {
-  const at = [...checkReweight(branches, weights), branches.length];
+  const at = checkReweight(branches, weights);
   const y = emptyLike(branches[0] as Tensor);
-  kernels.reweight_forward(...at, weights.handle, y.handle, ...branches.map((b) => b.handle));
+  kernels.reweightForward({ ...at, weights, y, branch: branches });
   return record({
     op: 'reweight',
     inputs: [weights, ...branches],
     output: y,
-    saved: [weights, ...branches],
-    backward: (dy, [weights, ...branches], [, ...needs]) => {
-      const dweights = emptyLike(weights!);
-      const gradients = branches.map((b, i) => (needs[i] ? emptyLike(b) : null));
-      const from = [weights!.handle, dy.handle, dweights.handle, ...branches.map((b) => b.handle)];
-      kernels.reweight_backward(...at, ...from, ...gradients.map((g) => g?.handle ?? null));
-      return [dweights, ...gradients];
+    saved: { weights, branch: branches },
+    backward: (dy, { weights, branch }, [, ...needs]) => {
+      const dweights = emptyLike(weights);
+      const dbranch = branch.map((b, i) => (needs[i] ? emptyLike(b) : null));
+      kernels.reweightBackward({ ...at, weights, dy, dweights, branch, dbranch });
+      return [dweights, ...dbranch];
     },
   });
 }

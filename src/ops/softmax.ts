@@ -1,5 +1,5 @@
 import { record } from '../core/autograd';
-import { kernels } from '../core/native';
+import { kernels } from '../core/dispatch';
 import { emptyLike, type Tensor } from '../core/tensor';
 import { expectF32 } from './check';
 
@@ -13,15 +13,15 @@ export function softmax(x: Tensor): Tensor {
   const cols = x.shape[x.ndim - 1] as number;
   const rows = cols === 0 ? 0 : x.size / cols;
   const y = emptyLike(x);
-  kernels.softmax_forward(rows, cols, x.handle, y.handle);
+  kernels.softmaxForward({ rows, cols, x, y });
   return record({
     op: 'softmax',
     inputs: [x],
     output: y,
-    saved: [y],
-    backward: (dy, [y]) => {
-      const dx = emptyLike(y!);
-      kernels.softmax_backward(rows, cols, y!.handle, dy.handle, dx.handle);
+    saved: { y },
+    backward: (dy, { y }) => {
+      const dx = emptyLike(y);
+      kernels.softmaxBackward({ rows, cols, y, dy, dx });
       return [dx];
     },
   });

@@ -1,14 +1,8 @@
 import { record } from '../core/autograd';
-import { kernels } from '../core/native';
-import { applyPlugin, pluginFor, type Plugin } from '../core/plugins';
+import { kernels } from '../core/dispatch';
 import { emptyLike, type Tensor } from '../core/tensor';
 import { expectDims, expectFloats, expectInteger, expectShape } from './check';
 import { fcGradients } from './fc_gradients';
-
-function shapeArguments(x: Tensor, groups: number) {
-  const [b, t, h, w, c] = x.shape as [number, number, number, number, number];
-  return [b, t, h * w, c, groups] as const;
-}
 
 function checkTemporalFc(x: Tensor, weight: Tensor, bias: Tensor | null, groups: number): void {
   expectFloats('temporalFc', 'temporal_fc', { x }, { weight, bias });
@@ -29,30 +23,19 @@ function checkTemporalFc(x: Tensor, weight: Tensor, bias: Tensor | null, groups:
  */
 export function temporalFc(x: Tensor, weight: Tensor, bias: Tensor | null, groups: number): Tensor {
   checkTemporalFc(x, weight, bias, groups);
-  const plugin = pluginFor('temporal_fc');
-  if (plugin) return pluggedTemporalFc(plugin, x, weight, bias, groups);
-  const at = shapeArguments(x, groups);
+  const [clips, steps, h, w, channels] = x.shape as [number, number, number, number, number];
+  const at = { clips, steps, positions: h * w, channels, groups };
   const y = emptyLike(x);
-  kernels.temporal_fc_forward(...at, x.handle, weight.handle, bias?.handle ?? null, y.handle);
+  kernels.temporalFcForward({ ...at, x, weight, bias, y });
   return record({
     op: 'temporalFc',
     inputs: [x, weight, bias],
     output: y,
-    saved: [x, weight],
-    backward: (dy, [x, weight], needs) => {
-      const { gradients, handles } = fcGradients(x!, weight!, needs);
-      kernels.temporal_fc_backward(...at, x!.handle, weight!.handle, dy.handle, ...handles);
-      return gradients;
+    saved: { x, weight },
+    backward: (dy, { x, weight }, needs) => {
+      const gradients = fcGradients(x, weight, needs);
+      kernels.temporalFcBackward({ ...at, x, weight, dy, ...gradients });
+      return Object.values(gradients);
     },
   });
-}
-
-function pluggedTemporalFc(plugin: Plugin, x: Tensor, weight: Tensor, bias: Tensor | null, groups: number): Tensor {
-  const told = shapeArguments(x, groups).slice(0, 4);
-  const inputs = {
-    x: { tensor: x, shape: told },
-    weight: { tensor: weight, shape: weight.shape },
-    bias: { tensor: bias, shape: weight.shape.slice(0, 1) },
-  };
-  return applyPlugin(plugin, { inputs, attributes: { groups }, shape: x.shape, told });
 }

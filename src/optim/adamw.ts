@@ -1,4 +1,4 @@
-import { kernels } from '../core/native';
+import { kernels } from '../core/dispatch';
 import type { Tensor } from '../core/tensor';
 import { Optimizer, type ParameterGroup } from './optimizer';
 
@@ -29,7 +29,8 @@ export class AdamW extends Optimizer {
 
   /** @internal */
   protected writeNumbers({ lr, weightDecay }: { lr: number; weightDecay: number }, into: Tensor): void {
-    kernels.adamw_numbers(lr, ...this.betas, weightDecay, this.step_, into.handle);
+    const [beta1, beta2] = this.betas;
+    kernels.adamwNumbers({ lr, beta1, beta2, decay: weightDecay, step: this.step_, numbers: into });
   }
 
   /** @internal */
@@ -39,9 +40,11 @@ export class AdamW extends Optimizer {
     moments: (name: string) => Tensor[],
     numbers: Tensor | undefined,
   ): void {
-    const lists = [params, params.map((p) => p.grad!), moments('exp_avg'), moments('exp_avg_sq')];
-    const handles = lists.map((list) => list.map((t) => t.handle));
-    const now = [group.lr, ...this.betas, this.eps, group.weightDecay, this.step_];
-    kernels.adamw_step(...now, ...handles, numbers?.handle ?? null);
+    const [beta1, beta2] = this.betas;
+    kernels.adamwStep({
+      ...{ lr: group.lr, beta1, beta2, eps: this.eps, decay: group.weightDecay, step: this.step_ },
+      ...{ parameters: params, gradients: params.map((p) => p.grad!) },
+      ...{ first: moments('exp_avg'), second: moments('exp_avg_sq'), numbers: numbers ?? null },
+    });
   }
 }

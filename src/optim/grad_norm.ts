@@ -1,14 +1,12 @@
-import { kernels } from '../core/native';
+import { kernels } from '../core/dispatch';
 import { scope } from '../core/scope';
 import { empty, type Tensor } from '../core/tensor';
 
 const gradients = (params: readonly Tensor[]) => params.flatMap((p) => (p.grad ? [p.grad] : []));
 
-const handlesOf = (params: readonly Tensor[]) => gradients(params).map((g) => g.handle);
-
 /** Writes the norm of all gradients to `into` [1], without waiting for it. */
 export function measureGradNorm(params: readonly Tensor[], into: Tensor): void {
-  kernels.grad_norm_measure(into.handle, handlesOf(params));
+  kernels.gradNormMeasure({ norm: into, gradients: gradients(params) });
 }
 
 /** The L2 norm of all gradients as one vector; NaN or infinite when a gradient is. */
@@ -29,9 +27,8 @@ export function clipFactor(norm: number, maxNorm: number): number {
 
 /** Multiplies all gradients by a number, or by what a tensor [1] holds when that runs. */
 export function scaleGradients(params: readonly Tensor[], factor: number | Tensor): void {
-  const list = handlesOf(params);
-  if (typeof factor === 'number') kernels.grad_norm_scale(factor, list, null);
-  else kernels.grad_norm_scale(1, list, factor.handle);
+  const by = typeof factor === 'number' ? { factor, factorOfStep: null } : { factor: 1, factorOfStep: factor };
+  kernels.gradNormScale({ ...by, gradients: gradients(params) });
 }
 
 /** Scales the gradients so that their norm is at most `maxNorm`, and returns the norm before. */
@@ -44,9 +41,5 @@ export function clipGradNorm(params: readonly Tensor[], maxNorm: number): number
 
 /** into += weight · (from − into) for each pair: the moving average of weights. */
 export function lerp(into: readonly Tensor[], from: readonly Tensor[], weight: number): void {
-  kernels.grad_norm_lerp(
-    weight,
-    into.map((t) => t.handle),
-    from.map((t) => t.handle),
-  );
+  kernels.gradNormLerp({ weight, into, from });
 }

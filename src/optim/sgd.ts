@@ -1,4 +1,4 @@
-import { kernels } from '../core/native';
+import { kernels } from '../core/dispatch';
 import type { Tensor } from '../core/tensor';
 import { Optimizer, type ParameterGroup } from './optimizer';
 
@@ -41,9 +41,11 @@ export class SGD extends Optimizer {
     moments: (name: string) => Tensor[],
     numbers: Tensor | undefined,
   ): void {
-    const lists = [params, params.map((p) => p.grad!), moments('momentum_buffer')];
-    const handles = lists.map((list) => list.map((t) => t.handle));
-    const now = [group.lr, this.momentum, group.weightDecay, this.nesterov];
-    kernels.sgd_step(...now, ...handles, numbers?.handle ?? null);
+    const { momentum, nesterov } = this;
+    kernels.sgdStep({
+      ...{ lr: group.lr, momentum, decay: group.weightDecay, nesterov },
+      ...{ parameters: params, gradients: params.map((p) => p.grad!), buffers: moments('momentum_buffer') },
+      lrOfStep: numbers ?? null,
+    });
   }
 }

@@ -1,152 +1,160 @@
-import type { KernelName } from '../core/kernels';
-import type { Handle, KernelArgument } from '../core/native';
+import { ROLES, type KernelArguments, type KernelName } from '../core/kernels';
+import type { Handle, Operand } from '../core/operand';
 
-type Sizes = readonly number[];
-type Buffers = readonly (Handle | null | readonly Handle[])[];
-
-/** What a kernel is asked to do, by the arguments of a call. */
-interface Work {
+/** The work of a kernel, by the arguments of a call. */
+interface Work<A> {
   /** Multiply-adds of FCs and convolutions, as papers and `countOps` count them. */
-  macs: (sizes: Sizes, buffers: Buffers) => number;
+  macs: (a: A) => number;
   /** The sizes that matter, for people. */
-  shape: (sizes: Sizes) => string;
-  /** Buffers that are read and written again; others are written where no kernel wrote them before. */
-  updates?: (buffers: Buffers) => readonly (Handle | null)[];
+  shape: (a: A) => string;
 }
 
-const flat = (buffers: Buffers): (Handle | null)[] => buffers.flat();
-const product = (sizes: Sizes): number => sizes.reduce((a, b) => a * b, 1);
-const shown = (sizes: Sizes): string => `[${sizes.join(', ')}]`;
-const tokens = ([b, t, h, w, c]: Sizes): Sizes => [b!, t!, h!, w!, c!];
+const shown = (...sizes: number[]): string => `[${sizes.join(', ')}]`;
 
 /** Element by element, sums and copies: no product of matrices, so no multiply-adds by the way all of this counts. */
-const elementwise = (shape: Work['shape'] = ([n]) => shown([n!])): Work => ({ macs: () => 0, shape });
-const rowsOf: Work['shape'] = ([rows, cols]) => shown([rows!, cols!]);
-/** Lists of tensors, of which these are read and written. */
-const update = (...changed: number[]): Work => ({
-  macs: () => 0,
-  shape: () => 'all parameters',
-  updates: (buffers) => changed.flatMap((i) => buffers[i] as readonly Handle[]),
-});
+const elementwise = <A>(shape: (a: A) => string): Work<A> => ({ macs: () => 0, shape });
+const byLength = elementwise(({ n }: { n: number }) => shown(n));
+const byRows = elementwise(({ rows, cols }: { rows: number; cols: number }) => shown(rows, cols));
+const byClasses = elementwise(({ rows, classes }: { rows: number; classes: number }) => shown(rows, classes));
+const byTokens = elementwise(({ clips, tokens, channels }: Record<'clips' | 'tokens' | 'channels', number>) =>
+  shown(clips, tokens, channels),
+);
+const byReduced = elementwise(({ outer, n, inner }: Record<'outer' | 'n' | 'inner', number>) => shown(outer, n, inner));
+const byTaken = elementwise(
+  ({ rows, width, taken }: Record<'rows' | 'width' | 'taken', number>) => `${shown(rows, width)}, ${taken} rows`,
+);
+const lists = (shape: string): Work<unknown> => elementwise(() => shape);
 
-/** How many of the results that stand last are wanted: each is a product of its own. */
-const wanted = (buffers: Buffers, results: readonly number[]): number => results.filter((i) => buffers[i]).length;
+/** How many of the two products of a backward are wanted: the gradient of x and that of the weight. */
+const wanted = ({ dx, dweight }: { dx: Operand | null; dweight: Operand | null }) => Number(!!dx) + Number(!!dweight);
 
-const fc = ([rows, n, k]: Sizes): number => rows! * n! * k!;
-const fcShape: Work['shape'] = ([rows, n, k]) => `[${rows}, ${k}] → ${n}`;
+type FcSizes = Record<'rows' | 'n' | 'k', number>;
+const fc = ({ rows, n, k }: FcSizes): number => rows * n * k;
+const fcShape = ({ rows, n, k }: FcSizes): string => `[${rows}, ${k}] → ${n}`;
 
-function convolution([batch, into, out, groups, ...rest]: Sizes): { macs: number; shape: string } {
-  const triple = (i: number) => rest.slice(3 * i, 3 * i + 3);
-  const [size, kernel, stride, before, behind] = [triple(0), triple(1), triple(2), triple(3), triple(4)];
-  const sizes = size.map((n, i) => Math.floor((n + before[i]! + behind[i]! - kernel[i]!) / stride[i]!) + 1);
-  const shape = `[${[batch, ...size, into].join(', ')}] → [${[batch, ...sizes, out].join(', ')}], ${kernel.join('×')}`;
-  return { macs: batch! * product(sizes) * out! * (into! / groups!) * product(kernel), shape };
+type ConvolutionSizes = Omit<KernelArguments['conv3d_forward'], 'x' | 'weight' | 'bias' | 'y'>;
+
+function convolution({ batch, inChannels, outChannels, groups, ...axes }: ConvolutionSizes) {
+  const { in: size, kernel, stride, padding, paddingBehind } = axes;
+  const out = size.map((n, i) => Math.floor((n + padding[i]! + paddingBehind[i]! - kernel[i]!) / stride[i]!) + 1);
+  const macs = [batch, ...out, outChannels, inChannels / groups, ...kernel].reduce((a, b) => a * b, 1);
+  return {
+    macs,
+    shape: `${shown(batch, ...size, inChannels)} → ${shown(batch, ...out, outChannels)}, ${kernel.join('×')}`,
+  };
 }
+const convolutionShape = (a: ConvolutionSizes): string => convolution(a).shape;
 
+type MorphSizes = Record<'frames' | 'height' | 'width' | 'channels' | 'chunk' | 'groups', number>;
 /** Rows of L tokens by C/G channels. */
-const morph = ([frames, h, w, c, chunk, groups]: Sizes): number => frames! * h! * w! * c! * ((chunk! * c!) / groups!);
-const morphShape: Work['shape'] = ([frames, h, w, c, chunk]) => `${shown([frames!, h!, w!, c!])}, L = ${chunk}`;
+const morph = ({ frames, height, width, channels, chunk, groups }: MorphSizes): number =>
+  frames * height * width * channels * ((chunk * channels) / groups);
+const morphShape = ({ frames, height, width, channels, chunk }: MorphSizes): string =>
+  `${shown(frames, height, width, channels)}, L = ${chunk}`;
 
-const temporal = ([b, t, hw, c, groups]: Sizes): number => b! * t! * hw! * c! * ((t! * c!) / groups!);
-const temporalShape: Work['shape'] = ([b, t, hw, c, groups]) => `${shown([b!, t!, hw!, c!])}, ${groups} groups`;
-const projected = (sizes: Sizes): number => temporal(sizes) + sizes[0]! * sizes[1]! * sizes[2]! * sizes[3]! ** 2;
+type TemporalSizes = Record<'clips' | 'steps' | 'positions' | 'channels' | 'groups', number>;
+const temporal = ({ clips, steps, positions, channels, groups }: TemporalSizes): number =>
+  clips * steps * positions * channels * ((steps * channels) / groups);
+const temporalShape = ({ clips, steps, positions, channels, groups }: TemporalSizes): string =>
+  `${shown(clips, steps, positions, channels)}, ${groups} groups`;
+const projected = (a: TemporalSizes): number => temporal(a) + a.clips * a.steps * a.positions * a.channels ** 2;
 
-const mlp = ([rows, c, hidden]: Sizes): number => 2 * rows! * c! * hidden!;
-const mlpShape: Work['shape'] = ([rows, c, hidden]) => `[${rows}, ${c}] → ${hidden} → ${c}`;
+type MlpSizes = Record<'rows' | 'channels' | 'hidden', number>;
+const mlp = ({ rows, channels, hidden }: MlpSizes): number => 2 * rows * channels * hidden;
+const mlpShape = ({ rows, channels, hidden }: MlpSizes): string => `[${rows}, ${channels}] → ${hidden} → ${channels}`;
 
+type SpatialSizes = Record<'clips' | 'steps' | 'height' | 'width' | 'channels' | 'chunk', number> & {
+  strided: boolean;
+};
 /** Every FC of the spatial part is C × C on every token. */
-const tokenFc = (sizes: Sizes): number => product(tokens(sizes)) * sizes[4]!;
-const branches = (sizes: Sizes): number => (sizes[6] ? 2 : 3);
-const spatialShape: Work['shape'] = (sizes) => `${shown(tokens(sizes))}, L = ${sizes[5]}`;
+const tokenFc = ({ clips, steps, height, width, channels }: SpatialSizes): number =>
+  clips * steps * height * width * channels * channels;
+const branches = ({ strided }: SpatialSizes): number => (strided ? 2 : 3);
+const spatialShape = ({ clips, steps, height, width, channels, chunk }: SpatialSizes): string =>
+  `${shown(clips, steps, height, width, channels)}, L = ${chunk}`;
 
 /** Every kernel: one that is missing here does not compile. */
-const WORK: Readonly<Record<KernelName, Work>> = {
-  accumulate_forward: { ...elementwise(), updates: (buffers) => flat(buffers).slice(1) },
-  accumulate_copy: elementwise(),
-  adamw_step: update(0, 2, 3),
-  adamw_numbers: { macs: () => 0, shape: () => 'the numbers of a step' },
-  arithmetic_forward: elementwise((sizes) => shown(sizes.slice(1, 7))),
-  arithmetic_reduce: elementwise((sizes) => shown(sizes.slice(0, 6))),
-  batch_norm_forward: {
-    ...elementwise(rowsOf),
-    updates: (buffers) => flat(buffers).slice(3, 5),
-  },
-  batch_norm_backward: elementwise(rowsOf),
-  cast_to_bf16: elementwise(),
-  cast_to_f32: elementwise(),
-  conv3d_forward: { macs: (sizes) => convolution(sizes).macs, shape: (sizes) => convolution(sizes).shape },
-  conv3d_backward: {
-    macs: (sizes, buffers) => wanted(buffers, [3, 4]) * convolution(sizes).macs,
-    shape: (sizes) => convolution(sizes).shape,
-  },
-  conv_norm_forward: {
-    macs: (sizes) => convolution(sizes).macs,
-    shape: (sizes) => convolution(sizes).shape,
-    updates: (buffers) => flat(buffers).slice(5, 7),
-  },
-  cross_entropy_forward: elementwise(rowsOf),
-  cross_entropy_backward: elementwise(rowsOf),
-  clip_input_forward: elementwise(),
-  dropout_factors: elementwise(),
-  dropout_apply: elementwise(),
-  gelu_forward: elementwise(),
-  gelu_backward: elementwise(),
-  grad_norm_measure: { macs: () => 0, shape: () => 'all gradients' },
-  grad_norm_scale: update(0),
-  grad_norm_lerp: update(0),
-  index_rows_forward: elementwise(([rows, width, count]) => `${shown([rows!, width!])}, ${count} rows`),
-  index_rows_backward: elementwise(([rows, width, count]) => `${shown([rows!, width!])}, ${count} rows`),
-  layer_norm_forward: elementwise(rowsOf),
-  layer_norm_backward: elementwise(rowsOf),
+const WORK: { readonly [K in KernelName]: Work<KernelArguments[K]> } = {
+  accumulate_forward: byLength,
+  accumulate_copy: byLength,
+  adamw_step: lists('all parameters'),
+  adamw_numbers: lists('the numbers of a step'),
+  arithmetic_forward: elementwise(({ dims }) => shown(...dims)),
+  arithmetic_reduce: elementwise(({ kept }) => shown(...kept)),
+  batch_norm_forward: byRows,
+  batch_norm_backward: byRows,
+  cast_to_bf16: byLength,
+  cast_to_f32: byLength,
+  conv3d_forward: { macs: (a) => convolution(a).macs, shape: convolutionShape },
+  conv3d_backward: { macs: (a) => wanted(a) * convolution(a).macs, shape: convolutionShape },
+  conv_norm_forward: { macs: (a) => convolution(a).macs, shape: convolutionShape },
+  cross_entropy_forward: byClasses,
+  cross_entropy_backward: byClasses,
+  clip_input_forward: elementwise(({ clips }) => shown(clips)),
+  dropout_factors: byLength,
+  dropout_apply: byLength,
+  gelu_forward: byLength,
+  gelu_backward: byLength,
+  grad_norm_measure: lists('all gradients'),
+  grad_norm_scale: lists('all parameters'),
+  grad_norm_lerp: lists('all parameters'),
+  index_rows_forward: byTaken,
+  index_rows_backward: byTaken,
+  layer_norm_forward: byRows,
+  layer_norm_backward: byRows,
   linear_forward: { macs: fc, shape: fcShape },
-  linear_backward: { macs: (sizes, buffers) => wanted(buffers, [3, 4]) * fc(sizes), shape: fcShape },
-  max_forward: elementwise((sizes) => shown(sizes.slice(0, 3))),
-  max_backward: elementwise((sizes) => shown(sizes.slice(0, 3))),
-  mean_pool_forward: elementwise((sizes) => shown(sizes.slice(0, 3))),
-  mean_pool_backward: elementwise((sizes) => shown(sizes.slice(0, 3))),
+  linear_backward: { macs: (a) => wanted(a) * fc(a), shape: fcShape },
+  max_forward: byReduced,
+  max_backward: byReduced,
+  mean_pool_forward: byTokens,
+  mean_pool_backward: byTokens,
   morph_fc_forward: { macs: morph, shape: morphShape },
-  morph_fc_backward: { macs: (sizes, buffers) => wanted(buffers, [3, 4]) * morph(sizes), shape: morphShape },
-  non_finite_count: elementwise(),
+  morph_fc_backward: { macs: (a) => wanted(a) * morph(a), shape: morphShape },
+  non_finite_count: byLength,
   norm_mlp_forward: { macs: mlp, shape: mlpShape },
-  norm_mlp_backward: { macs: (sizes) => 2 * mlp(sizes), shape: mlpShape },
-  norm_spatial_branches: { macs: (sizes) => branches(sizes) * tokenFc(sizes), shape: spatialShape },
-  norm_spatial_branches_backward: { macs: (sizes) => 2 * branches(sizes) * tokenFc(sizes), shape: spatialShape },
+  norm_mlp_backward: { macs: (a) => 2 * mlp(a), shape: mlpShape },
+  norm_spatial_branches: { macs: (a) => branches(a) * tokenFc(a), shape: spatialShape },
+  norm_spatial_branches_backward: { macs: (a) => 2 * branches(a) * tokenFc(a), shape: spatialShape },
   norm_spatial_mix: { macs: tokenFc, shape: spatialShape },
-  norm_spatial_mix_backward: { macs: (sizes) => 2 * tokenFc(sizes), shape: spatialShape },
+  norm_spatial_mix_backward: { macs: (a) => 2 * tokenFc(a), shape: spatialShape },
   // It finds the branches' mean ahead of them, from sums over the tokens: a shortcut beside the network's own multiply-adds.
   norm_spatial_pool: { macs: () => 0, shape: spatialShape },
-  norm_spatial_apply: { macs: (sizes) => (branches(sizes) + 1) * tokenFc(sizes), shape: spatialShape },
+  norm_spatial_apply: { macs: (a) => (branches(a) + 1) * tokenFc(a), shape: spatialShape },
   norm_temporal_forward: { macs: projected, shape: temporalShape },
-  norm_temporal_backward: { macs: (sizes) => 2 * projected(sizes), shape: temporalShape },
-  reweight_forward: elementwise((sizes) => shown(sizes.slice(0, 3))),
-  reweight_backward: elementwise((sizes) => shown(sizes.slice(0, 3))),
-  sgd_step: update(0, 2),
-  softmax_forward: elementwise(rowsOf),
-  softmax_backward: elementwise(rowsOf),
+  norm_temporal_backward: { macs: (a) => 2 * projected(a), shape: temporalShape },
+  reweight_forward: byTokens,
+  reweight_backward: byTokens,
+  sgd_step: lists('all parameters'),
+  softmax_forward: byRows,
+  softmax_backward: byRows,
   temporal_fc_forward: { macs: temporal, shape: temporalShape },
-  temporal_fc_backward: { macs: (sizes, buffers) => wanted(buffers, [3, 4]) * temporal(sizes), shape: temporalShape },
+  temporal_fc_backward: { macs: (a) => wanted(a) * temporal(a), shape: temporalShape },
 };
 
 /** The work of one call. */
 export interface CallWork {
   macs: number;
   shape: string;
-  /** Every buffer once. */
-  buffers: Handle[];
-  /** Those that are read and written again. */
-  updated: ReadonlySet<Handle>;
+  /** The buffers that are read and those that are written, each once; one that is updated is in both. */
+  read: readonly Handle[];
+  written: readonly Handle[];
 }
 
-/** The work of a call, from the arguments its binding reads: sizes and options first, then buffers. */
-export function workOf(kernel: KernelName, args: readonly KernelArgument[]): CallWork {
-  const isBuffer = (a: KernelArgument): a is Handle | null | readonly Handle[] => typeof a === 'object';
-  const [sizes, given] = [args.filter((a) => !isBuffer(a)).map(Number), args.filter(isBuffer)];
-  const { macs, shape, updates } = WORK[kernel];
-  const present = (list: readonly (Handle | null)[]) => list.filter((handle) => handle !== null);
+/** The buffers of these arguments, each once. */
+function buffersOf(args: object, names: readonly string[]): Handle[] {
+  const given = args as Readonly<Record<string, Operand | null | readonly (Operand | null)[]>>;
+  const operands = names.flatMap((name) => [given[name]!].flat() as (Operand | null)[]);
+  return [...new Set(operands.filter((t) => t !== null).map(({ handle }) => handle))];
+}
+
+/** The work of a call, from its arguments; what is read and written is what the kernel's .def file says. */
+export function workOf<K extends KernelName>(kernel: K, args: KernelArguments[K]): CallWork {
+  const { macs, shape } = WORK[kernel];
+  const roles = ROLES[kernel];
   return {
-    macs: macs(sizes, given),
-    shape: shape(sizes),
-    buffers: [...new Set(present(flat(given)))],
-    updated: new Set(present(updates?.(given) ?? [])),
+    macs: macs(args),
+    shape: shape(args),
+    read: buffersOf(args, [...roles.in, ...roles.update]),
+    written: buffersOf(args, [...roles.out, ...roles.update]),
   };
 }

@@ -1,6 +1,8 @@
-import type { KernelName } from '../core/kernels';
-import { kernels, native, type DType, type Handle, type Kernels } from '../core/native';
+import { withLayer, type Backend } from '../core/dispatch';
+import type { KernelArguments, KernelName } from '../core/kernels';
+import { native, type DType, type Handle } from '../core/native';
 import type { NamedTensor } from '../nn/module';
+import { resetPeakMemory } from '../core/runtime';
 import { getDefaultDevice } from '../core/tensor';
 import { workOf } from './op_cost';
 
@@ -80,7 +82,6 @@ export class KernelWatch {
   phase: Phase = 'forward';
   private calls: KernelCall[] = [];
   private readonly bytes = new WeakMap<Handle, number>();
-  private readonly filled = new WeakSet<Handle>();
   /** The layer of each parameter, and of the call that made each other buffer. */
   private readonly layers = new WeakMap<Handle, string>();
   private readonly parameters = new WeakSet<Handle>();
@@ -88,7 +89,6 @@ export class KernelWatch {
   constructor(tensors: readonly NamedTensor[]) {
     for (const [name, { handle, size, dtype }] of tensors) {
       this.bytes.set(handle, size * WIDTH[dtype]);
-      this.filled.add(handle);
       this.parameters.add(handle);
       this.layers.set(handle, partOf(name.split('.').slice(0, -1).join('.') || name));
     }
@@ -103,55 +103,38 @@ export class KernelWatch {
 
   /** Watches while `body` runs. Tensors that kernels are given must be the network's, or made in it. */
   during<T>(body: () => T): T {
-    const [addon, table] = [{ ...native }, { ...kernels }];
-    native.bufferNew = (dtype, device, length) => {
-      const handle = addon.bufferNew(dtype, device, length);
-      this.bytes.set(handle, length * WIDTH[dtype]);
-      return handle;
-    };
-    native.bufferWrite = (handle, ...what) => {
-      addon.bufferWrite(handle, ...what);
-      this.filled.add(handle);
-    };
-    Object.assign(kernels, this.watched(table));
-    native.memoryResetPeak();
-    try {
+    return withLayer({ over: (below) => this.over(below) }, () => {
+      resetPeakMemory();
       return body();
-    } finally {
-      Object.assign(native, { bufferNew: addon.bufferNew, bufferWrite: addon.bufferWrite });
-      Object.assign(kernels, table);
-    }
+    });
   }
 
-  private watched(table: Kernels): Kernels {
-    const names = Object.keys(table) as KernelName[];
+  private over(below: Backend): Partial<Backend> {
     const device = getDefaultDevice();
     const time = device === 'cuda' ? onGpu : onHost;
-    const entries = names.map((name) => [
-      name,
-      (...args: Parameters<Kernels[KernelName]>) => {
-        const noted = this.note(name, args);
-        const { live } = native.memory(device);
-        const timed = time(() => table[name](...args));
-        this.calls.push({ ...noted, ...timed, live, peak: native.memory(device).peak });
-        native.memoryResetPeak();
+    return {
+      bufferNew: (dtype, where, length) => {
+        const handle = below.bufferNew(dtype, where, length);
+        this.bytes.set(handle, length * WIDTH[dtype]);
+        return handle;
       },
-    ]);
-    return Object.fromEntries(entries) as Kernels;
+      launch: (kernel, args) => {
+        const noted = this.note(kernel, args);
+        const { live } = below.memory(device);
+        const timed = time(() => below.launch(kernel, args));
+        this.calls.push({ ...noted, ...timed, live, peak: below.memory(device).peak });
+        below.memoryResetPeak();
+      },
+    };
   }
 
-  private note(kernel: KernelName, args: Parameters<Kernels[KernelName]>) {
-    const { macs, shape, buffers, updated } = workOf(kernel, args);
-    const layer = besideLayers(kernel) ?? this.layerOf(buffers);
+  private note<K extends KernelName>(kernel: K, args: KernelArguments[K]) {
+    const { macs, shape, read, written } = workOf(kernel, args);
+    const layer = besideLayers(kernel) ?? this.layerOf([...read, ...written]);
     if (layer) this.nameEarlier(layer);
-    const isInput = (handle: Handle) => this.filled.has(handle) || updated.has(handle);
-    const [before, fresh] = [buffers.filter(isInput), buffers.filter((handle) => !isInput(handle))];
-    const sum = (handles: Iterable<Handle>) => [...handles].reduce((total, h) => total + this.sizeOf(kernel, h), 0);
-    for (const handle of fresh) {
-      this.filled.add(handle);
-      this.layers.set(handle, layer);
-    }
-    return { kernel, phase: this.phase, layer, shape, macs, read: sum(before), written: sum(fresh) + sum(updated) };
+    const sum = (handles: readonly Handle[]) => handles.reduce((total, h) => total + this.sizeOf(kernel, h), 0);
+    for (const handle of written) if (!read.includes(handle)) this.layers.set(handle, layer);
+    return { kernel, phase: this.phase, layer, shape, macs, read: sum(read), written: sum(written) };
   }
 
   /** By its parameters; without any, by what made its inputs; '' without inputs. */

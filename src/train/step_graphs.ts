@@ -111,7 +111,7 @@ export class StepGraphs {
   private record<T>(name: string, body: () => T): Recorded<T> {
     const [beside] = this.recorded.values();
     let [made, words] = [undefined as T, 0];
-    const launches = () => void (words = recordDraws(this.drawStart.handle, () => (made = body())));
+    const launches = () => void (words = recordDraws(this.drawStart, () => (made = body())));
     try {
       const graph = native.cudaRecord(launches, beside?.graph);
       this.recorded.set(name, { graph, made, words });

@@ -1,10 +1,11 @@
 import { TimedNetwork } from '../../src/bench/models/network';
 import { countRow } from '../../src/bench/paper/measure';
 import { PAPER, TABLES } from '../../src/bench/paper/tables';
-import { kernels } from '../../src/core/native';
+import { withLayer } from '../../src/core/dispatch';
 import { measured } from '../support/count_kernels';
 import { runCli } from '../support/run_cli';
 import { SMALL_NETWORK } from '../support/small_network';
+import { instead } from '../support/spoil';
 
 test.each(PAPER.map((entry) => [`table ${entry.table}: ${entry.name}`, entry] as const))(
   '%s costs what its built network does, within 2 percent of the paper',
@@ -28,27 +29,21 @@ test('every table is there, and names its rows once', () => {
 test('a fused kernel that is wrong is found before it is timed', () => {
   const network = new TimedNetwork({ config: SMALL_NETWORK, batch: 2, simple: false });
   expect(network.verify()).toBeLessThan(2e-6);
-  const original = kernels.norm_mlp_forward;
-  kernels.norm_mlp_forward = (...args) => original(...args.map((arg) => (arg === 1e-5 ? 1 : arg))); // LayerNorm's eps
-  try {
-    expect(() => network.verify()).toThrow(/^the logits differ from those of simple ops by \d.*, allowed 0.00001$/);
-  } finally {
-    kernels.norm_mlp_forward = original;
-    network.dispose();
-  }
+  const wrong = instead('norm_mlp_forward', (args, original) => original({ ...args, eps: 1 }));
+  expect(() => withLayer(wrong, () => network.verify())).toThrow(
+    /^the logits differ from those of simple ops by \d.*, allowed 0.00001$/,
+  );
+  network.dispose();
 });
 
 test('logits that change from run to run are found', () => {
   const network = new TimedNetwork({ config: SMALL_NETWORK, batch: 1, simple: true });
   network.run();
-  const original = kernels.linear_forward;
-  kernels.linear_forward = () => undefined; // leaves the NaN that the memory was filled with
-  try {
-    expect(() => network.run()).toThrow('the logits are not finite, or not those of the first run');
-  } finally {
-    kernels.linear_forward = original;
-    network.dispose();
-  }
+  const nothing = instead('linear_forward', () => undefined); // leaves the NaN that the memory was filled with
+  expect(() => withLayer(nothing, () => network.run())).toThrow(
+    'the logits are not finite, or not those of the first run',
+  );
+  network.dispose();
 });
 
 const paper = (...args: string[]) => runCli(['bench', 'paper', ...args]);

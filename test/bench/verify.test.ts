@@ -4,29 +4,23 @@ import { judge, verify } from '../../src/bench/kernels/verify';
 import { within } from '../../src/bench/op_cases/compare';
 import { linearCase } from '../../src/bench/op_cases/linear';
 import { morphFcCase } from '../../src/bench/op_cases/morph_fc';
-import { kernels, native, type Handle, type KernelArgument } from '../../src/core/native';
+import { withLayer } from '../../src/core/dispatch';
+import type { MorphFcForward } from '../../src/core/kernels';
+import { native } from '../../src/core/native';
+import { instead } from '../support/spoil';
 
 const c = morphFcCase([1, 2, 4, 4, 8], { axis: 'width', chunk: 4, order: 'consecutive' });
 const SIZE = 2 * 16 * 8;
 
 /** Ours, but with what `spoil` does to the forward's output. */
-function spoiled(name: string, spoil: (y: Float32Array, args: KernelArgument[]) => Float32Array): Variant {
-  const original = kernels.morph_fc_forward;
-  const forward = (...args: KernelArgument[]) => {
-    original(...args);
+function spoiled(name: string, spoil: (y: Float32Array, args: MorphFcForward) => Float32Array): Variant {
+  const forward = instead('morph_fc_forward', (args, original) => {
+    original(args);
     const y = new Float32Array(SIZE);
-    native.bufferRead(args.at(-1) as Handle, y);
-    native.bufferWrite(args.at(-1) as Handle, spoil(y, args));
-  };
-  const use = <T>(body: () => T): T => {
-    kernels.morph_fc_forward = forward;
-    try {
-      return body();
-    } finally {
-      kernels.morph_fc_forward = original;
-    }
-  };
-  return { name, flags: '', backward: true, use };
+    native.bufferRead(args.y.handle, y);
+    native.bufferWrite(args.y.handle, spoil(y, args));
+  });
+  return { name, flags: '', backward: true, use: (body) => withLayer(forward, body) };
 }
 
 let kept: Float32Array | null = null;
@@ -45,21 +39,16 @@ test.each([
 test('ours is found right, and a wrong gradient wrong', () => {
   const { forward, gradient } = verify(c, 8);
   expect([forward, gradient].every((error) => error < 1e-6)).toBe(true);
-  const original = kernels.morph_fc_backward;
-  kernels.morph_fc_backward = (...args) => {
-    original(...args);
-    native.bufferWrite(args.at(-2) as Handle, new Float32Array(64)); // dweight
-  };
-  try {
-    expect(() => verify(c, 8)).toThrow(/gradients of .* are wrong/);
-  } finally {
-    kernels.morph_fc_backward = original;
-  }
+  const backward = instead('morph_fc_backward', (args, original) => {
+    original(args);
+    native.bufferWrite(args.dweight!.handle, new Float32Array(64));
+  });
+  expect(() => withLayer(backward, () => verify(c, 8))).toThrow(/gradients of .* are wrong/);
 });
 
 test('an input that is written to is found', () => {
   const meddling = spoiled('meddling', (y, args) => {
-    native.bufferWrite(args.at(-4) as Handle, y); // x
+    native.bufferWrite(args.x.handle, y);
     return y;
   });
   expect(() => verify(c, 8, meddling)).toThrow('meddling wrote to its input x');

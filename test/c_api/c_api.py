@@ -242,7 +242,7 @@ def misuse():
     if device == CUDA:
         host = (ctypes.c_float * 64)()
         aligned = -(-ctypes.addressof(host) // 16) * 16
-        refused('a host pointer', "a pointer that is not to the GPU's memory", gelu_call(x=tensor(aligned)))
+        refused('a host pointer', 'a pointer that is not device memory', gelu_call(x=tensor(aligned)))
         refused('two devices', 'argument y: expected a buffer on cuda, got 4 x f32 on cpu', gelu_call(y=tensor(aligned, on=CPU)))
     gelu_call()()  # after all that it still works
 

@@ -9,7 +9,9 @@ import { casesInBf16 } from '../../src/bench/kernels/ops';
 import type { Launch } from '../../src/bench/kernels/rounds';
 import { OURS, type Variant } from '../../src/bench/kernels/variant';
 import { elementsOf } from '../../src/bench/op_cases/tensors';
-import { native, type Handle, type KernelArgument } from '../../src/core/native';
+import { withLayer } from '../../src/core/dispatch';
+import { native } from '../../src/core/native';
+import { instead } from '../support/spoil';
 import { memory } from '../../src/core/runtime';
 
 const small: KernelCase = { op: 'linear', stage: 1, timed: linearCase([40], 24, 20), macs: 40 * 24 * 20 };
@@ -40,18 +42,12 @@ test.each([small, mlp])('an op is verified and timed in four regimes, and leaves
 /** Ours, which when it has been held to float64 does no more than return what is there. */
 function lazy(): Variant {
   let runs = 0;
-  const skip = { ...native.kernels };
+  const skipping = instead('linear_forward', () => undefined);
   return {
     ...OURS,
     name: 'lazy',
     use: (body) => {
-      if (runs++ < 2) return body();
-      Object.assign(native.kernels, { linear_forward: () => undefined });
-      try {
-        return body();
-      } finally {
-        Object.assign(native.kernels, skip);
-      }
+      return runs++ < 2 ? body() : withLayer(skipping, body);
     },
   };
 }
@@ -95,25 +91,16 @@ describe('in bf16', () => {
   });
 
   /** Ours, with what `spoil` does to the output of linear. */
-  const spoiled = (spoil: (y: Uint16Array) => void): Variant => ({
-    ...OURS,
-    name: 'spoiled',
-    use: (body) => {
-      const original = native.kernels.linear_forward;
-      native.kernels.linear_forward = (...args: KernelArgument[]) => {
-        original(...args);
-        const y = new Uint16Array(40 * 24);
-        native.bufferRead(args.at(-2) as Handle, y);
-        spoil(y);
-        native.bufferWrite(args.at(-2) as Handle, y);
-      };
-      try {
-        return body();
-      } finally {
-        native.kernels.linear_forward = original;
-      }
-    },
-  });
+  const spoiled = (spoil: (y: Uint16Array) => void): Variant => {
+    const forward = instead('linear_forward', (args, original) => {
+      original(args);
+      const y = new Uint16Array(40 * 24);
+      native.bufferRead(args.y.handle, y);
+      spoil(y);
+      native.bufferWrite(args.y.handle, y);
+    });
+    return { ...OURS, name: 'spoiled', use: (body) => withLayer(forward, body) };
+  };
   const check = (variant: Variant) => verifyVariant(linear!, termsOfTimed(linear!), variant, { seed: 3 });
 
   test.each<[string, (y: Uint16Array) => void]>([
@@ -126,15 +113,10 @@ describe('in bf16', () => {
   });
 
   test('a gradient that is zero is found wrong', () => {
-    const original = native.kernels.linear_backward;
-    native.kernels.linear_backward = (...args: KernelArgument[]) => {
-      original(...args);
-      native.bufferWrite(args.at(-2) as Handle, new Float32Array(24 * 20)); // of the weight
-    };
-    try {
-      expect(() => check(OURS)).toThrow(/gradients of .* are wrong/);
-    } finally {
-      native.kernels.linear_backward = original;
-    }
+    const backward = instead('linear_backward', (args, original) => {
+      original(args);
+      native.bufferWrite(args.dweight!.handle, new Float32Array(24 * 20));
+    });
+    expect(() => withLayer(backward, () => check(OURS))).toThrow(/gradients of .* are wrong/);
   });
 });

@@ -23,7 +23,7 @@ test('what is recorded runs when it is replayed, on the numbers that are there t
         expect([...y.floats()]).toEqual([...linear(tensor(ofX(seed), [5, N]), weight, null).floats()]);
       }
       native.cudaForget(graph);
-      expect(() => native.cudaReplay(graph)).toThrow('cudaReplay: graph: it was forgotten');
+      expect(() => native.cudaReplay(graph)).toThrow('cudaReplay: graph: expected a live graph, got a freed one');
     }),
   );
 });
@@ -81,7 +81,9 @@ test('graphs that take turns share the memory that neither holds, and lists of a
       replay(first, y);
       native.cudaForget(first); // its memory is still the other's
       replay(second, z);
-      expect(() => native.cudaRecord(body(z), first)).toThrow('cudaRecord: graph: it was forgotten');
+      expect(() => native.cudaRecord(body(z), first)).toThrow(
+        'cudaRecord: graph: expected a live graph, got a freed one',
+      );
       native.cudaForget(second);
     }),
   );
@@ -106,7 +108,7 @@ test('a copy between host and GPU in a recording is one clear error, and ends it
     ).toThrow('of the body');
     expect(linear(x, weight, null).shape).toEqual([5, N]);
   });
-  expect(() => native.cudaReplay({} as never)).toThrow('graph: expected one that cudaRecord gave');
+  expect(() => native.cudaReplay({} as never)).toThrow('graph: expected a graph of cudaRecord');
 });
 
 test('the timer, the facts and the limits are numbers', () => {

@@ -1,45 +1,45 @@
-/** Tensors and threads for which there is no room: an error in a sentence, in a process that lives on. */
+/** Tensors and threads beyond the address space limit throw an error, and the process continues. */
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 
 const PIECE = 64 * 2 ** 20;
 const child = path.join(__dirname, 'address_space_child.cjs');
 
-/** Runs Node under a limit that the shell sets. Stacks of threads are addresses too. */
+/** Runs Node under `ulimit -v`, which also counts the stacks of threads. */
 function run(limitKib: number | 'unlimited', threads: number, ...args: string[]) {
   const shell = ['-c', `ulimit -v ${limitKib} && exec "$@"`, 'sh', process.execPath, ...args];
   const env = { ...process.env, MORPHMLP_THREADS: String(threads) };
   return spawnSync('sh', shell, { encoding: 'utf8', env, timeout: 30_000 });
 }
 
-/** What Node alone maps, which differs by version. */
+/** Address space of Node itself in KiB, which differs by version. */
 function mappedByNode(): number {
   const read = "console.log(/^VmSize:\\s+(\\d+) kB/m.exec(fs.readFileSync('/proc/self/status', 'utf8'))[1])";
   return Number(run('unlimited', 1, '-e', read).stdout);
 }
 
-/** What the child says that has a GiB beyond that. */
+/** Output of a scenario with 1 GiB beyond the address space of Node. */
 function limited(scenario: string, threads: number): Record<string, unknown> {
   const { status, signal, stdout, stderr } = run(mappedByNode() + 2 ** 20, threads, child, scenario);
   expect({ status, signal, stderr }).toEqual({ status: 0, signal: null, stderr: '' });
   return JSON.parse(stdout) as Record<string, unknown>;
 }
 
-// Elsewhere the shell's limit does not hold, and a sanitizer maps terabytes.
+// Other systems do not enforce the limit, and sanitizers map terabytes.
 const onLinux = process.platform === 'linux' && !process.env.MORPHMLP_SANITIZED ? test : test.skip;
 
-onLinux('a tensor is told what it asked for and what others hold, and what is freed can be had again', () => {
+onLinux('an allocation that fails reports requested and live bytes, and freed memory can be allocated again', () => {
   const { message, held, left, again } = limited('tensors', 2);
   expect(held).toBeGreaterThan(PIECE);
   expect((held as number) % PIECE).toBe(0);
-  const sentence = `out of memory: ${PIECE} bytes asked for, ${held as number} bytes of tensors are live`;
+  const sentence = `out of memory: ${PIECE} bytes requested, ${held as number} bytes of tensors are live`;
   expect(message).toBe(`bufferNew: ${sentence}`);
   expect({ left, again }).toEqual({ left: 0, again: 2 });
 });
 
-onLinux('threads that the system does not start are an error, and fewer run', () => {
+onLinux('a thread that the system does not start is an error, and fewer threads work', () => {
   const { messages, again, threads } = limited('threads', 256);
-  const sentence = /^\w+: threads: the system starts \d+ of 256 \(.+\); MORPHMLP_THREADS asks for fewer$/;
+  const sentence = /^\w+: threads: the system started \d+ of 256 \(.+\); MORPHMLP_THREADS sets a smaller number$/;
   expect(messages).toEqual([expect.stringMatching(sentence), expect.stringMatching(sentence)]);
   expect({ again, threads }).toEqual({ again: 2, threads: 2 });
 });

@@ -1,5 +1,5 @@
 'use strict';
-// What runs in a limited address space, each in a process of its own: node address_space_child.cjs tensors|threads. Prints one line of JSON.
+// Scenarios for a process with limited address space: node address_space_child.cjs tensors|threads. Prints one line of JSON.
 const path = require('node:path');
 const { add, mean, memory, scope, setThreads, threads, zeros } = require(path.join(__dirname, '..', '..', 'dist'));
 
@@ -9,7 +9,7 @@ const live = () => memory('cpu').live;
 const piece = () => zeros([PIECE / 4], { device: 'cpu' });
 const compute = () => scope(() => mean(add(piece(), 2)).item());
 
-/** What the tensor for which there was no room was told, and the bytes that others held then. */
+/** Allocates until it fails: { message, held } with the error message and the live bytes. */
 function fill() {
   for (let i = 0; i < MOST; i++) {
     const held = live();
@@ -19,7 +19,7 @@ function fill() {
       return { message: error.message, held };
     }
   }
-  throw new Error(`${MOST} tensors of ${PIECE} bytes found room`); // the limit does not hold: stop before the machine is full
+  throw new Error(`${MOST} tensors of ${PIECE} bytes found room`); // the limit is not enforced: stop before memory is exhausted
 }
 
 function messageOf(body) {

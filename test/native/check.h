@@ -1,4 +1,4 @@
-// The few helpers that the native test programs share.
+// Helpers of the native test programs.
 #pragma once
 
 #include <cmath>
@@ -14,7 +14,7 @@ inline int& failures() {
   return count;
 }
 
-// Reports what failed, but not a thousand times.
+// Reports a failure; prints the first 20 only.
 template <class... Args>
 void expect(bool ok, const char* format, Args... args) {
   if (ok) return;
@@ -28,7 +28,7 @@ void expect(bool ok, const char* format, Args... args) {
   std::fprintf(stderr, "\n");
 }
 
-// Reproducible numbers in [-1, 1).
+// Deterministic pseudorandom numbers in [-1, 1).
 class Random {
  public:
   explicit Random(std::uint64_t seed) : state_(seed * 2654435761u + 88172645463325252ull) {}

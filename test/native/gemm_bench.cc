@@ -1,4 +1,4 @@
-// Speed of the gemm core at the shapes of MorphMLP, as a share of the register-only limit measured in the same rounds.
+// Speed of the GEMM core at the shapes of MorphMLP, relative to the FMA peak measured in the same rounds.
 #include "gemm.h"
 
 #include <time.h>
@@ -13,7 +13,7 @@ namespace isa = morphmlp::MORPHMLP_ISA;
 
 namespace {
 
-// Time this thread has run: what the kernel costs, whatever else the machine is doing.
+// CPU time of this thread, which is independent of the load of the machine.
 double thread_seconds() {
   timespec t;
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
@@ -24,7 +24,7 @@ struct Shape {
   int64_t tokens, n, k, block;
 };
 
-// One thread's share of the work: its own rows, the weights shared.
+// Work of one thread: its own rows and shared weights.
 struct Forward {
   Shape s;
   std::vector<float> x, scratch, y;
@@ -36,7 +36,7 @@ struct Forward {
         scratch(static_cast<std::size_t>(s.block * s.k)),
         y(static_cast<std::size_t>(s.tokens * s.n)),
         packed(w) {}
-  // As a kernel does it: bring a block of rows into scratch, multiply, leave the result in the output.
+  // Like a kernel: copies a block of rows to scratch and multiplies it into the output.
   void run() {
     for (int64_t r = 0; r < s.tokens; r += s.block) {
       const int64_t rows = std::min(s.block, s.tokens - r);
@@ -63,7 +63,7 @@ struct WeightGrad {
   }
 };
 
-// GFLOP/s of all threads together over about `seconds`.
+// Total GFLOP/s of all threads, measured for about `seconds`.
 template <class Work>
 double rate(std::vector<Work>& work, double seconds) {
   const double flops = 2.0 * static_cast<double>(work[0].s.tokens * work[0].s.n * work[0].s.k);
@@ -105,7 +105,7 @@ double median(std::vector<double> v) {
 
 constexpr int kRounds = 7;
 
-// Rounds of limit and work by turns, so that a change of clock meets both.
+// Alternates peak and work, so that changes of the clock rate affect both.
 template <class Work>
 void report(const char* name, Shape s, std::vector<Work>& work, double seconds) {
   std::vector<double> rates, shares;

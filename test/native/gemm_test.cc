@@ -1,4 +1,4 @@
-// Tests of the gemm core for one instruction set. See gemm_test.sh.
+// Tests of the GEMM core for one instruction set. See gemm_test.sh.
 #include "gemm.h"
 
 #include <cstdlib>
@@ -16,10 +16,10 @@ void test_vmath();
 
 namespace {
 
-constexpr float kGuard = 12345.678f;                            // what must never be overwritten
-const float kPoison = std::numeric_limits<float>::quiet_NaN();  // what must never be read
+constexpr float kGuard = 12345.678f;                            // must not be overwritten
+const float kPoison = std::numeric_limits<float>::quiet_NaN();  // must not be read
 
-// A rows x cols matrix whose rows are ld apart; everything else in it is `around`.
+// A rows x cols matrix with leading dimension ld; all other elements are `around`.
 struct Matrix {
   int64_t rows, cols, ld;
   std::vector<float> data;
@@ -42,7 +42,7 @@ struct Matrix {
   }
 };
 
-// Packed weights with a guard behind them.
+// Packed weights followed by a guard value.
 std::vector<float> pack(const Matrix& w, bool transposed) {
   const int64_t n = transposed ? w.cols : w.rows, k = transposed ? w.rows : w.cols;
   const int64_t size = isa::packed_weight_size(n, k);
@@ -53,7 +53,7 @@ std::vector<float> pack(const Matrix& w, bool transposed) {
   return out;
 }
 
-// Error of c against double sums, in units of the sum of magnitudes.
+// Maximum error of c against sums in double, relative to the sum of magnitudes.
 double gemm_error(const Matrix& a, const Matrix& w, bool transposed, const Matrix& before, const Matrix& c, bool acc) {
   double worst = 0.0;
   for (int64_t i = 0; i < c.rows; ++i) {
@@ -94,7 +94,7 @@ void test_gemm() {
   for (int64_t k : {255, 256, 257, 512, 784, 1000}) test_one_gemm(15, 98, k, k & 1, k & 2);
 }
 
-// The contract: the same bits however rows and panels are split into calls.
+// The bits do not depend on how rows and panels are split into calls.
 void test_splits() {
   for (int64_t k : {28, 300, 1176}) {
     const int64_t rows = 61, n = 84 + k % 5;
@@ -117,7 +117,7 @@ void test_splits() {
   }
 }
 
-// NaN and infinity in one row or weight reach that row or column, and nothing else.
+// NaN and infinity in a row of A or a weight affect only that row or column.
 void test_nan_stays() {
   const int64_t rows = 23, n = 41, k = 37;
   for (float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
@@ -136,7 +136,7 @@ void test_nan_stays() {
   }
 }
 
-// The layout that gemm.h states, with zeros in the padding.
+// Reference implementation of the packed layout, with zero padding.
 std::vector<float> packed_by_hand(const Matrix& w) {
   const int64_t n = w.rows, k = w.cols, padded = isa::packed_weight_size(n, k) / k;
   std::vector<float> out(static_cast<std::size_t>(padded * k + 1), kGuard);
@@ -154,11 +154,12 @@ void test_pack() {
   for (int64_t n : {1, 4, 15, 16, 17, 33, 47, 48, 70}) {
     for (int64_t k : {1, 3, 4, 9, 28}) {
       const Matrix w(n, k, 2, kPoison, 10);
-      Matrix turned(k, n, 3, kPoison, 10);
-      for (int64_t i = 0; i < n * k; ++i) turned.at(i % k, i / k) = w.at(i / k, i % k);
+      Matrix transposed_w(k, n, 3, kPoison, 10);
+      for (int64_t i = 0; i < n * k; ++i) transposed_w.at(i % k, i / k) = w.at(i / k, i % k);
       const std::vector<float> whole = packed_by_hand(w);
       expect(pack(w, false) == whole, "pack %lld x %lld: wrong layout", (long long)n, (long long)k);
-      expect(pack(turned, true) == whole, "pack %lld x %lld: wrong layout, transposed", (long long)n, (long long)k);
+      expect(pack(transposed_w, true) == whole, "pack %lld x %lld: wrong layout, transposed", (long long)n,
+             (long long)k);
       std::vector<float> parts(whole.size(), kGuard), wide(static_cast<std::size_t>(n * k * 6), kPoison),
           any(whole.size(), kGuard);
       for (int64_t p = isa::panel_count(n); p-- > 0;) {
@@ -217,7 +218,7 @@ void test_tn() {
     }
   }
   for (int64_t m : {255, 256, 257, 300, 700}) test_one_tn(m, 29, 84, m & 1);
-  test_one_tn(200, 601, 530, true);  // packed and in groups, on every instruction set that does so
+  test_one_tn(200, 601, 530, true);  // several groups, with packed A if the instruction set packs
 }
 
 void test_col_sum() {
@@ -243,9 +244,9 @@ void test_empty() {
   isa::gemm_block(2, 3, 0, a.data(), 3, a.data(), c.data(), 4, true);
   isa::gemm_block(0, 3, 3, a.data(), 3, a.data(), c.data(), 4, false);
   isa::gemm_tn_block(3, 0, 3, a.data(), 3, a.data(), 3, c.data(), 3, false);
-  for (float x : c) expect(x == 7.0f, "an empty product changed C");
+  for (float x : c) expect(x == 7.0f, "an empty GEMM changed C");
   isa::gemm_block(2, 3, 0, a.data(), 3, a.data(), c.data(), 4, false);
-  expect(c[0] == 0.0f && c[6] == 0.0f && c[3] == 7.0f && c[7] == 7.0f, "a sum over nothing is not 0");
+  expect(c[0] == 0.0f && c[6] == 0.0f && c[3] == 7.0f && c[7] == 7.0f, "GEMM with k = 0 is not 0");
 }
 
 }  // namespace

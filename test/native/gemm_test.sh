@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds and runs the tests of the CPU cores (gemm, vector math), one program for each instruction set this machine has.
+# Builds and runs the tests of the CPU cores (GEMM, vector math), one program per instruction set of this machine.
 # usage: test/native/gemm_test.sh [bench [seconds]]
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)

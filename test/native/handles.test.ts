@@ -12,7 +12,7 @@ interface Probed {
   problems: string[];
 }
 
-/** Runs a probe of probe.cjs in a process of its own: a crash and a hang fail the test, not the test runner. */
+/** Runs a probe of probe.cjs in a child process, so that a crash or hang fails the test, not the test runner. */
 function probe(name: string): Probed {
   const args = [path.join(__dirname, 'probe.cjs'), loadAddon().file, name];
   const run = spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 50_000, maxBuffer: 1 << 26 });
@@ -24,7 +24,7 @@ function probe(name: string): Probed {
   return JSON.parse(run.stdout) as Probed;
 }
 
-/** At least `calls` calls for each kernel went as they must, and at least `ran` of each were accepted. */
+/** Expects at least `calls` calls per kernel without problems, at least `ran` of them accepted. */
 test.each([
   ['arguments', 'runs with sizes of 1, and refuses one argument more and any number less', 4, 1],
   ['types', 'refuses every argument of a wrong type, freed, foreign, too small or of another dtype', 40, 0],
@@ -58,10 +58,10 @@ describe('buffers', () => {
     [['f32', 'cpu', 1.5], /argument length: expected .* got the number 1.5/],
     [['f32', 'cpu', NaN], /argument length: expected .* got the number NaN/],
     [['f32', 'cpu', 2 ** 60], /argument length: expected .* got the number 1152921504606847000/],
-    [['f32', 'cpu', 2 ** 45], 'bufferNew: out of memory: 140737488355328 bytes asked for at once'],
+    [['f32', 'cpu', 2 ** 45], 'bufferNew: out of memory: 140737488355328 bytes requested at once'],
   ])('bufferNew%j is refused: %s', (args, message) => expect(() => make(...args)).toThrow(message));
 
-  test.each([undefined, null, {}, 'x', 7, [freed]])('%p is no buffer', (value) => {
+  test.each([undefined, null, {}, 'x', 7, [freed]])('%p is not a buffer', (value) => {
     const handle = value as unknown as Handle;
     expect(() => native.bufferFree(handle)).toThrow(/^bufferFree: argument handle: expected a buffer, got /);
     expect(() => native.bufferRead(handle, new Float32Array(1))).toThrow(
@@ -91,7 +91,7 @@ describe('buffers', () => {
     native.bufferFree(handle);
   });
 
-  test('a piece is written where it belongs, and nowhere outside', () => {
+  test('a range is written and nothing outside it', () => {
     const handle = make('f32', 'cpu', 5);
     native.bufferWrite(handle, Float32Array.of(1, 2, 3, 4, 5));
     native.bufferWrite(handle, Float32Array.of(7, 8), 3, 2);
@@ -101,11 +101,11 @@ describe('buffers', () => {
     const two = new Float32Array(2);
     expect(() => native.bufferWrite(handle, two, 6, 2)).toThrow(/argument first: expected a whole number from 0 to 5/);
     expect(() => native.bufferWrite(handle, two, 4, 2)).toThrow(/argument length: expected a whole number from 0 to 1/);
-    expect(() => native.bufferWrite(handle, two, 1, 3)).toThrow('expected 12 bytes, as the piece has, got 8');
+    expect(() => native.bufferWrite(handle, two, 1, 3)).toThrow('expected 12 bytes, as the range has, got 8');
     native.bufferFree(handle);
   });
 
-  test('an array in shared memory is as good as any', () => {
+  test('arrays in shared memory are supported', () => {
     const handle = make('f32', 'cpu', 3);
     const [from, into] = [1, 2].map(() => new Float32Array(new SharedArrayBuffer(16), 4, 3)) as [
       Float32Array,
@@ -119,7 +119,7 @@ describe('buffers', () => {
   });
 });
 
-test('settings refuse what they cannot be, and stay as they were', () => {
+test('invalid settings are refused and change nothing', () => {
   const before = [threads(), native.isa()];
   for (const n of [0, -1, 257, 1.5, NaN, Infinity, '2' as unknown as number, undefined as unknown as number])
     expect(() => setThreads(n)).toThrow(/^setThreads: argument threads: expected a whole number from 1 to 256, got /);

@@ -1,9 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { addonCandidates, loadAddon } from '../../src/core/addon_path';
 
-// Every kernel is compiled for several instruction sets. An inline function that is not in the namespace of one of them (the
-// standard library's, or ours) is compiled as often, and the linker keeps one copy for all: that one must run on every CPU. So
-// must what runs when the addon is loaded.
+// Kernels are compiled once per instruction set. Of an inline function outside of their namespaces, for example of the standard
+// library, the linker keeps one copy, which must run on every CPU. So must the initialisation of the addon.
 const onX64 = process.arch === 'x64' ? describe : describe.skip;
 
 function tool(name: string, ...args: string[]): string {
@@ -21,7 +20,7 @@ function avxFunctions(disassembly: string): string[] {
 onX64('the linked addon', () => {
   const { file } = loadAddon();
 
-  test('is among the places that are searched', () => expect(addonCandidates()).toContain(file));
+  test('is one of the candidate paths', () => expect(addonCandidates()).toContain(file));
 
   test('has AVX code in the namespaces of its instruction sets and nowhere else', () => {
     const avx = avxFunctions(tool('objdump', '-d', '--no-show-raw-insn', file));

@@ -1,7 +1,8 @@
 'use strict';
-// Calls kernels of the addon the wrong way. Runs in a process of its own, because a mistake in a binding is a crash there:
+// Calls kernels of the addon with invalid arguments, in a child process because a faulty binding may crash:
 //   node probe.cjs ADDON PROBE
-// prints { kernels, calls, ran, problems } as JSON: the kernels there are, the calls made and those accepted. A problem is a call that did not end as it must.
+// prints { kernels, calls, ran, problems } as JSON: kernel names, number of calls, number of accepted calls, and the calls with an
+// unexpected result.
 const path = require('node:path');
 
 const addon = require(path.resolve(process.argv[2]));
@@ -18,10 +19,10 @@ function buffer(length = 1, dtype = 'f32') {
 }
 const freed = buffer();
 addon.bufferFree(freed);
-// The one External a plain Node process hands out: the native side of a stream.
+// An External that is not of this addon: the native side of a stream.
 const foreign = require('node:net').createServer().listen(0).unref()._handle._externalStream;
 
-/** The message a call ends with, or null when it succeeds. */
+/** Error message of a call, or null if it succeeds. */
 function messageOf(kernel, args) {
   calls += 1;
   try {
@@ -48,7 +49,7 @@ function expectMessage(kernel, args, what, pattern) {
 
 const REFUSED = /^\w+: argument (\w+): expected (.+), got (.+)$/;
 
-/** A value of the kind that a message asks for, and the kind. `most` bounds the length of a buffer. */
+/** { kind, value } for an expectation in an error message; null if a buffer of more than `most` elements is needed. */
 function wanted(name, expected, sizeOf, most) {
   if (/integer|size/.test(expected)) return { kind: 'size', value: sizeOf(name) };
   if (expected === 'a number') return { kind: 'number', value: 0.5 };
@@ -60,8 +61,8 @@ function wanted(name, expected, sizeOf, most) {
 }
 
 /**
- * Finds the arguments of a kernel by asking: each refusal names what it misses. Returns them with their names and kinds, or the
- * refusal that no value answers (sizes that do not fit), or that a buffer would be too large.
+ * Finds valid arguments of a kernel from its error messages, each of which names the next missing argument. Returns { found }
+ * with names and kinds, or { refusal } if sizes are inconsistent or a buffer would be too large.
  */
 function solve(kernel, sizeOf, most = 4096) {
   const found = [];
@@ -80,7 +81,7 @@ const ONE = (name) => (name === 'offset' ? 4 : 1);
 const valid = (kernel) => solve(kernel, ONE).found;
 const kernels = Object.keys(addon.kernels);
 
-// Every kernel runs with sizes of 1, refuses one argument more and any number less.
+// Every kernel runs with sizes of 1 and refuses one additional argument and any smaller number of arguments.
 probes.arguments = () => {
   for (const kernel of kernels) {
     const { found, refusal } = solve(kernel, ONE);
@@ -101,7 +102,7 @@ probes.arguments = () => {
 
 const HALF = buffer(1, 'bf16');
 const refusalOf = (name) => new RegExp(`argument ${name}: expected .+, got .+`);
-// With one bf16 among its activations a kernel misses the others, or the GPU.
+// With one bf16 activation a kernel expects all of them in bf16, or a GPU.
 const NO_HALF = /argument \w+: expected .+, got .+|bf16 is computed on cuda alone/;
 const ANYWHERE = [undefined, 'x', {}, Symbol.iterator, 1n, () => 1, foreign];
 const WRONG = {
@@ -112,7 +113,7 @@ const WRONG = {
   list: [...ANYWHERE, null, 0, buffer(), [undefined], [null], [{}], [freed], [foreign], [buffer(1, 'i32')]],
 };
 
-// Every argument of every kernel, in turn, is something else.
+// Replaces every argument of every kernel in turn by one of another type.
 probes.types = () => {
   for (const kernel of kernels) {
     const found = valid(kernel) ?? [];
@@ -125,9 +126,9 @@ probes.types = () => {
   }
 };
 
-const FREE = /^(seed|step|offset|stride_[ab]|kept_stride|reduced_stride)$/; // any number is fine where nothing is walked
+const FREE = /^(seed|step|offset|stride_[ab]|kept_stride|reduced_stride)$/; // not sizes of buffers, so any number is valid
 
-// Every size in turn is negative or huge, and no buffer fits.
+// Makes every size in turn negative or huge, so that no buffer fits.
 probes.sizes = () => {
   for (const kernel of kernels) {
     const found = valid(kernel) ?? [];
@@ -146,7 +147,7 @@ probes.sizes = () => {
   }
 };
 
-/** Numbers of a fixed sequence, 0 to n - 1. */
+/** Deterministic pseudorandom integers from 0 to n - 1. */
 function sequence() {
   let state = 1;
   return (n) => {
@@ -155,7 +156,7 @@ function sequence() {
   };
 }
 
-// Sizes at random, with 0 and huge ones among them, and buffers that fit them: the call is refused, or runs.
+// Random sizes, including 0 and huge ones, with matching buffers: the call is refused or runs.
 probes.combinations = () => {
   const next = sequence();
   const sizes = [0, 0, 0, ...Array(8).fill(1), 2, 3, 2 ** 20, 2 ** 31, 2 ** 52];
@@ -176,7 +177,7 @@ probes.combinations = () => {
   }
 };
 
-// One buffer in the place of all of its length: results are undefined, memory is safe.
+// Passes one buffer for all arguments of its size and type: results are undefined, but memory is safe.
 probes.aliasing = () => {
   for (const kernel of kernels) {
     const { found } = solve(kernel, (name) => (name === 'offset' ? 4 : 2), 1 << 16);
@@ -198,10 +199,10 @@ probes.aliasing = () => {
   }
 };
 
-// A getter frees the buffer that was read before it.
+// A getter in a list frees the buffer that was read before.
 probes.getters = () => {
   for (let i = 0; i < 3; i++) {
-    const [first, second] = [buffer(1 << 23), buffer(1)]; // memory of this size goes back to the system at once
+    const [first, second] = [buffer(1 << 23), buffer(1)]; // memory of this size is returned to the system immediately
     let reads = 0;
     const list = [first, second];
     Object.defineProperty(list, 1, {

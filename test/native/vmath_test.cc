@@ -1,4 +1,4 @@
-// Accuracy of the vector math against the double-precision library, over all of the float range in steps.
+// Accuracy of the vector math against the double-precision library, sampled over the whole float range.
 #include "vmath.h"
 
 #include <limits>
@@ -29,7 +29,7 @@ double ulp(double x) {
   return std::ldexp(1.0, std::ilogb(a) - 23);
 }
 
-// Every `step`-th float of both signs, by bits: as many in each binade.
+// Visits every `step`-th float of both signs by its bits, so equally many per binade.
 template <class Check>
 void sweep(std::uint32_t step, float limit, Check visit) {
   for (std::uint32_t bits = 0; bits < 0x7f800000u; bits += step) {
@@ -62,7 +62,7 @@ double gelu_grad_reference(double x) {
   return 0.5 * std::erfc(-x * std::sqrt(0.5)) + x * std::exp(-0.5 * x * x) / std::sqrt(2.0 * std::acos(-1.0));
 }
 
-// Largest error in units of max(|reference|, floor).
+// Maximum error relative to max(|reference|, floor).
 template <class F, class Reference>
 void check_relative(const char* name, F f, Reference reference, float low, float high, double floor, double allowed) {
   double worst = 0.0;

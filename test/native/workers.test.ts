@@ -2,41 +2,41 @@ import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { loadAddon } from '../../src/core/addon_path';
 
-/** Runs a scenario of workers_child.cjs; a crash shows as a signal, a hang as SIGTERM after 40 s. */
-function run(scenario: string): { code: number | null; signal: string | null; told: unknown[]; stderr: string } {
+/** Runs a scenario of workers_child.cjs. A crash gives its signal, a hang SIGTERM after 40 s. */
+function run(scenario: string): { code: number | null; signal: string | null; results: unknown[]; stderr: string } {
   const found = spawnSync(process.execPath, [path.join(__dirname, 'workers_child.cjs'), scenario], {
     encoding: 'utf8',
     timeout: 40_000,
     env: { ...process.env, MORPHMLP_ADDON: loadAddon().file, MORPHMLP_THREADS: '3' },
   });
-  const told = found.stdout.split('\n').filter(Boolean);
+  const lines = found.stdout.split('\n').filter(Boolean);
   return {
     code: found.status,
     signal: found.signal,
-    told: told.map((line) => JSON.parse(line) as unknown),
+    results: lines.map((line) => JSON.parse(line) as unknown),
     stderr: found.stderr,
   };
 }
 
-const ended = (code: number, told: unknown[], stderr: unknown = '') => ({ code, signal: null, told, stderr });
+const ended = (code: number, results: unknown[], stderr: unknown = '') => ({ code, signal: null, results, stderr });
 const RIGHT = expect.closeTo(0, 5) as number; // against float64
 
-test('workers that load the addon at once and compute beside the main thread get its bits', () => {
+test('workers that load the addon and compute concurrently get the bits of the main thread', () => {
   expect(run('together')).toEqual(ended(0, [{ digests: 1, error: RIGHT, codes: [0, 0, 0, 0] }]));
 });
 
-test('workers terminated within a kernel give back their memory, and the main thread goes on', () => {
+test('workers terminated within a kernel free their memory, and the main thread continues', () => {
   expect(run('terminate')).toEqual(ended(0, [{ same: true, left: 0 }]));
 });
 
-test('a worker that ends gives back the tensors it never disposed', () => {
-  const told = { held: 50 * (1 << 16), left: 0, code: 0 };
-  expect(run('hoard')).toEqual(ended(0, [told, told, told]));
+test('a worker that ends frees its undisposed tensors', () => {
+  const result = { held: 50 * (1 << 16), left: 0, code: 0 };
+  expect(run('hoard')).toEqual(ended(0, [result, result, result]));
 });
 
-test('process.exit while workers compute keeps its code', () => expect(run('exit')).toEqual(ended(3, [])));
+test('process.exit while workers compute preserves the exit code', () => expect(run('exit')).toEqual(ended(3, [])));
 
-test('the process ends when the main thread is done, whatever unreferenced workers and timers do', () => {
+test('the process ends with the main thread despite unreferenced workers and timers', () => {
   expect(run('end')).toEqual(ended(0, []));
 });
 

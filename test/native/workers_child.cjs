@@ -1,7 +1,7 @@
 'use strict';
-// What workers do to the addon, each in a process of its own:
+// Scenarios of worker threads that use the addon:
 //   node workers_child.cjs SCENARIO
-// Prints one line of JSON where the scenario lives to tell; the exit code and the absence of a signal are half of each test.
+// Prints one line of JSON per result, if any; the tests also check exit code and signal.
 const { createHash } = require('node:crypto');
 const path = require('node:path');
 const { Worker, isMainThread, parentPort, workerData } = require('node:worker_threads');
@@ -9,7 +9,7 @@ const { Worker, isMainThread, parentPort, workerData } = require('node:worker_th
 const LIBRARY = path.join(__dirname, '..', '..', 'dist');
 const SIZES = { rows: 300, inner: 96, outer: 70 };
 
-/** Numbers that are the same in every thread, in [-1, 1). */
+/** Deterministic numbers in [-1, 1). */
 function numbers(n, seed) {
   return Float32Array.from(
     { length: n },
@@ -17,7 +17,7 @@ function numbers(n, seed) {
   );
 }
 
-/** An FC, GELU, an FC and a mean with all gradients; every element of them, as one digest, and the first FC's output. */
+/** FC, GELU, FC and mean with all gradients: { first, digest } with the output of the first FC and a digest of all results. */
 function compute() {
   const { add, backward, linear, mean, mul, noGrad, scope, tensor } = require(LIBRARY);
   const { rows, inner, outer } = SIZES;
@@ -36,7 +36,7 @@ function compute() {
   });
 }
 
-/** The largest difference of the first FC from float64, over the largest value. */
+/** Maximum error of the first FC against float64, relative to the largest value. */
 function error(first) {
   const { rows, inner, outer } = SIZES;
   const [x, w] = [numbers(rows * inner, 1), numbers(inner * outer, 2)];
@@ -59,7 +59,7 @@ const message = (worker) =>
     worker.once('exit', (code) => reject(new Error(`the worker ended with ${code} before it said anything`)));
   });
 const exit = (worker) => new Promise((resolve) => worker.once('exit', resolve));
-const tell = (value) => console.log(JSON.stringify(value));
+const print = (value) => console.log(JSON.stringify(value));
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 const tasks = {
@@ -86,9 +86,9 @@ const scenarios = {
     const mine = [];
     for (let i = 0; i < 10; i++, await pause(0)) mine.push(compute());
     const digests = new Set([...mine.map((r) => r.digest), ...(await Promise.all(answers)).flat()]);
-    tell({ digests: digests.size, error: error(mine[0].first), codes: await Promise.all(ended) });
+    print({ digests: digests.size, error: error(mine[0].first), codes: await Promise.all(ended) });
   },
-  // Workers are ended within a kernel; what they held is given back, and the rest goes on.
+  // Workers terminated within a kernel free their memory, and the main thread continues.
   async terminate() {
     const [before, live] = [compute().digest, require(LIBRARY).memory().live];
     for (let i = 0; i < 4; i++) {
@@ -97,23 +97,23 @@ const scenarios = {
       await pause(i * 3);
       await Promise.all(workers.map((worker) => worker.terminate()));
     }
-    tell({ same: compute().digest === before, left: require(LIBRARY).memory().live - live });
+    print({ same: compute().digest === before, left: require(LIBRARY).memory().live - live });
   },
-  // A worker that ends by itself gives back what it never disposed.
+  // A worker that ends frees its undisposed tensors.
   async hoard() {
     const { memory } = require(LIBRARY);
     const live = memory().live;
     for (let i = 0; i < 3; i++) {
       const worker = start('hoard');
       const [held, code] = await Promise.all([message(worker), exit(worker)]);
-      tell({ held: held - live, left: memory().live - live, code });
+      print({ held: held - live, left: memory().live - live, code });
     }
   },
   async exit() {
     await Promise.all([start('forever'), start('forever')].map(message));
     process.exit(3);
   },
-  // The main thread has nothing left to do while a worker that nobody waits for computes.
+  // The main thread ends while an unreferenced worker computes.
   async end() {
     const worker = start('forever');
     await message(worker);
@@ -128,12 +128,12 @@ const scenarios = {
   },
   async quit() {
     const worker = start('quit');
-    tell({ code: await exit(worker), error: error(compute().first) });
+    print({ code: await exit(worker), error: error(compute().first) });
   },
   async throw() {
     const worker = start('throw');
     const thrown = await message(worker).catch((e) => e.message);
-    tell({ thrown, error: error(compute().first) });
+    print({ thrown, error: error(compute().first) });
   },
 };
 

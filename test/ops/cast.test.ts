@@ -1,5 +1,5 @@
 import { backward } from '../../src/core/autograd';
-import { kernels } from '../../src/core/native';
+import { kernels } from '../../src/core/dispatch';
 import { cast, gelu, linear } from '../../src/ops';
 import { memory, requirePrecision } from '../../src/core/runtime';
 import { scope } from '../../src/core/scope';
@@ -39,11 +39,11 @@ test('on the CPU ops refuse bf16 in one sentence, and so do the kernels', () => 
     const [x, y] = [ones([2, 2], { device: 'cpu' }), cast(ones([2, 2], { device: 'cpu' }), 'bf16')];
     expect(() => linear(y, x, null)).toThrow('linear: x is bf16 on cpu: bf16 is computed on cuda alone, on cpu f32');
     expect(() => gelu(y)).toThrow('gelu: x is bf16 on cpu');
-    expect(() => kernels.gelu_forward(4, y.handle, cast(x, 'bf16').handle)).toThrow(
+    expect(() => kernels.geluForward({ n: 4, x: y, y: cast(x, 'bf16') })).toThrow(
       'gelu_forward: bf16 is computed on cuda alone, these tensors are on cpu',
     );
-    expect(() => kernels.gelu_forward(4, y.handle, x.handle)).toThrow('argument y: expected 4 x bf16, got 4 x f32');
-    expect(() => kernels.softmax_forward(2, 2, y.handle, x.handle)).toThrow(
+    expect(() => kernels.geluForward({ n: 4, x: y, y: x })).toThrow('argument y: expected 4 x bf16, got 4 x f32');
+    expect(() => kernels.softmaxForward({ rows: 2, cols: 2, x: y, y: x })).toThrow(
       'argument x: expected 4 x f32, got 4 x bf16',
     );
   });

@@ -44,7 +44,7 @@ test.each([
     const start = tensor(drawStart(rngState()));
     setRngState({ seed: 3, offset: 400 }); // where it is recorded
     let factors!: Tensor;
-    const words = recordDraws(start.handle, () => {
+    const words = recordDraws(start, () => {
       nextRandom(6);
       factors = dropFactors(37, 0.25, ones([1]));
     });

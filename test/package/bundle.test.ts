@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 
@@ -70,7 +70,7 @@ describe('the manifest of a bundle', () => {
     expect(differences(folder)).toContain('a.txt: expected 3 bytes, got 6');
   });
 
-  test('that is none is refused', () => {
+  test('that is not an object with files is refused', () => {
     write('MANIFEST.json', '[]');
     expect(() => differences(folder)).toThrow('MANIFEST.json: expected an object with files, got []');
   });
@@ -139,6 +139,38 @@ test.each([
       ...['--out', path.join('there', `kernels_${precision}.json`), ...extra],
     ]),
   );
+});
+
+describe('./run build', () => {
+  const { configureArguments } = jest.requireActual<{
+    configureArguments: (folder: string, cuda: string, defines: Record<string, string>) => string[];
+  }>('../../tools/build/cmake.cjs');
+
+  test('runs a script that exists, with the arguments after --', () => {
+    const [command] = STEPS.build!.commands({ device: 'cuda', out: 'there', build: true, extra: ['--cuda', 'OFF'] });
+    const [node, script, ...extra] = command as string[];
+    expect(node).toBe(process.execPath);
+    expect(existsSync(script!)).toBe(true);
+    expect(extra).toEqual(['--cuda', 'OFF']);
+  });
+
+  test('configures CMake to write both libraries to Release, with the headers of Node-API', () => {
+    const given = configureArguments('/there', 'ON', { CMAKE_CUDA_FLAGS: '--no-compress' });
+    expect(given).toEqual(
+      expect.arrayContaining([
+        '-DCMAKE_BUILD_TYPE=Release',
+        '-DCMAKE_LIBRARY_OUTPUT_DIRECTORY=/there/Release',
+        '-DMORPHMLP_CUDA=ON',
+        '-DCMAKE_CUDA_FLAGS=--no-compress',
+      ]),
+    );
+    const headers = given
+      .find((word) => word.startsWith('-DCMAKE_JS_INC='))!
+      .split('=')[1]!
+      .split(';');
+    expect(existsSync(path.join(headers[0]!, 'napi.h'))).toBe(true);
+    expect(existsSync(path.join(headers[1]!, 'node_api.h'))).toBe(true);
+  });
 });
 
 describe('whether the losses of one run follow those of another', () => {

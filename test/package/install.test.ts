@@ -25,7 +25,7 @@ function addCmake(build = deliver(path.join(installed, cmakeBuild))): void {
   writeTool(tools, 'cmake', cmakeDoing(build));
 }
 
-/** Puts a stand-in in the place of the package node-gyp, whose script it is told of by -C where to build. */
+/** Replaces the package node-gyp by a fake that builds in the folder of its option -C. */
 function addNodeGyp(body = deliverGyp, to = copy): void {
   const file = path.join(to.consumer, 'node_modules', 'node-gyp', 'bin', 'node-gyp.js');
   rmSync(path.join(to.consumer, 'node_modules', 'node-gyp'), { recursive: true, force: true });
@@ -142,7 +142,7 @@ describe('install', () => {
     addTools('g++', 'make');
     addCmake('echo "addon.cc:3: error: expected a semicolon" >&2; exit 1');
     const { status, output } = install({ MORPHMLP_BUILD: 'cmake' });
-    const [, log] = /the build failed; (.*) has it whole/.exec(output)!;
+    const [, log] = /the build failed; the log is (.*):/.exec(output)!;
     expect(path.relative(copy.consumer, log!)).toMatch(/^\.\./); // npm removes the package when its script fails
     expect(output).toContain('addon.cc:3: error: expected a semicolon');
     expect(readFileSync(log!, 'utf8')).toContain('expected a semicolon');

@@ -1,5 +1,5 @@
 'use strict';
-// Builds dist/ from src/: tsc, then a copy of what tsc leaves behind (templates, styles, tables: whatever is not TypeScript).
+// Builds dist/ from src/: runs tsc, then copies the files that are not TypeScript (templates, styles, tables).
 const { spawnSync } = require('node:child_process');
 const { cpSync, existsSync, readdirSync, rmSync, statSync } = require('node:fs');
 const path = require('node:path');
@@ -15,7 +15,7 @@ function newest(folder) {
   return Math.max(0, ...files);
 }
 
-/** Builds dist/ and returns whether the types are right; with wrong types the JavaScript is there all the same. */
+/** Builds dist/. Returns false on type errors; the JavaScript is written nevertheless. */
 function build() {
   rmSync(dist, { recursive: true, force: true });
   const tsc = [require.resolve('typescript/bin/tsc'), '-p', path.join(root, 'tsconfig.build.json')];
@@ -25,10 +25,10 @@ function build() {
   return status === 0;
 }
 
-/** For the tests, which run the command line out of dist/: builds it where src/ has changed since. */
+/** Builds dist/ if src/ is newer, for tests that run the command line. */
 function buildIfStale() {
   if (newest(dist) >= newest(src)) return;
-  if (!build()) console.warn('dist/ was built in spite of type errors');
+  if (!build()) console.warn('dist/ was built despite type errors');
 }
 
 module.exports = buildIfStale;

@@ -1,5 +1,5 @@
 'use strict';
-// Puts what the reports of a built package need beside dist/report/html.js: ECharts, with its licence.
+// Copies the assets of reports to dist/report: ECharts and its licence.
 const { copyFileSync, mkdirSync } = require('node:fs');
 const path = require('node:path');
 

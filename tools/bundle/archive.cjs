@@ -1,12 +1,12 @@
 'use strict';
-// One archive of a folder, the same bytes for the same files: names sorted, owner, mode and times fixed, and xz in one thread,
-// as its blocks depend on the number of threads. Its dictionary spans both libraries, which have the same kernels in them, and its
-// filter for x86 makes calls of one function alike.
+// Reproducible archive of a folder: sorted names, fixed owner, mode and times, and single-threaded xz, whose blocks depend on
+// the number of threads. The xz dictionary spans both libraries, which contain the same kernels; the x86 filter makes calls
+// of the same function identical.
 const { execFileSync } = require('node:child_process');
 const { mkdirSync } = require('node:fs');
 const path = require('node:path');
 
-/** Packs PARENT/name into `out` (.tar.xz), all files with the time `seconds`, at level 0 to 9 of xz. */
+/** Packs PARENT/name into `out` (.tar.xz) with the file time `seconds` (since the epoch) and xz level 0 to 9. */
 function pack(parent, name, out, seconds, level) {
   const order = [
     '--sort=name',

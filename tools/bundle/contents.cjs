@@ -1,5 +1,5 @@
 'use strict';
-// Lays out what a bundle holds in a folder: it looks like the project, with Node, the libraries and compiled tests in it.
+// Lays out the contents of a bundle: the tree of the project with Node, both libraries and compiled tests.
 const { execFileSync } = require('node:child_process');
 const { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } = require('node:fs');
 const path = require('node:path');
@@ -9,13 +9,13 @@ const root = path.join(__dirname, '..', '..');
 const TRACKED = ['LICENSE', 'README.md', 'CMakeLists.txt', 'package.json', 'bin', 'configs', 'include', 'native'];
 const ALSO_TRACKED = ['bench/peers', 'docs/cuda.md', 'test/fixtures', 'test/emulator', 'tools'];
 const TESTED = ['ops', 'optim', 'models', 'nn', 'cuda', 'c_api', 'support'];
-// jest runs the tests; what compiles TypeScript for it stays at home. cmake-js needs CMake.
+// Tests are compiled to JavaScript, so jest needs no ts-jest. tools/build/cmake.cjs replaces cmake-js.
 const TEST_PACKAGES = ['jest', 'fast-check'];
-const NOT_NEEDED = ['cmake-js'];
-// Tests that take minutes, and the one of files of weights, which no device has a part in and whose fixtures are megabytes.
+const UNUSED_PACKAGES = ['cmake-js'];
+// Excludes tests that take minutes, and that of weight files, which needs no device and has large fixtures.
 const NOT_BUNDLED = /\.(full|soak|timed)\.test\.ts$|\/models\/weights\.test\.ts$/;
-// Fixtures that no test of the others reads.
-const UNTOUCHED = /^test\/fixtures\/(augment|pytorch|safetensors|reference\/checkpoints)\//;
+// Fixtures of tests that are not in the bundle.
+const UNUSED_FIXTURES = /^test\/fixtures\/(augment|pytorch|safetensors|reference\/checkpoints)\//;
 
 const git = (...args) => execFileSync('git', args, { cwd: root, encoding: 'utf8', maxBuffer: 1 << 28 }).trim();
 const tracked = (...paths) =>
@@ -23,7 +23,7 @@ const tracked = (...paths) =>
     .split('\0')
     .filter(Boolean);
 
-/** The commit, with -dirty where files differ from it, and its time in seconds. */
+/** { commit, time }: the current commit, with the suffix -dirty if tracked files differ, and its time in seconds. */
 function commit() {
   const dirty = git('status', '--porcelain', '--untracked-files=no') ? '-dirty' : '';
   return { commit: `${git('rev-parse', 'HEAD')}${dirty}`, time: Number(git('log', '-1', '--format=%ct')) };
@@ -34,10 +34,10 @@ function copy(file, to) {
   cpSync(path.join(root, file), path.join(to, file), { recursive: true });
 }
 
-// Where a test names a module of src/, the bundle has it in dist/.
+// Imports of src/ in tests become imports of dist/.
 const FROM_SRC = /(['"](?:\.\.\/)+)src\//g;
 
-/** The tests as JavaScript; what goes with them (Python, .cjs) as it is. */
+/** Compiles the tests to JavaScript and copies their other files (Python, .cjs). */
 function compileTests(to) {
   const ts = require('typescript');
   const compilerOptions = { module: 'CommonJS', target: 'ES2022', esModuleInterop: true };
@@ -60,7 +60,7 @@ function stripped(from, to) {
   execFileSync('strip', ['--strip-unneeded', to]);
 }
 
-/** The newest glibc, and libstdc++ where it is named, that any of the programs asks for: { glibc: '2.28', libstdcxx: '3.4.30' }. */
+/** The newest glibc and libstdc++ versions that the programs require: { glibc: '2.28', libstdcxx: '3.4.30' }. */
 function needs(files) {
   const text = files
     .map((file) => execFileSync('readelf', ['-W', '--version-info', file], { maxBuffer: 1 << 28 }))
@@ -73,15 +73,14 @@ function needs(files) {
   return { glibc: newest(/\bGLIBC_(\d[\d.]*)/g), libstdcxx: newest(/\bGLIBCXX_(\d[\d.]*)/g) };
 }
 
-/** Lays everything out in `to`. `libraries` is the folder of morphmlp.node and libmorphmlp.so. Returns what the programs need. */
+/** Lays out the bundle in `to`. `libraries` is the folder of both libraries. Returns the required library versions. */
 function layOut(to, libraries) {
-  if (!existsSync(path.join(root, 'dist', 'cli', 'main.js')))
-    throw new Error('dist/ is not there: run npm run build:ts');
-  for (const file of tracked(...TRACKED, ...ALSO_TRACKED)) if (!UNTOUCHED.test(file)) copy(file, to);
+  if (!existsSync(path.join(root, 'dist', 'cli', 'main.js'))) throw new Error('dist/ is missing: run npm run build:ts');
+  for (const file of tracked(...TRACKED, ...ALSO_TRACKED)) if (!UNUSED_FIXTURES.test(file)) copy(file, to);
   copy('dist', to);
   compileTests(to);
   const { dependencies } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
-  const wanted = Object.keys(dependencies).filter((name) => !NOT_NEEDED.includes(name));
+  const wanted = Object.keys(dependencies).filter((name) => !UNUSED_PACKAGES.includes(name));
   copyPackages(root, closure(root, [...wanted, ...TEST_PACKAGES]), to);
   const programs = [
     [process.execPath, 'runtime/node'],

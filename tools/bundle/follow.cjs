@@ -1,9 +1,9 @@
 'use strict';
-// node follow.cjs F32.jsonl BF16.jsonl: whether the loss of one run follows that of another, from their metrics. Exit status 1 where not.
+// node follow.cjs F32.jsonl BF16.jsonl: compares the losses of two runs by their metrics. Exit status 1 if they differ.
 const { readFileSync } = require('node:fs');
 
-const WINDOW = 20; // steps: single batches are noise
-const ALLOWED = 0.1; // of the mean loss: the steep part of a curve may come some steps earlier or later
+const WINDOW = 20; // steps per mean, since the losses of single batches are noisy
+const ALLOWED = 0.1; // fraction of the mean loss, which tolerates a shift of the curve by a few steps
 
 /** The losses of all steps of a metrics.jsonl. */
 function lossesOf(file) {
@@ -19,7 +19,7 @@ const windows = (losses) =>
     mean(losses.slice(i * WINDOW, (i + 1) * WINDOW)),
   );
 
-/** Mean losses by window, how far they lie apart as a share of the mean loss, and whether that is little. */
+/** { rows, apart, follows }: mean losses by window, their mean difference as a fraction of the mean loss, and the verdict. */
 function follow(one, other) {
   if (one.length !== other.length) throw new Error(`expected as many steps, got ${one.length} and ${other.length}`);
   const rows = windows(one).map((loss, i) => [loss, windows(other)[i]]);

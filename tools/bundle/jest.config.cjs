@@ -1,4 +1,4 @@
-/** In a bundle: the tests that run on a GPU, compiled to JavaScript, of what is in dist/. */
+/** Configuration of jest in a bundle: compiled tests of dist/. */
 const path = require('node:path');
 module.exports = {
   rootDir: path.join(__dirname, '..', '..'),

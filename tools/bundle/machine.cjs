@@ -1,5 +1,5 @@
 'use strict';
-// What a step ran on, as its record says it: the GPU, its driver and clocks, PyTorch, the processor.
+// Describes the machine for the records of steps: GPU, driver, clocks, PyTorch, processor.
 const { spawnSync } = require('node:child_process');
 const os = require('node:os');
 const path = require('node:path');
@@ -16,7 +16,7 @@ const FIELDS = {
   celsius: 'temperature.gpu',
 };
 
-/** What nvidia-smi tells of the first GPU that CUDA shows, or null where it is not there. */
+/** Properties of the first visible GPU by nvidia-smi; null if that is unavailable. */
 function smi() {
   const visible = (process.env.CUDA_VISIBLE_DEVICES ?? '').split(',')[0];
   const query = [
@@ -32,7 +32,7 @@ function smi() {
   );
 }
 
-/** Asks the addon, in a process of its own: { status, device, compiled }. `status` is 'available' or why there is no device. */
+/** Loads the addon in a child process: { status, device, compiled }. `status` is 'available' or the reason why not. */
 function cuda() {
   const script = `const { addon } = require('./tools/install/find_addon.cjs').loadAddon(), status = addon.cudaStatus();
     console.log(JSON.stringify({ status, compiled: addon.cudaCompiled(), device: status === 'available' ? addon.cudaDevice() : null }))`;
@@ -45,7 +45,7 @@ function cuda() {
 
 const python = () => process.env.PYTHON || 'python3';
 
-/** PyTorch's version, or null where Python has none. */
+/** Version of PyTorch; null if Python cannot import it. */
 function torch() {
   const run = spawnSync(python(), ['-c', 'import torch; print(torch.__version__)'], { encoding: 'utf8' });
   return run.status === 0 ? run.stdout.trim() : null;

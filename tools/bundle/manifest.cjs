@@ -1,15 +1,15 @@
 'use strict';
-// What a bundle holds: MANIFEST.json lists every file with its size and checksum, and says what it was made from.
-//   node tools/bundle/manifest.cjs FOLDER   holds the folder to its manifest; exit status 1 where they differ
+// Manifest of a bundle: MANIFEST.json lists size and checksum of every file, and the commit and Node version.
+//   node tools/bundle/manifest.cjs FOLDER   compares the folder with its manifest; exit status 1 if they differ
 const { createHash } = require('node:crypto');
 const { readdirSync, readFileSync, statSync, writeFileSync } = require('node:fs');
 const path = require('node:path');
 
 const NAME = 'MANIFEST.json';
-// What the steps of a bundle write beside what it came with.
-const MADE_THERE = /^(results|build\/(objects|Release))\//;
+// Written by the steps of a bundle.
+const GENERATED = /^(results|build)\//;
 
-/** The files below a folder as sorted paths with /, the manifest left out. */
+/** Sorted paths, with /, of the files below a folder, without the manifest. */
 function filesOf(folder) {
   const all = readdirSync(folder, { recursive: true }).map((file) => String(file).replaceAll(path.sep, '/'));
   return all.filter((file) => file !== NAME && statSync(path.join(folder, file)).isFile()).sort();
@@ -20,7 +20,7 @@ function describe(file) {
   return { bytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') };
 }
 
-/** Writes FOLDER/MANIFEST.json with `facts` (commit, Node's version, …) and returns what it says. */
+/** Writes FOLDER/MANIFEST.json with `facts` (commit, Node version, …) and returns its contents. */
 function writeManifest(folder, facts) {
   const files = Object.fromEntries(filesOf(folder).map((file) => [file, describe(path.join(folder, file))]));
   const manifest = { ...facts, files };
@@ -35,18 +35,18 @@ function readManifest(folder) {
   return manifest;
 }
 
-/** One sentence for each file that is missing, changed or new, in the order of their names; none where the folder is whole. */
+/** One message per missing, changed or new file, sorted; empty if the folder matches its manifest. */
 function differences(folder) {
   const { files } = readManifest(folder);
   const found = new Set(filesOf(folder));
-  const lost = Object.entries(files).flatMap(([file, known]) => {
+  const changed = Object.entries(files).flatMap(([file, known]) => {
     if (!found.has(file)) return [`${file}: missing`];
     const { bytes, sha256 } = describe(path.join(folder, file));
     if (bytes !== known.bytes) return [`${file}: expected ${known.bytes} bytes, got ${bytes}`];
     return sha256 === known.sha256 ? [] : [`${file}: changed`];
   });
   const extra = [...found].filter((file) => !Object.hasOwn(files, file)).map((file) => `${file}: not in the manifest`);
-  return [...lost, ...extra].filter((line) => !MADE_THERE.test(line)).sort();
+  return [...changed, ...extra].filter((line) => !GENERATED.test(line)).sort();
 }
 
 module.exports = { NAME, filesOf, writeManifest, readManifest, differences };

@@ -1,13 +1,13 @@
 'use strict';
-// The npm packages that a bundle carries: those that were asked for and all that they need, without what nobody reads there:
-// texts, types, copies as ES modules beside those that `require` finds, and which browser can what.
+// Selects and copies the npm packages of a bundle with their dependencies, without files that are unused at run time:
+// documentation, types, ES module copies of CommonJS files, and browser data.
 const { cpSync, existsSync, readFileSync } = require('node:fs');
 const path = require('node:path');
 
-const UNREAD =
+const UNUSED =
   /\.(md|markdown|map|flow|[cm]?ts)$|[/\\](build|dist)[/\\]esm$|[/\\]caniuse-lite[/\\]data[/\\](features|regions)$/i;
 
-/** The folder of a package as Node finds it from `from`, or undefined. */
+/** Folder of a package as Node resolves it from `from`, or undefined. */
 function locate(name, from, root) {
   for (let folder = from; ; folder = path.dirname(folder)) {
     const found = path.join(folder, 'node_modules', name);
@@ -16,7 +16,7 @@ function locate(name, from, root) {
   }
 }
 
-/** The folders of packages and of what they depend on, relative to root and sorted. What is optional may be missing. */
+/** Sorted folders, relative to root, of packages and their dependencies. Optional dependencies may be missing. */
 function closure(root, names) {
   const found = new Set();
   const visit = (name, from, optional) => {
@@ -34,13 +34,13 @@ function closure(root, names) {
   return [...found].map((folder) => path.relative(root, folder)).sort();
 }
 
-/** Copies packages into `to`, each without the packages inside it (which are listed on their own, where they are needed). */
+/** Copies packages to `to` without nested packages, which are listed separately if needed. */
 function copyPackages(root, folders, to) {
   for (const folder of folders) {
     const from = path.join(root, folder);
     const filter = (file) => {
       const inside = path.relative(from, file);
-      return inside.split(path.sep)[0] !== 'node_modules' && !UNREAD.test(file.slice(root.length));
+      return inside.split(path.sep)[0] !== 'node_modules' && !UNUSED.test(file.slice(root.length));
     };
     cpSync(from, path.join(to, folder), { recursive: true, filter, dereference: true });
   }

@@ -1,10 +1,11 @@
 'use strict';
-// What ./run of a bundle does: each step is a few commands; its output goes to a log and what it ran on to a record beside it.
+// ./run of a bundle: each step runs a few commands and writes a log and a record of the machine.
 const { spawn, spawnSync } = require('node:child_process');
 const { createWriteStream, mkdirSync, writeFileSync } = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const { differences, readManifest } = require('./manifest.cjs');
+const { findNvcc } = require('../build/cmake.cjs');
 const machine = require('./machine.cjs');
 
 const { root } = machine;
@@ -28,10 +29,10 @@ const againstTorch = (device, out, ...args) => [
   ],
 ];
 
-/** The types that activations have on a device. */
+/** Element types of activations on a device. */
 const typesOf = (device) => (device === 'cuda' ? ['f32', 'bf16'] : ['f32']);
 
-/** The same run in each type that the device has, and whether the losses of bf16 follow those of f32. */
+/** Trains in each type of the device and compares the losses of bf16 with those of f32. */
 function train200({ device, out, extra }) {
   const runs = typesOf(device).map((type) => [type, path.join(out, `train-200-${type}`)]);
   const train = ([type, folder]) =>
@@ -44,7 +45,7 @@ function train200({ device, out, extra }) {
   return [...runs.map(train), ...(runs.length > 1 ? [follow] : [])];
 }
 
-/** Every op, in each type that the device has; kernels of others take f32 alone. */
+/** Benchmarks every op in each type of the device; plugins support f32 only. */
 const benchKernels = ({ device, out, extra }) =>
   (extra.includes('--plugin') ? ['f32'] : typesOf(device)).map((precision) =>
     morphmlp(
@@ -54,8 +55,7 @@ const benchKernels = ({ device, out, extra }) =>
   );
 
 /**
- * Whole networks: on a GPU those that fill one, in both types, beside peers and then replayed as CUDA graphs; on a CPU a small one shows
- * that it works.
+ * Benchmarks whole networks: on a GPU large ones in both types, with peers and then as CUDA graphs; on a CPU one small one.
  */
 function benchModels({ device, out, extra }) {
   const measure = (precision, name, ...how) =>
@@ -70,7 +70,7 @@ function benchModels({ device, out, extra }) {
   ]);
 }
 
-/** Where their time goes, in the type that networks are trained in. */
+/** Profiles forward and training step in the type that networks are trained in. */
 const profile = ({ device, out, extra }) =>
   ['forward', 'train'].map((work) =>
     morphmlp(
@@ -85,10 +85,10 @@ function findSanitizer() {
   return found.find((name) => spawnSync(name, ['--version']).status === 0);
 }
 
-/** Both tools over the tests of the ops: what they find makes the exit status 86. */
+/** Runs memcheck and racecheck on tests; findings give exit status 86. */
 function sanitizer({ extra }) {
   const tool = findSanitizer();
-  if (!tool) throw new Error('compute-sanitizer is neither on the PATH nor in /usr/local/cuda/bin');
+  if (!tool) throw new Error('expected compute-sanitizer on the PATH or in /usr/local/cuda/bin');
   const tests = extra.length > 0 ? extra : ['test/ops', 'test/optim'];
   return ['memcheck', 'racecheck'].map((name) => [
     ...[tool, '--tool', name, '--error-exitcode', '86', '--print-limit', '20'],
@@ -96,12 +96,12 @@ function sanitizer({ extra }) {
   ]);
 }
 
-/** `needs: 'torch'` commands are left out where Python has no PyTorch, and the record says so. */
+/** Commands with `needs: 'torch'` are skipped, with a note in the record, if Python has no PyTorch. */
 const STEPS = {
-  doctor: { about: 'what is here: processor, GPU, driver, what was compiled', commands: () => [morphmlp('doctor')] },
+  doctor: { about: 'show processor, GPU, driver and compiled architectures', commands: () => [morphmlp('doctor')] },
   build: {
-    about: 'compile both libraries here: g++, and nvcc where it is',
-    commands: ({ extra }) => [[node, path.join(root, 'scripts', 'compile.cjs'), ...extra]],
+    about: 'compile both libraries here, by CMake, with CUDA if nvcc is found',
+    commands: ({ extra }) => [[node, path.join(root, 'tools', 'build', 'cmake.cjs'), ...extra]],
   },
   test: {
     about: 'kernels, optimizers and small models against float64; the C library against PyTorch',
@@ -112,7 +112,7 @@ const STEPS = {
     ],
   },
   parity: {
-    about: 'whole models against reference numbers: the tiny ones, on a GPU the published sizes too',
+    about: 'whole models against reference outputs: the tiny ones, on a GPU the published sizes too',
     onDevice: true,
     commands: ({ device }) =>
       ['tiny.json', ...(device === 'cuda' ? ['models_full.json'] : [])].map((file) =>
@@ -126,7 +126,7 @@ const STEPS = {
   },
   bench: {
     about:
-      "every op at the network's shapes, on a GPU in f32 and bf16; the C library beside PyTorch eager and torch.compile",
+      "every op at the network's shapes, on a GPU in f32 and bf16; the C library against PyTorch eager and torch.compile",
     onDevice: true,
     commands: ({ device, out, extra }) => [
       ...benchKernels({ device, out, extra }),
@@ -134,12 +134,12 @@ const STEPS = {
     ],
   },
   models: {
-    about: 'whole networks, forward and training step, in f32 and bf16, beside PyTorch eager and torch.compile',
+    about: 'whole networks, forward and training step, in f32 and bf16, against PyTorch eager and torch.compile',
     onDevice: true,
     commands: benchModels,
   },
   profile: {
-    about: 'where the time of video S goes, kernel by kernel: forward and training step',
+    about: 'time of video S by kernel: forward and training step',
     onDevice: true,
     commands: profile,
   },
@@ -156,13 +156,13 @@ const HELP = `usage: ./run STEP [OUT=folder] [--device cuda|cpu] [-- arguments]
 ${Object.entries(STEPS)
   .map(([name, { about }]) => `  ${name.padEnd(11)}${about}`)
   .join('\n')}
-  all        each of these, on after a failure; build only where the libraries do not load, or lack CUDA and nvcc is there
+  all        all steps, also after a failure; builds only if the libraries do not load, or lack CUDA and nvcc is found
              (--no-build: never)
-  check      hold the files to MANIFEST.json
+  check      compare the files with MANIFEST.json
 
 Each step writes OUT/STEP.json (device, driver, clocks, commit, exit status, duration) and OUT/STEP.log; OUT is results/. Exit
-status 1 when a step failed. Steps on a GPU that find none say why. Arguments after -- go to the step's program. PYTHON names
-the Python with PyTorch (python3); without PyTorch what needs it is left out, and said.
+status 1 if a step failed. GPU steps report why no GPU is available. Arguments after -- are passed to the program of the
+step. PYTHON is the Python with PyTorch (default: python3); without PyTorch the checks that need it are skipped.
 
 Examples:
   ./run doctor
@@ -170,7 +170,7 @@ Examples:
   ./run test -- test/ops/linear
   ./run test --device cpu`;
 
-/** Runs one command, its output on the terminal and in the log. Resolves to what it was and how it ended. */
+/** Runs one command with its output on the terminal and in the log. Resolves to { command, exit, seconds, note }. */
 function runCommand(argv, log, env) {
   const since = performance.now();
   return new Promise((resolve) => {
@@ -193,18 +193,18 @@ function runCommand(argv, log, env) {
   });
 }
 
-/** The commands of a step; those that need PyTorch only where it is. */
+/** { commands, notes } of a step, without commands that need PyTorch if it is missing. */
 function commandsOf(step, options, torch) {
   const all = step.commands(options).map((given) => (Array.isArray(given) ? { command: given } : given));
   const kept = all.filter(({ needs }) => needs !== 'torch' || torch !== null);
   const notes =
-    kept.length < all.length ? [`${machine.python()} has no PyTorch: the check against it was left out`] : [];
+    kept.length < all.length ? [`${machine.python()} has no PyTorch: the comparison with it was skipped`] : [];
   return { commands: kept.map(({ command }) => command), notes };
 }
 
-/** Why a step cannot run here; undefined where it can. */
+/** Reason why a step cannot run here; undefined if it can. */
 function obstacle(step, device, cuda) {
-  if (step.gpuOnly && device !== 'cuda') return 'this step is for a GPU alone';
+  if (step.gpuOnly && device !== 'cuda') return 'this step needs --device cuda';
   if (step.onDevice && device === 'cuda' && cuda.status !== 'available') return `no CUDA device: ${cuda.status}`;
   return undefined;
 }
@@ -267,13 +267,10 @@ async function runStep(name, options) {
   return result.status;
 }
 
-/** Whether compiling here would help: nothing loads, or nvcc is there and what loads was made without it. */
+/** Whether to compile: the addon does not load, or it has no CUDA kernels and nvcc is found. */
 function wantsBuild() {
   const { compiled, status } = machine.cuda();
-  const nvcc = [process.env.NVCC, 'nvcc', '/usr/local/cuda/bin/nvcc'].some(
-    (n) => n && spawnSync(n, ['--version']).status === 0,
-  );
-  return (!compiled && nvcc) || /could not be loaded/.test(status);
+  return (!compiled && findNvcc() !== undefined) || /could not be loaded/.test(status);
 }
 
 async function runSteps(names, options) {
@@ -290,7 +287,7 @@ async function runSteps(names, options) {
   return ended.every(({ status }) => status === 'passed');
 }
 
-/** { names, options } of the command line; throws a sentence where it is wrong. */
+/** Parses the command line: { name, options }. */
 function parse(args) {
   const cut = args.includes('--') ? args.indexOf('--') : args.length;
   const [given, extra] = [args.slice(0, cut), args.slice(cut + 1)];
@@ -321,7 +318,7 @@ async function main(args) {
   if (args.length === 0 || args.includes('--help') || args[0] === 'help') return console.log(HELP);
   const { name, options } = parse(args);
   if (name === 'check') return void (process.exitCode = check() ? 0 : 1);
-  process.on('SIGINT', () => (interrupted = true)); // the command at work has it too, and ends first
+  process.on('SIGINT', () => (interrupted = true)); // the running command receives SIGINT too and ends first
   mkdirSync(options.out, { recursive: true });
   const all = [
     'doctor',

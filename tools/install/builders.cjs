@@ -1,5 +1,5 @@
 'use strict';
-// The two ways to build the addon: what each needs (`missing` answers in words), and the commands that do it.
+// The two ways to build the addon, CMake and node-gyp: missing prerequisites (`missing`) and build commands (`commands`).
 const {
   accessSync,
   constants,
@@ -25,7 +25,7 @@ function isExecutable(file) {
   }
 }
 
-/** The first of the named programs that is on the PATH, as a path, or undefined. */
+/** Path of the first of the named programs that is on the PATH, or undefined. */
 function which(...names) {
   const folders = (process.env.PATH ?? '').split(path.delimiter).filter(Boolean);
   return names.flatMap((name) => folders.map((folder) => path.join(folder, name))).find(isExecutable);
@@ -46,7 +46,7 @@ const findNodeGyp = () => resolve('node-gyp/bin/node-gyp.js');
 
 const python = () => process.env.npm_config_python ?? process.env.PYTHON ?? which('python3', 'python');
 
-// The words for each tool that is not there.
+// Names of the missing tools.
 function lacking(tools) {
   return Object.entries(tools)
     .filter(([, found]) => !found)
@@ -62,14 +62,14 @@ function filesBelow(folder, name) {
 const countIn = (files, line) =>
   files.flatMap((file) => readFileSync(file, 'utf8').split('\n')).filter((text) => line.test(text)).length;
 
-// The files that a configured build compiles: 0 where that is not known.
+// Number of files that a configured build compiles; 0 if unknown.
 function countObjects(folder) {
   const ninja = countIn(filesBelow(folder, /^build\.ninja$/), /^build \S+\.o: /);
   return ninja || countIn(filesBelow(folder, /[\\/]build\.make$/), /Building \w+ object/);
 }
 
-// The files that make writes for gyp take a space in a path for the end of it (nodejs/node-gyp#65), so from such a folder the
-// sources and the two packages of headers are copied to one without.
+// gyp's makefiles do not support spaces in paths (nodejs/node-gyp#65), so sources and headers in such a folder are copied to a
+// path without spaces.
 const isPlain = (folder) => /^[\w./+@~-]*$/.test(folder);
 
 let copied;
@@ -133,7 +133,7 @@ const gyp = {
     const headers = ['--nodedir', path.join(folder, 'gyp'), '--force-process-config'];
     return [[findNodeGyp(), 'rebuild', '-C', folder, ...headers, '--jobs', 'max']];
   },
-  // A build that was done elsewhere is brought to its place.
+  // Copies the result of a build in another folder to its path here.
   finish() {
     const built = path.join(gypFolder(), 'build', 'Release', 'morphmlp.node');
     if (built === gypBuild) return;

@@ -1,5 +1,5 @@
 'use strict';
-// Where the addon may lie and how it is loaded: shared by the install script and, through src/core/addon_path.ts, by the library.
+// Finds and loads the addon, for the install script and, through src/core/addon_path.ts, for the library.
 const { existsSync, statSync } = require('node:fs');
 const path = require('node:path');
 
@@ -13,7 +13,7 @@ function usesMusl() {
   return !process.report.getReport().header.glibcVersionRuntime;
 }
 
-/** The folder of prebuilds/ that fits this machine: linux-x64, linux-x64-musl, darwin-arm64, … */
+/** The folder of prebuilds/ for this machine: linux-x64, linux-x64-musl, darwin-arm64, … */
 function platformName() {
   return `${process.platform}-${process.arch}${usesMusl() ? '-musl' : ''}`;
 }
@@ -24,14 +24,14 @@ function prebuilt() {
 
 const age = (file) => (existsSync(file) ? statSync(file).mtimeMs : 0);
 
-/** The places in the order they are tried: what was built here (the newest first) goes before what came with the package. */
+/** Paths in the order they are tried: local builds, newest first, then the prebuilt of the package. */
 function candidates() {
   if (process.env.MORPHMLP_ADDON) return [path.resolve(process.env.MORPHMLP_ADDON)];
   return [...[cmakeBuild, gypBuild].sort((a, b) => age(b) - age(a)), prebuilt()];
 }
 
 function tryLoad(file) {
-  if (!existsSync(file)) return { file, reason: 'not there' };
+  if (!existsSync(file)) return { file, reason: 'not found' };
   try {
     return { file, addon: require(file) };
   } catch (error) {
@@ -41,17 +41,17 @@ function tryLoad(file) {
 
 function failure(tried) {
   const fix = process.env.MORPHMLP_ADDON
-    ? ['MORPHMLP_ADDON names this file; unset it to use the addon of the package.']
+    ? ['MORPHMLP_ADDON is set to this file; unset it to use the addon of the package.']
     : [
-        'To build it, or be told what is missing, run:',
+        'To build it, or to see which prerequisites are missing, run:',
         `  node ${path.join(root, 'tools', 'install', 'install.cjs')}`,
-        'npm install does that by itself, except with --ignore-scripts and in package managers that ask before they run scripts.',
+        'npm install runs this script, except with --ignore-scripts and in package managers that ask before running scripts.',
       ];
   const places = tried.map(({ file, reason }) => `  ${file}: ${reason}`);
   return new Error(['the native addon of morphmlp could not be loaded. Tried:', ...places, ...fix].join('\n'));
 }
 
-/** Loads the first addon that loads: { addon, file, tried }. Throws an Error that lists every place with its reason. */
+/** Loads the first candidate that works: { addon, file, tried }. Throws an Error that lists every path with its reason. */
 function loadAddon() {
   const tried = [];
   for (const file of candidates()) {

@@ -1,8 +1,8 @@
 'use strict';
-// Gets the addon ready at install: a prebuilt that loads here, or else a build with CMake, or else one with node-gyp. When
-// nothing works it says what was tried, why each failed, and what to install. Nothing is downloaded.
-//   MORPHMLP_BUILD=cmake|gyp   build that way, whatever is there     MORPHMLP_BUILD=skip   do nothing
-//   MORPHMLP_CUDA=ON|OFF|AUTO  the CUDA backend of a CMake build (default AUTO: where nvcc and an NVIDIA driver are)
+// Provides the addon at install: a prebuilt that loads here, else a build with CMake, else a build with node-gyp. If all fail,
+// prints the reasons and what to install. Downloads nothing.
+//   MORPHMLP_BUILD=cmake|gyp   force this build     MORPHMLP_BUILD=skip   do nothing
+//   MORPHMLP_CUDA=ON|OFF|AUTO  the CUDA backend of a CMake build (default AUTO: if nvcc and an NVIDIA driver are found)
 const { spawn, spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const os = require('node:os');
@@ -15,7 +15,7 @@ const say = (text) => console.log(`morphmlp: ${text}`);
 const seconds = (since) => `${((Date.now() - since) / 1000).toFixed(1)} s`;
 const relative = (file) => path.relative(root, file);
 
-/** Loads the file in a process of its own, which it may crash. Returns the reason why it does not load, or undefined. */
+/** Loads the file in a child process, which may crash. Returns the reason why it does not load, or undefined. */
 function whyNotLoaded(file) {
   if (!existsSync(file)) return `${relative(file)} is not there`;
   const run = spawnSync(process.execPath, ['-e', 'require(process.argv[1])', file], { encoding: 'utf8' });
@@ -35,14 +35,14 @@ function isReady({ output }) {
   return existsSync(output) && statSync(output).mtimeMs >= newestSource() && !whyNotLoaded(output);
 }
 
-// npm removes the package when its install script fails, so the logs lie outside of it. They are removed after a success.
+// npm removes the package if its install script fails, so logs are written elsewhere. They are removed after a success.
 let logs;
 function logFile(builder) {
   logs ??= fs.mkdtempSync(path.join(os.tmpdir(), 'morphmlp-build-'));
   return path.join(logs, `${builder.name.toLowerCase()}.log`);
 }
 
-// The terminal, also where npm keeps what a script writes to itself until it ends; null where there is none.
+// The terminal, even if npm buffers the output of scripts; null if there is none.
 function openTerminal() {
   if (process.stdout.isTTY) return 1;
   if (process.env.CI) return null;
@@ -57,13 +57,13 @@ function writeTerminal(terminal, text) {
   try {
     fs.writeSync(terminal, text);
   } catch {
-    // Signs of life are not worth a failed installation.
+    // A failure to report progress must not fail the installation.
   }
 }
 
 const COMPILES = /(?:Building \w+ object|\b(?:CXX|CC)\(target\)) (\S+)/;
 
-/** Reads what was added to a log, and counts the files whose compilation it names. */
+/** Returns a function that reads new lines of a log and counts the compiled files. */
 function followLog(file) {
   let [offset, rest, count, latest] = [0, '', 0, ''];
   const buffer = Buffer.alloc(1 << 16);
@@ -82,7 +82,7 @@ function followLog(file) {
   };
 }
 
-// Says every second on a terminal what is compiled, and every 20 seconds in any other output.
+// Reports progress every second on a terminal, else every 20 seconds.
 function showProgress(builder) {
   const terminal = openTerminal();
   const since = Date.now();
@@ -106,12 +106,12 @@ function showProgress(builder) {
   };
 }
 
-// A nodedir among npm's settings would go before the headers that builders.cjs names.
+// Without the npm setting nodedir, which would override the headers of builders.cjs.
 function buildEnvironment() {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^npm_config_nodedir$/i.test(name)));
 }
 
-/** Runs a Node script with its output going to the log. Resolves to whether it succeeded. */
+/** Runs a Node script with its output in the log. Resolves to whether it succeeded. */
 function runScript(args, log) {
   return new Promise((done) => {
     const child = spawn(process.execPath, args, { cwd: root, env: buildEnvironment(), stdio: ['ignore', log, log] });
@@ -133,7 +133,7 @@ async function runAll(builder) {
   }
 }
 
-// The lines that name errors, or else the last ones.
+// Lines with errors, or else the last lines.
 function endOfLog(builder) {
   const lines = readFileSync(logFile(builder), 'utf8')
     .split('\n')
@@ -142,7 +142,7 @@ function endOfLog(builder) {
   return (errors.length ? errors.slice(0, 8) : lines.slice(-8)).map((line) => `      ${line.slice(0, 200)}`);
 }
 
-// A build folder left by another CMake, generator or path stops the configuration with a word about its cache: start over.
+// A build folder of another CMake version, generator or path fails to configure: retries with an empty folder.
 async function runWithRetry(builder) {
   if (await runAll(builder)) return true;
   if (!readFileSync(logFile(builder), 'utf8').includes('CMakeCache.txt')) return false;
@@ -150,13 +150,13 @@ async function runWithRetry(builder) {
   return runAll(builder);
 }
 
-/** Builds, and returns undefined on success, or the lines that say why not. */
+/** Builds. Returns undefined on success, else the lines of the reason. */
 async function build(builder) {
   const since = Date.now();
   const missing = builder.missing();
   if (missing.length) return [`missing: ${missing.join(', ')}`];
   if (!(await runWithRetry(builder)))
-    return [`the build failed; ${logFile(builder)} has it whole:`, ...endOfLog(builder)];
+    return [`the build failed; the log is ${logFile(builder)}:`, ...endOfLog(builder)];
   const reason = whyNotLoaded(builder.output);
   if (reason) return [reason];
   rmSync(logs, { recursive: true, force: true });
@@ -165,25 +165,25 @@ async function build(builder) {
 }
 
 function advice() {
-  if (process.platform === 'win32') return ['Windows is not supported; the Windows Subsystem for Linux is.'];
+  if (process.platform === 'win32') return ['Windows is not supported; use the Windows Subsystem for Linux.'];
   return [
-    'What to install, then run the same command again:',
+    'Install the missing tools, then run the same command again:',
     '  Debian, Ubuntu   apt-get install g++ make cmake',
     '  Fedora           dnf install gcc-c++ make cmake',
     '  Alpine           apk add g++ make cmake',
     '  macOS            xcode-select --install, and CMake from cmake.org or Homebrew',
-    'Where CMake cannot be had, python3 instead of it is enough.',
+    'Without CMake, python3 is sufficient.',
   ];
 }
 
 function giveUp(tried) {
   const lines = tried.flatMap(([name, [first, ...rest]]) => [`  ${name}: ${first}`, ...rest]);
   const help = tried.some(([, [first]]) => first.startsWith('missing')) ? advice() : [];
-  console.error(['morphmlp: the native addon could not be made ready. Tried:', ...lines, ...help].join('\n'));
+  console.error(['morphmlp: the native addon could not be provided. Tried:', ...lines, ...help].join('\n'));
   process.exitCode = 1;
 }
 
-// A clone builds its own sources, which a prebuilt may be older than.
+// A clone builds its sources, since a prebuilt may be older.
 function tryPrebuilt() {
   if (existsSync(path.join(root, '.git'))) return 'not used in a clone of the repository';
   if (!existsSync(prebuilt())) return `the package has none for ${platformName()}`;

@@ -1,4 +1,4 @@
-// The exact GELU, one number at a time.
+// Exact GELU, one element at a time.
 #include <math.h>
 
 #include "morphmlp_each.h"
@@ -10,15 +10,15 @@ struct Forward {
   MORPHMLP_DEVICE void operator()(int64_t i) const { y[i] = 0.5f * x[i] * (1 + erff(x[i] * 0.70710678f)); }
 };
 
-// Phi(x) + x phi(x), with the normal distribution's Phi and phi.
+// dx = dy (Phi(x) + x phi(x)), where Phi and phi are the CDF and density of the normal distribution.
 struct Backward {
   const float *x, *dy;
   float* dx;
 
   MORPHMLP_DEVICE void operator()(int64_t i) const {
-    const float area = 0.5f * (1 + erff(x[i] * 0.70710678f));
+    const float cdf = 0.5f * (1 + erff(x[i] * 0.70710678f));
     const float density = 0.39894228f * expf(-0.5f * x[i] * x[i]);
-    dx[i] = dy[i] * (area + x[i] * density);
+    dx[i] = dy[i] * (cdf + x[i] * density);
   }
 };
 

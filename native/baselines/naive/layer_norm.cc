@@ -1,5 +1,5 @@
-// LayerNorm, a row at a time. The backward puts the statistics of each row into the workspace first; then a row of dx,
-// and a column of dgamma and dbeta, is one piece of work.
+// LayerNorm, one row at a time. The backward computes the statistics of each row into the workspace, then dx by rows
+// and dgamma and dbeta by columns.
 #include <math.h>
 
 #include "morphmlp_each.h"
@@ -44,27 +44,27 @@ struct Statistics {
   }
 };
 
-// dx = rstd (g - mean(g) - n mean(g n)) with g = dy gamma and n the normed row.
+// dx = rstd (g - mean(g) - n mean(g n)) with g = dy gamma and n = (x - mean) rstd.
 struct BackwardX {
   Rows in;
   const float *mean, *rstd, *gamma, *dy;
   float* dx;
 
-  MORPHMLP_DEVICE float normed(int64_t row, int64_t i) const { return (in.x[i] - mean[row]) * rstd[row]; }
+  MORPHMLP_DEVICE float normalised(int64_t row, int64_t i) const { return (in.x[i] - mean[row]) * rstd[row]; }
 
   MORPHMLP_DEVICE void operator()(int64_t row) const {
     const int64_t first = row * in.cols, end = first + in.cols;
     float sum = 0, dot = 0;
     for (int64_t i = first; i < end; ++i) {
       sum += dy[i] * gamma[i - first];
-      dot += dy[i] * gamma[i - first] * normed(row, i);
+      dot += dy[i] * gamma[i - first] * normalised(row, i);
     }
     for (int64_t i = first; i < end; ++i)
-      dx[i] = rstd[row] * (dy[i] * gamma[i - first] - (sum + normed(row, i) * dot) / in.cols);
+      dx[i] = rstd[row] * (dy[i] * gamma[i - first] - (sum + normalised(row, i) * dot) / in.cols);
   }
 };
 
-// Sums over all rows, in double so that the rounding does not grow with their number.
+// Sums over all rows, in double to bound the rounding error.
 struct BackwardParameters {
   Rows in;
   const float *mean, *rstd, *dy;

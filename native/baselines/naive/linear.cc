@@ -1,4 +1,4 @@
-// y = x weight^T + bias, one number at a time: each is a sum of K products.
+// y = x weight^T + bias, one element at a time.
 #include "morphmlp_each.h"
 
 struct Shape {
@@ -32,7 +32,7 @@ struct BackwardX {
   }
 };
 
-// dweight = dy^T x: sums over all rows, in double so that the rounding does not grow with their number.
+// dweight = dy^T x, in double to bound the rounding error of the sum over rows.
 struct BackwardWeight {
   Shape at;
   const float *x, *dy;

@@ -8,8 +8,8 @@ namespace {
 
 using std::int64_t;
 
-// out[kk][j] for kLanes rows of w that are contiguous in k: 4 x 4 transpositions inside each 128-bit part, whose four
-// loads are spread over the parts so that the columns come out in order.
+// out[kk][j] for kLanes rows of w that are contiguous in k. Transposes 4 x 4 blocks in each 128-bit lane; load_quads
+// distributes the rows over the lanes so that the columns come out in order.
 void pack_rows(const float* w, int64_t k, int64_t row_stride, float* out, int64_t width) {
   int64_t kk = 0;
   for (; kk + 4 <= k; kk += 4, out += 4 * width) {
@@ -27,7 +27,7 @@ void pack_rows(const float* w, int64_t k, int64_t row_stride, float* out, int64_
   }
 }
 
-// out[kk][j] where the n <= kLanes columns are contiguous in w.
+// out[kk][j] for n <= kLanes columns that are contiguous in w.
 void pack_columns(const float* w, int64_t n, int64_t k, int64_t col_stride, float* out, int64_t width) {
   for (int64_t kk = 0; kk < k; ++kk) {
     store(out + kk * width, load_n(w + kk * col_stride, static_cast<int>(n)));
@@ -42,7 +42,7 @@ void pack_any(const float* w, int64_t n, int64_t k, int64_t row_stride, int64_t 
   }
 }
 
-// One vector's worth of columns of a panel.
+// Packs up to kLanes columns of a panel.
 void pack_lanes(const float* w, int64_t n, int64_t k, int64_t row_stride, int64_t col_stride, float* out,
                 int64_t width) {
   if (n <= 0) return pack_any(w, 0, k, row_stride, col_stride, out, width);
@@ -56,9 +56,9 @@ void pack_lanes(const float* w, int64_t n, int64_t k, int64_t row_stride, int64_
 void pack_panels(const float* w, int64_t n, int64_t k, int64_t row_stride, int64_t col_stride, float* out,
                  int64_t first, int64_t last) {
   for (int64_t panel = first; panel < last; ++panel) {
-    const int64_t start = panel * kPanel, cols = least(n - start, kPanel), width = cols > kLanes ? kPanel : kLanes;
+    const int64_t start = panel * kPanel, cols = min_of(n - start, kPanel), width = cols > kLanes ? kPanel : kLanes;
     for (int64_t j = 0; j < width; j += kLanes) {
-      pack_lanes(w + (start + j) * row_stride, least(cols - j, kLanes), k, row_stride, col_stride, out + start * k + j,
+      pack_lanes(w + (start + j) * row_stride, min_of(cols - j, kLanes), k, row_stride, col_stride, out + start * k + j,
                  width);
     }
   }
@@ -68,17 +68,17 @@ void pack_weight(const float* w, int64_t n, int64_t k, int64_t row_stride, int64
   pack_panels(w, n, k, row_stride, col_stride, out, 0, panel_count(n));
 }
 
-// Order: panels of B outside, pieces of k, then tiles down the rows. So a piece of a panel (up to 32 KB) is used for
-// all rows while it is in L1/L2, each weight is read from memory once a call, and A (the caller's block) stays in L2.
+// Loop order: panels of B, blocks of k, register tiles down the rows. A k-block of a panel (up to 32 KB) is used for
+// all rows while it is in L1/L2, each weight is read from memory once per call, and A (the caller's block) stays in L2.
 void gemm_block_panels(int64_t rows, int64_t n, int64_t k, const float* a, int64_t lda, const float* packed, float* c,
                        int64_t ldc, bool accumulate, int64_t first, int64_t last) {
-  const int64_t end = least(n, last * kPanel);
+  const int64_t end = min_of(n, last * kPanel);
   if (k <= 0 && !accumulate && end > first * kPanel) clear_rows(rows, end - first * kPanel, c + first * kPanel, ldc);
-  const int64_t pieces = ceil_div(k, kSumLength);
+  const int64_t k_blocks = ceil_div(k, kSumLength);
   for (int64_t start = first * kPanel; start < end; start += kPanel) {
-    const int64_t cols = least(n - start, kPanel), width = cols > kLanes ? kPanel : kLanes;
-    for (int64_t piece = 0; piece < pieces; ++piece) {
-      const int64_t k0 = even_start(k, pieces, piece), k1 = even_start(k, pieces, piece + 1);
+    const int64_t cols = min_of(n - start, kPanel), width = cols > kLanes ? kPanel : kLanes;
+    for (int64_t k_block = 0; k_block < k_blocks; ++k_block) {
+      const int64_t k0 = split_start(k, k_blocks, k_block), k1 = split_start(k, k_blocks, k_block + 1);
       TileArgs t;
       t.k = k1 - k0;
       t.a = a + k0;
@@ -87,9 +87,9 @@ void gemm_block_panels(int64_t rows, int64_t n, int64_t k, const float* a, int64
       t.c = c + start;
       t.ldc = ldc;
       t.cols = static_cast<int>(cols);
-      t.add = accumulate || piece > 0;
+      t.add = accumulate || k_block > 0;
       const int64_t lines = ceil_div(width, kLineFloats);
-      run_column<RowCursor>(t, rows, {lda, 0}, {t.b + t.k * width, kLineFloats, t.k * kLineFloats, lines});
+      run_tiles<RowCursor>(t, rows, {lda, 0}, {t.b + t.k * width, kLineFloats, t.k * kLineFloats, lines});
     }
   }
 }

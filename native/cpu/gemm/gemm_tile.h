@@ -1,5 +1,5 @@
-// The register tile: a kRows x kVecs*kLanes piece of C held in registers over one run of k; and the loop over the tiles
-// of one panel. Used by gemm.cc and gemm_tn.cc.
+// The microkernel, which accumulates a register tile of kRows x kVecs*kLanes of C over one k-block, and the loop over
+// the tiles of a panel. Used by gemm.cc and gemm_tn.cc.
 #pragma once
 
 #include <utility>
@@ -9,17 +9,18 @@
 namespace morphmlp {
 namespace MORPHMLP_ISA {
 
-MORPHMLP_INLINE std::int64_t least(std::int64_t a, std::int64_t b) { return a < b ? a : b; }
+// Not std::min: the linker keeps one copy of the standard library's functions for all instruction sets.
+MORPHMLP_INLINE std::int64_t min_of(std::int64_t a, std::int64_t b) { return a < b ? a : b; }
 MORPHMLP_INLINE std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
-constexpr std::int64_t kLineFloats = 16;  // in a cache line
+constexpr std::int64_t kLineFloats = 16;  // per cache line
 
-// Part i of `total` cut into `parts` runs whose lengths differ by at most one: no thin last piece.
-MORPHMLP_INLINE std::int64_t even_start(std::int64_t total, std::int64_t parts, std::int64_t i) {
+// Start of part i if `total` is split into `parts` parts whose sizes differ by at most one.
+MORPHMLP_INLINE std::int64_t split_start(std::int64_t total, std::int64_t parts, std::int64_t i) {
   return total * i / parts;
 }
 
-// With nothing to sum over there is still a result.
+// The result of a GEMM with k = 0.
 inline void clear_rows(std::int64_t rows, std::int64_t n, float* c, std::int64_t ldc) {
   for (std::int64_t r = 0; r < rows; ++r) {
     for (std::int64_t j = 0; j < n; ++j) c[r * ldc + j] = 0.0f;
@@ -27,30 +28,30 @@ inline void clear_rows(std::int64_t rows, std::int64_t n, float* c, std::int64_t
 }
 
 struct TileArgs {
-  std::int64_t k;    // products to sum
-  const float* a;    // first row (or, transposed, first column) of the tile
-  std::int64_t lda;  // between rows of A in memory
+  std::int64_t k;    // length of the reduction
+  const float* a;    // first row of the tile (first column if A is transposed)
+  std::int64_t lda;  // leading dimension of A
   const float* b;    // packed panel, [k][kVecs * kLanes]
   float* c;          // first element of the tile
   std::int64_t ldc;
   int cols;  // valid columns, in (kLanes * (kVecs - 1), kLanes * kVecs]
   bool add;  // C += instead of C =
-  // Memory to bring into L2 meanwhile, one line for each k: the panel that comes next.
-  const float* ahead;
-  std::int64_t ahead_step;
+  // Prefetched into L2, one cache line per k: the next panel.
+  const float* prefetch;
+  std::int64_t prefetch_step;
 };
 
 using TileFn = void (*)(const TileArgs&);
 
-// The optimiser may assume nothing about x after this. Without it, compilers keep one pointer for each row of A, and
-// there are more rows than registers.
+// Hides the value of x from the optimiser. Without it, compilers keep one pointer per row of A, and there are more rows
+// than registers.
 template <class T>
 MORPHMLP_INLINE void opaque(T& x) {
   asm("" : "+r"(x));
 }
 
-// Addresses of up to 14 rows from two pointers and three strides: [p], [p+s], [p+2s], [p+3s], [p+4s], [p+5s], [p+6s]
-// are all one addressing mode away (indices scaled by 1, 2 or 4).
+// Addresses up to 14 rows by two pointers and three strides: [p], [p+s], [p+2s], [p+3s], [p+4s], [p+5s] and [p+6s] each
+// take one addressing mode (an index scaled by 1, 2 or 4).
 struct RowCursor {
   const char *low, *high;
   std::int64_t s, s3, s5;
@@ -97,7 +98,7 @@ struct RowCursor {
   }
 };
 
-// The same for A read down its columns (gemm_tn): the rows of the tile lie next to each other.
+// Cursor for transposed A (gemm_tn): the rows of the tile are contiguous.
 struct ColumnCursor {
   const float* p;
   std::int64_t lda;
@@ -107,7 +108,7 @@ struct ColumnCursor {
   MORPHMLP_INLINE void next() { p += lda; }
 };
 
-// The two questions are asked once a tile, not once a vector; the arguments are copied because vector stores may alias.
+// Branches once per tile, not once per vector. The arguments are copied because vector stores may alias them.
 template <int kRows, int kVecs>
 MORPHMLP_INLINE void store_tile(V (&sum)[kRows][kVecs], const TileArgs& t) {
   float* const c = t.c;
@@ -131,7 +132,7 @@ MORPHMLP_INLINE void store_tile(V (&sum)[kRows][kVecs], const TileArgs& t) {
   }
 }
 
-// The tile of C will be read and written at the end: fetch it while the products run.
+// Prefetches the tile of C, which is read and written after the accumulation.
 template <int kRows>
 MORPHMLP_INLINE void prefetch_tile(const TileArgs& t) {
   const float* c = t.c;
@@ -154,20 +155,20 @@ void tile(const TileArgs& t) {
   if (t.add) prefetch_tile<kRows>(t);
   Cursor a(t.a, t.lda);
   const float* b = t.b;
-  const float* ahead = t.ahead;
-  const std::int64_t ahead_step = t.ahead_step;
+  const float* prefetch = t.prefetch;
+  const std::int64_t prefetch_step = t.prefetch_step;
   for (std::int64_t k = t.k; k > 0; --k) {
-    V row_of_b[kVecs];
+    V b_row[kVecs];
 #pragma GCC unroll 2
-    for (int v = 0; v < kVecs; ++v) row_of_b[v] = load(b + v * kLanes);
+    for (int v = 0; v < kVecs; ++v) b_row[v] = load(b + v * kLanes);
 #pragma GCC unroll 32
     for (int r = 0; r < kRows; ++r) {
       const V x = set1(a.at(r));
 #pragma GCC unroll 2
-      for (int v = 0; v < kVecs; ++v) sum[r][v] = fma(x, row_of_b[v], sum[r][v]);
+      for (int v = 0; v < kVecs; ++v) sum[r][v] = fma(x, b_row[v], sum[r][v]);
     }
-    __builtin_prefetch(ahead, 0, 2);
-    ahead += ahead_step;
+    __builtin_prefetch(prefetch, 0, 2);
+    prefetch += prefetch_step;
     b += kVecs * kLanes;
     a.next();
   }
@@ -175,45 +176,45 @@ void tile(const TileArgs& t) {
 }
 
 template <int kVecs, class Cursor, std::size_t... kIndex>
-TileFn pick_tile(std::int64_t rows, std::index_sequence<kIndex...>) {
+TileFn select_tile(std::int64_t rows, std::index_sequence<kIndex...>) {
   static constexpr TileFn table[] = {tile<static_cast<int>(kIndex) + 1, kVecs, Cursor>...};
   return table[rows - 1];
 }
 
-// Where the tiles of a column of tiles find their A: tile i, whose first row is r, at r * row_step + i * tile_step.
+// Offsets of A: tile i, whose first row is r, reads A at r * row_step + i * tile_step.
 struct TileSteps {
   std::int64_t row_step, tile_step;
 };
 
-// What comes after the present panel: tile i of the first `tiles` fetches from start + i * tile_step on.
-struct Ahead {
+// Prefetch of the next panel: tile i of the first `tiles` prefetches from start + i * tile_step.
+struct Prefetch {
   const float* start;
   std::int64_t step, tile_step, tiles;
 };
 
-// Runs tiles down `rows` rows. Every height up to the tallest has its own tile: no row is computed for nothing.
+// Runs the tiles of `rows` rows. There is a microkernel for every height up to the tallest, so no padding is computed.
 template <class Cursor, int kVecs>
-void run_column(TileArgs t, std::int64_t rows, TileSteps steps, const Ahead& ahead) {
+void run_tiles(TileArgs t, std::int64_t rows, TileSteps steps, const Prefetch& prefetch) {
   constexpr std::int64_t kTall = kVecs == 2 ? kTileRows : kNarrowTileRows;
   const std::int64_t tiles = ceil_div(rows, kTall);
   const float* a = t.a;
   float* c = t.c;
   for (std::int64_t i = 0, start = 0; i < tiles; ++i) {
-    const std::int64_t end = even_start(rows, tiles, i + 1);
-    const bool fetch = i < ahead.tiles;
-    t.ahead = fetch ? ahead.start + i * ahead.tile_step : t.b;
-    t.ahead_step = fetch ? ahead.step : 0;
+    const std::int64_t end = split_start(rows, tiles, i + 1);
+    const bool fetch = i < prefetch.tiles;
+    t.prefetch = fetch ? prefetch.start + i * prefetch.tile_step : t.b;
+    t.prefetch_step = fetch ? prefetch.step : 0;
     t.a = a + start * steps.row_step + i * steps.tile_step;
     t.c = c + start * t.ldc;
-    pick_tile<kVecs, Cursor>(end - start, std::make_index_sequence<kTall>())(t);
+    select_tile<kVecs, Cursor>(end - start, std::make_index_sequence<kTall>())(t);
     start = end;
   }
 }
 
 template <class Cursor>
-void run_column(const TileArgs& t, std::int64_t rows, TileSteps steps, const Ahead& ahead) {
-  if (t.cols > kLanes) return run_column<Cursor, 2>(t, rows, steps, ahead);
-  run_column<Cursor, 1>(t, rows, steps, ahead);
+void run_tiles(const TileArgs& t, std::int64_t rows, TileSteps steps, const Prefetch& prefetch) {
+  if (t.cols > kLanes) return run_tiles<Cursor, 2>(t, rows, steps, prefetch);
+  run_tiles<Cursor, 1>(t, rows, steps, prefetch);
 }
 
 }  // namespace MORPHMLP_ISA

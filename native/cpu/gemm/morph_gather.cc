@@ -8,79 +8,79 @@
 namespace morphmlp::MORPHMLP_ISA {
 namespace {
 
-// A copy whose length the compiler knows becomes a few vector moves; the runs of the published models are all listed.
+// A copy of constant length compiles to a few vector moves. with_length lists the group sizes of the published models.
 template <int64_t S>
-struct FixedRun {
-  explicit FixedRun(int64_t) {}
+struct FixedLength {
+  explicit FixedLength(int64_t) {}
   static constexpr int64_t length() { return S; }
 };
 
-struct AnyRun {
-  explicit AnyRun(int64_t n) : n(n) {}
+struct DynamicLength {
+  explicit DynamicLength(int64_t n) : n(n) {}
   int64_t length() const { return n; }
   int64_t n;
 };
 
 template <class F>
-void with_run(int64_t run, F&& body) {
-  switch (run) {
+void with_length(int64_t length, F&& body) {
+  switch (length) {
     case 6:
-      return body(FixedRun<6>(run));
+      return body(FixedLength<6>(length));
     case 7:
-      return body(FixedRun<7>(run));
+      return body(FixedLength<7>(length));
     case 8:
-      return body(FixedRun<8>(run));
+      return body(FixedLength<8>(length));
     case 12:
-      return body(FixedRun<12>(run));
+      return body(FixedLength<12>(length));
     case 14:
-      return body(FixedRun<14>(run));
+      return body(FixedLength<14>(length));
     case 16:
-      return body(FixedRun<16>(run));
+      return body(FixedLength<16>(length));
     case 28:
-      return body(FixedRun<28>(run));
+      return body(FixedLength<28>(length));
     case 49:
-      return body(FixedRun<49>(run));
+      return body(FixedLength<49>(length));
     case 98:
-      return body(FixedRun<98>(run));
+      return body(FixedLength<98>(length));
     default:
-      return body(AnyRun(run));
+      return body(DynamicLength(length));
   }
 }
 
-// body(piece, offset) for pieces of 8, 4, 2 and 1 floats that make up a run.
-template <class Run, class F>
-MORPHMLP_INLINE void for_pieces_of_run(Run run, F&& body) {
-  const int64_t n = run.length();
+// Calls body(block, offset) for blocks of 8, 4, 2 and 1 floats that cover the length.
+template <class Length, class F>
+MORPHMLP_INLINE void for_power_of_two_blocks(Length length, F&& body) {
+  const int64_t n = length.length();
   int64_t i = 0;
-  for (; i + 8 <= n; i += 8) body(FixedRun<8>(8), i);
-  if (n & 4) body(FixedRun<4>(4), i), i += 4;
-  if (n & 2) body(FixedRun<2>(2), i), i += 2;
-  if (n & 1) body(FixedRun<1>(1), i);
+  for (; i + 8 <= n; i += 8) body(FixedLength<8>(8), i);
+  if (n & 4) body(FixedLength<4>(4), i), i += 4;
+  if (n & 2) body(FixedLength<2>(2), i), i += 2;
+  if (n & 1) body(FixedLength<1>(1), i);
 }
 
-template <class Run>
-void gather_token(const RowUnits& at, Run run, const float* token, float* a) {
-  const int64_t stride = at.row_length(), s = run.length();
+template <class Length>
+void gather_token(const MorphLayout& at, Length length, const float* token, float* a) {
+  const int64_t stride = at.row_length(), s = length.length();
   for (int64_t g = 0; g < at.groups; ++g) std::memcpy(a + g * stride, token + g * s, sizeof(float) * s);
 }
 
-template <class Run>
-void clear_token(const RowUnits& at, Run run, float* a) {
-  for (int64_t g = 0; g < at.groups; ++g) std::memset(a + g * at.row_length(), 0, sizeof(float) * run.length());
+template <class Length>
+void clear_token(const MorphLayout& at, Length length, float* a) {
+  for (int64_t g = 0; g < at.groups; ++g) std::memset(a + g * at.row_length(), 0, sizeof(float) * length.length());
 }
 
-template <class Run>
-void scatter_token(const RowUnits& at, Run run, const float* a, float* token) {
-  const int64_t stride = at.row_length(), s = run.length();
+template <class Length>
+void scatter_token(const MorphLayout& at, Length length, const float* a, float* token) {
+  const int64_t stride = at.row_length(), s = length.length();
   for (int64_t g = 0; g < at.groups; ++g) std::memcpy(token + g * s, a + g * stride, sizeof(float) * s);
 }
 
-// to (+)= weight * (from + bias), S floats. Through an array, as `to` might overlap the others; moves are of S floats
-// and no wider, since a load that reaches into what was just stored must wait for it.
-template <bool kAdd, class Run>
-MORPHMLP_INLINE void weigh_run(Run run, const float* from, const float* weight, const float* bias, float* to) {
-  for_pieces_of_run(run, [&](auto piece, int64_t i) {
-    constexpr int64_t n = decltype(piece)::length();
+// to (+)= weight * (from + bias), S floats. A local array lets the compiler vectorise although `to` may alias the
+// inputs. Moves are at most S floats wide: a load that overlaps a recent store would stall until it completes.
+template <bool kAdd, class Length>
+MORPHMLP_INLINE void weight_group(Length length, const float* from, const float* weight, const float* bias, float* to) {
+  for_power_of_two_blocks(length, [&](auto block, int64_t i) {
+    constexpr int64_t n = decltype(block)::length();
     float value[n];
     std::memcpy(value, to + i, sizeof value);
     for (int64_t s = 0; s < n; ++s) {
@@ -92,24 +92,24 @@ MORPHMLP_INLINE void weigh_run(Run run, const float* from, const float* weight, 
 }
 
 template <bool kAdd>
-void weigh_units(const RowUnits& at, int64_t first, int64_t last, const float* a, const float* weight,
-                 const float* bias, float* y) {
-  UnitTokens tokens(at);
-  with_run(at.run, [&](auto run) {
-    const int64_t stride = at.row_length(), s = run.length();
-    for (int64_t u = first; u < last; ++u, a += at.groups * stride) {
-      const int64_t* token = tokens.of(u);
-      for (int64_t l = 0; l < at.runs; ++l)
+void scatter_weighted_groups(const MorphLayout& at, int64_t first, int64_t last, const float* a, const float* weight,
+                             const float* bias, float* y) {
+  TokenIndices tokens(at);
+  with_length(at.group_channels, [&](auto length) {
+    const int64_t stride = at.row_length(), s = length.length();
+    for (int64_t chunk = first; chunk < last; ++chunk, a += at.groups * stride) {
+      const int64_t* token = tokens.of(chunk);
+      for (int64_t l = 0; l < at.chunk_tokens; ++l)
         for (int64_t g = 0; token[l] >= 0 && g < at.groups; ++g)
-          weigh_run<kAdd>(run, a + g * stride + l * s, weight + g * s, bias + l * s,
-                          y + token[l] * at.channels + g * s);
+          weight_group<kAdd>(length, a + g * stride + l * s, weight + g * s, bias + l * s,
+                             y + token[l] * at.channels + g * s);
     }
   });
 }
 
-// The same where a unit is one token: whole rows.
+// scatter_weighted for chunks of one token: rows of y are contiguous.
 template <bool kAdd>
-void weigh_rows(int64_t rows, int64_t n, const float* a, const float* weight, const float* bias, float* y) {
+void scatter_weighted_rows(int64_t rows, int64_t n, const float* a, const float* weight, const float* bias, float* y) {
   for (int64_t row = 0; row < rows; ++row, a += n, y += n)
     for_lanes(n, [&](int64_t i, auto get, auto put) {
       const V value = add(get(a + i), get(bias + i));
@@ -119,17 +119,17 @@ void weigh_rows(int64_t rows, int64_t n, const float* a, const float* weight, co
 
 }  // namespace
 
-// Counted on from token to token: a division for each would cost more than copying it.
-void RowUnits::tokens(int64_t u, int64_t* out) const {
-  if (chunks == 0) {
-    const int64_t start = u / frame_tokens * runs * frame_tokens + u % frame_tokens;
-    for (int64_t l = 0; l < runs; ++l) out[l] = start + l * frame_tokens;
+// Advances row and column incrementally: a division per token would cost more than copying the token.
+void MorphLayout::token_indices(int64_t chunk, int64_t* out) const {
+  if (chunks_per_frame == 0) {
+    const int64_t start = chunk / frame_tokens * chunk_tokens * frame_tokens + chunk % frame_tokens;
+    for (int64_t l = 0; l < chunk_tokens; ++l) out[l] = start + l * frame_tokens;
     return;
   }
-  const int64_t j = u % chunks, frame = u / chunks * frame_tokens;
-  const int64_t start = strided ? j : j * runs, step = strided ? chunks : 1;
+  const int64_t j = chunk % chunks_per_frame, frame = chunk / chunks_per_frame * frame_tokens;
+  const int64_t start = strided ? j : j * chunk_tokens, step = strided ? chunks_per_frame : 1;
   int64_t row = vertical ? start % height : 0, column = vertical ? start / height : start;
-  for (int64_t l = 0, n = start; l < runs; ++l, n += step) {
+  for (int64_t l = 0, n = start; l < chunk_tokens; ++l, n += step) {
     out[l] = n < frame_tokens ? frame + row * width + column : -1;
     if (!vertical) column += step;
     if (vertical) row += step;
@@ -137,54 +137,55 @@ void RowUnits::tokens(int64_t u, int64_t* out) const {
   }
 }
 
-RowUnits spatial_units(int64_t frames, int64_t height, int64_t width, int64_t channels, int64_t chunk, bool vertical,
-                       bool strided) {
+MorphLayout spatial_layout(int64_t frames, int64_t height, int64_t width, int64_t channels, int64_t chunk,
+                           bool vertical, bool strided) {
   const int64_t chunks = blocks_of(height * width, chunk);
   return {frames * chunks, chunk, chunk,  channels / chunk, channels, height * width,
           height,          width, chunks, vertical,         strided};
 }
 
-RowUnits temporal_units(int64_t clips, int64_t steps, int64_t positions, int64_t channels, int64_t groups) {
+MorphLayout temporal_layout(int64_t clips, int64_t steps, int64_t positions, int64_t channels, int64_t groups) {
   return {clips * positions, steps, groups, channels / groups, channels, positions, 0, 0, 0, false, false};
 }
 
-int64_t units_per_block(const RowUnits& at) {
-  for (int64_t units = blocks_of(84, at.groups); units * at.groups <= 168; ++units)
-    if (units * at.groups % kTileRows == 0) return units;
+int64_t chunks_per_block(const MorphLayout& at) {
+  for (int64_t chunks = blocks_of(84, at.groups); chunks * at.groups <= 168; ++chunks)
+    if (chunks * at.groups % kTileRows == 0) return chunks;
   return std::max<int64_t>(1, 112 / at.groups);
 }
 
-void gather_units(const RowUnits& at, int64_t first, int64_t last, const float* x, float* a) {
-  UnitTokens tokens(at);
-  with_run(at.run, [&](auto run) {
-    for (int64_t u = first; u < last; ++u, a += at.groups * at.row_length()) {
-      const int64_t* token = tokens.of(u);
-      for (int64_t l = 0; l < at.runs; ++l) {
-        float* to = a + l * run.length();
-        token[l] >= 0 ? gather_token(at, run, x + token[l] * at.channels, to) : clear_token(at, run, to);
+void gather_chunks(const MorphLayout& at, int64_t first, int64_t last, const float* x, float* a) {
+  TokenIndices tokens(at);
+  with_length(at.group_channels, [&](auto length) {
+    for (int64_t chunk = first; chunk < last; ++chunk, a += at.groups * at.row_length()) {
+      const int64_t* token = tokens.of(chunk);
+      for (int64_t l = 0; l < at.chunk_tokens; ++l) {
+        float* to = a + l * length.length();
+        token[l] >= 0 ? gather_token(at, length, x + token[l] * at.channels, to) : clear_token(at, length, to);
       }
     }
   });
 }
 
-void scatter_units(const RowUnits& at, int64_t first, int64_t last, const float* a, float* y) {
-  UnitTokens tokens(at);
-  with_run(at.run, [&](auto run) {
-    for (int64_t u = first; u < last; ++u, a += at.groups * at.row_length()) {
-      const int64_t* token = tokens.of(u);
-      for (int64_t l = 0; l < at.runs; ++l)
-        if (token[l] >= 0) scatter_token(at, run, a + l * run.length(), y + token[l] * at.channels);
+void scatter_chunks(const MorphLayout& at, int64_t first, int64_t last, const float* a, float* y) {
+  TokenIndices tokens(at);
+  with_length(at.group_channels, [&](auto length) {
+    for (int64_t chunk = first; chunk < last; ++chunk, a += at.groups * at.row_length()) {
+      const int64_t* token = tokens.of(chunk);
+      for (int64_t l = 0; l < at.chunk_tokens; ++l)
+        if (token[l] >= 0) scatter_token(at, length, a + l * length.length(), y + token[l] * at.channels);
     }
   });
 }
 
-void add_weighted_units(const RowUnits& at, int64_t first, int64_t last, const float* a, const float* weight,
-                        const float* bias, bool add, float* y) {
+void scatter_weighted(const MorphLayout& at, int64_t first, int64_t last, const float* a, const float* weight,
+                      const float* bias, bool add, float* y) {
   const std::vector<float> none(static_cast<size_t>(bias ? 0 : at.row_length()));
   const float* b = bias ? bias : none.data();
-  if (at.runs > 1) return (add ? weigh_units<true> : weigh_units<false>)(at, first, last, a, weight, b, y);
+  if (at.chunk_tokens > 1)
+    return (add ? scatter_weighted_groups<true> : scatter_weighted_groups<false>)(at, first, last, a, weight, b, y);
   const int64_t c = at.channels;
-  (add ? weigh_rows<true> : weigh_rows<false>)(last - first, c, a, weight, b, y + first * c);
+  (add ? scatter_weighted_rows<true> : scatter_weighted_rows<false>)(last - first, c, a, weight, b, y + first * c);
 }
 
 }  // namespace morphmlp::MORPHMLP_ISA

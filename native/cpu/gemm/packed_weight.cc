@@ -12,7 +12,7 @@ PackedWeight::PackedWeight(const WeightMatrix& matrix, int64_t floats)
 
 PackedWeight::~PackedWeight() { release(data_, static_cast<size_t>(floats_) * sizeof(float)); }
 
-bool PackedWeight::is_of(const WeightMatrix& matrix) const {
+bool PackedWeight::matches(const WeightMatrix& matrix) const {
   return matrix.n == matrix_.n && matrix.k == matrix_.k && matrix.taps == matrix_.taps &&
          matrix.lines == matrix_.lines && matrix.summed[0] == matrix_.summed[0] &&
          matrix.summed[1] == matrix_.summed[1];
@@ -20,9 +20,9 @@ bool PackedWeight::is_of(const WeightMatrix& matrix) const {
 
 namespace {
 
-// The columns and the sum length of the product, and the strides that find B[sum][column] in the weight.
+// Columns and reduction length of B, and the strides of B[depth][column] in the weight.
 struct Layout {
-  int64_t columns, sum, column_stride, sum_stride;
+  int64_t columns, depth, column_stride, depth_stride;
 };
 
 Layout layout_for(const WeightMatrix& w, Use use) {
@@ -30,20 +30,20 @@ Layout layout_for(const WeightMatrix& w, Use use) {
 }
 
 void pack(const float* w, const Layout& at, float* packed) {
-  const int64_t panels_a_task = std::max<int64_t>(1, kElementBlock / (kPanel * std::max<int64_t>(1, at.sum)));
-  for_blocks(panel_count(at.columns), panels_a_task, [&](int64_t first, int64_t last) {
-    pack_panels(w, at.columns, at.sum, at.column_stride, at.sum_stride, packed, first, last);
+  const int64_t panels_per_task = std::max<int64_t>(1, kElementBlock / (kPanel * std::max<int64_t>(1, at.depth)));
+  for_blocks(panel_count(at.columns), panels_per_task, [&](int64_t first, int64_t last) {
+    pack_panels(w, at.columns, at.depth, at.column_stride, at.depth_stride, packed, first, last);
   });
 }
 
 std::shared_ptr<PackedWeight> pack(const float* w, const WeightMatrix& matrix, Use use) {
   const Layout at = layout_for(matrix, use);
-  auto packed = std::make_shared<PackedWeight>(matrix, packed_weight_size(at.columns, at.sum));
+  auto packed = std::make_shared<PackedWeight>(matrix, packed_weight_size(at.columns, at.depth));
   if (matrix.taps == 1) {
     pack(w, at, packed->data());
     return packed;
   }
-  const PackedWeight by_tap(matrix, matrix.n * matrix.k);  // memory that is given back
+  const PackedWeight by_tap(matrix, matrix.n * matrix.k);  // as a temporary
   transpose_each(matrix.n, matrix.k / matrix.taps, matrix.taps, w, by_tap.data());
   pack(by_tap.data(), at, packed->data());
   return packed;
@@ -67,8 +67,8 @@ std::shared_ptr<PackedWeight> packed_weight(Buffer& weight, const WeightMatrix& 
 std::shared_ptr<PackedWeight> packed_weight(Buffer& weight, const WeightMatrix& matrix, Use use, const Packing& pack) {
   const int slot = static_cast<int>(use);
   const bool unchanged = weight.derived_version[slot] == weight.version + 1;
-  const auto kept = std::static_pointer_cast<PackedWeight>(weight.derived[slot]);
-  if (unchanged && kept && kept->is_of(matrix)) return kept;
+  const auto cached = std::static_pointer_cast<PackedWeight>(weight.derived[slot]);
+  if (unchanged && cached && cached->matches(matrix)) return cached;
   weight.derived[slot].reset();
   auto packed = pack(static_cast<const float*>(weight.data));
   if (unchanged) weight.derived[slot] = packed;

@@ -1,6 +1,6 @@
-// Weights packed for gemm_block. A weight that is used twice without being written in between keeps its packed form
-// beside its buffer (evaluation, prediction); one that changes every step (training) is packed into memory that the
-// caller gives back.
+// Cache of weights packed for gemm_block. If a weight is used twice without a write in between (evaluation,
+// prediction), its packed form is cached in its buffer; a weight that changes every step (training) is packed into a
+// temporary.
 #pragma once
 #include <functional>
 #include <memory>
@@ -10,12 +10,12 @@
 
 namespace morphmlp::MORPHMLP_ISA {
 
-// y = x W^T, or dx = dy W, or the sums of y over the tokens of chunks (norm_spatial_pool.cc).
+// forward: y = x W^T. backward: dx = dy W. pooled: sums of y over the tokens of a chunk (norm_spatial_pool.cc).
 enum class Use : int { forward, backward, pooled };
 
-// A PyTorch weight [n, k]. With taps > 1 (a channels-last convolution) its rows are [k / taps][taps] in memory and are
-// taken as [taps][k / taps]. `lines` > 0: the many small matrices of a grouped convolution (conv3d_groups.cc). With
-// Use::pooled, `summed` says how many tokens' rows each of up to two sums has.
+// A PyTorch weight [n, k]. If taps > 1 (channels-last convolution), its rows are [k / taps][taps] in memory and are
+// repacked in im2col order, [taps][k / taps]. `lines` > 0 is the number of matrices of a grouped convolution
+// (conv3d_groups.cc). `summed` holds the number of token rows in each of up to two sums of Use::pooled.
 struct WeightMatrix {
   int64_t n, k, taps = 1, lines = 0;
   int64_t summed[2] = {0, 0};
@@ -27,8 +27,8 @@ class PackedWeight : public Derived {
   ~PackedWeight() override;
   float* data() const { return data_; }
 
-  // A buffer may be used as another matrix too (a view of another shape): then this form is not the one wanted.
-  bool is_of(const WeightMatrix& matrix) const;
+  // False if the buffer was packed as another matrix (a view of another shape).
+  bool matches(const WeightMatrix& matrix) const;
 
  private:
   WeightMatrix matrix_;
@@ -36,10 +36,10 @@ class PackedWeight : public Derived {
   float* data_;
 };
 
-// The packed form of a weight, on the pool's threads.
+// Returns the cached packed form of a weight, or packs it on the thread pool.
 std::shared_ptr<PackedWeight> packed_weight(Buffer& weight, const WeightMatrix& matrix, Use use);
 
-// The same where `pack` makes that form.
+// The same with a custom packing function.
 using Packing = std::function<std::shared_ptr<PackedWeight>(const float* weight)>;
 std::shared_ptr<PackedWeight> packed_weight(Buffer& weight, const WeightMatrix& matrix, Use use, const Packing& pack);
 
@@ -47,7 +47,7 @@ inline std::shared_ptr<PackedWeight> packed_weight(Buffer& weight, int64_t n, in
   return packed_weight(weight, WeightMatrix{n, k}, use);
 }
 
-// Each of n matrices [rows][cols] turned into [cols][rows], on the pool's threads.
+// Transposes n matrices [rows][cols] to [cols][rows] on the thread pool.
 void transpose_each(int64_t n, int64_t rows, int64_t cols, const float* from, float* to);
 
 }  // namespace morphmlp::MORPHMLP_ISA

@@ -7,14 +7,14 @@
 namespace morphmlp::MORPHMLP_ISA {
 
 void adamw_step(const AdamwStep& p) {
-  const AdamwRates now = p.numbers ? AdamwRates{p.numbers[0], p.numbers[1], p.numbers[2]} : adamw_rates(p);
-  const V rate = set1(now.rate), root2 = set1(now.root2), shrink = set1(now.shrink);
+  const AdamwRates rates = p.numbers ? AdamwRates{p.numbers[0], p.numbers[1], p.numbers[2]} : adamw_rates(p);
+  const V rate = set1(rates.rate), root2 = set1(rates.root2), shrink = set1(rates.shrink);
   const V eps = set1(p.eps), move1 = set1(1 - p.beta1), move2 = set1(1 - p.beta2);
-  for_pieces(pieces_of(p.lengths), [&](const Piece& piece, int64_t) {
-    const size_t t = piece.tensor;
-    float *w = p.parameters[t] + piece.begin, *m = p.first[t] + piece.begin, *v = p.second[t] + piece.begin;
-    const float* g = p.gradients[t] + piece.begin;
-    for_lanes(piece.end - piece.begin, [&](int64_t i, auto get, auto put) {
+  for_tensor_blocks(tensor_blocks(p.lengths), [&](const TensorBlock& block, int64_t) {
+    const size_t t = block.tensor;
+    float *w = p.parameters[t] + block.begin, *m = p.first[t] + block.begin, *v = p.second[t] + block.begin;
+    const float* g = p.gradients[t] + block.begin;
+    for_lanes(block.end - block.begin, [&](int64_t i, auto get, auto put) {
       const V grad = get(g + i);
       const V m1 = fma(move1, sub(grad, get(m + i)), get(m + i));
       const V v1 = fma(move2, sub(mul(grad, grad), get(v + i)), get(v + i));
@@ -27,10 +27,10 @@ void adamw_step(const AdamwStep& p) {
 }
 
 void adamw_numbers(const AdamwNumbers& p) {
-  const AdamwRates now = adamw_rates(p);
-  p.numbers[0] = now.rate;
-  p.numbers[1] = now.root2;
-  p.numbers[2] = now.shrink;
+  const AdamwRates rates = adamw_rates(p);
+  p.numbers[0] = rates.rate;
+  p.numbers[1] = rates.root2;
+  p.numbers[2] = rates.shrink;
 }
 
 }  // namespace morphmlp::MORPHMLP_ISA

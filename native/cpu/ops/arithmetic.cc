@@ -7,7 +7,7 @@ namespace {
 
 constexpr int kLast = kMaxDims - 1;
 
-// The offset of index `at` (row-major over the first `count` dims) under the strides.
+// Offset of the element with row-major index `at` over the first `count` dims.
 int64_t offset_of(int64_t at, const int64_t* dims, const int64_t* strides, int count) {
   int64_t offset = 0;
   for (int i = count - 1; i >= 0; --i) {
@@ -36,8 +36,8 @@ V apply(int64_t kind, V a, V b) {
   }
 }
 
-// One run of the last dimension, whose stride is 1 (contiguous) or 0 (one number repeated) in each operand.
-void run(const ArithmeticForward& p, const float* a, const float* b, float* y, int64_t n) {
+// Applies the operation along the last dimension, whose stride in each operand is 1 (contiguous) or 0 (broadcast).
+void apply_row(const ArithmeticForward& p, const float* a, const float* b, float* y, int64_t n) {
   const bool fixed_a = p.stride_a[kLast] == 0, fixed_b = p.stride_b[kLast] == 0;
   for_lanes(n, [&](int64_t i, auto get, auto put) {
     put(y + i, apply(p.kind, fixed_a ? set1(*a) : get(a + i), fixed_b ? set1(*b) : get(b + i)));
@@ -60,13 +60,14 @@ double sum_of(const ArithmeticReduce& p, const float* x) {
 void arithmetic_forward(const ArithmeticForward& p) {
   const int64_t n = p.dims[kLast], outer = product(p.dims, kLast);
   if (n == 0) return;
-  const int64_t pieces = blocks_of(n, kElementBlock), runs_a_task = std::max<int64_t>(1, kElementBlock / n);
-  for_blocks(outer * pieces, runs_a_task, [&](int64_t begin, int64_t end) {
+  const int64_t blocks_per_row = blocks_of(n, kElementBlock), rows_per_task = std::max<int64_t>(1, kElementBlock / n);
+  for_blocks(outer * blocks_per_row, rows_per_task, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
-      const int64_t o = i / pieces, at = i % pieces * kElementBlock, length = std::min(kElementBlock, n - at);
+      const int64_t o = i / blocks_per_row, at = i % blocks_per_row * kElementBlock,
+                    length = std::min(kElementBlock, n - at);
       const float* a = p.a + offset_of(o, p.dims, p.stride_a, kLast) + at * p.stride_a[kLast];
       const float* b = p.b + offset_of(o, p.dims, p.stride_b, kLast) + at * p.stride_b[kLast];
-      run(p, a, b, p.y + o * n + at, length);
+      apply_row(p, a, b, p.y + o * n + at, length);
     }
   });
 }

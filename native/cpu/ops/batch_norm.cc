@@ -10,7 +10,7 @@ namespace {
 
 constexpr int64_t kRowBlock = 64;
 
-// The batch's mean, then its biased variance from the differences: no cancellation.
+// Batch mean, then biased variance of the centred values, which avoids cancellation.
 void batch_statistics(const BatchNormForward& p, float* mean, float* variance) {
   const float n = static_cast<float>(p.rows);
   sum_over_rows(p.rows, p.cols, mean, [&](int64_t begin, int64_t end, float* sums) {
@@ -27,7 +27,7 @@ void batch_statistics(const BatchNormForward& p, float* mean, float* variance) {
   for (int64_t c = 0; c < p.cols; ++c) variance[c] /= n;
 }
 
-void move_running(const BatchNormForward& p, const float* mean, const float* variance) {
+void update_running_statistics(const BatchNormForward& p, const float* mean, const float* variance) {
   const float unbiased = static_cast<float>(p.rows) / static_cast<float>(p.rows - 1);
   for (int64_t c = 0; c < p.cols; ++c) {
     p.running_mean[c] += p.momentum * (mean[c] - p.running_mean[c]);
@@ -35,8 +35,8 @@ void move_running(const BatchNormForward& p, const float* mean, const float* var
   }
 }
 
-// Per row: dz = dy, or dy * gelu'(z) with z = xhat * gamma + beta; kept in dx, and summed for dbeta and (times xhat)
-// dgamma.
+// dz = dy, or dy * gelu'(z) with z = xhat * gamma + beta. Stores dz in dx and accumulates dbeta = sum(dz) and
+// dgamma = sum(dz * xhat).
 void gradient_row(const BatchNormBackward& p, int64_t row, float* sums) {
   const int64_t at = row * p.cols;
   for_lanes(p.cols, [&](int64_t i, auto get, auto put) {
@@ -50,8 +50,8 @@ void gradient_row(const BatchNormBackward& p, int64_t row, float* sums) {
   });
 }
 
-// In training the xhat of a channel sum to zero but for the rounding of the mean, which over many rows would weigh as
-// much as dgamma itself: what they sum to corrects it. (Evaluation leaves that sum at zero.)
+// In training sum(xhat) of a channel is zero except for the rounding of the mean, whose effect on dgamma over many rows
+// can be as large as dgamma itself. Corrects dgamma by the actual sum, which stays zero in evaluation.
 void write_parameter_gradients(const BatchNormBackward& p, const std::vector<float>& sums) {
   for (int64_t c = 0; c < p.cols; ++c) {
     const double dbeta = sums[p.cols + c], excess = sums[2 * p.cols + c];
@@ -60,7 +60,7 @@ void write_parameter_gradients(const BatchNormBackward& p, const std::vector<flo
   }
 }
 
-// dx = gamma * rstd * (dz - mean(dz) - xhat * mean(dz * xhat)); by fixed statistics the two means do not appear.
+// dx = gamma * rstd * (dz - mean(dz) - xhat * mean(dz * xhat)); with fixed statistics the two means are dropped.
 void input_gradient_row(const BatchNormBackward& p, int64_t row) {
   const V share = set1(p.training ? 1.0f / static_cast<float>(p.rows) : 0.0f);
   const int64_t at = row * p.cols;
@@ -85,7 +85,7 @@ void batch_norm_statistics(const BatchNormForward& p) {
   std::vector<float> variance(p.running_var, p.running_var + p.cols);
   if (p.training) {
     batch_statistics(p, p.mean, variance.data());
-    move_running(p, p.mean, variance.data());
+    update_running_statistics(p, p.mean, variance.data());
   } else {
     std::copy(p.running_mean, p.running_mean + p.cols, p.mean);
   }

@@ -1,4 +1,4 @@
-// The two steps of a BatchNorm.
+// The two steps of BatchNorm, also used by conv_norm.
 #pragma once
 #include "cpu/isa.h"
 #include "ops/batch_norm.h"
@@ -7,10 +7,10 @@ namespace morphmlp::MORPHMLP_ISA {
 
 void batch_norm_forward(const BatchNormForward& p);
 
-// Writes mean and rstd; in training these are of x, and the running statistics move.
+// Writes mean and rstd: of x in training, which also updates the running statistics; else the running statistics.
 void batch_norm_statistics(const BatchNormForward& p);
 
-// y from so many rows x, by mean and rstd.
+// Normalises `rows` rows x to y by mean and rstd, with the optional GELU.
 void batch_norm_rows(const BatchNormForward& p, const float* x, int64_t rows, float* y);
 
 }  // namespace morphmlp::MORPHMLP_ISA

@@ -1,4 +1,4 @@
-// The weights of the branches as the inner loops read them.
+// Branch weights transposed for contiguous reads over channels.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -6,7 +6,7 @@
 
 namespace morphmlp::MORPHMLP_ISA {
 
-// weights[clip, c, i] as rows [clip][i][c].
+// weights[clip, c, i] transposed to [clip][i][c].
 inline std::vector<float> by_branch(const float* weights, int64_t clips, int64_t channels, int64_t branches) {
   std::vector<float> rows(static_cast<size_t>(clips * branches * channels));
   for (int64_t b = 0; b < clips; ++b)

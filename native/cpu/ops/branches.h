@@ -1,7 +1,7 @@
-// What the steps of norm_spatial share: the rows of each branch's FC, and their packed weights.
+// Layouts, packed weights and gradient offsets of the branches, shared by the kernels of norm_spatial.
 #pragma once
-#include "cpu/gemm/packed_weight.h"
 #include "cpu/gemm/morph_gather.h"
+#include "cpu/gemm/packed_weight.h"
 #include "ops/norm_spatial.h"
 
 namespace morphmlp::MORPHMLP_ISA {
@@ -10,11 +10,11 @@ using PackedWeights = std::vector<std::shared_ptr<PackedWeight>>;
 
 inline bool is_channel_branch(const NormSpatialShape& at, int64_t i) { return i + 1 == at.branches(); }
 
-// The rows of branch i's FC; for the channel branch a unit is one token.
-inline RowUnits branch_units(const NormSpatialShape& at, int64_t i) {
+// Layout of the rows of branch i; a chunk of the channel branch is one token.
+inline MorphLayout branch_layout(const NormSpatialShape& at, int64_t i) {
   const bool channel = is_channel_branch(at, i);
   const bool vertical = !at.strided && i == 0, strided = at.strided && !channel;
-  return spatial_units(at.frames(), at.height, at.width, at.channels, channel ? 1 : at.chunk, vertical, strided);
+  return spatial_layout(at.frames(), at.height, at.width, at.channels, channel ? 1 : at.chunk, vertical, strided);
 }
 
 inline PackedWeights packed_weights(const NormSpatialShape& at, Buffer* const* weights, Use use) {
@@ -24,7 +24,7 @@ inline PackedWeights packed_weights(const NormSpatialShape& at, Buffer* const* w
   return packed;
 }
 
-// Where the sums of a part lie: each branch's weight and bias, then LN's.
+// Offsets of the gradients within the sums of a split: weight and bias of each branch, then gamma and beta.
 struct BranchSums {
   explicit BranchSums(const NormSpatialShape& at)
       : weight(at.channels * at.channels),

@@ -1,4 +1,5 @@
 #include "ops/clip_input.h"
+#include "ops/clip_mix.h"
 
 #include <cstring>
 
@@ -8,18 +9,18 @@
 namespace morphmlp::MORPHMLP_ISA {
 namespace {
 
-constexpr int64_t kLines = 16;  // of a frame, for a task
+constexpr int64_t kLines = 16;  // lines of a frame per task
 
-// A line of a frame: its bytes, where its three lines go, and those of the clip that it is mixed with.
+// A line of a frame: its bytes, those of the clip it is mixed with, and its output in the first of three planes.
 struct Line {
   const uint8_t *own, *other;
   float* to;
-  int64_t plane;  // from one channel to the next
+  int64_t plane;  // stride between channels of the output
 };
 
 Line line_of(const ClipInputForward& p, int64_t number) {
   const int64_t lines = p.frames * p.height, clip = number / lines, line = number % lines;
-  const auto bytes = [&](int64_t of) { return p.pixels + (of * lines + line) * p.width * 3; };
+  const auto bytes = [&](int64_t source) { return p.pixels + (source * lines + line) * p.width * 3; };
   return {bytes(clip), bytes(p.clips - 1 - clip), p.x + (clip * 3 * lines + line) * p.width, lines * p.width};
 }
 
@@ -28,7 +29,7 @@ void look_up(const float* tables, const Line& line, int64_t begin, int64_t end) 
     for (int64_t i = begin; i < end; ++i) line.to[c * line.plane + i] = tables[c * kByteValues + line.own[3 * i + c]];
 }
 
-// In double, where products are exact and the sum is rounded once.
+// In double, so that products are exact and the sum is rounded once.
 void blend(const float* tables, const ClipMix& mix, const Line& line, int64_t begin, int64_t end) {
   for (int64_t c = 0; c < 3; ++c)
     for (int64_t i = begin; i < end; ++i) {
@@ -38,8 +39,8 @@ void blend(const float* tables, const ClipMix& mix, const Line& line, int64_t be
     }
 }
 
-// A side of the box inside the line, whatever the settings say.
-int64_t column(float at, int64_t width) {
+// Clamps a side of the box to [0, width]; NaN gives 0.
+int64_t clamp_column(float at, int64_t width) {
   if (!(at > 0)) return 0;
   return at < static_cast<float>(width) ? static_cast<int64_t>(at) : width;
 }
@@ -52,7 +53,7 @@ void clip_input_forward(const ClipInputForward& p) {
   const auto inside = [](int64_t at, float from, float length) {
     return static_cast<float>(at) >= from && static_cast<float>(at) < from + length;
   };
-  const int64_t left = column(mix.x, p.width), right = std::max(left, column(mix.x + mix.width, p.width));
+  const int64_t left = clamp_column(mix.x, p.width), right = std::max(left, clamp_column(mix.x + mix.width, p.width));
   for_blocks(p.clips * p.frames * p.height, kLines, [&](int64_t begin, int64_t end) {
     for (int64_t number = begin; number < end; ++number) {
       const Line line = line_of(p, number);

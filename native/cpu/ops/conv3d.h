@@ -1,4 +1,4 @@
-// The convolution by blocks, for what can be done to results while they are in cache.
+// Convolution with an epilogue that runs on each block of results while it is in cache.
 #pragma once
 #include <functional>
 
@@ -9,10 +9,10 @@ namespace morphmlp::MORPHMLP_ISA {
 
 void conv3d_forward(const Conv3dForward& p);
 
-// Of positions begin .. end - 1, the rows of results.
-using TakeBlock = std::function<void(int64_t begin, int64_t end, const float* rows)>;
+// Receives the results of positions [begin, end), row-major [position][out_channels].
+using BlockEpilogue = std::function<void(int64_t begin, int64_t end, const float* rows)>;
 
-// Without groups, and in place of y.
-void conv3d_forward_blocks(const Conv3dForward& p, const TakeBlock& take);
+// Passes the results to `epilogue` instead of writing p.y. p.at.groups must be 1.
+void conv3d_forward_blocks(const Conv3dForward& p, const BlockEpilogue& epilogue);
 
 }  // namespace morphmlp::MORPHMLP_ISA

@@ -1,4 +1,4 @@
-// The convolution with groups: conv3d.cc's, where groups > 1.
+// Grouped convolution: conv3d.cc calls these if groups > 1.
 #pragma once
 #include "ops/conv3d.h"
 

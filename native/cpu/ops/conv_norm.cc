@@ -1,4 +1,4 @@
-#include "ops/conv_norm.h"
+#include "ops/conv_norm_parts.h"
 
 #include "cpu/ops/batch_norm.h"
 #include "cpu/ops/conv3d.h"
@@ -6,8 +6,8 @@
 namespace morphmlp::MORPHMLP_ISA {
 namespace {
 
-// The statistics are known ahead: each block of positions is normed while it is in cache. Not in place: a load behind a
-// masked store, the end of a row, waits for it.
+// With known statistics each block of positions is normalised while it is in cache. Not in place: a load that overlaps
+// the masked store at the end of a row would stall.
 void convolve_folded(const ConvNormForward& p) {
   const BatchNormForward norm = norm_of(p);
   batch_norm_statistics(norm);

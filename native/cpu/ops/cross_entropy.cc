@@ -7,7 +7,7 @@
 namespace morphmlp::MORPHMLP_ISA {
 namespace {
 
-// A row is a few hundred numbers and there is one for each clip: double costs nothing, and keeps the loss exact.
+// In double: there is one short row per clip, so the cost is negligible.
 double row_loss(const float* logits, const float* targets, int64_t n, float* probabilities) {
   float largest = logits[0];
   for (int64_t i = 1; i < n; ++i) largest = logits[i] <= largest ? largest : logits[i];
@@ -17,7 +17,7 @@ double row_loss(const float* logits, const float* targets, int64_t n, float* pro
   for (int64_t i = 0; i < n; ++i) {
     const double log_probability = static_cast<double>(logits[i]) - largest - log_sum;
     probabilities[i] = static_cast<float>(std::exp(log_probability));
-    if (targets[i] != 0) loss -= targets[i] * log_probability;  // a class ruled out (-inf) costs nothing
+    if (targets[i] != 0) loss -= targets[i] * log_probability;  // a logit of -inf with target 0 contributes 0, not NaN
   }
   return loss;
 }

@@ -6,8 +6,8 @@
 namespace morphmlp::MORPHMLP_ISA {
 namespace {
 
-// y = x * factor for n elements with one factor.
-void scale_run(const float* x, float factor, int64_t n, float* y) {
+// y = factor * x for n elements.
+void scale_row(const float* x, float factor, int64_t n, float* y) {
   const V by = set1(factor);
   for_lanes(n, [&](int64_t i, auto get, auto put) { put(y + i, mul(get(x + i), by)); });
 }
@@ -35,7 +35,7 @@ void dropout_apply(const DropoutApply& p) {
     }
     for (int64_t i = begin; i < end;) {
       const int64_t next = std::min(end, (i / p.span + 1) * p.span);
-      scale_run(p.x + i, p.factor[i / p.span], next - i, p.y + i);
+      scale_row(p.x + i, p.factor[i / p.span], next - i, p.y + i);
       i = next;
     }
   });

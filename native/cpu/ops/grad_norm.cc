@@ -8,12 +8,12 @@
 namespace morphmlp::MORPHMLP_ISA {
 
 void grad_norm_measure(const GradNormMeasure& p) {
-  const std::vector<Piece> pieces = pieces_of(p.lengths);
-  std::vector<double> squares(pieces.size());
-  for_pieces(pieces, [&](const Piece& piece, int64_t index) {
-    const float* g = p.gradients[piece.tensor];
+  const std::vector<TensorBlock> blocks = tensor_blocks(p.lengths);
+  std::vector<double> squares(blocks.size());
+  for_tensor_blocks(blocks, [&](const TensorBlock& block, int64_t index) {
+    const float* g = p.gradients[block.tensor];
     double sum = 0;
-    for (int64_t i = piece.begin; i < piece.end; ++i) sum += static_cast<double>(g[i]) * g[i];
+    for (int64_t i = block.begin; i < block.end; ++i) sum += static_cast<double>(g[i]) * g[i];
     squares[static_cast<size_t>(index)] = sum;
   });
   double total = 0;
@@ -23,18 +23,18 @@ void grad_norm_measure(const GradNormMeasure& p) {
 
 void grad_norm_scale(const GradNormScale& p) {
   const V factor = set1(p.factor_of_step ? *p.factor_of_step : p.factor);
-  for_pieces(pieces_of(p.lengths), [&](const Piece& piece, int64_t) {
-    float* g = p.gradients[piece.tensor] + piece.begin;
-    for_lanes(piece.end - piece.begin, [&](int64_t i, auto get, auto put) { put(g + i, mul(factor, get(g + i))); });
+  for_tensor_blocks(tensor_blocks(p.lengths), [&](const TensorBlock& block, int64_t) {
+    float* g = p.gradients[block.tensor] + block.begin;
+    for_lanes(block.end - block.begin, [&](int64_t i, auto get, auto put) { put(g + i, mul(factor, get(g + i))); });
   });
 }
 
 void grad_norm_lerp(const GradNormLerp& p) {
   const V weight = set1(p.weight);
-  for_pieces(pieces_of(p.lengths), [&](const Piece& piece, int64_t) {
-    float* into = p.into[piece.tensor] + piece.begin;
-    const float* from = p.from[piece.tensor] + piece.begin;
-    for_lanes(piece.end - piece.begin, [&](int64_t i, auto get, auto put) {
+  for_tensor_blocks(tensor_blocks(p.lengths), [&](const TensorBlock& block, int64_t) {
+    float* into = p.into[block.tensor] + block.begin;
+    const float* from = p.from[block.tensor] + block.begin;
+    for_lanes(block.end - block.begin, [&](int64_t i, auto get, auto put) {
       put(into + i, fma(weight, sub(get(from + i), get(into + i)), get(into + i)));
     });
   });

@@ -11,7 +11,7 @@ void index_rows_forward(const IndexRowsForward& p) {
     std::memcpy(p.y + i * p.width, p.x + p.index[i] * p.width, static_cast<size_t>(p.width) * sizeof(float));
 }
 
-// One thread: an index may come twice, and the order of its sum is that of the positions.
+// Single-threaded: indices may repeat, and their gradients are summed in index order.
 void index_rows_backward(const IndexRowsBackward& p) {
   std::fill(p.dx, p.dx + p.rows * p.width, 0.0f);
   for (int64_t i = 0; i < p.taken; ++i) add_row(p.dx + p.index[i] * p.width, p.dy + i * p.width, p.width);

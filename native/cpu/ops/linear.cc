@@ -1,8 +1,8 @@
 #include "ops/linear.h"
 
 #include "cpu/gemm/packed_weight.h"
-#include "cpu/split_reduce.h"
 #include "cpu/simd/vmath.h"
+#include "cpu/split_reduce.h"
 
 namespace morphmlp::MORPHMLP_ISA {
 namespace {
@@ -50,7 +50,7 @@ void linear_forward(const LinearForward& p) {
 
 void linear_backward(const LinearBackward& p) {
   const auto packed = p.dx ? packed_weight(*p.weight, p.n, p.k, Use::backward) : nullptr;
-  PartialSums sums(blocks_of(p.rows, kRowsPerBlock), p.n * p.k + p.n);
+  SplitReducer sums(blocks_of(p.rows, kRowsPerBlock), p.n * p.k + p.n);
   sums.run([&](int64_t block, float* part, bool first) {
     const int64_t begin = block * kRowsPerBlock, rows = std::min(p.rows - begin, kRowsPerBlock);
     const float *dy = p.dy + begin * p.n, *x = p.x + begin * p.k;

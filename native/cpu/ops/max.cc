@@ -5,6 +5,7 @@
 namespace morphmlp::MORPHMLP_ISA {
 namespace {
 
+// NaN is greater than any number, and the first NaN wins.
 bool is_above(float value, float best) { return value > best || (value != value && best == best); }
 
 void forward_row(const float* x, int64_t n, int64_t inner, float* y, int32_t* index) {
@@ -20,7 +21,7 @@ void forward_row(const float* x, int64_t n, int64_t inner, float* y, int32_t* in
       }
 }
 
-// body(o) for every row of n * inner elements.
+// Calls body(o) for every slice of n * inner elements.
 template <class F>
 void for_rows(int64_t outer, int64_t n, int64_t inner, F&& body) {
   const int64_t rows = std::max<int64_t>(1, kElementBlock / std::max<int64_t>(1, n * inner));

@@ -5,19 +5,19 @@
 namespace morphmlp::MORPHMLP_ISA {
 namespace {
 
-RowUnits units(const MorphFcShape& at) {
-  RowUnits units = spatial_units(at.frames, at.height, at.width, at.channels, at.chunk, at.vertical, at.strided);
-  units.groups = at.groups;
-  units.run = at.channels / at.groups;
-  return units;
+MorphLayout layout_of(const MorphFcShape& at) {
+  MorphLayout layout = spatial_layout(at.frames, at.height, at.width, at.channels, at.chunk, at.vertical, at.strided);
+  layout.groups = at.groups;
+  layout.group_channels = at.channels / at.groups;
+  return layout;
 }
 
 }  // namespace
 
-void morph_fc_forward(const MorphFcForward& p) { unit_fc_forward(units(p.at), p.x, *p.weight, p.bias, p.y); }
+void morph_fc_forward(const MorphFcForward& p) { gathered_fc_forward(layout_of(p.at), p.x, *p.weight, p.bias, p.y); }
 
 void morph_fc_backward(const MorphFcBackward& p) {
-  unit_fc_backward(units(p.at), p.x, *p.weight, p.dy, p.dx, p.dweight, p.dbias);
+  gathered_fc_backward(layout_of(p.at), p.x, *p.weight, p.dy, p.dx, p.dweight, p.dbias);
 }
 
 }  // namespace morphmlp::MORPHMLP_ISA

@@ -2,28 +2,28 @@
 
 #include <cstring>
 
-#include "cpu/ops/norm_rows.h"
 #include "cpu/gemm/packed_weight.h"
-#include "cpu/split_reduce.h"
+#include "cpu/ops/norm_rows.h"
 #include "cpu/simd/vmath.h"
+#include "cpu/split_reduce.h"
 
 namespace morphmlp::MORPHMLP_ISA {
 namespace {
 
 enum Slot { kNormed, kHidden, kOut, kGradOut, kGradHidden };
 
-// Rows of a block: the normed rows, the hidden tile and the result together take about half of a 1 MiB L2, but there
-// are rows enough for what a pass over the weights costs, which at the widest stage come from beyond L2.
+// Rows per block: the normalised rows, the hidden tile and the result fill about half of a 1 MiB L2, with a minimum
+// that amortises reading the weights, which exceed L2 at the widest stage.
 int64_t forward_rows(const NormMlpShape& at) {
   const int64_t fit = (128 << 10) / (at.hidden + 2 * at.channels) / kTileRows * kTileRows;
   constexpr int64_t least = 98 / kTileRows * kTileRows;
   return std::clamp<int64_t>(fit, least, std::max<int64_t>(least, 16 * kTileRows));
 }
 
-// In the backward a block must also be long enough to pay for passing over the weight gradients once.
+// The backward needs more rows, to amortise reading and writing the weight gradients once per block.
 int64_t backward_rows(const NormMlpShape& at) { return at.channels < 300 ? 112 : 196; }
 
-// z = z + b1 (kept where a backward follows), hidden = gelu(z)
+// hidden = gelu(hidden + b1). Stores hidden + b1 in z for the backward, unless z is null.
 void activate_row(float* hidden, const float* b1, int64_t n, float* z) {
   for_lanes(n, [&](int64_t i, auto get, auto put) {
     const V sum = add(get(hidden + i), get(b1 + i));
@@ -57,7 +57,7 @@ void forward_block(const NormMlpForward& p, const float* w1, const float* w2, in
     residual_row(p.x + row * c, out + (row - begin) * c, p.b2, scale_of(p.at, p.scale, row), c, p.y + row * c);
 }
 
-// Where the sums of a part lie.
+// Offsets of the gradients within the sums of a split.
 struct Sums {
   explicit Sums(const NormMlpShape& at)
       : dw1(0),
@@ -70,8 +70,8 @@ struct Sums {
   int64_t dw1, dw2, db1, db2, dgamma, dbeta, total;
 };
 
-// hidden = gelu(z) again, and the gradient of z from that of the hidden.
-void deactivate_row(const float* z, int64_t n, float* hidden, float* grad) {
+// Recomputes hidden = gelu(z) and multiplies grad by gelu'(z).
+void gelu_backward_row(const float* z, int64_t n, float* hidden, float* grad) {
   for_lanes(n, [&](int64_t i, auto get, auto put) {
     V value, slope;
     gelu_with_grad(get(z + i), &value, &slope);
@@ -100,7 +100,7 @@ void backward_block(const NormMlpBackward& p, const float* w1, const float* w2, 
   const float* grad_out = scaled_grad(p, begin, end);
   float *hidden = scratch(kHidden, rows * h), *grad_hidden = scratch(kGradHidden, rows * h);
   gemm_block(rows, h, c, grad_out, c, w2, grad_hidden, h, false);
-  for (int64_t i = 0; i < rows; ++i) deactivate_row(p.z + (begin + i) * h, h, hidden + i * h, grad_hidden + i * h);
+  for (int64_t i = 0; i < rows; ++i) gelu_backward_row(p.z + (begin + i) * h, h, hidden + i * h, grad_hidden + i * h);
   gemm_tn_block(rows, c, h, grad_out, c, hidden, h, sums + at.dw2, h, !first);
   col_sum_block(rows, c, grad_out, c, sums + at.db2, !first);
 
@@ -130,7 +130,7 @@ void norm_mlp_backward(const NormMlpBackward& p) {
   const auto w2 = packed_weight(*p.w2, p.at.channels, p.at.hidden, Use::backward);
   const int64_t c = p.at.channels, h = p.at.hidden, block = backward_rows(p.at);
   const Sums at(p.at);
-  PartialSums sums(blocks_of(p.at.rows, block), at.total);
+  SplitReducer sums(blocks_of(p.at.rows, block), at.total);
   sums.run([&](int64_t index, float* part, bool first) {
     const int64_t begin = index * block, end = std::min(p.at.rows, begin + block);
     backward_block(p, w1->data(), w2->data(), begin, end, part, first);

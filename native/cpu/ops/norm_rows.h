@@ -1,4 +1,4 @@
-// LayerNorm of single rows: what layer_norm and the fused kernels share.
+// LayerNorm of one row, shared by layer_norm and the fused kernels.
 #pragma once
 #include <cmath>
 
@@ -10,8 +10,8 @@ struct RowStatistics {
   float mean, rstd;
 };
 
-// Mean and 1 / sqrt(variance + eps) of a row. Two passes: the row is in cache, and a mean far from zero costs no
-// digits.
+// Mean and 1 / sqrt(variance + eps) of a row. Two passes, which are accurate for a mean far from zero and cheap for a
+// row in cache.
 inline RowStatistics row_statistics(const float* x, int64_t n, float eps) {
   V sum = zero();
   for_lanes(n, [&](int64_t i, auto get, auto) { sum = add(sum, get(x + i)); });
@@ -23,7 +23,7 @@ inline RowStatistics row_statistics(const float* x, int64_t n, float eps) {
     const V d = sub(load(x + i), m);
     squares = fma(d, d, squares);
   }
-  float rest = 0;  // a masked load would count its zeros as values
+  float rest = 0;  // scalar tail: the zeros of a masked load would count as values
   for (; i < n; ++i) rest += (x[i] - mean) * (x[i] - mean);
   const float variance = (hsum(squares) + rest) / static_cast<float>(n);
   return {mean, 1.0f / std::sqrt(variance + eps)};
@@ -39,7 +39,7 @@ inline void normalise_row(const float* x, int64_t n, RowStatistics at, const flo
 }
 
 // The gradient of a normalised row: with g = dy * gamma, dx = rstd * (g - mean(g) - xhat * mean(g * xhat)), plus
-// `residual` where it is not null. Adds dy * xhat to dgamma and dy to dbeta. dx may be dy.
+// `residual` if not null. Adds dy * xhat to dgamma and dy to dbeta. dx may be dy.
 inline void normalise_row_backward(const float* x, int64_t n, RowStatistics at, const float* gamma, const float* dy,
                                    const float* residual, float* dx, float* dgamma, float* dbeta) {
   const V m = set1(at.mean), r = set1(at.rstd);

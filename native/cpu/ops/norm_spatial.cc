@@ -1,59 +1,61 @@
 #include "ops/norm_spatial.h"
 
+#include "cpu/gemm/chunk_block.h"
 #include "cpu/ops/branch_weights.h"
 #include "cpu/ops/branches.h"
 #include "cpu/ops/norm_rows.h"
-#include "cpu/split_reduce.h"
 #include "cpu/ops/spatial_tiles.h"
-#include "cpu/gemm/unit_block.h"
+#include "cpu/split_reduce.h"
 
 namespace morphmlp::MORPHMLP_ISA {
 namespace {
 
 enum Slot { kTokens, kRows, kProduct, kInner, kGradRows, kSum };
 
-// A frame, or where there are few frames an equal share of each branch's units.
+// A frame, or an equal share of each branch's chunks in a frame if there are few frames.
 struct Segment {
   Segment(const NormSpatialShape& at, int64_t segments, int64_t index)
       : frame(index / segments), share(index % segments), shares(segments), clip(frame / at.steps) {}
 
-  // Where the share of n begins.
+  // The share [begin(n), end(n)) of n items per frame.
   int64_t begin(int64_t n) const { return frame * n + n * share / shares; }
   int64_t end(int64_t n) const { return frame * n + n * (share + 1) / shares; }
 
-  // body(first, last) for blocks of a branch's units.
+  // Calls body(first, last) for blocks of a branch's chunks.
   template <class F>
-  void for_unit_blocks(const RowUnits& units, F&& body) const {
-    const int64_t step = units_per_block(units), last = end(units.chunks);
-    for (int64_t first = begin(units.chunks); first < last; first += step) body(first, std::min(last, first + step));
+  void for_chunk_blocks(const MorphLayout& layout, F&& body) const {
+    const int64_t step = chunks_per_block(layout), last = end(layout.chunks_per_frame);
+    for (int64_t first = begin(layout.chunks_per_frame); first < last; first += step)
+      body(first, std::min(last, first + step));
   }
 
   int64_t frame, share, shares, clip;
 };
 
-// Segments of a frame that make at least `wanted` in all, none of them empty.
+// Segments per frame for at least `wanted` non-empty segments in all, if there are enough chunks.
 int64_t segments_for(const NormSpatialShape& at, int64_t wanted) {
   return std::clamp<int64_t>(blocks_of(wanted, at.frames()), 1, blocks_of(at.frame_tokens(), at.chunk));
 }
 
-// The normed tokens of a block, with `statistics(row)` of each.
+// Normalises the tokens of a block into scratch by the statistics(row) of each.
 template <class P, class F>
-float* normed_tokens(const P& p, const RowUnits& units, int64_t first, int64_t last, F&& statistics) {
-  const int64_t c = units.channels;
-  float* tokens = scratch(kTokens, (last - first) * units.runs * c);
-  for_block_tokens(units, first, last, [&](int64_t i, int64_t row) {
+float* normalise_tokens(const P& p, const MorphLayout& layout, int64_t first, int64_t last, F&& statistics) {
+  const int64_t c = layout.channels;
+  float* tokens = scratch(kTokens, (last - first) * layout.chunk_tokens * c);
+  for_block_tokens(layout, first, last, [&](int64_t i, int64_t row) {
     if (row < 0) return clear_row(tokens + i * c, c);
     normalise_row(p.x + row * c, c, statistics(row), p.gamma, p.beta, tokens + i * c);
   });
   return tokens;
 }
 
-// Puts the results of a block into the branch's tensor and adds their sum to `sum`.
-void store_block(const RowUnits& units, int64_t first, int64_t last, const float* tokens, float* branch, float* sum) {
-  const int64_t c = units.channels;
+// Scatters the results of a block to the branch's tensor and adds their sum over tokens to `sum`.
+void store_block(const MorphLayout& layout, int64_t first, int64_t last, const float* tokens, float* branch,
+                 float* sum) {
+  const int64_t c = layout.channels;
   float* part = scratch(kSum, c);
   clear_row(part, c);
-  for_block_tokens(units, first, last, [&](int64_t i, int64_t row) {
+  for_block_tokens(layout, first, last, [&](int64_t i, int64_t row) {
     if (row < 0) return;
     copy_row(branch + row * c, tokens + i * c, c);
     add_row(part, tokens + i * c, c);
@@ -62,13 +64,13 @@ void store_block(const RowUnits& units, int64_t first, int64_t last, const float
 }
 
 void forward_branch(const NormSpatialBranches& p, const Segment& segment, int64_t i, const float* weight, float* sum) {
-  const RowUnits units = branch_units(p.at, i);
-  segment.for_unit_blocks(units, [&](int64_t first, int64_t last) {
-    const RowUnits local = block_units(units, last - first);
+  const MorphLayout layout = branch_layout(p.at, i);
+  segment.for_chunk_blocks(layout, [&](int64_t first, int64_t last) {
+    const MorphLayout local = block_layout(layout, last - first);
     const int64_t floats = local.frame_tokens * local.channels;
-    const float* tokens = normed_tokens(p, units, first, last, [&](int64_t row) {
-      const RowStatistics s = row_statistics(p.x + row * units.channels, units.channels, p.eps);
-      if (is_channel_branch(p.at, i)) {  // once for each token: in the channel branch
+    const float* tokens = normalise_tokens(p, layout, first, last, [&](int64_t row) {
+      const RowStatistics s = row_statistics(p.x + row * layout.channels, layout.channels, p.eps);
+      if (is_channel_branch(p.at, i)) {  // exactly one branch writes them
         p.mean[row] = s.mean;
         p.rstd[row] = s.rstd;
       }
@@ -77,11 +79,11 @@ void forward_branch(const NormSpatialBranches& p, const Segment& segment, int64_
     const float* rows = block_rows(local, tokens, scratch(kRows, floats));
     float* results = scratch(kInner, floats);
     multiply_rows(local, rows, weight, p.bias[i], scratch(kProduct, floats), results);
-    store_block(units, first, last, results, p.branch + i * p.at.tokens() * units.channels, sum);
+    store_block(layout, first, last, results, p.branch + i * p.at.tokens() * layout.channels, sum);
   });
 }
 
-// What the blocks of the backward share.
+// Arguments shared by all blocks of the backward.
 struct Backward {
   const NormSpatialBranchesBackward& p;
   std::vector<float> weights;  // [clip][i][c]
@@ -89,15 +91,15 @@ struct Backward {
   BranchSums sum;
 };
 
-// The gradient of branch i at the tokens of a block.
-const float* grad_tokens(const Backward& b, const RowUnits& units, const Segment& segment, int64_t i, int64_t first,
+// Gradient of branch i at the tokens of a block: weights * dmix + dpooled / clip_tokens.
+const float* grad_tokens(const Backward& b, const MorphLayout& layout, const Segment& segment, int64_t i, int64_t first,
                          int64_t last) {
-  const int64_t c = units.channels;
+  const int64_t c = layout.channels;
   const float* w = &b.weights[(segment.clip * b.p.at.branches() + i) * c];
   const float* pooled = b.p.dpooled + segment.clip * c;
   const V share = set1(1.0f / static_cast<float>(b.p.at.clip_tokens()));
-  float* grad = scratch(kInner, (last - first) * units.runs * c);
-  for_block_tokens(units, first, last, [&](int64_t t, int64_t row) {
+  float* grad = scratch(kInner, (last - first) * layout.chunk_tokens * c);
+  for_block_tokens(layout, first, last, [&](int64_t t, int64_t row) {
     float* to = grad + t * c;
     if (row < 0) return clear_row(to, c);
     const float* from = b.p.dmix + row * c;
@@ -108,36 +110,37 @@ const float* grad_tokens(const Backward& b, const RowUnits& units, const Segment
   return grad;
 }
 
-// Adds a block's gradient of the normed tokens to dx, where it is collected; the first branch overwrites.
-void collect(const RowUnits& units, int64_t first, int64_t last, const float* tokens, bool overwrite, float* dx) {
-  const int64_t c = units.channels;
-  for_block_tokens(units, first, last, [&](int64_t i, int64_t row) {
+// Accumulates a block's gradient of the normalised tokens in dx, or stores it if `overwrite`.
+void accumulate_grad(const MorphLayout& layout, int64_t first, int64_t last, const float* tokens, bool overwrite,
+                     float* dx) {
+  const int64_t c = layout.channels;
+  for_block_tokens(layout, first, last, [&](int64_t i, int64_t row) {
     if (row < 0) return;
     overwrite ? copy_row(dx + row * c, tokens + i * c, c) : add_row(dx + row * c, tokens + i * c, c);
   });
 }
 
 void backward_branch(const Backward& b, const Segment& segment, int64_t i, float* sums, bool first_block) {
-  const RowUnits units = branch_units(b.p.at, i);
-  const int64_t k = units.row_length();
+  const MorphLayout layout = branch_layout(b.p.at, i);
+  const int64_t k = layout.row_length();
   float *dweight = sums + i * b.sum.branch, *dbias = dweight + b.sum.weight;
   bool add = !first_block;
-  segment.for_unit_blocks(units, [&](int64_t first, int64_t last) {
-    const RowUnits local = block_units(units, last - first);
-    const int64_t floats = local.frame_tokens * local.channels, n = local.units * local.groups;
-    const float* grad = block_rows(local, grad_tokens(b, units, segment, i, first, last), scratch(kGradRows, floats));
-    float* tokens = normed_tokens(b.p, units, first, last, [&](int64_t row) {
+  segment.for_chunk_blocks(layout, [&](int64_t first, int64_t last) {
+    const MorphLayout local = block_layout(layout, last - first);
+    const int64_t floats = local.frame_tokens * local.channels, n = local.chunks * local.groups;
+    const float* grad = block_rows(local, grad_tokens(b, layout, segment, i, first, last), scratch(kGradRows, floats));
+    float* tokens = normalise_tokens(b.p, layout, first, last, [&](int64_t row) {
       return RowStatistics{b.p.mean[row], b.p.rstd[row]};
     });
     gemm_tn_block(n, k, k, grad, k, block_rows(local, tokens, scratch(kRows, floats)), k, dweight, k, add);
     col_sum_block(n, k, grad, k, dbias, add);
     add = true;
     multiply_rows(local, grad, b.packed[i]->data(), nullptr, scratch(kProduct, floats), tokens);
-    collect(units, first, last, tokens, i == 0, b.p.dx);
+    accumulate_grad(layout, first, last, tokens, i == 0, b.p.dx);
   });
 }
 
-// LayerNorm's part: dx holds the gradient of the normed tokens.
+// LayerNorm backward in place: dx holds the gradient of the normalised tokens.
 void backward_norm(const Backward& b, const Segment& segment, float* sums, bool first) {
   const int64_t c = b.p.at.channels, n = b.p.at.frame_tokens();
   if (first) clear_row(sums + b.sum.dgamma, 2 * c);
@@ -149,9 +152,9 @@ void backward_norm(const Backward& b, const Segment& segment, float* sums, bool 
   }
 }
 
-// The steps of the backward are one for each branch and one for LayerNorm. Shares of a frame must wait for each other
-// after each, as a branch's tokens may belong to several shares.
-void run_steps(const Backward& b, int64_t segments, PartialSums& sums) {
+// The backward has one step per branch and one for LayerNorm. If a frame has several segments, they synchronise after
+// each step, since a token may belong to different segments in different branches.
+void run_steps(const Backward& b, int64_t segments, SplitReducer& sums) {
   const int64_t branches = b.p.at.branches();
   const auto run = [&](int64_t from, int64_t to) {
     sums.run([&](int64_t index, float* part, bool first) {
@@ -175,7 +178,7 @@ void pool_segments(const NormSpatialBranches& p, const std::vector<float>& sums,
   }
 }
 
-void reduce_branches(const NormSpatialBranchesBackward& p, const BranchSums& at, const PartialSums& sums) {
+void reduce_branches(const NormSpatialBranchesBackward& p, const BranchSums& at, const SplitReducer& sums) {
   const int64_t c = p.at.channels;
   for (int64_t i = 0; i < p.at.branches(); ++i) {
     sums.reduce(i * at.branch, at.weight, p.dweight[i]);
@@ -186,7 +189,7 @@ void reduce_branches(const NormSpatialBranchesBackward& p, const BranchSums& at,
 }
 
 void norm_spatial_branches(const NormSpatialBranches& p) {
-  if (p.at.frames() >= kFramesForTiles) return norm_spatial_branches_in_tiles(p);
+  if (p.at.frames() >= kMinFramesForTiles) return norm_spatial_branches_in_tiles(p);
   const PackedWeights packed = packed_weights(p.at, p.weight, Use::forward);
   const int64_t segments = segments_for(p.at, 64), tasks = p.at.frames() * segments;
   std::vector<float> sums(static_cast<size_t>(tasks * p.at.channels), 0.0f);
@@ -198,11 +201,11 @@ void norm_spatial_branches(const NormSpatialBranches& p) {
 }
 
 void norm_spatial_branches_backward(const NormSpatialBranchesBackward& p) {
-  if (p.at.frames() >= kFramesForTiles) return norm_spatial_branches_backward_in_tiles(p);
+  if (p.at.frames() >= kMinFramesForTiles) return norm_spatial_branches_backward_in_tiles(p);
   const int64_t c = p.at.channels, segments = segments_for(p.at, 16);
   const Backward b{p, by_branch(p.weights, p.at.clips, c, p.at.branches()),
                    packed_weights(p.at, p.weight, Use::backward), BranchSums(p.at)};
-  PartialSums sums(p.at.frames() * segments, b.sum.total);
+  SplitReducer sums(p.at.frames() * segments, b.sum.total);
   run_steps(b, segments, sums);
   reduce_branches(p, b.sum, sums);
 }

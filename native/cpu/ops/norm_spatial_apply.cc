@@ -1,16 +1,16 @@
+#include "cpu/gemm/chunk_block.h"
+#include "cpu/gemm/gemm.h"
 #include "cpu/ops/branch_weights.h"
 #include "cpu/ops/branches.h"
-#include "cpu/gemm/gemm.h"
 #include "cpu/ops/norm_rows.h"
 #include "cpu/ops/spatial_tiles.h"
-#include "cpu/gemm/unit_block.h"
 
 namespace morphmlp::MORPHMLP_ISA {
 namespace {
 
 enum Slot { kNormed, kMix, kRows, kProduct };
 
-// What all tiles share.
+// Arguments shared by all tiles.
 struct Apply {
   explicit Apply(const NormSpatialApply& p)
       : p(p),
@@ -18,20 +18,20 @@ struct Apply {
         packed(packed_weights(p.at, p.weight, Use::forward)),
         proj(packed_weight(*p.proj, p.at.channels, p.at.channels, Use::forward)),
         weights(by_branch(p.weights, p.at.clips, p.at.channels, p.at.branches())) {
-    for (int64_t i = 0; i < p.at.branches(); ++i) units.push_back(branch_units(tiles.frame, i));
+    for (int64_t i = 0; i < p.at.branches(); ++i) layouts.push_back(branch_layout(tiles.frame, i));
   }
   const NormSpatialApply& p;
   Tiles tiles;
   PackedWeights packed;
   std::shared_ptr<PackedWeight> proj;
   std::vector<float> weights;  // [clip][branch][C]
-  std::vector<RowUnits> units;
+  std::vector<MorphLayout> layouts;
 };
 
-// One tile: its normed tokens, and the mix of the branches as it grows.
-struct Tile : TilePlace {
+// Scratch of one tile: its normalised tokens and the accumulated mix of the branches.
+struct Tile : TileTokens {
   Tile(const Apply& a, int64_t index)
-      : TilePlace(a.p.at, a.tiles, index),
+      : TileTokens(a.p.at, a.tiles, index),
         normed(scratch(kNormed, tokens * at.channels)),
         mix(scratch(kMix, tokens * at.channels)) {}
   float *normed, *mix;
@@ -46,23 +46,23 @@ void normalise_tokens(const Apply& a, const Tile& tile, int64_t begin, int64_t e
   }
 }
 
-// mix (+)= w * (FC of the units + bias); branch 0 overwrites.
-void mix_units(const Apply& a, const Tile& tile, int64_t branch, int64_t first, int64_t last) {
-  const RowUnits& units = a.units[branch];
-  const int64_t k = units.row_length(), n = (last - first) * units.groups;
+// mix += w * (FC(chunks) + bias); branch 0 overwrites mix.
+void mix_chunks(const Apply& a, const Tile& tile, int64_t branch, int64_t first, int64_t last) {
+  const MorphLayout& layout = a.layouts[branch];
+  const int64_t k = layout.row_length(), n = (last - first) * layout.groups;
   const float* rows = tile.normed + first * k;
-  if (units.runs > 1) {
+  if (layout.chunk_tokens > 1) {
     float* gathered = scratch(kRows, n * k);
-    gather_units(units, first, last, tile.normed, gathered);
+    gather_chunks(layout, first, last, tile.normed, gathered);
     rows = gathered;
   }
   float* product = scratch(kProduct, n * k);
   gemm_block(n, k, k, rows, k, a.packed[branch]->data(), product, k, false);
-  for (int64_t from = first; from < last;) {  // the weights are those of the clip
-    const int64_t frame = from / units.chunks, to = std::min(last, (frame + 1) * units.chunks);
+  for (int64_t from = first; from < last;) {  // the branch weights are per clip
+    const int64_t frame = from / layout.chunks_per_frame, to = std::min(last, (frame + 1) * layout.chunks_per_frame);
     const float* w = &a.weights[(tile.clip_of(frame) * a.p.at.branches() + branch) * a.p.at.channels];
-    add_weighted_units(units, from, to, product + (from - first) * units.groups * k, w, a.p.bias[branch], branch > 0,
-                       tile.mix);
+    scatter_weighted(layout, from, to, product + (from - first) * layout.groups * k, w, a.p.bias[branch], branch > 0,
+                     tile.mix);
     from = to;
   }
 }
@@ -83,7 +83,7 @@ void project_tokens(const Apply& a, const Tile& tile, int64_t begin, int64_t end
   }
 }
 
-// `each(tasks, body)` runs the blocks of a step, here or on the pool's threads; the bits are the same.
+// `each(tasks, body)` runs the blocks of a step, serially or on the thread pool, with the same bits.
 template <class Each>
 void run_tile(const Apply& a, const Tile& tile, Each&& each) {
   const auto blocks = [&](int64_t n, int64_t size, auto&& body) {
@@ -91,24 +91,24 @@ void run_tile(const Apply& a, const Tile& tile, Each&& each) {
   };
   blocks(tile.tokens, kTokensPerBlock, [&](int64_t from, int64_t to) { normalise_tokens(a, tile, from, to); });
   for (int64_t i = 0; i < a.p.at.branches(); ++i)
-    blocks(tile.frames * a.units[i].chunks, units_per_block(a.units[i]),
-           [&](int64_t from, int64_t to) { mix_units(a, tile, i, from, to); });
+    blocks(tile.frames * a.layouts[i].chunks_per_frame, chunks_per_block(a.layouts[i]),
+           [&](int64_t from, int64_t to) { mix_chunks(a, tile, i, from, to); });
   blocks(tile.tokens, kTokensPerBlock, [&](int64_t from, int64_t to) { project_tokens(a, tile, from, to); });
 }
 
 }  // namespace
 
-// Few tiles are shared out block by block, many as a whole.
+// Parallel over tiles if they balance, else over the blocks of each tile.
 void norm_spatial_apply(const NormSpatialApply& p) {
   const Apply a(p);
   const int64_t tiles = a.tiles.count;
-  const auto one_by_one = [](int64_t n, auto&& body) {
+  const auto serial = [](int64_t n, auto&& body) {
     for (int64_t i = 0; i < n; ++i) body(i);
   };
-  const auto on_threads = [](int64_t n, auto&& body) { parallel_for(n, [&](int64_t i) { body(i); }); };
+  const auto parallel = [](int64_t n, auto&& body) { parallel_for(n, [&](int64_t i) { body(i); }); };
   if (tiles % thread_count() == 0 || tiles >= 8 * thread_count())
-    return parallel_for(tiles, [&](int64_t index) { run_tile(a, Tile(a, index), one_by_one); });
-  for (int64_t index = 0; index < tiles; ++index) run_tile(a, Tile(a, index), on_threads);
+    return parallel_for(tiles, [&](int64_t index) { run_tile(a, Tile(a, index), serial); });
+  for (int64_t index = 0; index < tiles; ++index) run_tile(a, Tile(a, index), parallel);
 }
 
 }  // namespace morphmlp::MORPHMLP_ISA

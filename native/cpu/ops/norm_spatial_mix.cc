@@ -1,5 +1,5 @@
-#include "cpu/ops/branch_weights.h"
 #include "cpu/gemm/packed_weight.h"
+#include "cpu/ops/branch_weights.h"
 #include "cpu/split_reduce.h"
 #include "ops/norm_spatial.h"
 
@@ -10,7 +10,7 @@ enum Slot { kMix, kOut, kGradOut };
 
 constexpr int64_t kRowsPerBlock = 112;
 
-// Blocks of rows, none of which goes from one clip into the next.
+// Blocks of rows that do not cross clips.
 struct Block {
   static int64_t per_clip(const NormSpatialShape& at) { return blocks_of(at.clip_tokens(), kRowsPerBlock); }
 
@@ -23,7 +23,7 @@ struct Block {
   int64_t clip, begin, rows;
 };
 
-// The weighted sum of the branches at the rows of a block.
+// Weighted sum of the branches at the rows of a block.
 template <class P>
 const float* mixed(const P& p, const float* weights, const Block& block) {
   const int64_t c = p.at.channels, branches = p.at.branches(), stride = p.at.tokens() * c;
@@ -65,7 +65,7 @@ const float* scaled_grad(const NormSpatialMixBackward& p, const Block& block) {
   return scaled;
 }
 
-// sum[i][c] = the sum over the block's rows of dmix times branch i: the block's part of the weights' gradient.
+// sum[i][c] = sum of dmix * branch_i over the rows of the block: its contribution to dweights.
 void sum_weights(const NormSpatialMixBackward& p, const Block& block, float* sum) {
   const int64_t c = p.at.channels;
   std::fill(sum, sum + p.at.branches() * c, 0.0f);
@@ -78,7 +78,7 @@ void sum_weights(const NormSpatialMixBackward& p, const Block& block, float* sum
     }
 }
 
-// dweights[clip, c, i] = the sums of the clip's blocks, in order.
+// dweights[clip, c, i] = sum over the clip's blocks, in order.
 void reduce_weights(const NormSpatialMixBackward& p, const std::vector<float>& sums) {
   const int64_t branches = p.at.branches(), c = p.at.channels, width = branches * c, blocks = Block::per_clip(p.at);
   for (int64_t index = 0; index < p.at.clips * width; ++index) {
@@ -103,7 +103,7 @@ void norm_spatial_mix_backward(const NormSpatialMixBackward& p) {
   const auto proj = packed_weight(*p.proj, c, c, Use::backward);
   const std::vector<float> weights = by_branch(p.weights, p.at.clips, c, p.at.branches());
   std::vector<float> weight_sums(static_cast<size_t>(blocks * width));
-  PartialSums sums(blocks, c * c + c);
+  SplitReducer sums(blocks, c * c + c);
   sums.run([&](int64_t index, float* part, bool first) {
     const Block block(p.at, index);
     const float *grad = scaled_grad(p, block), *mix = mixed(p, weights.data(), block);

@@ -1,36 +1,36 @@
-// The branches of norm_spatial and their backward over tiles: a tile is normed once for all branches, and the gradients
-// of its normed tokens are added up in cache.
+// The branches of norm_spatial and their backward over tiles: a tile is normalised once for all branches, and the
+// gradients of its normalised tokens are accumulated in cache.
+#include "cpu/gemm/chunk_block.h"
 #include "cpu/ops/branch_weights.h"
 #include "cpu/ops/norm_rows.h"
 #include "cpu/ops/spatial_tiles.h"
-#include "cpu/gemm/unit_block.h"
 
 namespace morphmlp::MORPHMLP_ISA {
 namespace {
 
 enum Slot { kNormed, kTokens, kRows, kProduct, kGrad, kGradRows };
 
-// Rows of a block. The backward's pay for passing over the weight gradients once.
+// Rows per block. The backward needs more, to amortise reading and writing the weight gradients once per block.
 constexpr int64_t kForwardRows = 112, kBackwardRows = 196;
 
-std::vector<RowUnits> units_of(const Tiles& tiles) {
-  std::vector<RowUnits> units;
-  for (int64_t i = 0; i < tiles.frame.branches(); ++i) units.push_back(branch_units(tiles.frame, i));
-  return units;
+std::vector<MorphLayout> layouts_of(const Tiles& tiles) {
+  std::vector<MorphLayout> layouts;
+  for (int64_t i = 0; i < tiles.frame.branches(); ++i) layouts.push_back(branch_layout(tiles.frame, i));
+  return layouts;
 }
 
-// body(first, last) for equal blocks of a tile's units that make at most `rows` rows where a unit does not make more.
+// Calls body(first, last) for equal blocks of a tile's chunks of at most `rows` rows, or one chunk if it has more.
 template <class F>
-void for_unit_blocks(const RowUnits& units, const TilePlace& tile, int64_t rows, F&& body) {
-  const int64_t n = tile.frames * units.chunks, blocks = std::min(n, blocks_of(n * units.groups, rows));
+void for_chunk_blocks(const MorphLayout& layout, const TileTokens& tile, int64_t rows, F&& body) {
+  const int64_t n = tile.frames * layout.chunks_per_frame, blocks = std::min(n, blocks_of(n * layout.groups, rows));
   for (int64_t i = 0; i < blocks; ++i) body(i * n / blocks, (i + 1) * n / blocks);
 }
 
-// The FC's rows of units [first, last) out of the tile's tokens.
-const float* rows_of(const RowUnits& units, int64_t first, int64_t last, const float* tokens) {
-  if (units.runs == 1) return tokens + first * units.channels;
-  float* rows = scratch(kRows, (last - first) * units.groups * units.row_length());
-  gather_units(units, first, last, tokens, rows);
+// The FC rows of chunks [first, last) of the tile, gathered from its tokens.
+const float* rows_of(const MorphLayout& layout, int64_t first, int64_t last, const float* tokens) {
+  if (layout.chunk_tokens == 1) return tokens + first * layout.channels;
+  float* rows = scratch(kRows, (last - first) * layout.groups * layout.row_length());
+  gather_chunks(layout, first, last, tokens, rows);
   return rows;
 }
 
@@ -38,19 +38,19 @@ struct Forward {
   explicit Forward(const NormSpatialBranches& p)
       : p(p),
         tiles(p.at),
-        units(units_of(tiles)),
+        layouts(layouts_of(tiles)),
         packed(packed_weights(p.at, p.weight, Use::forward)),
         ones(static_cast<size_t>(p.at.channels), 1.0f),
         zeros(static_cast<size_t>(p.at.channels)),
         sums(static_cast<size_t>(p.at.frames() * tiles.per_frame * p.at.channels)) {}
   const NormSpatialBranches& p;
   Tiles tiles;
-  std::vector<RowUnits> units;
+  std::vector<MorphLayout> layouts;
   PackedWeights packed;
-  std::vector<float> ones, zeros, sums;  // sums [frame][tile of it][C]
+  std::vector<float> ones, zeros, sums;  // sums [frame][tile][C]
 };
 
-const float* normalise_tile(const NormSpatialBranches& p, const TilePlace& tile) {
+const float* normalise_tile(const NormSpatialBranches& p, const TileTokens& tile) {
   const int64_t c = p.at.channels;
   float* normed = scratch(kNormed, tile.tokens * c);
   for (int64_t t = 0; t < tile.tokens; ++t) {
@@ -64,27 +64,28 @@ const float* normalise_tile(const NormSpatialBranches& p, const TilePlace& tile)
   return normed;
 }
 
-// Branch i at the tile's tokens; the channel branch without its bias.
-const float* compute_branch(const Forward& f, const TilePlace& tile, int64_t i, const float* normed) {
-  const RowUnits& units = f.units[i];
-  const int64_t k = units.row_length();
-  float* results = scratch(kTokens, tile.tokens * units.channels);
-  for_unit_blocks(units, tile, kForwardRows, [&](int64_t first, int64_t last) {
-    const int64_t n = (last - first) * units.groups;
-    float* product = units.runs == 1 ? results + first * k : scratch(kProduct, n * k);
-    gemm_block(n, k, k, rows_of(units, first, last, normed), k, f.packed[i]->data(), product, k, false);
-    if (units.runs > 1) add_weighted_units(units, first, last, product, f.ones.data(), f.p.bias[i], false, results);
+// Computes branch i at the tile's tokens; store_branch adds the bias of the channel branch.
+const float* compute_branch(const Forward& f, const TileTokens& tile, int64_t i, const float* normed) {
+  const MorphLayout& layout = f.layouts[i];
+  const int64_t k = layout.row_length();
+  float* results = scratch(kTokens, tile.tokens * layout.channels);
+  for_chunk_blocks(layout, tile, kForwardRows, [&](int64_t first, int64_t last) {
+    const int64_t n = (last - first) * layout.groups;
+    float* product = layout.chunk_tokens == 1 ? results + first * k : scratch(kProduct, n * k);
+    gemm_block(n, k, k, rows_of(layout, first, last, normed), k, f.packed[i]->data(), product, k, false);
+    if (layout.chunk_tokens > 1)
+      scatter_weighted(layout, first, last, product, f.ones.data(), f.p.bias[i], false, results);
   });
   return results;
 }
 
-// Puts a branch into its tensor, and adds each frame's tokens to that frame's sum.
-void store_branch(Forward& f, const TilePlace& tile, int64_t index, int64_t i, const float* results) {
-  const int64_t c = f.p.at.channels, of_frame = tile.part.frame_tokens();
+// Scatters a branch to its tensor and accumulates the sum over the tokens of each frame.
+void store_branch(Forward& f, const TileTokens& tile, int64_t index, int64_t i, const float* results) {
+  const int64_t c = f.p.at.channels, frame_tokens = tile.part.frame_tokens();
   float* branch = f.p.branch + i * f.p.at.tokens() * c;
   const float* bias = is_channel_branch(f.p.at, i) && f.p.bias[i] ? f.p.bias[i] : f.zeros.data();
   for (int64_t t = 0; t < tile.tokens; ++t, results += c) {
-    const int64_t segment = (tile.first + t / of_frame) * f.tiles.per_frame + index % f.tiles.per_frame;
+    const int64_t segment = (tile.first + t / frame_tokens) * f.tiles.per_frame + index % f.tiles.per_frame;
     float *to = branch + tile.row(t) * c, *sum = &f.sums[segment * c];
     prefetch_row<true>(branch + tile.row_ahead(t) * c, c);
     for_lanes(c, [&](int64_t j, auto get, auto put) {
@@ -99,19 +100,19 @@ struct Backward {
   explicit Backward(const NormSpatialBranchesBackward& p)
       : p(p),
         tiles(p.at),
-        units(units_of(tiles)),
+        layouts(layouts_of(tiles)),
         packed(packed_weights(p.at, p.weight, Use::backward)),
         weights(by_branch(p.weights, p.at.clips, p.at.channels, p.at.branches())),
         sum(p.at) {}
   const NormSpatialBranchesBackward& p;
   Tiles tiles;
-  std::vector<RowUnits> units;
+  std::vector<MorphLayout> layouts;
   PackedWeights packed;
   std::vector<float> weights;  // [clip][branch][C]
   BranchSums sum;
 };
 
-const float* normalise_tile(const NormSpatialBranchesBackward& p, const TilePlace& tile) {
+const float* normalise_tile(const NormSpatialBranchesBackward& p, const TileTokens& tile) {
   const int64_t c = p.at.channels;
   float* normed = scratch(kNormed, tile.tokens * c);
   for (int64_t t = 0; t < tile.tokens; ++t) {
@@ -122,13 +123,13 @@ const float* normalise_tile(const NormSpatialBranchesBackward& p, const TilePlac
   return normed;
 }
 
-// The rows of branch i's gradient, weights * dmix + dpooled / tokens, at units [first, last).
-const float* grad_rows(const Backward& b, const TilePlace& tile, int64_t i, int64_t first, int64_t last) {
-  const RowUnits& units = b.units[i];
-  const int64_t c = units.channels;
+// FC rows of branch i's gradient, weights * dmix + dpooled / clip_tokens, for chunks [first, last).
+const float* grad_rows(const Backward& b, const TileTokens& tile, int64_t i, int64_t first, int64_t last) {
+  const MorphLayout& layout = b.layouts[i];
+  const int64_t c = layout.channels;
   const V share = set1(1.0f / static_cast<float>(b.p.at.clip_tokens()));
-  float* grad = scratch(kTokens, (last - first) * units.runs * c);
-  for_block_tokens(units, first, last, [&](int64_t n, int64_t token) {
+  float* grad = scratch(kTokens, (last - first) * layout.chunk_tokens * c);
+  for_block_tokens(layout, first, last, [&](int64_t n, int64_t token) {
     float* to = grad + n * c;
     if (token < 0) return clear_row(to, c);
     const int64_t clip = tile.clip_of_token(token);
@@ -138,29 +139,30 @@ const float* grad_rows(const Backward& b, const TilePlace& tile, int64_t i, int6
       put(to + j, fma(get(w + j), get(from + j), mul(share, get(pooled + j))));
     });
   });
-  const RowUnits local = block_units(units, last - first);
+  const MorphLayout local = block_layout(layout, last - first);
   return block_rows(local, grad, scratch(kGradRows, local.frame_tokens * c));
 }
 
-// Of one branch: its sums, and dnormed (+)= the gradient of the normed tokens; branch 0 overwrites.
-void backward_branch(const Backward& b, const TilePlace& tile, int64_t i, const float* normed, float* dnormed,
+// Accumulates the weight and bias gradients of branch i and the gradient dnormed of the normalised tokens. Branch 0
+// overwrites dnormed; `fresh` sums are overwritten.
+void backward_branch(const Backward& b, const TileTokens& tile, int64_t i, const float* normed, float* dnormed,
                      float* dweight, bool fresh) {
-  const RowUnits& units = b.units[i];
-  const int64_t k = units.row_length();
-  for_unit_blocks(units, tile, kBackwardRows, [&](int64_t first, int64_t last) {
-    const int64_t n = (last - first) * units.groups;
+  const MorphLayout& layout = b.layouts[i];
+  const int64_t k = layout.row_length();
+  for_chunk_blocks(layout, tile, kBackwardRows, [&](int64_t first, int64_t last) {
+    const int64_t n = (last - first) * layout.groups;
     const float* grad = grad_rows(b, tile, i, first, last);
-    gemm_tn_block(n, k, k, grad, k, rows_of(units, first, last, normed), k, dweight, k, !fresh);
+    gemm_tn_block(n, k, k, grad, k, rows_of(layout, first, last, normed), k, dweight, k, !fresh);
     col_sum_block(n, k, grad, k, dweight + b.sum.weight, !fresh);
     fresh = false;
-    float* product = units.runs == 1 ? dnormed + first * k : scratch(kProduct, n * k);
-    if (units.runs > 1 && i > 0) gather_units(units, first, last, dnormed, product);
+    float* product = layout.chunk_tokens == 1 ? dnormed + first * k : scratch(kProduct, n * k);
+    if (layout.chunk_tokens > 1 && i > 0) gather_chunks(layout, first, last, dnormed, product);
     gemm_block(n, k, k, grad, k, b.packed[i]->data(), product, k, i > 0);
-    if (units.runs > 1) scatter_units(units, first, last, product, dnormed);
+    if (layout.chunk_tokens > 1) scatter_chunks(layout, first, last, product, dnormed);
   });
 }
 
-void backward_norm(const Backward& b, const TilePlace& tile, const float* dnormed, float* sums, bool fresh) {
+void backward_norm(const Backward& b, const TileTokens& tile, const float* dnormed, float* sums, bool fresh) {
   const int64_t c = b.p.at.channels;
   if (fresh) clear_row(sums + b.sum.dgamma, 2 * c);
   for (int64_t t = 0; t < tile.tokens; ++t) {
@@ -177,7 +179,7 @@ void backward_norm(const Backward& b, const TilePlace& tile, const float* dnorme
 void norm_spatial_branches_in_tiles(const NormSpatialBranches& p) {
   Forward f(p);
   parallel_for(f.tiles.count, [&](int64_t index) {
-    const TilePlace tile(p.at, f.tiles, index);
+    const TileTokens tile(p.at, f.tiles, index);
     const float* normed = normalise_tile(p, tile);
     for (int64_t i = 0; i < p.at.branches(); ++i) store_branch(f, tile, index, i, compute_branch(f, tile, i, normed));
   });
@@ -186,9 +188,9 @@ void norm_spatial_branches_in_tiles(const NormSpatialBranches& p) {
 
 void norm_spatial_branches_backward_in_tiles(const NormSpatialBranchesBackward& p) {
   const Backward b(p);
-  PartialSums sums(b.tiles.count, b.sum.total);
+  SplitReducer sums(b.tiles.count, b.sum.total);
   sums.run([&](int64_t index, float* part, bool fresh) {
-    const TilePlace tile(p.at, b.tiles, index);
+    const TileTokens tile(p.at, b.tiles, index);
     const float* normed = normalise_tile(p, tile);
     float* dnormed = scratch(kGrad, tile.tokens * p.at.channels);
     for (int64_t i = 0; i < p.at.branches(); ++i)

@@ -1,40 +1,39 @@
 #include "ops/norm_temporal.h"
 
-#include "cpu/ops/norm_rows.h"
+#include "cpu/gemm/chunk_block.h"
 #include "cpu/gemm/packed_weight.h"
+#include "cpu/ops/norm_rows.h"
 #include "cpu/split_reduce.h"
-#include "cpu/gemm/unit_block.h"
 
 namespace morphmlp::MORPHMLP_ISA {
 namespace {
 
 enum Slot { kTokens, kRows, kProduct, kInner, kGradOut, kGradRows };
 
-// Positions ahead for which a position's tokens are asked: they lie in as many streams as there are frames, too many
-// for the processor to follow.
-constexpr int64_t kAhead = 2;
+// Prefetch distance in positions. A chunk reads one stream per frame: more than the hardware prefetcher tracks.
+constexpr int64_t kPrefetchDistance = 2;
 
-RowUnits units_of(const TemporalFcShape& at) {
-  return temporal_units(at.clips, at.steps, at.positions, at.channels, at.groups);
+MorphLayout layout_of(const TemporalFcShape& at) {
+  return temporal_layout(at.clips, at.steps, at.positions, at.channels, at.groups);
 }
 
-// The units [first, last) of a block and its numbers of tokens and floats.
+// Chunks [first, last) of a block and its size.
 struct Block {
-  Block(const RowUnits& at, int64_t units, int64_t index)
-      : first(index * units),
-        last(std::min(at.units, first + units)),
-        tokens((last - first) * at.runs),
+  Block(const MorphLayout& at, int64_t chunks, int64_t index)
+      : first(index * chunks),
+        last(std::min(at.chunks, first + chunks)),
+        tokens((last - first) * at.chunk_tokens),
         floats(tokens * at.channels) {}
   int64_t first, last, tokens, floats;
 };
 
-void forward_block(const NormTemporalForward& p, const RowUnits& at, const Block& block, const float* weight,
+void forward_block(const NormTemporalForward& p, const MorphLayout& at, const Block& block, const float* weight,
                    const float* proj) {
   const int64_t c = at.channels;
-  const RowUnits local = block_units(at, block.last - block.first);
+  const MorphLayout local = block_layout(at, block.last - block.first);
   float *tokens = scratch(kTokens, block.floats), *out = scratch(kProduct, block.floats);
   for_block_tokens(at, block.first, block.last, [&](int64_t i, int64_t row) {
-    prefetch_row(p.x + (row + kAhead) * c, c);
+    prefetch_row(p.x + (row + kPrefetchDistance) * c, c);
     const RowStatistics s = row_statistics(p.x + row * c, c, p.eps);
     p.mean[row] = s.mean;
     p.rstd[row] = s.rstd;
@@ -44,8 +43,8 @@ void forward_block(const NormTemporalForward& p, const RowUnits& at, const Block
   multiply_rows(local, block_rows(local, tokens, scratch(kRows, block.floats)), weight, p.bias, out, u);
   gemm_block(block.tokens, c, c, u, c, proj, out, c, false);
   for_block_tokens(at, block.first, block.last, [&](int64_t i, int64_t row) {
-    prefetch_row<true>(p.y + (row + kAhead) * c, c);
-    if (p.u) prefetch_row<true>(p.u + (row + kAhead) * c, c);
+    prefetch_row<true>(p.y + (row + kPrefetchDistance) * c, c);
+    if (p.u) prefetch_row<true>(p.u + (row + kPrefetchDistance) * c, c);
     if (p.u) copy_row(p.u + row * c, u + i * c, c);
     const float *x = p.x + row * c, *from = out + i * c;
     float* y = p.y + row * c;
@@ -55,9 +54,9 @@ void forward_block(const NormTemporalForward& p, const RowUnits& at, const Block
   });
 }
 
-// Where the sums of a part lie.
+// Offsets of the gradients within the sums of a split.
 struct Sums {
-  explicit Sums(const RowUnits& at)
+  explicit Sums(const MorphLayout& at)
       : dproj(0),
         dweight(at.channels * at.channels),
         dbias(dweight + at.row_length() * at.row_length()),
@@ -68,22 +67,22 @@ struct Sums {
   int64_t dproj, dweight, dbias, dproj_bias, dgamma, dbeta, total;
 };
 
-// The rows of a block, copied from a whole tensor.
-float* copied(const RowUnits& at, const Block& block, const float* from, Slot slot) {
+// Gathers the tokens of a block into scratch.
+float* gathered(const MorphLayout& at, const Block& block, const float* from, Slot slot) {
   float* to = scratch(slot, block.floats);
   for_block_tokens(at, block.first, block.last, [&](int64_t i, int64_t row) {
-    prefetch_row(from + (row + kAhead) * at.channels, at.channels);
+    prefetch_row(from + (row + kPrefetchDistance) * at.channels, at.channels);
     copy_row(to + i * at.channels, from + row * at.channels, at.channels);
   });
   return to;
 }
 
-// The gradient of u from that of y, and the sums of the projection.
-const float* project_back(const NormTemporalBackward& p, const RowUnits& at, const Block& block, const float* proj,
-                          float* sums, bool first) {
+// Computes du from dy and accumulates the gradients of the projection.
+const float* projection_backward(const NormTemporalBackward& p, const MorphLayout& at, const Block& block,
+                                 const float* proj, float* sums, bool first) {
   const Sums sum(at);
   const int64_t c = at.channels;
-  const float *dy = copied(at, block, p.dy, kGradOut), *u = copied(at, block, p.u, kTokens);
+  const float *dy = gathered(at, block, p.dy, kGradOut), *u = gathered(at, block, p.u, kTokens);
   float* du = scratch(kInner, block.floats);
   gemm_tn_block(block.tokens, c, c, dy, c, u, c, sums + sum.dproj, c, !first);
   col_sum_block(block.tokens, c, dy, c, sums + sum.dproj_bias, !first);
@@ -91,22 +90,22 @@ const float* project_back(const NormTemporalBackward& p, const RowUnits& at, con
   return du;
 }
 
-const float* normalised(const NormTemporalBackward& p, const RowUnits& at, const Block& block) {
+const float* normalised(const NormTemporalBackward& p, const MorphLayout& at, const Block& block) {
   const int64_t c = at.channels;
   float* tokens = scratch(kTokens, block.floats);
   for_block_tokens(at, block.first, block.last, [&](int64_t i, int64_t row) {
-    prefetch_row(p.x + (row + kAhead) * c, c);
+    prefetch_row(p.x + (row + kPrefetchDistance) * c, c);
     normalise_row(p.x + row * c, c, {p.mean[row], p.rstd[row]}, p.gamma, p.beta, tokens + i * c);
   });
   return tokens;
 }
 
-void backward_block(const NormTemporalBackward& p, const RowUnits& at, const Block& block, const float* weight,
+void backward_block(const NormTemporalBackward& p, const MorphLayout& at, const Block& block, const float* weight,
                     const float* proj, float* sums, bool first) {
   const Sums sum(at);
-  const RowUnits local = block_units(at, block.last - block.first);
-  const int64_t c = at.channels, k = at.row_length(), n = local.units * at.groups;
-  const float* du = project_back(p, at, block, proj, sums, first);
+  const MorphLayout local = block_layout(at, block.last - block.first);
+  const int64_t c = at.channels, k = at.row_length(), n = local.chunks * at.groups;
+  const float* du = projection_backward(p, at, block, proj, sums, first);
   const float* grad = block_rows(local, du, scratch(kGradRows, block.floats));
   const float* rows = block_rows(local, normalised(p, at, block), scratch(kRows, block.floats));
   gemm_tn_block(n, k, k, grad, k, rows, k, sums + sum.dweight, k, !first);
@@ -115,7 +114,7 @@ void backward_block(const NormTemporalBackward& p, const RowUnits& at, const Blo
   multiply_rows(local, grad, weight, nullptr, scratch(kProduct, block.floats), dnormed);
   if (first) clear_row(sums + sum.dgamma, 2 * c);
   for_block_tokens(at, block.first, block.last, [&](int64_t i, int64_t row) {
-    prefetch_row<true>(p.dx + (row + kAhead) * c, c);
+    prefetch_row<true>(p.dx + (row + kPrefetchDistance) * c, c);
     normalise_row_backward(p.x + row * c, c, {p.mean[row], p.rstd[row]}, p.gamma, dnormed + i * c, p.dy + row * c,
                            p.dx + row * c, sums + sum.dgamma, sums + sum.dbeta);
   });
@@ -124,23 +123,23 @@ void backward_block(const NormTemporalBackward& p, const RowUnits& at, const Blo
 }  // namespace
 
 void norm_temporal_forward(const NormTemporalForward& p) {
-  const RowUnits at = units_of(p.at);
-  const int64_t units = units_per_block(at);
+  const MorphLayout at = layout_of(p.at);
+  const int64_t chunks = chunks_per_block(at);
   const auto weight = packed_weight(*p.weight, at.row_length(), at.row_length(), Use::forward);
   const auto proj = packed_weight(*p.proj, at.channels, at.channels, Use::forward);
-  parallel_for(blocks_of(at.units, units),
-               [&](int64_t index) { forward_block(p, at, Block(at, units, index), weight->data(), proj->data()); });
+  parallel_for(blocks_of(at.chunks, chunks),
+               [&](int64_t index) { forward_block(p, at, Block(at, chunks, index), weight->data(), proj->data()); });
 }
 
 void norm_temporal_backward(const NormTemporalBackward& p) {
-  const RowUnits at = units_of(p.at);
-  const int64_t units = units_per_block(at), c = at.channels, k = at.row_length();
+  const MorphLayout at = layout_of(p.at);
+  const int64_t chunks = chunks_per_block(at), c = at.channels, k = at.row_length();
   const auto weight = packed_weight(*p.weight, k, k, Use::backward);
   const auto proj = packed_weight(*p.proj, c, c, Use::backward);
   const Sums sum(at);
-  PartialSums sums(blocks_of(at.units, units), sum.total);
+  SplitReducer sums(blocks_of(at.chunks, chunks), sum.total);
   sums.run([&](int64_t index, float* part, bool first) {
-    backward_block(p, at, Block(at, units, index), weight->data(), proj->data(), part, first);
+    backward_block(p, at, Block(at, chunks, index), weight->data(), proj->data(), part, first);
   });
   sums.reduce(sum.dproj, c * c, p.dproj);
   sums.reduce(sum.dproj_bias, c, p.dproj_bias);

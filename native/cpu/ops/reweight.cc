@@ -8,7 +8,7 @@ namespace {
 
 constexpr int64_t kTokenBlock = 64;
 
-// Of one branch and token: its gradient, and the sums for its weights.
+// Writes one branch's gradient of one token and accumulates the gradient of its weights.
 void gradient_row(const ReweightBackward& p, int64_t branch, int64_t row, const float* weights, float* sums) {
   const int64_t at = row * p.channels;
   for_lanes(p.channels, [&](int64_t c, auto get, auto put) {

@@ -6,9 +6,9 @@
 namespace morphmlp::MORPHMLP_ISA {
 namespace {
 
-int64_t rows_a_block(int64_t cols) { return std::max<int64_t>(1, 8192 / std::max<int64_t>(1, cols)); }
+int64_t rows_per_block(int64_t cols) { return std::max<int64_t>(1, 8192 / std::max<int64_t>(1, cols)); }
 
-// std::max would drop a NaN; a row with one must come out as NaN.
+// Propagates NaN, unlike std::max.
 float row_max(const float* x, int64_t n) {
   float largest = x[0];
   for (int64_t i = 1; i < n; ++i) largest = x[i] <= largest ? largest : x[i];
@@ -35,13 +35,13 @@ void backward_row(const float* y, const float* dy, int64_t n, float* dx) {
 
 void softmax_forward(const SoftmaxForward& p) {
   if (p.cols == 0) return;
-  for_blocks(p.rows, rows_a_block(p.cols), [&](int64_t begin, int64_t end) {
+  for_blocks(p.rows, rows_per_block(p.cols), [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) forward_row(p.x + row * p.cols, p.cols, p.y + row * p.cols);
   });
 }
 
 void softmax_backward(const SoftmaxBackward& p) {
-  for_blocks(p.rows, rows_a_block(p.cols), [&](int64_t begin, int64_t end) {
+  for_blocks(p.rows, rows_per_block(p.cols), [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row)
       backward_row(p.y + row * p.cols, p.dy + row * p.cols, p.cols, p.dx + row * p.cols);
   });

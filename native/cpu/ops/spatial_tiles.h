@@ -1,4 +1,4 @@
-// The frames of a token tensor [clips, steps, H, W, C] in tiles that hold the chunks of all branches whole and stay in
+// Tiles of the frames of a token tensor [clips, steps, H, W, C]. A tile contains whole chunks of all branches and fits
 // L2.
 #pragma once
 #include "cpu/ops/branches.h"
@@ -9,9 +9,8 @@ namespace morphmlp::MORPHMLP_ISA {
 
 constexpr int64_t kTokensPerBlock = 112;
 
-// A frame is cut into tiles of L x L tokens where it is a multiple of them: such a tile holds its row chunks and its
-// column chunks whole, and is a small frame of its own. Elsewhere a tile is a whole frame, or a few where they are
-// small.
+// If H and W are multiples of L, a tile has L x L tokens: it contains whole row chunks and whole column chunks, so it
+// can be processed as a small frame. Otherwise a tile is one frame, or several if they are small.
 struct Tiles {
   explicit Tiles(const NormSpatialShape& at) : frame(at) {
     const bool cut = !at.strided && at.height % at.chunk == 0 && at.width % at.chunk == 0;
@@ -21,13 +20,13 @@ struct Tiles {
     frames = per_frame > 1 ? 1 : std::max<int64_t>(1, kTokensPerBlock / frame.frame_tokens());
     count = blocks_of(at.frames(), frames) * per_frame;
   }
-  NormSpatialShape frame;  // the part of one frame that a tile holds, as a frame of its own
+  NormSpatialShape frame;  // a tile as a frame: its part of one frame
   int64_t across, per_frame, frames, count;
 };
 
-// Where the tokens of a tile lie in the whole tensor.
-struct TilePlace {
-  TilePlace(const NormSpatialShape& at, const Tiles& tiles, int64_t index) : at(at), part(tiles.frame) {
+// Maps the tokens of a tile to rows of the whole tensor.
+struct TileTokens {
+  TileTokens(const NormSpatialShape& at, const Tiles& tiles, int64_t index) : at(at), part(tiles.frame) {
     const int64_t place = index % tiles.per_frame;
     first = index / tiles.per_frame * tiles.frames;
     frames = std::min(tiles.frames, at.frames() - first);
@@ -40,27 +39,27 @@ struct TilePlace {
         for (int64_t w = 0; w < part.width; ++w) rows_.push_back(corner + frame * at.frame_tokens() + h * at.width + w);
   }
   int64_t row(int64_t token) const { return rows_[token]; }
-  // The row of a token soon after, to be asked for: a tile is a part of each of its frame's lines.
+  // The row of a token shortly after, for prefetching.
   int64_t row_ahead(int64_t token) const { return rows_[std::min(token + 4, tokens - 1)]; }
-  int64_t clip_of(int64_t frame) const { return (first + frame) / at.steps; }  // of the tile's frames
+  int64_t clip_of(int64_t frame) const { return (first + frame) / at.steps; }  // `frame` counts within the tile
   int64_t clip_of_token(int64_t token) const { return clip_of(frames == 1 ? 0 : token / part.frame_tokens()); }
 
   const NormSpatialShape &at, &part;
   int64_t first, frames, tokens;
 
  private:
-  std::vector<int64_t> rows_;  // divisions for each token would cost as much as a tenth of an FC
+  std::vector<int64_t> rows_;  // precomputed: divisions per token would cost a tenth of an FC
 };
 
-// The two kernels of a training step over tiles, for tensors of frames enough to give threads work
-// (norm_spatial_tiles.cc). A shape alone decides which way is taken.
-constexpr int64_t kFramesForTiles = 4;
+// The two training kernels over tiles (norm_spatial_tiles.cc), used from kMinFramesForTiles frames on: fewer do not
+// occupy the threads.
+constexpr int64_t kMinFramesForTiles = 4;
 void norm_spatial_branches_in_tiles(const NormSpatialBranches& p);
 void norm_spatial_branches_backward_in_tiles(const NormSpatialBranchesBackward& p);
 
-// What these share with the way over frames (norm_spatial.cc).
-// pooled[clip] = the sums of its frames' `segments` segments, [frame][segment][C], in order, over the clip's tokens.
+// Shared with the kernels over frames (norm_spatial.cc). pool_segments: pooled[clip] = sum over sums[frame][segment][C]
+// of the clip, in order, divided by its tokens.
 void pool_segments(const NormSpatialBranches& p, const std::vector<float>& sums, int64_t segments);
-void reduce_branches(const NormSpatialBranchesBackward& p, const BranchSums& at, const PartialSums& sums);
+void reduce_branches(const NormSpatialBranchesBackward& p, const BranchSums& at, const SplitReducer& sums);
 
 }  // namespace morphmlp::MORPHMLP_ISA

@@ -6,7 +6,7 @@ namespace morphmlp {
 namespace MORPHMLP_ISA {
 namespace {
 
-// Enough independent chains to hide the latency; without fused operations, as many products as sums.
+// Enough independent chains to hide the latency. Without FMA, half are products and half are sums.
 constexpr int kChains = 12;
 constexpr std::int64_t kRounds = 20000;
 

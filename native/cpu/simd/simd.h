@@ -1,18 +1,19 @@
-// A vector of kLanes floats for the instruction set this translation unit is compiled for. Sources that include this
-// header are compiled once per instruction set, with MORPHMLP_ISA naming it (baseline, avx2, avx512, neon); everything
-// lives in that namespace, so the copies never meet at link time.
+// Vectors of kLanes floats for the instruction set of this translation unit. Sources that include this header are
+// compiled once per instruction set, named by MORPHMLP_ISA (baseline, avx2, avx512, neon); everything is in the
+// namespace of that name, so the linker keeps all copies.
 //
 // Contracts shared by all four versions:
-//  - load/store need no alignment; load_n/store_n touch exactly n floats (0 < n <= kLanes), load_n gives 0 elsewhere;
-//  - fma(a, b, c) = a*b + c, rounded once where the hardware can (not in baseline: kHasFma says which);
-//  - min(a, b) and max(a, b) give b where either is NaN, so put the data second to let NaN through;
+//  - load/store need no alignment; load_n/store_n access exactly n floats (0 < n <= kLanes);
+//    load_n sets the other lanes to 0;
+//  - fma(a, b, c) = a*b + c, rounded once if kHasFma (not in baseline);
+//  - min(a, b) and max(a, b) return b if either is NaN, so pass the data as b to propagate NaN;
 //  - hsum adds halves pairwise, always in the same order.
 #pragma once
 
 #include <cstdint>
 
 #if defined(__x86_64__)
-// GCC 12's own header warns about the undefined operands it passes on purpose.
+// GCC 12 warns about operands that its own header leaves undefined on purpose.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wuninitialized"
 #ifndef __clang__

@@ -13,7 +13,7 @@ MORPHMLP_INLINE __m256i first_lanes(int n) {
   return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
 }
 MORPHMLP_INLINE V load_n(const float* p, int n) { return _mm256_maskload_ps(p, first_lanes(n)); }
-// In pieces: masked stores of this width are microcoded (tens of operations) on AMD processors.
+// In powers of two: 256-bit masked stores are microcoded (tens of µops) on AMD processors.
 MORPHMLP_INLINE void store_n(float* p, V v, int n) {
   if (n == 8) return store(p, v);
   __m128 rest = _mm256_castps256_ps128(v);
@@ -49,12 +49,12 @@ MORPHMLP_INLINE V round_even(V a) { return _mm256_round_ps(a, _MM_FROUND_TO_NEAR
 MORPHMLP_INLINE V pow2(__m256i n) {
   return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(n, _mm256_set1_epi32(127)), 23));
 }
-// a * 2^n for a whole n in [-252, 254]: in two steps, since 2^n itself may be out of range.
+// a * 2^n for integral n in [-252, 254], in two steps, since 2^n may be out of range.
 MORPHMLP_INLINE V scale_pow2(V a, V n) {
   const __m256i whole = _mm256_cvtps_epi32(n), half = _mm256_srai_epi32(whole, 1);
   return mul(mul(a, pow2(half)), pow2(_mm256_sub_epi32(whole, half)));
 }
-// The same where a and a * 2^n are known to be in the normal range (or NaN): n goes straight into the exponent.
+// scale_pow2 for a and a * 2^n in the normal range (or NaN): adds n to the exponent.
 MORPHMLP_INLINE V scale_pow2_normal(V a, V n) {
   return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(a), _mm256_slli_epi32(_mm256_cvtps_epi32(n), 23)));
 }
@@ -65,7 +65,7 @@ MORPHMLP_INLINE float hsum(V v) {
   return _mm_cvtss_f32(_mm_add_ss(d, _mm_shuffle_ps(d, d, 1)));
 }
 
-// Four floats from each of kLanes/4 rows, `step` floats apart: the pieces a transposition starts from.
+// Loads four floats from each of kLanes/4 rows, `step` floats apart: the input of a 4 x 4 transposition.
 MORPHMLP_INLINE V load_quads(const float* p, std::int64_t step) {
   return _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(p)), _mm_loadu_ps(p + step), 1);
 }

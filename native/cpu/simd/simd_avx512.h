@@ -29,9 +29,9 @@ MORPHMLP_INLINE V copysign(V magnitude, V sign) {
 MORPHMLP_INLINE Mask less(V a, V b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ); }
 MORPHMLP_INLINE V select(Mask m, V yes, V no) { return _mm512_mask_blend_ps(m, no, yes); }
 MORPHMLP_INLINE V round_even(V a) { return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
-// a * 2^n for a whole n in [-252, 254]; results below the normal range are denormal, not 0.
+// a * 2^n for integral n in [-252, 254], with denormal results.
 MORPHMLP_INLINE V scale_pow2(V a, V n) { return _mm512_scalef_ps(a, n); }
-// The same where a * 2^n is known to be in the normal range.
+// scale_pow2 for a * 2^n in the normal range.
 MORPHMLP_INLINE V scale_pow2_normal(V a, V n) { return _mm512_scalef_ps(a, n); }
 
 MORPHMLP_INLINE float hsum(V v) {
@@ -41,7 +41,7 @@ MORPHMLP_INLINE float hsum(V v) {
   return _mm_cvtss_f32(_mm_add_ss(d, _mm_shuffle_ps(d, d, 1)));
 }
 
-// Four floats from each of kLanes/4 rows, `step` floats apart: the pieces a transposition starts from.
+// Loads four floats from each of kLanes/4 rows, `step` floats apart: the input of a 4 x 4 transposition.
 MORPHMLP_INLINE V load_quads(const float* p, std::int64_t step) {
   const __m256 lo = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(p)), _mm_loadu_ps(p + step), 1);
   const __m256 hi =

@@ -28,7 +28,7 @@ MORPHMLP_INLINE V mul(V a, V b) { return vmulq_f32(a, b); }
 MORPHMLP_INLINE V div(V a, V b) { return vdivq_f32(a, b); }
 MORPHMLP_INLINE Mask less(V a, V b) { return vcltq_f32(a, b); }
 MORPHMLP_INLINE V select(Mask m, V yes, V no) { return vbslq_f32(m, yes, no); }
-// Not vminq/vmaxq: those give NaN where either is NaN, and the x86 rule (b then) is the contract.
+// Not vminq/vmaxq, which return NaN if either operand is NaN; the contract is to return b, as on x86.
 MORPHMLP_INLINE V min(V a, V b) { return select(less(a, b), a, b); }
 MORPHMLP_INLINE V max(V a, V b) { return select(less(b, a), a, b); }
 MORPHMLP_INLINE V sqrt(V a) { return vsqrtq_f32(a); }
@@ -38,12 +38,12 @@ MORPHMLP_INLINE V abs(V a) { return vabsq_f32(a); }
 MORPHMLP_INLINE V copysign(V magnitude, V sign) { return vbslq_f32(vdupq_n_u32(0x80000000u), sign, magnitude); }
 MORPHMLP_INLINE V round_even(V a) { return vrndnq_f32(a); }
 MORPHMLP_INLINE V pow2(int32x4_t n) { return vreinterpretq_f32_s32(vshlq_n_s32(vaddq_s32(n, vdupq_n_s32(127)), 23)); }
-// a * 2^n for a whole n in [-252, 254]: in two steps, since 2^n itself may be out of range.
+// a * 2^n for integral n in [-252, 254], in two steps, since 2^n may be out of range.
 MORPHMLP_INLINE V scale_pow2(V a, V n) {
   const int32x4_t whole = vcvtnq_s32_f32(n), half = vshrq_n_s32(whole, 1);
   return mul(mul(a, pow2(half)), pow2(vsubq_s32(whole, half)));
 }
-// The same where a and a * 2^n are known to be in the normal range (or NaN): n goes straight into the exponent.
+// scale_pow2 for a and a * 2^n in the normal range (or NaN): adds n to the exponent.
 MORPHMLP_INLINE V scale_pow2_normal(V a, V n) {
   return vreinterpretq_f32_s32(vaddq_s32(vreinterpretq_s32_f32(a), vshlq_n_s32(vcvtnq_s32_f32(n), 23)));
 }
@@ -53,7 +53,7 @@ MORPHMLP_INLINE float hsum(V v) {
   return vget_lane_f32(d, 0) + vget_lane_f32(d, 1);
 }
 
-// Four floats from each of kLanes/4 rows, `step` floats apart: the pieces a transposition starts from.
+// Loads four floats from each of kLanes/4 rows, `step` floats apart: the input of a 4 x 4 transposition.
 MORPHMLP_INLINE V load_quads(const float* p, std::int64_t) { return load(p); }
 MORPHMLP_INLINE V unpack_lo(V a, V b) { return vzip1q_f32(a, b); }
 MORPHMLP_INLINE V unpack_hi(V a, V b) { return vzip2q_f32(a, b); }

@@ -1,4 +1,4 @@
-// x86-64 without extensions (SSE2): 4 lanes, no fused multiply-add. Included by simd.h, inside its namespace.
+// Baseline x86-64 (SSE2): 4 lanes, no fused multiply-add. Included by simd.h, inside its namespace.
 constexpr int kLanes = 4;
 constexpr bool kHasFma = false;
 constexpr const char* kIsaName = "baseline";
@@ -35,17 +35,17 @@ MORPHMLP_INLINE V abs(V a) { return _mm_andnot_ps(set1(-0.0f), a); }
 MORPHMLP_INLINE V copysign(V magnitude, V sign) { return _mm_or_ps(abs(magnitude), _mm_and_ps(set1(-0.0f), sign)); }
 MORPHMLP_INLINE Mask less(V a, V b) { return _mm_cmplt_ps(a, b); }
 MORPHMLP_INLINE V select(Mask m, V yes, V no) { return _mm_or_ps(_mm_and_ps(m, yes), _mm_andnot_ps(m, no)); }
-// For |a| < 2^31 only, which is all the callers need; NaN does not survive it.
+// For |a| < 2^31 only, as the callers need; does not propagate NaN.
 MORPHMLP_INLINE V round_even(V a) { return _mm_cvtepi32_ps(_mm_cvtps_epi32(a)); }
 MORPHMLP_INLINE V pow2(__m128i n) {
   return _mm_castsi128_ps(_mm_slli_epi32(_mm_add_epi32(n, _mm_set1_epi32(127)), 23));
 }
-// a * 2^n for a whole n in [-252, 254]: in two steps, since 2^n itself may be out of range.
+// a * 2^n for integral n in [-252, 254], in two steps, since 2^n may be out of range.
 MORPHMLP_INLINE V scale_pow2(V a, V n) {
   const __m128i whole = _mm_cvtps_epi32(n), half = _mm_srai_epi32(whole, 1);
   return mul(mul(a, pow2(half)), pow2(_mm_sub_epi32(whole, half)));
 }
-// The same where a and a * 2^n are known to be in the normal range (or NaN): n goes straight into the exponent.
+// scale_pow2 for a and a * 2^n in the normal range (or NaN): adds n to the exponent.
 MORPHMLP_INLINE V scale_pow2_normal(V a, V n) {
   return _mm_castsi128_ps(_mm_add_epi32(_mm_castps_si128(a), _mm_slli_epi32(_mm_cvtps_epi32(n), 23)));
 }
@@ -55,7 +55,7 @@ MORPHMLP_INLINE float hsum(V v) {
   return _mm_cvtss_f32(_mm_add_ss(d, _mm_shuffle_ps(d, d, 1)));
 }
 
-// Four floats from each of kLanes/4 rows, `step` floats apart: the pieces a transposition starts from.
+// Loads four floats from each of kLanes/4 rows, `step` floats apart: the input of a 4 x 4 transposition.
 MORPHMLP_INLINE V load_quads(const float* p, std::int64_t) { return load(p); }
 MORPHMLP_INLINE V unpack_lo(V a, V b) { return _mm_unpacklo_ps(a, b); }
 MORPHMLP_INLINE V unpack_hi(V a, V b) { return _mm_unpackhi_ps(a, b); }

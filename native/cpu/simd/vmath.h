@@ -1,5 +1,5 @@
-// Elementary functions on vectors. Measured errors are asserted in test/native/vmath_test.cc; NaN goes through all of
-// them. The polynomials are weighted minimax fits made for this file.
+// Elementary functions on vectors; all propagate NaN. test/native/vmath_test.cc asserts the error bounds. The
+// polynomials are weighted minimax fits made for this file.
 #pragma once
 
 #include "simd.h"
@@ -16,12 +16,12 @@ MORPHMLP_INLINE V polynomial(V x, const float (&c)[kCount]) {
   return y;
 }
 
-// e^x within 1.1 ulp, down through the denormals to 0, and up to infinity.
+// e^x within 1.1 ulp over the whole range, including denormal results, 0 and infinity.
 MORPHMLP_INLINE V exp(V x) {
   constexpr float kTail[] = {4.999999404e-01f, 1.666652113e-01f, 4.166838899e-02f, 8.368716575e-03f, 1.381459879e-03f};
   const V clamped = min(set1(90.0f), max(set1(-105.0f), x));
   const V n = round_even(mul(clamped, set1(1.44269504f)));
-  // ln 2 in two parts, the first short enough for n times it to be exact.
+  // ln 2 in two parts (Cody-Waite), the first short enough for its product with n to be exact.
   const V r = fnma(n, set1(-2.12194440e-4f), fnma(n, set1(0.693359375f), clamped));
   const V e = add(fma(mul(r, r), polynomial(r, kTail), r), set1(1.0f));
   return scale_pow2(e, n);
@@ -37,9 +37,8 @@ MORPHMLP_INLINE V exp2_small(V y) {
 
 constexpr float kTailEnd = 6.5f;  // the normal tail is cut off here, where it is 4e-11
 
-// The normal distribution's upper tail, Q(t) = erfc(t / sqrt 2) / 2, for t in [0, kTailEnd]: 2 to the polynomial that
-// fits log2 Q. Its relative error is 2e-7 near 0 and grows to 4e-6 at the end, where Q is nothing; a plain erf would
-// lose all digits of 1 + erf(x) there.
+// Upper tail of the normal distribution, Q(t) = erfc(t / sqrt 2) / 2, for t in [0, kTailEnd], as 2^polynomial(t). The
+// relative error is 2e-7 near 0 and grows to 4e-6 at kTailEnd, where Q is negligible; 1 + erf(x) would cancel there.
 MORPHMLP_INLINE V normal_tail(V t) {
   constexpr float kLogTail[] = {-1.000000000e+00f, -1.151105285e+00f, -4.592130184e-01f, -5.245936662e-02f,
                                 6.960825995e-03f,  4.153488135e-06f,  -2.927651512e-04f, 8.521186828e-05f,
@@ -69,13 +68,13 @@ MORPHMLP_INLINE V tanh(V x) {
   return select(less(t, set1(0.7f)), near, far);
 }
 
-// Exact GELU, x Phi(x) = max(x, 0) - |x| Q(|x|): no cancellation on either side.
+// Exact GELU, x Phi(x) = max(x, 0) - |x| Q(|x|), without cancellation for either sign.
 MORPHMLP_INLINE V gelu(V x) {
   const V t = min(set1(kTailEnd), abs(x));
   return fnma(t, normal_tail(t), max(zero(), x));
 }
 
-// Exact GELU and its derivative Phi(x) + x phi(x); on the negative side that is Q - t phi, on the positive one less it.
+// Exact GELU and its derivative Phi(x) + x phi(x), which is Q(t) - t phi(t) for x < 0 and one minus that for x >= 0.
 MORPHMLP_INLINE void gelu_with_grad(V x, V* y, V* dy) {
   const V t = min(set1(kTailEnd), abs(x));
   const V tail = normal_tail(t);
@@ -85,7 +84,7 @@ MORPHMLP_INLINE void gelu_with_grad(V x, V* y, V* dy) {
   *dy = select(less(x, zero()), below, sub(set1(1.0f), below));
 }
 
-// The derivative alone.
+// Derivative of the exact GELU.
 MORPHMLP_INLINE V gelu_grad(V x) {
   V y, dy;
   gelu_with_grad(x, &y, &dy);

@@ -1,9 +1,9 @@
-#include "ops/conv_norm.h"
+#include "ops/conv_norm_parts.h"
 
-#include "cuda/ops/batch_norm.h"
+#include "cuda/conv/im2col.h"
 #include "cuda/epilogue/column_sums.h"
 #include "cuda/gemm/gemm_bn_stats.h"
-#include "cuda/conv/im2col.h"
+#include "cuda/ops/batch_norm.h"
 
 namespace morphmlp::cuda {
 

@@ -1,4 +1,5 @@
 #include "ops/clip_input.h"
+#include "ops/clip_mix.h"
 
 #include "cuda/vectorized.h"
 

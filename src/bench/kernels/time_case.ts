@@ -1,4 +1,5 @@
 import { backward, noGrad } from '../../core/autograd';
+import { kernels } from '../../core/dispatch';
 import { native } from '../../core/native';
 import { scope } from '../../core/scope';
 import { tensor, type Tensor } from '../../core/tensor';
@@ -47,7 +48,7 @@ function preparation(cache: CacheState): () => void {
   const [from, to] = [tensor(new Float32Array(COLD_FLOATS)), tensor(new Float32Array(COLD_FLOATS))];
   return () => {
     native.memoryPoison();
-    native.kernels.accumulate_copy(COLD_FLOATS, from.handle, to.handle);
+    kernels.accumulateCopy({ n: COLD_FLOATS, from, into: to });
   };
 }
 

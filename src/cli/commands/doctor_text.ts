@@ -5,7 +5,7 @@ const found = (f: Found) => ('version' in f ? f.version : `none: ${f.missing}`);
 
 function addonRows(addon: AddonInfo): [string, string][] {
   if ('missing' in addon) return [['addon', `none: ${addon.missing}`]];
-  const skipped = addon.tried.filter(({ reason }) => reason !== 'not there');
+  const skipped = addon.tried.filter(({ reason }) => reason !== 'not found');
   return [
     ['addon', addon.file],
     ...skipped.map(({ file, reason }): [string, string] => ['not loaded', `${file}: ${reason}`]),

@@ -1,5 +1,5 @@
-# Stands in for Node's own common.gypi, so that node-gyp needs no download: the addon takes its headers from node_modules
-# (node-api-headers, node-addon-api) and its flags from native/sources.cjs.
+# Replaces the common.gypi of Node's headers, so that node-gyp downloads nothing. The headers come from node_modules
+# (node-api-headers, node-addon-api), the flags from native/sources.cjs.
 {
   'variables': { 'standalone_static_library%': 1 },
   'target_defaults': {
