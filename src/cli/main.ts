@@ -41,7 +41,7 @@ registerVerify(program);
 
 program
   .command('doctor')
-  .description('show what this machine has and lacks: tools, processor, FFmpeg, CUDA, the native addon')
+  .description('show what this machine has and lacks: tools, processor, decoder, CUDA, the native addon')
   .option('--json', 'print as JSON')
   .action(doctor);
 

@@ -11,7 +11,7 @@ import type { Philox } from '../core/philox';
 import { expectClasses, type ClassOptions } from './lists/class_names';
 import type { LabelledFile, Listing } from './lists/listing';
 import type { Source } from './source';
-import type { VideoInfo } from './video/video';
+import type { VideoInfo } from './video/info';
 
 /** First line of an index. */
 export interface ShardHeader {

@@ -13,7 +13,8 @@ import {
 import { motionClip, type MotionOptions } from './synthetic/motion';
 import { UnreadableClip } from './types';
 import { decodeFrames, type Frames } from './video/decode';
-import { probe, type CallOptions, type Part, type VideoInfo } from './video/video';
+import { probe, probeByDecoding } from './video/frame_index';
+import type { CallOptions, Part, VideoInfo } from './video/info';
 
 export type Source =
   | { kind: 'video'; path: string; part?: Part }
@@ -46,8 +47,7 @@ const NOMINAL_FPS = 30;
 
 function infoOf(size: { width: number; height: number }, frames: number): VideoInfo {
   const { width, height } = size;
-  const time = { fps: NOMINAL_FPS, frames, exact: true, duration: frames / NOMINAL_FPS, steady: true, offset: 0 };
-  return { width, height, ...time, rotation: 0 };
+  return { width, height, fps: NOMINAL_FPS, frames, duration: frames / NOMINAL_FPS, rotation: 0 };
 }
 
 type Pictures = Source & { kind: 'image' | 'frames' | 'files' };
@@ -85,9 +85,13 @@ function drawFrames({ index, options }: Source & { kind: 'drawn' }, numbers: rea
   return { pixels, width: side, height: side };
 }
 
-/** Size, frame rate and length. Rejects with `UnreadableClip` where the source is none. */
-export async function probeSource(source: Source, call: CallOptions = {}): Promise<VideoInfo> {
-  if (source.kind === 'video') return probe(source.path, { ...call, part: source.part });
+/**
+ * Size, frame rate, length and the index of frames. `byDecoding`: a video's frames are found by decoding all of it. Rejects with
+ * `UnreadableClip` where the source is none.
+ */
+export async function probeSource(source: Source, call: CallOptions = {}, byDecoding = false): Promise<VideoInfo> {
+  if (source.kind === 'video')
+    return (byDecoding ? probeByDecoding : probe)(source.path, { ...call, part: source.part });
   if (source.kind === 'raw') return rawInfo(source);
   if (source.kind === 'drawn') return drawnInfo(source.options);
   return infoOf(await pictureSize(pictureFile(source, 0)), countOf(source));

@@ -32,8 +32,9 @@ export const runFiles = (out: string) => ({
 
 /** How clips are taken in validation and later: what a checkpoint keeps beside the weights. */
 export function runInput({ clips, testCrop, normalisation }: RunOptions): InputSpec {
-  const { frames, rate, sampling, targetFps, offset, testScale } = clips;
-  return inputSpec({ frames, rate, crop: testCrop, sampling, targetFps, offset, testScale, normalisation });
+  const { frames, rate, sampling, targetFps, offset, testScale, ignoreSar } = clips;
+  const settings = { frames, rate, crop: testCrop, sampling, targetFps, offset, testScale, ignoreSar };
+  return inputSpec({ ...settings, normalisation });
 }
 
 function checkBatches({ batchSize, microBatch }: RunOptions): number {

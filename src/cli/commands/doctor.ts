@@ -4,6 +4,7 @@ import os from 'node:os';
 import { promisify } from 'node:util';
 import { loadAddon, type TriedAddon } from '../../core/addon_path';
 import { packageVersion } from '../../core/version';
+import { decoderVersion } from '../../data/video/choose';
 
 /** A program or library: its version where it was found, or the reason why it does not count. */
 export type Found = { version: string } | { missing: string };
@@ -49,7 +50,8 @@ export interface DoctorReport {
   cmake: Found;
   cpu: CpuInfo;
   memory: { total: number; available: number };
-  ffmpeg: Found;
+  /** What decodes videos. */
+  decoder: Found;
   cuda: { nvcc: Found; driver: Found; backend: string };
   addon: AddonInfo;
   selfTest?: SelfTest;
@@ -94,8 +96,14 @@ async function findCompiler(): Promise<Found> {
 }
 
 const findCmake = () => probe('cmake', ['--version'], firstLine, ' (needed only to build the addon)');
-const findFfmpeg = () =>
-  probe('ffmpeg', ['-version'], (out) => firstLine(out).replace(/ Copyright.*/, ''), ' (needed to read videos)');
+
+async function findDecoder(): Promise<Found> {
+  try {
+    return { version: await decoderVersion() };
+  } catch (error) {
+    return { missing: (error as Error).message };
+  }
+}
 
 function readText(file: string): string {
   try {
@@ -210,14 +218,14 @@ function findAddon(): AddonInfo {
 }
 
 /**
- * Looks at this machine: tools, processor, memory, FFmpeg, CUDA and the addon. Nothing missing makes it fail; each missing thing
+ * Looks at this machine: tools, processor, memory, decoder, CUDA and the addon. Nothing missing makes it fail; each missing thing
  * carries its reason. `selfTest` is called only where the addon loaded; what it throws becomes a failed self-test.
  */
 export async function collectDoctor(selfTest?: () => SelfTest | Promise<SelfTest>): Promise<DoctorReport> {
-  const [compiler, cmake, ffmpeg, nvcc, driver, cpu] = await Promise.all([
+  const [compiler, cmake, decoder, nvcc, driver, cpu] = await Promise.all([
     findCompiler(),
     findCmake(),
-    findFfmpeg(),
+    findDecoder(),
     findNvcc(),
     findDriver(),
     findCpu(),
@@ -232,7 +240,7 @@ export async function collectDoctor(selfTest?: () => SelfTest | Promise<SelfTest
     cmake,
     cpu,
     memory: findMemory(),
-    ffmpeg,
+    decoder,
     cuda: { nvcc, driver, backend },
     addon,
   };

@@ -34,7 +34,7 @@ function rows(r: DoctorReport): [string, string][] {
     ['features', r.cpu.features.join(' ') || 'unknown'],
     ['memory', `${gib(r.memory.total)}, ${gib(r.memory.available)} free`],
     ...addonRows(r.addon),
-    ['FFmpeg', found(r.ffmpeg)],
+    ['decoder', found(r.decoder)],
     ['CUDA', [r.cuda.backend, ...cudaKernels(r.addon)].join('\n')],
     ['nvcc', found(r.cuda.nvcc)],
     ['GPU driver', found(r.cuda.driver)],

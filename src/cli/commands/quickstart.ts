@@ -1,6 +1,6 @@
 import path from 'node:path';
-import { hasFfmpeg } from '../../data/video/ffmpeg';
 import { writeVideo } from '../../data/video/encode';
+import { decoderVersion } from '../../data/video/choose';
 import { MotionDataset } from '../../data/synthetic/motion';
 import { sourceOf, type Source } from '../../data/source';
 import { isUnreadable, type Clip } from '../../data/types';
@@ -54,8 +54,10 @@ async function exampleOf(run: Run, input: InputSpec): Promise<{ example: Example
   const { train, val } = run.loaders;
   if (val?.dataset instanceof VideoDataset) return firstReadable(val.dataset, input);
   if (!(train.dataset instanceof MotionDataset)) return null;
-  if (!(await hasFfmpeg())) {
-    console.log('\nFFmpeg is not on the PATH, so no video was classified (Debian: apt-get install ffmpeg).');
+  try {
+    await decoderVersion();
+  } catch (error) {
+    console.log(`\nno video was classified: ${(error as Error).message}`);
     return null;
   }
   const example = await drawnExample(run);

@@ -8,7 +8,7 @@ import path from 'node:path';
 import { expectClasses, givenClasses, readLines, type ClassOptions } from './class_names';
 import { isPrepared, readShards } from '../shards';
 import type { Source } from '../source';
-import type { VideoInfo } from '../video/video';
+import type { VideoInfo } from '../video/info';
 
 export interface ListingOptions extends ClassOptions {
   /** What stands between path and label. Default ','. */

@@ -5,7 +5,7 @@ import path from 'node:path';
 import sharp, { type Sharp } from 'sharp';
 import { UnreadableClip } from '../types';
 import type { Frames } from '../video/decode';
-import type { Part } from '../video/video';
+import type { Part } from '../video/info';
 
 export const IMAGE_ENDINGS = ['.jpg', '.jpeg', '.png', '.webp', '.bmp', '.tif', '.tiff', '.avif'];
 
