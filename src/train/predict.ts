@@ -1,6 +1,6 @@
 import { readViews } from '../data/video/video_clips';
-import type { ModelInfo } from '../models/load';
-import { meanOfRows, probabilities, viewLogits, type Classifier } from './views';
+import type { LoadedModel } from '../models/load';
+import { meanOfRows, probabilities, viewLogits } from './views';
 
 /** A class and its probability. */
 export interface Prediction {
@@ -31,7 +31,7 @@ export interface PredictOptions {
  */
 export async function predict(
   file: string,
-  model: Pick<ModelInfo, 'classNames'> & Classifier,
+  model: Pick<LoadedModel, 'network' | 'classNames' | 'input'>,
   { top = 5, clips = 1, crops = 1 }: PredictOptions = {},
 ): Promise<Prediction[]> {
   model.network.eval();
