@@ -11,13 +11,8 @@
  *   };
  *   if (morphmlp_run("gelu_forward", arguments, 3, NULL) != MORPHMLP_OK) puts(morphmlp_last_error());
  *
-<<<<<<< HEAD
- * native/bindings/<op>.cc reads the arguments of a kernel, in this order; native/ops/<op>.h documents them. Sizes are
- * checked first, then tensors against the sizes. An invalid argument is an error that names it, and nothing is computed.
-=======
- * The arguments of a kernel, in their order, with what each is and what they mean, are in native/ops/<op>.def. Each is
- * checked, sizes first, then tensors against them: a wrong one is an error that names it, and nothing was computed.
->>>>>>> kernelargs
+ * native/ops/<op>.def lists the arguments of a kernel, in their order, and documents them. Sizes are checked first, then
+ * tensors against the sizes. An invalid argument is an error that names it, and nothing is computed.
  *
  * On the CPU a call is synchronous. On CUDA it returns when the work is queued in `stream`, and a later call may report
  * its errors. All work of the library is in one stream at a time: another stream first waits for the previous one.

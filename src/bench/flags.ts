@@ -2,7 +2,7 @@
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { native } from '../core/native';
-import { instructionSet, libraryOfProducts } from '../core/runtime';
+import { instructionSet, gemmNote } from '../core/runtime';
 import { getDefaultDevice } from '../core/tensor';
 
 /** What `native/sources.cjs` answers. */
@@ -25,4 +25,4 @@ export const baseFlags = (): string => (onGpu() ? native.cudaFlags() : flagsOf()
 
 /** Flags of our kernels for the instruction set that runs, or for the GPU. */
 export const kernelFlags = (): string =>
-  onGpu() ? native.cudaFlags() + libraryOfProducts() : [...flagsOf(), ...flagsOf(instructionSet())].join(' ');
+  onGpu() ? native.cudaFlags() + gemmNote() : [...flagsOf(), ...flagsOf(instructionSet())].join(' ');

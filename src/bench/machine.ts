@@ -12,7 +12,7 @@ export interface Machine {
   device: Device;
   /** Where the device is a GPU: what it is, and the version of its driver where the system tells it. */
   gpu?: CudaFacts & { driver: string | null };
-  /** On a GPU, who computes the products of dense matrices: `own`, or a library; and by what ours compute f32, if not FFMA. */
+  /** On a GPU: `own`, or `own, bf16 by wgmma`; older files name cuBLASLt here. */
   products?: string;
   cpu: string;
   cores: number;
@@ -58,7 +58,10 @@ export function machine(): Machine {
   return {
     device,
     ...(device === 'cuda'
-      ? { gpu: { ...native.cudaFacts(), driver: driverVersion() }, products: native.cudaProducts() }
+      ? {
+          gpu: { ...native.cudaFacts(), driver: driverVersion() },
+          products: native.cudaGemm() === 'mma' ? 'own' : 'own, bf16 by wgmma',
+        }
       : {}),
     cpu: os.cpus()[0]?.model.trim() ?? 'unknown',
     cores: os.cpus().length,

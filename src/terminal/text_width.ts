@@ -15,6 +15,26 @@ export function oneLine(text: string): string {
   return stripEscapes(text).replace(CONTROLS, ' ');
 }
 
+const UNSAFE = /[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+const COLOUR = /\x1b\[[\d;]*m/g;
+
+const escaped = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+
+/**
+ * Control characters as visible escapes (\u001b, as in JSON), so that a name out of a file or a list does nothing to a terminal.
+ * Line breaks stay.
+ */
+export const printable = (text: string): string => text.replace(UNSAFE, escaped);
+
+/** The same for text that has colours of our own: these stay, all other control characters are made visible. */
+export function printableColoured(text: string): string {
+  const colours = text.match(COLOUR) ?? [];
+  return text
+    .split(COLOUR)
+    .map((part, i) => (i === 0 ? '' : colours[i - 1]!) + part.replace(UNSAFE, escaped))
+    .join('');
+}
+
 /** How many terminal columns a text takes; East Asian wide characters and emoji take two, combining marks none. */
 export function displayWidth(text: string): number {
   return stringWidth(stripEscapes(text));

@@ -19,7 +19,7 @@ const cases = [
   normSpatialCase({ shape: [1, 2, 14, 14, 112], chunk: 14, branches: 2 }),
 ].map((c) => inBf16(c, terms));
 
-/** What the op returns where no gradient is wanted, and how much more memory it took than there was. */
+/** Result of the op without gradients, and the peak of memory that it added. */
 function run(c: (typeof cases)[number], arrays = mapInputs(c, (input, _, i) => makeInput(input, i))) {
   return scope(() => {
     const given = mapInputs(c, (input, name) => makeTensor(input, arrays[name]!, false));

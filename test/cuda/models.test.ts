@@ -1,4 +1,4 @@
-/** What `bench models --device cuda` times: a network is held to float64 in both types first, and what it divides by is there. */
+/** `bench models --device cuda`: networks are held to float64 in both types before they are timed, and limits are measured. */
 import { Served } from '../../src/bench/models/served';
 import { native } from '../../src/core/native';
 import { fmaPeak, memory } from '../../src/core/runtime';

@@ -1,11 +1,12 @@
-/** How fast clips come off the disk: one worker beside FFmpeg alone, and what a training step waits for them. */
+/** How fast clips come off the disk: decoders alone, one worker, all workers. */
 import { planClip, type ClipPlan } from '../../data/video/clip_plan';
 import { DecodePool } from '../../data/video/decode_pool';
-import { runProgram } from '../../data/video/ffmpeg';
 import { openDataset, type DataSpec } from '../../data/open';
 import { probeSource, sourceOf, type Source } from '../../data/source';
-import { seekSeconds } from '../../data/video/decode';
-import { inputArguments, type VideoInfo } from '../../data/video/video';
+import { allDecoders } from '../../data/video/choose';
+import { decodeFrames } from '../../data/video/decode';
+import type { Decoder } from '../../data/video/decoder';
+import type { VideoInfo } from '../../data/video/info';
 import { VideoDataset, type VideoOptions } from '../../data/video/video_dataset';
 import { Philox } from '../../core/philox';
 import { elapsed, median } from '../statistics';
@@ -26,14 +27,16 @@ export interface DataBenchOptions {
 
 /** Clips a second. */
 export interface DataBench {
-  /** One core of FFmpeg that decodes the same frames and throws them away; null where the clips are no videos. */
+  /** One core of the FFmpeg program that decodes the same frames, a run for each clip; null where it is absent, or the clips are no videos. */
   ffmpeg: number | null;
+  /** The same of node-av. */
+  nodeAv: number | null;
   /** One worker, the first time a file is read and later, when its length is known. */
   first: number;
   worker: number;
   /** All workers together. */
   workers: number;
-  /** The worker's share of FFmpeg alone, of rounds next to each other. */
+  /** Rate of node-av over that of the FFmpeg program, of rounds next to each other; null where one of them is absent. */
   ofFfmpeg: number | null;
 }
 
@@ -43,24 +46,13 @@ interface Video {
   plan: ClipPlan;
 }
 
-/** Decodes the frames from a clip's first to its last, from the same keyframe, without scaling, output or anything after. */
-async function decodeAlone({ source, info, plan }: Video): Promise<void> {
-  const [first, last] = [Math.min(...plan.frames), Math.max(...plan.frames)];
-  const seconds = seekSeconds(first, info);
-  const seek = seconds > 0 ? ['-ss', seconds.toFixed(6)] : [];
-  const input = ['-v', 'error', '-nostdin', '-threads', '1', ...seek, ...inputArguments(source.path, source.part)];
-  const frames = seconds > 0 ? last - first + 1 : last + 1;
-  const output = ['-map', '0:v:0', '-an', '-frames:v', String(frames), '-f', 'null', '-'];
-  await runProgram('ffmpeg', [...input, ...output], { subject: source.path });
-}
-
 /** Clips that a worker has waiting, as a loader that reads two batches ahead gives it. */
 const AHEAD = 8;
 
 /** The generator of item i, the same in every round. */
 const randomOf = (seed: number, i: number): Philox => new Philox(seed).fork('bench').fork(i);
 
-/** The clips of a round as FFmpeg sees them, where all are videos. */
+/** The clips of a round as a decoder sees them, where all are videos. */
 async function videosOf(
   set: VideoDataset,
   items: readonly number[],
@@ -86,10 +78,6 @@ async function readAll(set: VideoDataset, items: readonly number[], seed: number
   await Promise.all(Array.from({ length: atOnce }, reader));
 }
 
-const inTurn = async (videos: readonly Video[]): Promise<void> => {
-  for (const video of videos) await decodeAlone(video);
-};
-
 /** Opens the set over a pool of `workers`, for as long as `body` runs. */
 async function withSet<T>(
   options: DataBenchOptions,
@@ -111,7 +99,20 @@ interface Round {
   first: number;
   worker: number;
   ffmpeg: number | null;
+  nodeAv: number | null;
   workers: number;
+}
+
+/** Seconds a clip of a decoder alone, one clip after the other; null where it is absent. */
+async function alone(name: Decoder['name'], videos: readonly Video[]): Promise<number | null> {
+  const by = allDecoders().find((one) => one.name === name);
+  if (by === undefined || videos.length === 0) return null;
+  await by.version(); // its process starts
+  const ms = await elapsed(async () => {
+    for (const { source, info, plan } of videos)
+      await decodeFrames({ ...source, numbers: plan.frames, size: plan.size, info }, {}, by);
+  });
+  return ms / videos.length / 1000;
 }
 
 /** Seconds a clip of everything once, next to each other, so that what slows the machine slows all. */
@@ -120,8 +121,8 @@ async function round(options: DataBenchOptions, videos: readonly Video[], items:
   const each = (ms: number): number => ms / items.length / 1000;
   const one = await withSet(options, 1, async (set) => {
     const first = each(await elapsed(() => readAll(set, items, seed, AHEAD)));
-    const ffmpeg = videos.length > 0 ? each(await elapsed(() => inTurn(videos))) : null;
-    return { first, ffmpeg, worker: each(await elapsed(() => readAll(set, items, seed, AHEAD))) };
+    const decoders = { ffmpeg: await alone('ffmpeg', videos), nodeAv: await alone('node-av', videos) };
+    return { first, ...decoders, worker: each(await elapsed(() => readAll(set, items, seed, AHEAD))) };
   });
   const all = await withSet(options, workers, async (set) => {
     await readAll(set, items, seed, AHEAD * workers);
@@ -143,10 +144,12 @@ export async function benchData(options: DataBenchOptions): Promise<DataBench> {
     options.onRound?.(i + 1, options.rounds);
   }
   const rate = (of: (round: Round) => number): number => 1 / median(rounds.map(of));
-  const alone = videos.length > 0;
+  const [first] = rounds as [Round];
+  const { ffmpeg, nodeAv } = first;
   return {
-    ffmpeg: alone ? rate((r) => r.ffmpeg!) : null,
+    ffmpeg: ffmpeg === null ? null : rate((r) => r.ffmpeg!),
+    nodeAv: nodeAv === null ? null : rate((r) => r.nodeAv!),
     ...{ first: rate((r) => r.first), worker: rate((r) => r.worker), workers: rate((r) => r.workers) },
-    ofFfmpeg: alone ? median(rounds.map((r) => r.ffmpeg! / r.worker)) : null,
+    ofFfmpeg: ffmpeg === null || nodeAv === null ? null : median(rounds.map((r) => r.ffmpeg! / r.nodeAv!)),
   };
 }

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { backward, noGrad } from '../../core/autograd';
 import { scope } from '../../core/scope';
-import { native } from '../../core/native';
+import { native, type GemmBackend } from '../../core/native';
 import { getDefaultDevice, type Tensor } from '../../core/tensor';
 import type { Array64, OpCase } from '../op_cases/case';
 import { gradientFor, hasGrad, makeInput, makeTensor, mapInputs, rounded } from '../op_cases/tensors';
@@ -48,50 +48,34 @@ export function blasVariants(op: PluggableOp): Variant[] {
   });
 }
 
-type Products = Parameters<typeof native.cudaUseProducts>[0];
-
-function productsNow(): Products {
-  const by = native.cudaProducts();
-  return by.includes('wgmma') ? 'wgmma' : by.startsWith('own') ? 'own' : 'cublaslt';
-}
-
-/** Lets these compute the products of dense matrices while `body` runs. */
-const withProducts = (by: Products) => {
+/** Selects the instructions of bf16 products while `body` runs. */
+const withGemm = (name: GemmBackend) => {
   return <T>(body: () => T): T => {
-    const before = productsNow();
-    native.cudaUseProducts(by);
+    const before = native.cudaGemm();
+    native.cudaUseGemm(name);
     try {
       return body();
     } finally {
-      native.cudaUseProducts(before);
+      native.cudaUseGemm(before);
     }
   };
 };
 
-/** Why nothing multiplies by TMA and wgmma here (no Hopper, not compiled for it), or undefined. */
+/** Why this device or build has no TMA and wgmma, or undefined. */
 export function whyNoWgmma(): string | undefined {
   try {
-    withProducts('wgmma')(() => undefined);
+    withGemm('wgmma')(() => undefined);
     return undefined;
   } catch (error) {
-    return (error as Error).message.replace(/^.* wgmma was asked for, but /, '');
+    return (error as Error).message.replace(/^wgmma is not available: /, '');
   }
 }
 
-/**
- * `linear` on a GPU in bf16 with its products by others than mma.sync, where they are: cuBLASLt, which kernels as plugins do not have in bf16, and
- * on Hopper wgmma, which both may use. It does more than the mma.sync of our limit.
- */
-export function productVariants(op: PluggableOp): Variant[] {
-  if (op !== 'linear') return [];
-  const variant = (name: string, by: Products): Variant => {
-    const use = withProducts(by);
-    return { name, flags: use(kernelFlags), backward: true, beyondLimit: true, use };
-  };
-  return [
-    ...(whyNoWgmma() === undefined ? [variant('wgmma', 'wgmma')] : []),
-    ...(blasPlugins(op, 'cuda').length > 0 ? [variant('cuBLASLt', 'cublaslt')] : []),
-  ];
+/** `linear` in bf16 by TMA and wgmma, where the device has them. It can exceed our limit, which mma.sync sets. */
+export function wgmmaVariants(op: PluggableOp): Variant[] {
+  if (op !== 'linear' || whyNoWgmma() !== undefined) return [];
+  const use = withGemm('wgmma');
+  return [{ name: 'wgmma', flags: use(kernelFlags), backward: true, beyondLimit: true, use }];
 }
 
 /** The naive kernel of an op, as a variant. */

@@ -2,6 +2,7 @@ import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import readline from 'node:readline';
+import { native } from '../../core/native';
 import type { ModelCase, Where } from './case';
 
 type Answer = Record<string, unknown>;
@@ -63,6 +64,7 @@ export function startOurs({ threads, device, precision, recompute = 0, launch = 
     MORPHMLP_BENCH_PRECISION: precision,
     MORPHMLP_BENCH_RECOMPUTE: String(recompute),
     MORPHMLP_BENCH_LAUNCH: launch,
+    ...(device === 'cuda' ? { MORPHMLP_BENCH_GEMM: native.cudaGemm() } : {}),
   };
   return new Peer('morphmlp', process.execPath, [path.join(__dirname, 'server.js')], env);
 }

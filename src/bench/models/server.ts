@@ -1,10 +1,10 @@
 // Times our models in a process of its own, with the requests and answers of bench/peers/bench.py, so that peers can take turns:
-// setup, run, output, drop CASE; peak; quit. MORPHMLP_BENCH_DEVICE, MORPHMLP_BENCH_PRECISION, MORPHMLP_BENCH_RECOMPUTE and
-// MORPHMLP_BENCH_LAUNCH say where, in what numbers, how many blocks are computed again, and whether graphs are replayed.
+// setup, run, output, drop CASE; peak; quit. MORPHMLP_BENCH_DEVICE, _PRECISION, _RECOMPUTE, _LAUNCH and _GEMM set the device, the type of
+// activations, the number of recomputed blocks, whether graphs are replayed, and the instructions of bf16 products.
 import { readFileSync } from 'node:fs';
 import readline from 'node:readline';
-import type { Device, Precision } from '../../core/native';
-import { fmaPeak, instructionSet, memory, requireDevice, requirePrecision, threads } from '../../core/runtime';
+import type { Device, GemmBackend, Precision } from '../../core/native';
+import { fmaPeak, instructionSet, memory, requireDevice, requirePrecision, threads, useGemm } from '../../core/runtime';
 import { setDefaultDevice } from '../../core/tensor';
 import type { Launch } from '../kernels/rounds';
 import { parseCase, type Where } from './case';
@@ -58,6 +58,7 @@ function serve(line: string): void {
 }
 
 requireDevice(where.device);
+if (process.env.MORPHMLP_BENCH_GEMM) useGemm(process.env.MORPHMLP_BENCH_GEMM as GemmBackend);
 requirePrecision(where.precision, where.device);
 setDefaultDevice(where.device);
 readline.createInterface({ input: process.stdin }).on('line', serve);

@@ -76,7 +76,7 @@ export function printFailures(failures: readonly Failure[]): void {
 
 /** What can stand beside our products on a GPU, for which ops, and why it is not there. */
 const BESIDE: ({ name: string; why: () => string | undefined } & Record<Precision, string[]>)[] = [
-  { name: 'cuBLASLt', f32: ['linear', 'morph_fc', 'temporal_fc'], bf16: ['linear'], why: () => native.cudaBlas() },
+  { name: 'cuBLASLt', f32: ['linear', 'morph_fc', 'temporal_fc'], bf16: [], why: () => native.cudaBlas() },
   { name: 'wgmma', f32: [], bf16: ['linear'], why: whyNoWgmma },
 ];
 
