@@ -133,16 +133,16 @@ function edge(input: Tensor | null): Edge | null {
   return { node: input.node, leaf: input.node ? null : input, shape: input.shape, dtype: input.dtype };
 }
 
+type Tensors = readonly (Tensor | null)[];
+
 /** Calls `visit` for each tensor of a record, lists included. Plain loops: every op comes here. */
 function eachTensor(saved: Saved, visit: (t: Tensor) => void): void {
   for (const name in saved) {
     const value = saved[name];
-    if (Array.isArray(value)) for (const t of value as readonly (Tensor | null)[]) t && visit(t);
-    else if (value) visit(value as Tensor);
+    const list = Array.isArray(value) ? (value as Tensors) : [value as Tensor | null];
+    for (const t of list) if (t) visit(t);
   }
 }
-
-type Tensors = readonly (Tensor | null)[];
 
 /** Keeps what the backward reads: shared memory for inputs and the output, the object itself for the op's own temporaries. */
 function keep(t: Tensor | null, inputs: Tensors, output: Tensor): Tensor | null {

@@ -3,14 +3,13 @@ import path from 'node:path';
 import { runCli } from '../support/run_cli';
 
 const root = path.join(__dirname, '..', '..');
-const pages = ['README.md', ...readdirSync(path.join(root, 'docs')).filter((name) => name.endsWith('.md'))].map(
-  (name) => (name === 'README.md' ? name : path.join('docs', name)),
-);
+const docs = readdirSync(path.join(root, 'docs')).filter((name) => name.endsWith('.md'));
+const pages = ['README.md', 'CONTRIBUTING.md', 'examples/README.md', ...docs.map((name) => path.join('docs', name))];
 
 /** The commands on a page, one per line: in code blocks and between backquotes. */
 function commandsOf(page: string): string[] {
   const text = readFileSync(path.join(root, page), 'utf8').replaceAll('\\\n', ' ');
-  const blocks = [...text.matchAll(/```\w*\n([\s\S]*?)```|`([^`]+)`|^ {4}(.+)$/gm)].map(([, ...found]) =>
+  const blocks = [...text.matchAll(/```[^\n`]*\n([\s\S]*?)```|`([^`]+)`|^ {4}(.+)$/gm)].map(([, ...found]) =>
     found.join(''),
   );
   return blocks.flatMap((block) => block.split(/\n|&&|;| \| /)).map((line) => line.replace(/^[\s$]+/, ''));
@@ -59,8 +58,9 @@ describe.each(pages)('%s', (page) => {
   });
 });
 
-test('the README shows commands, scripts and links', () => {
-  const commands = commandsOf('README.md');
+test('the first pages show commands and scripts', () => {
+  const commands = ['README.md', 'docs/commands.md'].flatMap(commandsOf);
   expect(commands.filter((line) => /^morphmlp (train|bench|study)/.test(line)).length).toBeGreaterThan(10);
-  expect(commands.filter((line) => /^npm run/.test(line)).length).toBeGreaterThan(3);
+  const scripts = ['README.md', 'CONTRIBUTING.md'].flatMap(commandsOf);
+  expect(scripts.filter((line) => /^npm run/.test(line)).length).toBeGreaterThan(8);
 });

@@ -1,10 +1,9 @@
 import pc from 'picocolors';
 import { checkData, type Counts, type DataCheck, type ListCheck, type Range } from '../../data/check/check';
-import { viewFrames } from '../../data/check/inspect';
 import type { Listing } from '../../data/lists/listing';
 import { sharedFiles } from '../../data/lists/listing';
 import { openList, type DataSpec } from '../../data/open';
-import { clipSpan, type Views } from '../../data/sampling';
+import { clipSpan } from '../../data/sampling';
 import type { VideoOptions } from '../../data/video/clip_plan';
 import { bytes, count, duration, significant, table } from '../../terminal/format';
 import { Progress } from '../../terminal/progress';
@@ -102,10 +101,11 @@ const some = (files: readonly string[], what: string): string[] =>
 
 /** What should be mended before a run, a line each. */
 function warningsOf({ lists, shared }: DataCheck): string[] {
-  const each = lists.flatMap(({ source, missing, repeated, unreadable, equal }) =>
+  const each = lists.flatMap(({ source, missing, repeated, unreadable, cut, equal }) =>
     [
       ...some(missing, 'listed files do not exist'),
       ...some(unreadable, 'files cannot be read'),
+      ...some(cut, 'files are cut short or damaged, and read in part'),
       ...(repeated > 0 ? [`${repeated} lines repeat a file`] : []),
       ...(equal.length > 0
         ? [
@@ -128,11 +128,15 @@ function notesOf({ lists }: DataCheck): string[] {
   );
 }
 
-/** The whole check as JSON: beside each file the frames that each test view of it sees. */
-function jsonOf(found: DataCheck, warnings: string[], clips: VideoOptions, views: Views): string {
+/** The whole check as JSON: beside each file the frames (number, timestamp in seconds) that each test view of it sees. */
+function jsonOf(found: DataCheck, warnings: string[]): string {
   const lists = found.lists.map((list) => ({
     ...list,
-    files: list.files.map((file) => ({ ...file, views: viewFrames(file.facts, clips, views) })),
+    files: list.files.map(({ facts, ...file }) => {
+      if ('unreadable' in facts) return { ...file, facts, views: [] };
+      const { views, ...others } = facts;
+      return { ...file, facts: others, views };
+    }),
   }));
   return JSON.stringify({ ...found, lists, warnings, notes: notesOf(found) });
 }
@@ -144,12 +148,13 @@ export async function check(given: string[], args: CheckArguments): Promise<void
   const span = ({ fps }: { fps: number }): number =>
     clips.sampling === 'segment' ? clips.frames : Math.floor(clipSpan(clips, fps));
   const onFile = (done: number): void => bar.update(done);
-  const found = await checkData(listings, { span, workers, onFile }).finally(() => bar.finish());
+  const see = args.json ? { see: { clips, views: { clips: args.clips, crops: Number(args.crops) as 1 | 3 } } } : {};
+  const found = await checkData(listings, { span, workers, onFile, ...see }).finally(() => bar.finish());
   const warnings = [
     ...warningsOf(found),
     ...(found.shared.length === 0 && listings[1] ? sharedFiles(listings[0]!, listings[1]) : []),
   ];
-  if (args.json) console.log(jsonOf(found, warnings, clips, { clips: args.clips, crops: Number(args.crops) as 1 | 3 }));
+  if (args.json) console.log(jsonOf(found, warnings));
   else {
     console.log(found.lists.map(listText).join('\n\n'));
     for (const note of notesOf(found)) console.error(`note: ${printable(note)}`);

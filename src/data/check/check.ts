@@ -1,7 +1,7 @@
 /** Checks lists before a run: what is in them, what cannot be read, what is there twice, and what training and validation share. */
 import { imbalance, type LabelledFile, type Listing } from '../lists/listing';
 import { surveyFrames } from '../pictures/frame_folder';
-import { inspectFile, type FileFacts } from './inspect';
+import { inspectFile, type FileFacts, type SeenViews } from './inspect';
 import { sameContent } from './same_content';
 
 /** How many files have a value, the most frequent first. */
@@ -30,6 +30,8 @@ export interface ListCheck {
   /** Lines that repeat a file. */
   repeated: number;
   unreadable: string[];
+  /** One sentence for each file that is cut short or damaged, and can be read in part. */
+  cut: string[];
   /** Groups of files with the same content. */
   equal: string[][];
   sizes: Counts;
@@ -57,6 +59,8 @@ export interface CheckOptions {
   /** Frames that a clip spans at the rate of the file: shorter files repeat their last frame. */
   span: (facts: { fps: number }) => number;
   workers: number;
+  /** Views of each file whose frames are wanted. */
+  see?: SeenViews;
   onFile?: (done: number, total: number) => void;
   signal?: AbortSignal;
 }
@@ -71,7 +75,7 @@ async function inspectAll(
   let next = 0;
   const worker = async (): Promise<void> => {
     for (let i = next++; i < items.length; i = next++) {
-      facts[i] = await inspectFile(items[i]!, options.signal);
+      facts[i] = await inspectFile(items[i]!, options.see, options.signal);
       onFile();
     }
   };
@@ -115,6 +119,10 @@ function listCheck(listing: Listing, facts: readonly FileFacts[], { span }: Chec
     files: items.map((item, i) => ({ path: item.path, class: classNames[item.label]!, facts: facts[i]! })),
     classes: classCounts(listing),
     ...{ missing, repeated: duplicates },
+    cut: items.flatMap((item, i) => {
+      const one = facts[i]!;
+      return isReadable(one) && one.warning !== undefined ? [`${item.path}: ${one.warning}`] : [];
+    }),
     unreadable: facts.flatMap((one) => ('unreadable' in one ? [one.unreadable] : [])),
     sizes: countsOf(readable.map(({ width, height }) => `${width}x${height}`)),
     rates: countsOf(readable.map(({ fps }) => String(Number(fps.toFixed(3))))),

@@ -5,12 +5,23 @@ import type { LabelledFile } from '../lists/listing';
 import { decodeSource, probeSource, sourceOf, type Source } from '../source';
 import { allViews, planClip, type VideoOptions } from '../video/clip_plan';
 import type { Views } from '../sampling';
-import { isUnreadable } from '../types';
-import type { VideoInfo } from '../video/video';
+import { isUnreadable, type SeenFrame } from '../types';
+import { frameTime, type VideoInfo } from '../video/info';
 
 /** Size, length and bytes of a file that can be read, or why it cannot. */
 export type FileFacts =
-  (Omit<VideoInfo, 'exact' | 'steady' | 'offset' | 'rotation'> & { bytes: number }) | { unreadable: string };
+  | (Pick<VideoInfo, 'width' | 'height' | 'fps' | 'frames' | 'duration' | 'warning'> & {
+      bytes: number;
+      /** The frames that each test view of the file shows, where they were asked for. */
+      views?: SeenFrame[][];
+    })
+  | { unreadable: string };
+
+/** Test views whose frames are wanted. */
+export interface SeenViews {
+  clips: VideoOptions;
+  views: Views;
+}
 
 /** How item i of a listing is read. */
 export const itemSource = ({ path: file, source }: LabelledFile): Source => source ?? sourceOf(file);
@@ -31,24 +42,28 @@ async function bytesOf(source: Source): Promise<number> {
 /** Pictures of this size are made of a first frame, to see whether it decodes. */
 const TINY = [16, 16] as const;
 
-/** Probes a file and decodes its first frame. Rejects only where no file is to blame (FFmpeg is absent). */
-export async function inspectFile(item: LabelledFile, signal?: AbortSignal): Promise<FileFacts> {
+/** The frames that the network would see in each view: their numbers from 0, and when they are shown. */
+function framesSeen(info: VideoInfo, { clips, views }: SeenViews): SeenFrame[][] {
+  return allViews(views).map((choice) =>
+    planClip(clips, info, choice).frames.map((number) => ({ number, timestamp: frameTime(info, number) })),
+  );
+}
+
+/** Reads a file's index and decodes its first frame. Rejects only where no file is to blame (there is no decoder). */
+export async function inspectFile(item: LabelledFile, see?: SeenViews, signal?: AbortSignal): Promise<FileFacts> {
   const source = itemSource(item);
   try {
-    const info = item.info ?? (await probeSource(source, { signal }));
+    const info = await probeSource(source, { signal });
     await decodeSource(source, [0], TINY, info, { signal });
-    const { width, height, fps, frames, duration } = info;
-    return { width, height, fps, frames, duration, bytes: await bytesOf(source) };
+    const { width, height, fps, frames, duration, warning } = info;
+    return {
+      ...{ width, height, fps, frames, duration, bytes: await bytesOf(source) },
+      ...(warning === undefined ? {} : { warning }),
+      ...(see ? { views: framesSeen(info, see) } : {}),
+    };
   } catch (error) {
     const { code = '' } = error as { code?: string };
     if (isUnreadable(error) || /^E[A-Z]+$/.test(code)) return { unreadable: (error as Error).message };
     throw error;
   }
-}
-
-/** For each test view of a file the frames that the network would see, numbered from 0. */
-export function viewFrames(facts: FileFacts, options: VideoOptions, views: Views): number[][] {
-  if ('unreadable' in facts) return [];
-  const info = { ...facts, exact: true, steady: true, offset: 0, rotation: 0 };
-  return allViews(views).map((choice) => planClip(options, info, choice).frames);
 }

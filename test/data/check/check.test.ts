@@ -87,9 +87,9 @@ test('morphmlp data check: exit status, JSON with the frames of each view, contr
   expect(both.err).toMatch(/1 files of validation have the content of a training file/);
   expect(both.err).toMatch(/1 files cannot be read/);
   const json = JSON.parse(runCli(['data', 'check', at('clean'), ...model, '--json']).out) as {
-    lists: { files: { views: number[][] }[] }[];
+    lists: { files: { views: unknown }[] }[];
   };
-  expect(json.lists[0]!.files[0]!.views).toEqual([[0]]);
+  expect(json.lists[0]!.files[0]!.views).toEqual([[{ number: 0, timestamp: 0 }]]);
   writeFileSync(at('evil.csv'), `clean/cat/1.png,\x1b]0;title\x07red\nclean/dog/1.png,blue\x1b[2J\n`);
   const evil = runCli(['data', 'check', at('evil.csv'), ...model]);
   expect(evil.out).toContain('\\u001b]0;title\\u0007red');
