@@ -4,7 +4,7 @@ import { OURS } from '../../src/bench/kernels/variant';
 import { linearCase } from '../../src/bench/op_cases/linear';
 
 jest.mock('../../src/bench/roofline', () => ({
-  ...jest.requireActual<object>('../../src/bench/limits'),
+  ...jest.requireActual<object>('../../src/bench/roofline'),
   measureLimits: jest.fn(),
   measureWithLimits: <T>(work: () => T) => ({ result: work(), limits: { gflops: 1e-9, gbs: 1e9 } }),
 }));
