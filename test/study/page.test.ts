@@ -94,7 +94,7 @@ test('warns of unequal step times and CPU contention', async () => {
   expect(explainInterference({ ...cost, others: 0.4 })).toMatch(
     /^Other programs used 40% of the CPU time: the machine was/,
   );
-  expect(explainInterference({ ...busy, others: 0.4 })).toMatch(/to 220 ms, and others took 40% of/);
+  expect(explainInterference({ ...busy, others: 0.4 })).toMatch(/to 220 ms, and other programs used 40% of/);
   expect(await renderStudy({ ...study, cost: busy }, clips)).toContain(explainInterference(busy));
 });
 
