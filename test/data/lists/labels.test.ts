@@ -2,7 +2,8 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { readClassNames } from '../../../src/data/lists/class_names';
-import { describeListing, imbalance, readListing, sharedFiles, type Listing } from '../../../src/data/lists/listing';
+import type { Listing } from '../../../src/data/lists/types';
+import { describeListing, imbalance, readListing, sharedFiles } from '../../../src/data/lists/listing';
 
 let folder: string;
 beforeEach(() => {
