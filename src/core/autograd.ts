@@ -1,7 +1,7 @@
 import { backend, kernels, type GradientRule } from './dispatch';
 import type { DType } from './native';
-import { emptyLike, floatsLike, ones, show, type Shape, type Tensor } from './tensor';
-import { scope } from './scope';
+import { keepNodeInScope, refuseAsync, scope, type GraphNode } from './scope';
+import { emptyLike, floatsLike, ones, show, Tensor, type Shape } from './tensor';
 
 /** Where a gradient goes: to the node that made the input, or to the input itself when it is a leaf. */
 interface Edge {
@@ -24,8 +24,15 @@ export type Backward<S extends Saved = Saved> = (
   needs: readonly boolean[],
 ) => readonly (Tensor | null)[];
 
+/** A tensor that lives until the backward, and the version of its contents that the backward needs. */
+interface Kept {
+  name: string;
+  tensor: Tensor;
+  version: number;
+}
+
 /** One applied op in the graph. */
-export interface Node {
+interface Node extends GraphNode {
   readonly op: string;
   readonly id: number;
   readonly edges: (Edge | null)[];
@@ -35,9 +42,7 @@ export interface Node {
   /** In anomaly mode: " in" or " after" a layer. */
   readonly place: string;
   readonly hooks: ((grad: Tensor) => Tensor | void)[];
-  /** The tensors that live until the backward. */
-  kept: Tensor[];
-  freed: boolean;
+  readonly kept: readonly Kept[];
 }
 
 /** What an op hands to `record`. */
@@ -49,33 +54,46 @@ export interface Recorded<S extends Saved> {
   saved?: S;
   /** null for an op that has no gradient: using it on an input that needs one is an error. */
   backward: Backward<S> | null;
-  /** Record even if no input needs a gradient: the op reaches parameters that are not among its inputs. */
-  always?: boolean;
 }
 
 let gradEnabled = true;
 /** In anomaly mode the layers of parameters, and the layer that was reached last. */
 let anomaly: { layers: ReadonlyMap<Tensor, string>; last: string } | null = null;
 let nodes = 0;
+/** The leaves with gradients that ops were applied to, while `withLeaves` runs. */
+let leaves: Set<Tensor> | null = null;
 
-function withGrad<T>(enabled: boolean, body: () => T): T {
+function withGrad<T>(enabled: boolean, who: string, body: () => T): T {
   const before = gradEnabled;
   gradEnabled = enabled;
   try {
-    return body();
+    return refuseAsync(who, body());
   } finally {
     gradEnabled = before;
   }
 }
 
-/** Runs `body` without building a graph. */
+/** Runs `body` without building a graph. The body must be synchronous. */
 export function noGrad<T>(body: () => T): T {
-  return withGrad(false, body);
+  return withGrad(false, 'noGrad', body);
 }
 
-/** Runs `body` building a graph, also inside `noGrad`. */
+/** Runs `body` building a graph, also inside `noGrad`. The body must be synchronous. */
 export function enableGrad<T>(body: () => T): T {
-  return withGrad(true, body);
+  return withGrad(true, 'enableGrad', body);
+}
+
+/** Runs `body`; also returns the leaves with gradients that it applied ops to, inside `noGrad` too. */
+export function withLeaves<T>(body: () => T): [T, Tensor[]] {
+  const outer = leaves;
+  const found = new Set<Tensor>();
+  leaves = found;
+  try {
+    return [body(), [...found]];
+  } finally {
+    leaves = outer;
+    for (const t of found) outer?.add(t);
+  }
 }
 
 /** Whether ops build a graph at present. */
@@ -116,16 +134,19 @@ function checkFinite(t: Tensor, where: string): void {
   if (bad > 0) throw new Error(`${where}: ${bad} of ${t.size} elements are NaN or infinite, shape ${show(t.shape)}`);
 }
 
+/** The node that made a tensor: `record` alone sets it. */
+const nodeOf = (t: Tensor) => t.node as Node | null;
+
 function edge(input: Tensor | null): Edge | null {
   if (!input?.requiresGrad) return null;
-  return { node: input.node, leaf: input.node ? null : input, shape: input.shape, dtype: input.dtype };
+  return { node: nodeOf(input), leaf: input.node ? null : input, shape: input.shape, dtype: input.dtype };
 }
 
-/** The tensors of a record, lists included. */
-function tensorsOf(saved: Saved): Tensor[] {
-  return Object.values(saved)
-    .flatMap((value) => [value].flat())
-    .filter((t) => t !== null);
+/** The tensors of a record with their names, lists included. */
+function tensorsOf(saved: Saved): [name: string, tensor: Tensor][] {
+  return Object.entries(saved).flatMap(([name, value]) =>
+    [value].flat().flatMap((t): [string, Tensor][] => (t ? [[name, t]] : [])),
+  );
 }
 
 /** Keeps what the backward reads: shared memory for inputs and the output, the object itself for the op's own temporaries. */
@@ -140,7 +161,7 @@ function keepAll<S extends Saved>(saved: S, shared: ReadonlySet<Tensor>): S {
 }
 
 function freeTemporaries(saved: Saved, shared: ReadonlySet<Tensor>): void {
-  for (const t of tensorsOf(saved)) if (!shared.has(t)) t.dispose();
+  for (const [, t] of tensorsOf(saved)) if (!shared.has(t)) t.dispose();
 }
 
 /** An applied op whose gradient is that of a rule: it reads the inputs. */
@@ -167,30 +188,49 @@ export function record<S extends Saved = Record<never, never>>(applied: Recorded
 }
 
 function enter<S extends Saved>(applied: Recorded<S>, shared: ReadonlySet<Tensor>): Tensor {
-  const { op, inputs, output, saved = {} as S, backward, always = false } = applied;
+  const { op, inputs, output, saved = {} as S, backward } = applied;
   const place = placeOf(inputs);
   checkFinite(output, `forward of ${op}${place}`);
-  if (!gradEnabled || !(always || inputs.some((t) => t?.requiresGrad))) {
+  if (leaves) for (const t of inputs) if (t?.requiresGrad && !t.node) leaves.add(t);
+  if (!gradEnabled || !inputs.some((t) => t?.requiresGrad)) {
     freeTemporaries(saved, shared);
     return output;
   }
   if (backward === null)
     throw new Error(`${op} has no gradient, but an input requires one (detach() it or use noGrad)`);
-  const { shape } = output;
+  const { shape, hooks } = output;
   const kept = keepAll(saved, shared);
-  output.node = {
+  const node = {
     op,
     id: nodes++,
     edges: inputs.map(edge),
-    backward: (grad, needs) => backward(grad, kept, needs),
+    backward: (grad: Tensor, needs: readonly boolean[]) => backward(grad, kept, needs),
     shape,
     place,
-    hooks: output.hooks,
-    kept: tensorsOf(kept),
+    hooks,
+    kept: tensorsOf(kept).map(([name, tensor]): Kept => ({ name, tensor, version: tensor.version })),
     freed: false,
+    free() {
+      for (const { tensor } of node.kept.splice(0)) tensor.dispose();
+      node.freed = true;
+    },
   };
+  output.node = node;
   output.requiresGrad = true;
+  keepNodeInScope(node);
   return output;
+}
+
+/** Throws where a tensor that the backward needs was overwritten since the forward: its gradients would be of neither. */
+function checkUnchanged({ op, place, kept }: Node): void {
+  for (const { name, tensor, version } of kept) {
+    if (tensor.version === version) continue;
+    throw new Error(
+      `backward: one of the tensors needed for the gradient of ${op}${place} was modified: ` +
+        `${name} ${show(tensor.shape)} is at version ${tensor.version}, expected ${version} ` +
+        '(overwritten between forward and backward, as by optimizer.step(), loadStateDict or copyFrom: run the forward again)',
+    );
+  }
 }
 
 /** A gradient on its way, and whether its memory is ours to write to. */
@@ -219,14 +259,34 @@ function merge(before: Pending | undefined, next: Pending): Pending {
   return { tensor: sum, owned: true };
 }
 
+/** What a hook returned in place of a gradient, as a view: the tensor itself is the hook's. */
+function replacement(replaced: unknown, { shape, dtype }: Tensor): Pending {
+  if (!(replaced instanceof Tensor))
+    throw new Error(`a hook of a gradient must return a tensor or nothing, got ${typeof replaced}`);
+  if (!sameShape(replaced.shape, shape) || replaced.dtype !== dtype) {
+    const got = `${show(replaced.shape)} of ${replaced.dtype}`;
+    throw new Error(`a hook of a gradient of shape ${show(shape)} of ${dtype} returned one of ${got}`);
+  }
+  const tensor = replaced.detach();
+  tensor.persistent = true;
+  return { tensor, owned: false };
+}
+
 function runHooks(hooks: Node['hooks'], gradient: Pending): Pending {
-  return hooks.reduce((current, hook) => {
-    const replaced = hook(current.tensor);
-    if (!replaced || replaced === current.tensor) return current;
+  let current = gradient;
+  try {
+    for (const hook of hooks) {
+      const replaced: unknown = hook(current.tensor);
+      if (replaced === undefined || replaced === null || replaced === current.tensor) continue;
+      const next = replacement(replaced, current.tensor);
+      current.tensor.dispose();
+      current = next;
+    }
+  } catch (error) {
     current.tensor.dispose();
-    replaced.persistent = true;
-    return { tensor: replaced, owned: false };
-  }, gradient);
+    throw error;
+  }
+  return current;
 }
 
 function deliverToLeaf(leaf: Tensor, incoming: Pending): void {
@@ -239,12 +299,6 @@ function deliverToLeaf(leaf: Tensor, incoming: Pending): void {
   leaf.grad = gradient.owned ? gradient.tensor : copyOf(gradient.tensor);
   leaf.grad.persistent = true;
   if (!gradient.owned) gradient.tensor.dispose();
-}
-
-function free(node: Node): void {
-  for (const t of node.kept) t.dispose();
-  node.kept = [];
-  node.freed = true;
 }
 
 function reachable(root: Node): Node[] {
@@ -264,6 +318,7 @@ const sameShape = (a: Shape, b: Shape) => a.length === b.length && a.every((size
 
 /** Runs one node's rule; its results outlive the scope that frees its temporaries. */
 function runNode(node: Node, gradient: Tensor): (Pending | null)[] {
+  checkUnchanged(node);
   const needs = node.edges.map((e) => e !== null);
   const results = noGrad(() => scope(() => node.backward(gradient, needs)));
   return node.edges.map((e, i) => {
@@ -298,12 +353,15 @@ class Sweep {
     this.pending.delete(node);
     if (!arrived) return;
     const gradient = runHooks(node.hooks, arrived);
+    const results: (Pending | null)[] = [];
     try {
-      runNode(node, gradient.tensor).forEach((result, i) => {
-        if (result) this.deliver(node.edges[i] as Edge, result);
-      });
+      results.push(...runNode(node, gradient.tensor));
+      for (const e of node.edges) {
+        const result = results.shift();
+        if (result) this.deliver(e as Edge, result);
+      }
     } finally {
-      gradient.tensor.dispose();
+      for (const left of [gradient, ...results]) left?.tensor.dispose();
     }
   }
 
@@ -318,14 +376,15 @@ class Sweep {
 }
 
 function rootOf(t: Tensor): Node {
-  if (!t.node) throw new Error(`backward: ${t.label()} was not computed from anything that requires a gradient`);
-  if (t.node.freed) {
+  const root = nodeOf(t);
+  if (!root) throw new Error(`backward: ${t.label()} was not computed from anything that requires a gradient`);
+  if (root.freed) {
     throw new Error(
-      `backward: the graph behind this output of ${t.node.op} was freed by an earlier backward; ` +
+      `backward: the graph behind this output of ${root.op} was freed by an earlier backward; ` +
         'run the forward again, or pass { retainGraph: true } to the first backward',
     );
   }
-  return t.node;
+  return root;
 }
 
 function seedGradient(t: Tensor, gradient: Tensor | undefined): Tensor {
@@ -354,15 +413,16 @@ export function backward(output: Tensor, gradient?: Tensor, { retainGraph = fals
     for (const node of order) {
       if (node.freed) throw new Error(`backward: a part of the graph (${node.op}) was freed by an earlier backward`);
       sweep.visit(node);
-      if (!retainGraph) free(node);
+      if (!retainGraph) node.free();
     }
   } finally {
     sweep.abandon();
-    if (!retainGraph) order.forEach(free);
+    if (!retainGraph) order.forEach((node) => node.free());
   }
 }
 
 /** Frees the graph behind `output` without computing gradients. */
 export function releaseGraph(output: Tensor): void {
-  if (output.node) reachable(output.node).forEach(free);
+  const root = nodeOf(output);
+  if (root) reachable(root).forEach((node) => node.free());
 }
