@@ -28,7 +28,8 @@ export type Backward<S extends Saved = Saved> = (
 interface Kept {
   name: string;
   tensor: Tensor;
-  version: number;
+  /** null where no gradient that is asked for reads the contents. */
+  version: number | null;
 }
 
 /** One applied op in the graph. */
@@ -52,6 +53,8 @@ export interface Recorded<S extends Saved> {
   output: Tensor;
   /** Tensors the backward reads: inputs, the output, or temporaries of the op (which this call takes over, or frees). */
   saved?: S;
+  /** The inputs whose gradients read a saved tensor, where those are not all: it may change when none of them has a gradient. */
+  readFor?: Partial<Record<keyof S, readonly (Tensor | null)[]>>;
   /** null for an op that has no gradient: using it on an input that needs one is an error. */
   backward: Backward<S> | null;
 }
@@ -188,7 +191,7 @@ export function record<S extends Saved = Record<never, never>>(applied: Recorded
 }
 
 function enter<S extends Saved>(applied: Recorded<S>, shared: ReadonlySet<Tensor>): Tensor {
-  const { op, inputs, output, saved = {} as S, backward } = applied;
+  const { op, inputs, output, saved = {} as S, backward, readFor = {} } = applied;
   const place = placeOf(inputs);
   checkFinite(output, `forward of ${op}${place}`);
   if (leaves) for (const t of inputs) if (t?.requiresGrad && !t.node) leaves.add(t);
@@ -200,6 +203,7 @@ function enter<S extends Saved>(applied: Recorded<S>, shared: ReadonlySet<Tensor
     throw new Error(`${op} has no gradient, but an input requires one (detach() it or use noGrad)`);
   const { shape, hooks } = output;
   const kept = keepAll(saved, shared);
+  const isRead = (name: string) => (readFor as typeof applied.readFor)?.[name]?.some((t) => t?.requiresGrad) ?? true;
   const node = {
     op,
     id: nodes++,
@@ -208,7 +212,11 @@ function enter<S extends Saved>(applied: Recorded<S>, shared: ReadonlySet<Tensor
     shape,
     place,
     hooks,
-    kept: tensorsOf(kept).map(([name, tensor]): Kept => ({ name, tensor, version: tensor.version })),
+    kept: tensorsOf(kept).map(([name, tensor]): Kept => ({
+      name,
+      tensor,
+      version: isRead(name) ? tensor.version : null,
+    })),
     freed: false,
     free() {
       for (const { tensor } of node.kept.splice(0)) tensor.dispose();
@@ -224,7 +232,7 @@ function enter<S extends Saved>(applied: Recorded<S>, shared: ReadonlySet<Tensor
 /** Throws where a tensor that the backward needs was overwritten since the forward: its gradients would be of neither. */
 function checkUnchanged({ op, place, kept }: Node): void {
   for (const { name, tensor, version } of kept) {
-    if (tensor.version === version) continue;
+    if (version === null || tensor.version === version) continue;
     throw new Error(
       `backward: one of the tensors needed for the gradient of ${op}${place} was modified: ` +
         `${name} ${show(tensor.shape)} is at version ${tensor.version}, expected ${version} ` +
