@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <iomanip>
 #include <sstream>
 
@@ -52,7 +53,7 @@ void refuse_overlaps(const std::vector<Given>& operands) {
   const auto end = [&](const Given* o) { return o ? start(o) + o->buffer->bytes() : 0; };
   std::vector<const Given*> sorted;
   for (const Given& o : operands)
-    if (o.buffer && o.buffer->length > 0) sorted.push_back(&o);
+    if (o.buffer && o.buffer->length > 0 && !o.unread) sorted.push_back(&o);
   std::sort(sorted.begin(), sorted.end(), [&](const auto* a, const auto* b) { return start(a) < start(b); });
   // Of those that start before: the one that ends last, and of the written ones that which ends last.
   const Given *last = nullptr, *last_written = nullptr;
@@ -70,6 +71,10 @@ void Args::reject(const std::string& what) const { fail(what); }
 
 void Args::bad(const char* name, const std::string& expected, const std::string& got) const {
   reject(std::string("argument ") + name + ": expected " + expected + ", got " + got);
+}
+
+void Args::unread(const char* name) {
+  for (Given& given : held_) given.unread = given.unread || std::strcmp(given.name, name) == 0;
 }
 
 void Args::finish() {
@@ -123,7 +128,7 @@ Buffer* Args::check(const char* name, const Argument& given, int64_t length, DTy
   if (b->length != length || b->dtype != dtype) bad(name, wanted, describe(*b));
   if (device_ && *device_ != b->device) bad(name, std::string("a buffer on ") + device_name(*device_), describe(*b));
   device_ = b->device;
-  held_.push_back({given.buffer, name, false});
+  held_.push_back({given.buffer, name, false, false});
   return b;
 }
 

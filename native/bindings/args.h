@@ -27,6 +27,7 @@ struct Given {
   std::shared_ptr<Buffer> buffer;  // shared: a getter of a list may free what was read before it
   const char* name;
   bool written;
+  bool unread = false;  // by the kernel, with these arguments: anything may overlap it
 };
 
 // Throws where one that is written overlaps another: kernels write while other threads still read. What is read and
@@ -82,6 +83,7 @@ class Args {
   // The buffer object itself, for kernels that keep something derived from it (packed weights).
   Buffer* in_buffer(const char* name, int64_t length);
 
+  void unread(const char* name);           // says that the kernel does not read this input
   void finish();                           // throws when arguments are left over or outputs overlap; counts the writes
   bool writes() const { return writes_; }  // whether an output has elements: without one a kernel has nothing to do
   Device device() const { return device_.value_or(Device::cpu); }

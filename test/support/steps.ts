@@ -28,10 +28,7 @@ async function watch(step: number): Promise<Watched> {
   return { step, live, rss: process.memoryUsage().rss };
 }
 
-/**
- * Takes training steps and notes memory after those listed. The event loop gets its turn after each, as in training: the runtime
- * clears away the handles of freed tensors only then.
- */
+/** Takes training steps and notes memory after those listed. The event loop gets its turn after each, as in training. */
 export async function watchSteps(steps: number, at: readonly number[]): Promise<Watched[]> {
   const model = new MorphMLP(TINY);
   const optimizer = new AdamW(parameterGroups(model.parameters(), 0.05), { lr: 1e-3 });
