@@ -56,8 +56,8 @@ class Check {
     const auto n = static_cast<int32_t>(contract_.inputs.size());
     number_of("inputs", call_.input_count, n + (backward_ ? 1 : 0));
     number_of("outputs", call_.output_count, backward_ ? n : 1);
-    number_of("attributes", call_.attribute_count, static_cast<int32_t>(contract_.attributes.size()));
     attributes();
+    number_of("attributes", call_.attribute_count, static_cast<int32_t>(contract_.attributes.size()));
   }
 
  private:
