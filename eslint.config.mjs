@@ -1,7 +1,7 @@
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['dist', 'build*', 'node_modules', 'runs', 'bench/peers'] },
+  { ignores: ['dist', 'build*', 'node_modules', 'runs', 'docs/api', 'bench/peers'] },
   ...tseslint.configs.recommended,
   {
     files: ['**/*.cjs', '**/*.js'],

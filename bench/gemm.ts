@@ -1,6 +1,6 @@
 // npm run bench:gemm [-- --threads N] [--rounds N] [--out FILE]
-// The FCs of the network as plain matrix products, y = x wT in fp32: ours beside MKL, oneDNN, OpenBLAS and BLIS, by turns. The
-// peers need MORPHMLP_TORCH_PYTHON, an interpreter with PyTorch (bench/peers/README.md).
+// Times the network's FCs as plain GEMMs, y = x wT in f32: ours, MKL, oneDNN, OpenBLAS and BLIS in interleaved rounds. The peers need
+// MORPHMLP_TORCH_PYTHON, an interpreter with PyTorch (bench/peers/README.md).
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
@@ -36,13 +36,13 @@ const SHAPES: Shape[] = STAGES.flatMap(({ number, channels: c, tokens }) => [
   { what: `stage ${number} 3C to C`, rows: tokens, n: c, k: 3 * c },
 ]);
 
-/** Libraries let their threads spin for a while after a product, and those would take a core from whoever comes next. */
-const settled = () => new Promise((resolve) => setTimeout(resolve, 50));
+/** Waits until the threads of a library stop spinning after a GEMM, so that they do not slow the next library. */
+const threadsIdle = () => new Promise((resolve) => setTimeout(resolve, 50));
 
 async function measure(shape: Shape, peer: Peer | null, rounds: number): Promise<Row> {
   const { rows, n, k } = shape;
   const { forward } = verify(linearCase([Math.min(rows, 300)], n, k, { bias: false }), k);
-  if (!(forward < 1e-6)) throw new Error(`${shape.what}: our product differs from float64 by ${forward}`);
+  if (!(forward < 1e-6)) throw new Error(`${shape.what}: our result differs from float64 by ${forward}`);
   const c = linearCase([rows], n, k, { bias: false });
   const { x, weight } = mapInputs(c, (input, _, i) => makeTensor(input, makeInput(input, i), false));
   const libraries = peer ? ((await peer.ask(`setup ${rows} ${n} ${k}`)).libraries as string[]) : [];
@@ -50,12 +50,12 @@ async function measure(shape: Shape, peer: Peer | null, rounds: number): Promise
   const peaks: number[] = [];
   for (let round = -2; round < rounds; round++) {
     peaks.push(fmaPeak(0.05));
-    await settled();
+    await threadsIdle();
     const start = performance.now();
     scope(() => void noGrad(() => linear(x!, weight!, null)));
     if (round >= 0) times.morphmlp!.push(performance.now() - start);
     for (const name of libraries) {
-      await settled();
+      await threadsIdle();
       const { ms } = await peer!.ask(`run ${name}`);
       if (round >= 0) times[name]!.push(ms as number);
     }

@@ -44,10 +44,9 @@ double measure_copy_rate() { none(); }
 const morphmlp_kernel* naive_kernel(const std::string&) { none(); }
 const morphmlp_kernel* blas_kernel(const std::string&) { none(); }
 std::string blas_library() { none(); }
-std::string products_by() { none(); }
-double wgmma_products() { none(); }
-void use_products(const std::string&) { none(); }
-void use_f32(const std::string&) { none(); }
+std::string gemm_backend_name() { none(); }
+void use_gemm_backend(const std::string&) { none(); }
+double wgmma_launches() { none(); }
 DeviceFacts device_facts() { none(); }
 std::string compiled_for() { return ""; }
 std::string compiler_flags() { return ""; }

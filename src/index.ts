@@ -1,11 +1,11 @@
-/** morphmlp: a tensor engine with autograd over own kernels, and the MorphMLP networks on it. */
+/** morphmlp: a tensor engine with autograd over its own kernels, and the MorphMLP networks (Zhang et al., ECCV 2022) on top. */
 export { Tensor, empty, full, getDefaultDevice, ones, setDefaultDevice, tensor, zeros } from './core/tensor';
-export type { Shape, TensorOptions } from './core/tensor';
-export type { Device, DType, MemoryStats } from './core/native';
+export type { Nested, NumericArray, Shape, TensorOptions } from './core/tensor';
+export type { Device, DType, MemoryStats, Precision } from './core/native';
 export { liveTensorReport, liveTensors, trackLiveTensors, type LiveTensors } from './core/live_tensors';
 export { backward, enableGrad, isGradEnabled, noGrad, releaseGraph, setAnomalyDetection } from './core/autograd';
 export { checkpoint } from './core/recompute';
-export { manualSeed, rngState, setRngState } from './core/generator';
+export { manualSeed, rngState, setRngState, type RngState } from './core/generator';
 export {
   fmaPeak,
   instructionSet,
@@ -20,3 +20,7 @@ export * from './ops';
 export * as models from './models';
 export * as nn from './nn';
 export * as optim from './optim';
+export { readTensors } from './formats/read_tensors';
+export type { DType as FileDType, TensorData, TypedArray } from './formats/dtypes';
+export { saveWeights } from './train/state';
+export { predict, type Prediction, type PredictOptions } from './train/predict';

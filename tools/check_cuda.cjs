@@ -1,8 +1,9 @@
 'use strict';
-// Compiles all CUDA code for sm_80 and sm_90a into build-cuda/, with or without a GPU, and fails on ptxas reports of spilled
-// registers and on warnings. Prints registers, shared memory and blocks per SM of the GEMM kernels. Does nothing without nvcc.
+// Compiles all CUDA code for the architectures of the build (sm_80, sm_90a) into build-cuda/, whether there is a GPU or not. Fails on
+// spilled registers, on warnings, and on epilogues of products that read memory after they have stored: such a read waits for the store,
+// which may alias. Prints registers, shared memory and blocks an SM of the products. Without nvcc it prints that and exits with 0.
 const { spawnSync } = require('node:child_process');
-const { existsSync, rmSync } = require('node:fs');
+const { existsSync, readFileSync, rmSync } = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 
@@ -29,7 +30,35 @@ function build(...args) {
   return `${stdout}${stderr}`;
 }
 
-/** One record per kernel and architecture in the ptxas report. */
+/** Entries of `ptx`, with the number of global loads, of global stores, and of loads behind the first store. */
+function memoryOrder(ptx) {
+  return ptx
+    .split(/^\.visible \.entry |^\.entry |^\.weak \.entry /m)
+    .slice(1)
+    .map((text) => {
+      const order = [...text.matchAll(/\b(ld|st)\.(?:volatile\.)?global/g)].map(([, kind]) => kind);
+      const first = order.indexOf('st');
+      const late = first < 0 ? 0 : order.slice(first).filter((kind) => kind === 'ld').length;
+      return { name: /^\w+/.exec(text)[0], loads: order.filter((kind) => kind === 'ld').length, first, late };
+    });
+}
+
+/** Complaints about the epilogues of test/cuda/epilogue_probe.cu. */
+function checkEpilogues() {
+  const source = path.join(root, 'test', 'cuda', 'epilogue_probe.cu');
+  const include = ['native', 'include', '.'].map((name) => `-I${path.join(root, name)}`);
+  const ptx = path.join(folder, 'epilogue_probe.ptx');
+  const flags = ['-gencode=arch=compute_90a,code=compute_90a', '-O3', '-DNDEBUG', '-std=c++17', '-ptx', '-o', ptx];
+  const { stderr, status } = spawnSync(found, [...flags, ...include, source], { encoding: 'utf8' });
+  if (status !== 0) return [`${source} does not compile: ${stderr}`];
+  const entries = memoryOrder(readFileSync(ptx, 'utf8'));
+  if (entries.length !== 3) return [`expected 3 kernels in ${source}, got ${entries.length}`];
+  return entries
+    .filter(({ loads, first, late }) => loads === 0 || first < 0 || late > 0)
+    .map(({ name, loads, late }) => `${name}: ${late} of ${loads} global loads follow a store`);
+}
+
+/** One record for each kernel and architecture that ptxas reports. */
 function kernelsIn(log) {
   return log.split('ptxas info    : Compiling entry function ').flatMap((text) => {
     const head = /^'(\w+)' for '(\w+)'/.exec(text);
@@ -57,8 +86,8 @@ function blocksOf({ arch, registers, shared }) {
 /** Kinds of GEMM kernels, by a substring of the mangled name. */
 const GEMMS = {
   'GEMMs on tensor cores (bf16)': '7MmaGemmINS0_7MmaBf16E',
-  'GEMMs on tensor cores (f32 by 3xTF32)': '7MmaGemmINS0_9MmaTf32x3E',
-  'GEMMs on FFMA units (f32)': '4Gemm',
+  'GEMMs on FFMA units (f32)': '8FfmaGemm',
+  'GEMMs by TMA and wgmma (bf16)': '10HopperGemm',
   'fused MLPs on tensor cores (bf16)': '8FusedMlp',
 };
 
@@ -90,5 +119,7 @@ for (const arch of archs) {
 }
 for (const { name, arch, spilled } of spilling) console.error(`${arch}: ${name} spills ${spilled} bytes`);
 for (const line of warnings) console.error(line);
-if (archs.length < 2) console.error(`expected two architectures, got: ${archs.join(', ') || 'none'}`);
-process.exit(spilling.length + warnings.length > 0 || archs.length < 2 ? 1 : 0);
+if (archs.length < 2) console.error(`expected two architectures, ptxas reported: ${archs.join(', ') || 'none'}`);
+const serialised = checkEpilogues();
+for (const line of serialised) console.error(line);
+process.exit(spilling.length + warnings.length + serialised.length > 0 || archs.length < 2 ? 1 : 0);

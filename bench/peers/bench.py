@@ -4,13 +4,13 @@ usage: bench.py [--threads N] [--reps N] [--cases 'video-s-16 forward 1,...']   
        bench.py --serve [--threads N]                                           one timed repetition per request
 each with [--device cpu|cuda] [--precision f32|bf16] [--compile]
 
-A case is 'VARIANT forward|train BATCH'. Answers are JSON lines on stdout. Requests of the server, one a line:
+A case is 'VARIANT forward|train BATCH'. Answers are JSON lines on stdout. Requests of the server, one per line:
   setup CASE   builds the model, verifies it against float64 and warms up     run CASE    one timed repetition
   output CASE  logits of the common input, before any step                    drop CASE   frees it     quit
-  peak CASE    the most memory so far: of the process, or on a GPU of tensors
+  peak CASE    peak memory: of the process, or on a GPU of tensors
 
-In bf16 a forward is that of a model of bf16 weights, the fastest that PyTorch has; a training step is under autocast, with weights in float32.
-In f32 matrix products are f32 (no TF32), as ours are.
+In bf16 a forward pass uses a model with bf16 weights, the fastest way in PyTorch; a training step uses autocast with float32 weights.
+In f32 GEMMs are computed in f32 (no TF32), like ours.
 """
 
 import argparse
@@ -45,7 +45,7 @@ def parse_case(text):
 
 
 def peak_mb(terms):
-    """High-water mark of this process alone (getrusage would carry over the parent's), or of the tensors on the GPU."""
+    """Peak memory of this process alone (getrusage would include the parent's), or of the tensors on the GPU."""
     if terms.device == 'cuda':
         return torch.cuda.max_memory_allocated() / 2**20
     with open('/proc/self/status') as status:
@@ -70,7 +70,7 @@ def count_gmacs(model, x):
 
 
 class Terms:
-    """How all cases of a process are computed."""
+    """Options of all cases of a process."""
 
     def __init__(self, device='cpu', dtype=torch.float32, compiled=False):
         self.device, self.dtype, self.compiled = device, dtype, compiled
@@ -89,7 +89,7 @@ class Case:
         self.network = torch.compile(self.model) if terms.compiled else self.model
         self.x = value('bench.x', (batch, 3, config['frames'], 224, 224)).to(terms.device, stored)
         self.targets = soft_targets('bench.t', batch, config['num_classes']).to(terms.device, stored)
-        # fused is the fastest of AdamW's implementations on a CPU; the default there is a loop over parameters
+        # fused is the fastest AdamW on a CPU, where the default loops over parameters
         decay = [p for p in self.model.parameters() if p.dim() > 1]
         rest = [p for p in self.model.parameters() if p.dim() <= 1]
         groups = [{'params': decay, 'weight_decay': 0.05}, {'params': rest, 'weight_decay': 0.0}]
@@ -112,7 +112,7 @@ class Case:
         self.optimizer.zero_grad(set_to_none=True)
 
     def output(self):
-        """Logits of the untouched weights, in training with the statistics of the batch; before any step."""
+        """Logits with the initial weights, for training with batch statistics. Call it before any step."""
         if self.work == 'forward':
             return self.forward().tolist()
         with torch.no_grad():
@@ -129,7 +129,7 @@ class Case:
 
 
 def oracle_output(text, threads, terms=Terms()):
-    """The same output in float64, from another process so that its memory is not counted here."""
+    """The same output in float64, computed in another process so that its memory does not count here."""
     command = [sys.executable, __file__, '--oracle', text, '--threads', str(threads), '--device', terms.device]
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
@@ -142,7 +142,7 @@ def relative_error(got, want):
 
 
 def prepare(text, threads, terms, warmup=2):
-    """A verified, warm case and what is known about it; raises when its output is wrong."""
+    """Sets up a verified and warmed-up case; raises if its output is wrong."""
     case = Case(text, terms)
     output, oracle = case.output(), oracle_output(text, threads, terms)
     error, allowed = relative_error(output, oracle), TOLERANCE[terms.dtype]
@@ -156,7 +156,7 @@ def prepare(text, threads, terms, warmup=2):
 
 
 def flops_of(info):
-    """2 a multiply-add; a training step counts three forwards."""
+    """2 FLOPs per multiply-add; a training step counts as three forward passes."""
     return info['gmacs'] * (2 if ' forward ' in info['case'] else 6)
 
 
@@ -211,7 +211,7 @@ def serve(threads, terms):
 
 
 def drive(args):
-    """One fresh process per case. This one has torch loaded too, which peak_mb does not count."""
+    """Runs each case in a fresh process, because this one would distort peak_mb."""
     for text in args.cases.split(','):
         command = [sys.executable, __file__, '--one', text.strip(), '--threads', str(args.threads), '--reps', str(args.reps)]
         command += ['--device', args.device, '--precision', args.precision] + ['--compile'] * args.compile

@@ -1,4 +1,4 @@
-"""Holds the PyTorch peer to the reference numbers: logits, features, loss, every gradient and updated buffer.
+"""Compares the PyTorch peer with the reference data: logits, features, loss, every gradient and updated buffer.
 
 usage: check.py REFERENCE_DIR [--dtype float64|float32] [--only NAME]
 """
@@ -16,7 +16,7 @@ import torch
 from morphmlp_torch import MorphMLP, soft_cross_entropy
 from values import fill, soft_targets, value
 
-# relative L2 errors allowed: (logits and features, loss, gradients and buffers)
+# largest relative L2 errors: (logits and features, loss, gradients and buffers)
 LIMITS = {'float64': (1e-11, 1e-12, 1e-10), 'float32': (2e-6, 2e-6, 2e-5)}
 # A conv bias before a BatchNorm that uses batch statistics has a true gradient of zero.
 ZERO_GRADIENTS = ('patch_embed1.proj1.bias', 'patch_embed1.proj2.bias')
@@ -33,7 +33,7 @@ def not_nan(error):
 
 
 def digest_error(array, key, digest):
-    """Largest of the errors in norm, projections and samples, relative to what the norm lets one expect."""
+    """The largest error of norm, projections and samples, relative to the magnitude expected from the norm."""
     if list(array.shape) != digest['shape']:
         raise ValueError(f'{key}: expected shape {digest["shape"]}, got {list(array.shape)}')
     flat, norm, n = array.detach().double().reshape(-1), digest['norm'], array.numel()
@@ -47,7 +47,7 @@ def digest_error(array, key, digest):
 
 
 def eval_errors(name, case, model, x):
-    """Feature names are those of the reference: the embeddings, the last block of each stage and the norm."""
+    """Features by reference name: the embeddings, the last block of each stage and the norm."""
     kept = {}
     stages = {f'blocks{i}': getattr(model, f'blocks{i}')[-1] for i in range(1, 5)}
     stages.update({f'patch_embed{i}': getattr(model, f'patch_embed{i}') for i in range(1, 5)})

@@ -1,5 +1,5 @@
-"""Holds every kernel of the C library (include/morphmlp.h), forward and backward, to float64 computed by PyTorch, and with --time
-times it beside PyTorch eager and torch.compile, in turns, on the same tensors.
+"""Verifies every kernel of the C library (include/morphmlp.h), forward and backward, against float64 computed by PyTorch. With --time also
+times it, PyTorch eager and torch.compile in interleaved rounds on the same tensors.
 
 examples:
     ctypes_check.py
@@ -30,8 +30,8 @@ LIMITS = {'forward': 1e-6, 'backward': 1e-5}
 
 
 def error_of(got, want):
-    """The relative L2 error, or a twentieth of the worst element's in units of the largest where that is more, so that a small norm
-    hides none. Infinite where the shape differs or a number is NaN."""
+    """The larger of the relative L2 error and 1/20 of the largest elementwise error in units of the largest element, which a small L2 error
+    can hide. Infinite if the shape differs or a value is NaN."""
     got, want = got.double(), want.to(got.device)
     if got.numel() != want.numel() or bool(got.isnan().any()):
         return math.inf
@@ -59,7 +59,7 @@ class Checker:
             print(f'FAILED {kernel} {sizes}: {what} differs from float64 by {error:.1e}, allowed {limit:.1e}')
 
     def call(self, name, call):
-        """A kernel and all it must write. An argument that is there several times (dweight) is wanted as a list."""
+        """Checks a kernel and all its outputs. The expected value of a list argument (dweight) is a list."""
         self.run(call.kernel, call.arguments)
         pairs = list(call.arguments.items() if isinstance(call.arguments, dict) else call.arguments)
         limit = self.limit('backward' if 'backward' in call.kernel else 'forward')
@@ -70,7 +70,7 @@ class Checker:
                 self.note(call.kernel, name, what if len(got) == 1 else f'{what}[{i}]', g, w, limit)
 
     def limit(self, direction, peer_error=0.0):
-        """f32: fixed. bf16: twice PyTorch's own error with the same tensors, and no less than half a unit of bf16."""
+        """The tolerance. f32: fixed. bf16: twice PyTorch's own error on the same tensors, at least half a unit of bf16."""
         return LIMITS[direction] if self.dtype == torch.float32 else max(2 * peer_error, 2**-9)
 
     def op(self, op, maker):
@@ -96,7 +96,7 @@ class Checker:
 
 
 def check(library, device, dtype):
-    """Every kernel once or more. One that a dtype does not have is told of; of f32 none may be missing."""
+    """Checks every kernel at least once. Kernels without a bf16 version are reported; every kernel must have an f32 version."""
     checker, missing = Checker(library, device, dtype), []
     for make, sizes in [(op, {}) for op in OPS] + MORE:
         maker = Maker(device, dtype)
@@ -113,7 +113,7 @@ def check(library, device, dtype):
 
 
 class Timer:
-    """Milliseconds of a function: events on the stream of CUDA, or the clock."""
+    """Milliseconds of a function, by CUDA events or the clock."""
 
     def __init__(self, device):
         self.cuda = device == 'cuda'
@@ -140,8 +140,8 @@ def backward_of(function, inputs, gradients, dy):
 
 
 def variants(library, op, maker, stream):
-    """{direction: {who: function}}. The peers compute from the same numbers, all in the tokens' type; a backward of theirs has the
-    graph made before."""
+    """{direction: {peer: function}}. All peers use the same data in the element type of the tokens. A backward of PyTorch uses a graph
+    built in advance."""
     shape = op.output or next(iter(op.inputs.values())).shape
     y, dy = maker.empty(*shape, dtype=op.output_dtype), maker.uniform(*shape, dtype=op.output_dtype)
     got = {name: maker.like(op.inputs[name]) for name in op.gradients}
@@ -168,7 +168,7 @@ def variants(library, op, maker, stream):
 
 
 def measure(makers, rounds, timer, budget_ms=20.0):
-    """Medians of rounds in which all take turns. A peer that fails is told of, and the others are timed."""
+    """Medians over interleaved rounds. A peer that fails is reported, and the others are timed."""
     ready, said = {}, {}
     for who, make in makers.items():
         try:
@@ -189,7 +189,7 @@ def measure(makers, rounds, timer, budget_ms=20.0):
 
 
 def timings(library, args, dtype):
-    """Yields what was measured, one record for each direction of an op at the network's sizes."""
+    """Yields one record for each direction of an op at the network's sizes."""
     timer, stream = Timer(args.device), torch.cuda.current_stream().cuda_stream if args.device == 'cuda' else 0
     for make, sizes in network(args.clips):
         if args.op and make.__name__ not in args.op:
@@ -214,7 +214,7 @@ def line_of(entry):
 
 
 def machine(library, device):
-    """What the figures were made on."""
+    """Describes the machine."""
     found = {'device': library.device(DEVICES[device]), 'torch': torch.__version__, 'python': platform.python_version()}
     if device == 'cuda':
         found['torch_cuda'], found['gpu'] = torch.version.cuda, torch.cuda.get_device_name(0)
@@ -225,7 +225,7 @@ def machine(library, device):
 
 
 def commit():
-    """Of the bundle's manifest, or of the clone."""
+    """The commit, from the bundle's manifest or the git checkout."""
     manifest = ROOT / 'MANIFEST.json'
     if manifest.exists():
         return json.loads(manifest.read_text())['commit']
@@ -238,11 +238,11 @@ def parse():
     parser.add_argument('--library', default=os.environ.get('MORPHMLP_LIBRARY', ROOT / 'build/Release/libmorphmlp.so'), type=Path)
     parser.add_argument('--device', choices=DEVICES, default='cpu')
     parser.add_argument('--dtype', choices=('float32', 'bfloat16', 'both'), help='both on cuda, float32 on cpu')
-    parser.add_argument('--time', action='store_true', help='time too, at the sizes of video S')
-    parser.add_argument('--op', action='append', help='time this op alone; may be repeated')
-    parser.add_argument('--clips', type=int, default=1, help='clips of a batch that is timed')
+    parser.add_argument('--time', action='store_true', help='also time, at the sizes of video S')
+    parser.add_argument('--op', action='append', help='time only this op; may be repeated')
+    parser.add_argument('--clips', type=int, default=1, help='batch size for timing, in clips')
     parser.add_argument('--rounds', type=int, default=9)
-    parser.add_argument('--threads', type=int, help='of the CPU, for both')
+    parser.add_argument('--threads', type=int, help='CPU threads, for the library and PyTorch')
     parser.add_argument('--out', type=Path, help='write all figures as JSON')
     return parser.parse_args()
 
@@ -260,13 +260,13 @@ def prepare(args):
     if args.threads:
         library.set_threads(args.threads)
         torch.set_num_threads(args.threads)
-    # The peers compute in f32 where they are asked to: no TF32.
+    # f32 means f32 for the peers too, not TF32.
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     return library
 
 
 def write(report, out):
-    """After each step, so that a run that is stopped keeps what it measured."""
+    """Writes the file after each step, so that an interrupted run keeps its results."""
     if out:
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(json.dumps(report, indent=1) + '\n')

@@ -1,5 +1,5 @@
-"""The kernels that are no op with a gradient of its own, or only a part of one: optimizers, sums, dropout, the spatial part of a
-block in its steps. Each function gives the calls with what they must write, in float64."""
+"""Cases of kernels that are not ops with gradients, or only parts of one: optimizers, sums, dropout, the steps of a block's spatial part.
+Each function yields calls with their expected outputs in float64."""
 
 import math
 
@@ -23,7 +23,7 @@ def accumulate(make):
 
 
 def arithmetic(make):
-    """[2, 3, 5] with a row of 5 that is repeated, and the sum that takes its gradient back."""
+    """[2, 3, 5] with a broadcast row of 5, and the sum for its gradient."""
     a, b = make.uniform(2, 3, 5), make.uniform(5, scale=0.5, offset=1)
     dims, whole, row = (1, 1, 1, 2, 3, 5), (0, 0, 0, 15, 5, 1), (0, 0, 0, 0, 0, 1)
     for kind, apply in enumerate((torch.add, torch.sub, torch.mul, torch.div)):
@@ -60,7 +60,7 @@ def lists(make, kinds, lengths=(1, 37, 9000)):
 
 
 def f32(*numbers):
-    """The numbers as the kernel has them."""
+    """The scalars in the kernel's layout."""
     return [float(torch.tensor(x, dtype=torch.float32)) for x in numbers]
 
 
@@ -113,7 +113,7 @@ def non_finite(make):
 
 
 def cast(make):
-    """To bf16 as PyTorch rounds, ties to even; and back without a loss."""
+    """To bf16 like PyTorch, rounding ties to even, and back without loss."""
     x, half, back = make.uniform(1000), make.empty(1000, dtype=torch.bfloat16), make.empty(1000)
     yield Call('cast_to_bf16', {'n': 1000, 'x': x, 'y': half}, {'y': x.bfloat16().double()})
     rounded = make.uniform(1000).bfloat16()
@@ -121,7 +121,7 @@ def cast(make):
 
 
 def clip_input(make, b=3, t=2, h=5, w=12):
-    """Normalised by tables, and inside a box mixed with the batch in reverse, but for the middle clip."""
+    """Normalised by tables, and within a box mixed with the reversed batch, except for the middle clip."""
     pixels = make.indices(b * t * h * w * 3, 256).to(torch.uint8).reshape(b, t, h, w, 3)
     tables, (keep, take) = make.parameter(3, 256), (0.25, 0.75)
     settings = torch.cat((tables.flatten(), torch.tensor([keep, take, 3, 1, 6, 2], device=make.device)))
@@ -134,7 +134,7 @@ def clip_input(make, b=3, t=2, h=5, w=12):
 
 
 def running_statistics(make, rows=37, cols=29):
-    """What a training step of BatchNorm does to them, and that evaluation uses them."""
+    """A training step of BatchNorm updates them, and evaluation uses them."""
     x, gamma, beta = make.uniform(rows, cols), make.uniform(cols, scale=0.2, offset=1), make.uniform(cols, scale=0.1)
     mean, var = make.uniform(cols), make.uniform(cols, scale=0.5, offset=1)
     x64, m64, v64 = doubles(x, mean, var)

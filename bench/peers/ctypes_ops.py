@@ -1,4 +1,4 @@
-"""Every kernel of the C library as a call with tensors of PyTorch, beside what PyTorch computes: what ctypes_check.py checks and times.
+"""Every kernel of the C library as a call with PyTorch tensors and the same computation in PyTorch, for ctypes_check.py.
 
 `OPS` has one function for each op: it takes a `Maker` of tensors and sizes, and returns an `Op`. `reference` is plain PyTorch; in
 float64 it is the oracle, with autograd for the gradients, and in the tensors' own type it is the peer that is timed.
@@ -15,7 +15,7 @@ EPS = 1e-5
 
 
 class Maker:
-    """Makes tensors on a device: the same numbers on each. Numbers are exact in `dtype`, so float64 computes from the same."""
+    """Creates tensors on a device, with the same data on each. Values are exact in `dtype`, so that float64 uses the same."""
 
     def __init__(self, device, dtype=torch.float32, seed=0):
         self.device, self.dtype = device, dtype
@@ -26,7 +26,7 @@ class Maker:
         return values.to(self.device, dtype or self.dtype)
 
     def parameter(self, *shape, scale=1.0, offset=0.0):
-        """f32 whatever the tokens are: in bf16 the library keeps parameters, statistics and sums in f32."""
+        """Always f32: in bf16 the library keeps parameters, statistics and sums in f32."""
         return self.uniform(*shape, scale=scale, offset=offset, dtype=torch.float32)
 
     def weight(self, n, *k):
@@ -45,7 +45,7 @@ class Maker:
 
 @dataclass
 class Call:
-    """One kernel: its arguments, and those of them that it writes with what each must hold, computed in float64."""
+    """A kernel call: its arguments, and the expected value of each output computed in float64."""
 
     kernel: str
     arguments: object
@@ -69,7 +69,7 @@ class Op:
 
 
 def pairs(prefix, fcs):
-    """Weights and biases take turns."""
+    """Alternates weights and biases."""
     return [item for w, b in fcs for item in ((f'{prefix}weight', w), (f'{prefix}bias', b))]
 
 
@@ -275,7 +275,7 @@ def conv3d(make, batch=2, size=(3, 7, 6), channels=(4, 6), kernel=(1, 3, 3), str
 
 
 def conv_norm(make, training=True, **sizes):
-    """What goes back is batch_norm_backward and conv3d_backward, which have checks of their own."""
+    """Forward only: its backward consists of batch_norm_backward and conv3d_backward, which have their own cases."""
     conv = conv3d(make, **sizes)
     cols = conv.output[-1]
     gamma, beta = make.parameter(cols, scale=0.2, offset=1), make.parameter(cols, scale=0.1)
@@ -338,14 +338,14 @@ def norm_temporal(make, clips=2, steps=4, positions=9, channels=12, groups=3):
 OPS = [gelu, layer_norm, linear, linear_gelu, morph_fc, temporal_fc, softmax, max_, mean_pool, reweight, index_rows, cross_entropy,
        batch_norm, conv3d, conv_norm, norm_mlp, norm_temporal]
 
-# Sizes beside the ragged ones above that are checked.
+# Further checked sizes.
 MORE = [
     (morph_fc, {'vertical': True}), (morph_fc, {'strided': True, 'height': 3, 'width': 3, 'channels': 8, 'chunk': 2}),
     (linear, {'rows': 1, 'n': 1, 'k': 1}), (conv3d, {'groups': 2, 'kernel': (3, 1, 3), 'padding': (1, 0, 1)}),
     (batch_norm, {'with_gelu': False}), (conv_norm, {'training': False}), (layer_norm, {'rows': 5, 'cols': 784}),
 ]
 
-# Sizes of video S at stage 1 to 4 with `clips` clips: what is timed.
+# The timed sizes: video S at stages 1 to 4 with `clips` clips.
 def network(clips):
     for stage, (channels, side, chunk, groups) in enumerate([(112, 56, 14, 8), (224, 28, 28, 8), (392, 14, 28, 8), (784, 7, 49, 8)]):
         rows, tokens = clips * 8 * side * side, 8 * side * side

@@ -16,7 +16,7 @@ from bench import CASES, Case, count_gmacs, oracle_output, parse_case
 
 
 def allow_without_onnx():
-    """The exporter needs the onnx package only for a last pass that adds onnxscript functions; this model has none."""
+    """Replaces the onnx package, which the exporter needs only to add onnxscript functions; this model has none."""
     if importlib.util.find_spec('onnx') is None:
         from torch.onnx._internal.torchscript_exporter import onnx_proto_utils
 
@@ -31,7 +31,7 @@ def export(text, folder):
     case.model.eval()
     path = folder / f'{variant}-b{batch}.onnx'
     with torch.no_grad():
-        # the exporter of TorchScript: the newer one needs packages beside torch
+        # the TorchScript exporter: the newer one needs packages besides torch
         torch.onnx.export(case.model, (case.x,), str(path), opset_version=17, dynamo=False,
                           input_names=['x'], output_names=['logits'])
     about = {'case': text, 'shape': list(case.x.shape), 'gmacs': round(count_gmacs(case.model, case.x), 4)}

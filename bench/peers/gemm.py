@@ -1,6 +1,6 @@
 """Times y = x wT in fp32 with the libraries that are found: MKL and oneDNN (through PyTorch), OpenBLAS and BLIS (Debian's
 libopenblas0-pthread and libblis4-pthread, through ctypes). Reads `setup ROWS N K`, `run LIBRARY` and `quit` from stdin, one a
-line, and answers each with one JSON line. Every library's product is held to float64 before it is timed."""
+line, and answers each with one JSON line. Every library's result is verified against float64 before it is timed."""
 import argparse
 import ctypes
 import ctypes.util
@@ -56,7 +56,7 @@ def check(name, result, x, w):
     exact = x.double() @ w.double().t()
     error = ((result.double() - exact).norm() / exact.norm()).item()
     if not error <= 1e-6:
-        raise RuntimeError(f"{name}: the product differs from float64 by {error}")
+        raise RuntimeError(f"{name}: the result differs from float64 by {error}")
 
 
 def setup(rows, n, k, threads):

@@ -1,4 +1,4 @@
-"""The kernels of morphmlp for Python: ctypes over include/morphmlp.h. Needs nothing but the library.
+"""The kernels of morphmlp for Python: ctypes over include/morphmlp.h. Needs only the library.
 
     library = Library('build/Release/libmorphmlp.so')
     library.run('gelu_forward', {'n': x.numel(), 'x': x, 'y': y})
@@ -6,7 +6,7 @@
 The arguments of a kernel are those of native/ops/<op>.def, in any order (kernel_arguments.py has theirs). An int, a float and a bool are
 sizes, numbers and flags; a tensor is one of PyTorch (of the CPU or CUDA), an array of ctypes, or an `Array` of this file; None is a tensor
 that is not there; a list of tensors is one argument; a tuple is as many arguments of one name: {'weight': (w0, w1), 'bias': (b0, b1)}.
-Pairs may take the place of the dictionary: they are passed as they stand.
+Pairs may replace the dictionary: they are passed unchanged.
 """
 
 import ctypes
@@ -34,7 +34,7 @@ class Argument(ctypes.Structure):
 
 
 class MorphmlpError(RuntimeError):
-    """What morphmlp_last_error says."""
+    """An error with the text of morphmlp_last_error."""
 
 
 def from_torch(t):
@@ -66,7 +66,7 @@ def tensor_argument(name, value):
 
 
 def argument(name, value):
-    """One Argument. Of a list the items are kept alive by the array that the argument points to."""
+    """Creates one Argument. The array of a list argument keeps its items alive."""
     name = name.encode() if name else None
     if value is None:
         return Argument(name, NONE)
@@ -87,7 +87,7 @@ def argument(name, value):
 
 
 def in_order(kernel, given):
-    """A dictionary as pairs in the kernel's order; as it stands where its names are not the kernel's, for the library to refuse."""
+    """A dictionary as pairs in the kernel's order; unchanged if the names differ from the kernel's, so that the library refuses them."""
     groups = [group if isinstance(group, tuple) else (group,) for group in KERNELS.get(kernel, ())]
     if {name for group in groups for name in group} != set(given):
         return list(given.items())
@@ -104,7 +104,7 @@ def arguments(kernel, given):
 
 
 class Array:
-    """Memory that the library keeps on a device, for callers without PyTorch. Holds NaN (bits of 1) at first."""
+    """Memory of the library on a device, for callers without PyTorch. Initially NaN (all bits 1)."""
 
     def __init__(self, library, device, length, dtype=F32):
         self.library, self.device, self.length, self.dtype = library, device, length, dtype
@@ -154,13 +154,13 @@ class Library:
         return names
 
     def device(self, device):
-        """The device in words; raises where it is not there."""
+        """Describes the device; raises if it is unavailable."""
         words = self.c.morphmlp_device(device)
         self.check(0 if words else 1)
         return words.decode()
 
     def prepare(self, kernel, given, stream=0):
-        """A function that runs the kernel, for calling it again and again. It keeps the tensors alive."""
+        """A function that runs the kernel, for repeated calls. It keeps the tensors alive."""
         made = arguments(kernel, given)
         block, name = (Argument * len(made))(*made), kernel.encode()
 
@@ -204,7 +204,7 @@ class Library:
 
 
 def relative_error(got, want):
-    """L2 error relative to the numbers that are wanted; infinite where they are of another length or one is NaN."""
+    """Relative L2 error; infinite if the lengths differ or a value is NaN."""
     if len(got) != len(want) or any(map(math.isnan, got)):
         return math.inf
     norm = math.sqrt(sum(w * w for w in want))

@@ -1,4 +1,4 @@
-"""MorphMLP in plain PyTorch: the peer that the engine is measured against. Nothing in the project imports it.
+"""MorphMLP in plain PyTorch, the peer of our benchmarks. The project does not import it.
 
 Tokens are x[B, T, H, W, C]. Parameter names are those of the authors' checkpoints, so their weights load unchanged.
 """
@@ -14,7 +14,7 @@ VARIANTS = ('image-t', 'image-s', 'image-b', 'image-l', 'video-s-16', 'video-s-3
 
 
 def variant_config(variant):
-    """The reference files' form of configuration for one of VARIANTS."""
+    """The configuration of one of VARIANTS in the format of the reference files."""
     if variant not in VARIANTS:
         raise ValueError(f'expected a variant out of {", ".join(VARIANTS)}, got {variant}')
     kind, size, *frames = variant.split('-')
@@ -89,7 +89,7 @@ class MorphFcS(nn.Module):
 
 
 class MorphFcS2(nn.Module):
-    """Stage 4: one spatial branch, whose chunks take every (HW / L)-th token, and channels."""
+    """Stage 4: one spatial branch with strided chunks of every (HW / L)-th token, and channels."""
 
     def __init__(self, dim, chunk, bias=True):
         super().__init__()
@@ -114,7 +114,7 @@ class MorphFcS2(nn.Module):
 
 
 def temporal_groups(dim, steps):
-    """The largest divisor of dim that is not above the number of time steps."""
+    """The largest divisor of dim that does not exceed the number of time steps."""
     return max(g for g in range(1, steps + 1) if dim % g == 0)
 
 
@@ -213,7 +213,7 @@ def init_linear(module):
 
 
 def init_temporal(module):
-    """At the start the temporal branch gives exactly zero."""
+    """Initialises the temporal branch to output zero."""
     nn.init.zeros_(module.mlp_t.weight)
     nn.init.ones_(module.proj.weight)
     nn.init.zeros_(module.proj.bias)

@@ -2,7 +2,7 @@
 //
 // usage: node ort.mjs MODELS_DIR [--threads N] [--reps N] [--cases 'image-s forward 8,...']   each in a fresh process
 //        node ort.mjs MODELS_DIR --serve [--threads N]
-// onnxruntime-node is looked for in the folder MORPHMLP_ORT_DIR (where `npm i onnxruntime-node` ran), then as usual.
+// Resolves onnxruntime-node from the folder MORPHMLP_ORT_DIR (where `npm i onnxruntime-node` ran), then as usual.
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';

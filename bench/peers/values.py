@@ -1,4 +1,4 @@
-"""Weights and inputs that are computed, not stored: the same numbers in every program that is compared."""
+"""Computes weights and inputs, so that all compared programs use the same values."""
 
 import math
 

@@ -1,9 +1,9 @@
-// The FC ops by cuBLASLt, as plugins: what our kernels are ranked beside where it is on the machine.
+// FC ops by cuBLASLt as plugins: the baseline of our kernels in benchmarks.
 #include <string>
 
+#include "baselines/cublaslt/cublaslt_gemm.h"
 #include "cuda/each_on_device.h"
 #include "cuda/epilogue/column_sums.h"
-#include "cuda/gemm/cublas_lt.h"
 #define MORPHMLP_FC_BY_GEMM fc_by_cublaslt
 #include "baselines/fc_by_gemm.h"
 

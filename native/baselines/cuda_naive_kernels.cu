@@ -1,4 +1,4 @@
-// The naive kernels of native/baselines/naive as plugins on the GPU: one thread a number of the output.
+// Naive kernels of native/baselines/naive as plugins on the GPU: one thread for each output value.
 #include <string>
 
 #include "cuda/each_on_device.h"

@@ -1,5 +1,4 @@
-// For kernels out of native/baselines/naive and runtime/fc_by_product.h inside this program: what they do for each number is
-// launched as all kernels here are.
+// Runs the element functions of native/baselines/naive and native/baselines/fc_by_gemm.h as kernels of this library.
 #pragma once
 #include <math.h>
 

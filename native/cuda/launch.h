@@ -1,5 +1,5 @@
-// How every kernel of native/cuda is written and launched. A kernel is a struct: its members are the arguments,
-// kThreads the size of a block, Shared the memory that a block shares, and operator() what one thread does:
+// Kernels and their launch. A kernel is a struct: its members are the arguments, kThreads the size of a block, Shared
+// the shared memory of a block, and operator() the code of one thread:
 //
 //   struct Twice : Unshared {
 //     const float* x; float* y;
@@ -7,11 +7,11 @@
 //   };
 //   launch({blocks}, Twice{{}, x, y});
 //
-// kBlocks, where a kernel has it, is how many blocks an SM must have room for: it limits the registers. kDynamic, where
-// it is true, says that Shared is larger than the 48 KB that a kernel may have without asking.
+// kBlocks, optional, is the number of blocks that must fit on an SM: it limits the registers. kDynamic, optional,
+// states that Shared exceeds the 48 KB of static shared memory.
 //
-// So the same source runs on a GPU and, compiled with MORPHMLP_CUDA_EMULATED by a C++ compiler, on the CPU
-// (test/emulator), where tests look at its logic.
+// The same source runs on a GPU and, compiled with MORPHMLP_CUDA_EMULATED by a C++ compiler, on the CPU
+// (test/emulator), where tests check its logic.
 #pragma once
 #include <cstdint>
 #include <type_traits>
@@ -30,7 +30,7 @@ namespace morphmlp::cuda {
 
 struct None {};
 
-// What kernels without shared memory derive from.
+// Base of kernels without shared memory.
 struct Unshared {
   using Shared = None;
   static constexpr int kThreads = 256;
@@ -43,7 +43,7 @@ struct Grid {
 // Blocks of `size` that cover n.
 constexpr int64_t blocks_of(int64_t n, int64_t size) { return (n + size - 1) / size; }
 
-// Limits of a grid; a larger one would be refused by the driver with less to go by.
+// Throws where a grid exceeds the limits of CUDA.
 inline void check_grid(const Grid& grid) {
   if (grid.x > INT32_MAX || grid.y > 65535 || grid.z > 65535) fail("the tensors are too large for one launch");
 }
@@ -76,11 +76,11 @@ constexpr bool kDynamicOf = false;
 template <class Kernel>
 constexpr bool kDynamicOf<Kernel, std::void_t<decltype(Kernel::kDynamic)> > = Kernel::kDynamic;
 
-// Dynamic shared memory is only known to begin at a multiple of 16.
+// Dynamic shared memory is only aligned to 16 bytes.
 template <class Kernel>
 constexpr size_t kDynamicBytes = sizeof(typename Kernel::Shared) + alignof(typename Kernel::Shared);
 
-// Lets the kernel have so much dynamic shared memory.
+// Allows the kernel so much dynamic shared memory.
 void allow_shared(const void* kernel, size_t bytes);
 
 template <class Kernel>
@@ -96,7 +96,7 @@ __global__ void __launch_bounds__(Kernel::kThreads, kBlocksOf<Kernel>) entry(con
   }
 }
 
-// How many bytes of dynamic shared memory a launch asks for.
+// Bytes of dynamic shared memory of a launch.
 template <class Kernel>
 size_t dynamic_bytes() {
   if constexpr (!kDynamicOf<Kernel>) return 0;

@@ -1,10 +1,9 @@
-// What kernels compute with: storage types, divisions by a fixed number, elementary functions, sums over a warp or
-// block.
+// Arithmetic of kernels: storage types, division by constants, elementary functions, sums over a warp or block.
 #pragma once
 #include "cuda/launch.h"
 #include "ops/bf16.h"
 
-// A kernel that is a template of its activations' type, for both of them: what table.cc takes.
+// Instantiates a kernel for both types of activations, as table.cc requires.
 #define FOR_FLOATS(kernel, P)                \
   template void kernel(const P##Of<float>&); \
   template void kernel(const P##Of<Bf16>&);
@@ -29,7 +28,7 @@ __device__ inline float load(const Bf16* from) { return load_bits(static_cast<ui
 
 __device__ inline void store(float* to, float value) { *to = value; }
 
-// Two numbers as bf16 in one word, the first in its lower half: rounded to the nearest, ties to even; a NaN stays one.
+// Packs two values as bf16, the first in the lower half: rounded to nearest even; NaN stays NaN.
 #ifdef __CUDA_ARCH__
 __device__ inline uint32_t packed(float low, float high) {
   uint32_t both;
@@ -47,41 +46,44 @@ __device__ inline uint32_t packed(float low, float high) { return rounded(low) |
 
 __device__ inline void store(Bf16* to, float value) { to->bits = static_cast<uint16_t>(packed(value, 0.0f)); }
 
-// Numbers that lie next to each other, in registers.
+// Adjacent values in registers.
 template <int N>
-struct Numbers {
+struct Vec {
   float at[N];
 };
 
-// As 16 bytes: eight as bf16, four as they are.
-__device__ inline uint4 packed(const Numbers<8>& o) {
+// Packs into 16 bytes: eight values as bf16, four as f32.
+__device__ inline uint4 packed(const Vec<8>& o) {
   return make_uint4(packed(o.at[0], o.at[1]), packed(o.at[2], o.at[3]), packed(o.at[4], o.at[5]),
                     packed(o.at[6], o.at[7]));
 }
-__device__ inline uint4 packed(const Numbers<4>& q) {
+__device__ inline uint4 packed(const Vec<4>& q) {
   return make_uint4(bits_of(q.at[0]), bits_of(q.at[1]), bits_of(q.at[2]), bits_of(q.at[3]));
 }
 
-// As many bytes at once as the words have, from where so many are aligned.
+// Reads sizeof(Words) bytes at once from an address of that alignment.
 template <class Words, class T>
 __device__ Words load_words(const T* from) {
 #ifdef __CUDA_ARCH__
   return *reinterpret_cast<const Words*>(from);
 #else
+#ifdef MORPHMLP_CUDA_EMULATED
+  shim::check_aligned(from, alignof(Words));
+#endif
   Words words;
   memcpy(&words, from, sizeof(words));
   return words;
 #endif
 }
 
-// The two numbers of a word, the first in its lower half.
+// Unpacks the two values of a word.
 __device__ inline float low_of(uint32_t word) { return load_bits(word << 16); }
 __device__ inline float high_of(uint32_t word) { return load_bits(word & 0xffff0000u); }
 
-// One number, or from where 16 bytes are aligned eight, or four of f32.
+// Reads one value, or N: from 16-byte alignment, eight, or four of f32.
 template <int N>
-__device__ Numbers<N> load(const float* from) {
-  Numbers<N> to;
+__device__ Vec<N> load(const float* from) {
+  Vec<N> to;
   if constexpr (N == 1) to.at[0] = *from;
 #pragma unroll
   for (int i = 0; i + 4 <= N; i += 4) {
@@ -92,7 +94,7 @@ __device__ Numbers<N> load(const float* from) {
 }
 
 template <int N>
-__device__ Numbers<N> load(const Bf16* from) {
+__device__ Vec<N> load(const Bf16* from) {
   static_assert(N == 1 || N == 8, "four of bf16 are not 16 bytes");
   if constexpr (N == 1) {
     return {{load(from)}};
@@ -103,7 +105,7 @@ __device__ Numbers<N> load(const Bf16* from) {
   }
 }
 
-// One number, or two that lie next to each other; two of bf16 at once, to where 4 bytes are aligned.
+// Stores one value, or two adjacent ones; two of bf16 at once, to 4-byte alignment.
 template <class T>
 __device__ void store(T* to, const float (&value)[1]) {
   store(to, value[0]);
@@ -117,16 +119,22 @@ __device__ inline void store(Bf16* to, const float (&value)[2]) {
 #ifdef __CUDA_ARCH__
   *reinterpret_cast<uint32_t*>(to) = both;
 #else
+#ifdef MORPHMLP_CUDA_EMULATED
+  shim::check_aligned(to, sizeof(both));
+#endif
   memcpy(to, &both, sizeof(both));
 #endif
 }
 
-// As many bytes at once as the words have, to where so many are aligned.
+// Stores sizeof(Words) bytes at once to an address of that alignment.
 template <class Words, class T>
 __device__ void store_words(T* to, const Words& words) {
 #ifdef __CUDA_ARCH__
   *reinterpret_cast<Words*>(to) = words;
 #else
+#ifdef MORPHMLP_CUDA_EMULATED
+  shim::check_aligned(to, alignof(Words));
+#endif
   memcpy(to, &words, sizeof(words));
 #ifdef MORPHMLP_CUDA_EMULATED
   shim::wrote(to, sizeof(words));
@@ -134,16 +142,16 @@ __device__ void store_words(T* to, const Words& words) {
 #endif
 }
 
-// One number, eight of bf16 or a multiple of four of f32, to where 16 bytes are aligned.
+// Stores one value, eight of bf16 or a multiple of four of f32, to 16-byte alignment.
 template <int N>
-__device__ void store(float* to, const Numbers<N>& value) {
+__device__ void store(float* to, const Vec<N>& value) {
   if constexpr (N == 1) *to = value.at[0];
 #pragma unroll
   for (int i = 0; i + 4 <= N; i += 4)
     store_words(to + i, make_float4(value.at[i], value.at[i + 1], value.at[i + 2], value.at[i + 3]));
 }
 template <int N>
-__device__ void store(Bf16* to, const Numbers<N>& value) {
+__device__ void store(Bf16* to, const Vec<N>& value) {
   static_assert(N == 1 || N == 8, "four of bf16 are not 16 bytes");
   if constexpr (N == 1)
     store(to, value.at[0]);
@@ -151,19 +159,19 @@ __device__ void store(Bf16* to, const Numbers<N>& value) {
     store_words(to, packed(value));
 }
 
-// Whether rows of so many numbers, if any, consist of pairs that `store` may take.
+// Whether rows of `channels` values can be stored in pairs.
 template <class T>
-bool pairs_in(const T* x, int channels) {
+bool can_pair_rows(const T* x, int channels) {
   return channels % 2 == 0 && reinterpret_cast<uintptr_t>(x) % 4 == 0;
 }
 
-// Whether all rows of so many numbers consist of n that `load` may take at once.
+// Whether rows of `channels` values can be loaded n at a time.
 template <class T>
-bool runs_in(const T* x, int channels, int n) {
+bool can_vectorize_rows(const T* x, int channels, int n) {
   return channels % n == 0 && reinterpret_cast<uintptr_t>(x) % 16 == 0;
 }
 
-// n / d and n % d for n below 2^31 by a multiplication: divisions would cost more than the product they serve.
+// n / d and n % d for n < 2^31 by a multiplication: a division would cost more than the product it serves.
 struct Divisor {
   uint32_t d = 1, factor = 1, shift = 0;
 
@@ -187,7 +195,7 @@ inline int as_int(int64_t n) {
   return static_cast<int>(n);
 }
 
-// Phi(x), of the normal distribution; through erfc, so that small values keep their digits.
+// Phi(x) of the normal distribution, through erfc so that small values keep their digits.
 __device__ inline float normal_cdf(float x) { return 0.5f * erfcf(x * -0.707106781f); }
 
 __device__ inline float gelu(float x) { return x * normal_cdf(x); }
@@ -211,9 +219,9 @@ inline float fast_reciprocal(float x) { return 1.0f / x; }
 inline float fast_exp2(float x) { return exp2f(x); }
 #endif
 
-// exp(-x^2 / 2) and, of the normal distribution, Phi(-|x|) = exp(-x^2 / 2) P(t) with t = 1 / (1 + 0.3 |x|), where P,
-// fitted up to |x| = 13, is off by 1.9e-6 of itself at most. So it is right where it is small too (to 2e-5 of itself,
-// by the rounding of the exponent).
+// exp(-x^2 / 2), and Phi(-|x|) of the normal distribution as exp(-x^2 / 2) P(t) with t = 1 / (1 + 0.3 |x|). P is fitted
+// up to |x| = 13 with a relative error of 1.9e-6, so that small values are accurate too (to 2e-5, the rounding of the
+// exponent).
 struct NormalTail {
   float bell, tail;
 };
@@ -230,8 +238,7 @@ __device__ inline NormalTail normal_tail(float x) {
   return {bell, p * bell};
 }
 
-// The same GELU, of erf, and its slope, for what is rounded to bf16: 15 and 19 instructions, where erfcf takes far
-// more. Infinity gives NaN.
+// GELU and its derivative for results in bf16: 15 and 19 instructions, where erfcf takes far more. Infinity gives NaN.
 __device__ inline float gelu_for_bf16(float x) { return fmaf(-fabsf(x), normal_tail(x).tail, fmaxf(x, 0.0f)); }
 
 __device__ inline float gelu_slope_for_bf16(float x) {
@@ -239,7 +246,7 @@ __device__ inline float gelu_slope_for_bf16(float x) {
   return fmaf(x, 0.398942280f * at.bell, x < 0.0f ? at.tail : 1.0f - at.tail);
 }
 
-// For results of type T.
+// GELU and its derivative for results of type T.
 template <class T>
 __device__ float gelu_of(float x) {
   if constexpr (std::is_same_v<T, Bf16>) return gelu_for_bf16(x);
@@ -255,7 +262,7 @@ __device__ float gelu_slope_of(float x) {
 constexpr unsigned kAllLanes = 0xffffffffu;
 constexpr int kWarpSize = 32;
 
-// The sum over each kLanes lanes of a warp, in every lane; the order is fixed.
+// Sum over each kLanes lanes of a warp, in every lane; the order is fixed.
 template <int kLanes, class T>
 __device__ T lanes_sum(T value) {
 #pragma unroll
@@ -267,7 +274,7 @@ __device__ T warp_sum(T value) {
   return lanes_sum<kWarpSize>(value);
 }
 
-// The largest, in every lane; a NaN wins.
+// Maximum over a warp, in every lane; NaN wins.
 __device__ inline float warp_max(float value) {
   for (int mask = kWarpSize / 2; mask > 0; mask /= 2) {
     const float other = __shfl_xor_sync(kAllLanes, value, mask);
@@ -276,12 +283,12 @@ __device__ inline float warp_max(float value) {
   return value;
 }
 
-// The sum over a block of kThreads, in every thread. `shared` has room for one number a warp.
+// Sum over a block of kThreads, in every thread. `shared` holds one value a warp.
 template <int kThreads, class T>
 __device__ T block_sum(T value, T* shared) {
   value = warp_sum(value);
   const int warp = static_cast<int>(threadIdx.x) / kWarpSize;
-  __syncthreads();  // of an earlier sum, all have read what is overwritten now
+  __syncthreads();  // an earlier sum has been read by all
   if (threadIdx.x % kWarpSize == 0) shared[warp] = value;
   __syncthreads();
   T sum = shared[0];

@@ -1,4 +1,4 @@
-// The kernel table of the GPU, made from ops.def: a kernel without CUDA code does not link.
+// Kernel table of the GPU, generated from ops.def: a kernel without CUDA code does not link.
 #include "ops/kernels.h"
 
 namespace morphmlp::cuda {

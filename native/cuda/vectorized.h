@@ -1,23 +1,22 @@
-// Launches of what memory limits: a thread reads and writes 16 bytes of each tensor at once, so that what is on its way
-// to an SM at any time, 32 KB at full occupancy, is as much as memory needs to be busy (4.8 TB/s for 0.7 us are 25 KB
-// for each of 132 SMs; two bytes a thread would be 4 KB). `Body` has run<N>(...) for N numbers that lie next to each
-// other, from a multiple of N on, as load<N> and store take them: kRun of its type, or one by one where tensors do not
-// lie or end so.
+// Launches of memory-bound kernels: a thread reads and writes 16 bytes of each tensor at once, so that 32 KB are in
+// flight on an SM at full occupancy, as many as saturate memory (4.8 TB/s for 0.7 us are 25 KB for each of 132 SMs; two
+// bytes a thread would be 4 KB). `Body` has run<N>(...) for N adjacent values from a multiple of N on: a vector of its
+// type, or one by one where tensors are not aligned or end within a vector.
 #pragma once
 #include "cuda/numbers.h"
 
 namespace morphmlp::cuda {
 
 template <class T>
-constexpr int kRun = 16 / sizeof(T);
+constexpr int kVecSize = 16 / sizeof(T);
 
 template <class... T>
 bool aligned(const T*... tensors) {
-  return (runs_in(tensors, 1, 1) && ...);
+  return (can_vectorize_rows(tensors, 1, 1) && ...);
 }
 
 template <int N, class Body>
-struct EachRun : Unshared {
+struct VectorizedEach : Unshared {
   int64_t n;
   bool runs;
   Body body;
@@ -29,15 +28,15 @@ struct EachRun : Unshared {
   }
 };
 
-// Body::run<N>(i) for all of n numbers; `runs` says whether N may be more than one.
+// Calls body.run<N>(i) for all n values; N is 1 unless `runs`.
 template <int N, class Body>
-void launch_runs(int64_t n, bool runs, const Body& body) {
-  launch({blocks_of(n, Unshared::kThreads * N)}, EachRun<N, Body>{{}, n, runs, body});
+void launch_vectorized(int64_t n, bool runs, const Body& body) {
+  launch({blocks_of(n, Unshared::kThreads * N)}, VectorizedEach<N, Body>{{}, n, runs, body});
 }
 
-// Threads keep their columns for kDeep rows, which read what belongs to a column once for all.
+// A thread keeps its columns for kDeep rows and reads per-column values once.
 template <int N, class Body>
-struct EachColumnRun : Unshared {
+struct VectorizedColumns : Unshared {
   static constexpr int kDeep = 8;
   int64_t rows;
   int step;  // N or 1
@@ -54,15 +53,15 @@ struct EachColumnRun : Unshared {
   }
 };
 
-// Body::run<N>(clip, begin, end, c): columns c .. c + N - 1 of rows begin .. end - 1 of a clip, for all of matrices
-// [clips, rows, columns].
+// Calls body.run<N>(clip, begin, end, c) for columns c .. c + N - 1 of rows begin .. end - 1 of each clip, over
+// matrices [clips, rows, columns].
 template <int N, class Body>
-void launch_column_runs(int64_t clips, int64_t rows, int64_t columns, bool runs, const Body& body) {
+void launch_vectorized_columns(int64_t clips, int64_t rows, int64_t columns, bool runs, const Body& body) {
   if (columns == 0) return;
   const int step = runs && columns % N == 0 ? N : 1;
-  const int64_t across = columns / step, threads = blocks_of(rows, EachColumnRun<N, Body>::kDeep) * across;
+  const int64_t across = columns / step, threads = blocks_of(rows, VectorizedColumns<N, Body>::kDeep) * across;
   launch({blocks_of(as_int(threads), Unshared::kThreads), 1, clips},
-         EachColumnRun<N, Body>{{}, rows, step, Divisor(across), body});
+         VectorizedColumns<N, Body>{{}, rows, step, Divisor(across), body});
 }
 
 }  // namespace morphmlp::cuda

@@ -1,4 +1,4 @@
-// Device memory for the length of a kernel's launches.
+// Device memory that lives as long as the launches of an op are issued.
 #pragma once
 #include <vector>
 
@@ -23,7 +23,7 @@ class Workspace {
   T* data_;
 };
 
-// A list that launches are told, copied to the device.
+// A list of launch arguments, copied to the device.
 template <class T>
 class Uploaded : public Workspace<T> {
  public:

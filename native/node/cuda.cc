@@ -124,10 +124,9 @@ void export_cuda(Napi::Env env, Napi::Object exports) {
   add("cudaClock", named<figure<cuda::clock_ms>>);
   add("cudaCopyRate", named<figure<cuda::measure_copy_rate>>);
   add("cudaBlas", named<text<cuda::blas_library>>);
-  add("cudaProducts", bare<text<cuda::products_by>>);
-  add("cudaUseProducts", named<use_named<cuda::use_products>>);
-  add("cudaWgmmaProducts", named<figure<cuda::wgmma_products>>);
-  add("cudaUseF32", named<use_named<cuda::use_f32>>);
+  add("cudaGemm", bare<text<cuda::gemm_backend_name>>);
+  add("cudaUseGemm", bare<use_named<cuda::use_gemm_backend>>);
+  add("cudaWgmmaLaunches", named<figure<cuda::wgmma_launches>>);
   add("cudaSynchronize", named<command<cuda::synchronize>>);
   add("cudaStartTimer", named<command<cuda::start_timer>>);
   add("cudaStopTimer", named<figure<cuda::stop_timer>>);

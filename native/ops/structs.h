@@ -1,5 +1,5 @@
-// Declares the argument structs of the op whose file OP_DEF names (native/ops/README.md explains the macros). A field has
-// the name of its argument; optional tensors are null where they are not given. Included once by each <op>.h.
+// Declares the argument structs of the op whose file OP_DEF names (native/ops/README.md explains the macros). A field
+// has the name of its argument; optional tensors are null where they are not given. Included once by each <op>.h.
 #include "ops/arguments.h"
 
 #define CONSTANT(type, name, value) \

@@ -69,14 +69,11 @@ const morphmlp_kernel* naive_kernel(const std::string& op);
 const morphmlp_kernel* blas_kernel(const std::string& op);
 std::string blas_library();
 
-// Who computes products: "own", or what MORPHMLP_GEMM asks for, in words. Throws where that is not there, as every
-// product does. use_products takes "own", "wgmma" or "cublaslt". What MORPHMLP_F32 asks for, "ffma" or "3xtf32", is how
-// our kernels compute products of f32; products_by names the latter. wgmma_products is how many were launched by wgmma,
-// so that tests know who computed.
-std::string products_by();
-double wgmma_products();
-void use_products(const std::string& name);
-void use_f32(const std::string& name);
+// Instructions of bf16 products: "mma" (mma.sync, the default) or "wgmma" (TMA and wgmma, sm_90a). use_gemm_backend
+// throws where the device or the build lacks them. wgmma_launches counts, so that tests know which instructions ran.
+std::string gemm_backend_name();
+void use_gemm_backend(const std::string& name);
+double wgmma_launches();
 
 // Device properties for tables and result files.
 struct DeviceFacts {

@@ -1,56 +1,56 @@
-/** Two results files beside each other: what became faster, slower, or neither. */
-import { QUIET } from './cpu_contention';
+/** Compares two results files: which measurements became faster or slower. */
+import { QUIET_SHARE } from './cpu_contention';
 import type { ResultRow, Results } from './results';
 import { independentRatio, median, type Ratio } from './statistics';
 
-/** One measurement that both files have. */
+/** A measurement that both files contain. */
 export interface Compared {
   what: string;
   /** Medians in ms. */
   before: number;
   after: number;
-  /** How many times as fast it is now, by the times as they are. */
+  /** Speedup by the measured times. */
   speed: Ratio;
-  /** The same of times in units of the shortest that the machine's limits, measured beside, allowed; null where a file has no limits. */
+  /** Speedup of times divided by the roofline time measured with them; null if a file has no limits. */
   againstLimit: Ratio | null;
-  /** The same by the processor time of all threads, which other programs hardly change; null where a file has none. */
+  /** Speedup by the CPU time of all threads, which other programs hardly affect; null if a file has none. */
   cpu: Ratio | null;
-  /** The same against the median of all rows: what all share may be the machine. */
+  /** Speedup relative to the median of all rows: a change that all rows share may come from the machine. */
   againstOthers: number;
   /**
-   * A difference that all of them see: the times alone contain what the machine itself did between the two files. The processor time counts
-   * unless both files say that the machine was quiet: work that is spread worse over the threads takes no more of it.
+   * A difference counts only if all of these speedups show it, because wall times alone include changes of the machine between the two
+   * files. CPU time is ignored if both files report a quiet machine: work that is spread worse over the threads takes no more CPU time.
    */
   verdict: Ratio['verdict'];
-  /** How much more time it takes now, as a share, by the mildest of these; below 0 where it takes less. */
+  /** Additional time as a fraction, by the smallest of these changes; negative if it takes less. */
   slowdown: number;
 }
 
-/** What two files have in common, and what not. */
+/** The comparison of two results files. */
 export interface Comparison {
-  /** The slowest first. */
+  /** Largest slowdown first. */
   rows: Compared[];
   onlyBefore: string[];
   onlyAfter: string[];
-  /** Medians over all rows: what all share may be the machine. */
+  /** Medians over all rows. */
   overall: { speed: number; againstLimit: number | null };
 }
 
-/** A name of a term, and its value in both files. */
+/** A measuring condition whose value differs between two files. */
 export interface Difference {
   term: string;
   before: string;
   after: string;
 }
 
-/** Rows that both files have. */
+/** The rows that both files contain. */
 function pairs(before: Results, after: Results): [ResultRow, ResultRow][] {
   const now = new Map(after.rows.map((row) => [row.what, row]));
   return before.rows.flatMap((row): [ResultRow, ResultRow][] => (now.has(row.what) ? [[row, now.get(row.what)!]] : []));
 }
 
-/** The terms in which two files, or the compiler flags of rows that both have, differ; what one does not say differs from nothing. */
-export function differentTerms(before: Results, after: Results): Difference[] {
+/** The conditions, and the compiler flags of common rows, that differ between two files. A condition that one file lacks is ignored. */
+export function differingTerms(before: Results, after: Results): Difference[] {
   const flags = pairs(before, after).map(([a, b]) => ({ term: 'compiler flags', before: a.flags, after: b.flags }));
   const terms = [...before.terms].map(([term, value]) => ({ term, before: value, after: after.terms.get(term) ?? '' }));
   const differ = (d: Difference) => d.before !== '' && d.after !== '' && d.before !== d.after;
@@ -62,11 +62,11 @@ function scaled({ median, low, high }: Ratio, factor: number): Ratio {
   return { median: median * factor, low: l, high: h, verdict: l > 1 ? 'faster' : h < 1 ? 'slower' : 'no difference' };
 }
 
-const isQuiet = ({ others }: ResultRow): boolean => others !== null && others <= QUIET;
+const isQuiet = ({ others }: ResultRow): boolean => others !== null && others <= QUIET_SHARE;
 
 function compareRow(a: ResultRow, b: ResultRow): Omit<Compared, 'againstOthers'> {
   const speed = independentRatio(a.ms, b.ms);
-  const againstLimit = a.floorMs && b.floorMs ? scaled(speed, b.floorMs / a.floorMs) : null;
+  const againstLimit = a.rooflineMs && b.rooflineMs ? scaled(speed, b.rooflineMs / a.rooflineMs) : null;
   const cpu = a.cpuMs && b.cpuMs ? independentRatio(a.cpuMs, b.cpuMs) : null;
   const witnesses = [speed, againstLimit, isQuiet(a) && isQuiet(b) ? null : cpu].filter((ratio) => ratio !== null);
   const agreed = witnesses.every(({ verdict }) => verdict === speed.verdict);
@@ -78,24 +78,26 @@ function compareRow(a: ResultRow, b: ResultRow): Omit<Compared, 'againstOthers'>
   };
 }
 
-/** The rows of one file that the other does not have. */
+/** The names of the rows that only the first file contains. */
 function without(rows: readonly ResultRow[], others: readonly ResultRow[]): string[] {
   const there = new Set(others.map(({ what }) => what));
   return rows.map(({ what }) => what).filter((what) => !there.has(what));
 }
 
 /**
- * Compares files of one kind row by row.
- * @throws where they are of two kinds, or have no row in common
+ * Compares two files of the same kind row by row.
+ * @throws if their kinds differ or they have no row in common
  */
 export function compareResults(before: Results, after: Results): Comparison {
   if (before.kind !== after.kind)
     throw new Error(
-      `${before.path} is of bench ${before.kind}, ${after.path} of bench ${after.kind}: they have nothing in common`,
+      `expected two files of one benchmark, got bench ${before.kind} (${before.path}) and bench ${after.kind} (${after.path})`,
     );
   const common = pairs(before, after);
   if (common.length === 0)
-    throw new Error(`no row of ${before.path} is in ${after.path}, such as ${before.rows[0]!.what}`);
+    throw new Error(
+      `${before.path} and ${after.path} have no row in common (the first row of the former is ${before.rows[0]!.what})`,
+    );
   const found = common.map(([a, b]) => compareRow(a, b));
   const overall = median(found.map(({ speed }) => speed.median));
   const rows = found.map((row) => ({ ...row, againstOthers: row.speed.median / overall }));
@@ -111,6 +113,6 @@ export function compareResults(before: Results, after: Results): Comparison {
   };
 }
 
-/** The rows that became slower by more than `percent`, beyond the noise. */
+/** The rows that became slower by more than `percent` with statistical significance. */
 export const regressions = ({ rows }: Comparison, percent: number): Compared[] =>
   rows.filter(({ verdict, slowdown }) => verdict === 'slower' && 100 * slowdown > percent);

@@ -1,10 +1,10 @@
-/** How busy others keep the machine: beside a time that others disturbed, a reader must see that they did. */
+/** CPU contention: how much of the machine other programs used during a measurement. Reported with every time that they may have disturbed. */
 import os from 'node:os';
 
-/** The share that others may take of a machine that counts as quiet. */
-export const QUIET = 0.1;
+/** The largest fraction of CPU time used by other programs at which a machine counts as quiet. */
+export const QUIET_SHARE = 0.1;
 
-/** Milliseconds since some moment: of the clock, of all processors without work, and of this process on them. */
+/** Counters in milliseconds: the clock, the idle time of all processors and the CPU time of this process. */
 interface Moment {
   wall: number;
   idle: number;
@@ -17,19 +17,19 @@ function now(): Moment {
   return { wall: performance.now(), idle, own: (user + system) / 1e3 };
 }
 
-/** The share of the time of all processors between two moments that was neither idle nor this process's own. */
-export function othersBetween(before: Moment, after: Moment, processors: number): number {
+/** The fraction of all processors' time between two moments that was neither idle nor used by this process. */
+export function contentionBetween(before: Moment, after: Moment, processors: number): number {
   const all = processors * (after.wall - before.wall);
   const taken = all - (after.idle - before.idle) - (after.own - before.own);
   return all > 0 ? Math.min(1, Math.max(0, taken / all)) : 0;
 }
 
 /**
- * Does some work, and tells what others took of the machine meanwhile: other programs, the system, and on a virtual machine what its host
- * gave to other guests. The system counts in hundredths of a second: of work that takes less it says nothing.
+ * Runs `work` and returns its result with the fraction of CPU time used by others: other programs, the system and, on a virtual machine,
+ * other guests. The system counts in hundredths of a second, so the fraction is meaningless for shorter work.
  */
-export function besideOthers<T>(work: () => T): { result: T; others: number } {
+export function measureContention<T>(work: () => T): { result: T; others: number } {
   const before = now();
   const result = work();
-  return { result, others: othersBetween(before, now(), os.cpus().length) };
+  return { result, others: contentionBetween(before, now(), os.cpus().length) };
 }

@@ -1,16 +1,16 @@
-/** The compiler flags that stand beside every measurement. */
+/** The compiler flags recorded with every measurement. */
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { native } from '../core/native';
-import { instructionSet, libraryOfProducts } from '../core/runtime';
+import { instructionSet, gemmNote } from '../core/runtime';
 import { getDefaultDevice } from '../core/tensor';
 
-/** What `native/sources.cjs` answers. */
+/** The exports of `native/sources.cjs` used here. */
 interface Sources {
   flags(isa?: string): string[];
 }
 
-// Of the flags, those that change what is computed how fast.
+// Keeps the flags that affect speed or results.
 const matters = (flag: string): boolean => /^-(O|m|f(?!PIC|visibility|exceptions)|std)/.test(flag);
 
 function flagsOf(isa?: string): string[] {
@@ -20,9 +20,9 @@ function flagsOf(isa?: string): string[] {
 
 const onGpu = () => getDefaultDevice() === 'cuda';
 
-/** Flags of the sources that are compiled once, for the least CPU, or for the GPU: the naive kernels. */
+/** Flags of the naive kernels: of sources compiled once for the baseline CPU, or of the GPU sources. */
 export const baseFlags = (): string => (onGpu() ? native.cudaFlags() : flagsOf().join(' '));
 
-/** Flags of our kernels for the instruction set that runs, or for the GPU. */
+/** Flags of our kernels for the instruction set in use, or for the GPU. */
 export const kernelFlags = (): string =>
-  onGpu() ? native.cudaFlags() + libraryOfProducts() : [...flagsOf(), ...flagsOf(instructionSet())].join(' ');
+  onGpu() ? native.cudaFlags() + gemmNote() : [...flagsOf(), ...flagsOf(instructionSet())].join(' ');

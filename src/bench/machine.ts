@@ -7,21 +7,21 @@ import { instructionSet, threads } from '../core/runtime';
 import { getDefaultDevice } from '../core/tensor';
 import { packageVersion } from '../core/version';
 
-/** Where and from what a results file came: figures of two files compare only where these agree. */
+/** The machine and build that produced a results file. Figures of two files are comparable only if these agree. */
 export interface Machine {
   device: Device;
-  /** Where the device is a GPU: what it is, and the version of its driver where the system tells it. */
+  /** The GPU, if the device is one, with its driver version (null if the system does not expose it). */
   gpu?: CudaFacts & { driver: string | null };
-  /** On a GPU, who computes the products of dense matrices: `own`, or a library; and by what ours compute f32, if not FFMA. */
+  /** The GEMM backend on a GPU: `own`, or `own, bf16 by wgmma`; cuBLASLt in older files. */
   products?: string;
   cpu: string;
   cores: number;
   threads: number;
-  /** The instruction set of our kernels; on a GPU, the architectures they were compiled for. */
+  /** The instruction set of our kernels; on a GPU, the architectures for which they were compiled. */
   kernels: string;
   node: string;
   version: string;
-  /** The commit of a checkout; null for an installed package. */
+  /** The commit of the checkout; null for an installed package. */
   commit: string | null;
   date: string;
 }
@@ -34,7 +34,7 @@ function commit(): string | null {
       .toString()
       .trim();
   try {
-    // A package in node_modules lies inside its user's repository, whose commit says nothing.
+    // A package in node_modules is inside its user's repository, whose commit is unrelated.
     return path.resolve(git('rev-parse', '--show-toplevel')) === path.resolve(root)
       ? git('describe', '--always', '--dirty', '--exclude', '*')
       : null;
@@ -43,7 +43,7 @@ function commit(): string | null {
   }
 }
 
-/** The version of the NVIDIA driver, which CUDA itself does not tell. */
+/** The version of the NVIDIA driver, which the CUDA API does not expose. */
 function driverVersion(): string | null {
   try {
     return /Kernel Module\D*([\d.]+)/.exec(readFileSync('/proc/driver/nvidia/version', 'utf8'))?.[1] ?? null;
@@ -52,13 +52,16 @@ function driverVersion(): string | null {
   }
 }
 
-/** What every results file says about where and from what it came: of the device where tensors are made now. */
+/** Describes this machine and build for a results file, with the current default device. */
 export function machine(): Machine {
   const device = getDefaultDevice();
   return {
     device,
     ...(device === 'cuda'
-      ? { gpu: { ...native.cudaFacts(), driver: driverVersion() }, products: native.cudaProducts() }
+      ? {
+          gpu: { ...native.cudaFacts(), driver: driverVersion() },
+          products: native.cudaGemm() === 'mma' ? 'own' : 'own, bf16 by wgmma',
+        }
       : {}),
     cpu: os.cpus()[0]?.model.trim() ?? 'unknown',
     cores: os.cpus().length,

@@ -1,22 +1,22 @@
 /**
- * Rows of several passes over all cases as one. For seconds at a time a shared machine may run at half its speed, which no median of rounds
- * in a row sees; rounds that lie minutes apart do.
+ * Merges the rows of several passes over all cases. A shared machine may run at half its speed for seconds at a time, which biases the
+ * median of consecutive rounds but not of rounds that are minutes apart.
  */
 import type { KernelRow } from './kernels/measure';
-import { better, floorMs } from './roofline';
+import { bestLimits, rooflineMs } from './roofline';
 import { ratio, spread } from './statistics';
 
 const sameAs = (a: KernelRow) => (b: KernelRow) =>
   (['op', 'stage', 'direction', 'dtype', 'variant', 'cache', 'launch'] as const).every((key) => a[key] === b[key]);
 
-/** Rounds of both; all that follows from them is computed again. */
+/** Concatenates the rounds of two rows and recomputes every derived figure. */
 function joined(a: KernelRow, b: KernelRow): KernelRow {
   const ms = [...a.ms, ...b.ms];
   const found = spread(ms);
-  const limits = better(a.limits, b.limits);
+  const limits = bestLimits(a.limits, b.limits);
   const rate = (perMs: 'gflops' | 'gbs') => (a[perMs] * a.median) / found.median;
   const [gflops, gbs] = [rate('gflops'), rate('gbs')];
-  const floor = floorMs(gflops * found.median * 1e6, gbs * found.median * 1e6, limits);
+  const floor = rooflineMs(gflops * found.median * 1e6, gbs * found.median * 1e6, limits);
   return {
     ...a,
     ...{ ms, ...found, gflops, gbs, limits, limit: floor.by, shareOfLimit: floor.ms / found.median },
@@ -26,11 +26,11 @@ function joined(a: KernelRow, b: KernelRow): KernelRow {
   };
 }
 
-/** The first variant that stood beside a row, which is the one that others are measured by. */
-const firstBeside = (rows: readonly KernelRow[], row: KernelRow) =>
+/** The row of the first variant of the same measurement, against which speedups are computed. */
+const baselineOf = (rows: readonly KernelRow[], row: KernelRow) =>
   rows.find((other) => sameAs({ ...row, variant: other.variant })(other))!;
 
-/** Speeds, again of rounds in which both took turns: a variant that takes long has fewer in each pass. */
+/** Recomputes speedups from paired rounds. A slow variant has fewer rounds in each pass, so pairing is done pass by pass. */
 function withSpeeds(rows: readonly KernelRow[], passes: readonly KernelRow[][]): KernelRow[] {
   const turns = (row: KernelRow, by: KernelRow) =>
     passes.flatMap((pass) => {
@@ -38,14 +38,14 @@ function withSpeeds(rows: readonly KernelRow[], passes: readonly KernelRow[][]):
       return (ours?.ms ?? []).flatMap((ms, i) => (first && i < first.ms.length ? [{ ms, first: first.ms[i]! }] : []));
     });
   return rows.map((row) => {
-    const pairs = row.speed ? turns(row, firstBeside(rows, row)) : [];
+    const pairs = row.speed ? turns(row, baselineOf(rows, row)) : [];
     if (pairs.length === 0) return row;
     const of = (key: 'ms' | 'first') => pairs.map((pair) => pair[key]);
     return { ...row, speed: ratio(of('first'), of('ms')) };
   });
 }
 
-/** One row for each that any pass has, in the order of the first passes. */
+/** One row for each measurement that occurs in any pass, in order of first occurrence. */
 export function joinPasses(passes: readonly KernelRow[][]): KernelRow[] {
   const rows: KernelRow[] = [];
   for (const row of passes.flat()) {

@@ -1,19 +1,19 @@
-/** Reads the files that bench kernels, bench paper and bench models write, into rows that can be compared. */
+/** Reads the results files of bench kernels, bench paper and bench models into comparable rows. */
 import { readFileSync } from 'node:fs';
 
-/** One measurement of a file. */
+/** One measurement of a results file. */
 export interface ResultRow {
-  /** What was measured, and what only equals compare with: op, stage, shape, direction, dtype, variant, cache, launch. */
+  /** Identifies the measurement: op, stage, shape, direction, dtype, variant, cache, launch. Only equal ones are compared. */
   what: string;
   /** Milliseconds of each round. */
   ms: number[];
-  /** Processor time of each round, of all threads; null where the file has none. */
+  /** CPU time of all threads in each round, in ms; null if the file has none. */
   cpuMs: number[] | null;
-  /** The share of the processors that others took meanwhile; null where the file does not say. */
+  /** The fraction of CPU time used by other programs; null if the file has none. */
   others: number | null;
-  /** The shortest time that the machine's limit beside the measurement allowed, in ms; null where the file has none. */
-  floorMs: number | null;
-  /** Of the compiler; empty where the file has none. */
+  /** The roofline time of the measurement in ms; null if the file has none. */
+  rooflineMs: number | null;
+  /** Compiler flags; empty if the file has none. */
   flags: string;
 }
 
@@ -21,7 +21,7 @@ export interface ResultRow {
 export interface Results {
   path: string;
   kind: 'kernels' | 'paper' | 'models';
-  /** Under what it was measured, by name: figures of two files compare only where these agree. */
+  /** Measuring conditions by name. Figures of two files are comparable only if these agree. */
   terms: ReadonlyMap<string, string>;
   commit: string;
   date: string;
@@ -36,27 +36,27 @@ const isTime = (value: unknown): value is number => typeof value === 'number' &&
 
 function parse(path: string): Fields {
   const text = readFileSync(path, 'utf8');
-  if (text.trim() === '') throw new Error('it is empty');
+  if (text.trim() === '') throw new Error('the file is empty');
   try {
     const value: unknown = JSON.parse(text);
     if (isObject(value) && isObject(value.machine) && Array.isArray(value.rows)) return value;
   } catch {
-    throw new Error('it is cut short or no JSON');
+    throw new Error('expected JSON, got truncated or malformed text');
   }
-  throw new Error('it is no results file: expected an object with machine and rows');
+  throw new Error('not a bench results file: expected an object with machine and rows');
 }
 
-/** Words and numbers of a row, in order; those it does not have are left out. */
+/** Joins the values of these fields, skipping absent ones. */
 const words = (row: Fields, ...names: string[]): string =>
   names.flatMap((name) => (row[name] === undefined ? [] : [String(row[name])])).join(' ');
 
 function kernelWhat(row: Fields): string {
-  const whole = { dtype: 'f32', variant: 'morphmlp', cache: 'warm', ...row }; // files from before these were told
+  const whole = { dtype: 'f32', variant: 'morphmlp', cache: 'warm', ...row }; // defaults for older files, which lack these fields
   const what = words(whole, 'shape', 'direction', 'dtype', 'variant', 'cache', 'launch');
   return `${String(row.op)} stage ${String(row.stage)} ${what}`;
 }
 
-/** How each kind of file names its rows, and where a row's times are. */
+/** How the rows of each kind are recognised and named, and which object has their times. */
 const KINDS: Record<
   Results['kind'],
   { is: (row: Fields) => boolean; what: (row: Fields) => string; timed: (row: Fields) => Fields | null }
@@ -69,7 +69,7 @@ const KINDS: Record<
   },
   models: {
     is: (row) => 'case' in row,
-    what: (row) => words({ precision: 'f32', ...row }, 'case', 'peer', 'precision', 'launch'), // files from before bf16 have none
+    what: (row) => words({ precision: 'f32', ...row }, 'case', 'peer', 'precision', 'launch'), // older files, written before bf16, lack precision
     timed: (row) => row,
   },
 };
@@ -77,30 +77,30 @@ const KINDS: Record<
 function readRow(timed: Fields, what: string, flags: unknown): ResultRow {
   const ms = Array.isArray(timed.ms) ? (timed.ms as unknown[]) : timed.allMs;
   if (!Array.isArray(ms) || ms.length === 0 || !ms.every(isTime))
-    throw new Error(`${what}: expected the times of its rounds, in ms`);
+    throw new Error(`${what}: expected the times of its rounds in ms`);
   const share = timed.shareOfLimit ?? timed.shareOfPeak;
   const middle = timed.median ?? timed.medianMs ?? timed.ms;
-  const floorMs = isTime(share) && isTime(middle) ? share * middle : null;
+  const rooflineMs = isTime(share) && isTime(middle) ? share * middle : null;
   const cpuMs = Array.isArray(timed.cpuMs) && timed.cpuMs.every(isTime) ? timed.cpuMs : null;
   const others = typeof timed.others === 'number' ? timed.others : null;
-  return { what, ms, cpuMs, others, floorMs, flags: typeof flags === 'string' ? flags : '' };
+  return { what, ms, cpuMs, others, rooflineMs, flags: typeof flags === 'string' ? flags : '' };
 }
 
-/** Compiler flags stand beside each row, or once. */
+/** Compiler flags are given for each row, or once for the file. */
 function readRows(kind: Results['kind'], { rows, flags }: Fields): ResultRow[] {
   const found = new Map<string, ResultRow>();
   (rows as unknown[]).forEach((row, i) => {
-    if (!isObject(row) || !KINDS[kind].is(row)) throw new Error(`row ${i + 1} is no row of bench ${kind}`);
+    if (!isObject(row) || !KINDS[kind].is(row)) throw new Error(`row ${i + 1} is not a row of bench ${kind}`);
     const timed = KINDS[kind].timed(row);
     if (!timed) return;
     const what = KINDS[kind].what(row);
     found.set(what, readRow(timed, what, row.flags ?? flags));
   });
-  if (found.size === 0) throw new Error('nothing was timed in it');
+  if (found.size === 0) throw new Error('the file contains no timed row');
   return [...found.values()];
 }
 
-/** Of a GPU: what it is, and what drives it. Threads and clocks of the host are nothing to it. */
+/** Conditions of a measurement on a GPU. Threads and clock of the host do not affect it. */
 const gpuTerms = (gpu: Fields): Fields => ({
   ...{ device: 'cuda', GPU: gpu.name, driver: gpu.driver ?? gpu.driverCuda, 'CUDA runtime': gpu.runtimeCuda },
   ...{ 'highest clock (MHz)': gpu.clockMhz },
@@ -109,7 +109,7 @@ const gpuTerms = (gpu: Fields): Fields => ({
 function termsOf(file: Fields): Map<string, string> {
   const machine = file.machine as Fields;
   const terms: Fields = isObject(machine.gpu)
-    ? { ...gpuTerms(machine.gpu), products: machine.products ?? 'own', processor: machine.cpu } // old files do not say
+    ? { ...gpuTerms(machine.gpu), products: machine.products ?? 'own', processor: machine.cpu } // older files lack products
     : {
         ...{ device: machine.device ?? 'cpu', processor: machine.cpu, threads: machine.threads },
         ...{ 'instruction set': machine.kernels, clock: file.clock ?? 'wall' },
@@ -120,13 +120,13 @@ function termsOf(file: Fields): Map<string, string> {
 
 function kindOf(rows: readonly unknown[]): Results['kind'] {
   const [first] = rows;
-  if (first === undefined) throw new Error('it has no rows');
+  if (first === undefined) throw new Error('the file has no rows');
   const kind = Object.keys(KINDS).find((name) => isObject(first) && KINDS[name as Results['kind']].is(first));
   if (kind) return kind as Results['kind'];
-  throw new Error('its rows are none of bench kernels, bench paper or bench models');
+  throw new Error('not a bench results file: expected rows of bench kernels, bench paper or bench models');
 }
 
-/** Reads a results file. @throws in one sentence that names the file and what is wrong with it */
+/** Reads a results file. @throws an error that names the file and the fault */
 export function readResults(path: string): Results {
   try {
     const file = parse(path);
@@ -143,7 +143,7 @@ export function readResults(path: string): Results {
     };
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    const why = code === 'ENOENT' ? 'there is no such file' : code === 'EISDIR' ? 'it is a folder' : message;
+    const why = code === 'ENOENT' ? 'file not found' : code === 'EISDIR' ? 'expected a file, got a folder' : message;
     throw new Error(`${path}: ${why}`, { cause: error });
   }
 }

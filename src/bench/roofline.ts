@@ -4,7 +4,7 @@ import { fmaPeak } from '../core/runtime';
 import { scope } from '../core/scope';
 import { getDefaultDevice, tensor } from '../core/tensor';
 
-/** What the machine can do now: multiply-adds from registers in GFLOP/s, and a copy of memory in GB/s (read plus written). */
+/** Peak rates of the machine: multiply-adds from registers in GFLOP/s, memory copy in GB/s (read plus written). */
 export interface Limits {
   gflops: number;
   gbs: number;
@@ -25,28 +25,32 @@ function copyBandwidth(): number {
   });
 }
 
-/** Measures both limits where tensors are made now, of multiply-adds of this type; about a second on the CPU. */
+/** Measures both limits on the default device for multiply-adds of this type. Takes about a second on the CPU. */
 export function measureLimits(precision: Precision = 'f32'): Limits {
   const device = getDefaultDevice();
   if (device === 'cuda') return { gflops: fmaPeak(0.05, device, precision), gbs: native.cudaCopyRate() };
   return { gflops: fmaPeak(0.5), gbs: copyBandwidth() };
 }
 
-/** Of two measurements of the limits: others can only make one worse. */
-export const better = (a: Limits, b: Limits): Limits => ({
+/** The maximum of two measurements of the limits: contention can only lower a measurement. */
+export const bestLimits = (a: Limits, b: Limits): Limits => ({
   gflops: Math.max(a.gflops, b.gflops),
   gbs: Math.max(a.gbs, b.gbs),
 });
 
-/** The limits measured before and after some work: the better of both. */
-export function limitsAround<T>(work: () => T, precision: Precision = 'f32'): { result: T; limits: Limits } {
+/** Runs `work` and measures the limits before and after it, keeping the better ones. */
+export function measureWithLimits<T>(work: () => T, precision: Precision = 'f32'): { result: T; limits: Limits } {
   const before = measureLimits(precision);
   const result = work();
-  return { result, limits: better(before, measureLimits(precision)) };
+  return { result, limits: bestLimits(before, measureLimits(precision)) };
 }
 
-/** The shortest time that both limits allow, in ms, and the limit that sets it. */
-export function floorMs(flops: number, bytes: number, { gflops, gbs }: Limits): { ms: number; by: 'FMA' | 'memory' } {
+/** The roofline time in ms, which both limits allow, and the limit that determines it. */
+export function rooflineMs(
+  flops: number,
+  bytes: number,
+  { gflops, gbs }: Limits,
+): { ms: number; by: 'FMA' | 'memory' } {
   const [compute, memory] = [flops / gflops / 1e6, bytes / gbs / 1e6];
   return compute >= memory ? { ms: compute, by: 'FMA' } : { ms: memory, by: 'memory' };
 }

@@ -1,39 +1,39 @@
-/** The middle one of some figures. */
+/** The median; of an even count, the upper of the two middle values. */
 export const median = (values: readonly number[]): number => sorted(values)[values.length >> 1]!;
 
 const sorted = (values: readonly number[]) => [...values].sort((a, b) => a - b);
 
-/** Milliseconds that `work` takes. */
+/** Runs `work` and returns the elapsed milliseconds. */
 export async function elapsed(work: () => unknown): Promise<number> {
   const since = performance.now();
   await work();
   return performance.now() - since;
 }
 
-/** The middle of some figures, and the quarters that the middle half of them lies between. */
+/** Median and quartiles. */
 export interface Spread {
   median: number;
   q1: number;
   q3: number;
 }
 
-/** Median and interquartile range. */
+/** Computes the median and the quartiles. */
 export function spread(values: readonly number[]): Spread {
   const all = sorted(values);
   const at = (share: number) => all[Math.min(all.length - 1, Math.floor(share * all.length))]!;
   return { median: at(0.5), q1: at(0.25), q3: at(0.75) };
 }
 
-/** A ratio of two things that took turns. */
+/** A speedup with its confidence interval. */
 export interface Ratio {
   median: number;
-  /** An interval that holds the true median with at least 95% (100% less 2 to the power of 1 - n for under 6 rounds). */
+  /** A confidence interval of the median: at least 95%, or 1 - 2^(1 - n) for n < 6 rounds. */
   low: number;
   high: number;
   verdict: 'faster' | 'slower' | 'no difference';
 }
 
-/** The chance that at most `k` of `n` fair coins show heads. */
+/** The probability that at most `k` of `n` fair coins show heads. */
 function atMost(k: number, n: number): number {
   let [sum, term] = [0, 0.5 ** n];
   for (let i = 0; i <= k; i++) {
@@ -44,8 +44,8 @@ function atMost(k: number, n: number): number {
 }
 
 /**
- * How many times as fast `b` is as `a`, from rounds in which both took turns: the median of a/b by round, with its confidence
- * interval from order statistics (no shape of the noise is assumed). Where the interval holds 1, there is no difference.
+ * The speedup of `b` over `a` from interleaved rounds: the median of a/b by round, with its confidence interval from order statistics
+ * (distribution-free). If the interval contains 1, there is no difference.
  */
 export function ratio(a: readonly number[], b: readonly number[]): Ratio {
   const all = sorted(a.map((value, i) => value / b[i]!));
@@ -57,7 +57,7 @@ export function ratio(a: readonly number[], b: readonly number[]): Ratio {
   return { median: median(all), low, high, verdict };
 }
 
-/** ways[u]: in how many orders of `n` and `m` different numbers u pairs stand the wrong way round (Mann and Whitney's U). */
+/** ways[u]: the number of orders of `n` and `m` distinct numbers with u inverted pairs (Mann and Whitney's U). */
 function orders(n: number, m: number): Float64Array {
   let ways = Float64Array.of(1);
   // The generating function is the Gaussian binomial: products of (1 - q^(m+i)) / (1 - q^i).
@@ -71,8 +71,8 @@ function orders(n: number, m: number): Float64Array {
 }
 
 /**
- * How many times as fast `b` is as `a`, from rounds that did not take turns (two runs): the median of all quotients, with the interval that
- * Mann and Whitney's test gives. It holds the truth with at least 95%, or as much as so few rounds can: 90% for three each.
+ * The speedup of `b` over `a` from the rounds of two separate runs: the median of all quotients, with the confidence interval of Mann and
+ * Whitney's test: at least 95%, or the most that so few rounds allow (90% for three each).
  */
 export function independentRatio(a: readonly number[], b: readonly number[]): Ratio {
   const all = sorted(a.flatMap((x) => b.map((y) => x / y)));

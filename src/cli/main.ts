@@ -1,3 +1,4 @@
+import { format } from 'node:util';
 import { Command } from 'commander';
 import { collectDoctor } from './commands/doctor';
 import { doctorText } from './commands/doctor_text';
@@ -13,6 +14,8 @@ import { registerPrepare } from './commands/prepare';
 import { registerStudy } from './commands/study';
 import { registerTrain } from './commands/train';
 import { registerVerify } from './commands/verify';
+import { printable, printableColoured } from '../terminal/text_width';
+import { addGemmOption } from './gemm_option';
 import { packageVersion } from '../core/version';
 
 async function doctor({ json }: { json?: boolean }): Promise<void> {
@@ -23,7 +26,7 @@ async function doctor({ json }: { json?: boolean }): Promise<void> {
 
 const program = new Command('morphmlp')
   .description('Train, evaluate and study MorphMLP video and image networks')
-  .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'morphmlp: ')) }) // as all other errors
+  .configureOutput({ outputError: (text, write) => write(printable(text.replace(/^error: /, 'morphmlp: '))) }) // as all other errors
   .version(packageVersion());
 
 registerTrain(program);
@@ -38,10 +41,11 @@ registerConvert(program);
 registerExport(program);
 registerFlops(program);
 registerVerify(program);
+addGemmOption(program);
 
 program
   .command('doctor')
-  .description('show what this machine has and lacks: tools, processor, FFmpeg, CUDA, the native addon')
+  .description('show what this machine has and lacks: tools, processor, decoder, CUDA, the native addon')
   .option('--json', 'print as JSON')
   .action(doctor);
 
@@ -51,7 +55,13 @@ for (const stream of [process.stdout, process.stderr])
     if (error.code !== 'EPIPE') throw error;
   });
 
+// Names out of files and lists cannot move the cursor, set titles or write over lines, wherever they are printed.
+for (const method of ['log', 'error', 'warn'] as const) {
+  const print = console[method].bind(console);
+  console[method] = (...values: unknown[]) => print(printableColoured(format(...values)));
+}
+
 program.parseAsync().catch((error: Error) => {
-  console.error(`morphmlp: ${error.message}`);
+  console.error(`morphmlp: ${printable(error.message)}`);
   process.exitCode ??= 1;
 });

@@ -24,26 +24,35 @@ export type Backward<S extends Saved = Saved> = (
   needs: readonly boolean[],
 ) => readonly (Tensor | null)[];
 
-/** A tensor that lives until the backward, and the version of its contents that the backward needs. */
-interface Kept {
-  name: string;
-  tensor: Tensor;
-  /** null where no gradient that is asked for reads the contents. */
-  version: number | null;
-}
+let nodes = 0;
 
 /** One applied op in the graph. */
-interface Node extends GraphNode {
-  readonly op: string;
-  readonly id: number;
-  readonly edges: (Edge | null)[];
-  /** The op's rule, on what was kept for it. */
-  readonly backward: (grad: Tensor, needs: readonly boolean[]) => readonly (Tensor | null)[];
-  readonly shape: Shape;
-  /** In anomaly mode: " in" or " after" a layer. */
-  readonly place: string;
-  readonly hooks: ((grad: Tensor) => Tensor | void)[];
-  readonly kept: readonly Kept[];
+class Node implements GraphNode {
+  readonly id = nodes++;
+  freed = false;
+
+  /**
+   * @param saved what the backward reads; empty once it was freed
+   * @param versions of the contents of what was saved, in order; null where no gradient that is asked for reads them
+   * @param place in anomaly mode: " in" or " after" a layer
+   */
+  constructor(
+    readonly op: string,
+    readonly edges: (Edge | null)[],
+    readonly backward: Backward,
+    readonly shape: Shape,
+    readonly hooks: ((grad: Tensor) => Tensor | void)[],
+    public saved: Saved,
+    readonly versions: readonly (number | null)[],
+    readonly place: string,
+  ) {}
+
+  /** Frees what was saved for the backward. */
+  free(): void {
+    eachTensor(this.saved, (t) => t.dispose());
+    this.saved = {};
+    this.freed = true;
+  }
 }
 
 /** What an op hands to `record`. */
@@ -62,7 +71,6 @@ export interface Recorded<S extends Saved> {
 let gradEnabled = true;
 /** In anomaly mode the layers of parameters, and the layer that was reached last. */
 let anomaly: { layers: ReadonlyMap<Tensor, string>; last: string } | null = null;
-let nodes = 0;
 /** The leaves with gradients that ops were applied to, while `withLeaves` runs. */
 let leaves: Set<Tensor> | null = null;
 
@@ -145,31 +153,43 @@ function edge(input: Tensor | null): Edge | null {
   return { node: nodeOf(input), leaf: input.node ? null : input, shape: input.shape, dtype: input.dtype };
 }
 
-/** The tensors of a record with their names, lists included. */
-function tensorsOf(saved: Saved): [name: string, tensor: Tensor][] {
-  return Object.entries(saved).flatMap(([name, value]) =>
-    [value].flat().flatMap((t): [string, Tensor][] => (t ? [[name, t]] : [])),
-  );
+type Tensors = readonly (Tensor | null)[];
+
+/** Calls `visit` for each tensor of a record, lists included. Plain loops: every op comes here. */
+function eachTensor(saved: Saved, visit: (t: Tensor, name: string) => void): void {
+  for (const name in saved) {
+    const value = saved[name];
+    const list = Array.isArray(value) ? (value as Tensors) : [value as Tensor | null];
+    for (const t of list) if (t) visit(t, name);
+  }
 }
 
 /** Keeps what the backward reads: shared memory for inputs and the output, the object itself for the op's own temporaries. */
-function keepAll<S extends Saved>(saved: S, shared: ReadonlySet<Tensor>): S {
-  const keep = (t: Tensor | null): Tensor | null => {
-    const kept = t && shared.has(t) ? t.detach() : t;
-    if (kept) kept.persistent = true;
-    return kept;
-  };
-  const keepValue = (value: Saved[string]) => (Array.isArray(value) ? value.map(keep) : keep(value as Tensor | null));
-  return Object.fromEntries(Object.entries(saved).map(([name, value]) => [name, keepValue(value)])) as unknown as S;
+function keep(t: Tensor | null, inputs: Tensors, output: Tensor): Tensor | null {
+  const kept = t && (t === output || inputs.includes(t)) ? t.detach() : t;
+  if (kept) kept.persistent = true;
+  return kept;
 }
 
-function freeTemporaries(saved: Saved, shared: ReadonlySet<Tensor>): void {
-  for (const [, t] of tensorsOf(saved)) if (!shared.has(t)) t.dispose();
+function keepAll<S extends Saved>(saved: S, inputs: Tensors, output: Tensor): S {
+  const kept: Record<string, Saved[string]> = {};
+  for (const name in saved) {
+    const value: Saved[string] = saved[name] ?? null;
+    if (Array.isArray(value)) kept[name] = (value as Tensors).map((t) => keep(t, inputs, output));
+    else kept[name] = keep(value as Tensor | null, inputs, output);
+  }
+  return kept as S;
+}
+
+function freeTemporaries(saved: Saved, inputs: Tensors, output: Tensor): void {
+  eachTensor(saved, (t) => {
+    if (t !== output && !inputs.includes(t)) t.dispose();
+  });
 }
 
 /** An applied op whose gradient is that of a rule: it reads the inputs. */
-function byRule({ op, backward }: GradientRule, inputs: readonly (Tensor | null)[], output: Tensor) {
-  const gradientsOf: Backward<{ inputs: typeof inputs }> = (dy, { inputs }, needs) => {
+function byRule({ op, backward }: GradientRule, inputs: Tensors, output: Tensor): Recorded<{ inputs: Tensors }> {
+  const gradientsOf: Backward<{ inputs: Tensors }> = (dy, { inputs }, needs) => {
     const gradients = inputs.map((t, i) => (t && needs[i] ? emptyLike(t) : null));
     backward!(dy, inputs, gradients);
     return gradients;
@@ -183,46 +203,36 @@ function byRule({ op, backward }: GradientRule, inputs: readonly (Tensor | null)
  */
 export function record<S extends Saved = Record<never, never>>(applied: Recorded<S>): Tensor {
   const { inputs, output, saved } = applied;
-  const shared = new Set<Tensor>([output, ...inputs.filter((t) => t !== null)]);
   const rule = backend.gradientRule(output);
-  if (!rule) return enter(applied, shared);
-  if (saved) freeTemporaries(saved, shared);
-  return enter(byRule(rule, inputs, output), shared);
+  if (!rule) return enter(applied);
+  if (saved) freeTemporaries(saved, inputs, output);
+  return enter(byRule(rule, inputs, output));
 }
 
-function enter<S extends Saved>(applied: Recorded<S>, shared: ReadonlySet<Tensor>): Tensor {
-  const { op, inputs, output, saved = {} as S, backward, readFor = {} } = applied;
+/** The versions of what was kept, in order; null where no gradient that is asked for reads the contents. */
+function versionsOf<S extends Saved>(kept: S, readFor: Recorded<S>['readFor']): (number | null)[] {
+  const versions: (number | null)[] = [];
+  eachTensor(kept, (t, name) => {
+    const isRead = readFor?.[name]?.some((input) => input?.requiresGrad) ?? true;
+    versions.push(isRead ? t.version : null);
+  });
+  return versions;
+}
+
+function enter<S extends Saved>({ op, inputs, output, saved, backward, readFor }: Recorded<S>): Tensor {
   const place = placeOf(inputs);
-  checkFinite(output, `forward of ${op}${place}`);
+  if (anomaly) checkFinite(output, `forward of ${op}${place}`);
   if (leaves) for (const t of inputs) if (t?.requiresGrad && !t.node) leaves.add(t);
   if (!gradEnabled || !inputs.some((t) => t?.requiresGrad)) {
-    freeTemporaries(saved, shared);
+    if (saved) freeTemporaries(saved, inputs, output);
     return output;
   }
   if (backward === null)
     throw new Error(`${op} has no gradient, but an input requires one (detach() it or use noGrad)`);
+  const kept = keepAll(saved ?? ({} as S), inputs, output);
+  const versions = versionsOf(kept, readFor);
   const { shape, hooks } = output;
-  const kept = keepAll(saved, shared);
-  const isRead = (name: string) => (readFor as typeof applied.readFor)?.[name]?.some((t) => t?.requiresGrad) ?? true;
-  const node = {
-    op,
-    id: nodes++,
-    edges: inputs.map(edge),
-    backward: (grad: Tensor, needs: readonly boolean[]) => backward(grad, kept, needs),
-    shape,
-    place,
-    hooks,
-    kept: tensorsOf(kept).map(([name, tensor]): Kept => ({
-      name,
-      tensor,
-      version: isRead(name) ? tensor.version : null,
-    })),
-    freed: false,
-    free() {
-      for (const { tensor } of node.kept.splice(0)) tensor.dispose();
-      node.freed = true;
-    },
-  };
+  const node = new Node(op, inputs.map(edge), backward as Backward, shape, hooks, kept, versions, place);
   output.node = node;
   output.requiresGrad = true;
   keepNodeInScope(node);
@@ -230,15 +240,17 @@ function enter<S extends Saved>(applied: Recorded<S>, shared: ReadonlySet<Tensor
 }
 
 /** Throws where a tensor that the backward needs was overwritten since the forward: its gradients would be of neither. */
-function checkUnchanged({ op, place, kept }: Node): void {
-  for (const { name, tensor, version } of kept) {
-    if (version === null || tensor.version === version) continue;
+function checkUnchanged({ op, place, saved, versions }: Node): void {
+  let i = 0;
+  eachTensor(saved, (t, name) => {
+    const expected = versions[i++] ?? null;
+    if (expected === null || t.version === expected) return;
     throw new Error(
       `backward: one of the tensors needed for the gradient of ${op}${place} was modified: ` +
-        `${name} ${show(tensor.shape)} is at version ${tensor.version}, expected ${version} ` +
+        `${name} ${show(t.shape)} is at version ${t.version}, expected ${expected} ` +
         '(overwritten between forward and backward, as by optimizer.step(), loadStateDict or copyFrom: run the forward again)',
     );
-  }
+  });
 }
 
 /** A gradient on its way, and whether its memory is ours to write to. */
@@ -328,7 +340,7 @@ const sameShape = (a: Shape, b: Shape) => a.length === b.length && a.every((size
 function runNode(node: Node, gradient: Tensor): (Pending | null)[] {
   checkUnchanged(node);
   const needs = node.edges.map((e) => e !== null);
-  const results = noGrad(() => scope(() => node.backward(gradient, needs)));
+  const results = noGrad(() => scope(() => node.backward(gradient, node.saved, needs)));
   return node.edges.map((e, i) => {
     const result = results[i];
     if (e && result) return claim(node, e, result, gradient);

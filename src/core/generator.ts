@@ -1,3 +1,5 @@
+import { withLayer, type Layer } from './dispatch';
+import type { DropoutFactors } from './kernels';
 import type { Operand } from './operand';
 
 /**
@@ -41,21 +43,11 @@ export function setRngState(next: RngState): void {
   state = { seed: next.seed, offset: next.offset };
 }
 
-/** Where a draw begins. With a `start`, which is where that buffer says (`drawStart`) and then so many words on. */
-export interface Draw extends RngState {
-  start: Operand | null;
-}
-
-/** While draws are recorded to be repeated: where they begin now, and the buffer that will say where they begin then. */
-let recording: { from: RngState; start: Operand } | null = null;
-
 /** Reserves `count` random words and says where they begin. */
-export function nextRandom(count: number): Draw {
-  const { seed, offset } = state;
+export function nextRandom(count: number): RngState {
+  const first = rngState();
   state.offset += Math.ceil(count / 4) * 4;
-  if (!recording) return { seed, offset, start: null };
-  const { from, start } = recording;
-  return { seed: seed - from.seed, offset: offset - from.offset, start };
+  return first;
 }
 
 /** What a buffer of four i32 says of where draws begin: seed and offset, the low words first. */
@@ -63,14 +55,20 @@ export function drawStart({ seed, offset }: RngState): Int32Array {
   return Int32Array.of(seed, seed / 2 ** 32, offset, offset / 2 ** 32);
 }
 
+/** The layer in which draws begin where `start` says when they run, and count from there as they now do from `from`. */
+const drawingFrom = (from: RngState, start: Operand): Layer => ({
+  over: ({ launch }) => ({
+    launch(kernel, args) {
+      if (kernel !== 'dropout_factors') return launch(kernel, args);
+      const { seed, offset, ...draw } = args as DropoutFactors;
+      launch('dropout_factors', { ...draw, seed: seed - from.seed, offset: offset - from.offset, start });
+    },
+  }),
+});
+
 /** Runs `body`, which is recorded to be repeated: its draws begin where `start` says when that runs. Returns the words it draws. */
 export function recordDraws(start: Operand, body: () => void): number {
   const from = rngState();
-  recording = { from, start };
-  try {
-    body();
-  } finally {
-    recording = null;
-  }
+  withLayer(drawingFrom(from, start), body);
   return state.offset - from.offset;
 }

@@ -10,6 +10,9 @@ export type DType = 'f32' | 'bf16' | 'i32' | 'u8';
 /** Of what the activations of a network are: parameters, their gradients and the loss are f32 with either. */
 export type Precision = 'f32' | 'bf16';
 
+/** Instructions that multiply bf16 matrices on a GPU. */
+export type GemmBackend = 'mma' | 'wgmma';
+
 /** Bytes of tensor memory: handed out, kept for reuse, and the highest `live` since the last reset. */
 export interface MemoryStats {
   live: number;
@@ -113,15 +116,12 @@ export interface Addon {
   cudaCopyRate(): number;
   /** cuBLASLt with its version, or why it is not there. */
   cudaBlas(): string;
-  /**
-   * Who computes products of dense matrices: `own`, or the library that MORPHMLP_GEMM asks for, in words; and after that by what ours
-   * compute f32, where MORPHMLP_F32 asks for more than FFMA. Throws where that is not there.
-   */
-  cudaProducts(): string;
-  cudaUseProducts(name: 'own' | 'wgmma' | 'cublaslt'): void;
-  /** How many products were launched by wgmma so far. */
-  cudaWgmmaProducts(): number;
-  cudaUseF32(name: 'ffma' | '3xtf32'): void;
+  /** Instructions of bf16 products: `mma` (mma.sync) or `wgmma` (TMA and wgmma, sm_90a). */
+  cudaGemm(): GemmBackend;
+  /** @throws where the device or the build lacks them */
+  cudaUseGemm(name: GemmBackend): void;
+  /** Launches of wgmma kernels in this process. */
+  cudaWgmmaLaunches(): number;
   cudaSynchronize(): void;
   /** Between these two lies what the GPU is asked for meanwhile; the second waits, and gives milliseconds by the GPU's own clock. */
   cudaStartTimer(): void;

@@ -1,5 +1,5 @@
 import { backend } from './dispatch';
-import { native, type Device, type MemoryStats, type Precision } from './native';
+import { native, type Device, type GemmBackend, type MemoryStats, type Precision } from './native';
 
 /** Bytes of tensor memory in use, cached and at the peak: of one device, or of all together. */
 export function memory(device?: Device): MemoryStats {
@@ -33,25 +33,31 @@ export function instructionSet(): string {
 
 /**
  * Multiply-adds a second with nothing but registers, on all threads or the whole GPU, in GFLOP/s: the limit that benchmarks divide by. In
- * bf16 (cuda alone) that of the tensor cores by `mma.sync`, which on Hopper is less than what its `wgmma` reaches; in f32 with
- * MORPHMLP_F32=3xtf32 a third of theirs in TF32, where that is more.
+ * bf16 (cuda alone) that of the tensor cores by `mma.sync`, which on Hopper is less than what its `wgmma` reaches.
  */
 export function fmaPeak(seconds = 0.2, device: Device = 'cpu', precision: Precision = 'f32'): number {
   return native.fmaPeak(seconds, device, precision);
 }
 
-/** Throws when the device is not there, or what MORPHMLP_GEMM or MORPHMLP_F32 asks for on it: nothing falls back in silence. */
+/** Throws when the device is not there. */
 export function requireDevice(device: Device): void {
   if (device === 'cpu') return;
   const status = native.cudaStatus();
   if (status !== 'available') throw new Error(`no CUDA device: ${status}`);
-  native.cudaProducts();
 }
 
-/** Who computes products on the GPU and by what, for after what else it is: empty where that is our kernels, and f32 by FFMA. */
-export function libraryOfProducts(): string {
-  const by = native.cudaProducts();
-  return by === 'own' ? '' : `; products by ${by.replace(/^own/, 'own kernels')}`;
+/**
+ * Selects the instructions of bf16 products for this process: `mma` (mma.sync, the default) or `wgmma` (TMA and wgmma, on Hopper). With wgmma,
+ * products whose operands TMA cannot read still run on mma.sync.
+ * @throws where the device or the build lacks wgmma
+ */
+export function useGemm(name: GemmBackend): void {
+  native.cudaUseGemm(name);
+}
+
+/** A note on the selected instructions, to append to a description of the GPU; empty for the default. */
+export function gemmNote(): string {
+  return native.cudaGemm() === 'mma' ? '' : '; bf16 products by wgmma';
 }
 
 /** Throws when activations of this type are not computed on the device. */

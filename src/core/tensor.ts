@@ -13,8 +13,11 @@ export type NumericArray = Float32Array | Int32Array | Uint8Array | Uint16Array;
 
 /** Options of the creation functions. */
 export interface TensorOptions {
+  /** Default: that of `setDefaultDevice`. */
   device?: Device;
+  /** Element type. Default f32, for `tensor` that of its array. */
   dtype?: DType;
+  /** Whether `backward` computes a gradient; f32 and bf16 alone. Default false. */
   requiresGrad?: boolean;
 }
 
@@ -25,13 +28,13 @@ const ARRAYS = { f32: Float32Array, i32: Int32Array, u8: Uint8Array, bf16: Uint1
 
 let defaultDevice: Device = 'cpu';
 
-/** Where tensors are made that are not told where: the device a program runs on. Throws when it is not there. */
+/** Sets the device of new tensors that do not name one. @throws if the device is unavailable */
 export function setDefaultDevice(device: Device): void {
   requireDevice(device);
   defaultDevice = device;
 }
 
-/** The device of `setDefaultDevice`; the CPU at first. */
+/** The device of new tensors that do not name one: `cpu` unless `setDefaultDevice` was called. */
 export function getDefaultDevice(): Device {
   return defaultDevice;
 }
@@ -96,11 +99,11 @@ let created = 0;
  * by `dispose()`, by the `scope` it was made in, or with the graph that saved it; the garbage collector is only the last resort.
  */
 export class Tensor {
-  /** A number that rises with every tensor made: the order of creation. */
+  /** A number that rises with every tensor made: the order of creation. @internal */
   readonly id = created++;
   /** The gradient of the last `backward`, of this tensor's shape, where `requiresGrad` is set on a leaf. */
   grad: Tensor | null = null;
-  /** The graph node that made this tensor; null for a leaf. */
+  /** The graph node that made this tensor; null for a leaf. @internal */
   node: GraphNode | null = null;
   /** A name for messages; parameters carry their full path. */
   name = '';
@@ -111,10 +114,14 @@ export class Tensor {
   private storage: Storage | null;
   private wantsGrad = false;
 
+  /** @internal Tensors are made by `tensor`, `empty`, `zeros`, `ones`, `full` and by ops. */
   constructor(
     storage: Storage,
+    /** Sizes, outermost first; `[]` for a scalar. */
     readonly shape: Shape,
+    /** Element type. */
     readonly dtype: DType,
+    /** Device that holds the elements. */
     readonly device: Device,
   ) {
     this.storage = storage;
@@ -136,7 +143,7 @@ export class Tensor {
     return this.storage === null;
   }
 
-  /** The native buffer; throws when the tensor was freed. */
+  /** The native buffer. @throws if the tensor was freed @internal */
   get handle(): Handle {
     if (this.storage === null) throw new Error(`${this.label()} was freed: it is no longer usable`);
     return this.storage.handle;
@@ -147,17 +154,18 @@ export class Tensor {
     return Math.max(0, backend.bufferVersion(this.handle) - 1);
   }
 
-  /** Whether a backward computes a gradient for this tensor. */
+  /** Whether `backward` computes a gradient for this tensor. Only f32 and bf16 tensors may set it. */
   get requiresGrad(): boolean {
     return this.wantsGrad;
   }
 
+  /** @throws for integer tensors */
   set requiresGrad(value: boolean) {
     if (value) checkGradDtype(this.dtype);
     this.wantsGrad = value;
   }
 
-  /** How messages name this tensor. */
+  /** The name and shape of this tensor, for messages. */
   label(): string {
     return this.name ? `tensor ${this.name} ${show(this.shape)}` : `a tensor of shape ${show(this.shape)}`;
   }
@@ -189,7 +197,7 @@ export class Tensor {
     return array;
   }
 
-  /** The elements of an f32 or bf16 tensor, as numbers. */
+  /** The elements of an f32 or bf16 tensor, row-major. @throws for integer tensors */
   floats(): Float32Array {
     const data = this.data();
     if (this.dtype === 'bf16') return widened(data as Uint16Array);
@@ -197,7 +205,7 @@ export class Tensor {
     return data as Float32Array;
   }
 
-  /** The only element of a tensor of size 1. */
+  /** The only element. @throws if the size is not 1 */
   item(): number {
     if (this.size !== 1) throw new Error(`item: expected one element, got ${show(this.shape)}`);
     return (this.dtype === 'bf16' ? this.floats() : this.data())[0] as number;
@@ -243,6 +251,7 @@ export class Tensor {
     return tensor(this.data(), this.shape, { device, dtype: this.dtype });
   }
 
+  /** Shape, element type and device, for printing. */
   toString(): string {
     return `Tensor(${show(this.shape)}, ${this.dtype}, ${this.device}${this.disposed ? ', freed' : ''})`;
   }
@@ -283,7 +292,7 @@ export function floatsLike(like: Tensor, shape: Shape = like.shape): Tensor {
   return empty(shape, { device: like.device });
 }
 
-/** A tensor with one value everywhere. */
+/** A tensor with one value everywhere. @throws if the element type cannot hold the value */
 export function full(shape: Shape, value: number, options: TensorOptions = {}): Tensor {
   const [element] = asElements([value], options.dtype ?? 'f32');
   const made = empty(shape, options);
@@ -301,7 +310,8 @@ export function ones(shape: Shape, options: TensorOptions = {}): Tensor {
   return full(shape, 1, options);
 }
 
-type Nested = number | readonly Nested[];
+/** A number, or arrays of numbers nested to one depth. */
+export type Nested = number | readonly Nested[];
 
 function inferShape(values: Nested): number[] {
   if (!Array.isArray(values)) return [];

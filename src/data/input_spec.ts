@@ -22,6 +22,8 @@ export interface InputSpec {
   offset: boolean;
   /** Short side of frames before the crop, in pixels. */
   testScale: number;
+  /** Whether stored pixels are taken as squares, whatever aspect the file gives them. */
+  ignoreSar: boolean;
   channelOrder: 'rgb';
   /** Of pixels in [0, 1], a channel. */
   normalisation: Normalisation;
@@ -35,13 +37,15 @@ export type InputSettings = Pick<InputSpec, 'frames' | 'rate' | 'crop' | 'normal
 /** A whole specification: dense sampling at 30 frames a second, whole steps, and a short side of the crop where nothing else is given. */
 export function inputSpec(given: InputSettings): InputSpec {
   const { frames, rate, crop, normalisation } = given;
-  const { sampling = 'dense', targetFps = 30, offset = true, testScale = crop, channelOrder = 'rgb' } = given;
-  return { frames, rate, crop, sampling, targetFps, offset, testScale, channelOrder, normalisation };
+  const { sampling = 'dense', targetFps = 30, offset = true, testScale = crop } = given;
+  const { ignoreSar = false, channelOrder = 'rgb' } = given;
+  return { frames, rate, crop, sampling, targetFps, offset, testScale, ignoreSar, channelOrder, normalisation };
 }
 
 /** How test clips are taken: fixed places, never mirrored. */
-export function testClips({ frames, rate, crop, sampling, targetFps, offset, testScale }: InputSpec): VideoOptions {
-  return { frames, rate, crop, sampling, targetFps, offset, testScale, train: false, flip: false };
+export function testClips(spec: InputSpec): VideoOptions {
+  const { frames, rate, crop, sampling, targetFps, offset, testScale, ignoreSar } = spec;
+  return { frames, rate, crop, sampling, targetFps, offset, testScale, ignoreSar, train: false, flip: false };
 }
 
 const numbers = (values: readonly number[]): string =>

@@ -3,9 +3,8 @@ import { existsSync } from 'node:fs';
 import type { VideoOptions } from './video/clip_plan';
 import type { DecodePool } from './video/decode_pool';
 import { readFrameList } from './lists/frame_list';
-import { readListing, VIDEO_ENDINGS, type ListingOptions } from './lists/listing';
+import { readListing, type Listing, type ListingOptions } from './lists/listing';
 import { DrawnDataset } from './synthetic/drawn_dataset';
-import { IMAGE_ENDINGS } from './pictures/pictures';
 import type { Dataset } from './types';
 import { VideoDataset } from './video/video_dataset';
 
@@ -17,7 +16,7 @@ export interface DataSpec {
   path: string;
   /** Folder that the paths in the list start from. Default: that of the list. */
   root?: string;
-  /** Between path and label. Default ','. */
+  /** Between path and label, if the list does not say otherwise. Default ','. */
   separator?: string;
   /** Names of the frames. Default {:05d}.jpg. */
   template?: string;
@@ -33,6 +32,8 @@ export interface OpenOptions {
   clips: VideoOptions;
   /** The classes in order, where they are known. */
   known?: readonly string[] | undefined;
+  /** What they come from, for messages: the training list, a checkpoint. */
+  knownFrom?: string | undefined;
   /** Classes of the head, where they are given. */
   classes?: number | undefined;
   seed?: number;
@@ -54,14 +55,15 @@ function openMotion(spec: DataSpec, { clips, seed = 0 }: OpenOptions, pool: Deco
 
 function listingOptions(
   { root, separator, classesFile }: DataSpec,
-  { clips, known, classes }: OpenOptions,
+  { clips, known, knownFrom, classes }: OpenOptions,
 ): ListingOptions {
   return {
-    endings: clips.frames === 1 ? [...IMAGE_ENDINGS, ...VIDEO_ENDINGS] : VIDEO_ENDINGS,
+    pictures: clips.frames === 1,
     ...(root ? { root } : {}),
     ...(separator ? { separator } : {}),
     ...(classesFile ? { classesFile } : {}),
     ...(known ? { known } : {}),
+    ...(knownFrom ? { knownFrom } : {}),
     ...(classes ? { classes } : {}),
   };
 }
@@ -69,9 +71,15 @@ function listingOptions(
 /** Opens a dataset; its videos are read by `pool`. @throws in one sentence, with file and line, where a list is wrong */
 export function openDataset(spec: DataSpec, options: OpenOptions, pool: DecodePool): Dataset {
   if (spec.kind === 'motion') return openMotion(spec, options, pool);
+  return new VideoDataset(openList(spec, options), options.clips, pool);
+}
+
+/** Reads the list of a dataset of files. @throws in one sentence, with file and line, where it is wrong */
+export function openList(spec: DataSpec, options: OpenOptions): Listing {
   const reading = listingOptions(spec, options);
-  if (spec.kind === 'list') return new VideoDataset(readListing(spec.path, reading), options.clips, pool);
+  if (spec.kind === 'motion') throw new Error(`${spec.path}: drawn clips have no list`);
+  if (spec.kind === 'list') return readListing(spec.path, reading);
   if (!existsSync(spec.path))
     throw new Error(`${spec.path}: no such file; expected a list of folder number-of-frames label`);
-  return new VideoDataset(readFrameList(spec.path, spec.template ?? '{:05d}.jpg', reading), options.clips, pool);
+  return readFrameList(spec.path, spec.template ?? '{:05d}.jpg', reading);
 }

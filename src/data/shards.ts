@@ -8,10 +8,10 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Philox } from '../core/philox';
-import { expectClasses, type ClassOptions } from './lists/class_names';
+import { expectClasses, placesAmong, type ClassOptions } from './lists/class_names';
 import type { LabelledFile, Listing } from './lists/listing';
 import type { Source } from './source';
-import type { VideoInfo } from './video/video';
+import type { VideoInfo } from './video/info';
 
 /** First line of an index. */
 export interface ShardHeader {
@@ -101,15 +101,6 @@ function itemOf(folder: string, clip: PackedClip, label: number): LabelledFile {
   return { path: name, label, source, info };
 }
 
-/** The place of each class of the set among those that are known: the same, unless another list came first. */
-function classPlaces(folder: string, { classes }: ShardHeader, known: readonly string[]): number[] {
-  return classes.map((name) => {
-    const place = known.indexOf(name);
-    if (place < 0) throw new Error(`${folder}: its class "${name}" is none of the ${known.length} known classes`);
-    return place;
-  });
-}
-
 /** Prepared clips as a listing. @throws where the preparation was not finished, or the classes are others */
 export function readShards(folder: string, options: ClassOptions = {}): Listing {
   const { header, entries } = readIndex(folder);
@@ -118,7 +109,7 @@ export function readShards(folder: string, options: ClassOptions = {}): Listing 
       `${folder}: only ${entries.length} of ${header.clips} clips are prepared; run the same morphmlp prepare again`,
     );
   const classNames = options.known ? [...options.known] : expectClasses(folder, header.classes, options);
-  const places = classPlaces(folder, header, classNames);
+  const places = placesAmong(header.classes, folder, options);
   const packed = entries.filter(isPacked);
   if (packed.length === 0) throw new Error(`${folder}: none of its ${entries.length} clips could be read`);
   const items = packed.map((clip) => itemOf(folder, clip, places[clip.label]!));
@@ -129,6 +120,7 @@ export function readShards(folder: string, options: ClassOptions = {}): Listing 
     classNames,
     missing: header.missing,
     duplicates: header.duplicates,
+    notes: [],
     unreadable: entries.length - packed.length,
     emptyClasses: classNames.filter((_, label) => !used.has(label)),
     digest: createHash('sha256')

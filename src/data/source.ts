@@ -1,25 +1,19 @@
 /** What a clip can be read from: a video (or a part of a file that is one), a picture, a folder of frames, raw frames. */
 import { open, stat } from 'node:fs/promises';
 import path from 'node:path';
-import {
-  frameName,
-  isImage,
-  pictureSize,
-  readFrames,
-  readPicture,
-  resizePicture,
-  type PictureFile,
-} from './pictures/pictures';
+import { frameFiles } from './pictures/frame_folder';
+import { isImage, pictureSize, readFrames, readPicture, resizePicture, type PictureFile } from './pictures/pictures';
 import { motionClip, type MotionOptions } from './synthetic/motion';
 import { UnreadableClip } from './types';
 import { decodeFrames, type Frames } from './video/decode';
-import { probe, type CallOptions, type Part, type VideoInfo } from './video/video';
+import { probe, probeByDecoding } from './video/frame_index';
+import type { CallOptions, Part, VideoInfo } from './video/info';
 
 export type Source =
   | { kind: 'video'; path: string; part?: Part }
   /** A picture: a video of one frame. */
   | { kind: 'image'; path: string; part?: Part }
-  /** `count` pictures in a folder, named by the template and numbered from 1. */
+  /** The numbered pictures of a folder, at most the first `count`; the template says which, where there are several kinds. */
   | { kind: 'frames'; path: string; count: number; template: string }
   /** The named pictures of a folder, in this order. */
   | { kind: 'files'; path: string; files: readonly string[] }
@@ -46,21 +40,17 @@ const NOMINAL_FPS = 30;
 
 function infoOf(size: { width: number; height: number }, frames: number): VideoInfo {
   const { width, height } = size;
-  const time = { fps: NOMINAL_FPS, frames, exact: true, duration: frames / NOMINAL_FPS, steady: true, offset: 0 };
-  return { width, height, ...time, rotation: 0 };
+  return { width, height, fps: NOMINAL_FPS, frames, duration: frames / NOMINAL_FPS, rotation: 0 };
 }
 
 type Pictures = Source & { kind: 'image' | 'frames' | 'files' };
 
-function pictureFile(source: Pictures, number: number): PictureFile {
-  if (source.kind === 'image') return source;
-  const name = source.kind === 'files' ? source.files[number]! : frameName(source.template, number + 1);
-  return { path: path.join(source.path, name) };
-}
-
-function countOf(source: Pictures): number {
-  if (source.kind === 'image') return 1;
-  return source.kind === 'files' ? source.files.length : source.count;
+/** The pictures of a source in order. */
+async function pictureFiles(source: Pictures): Promise<PictureFile[]> {
+  if (source.kind === 'image') return [source];
+  const { path: folder } = source;
+  const names = source.kind === 'files' ? source.files : await frameFiles(folder, source.template, source.count);
+  return names.map((name) => ({ path: path.join(folder, name) }));
 }
 
 async function rawInfo({ path: file, width, height }: Source & { kind: 'raw' }): Promise<VideoInfo> {
@@ -85,12 +75,17 @@ function drawFrames({ index, options }: Source & { kind: 'drawn' }, numbers: rea
   return { pixels, width: side, height: side };
 }
 
-/** Size, frame rate and length. Rejects with `UnreadableClip` where the source is none. */
-export async function probeSource(source: Source, call: CallOptions = {}): Promise<VideoInfo> {
-  if (source.kind === 'video') return probe(source.path, { ...call, part: source.part });
+/**
+ * Size, frame rate, length and the index of frames. `byDecoding`: a video's frames are found by decoding all of it. Rejects with
+ * `UnreadableClip` where the source is none.
+ */
+export async function probeSource(source: Source, call: CallOptions = {}, byDecoding = false): Promise<VideoInfo> {
+  if (source.kind === 'video')
+    return (byDecoding ? probeByDecoding : probe)(source.path, { ...call, part: source.part });
   if (source.kind === 'raw') return rawInfo(source);
   if (source.kind === 'drawn') return drawnInfo(source.options);
-  return infoOf(await pictureSize(pictureFile(source, 0)), countOf(source));
+  const files = await pictureFiles(source);
+  return infoOf(await pictureSize(files[0]!), files.length);
 }
 
 async function readRaw(
@@ -111,6 +106,13 @@ async function readRaw(
   }
 }
 
+function frameAt(source: Pictures, files: readonly PictureFile[], number: number): PictureFile {
+  const file = files[number];
+  if (file === undefined)
+    throw new UnreadableClip(`${source.path}: frame ${number} was asked for, and there are ${files.length}`);
+  return file;
+}
+
 /** The frames `numbers` (from 0) scaled to `size` [width, height], in the order asked for. */
 export async function decodeSource(
   source: Source,
@@ -122,5 +124,6 @@ export async function decodeSource(
   if (source.kind === 'video') return decodeFrames({ ...source, numbers, size, info }, call);
   if (source.kind === 'raw') return readRaw(source, numbers, size);
   if (source.kind === 'drawn') return drawFrames(source, numbers);
-  return readFrames(numbers, size, (number) => readPicture(pictureFile(source, number), size));
+  const files = await pictureFiles(source);
+  return readFrames(numbers, size, (number) => readPicture(frameAt(source, files, number), size));
 }

@@ -14,6 +14,14 @@ export interface Clip {
   label: number;
   /** The file, or a name for a drawn clip. */
   path: string;
+  /** The frames of the file that the clip shows, where they were asked for. */
+  seen?: readonly SeenFrame[];
+}
+
+/** A frame of a file: its number in order of presentation, from 0, and its time in seconds by the file's own clock (null: it has none). */
+export interface SeenFrame {
+  number: number;
+  timestamp: number | null;
 }
 
 /** A numbered set of labelled clips. Clip i may be asked for at any time, in any order, by several callers at once. */

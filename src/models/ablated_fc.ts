@@ -8,8 +8,8 @@ import { ablationOf, ablationWords, branchesOf, convolutionSide, groupScale, gro
 import type { MorphMlpConfig } from './config';
 import { Reweight } from './reweight';
 
-/** What a spatial part is made from. */
-type Parts = Pick<MorphMlpConfig, 'embedDims' | 'segmentDim' | 'qkvBias' | 'ablation'>;
+/** The part of a configuration that a block's spatial part is built from. */
+export type SpatialConfig = Pick<MorphMlpConfig, 'embedDims' | 'segmentDim' | 'qkvBias' | 'ablation'>;
 
 /** A convolution of each frame with a window of rows and columns, that keeps its size. */
 function frameConvolution(channels: number, [rows, columns]: readonly [number, number], groups: number): Conv3d {
@@ -36,7 +36,7 @@ export class AblatedFc extends Module {
   readonly switches: string;
   private readonly branches: ((x: Tensor) => Tensor)[] = [];
 
-  constructor(config: Parts, stage: 0 | 1 | 2 | 3) {
+  constructor(config: SpatialConfig, stage: 0 | 1 | 2 | 3) {
     super();
     this.switches = ablationWords(config).join(', ');
     const ablation = ablationOf(config);
@@ -65,7 +65,7 @@ export class AblatedFc extends Module {
     return this.reweight ? this.reweight.forward(outputs, watch) : outputs.reduce((a, b) => add(a, b));
   }
 
-  private addSpatial(branch: 'h' | 'w', config: Parts, stage: 0 | 1 | 2 | 3): void {
+  private addSpatial(branch: 'h' | 'w', config: SpatialConfig, stage: 0 | 1 | 2 | 3): void {
     const ablation = ablationOf(config);
     const [channels, chunk, scale] = [config.embedDims[stage], config.segmentDim[stage], groupScale(ablation, stage)];
     if (ablation.spatial === 'group_conv') {

@@ -27,7 +27,10 @@ import { Downsample, PatchEmbed } from './embed';
 import { Reweight } from './reweight';
 import type { BlockPlace, BlockWatch } from './watch';
 
-/** The spatial MorphFC of stages 1 to 3: height, width and channel branches. */
+/**
+ * MorphFC_s, the spatial MorphFC of stages 1 to 3 (section 3.2): an FC over chunks of tokens taken column by column (height), one over chunks
+ * taken row by row (width), one over each token's channels; their weighted sum goes through a projection.
+ */
 export class MorphFcS extends Module {
   readonly mlp_h: Linear;
   readonly mlp_w: Linear;
@@ -62,7 +65,10 @@ export class MorphFcS extends Module {
   }
 }
 
-/** The spatial MorphFC of stage 4: the branch called height (tokens row by row, in strided order) and the channel branch. */
+/**
+ * MorphFC_s of stage 4 (section 3.2, in the authors' code `MorphFC_S2`): the branch called height (tokens row by row, in strided order) and the
+ * channel branch.
+ */
 export class MorphFcS2 extends Module {
   readonly mlp_c: Linear;
   readonly mlp_h: Linear;
@@ -94,7 +100,7 @@ export class MorphFcS2 extends Module {
   }
 }
 
-/** The temporal MorphFC (section 3.3). Starts as zero: `mlp_t` all 0, `proj` weight 1 and bias 0, as the authors have it. */
+/** MorphFC_t, the temporal MorphFC (section 3.3). Starts as zero: `mlp_t` all 0, `proj` weight 1 and bias 0, as the authors have it. */
 export class MorphFcT extends Module {
   readonly mlp_t: Linear;
   readonly proj: Linear;
@@ -116,7 +122,7 @@ export class MorphFcT extends Module {
   }
 }
 
-/** Two FCs with a GELU between. */
+/** The channel MLP of a block (section 3.4): two FCs with a GELU between. */
 export class Mlp extends Module {
   readonly fc1: Linear;
   readonly fc2: Linear;
@@ -127,14 +133,14 @@ export class Mlp extends Module {
     this.fc2 = new Linear(hidden, channels);
   }
 
-  /** @param x [..., C] */
+  /** @param x [..., C] @returns the same shape */
   forward(x: Tensor): Tensor {
     return this.fc2.forward(this.fc1.forward(x, { gelu: true }));
   }
 }
 
 /**
- * A block: xt = x + t(LN(x)); x = x + drop(s(LN(xt))); x = x + drop(mlp(LN(x))). The second residual starts at x, not at xt.
+ * A block (section 3.4, figure 3): xt = x + t(LN(x)); x = x + drop(s(LN(xt))); x = x + drop(mlp(LN(x))). The second residual starts at x, not at xt.
  * Images have no temporal part. Each part is one fused kernel, or, where a plugin replaces an op inside it, those ops one by one. With
  * switches of the ablations the spatial part is always made of simple ops.
  */
@@ -145,7 +151,7 @@ export class Block extends Module {
   readonly fc: MorphFcS | MorphFcS2 | AblatedFc;
   readonly norm2: LayerNorm;
   readonly mlp: Mlp;
-  /** Looks in while the block runs (see `watchBlocks`). */
+  /** Looks in while the block runs (see `watchBlocks`). @internal */
   watch: BlockWatch | null = null;
 
   constructor(
@@ -250,7 +256,11 @@ export type FeatureName = 'norm' | `${'patch_embed' | 'blocks'}${1 | 2 | 3 | 4}`
 /** Called with each feature map [B, T, H, W, C] as it is made. What it keeps of it, it must copy. */
 export type FeatureObserver = (name: FeatureName, tokens: Tensor) => void;
 
-/** The whole network. */
+/**
+ * The whole network (figure 2): stem, four stages of blocks with a downsampling convolution between them, LayerNorm, mean over all tokens and a
+ * linear head. Made by `create` from a published variant, or from any configuration.
+ * @throws in the constructor, in one sentence, if the configuration cannot be built
+ */
 export class MorphMLP extends Module {
   readonly patch_embed1: PatchEmbed;
   readonly blocks1: Block[];
@@ -262,10 +272,10 @@ export class MorphMLP extends Module {
   readonly blocks4: Block[];
   readonly norm: LayerNorm;
   readonly head: Linear;
-  /** So many blocks, from the first, keep nothing for the backward but their input, and are computed again there. */
+  /** Number of blocks, from the first, that save only their input and are computed again in the backward. Default 0. */
   recompute = 0;
   /**
-   * Of what the activations are. With bf16 (on CUDA alone) the clip is rounded first, all tokens and their gradients are bf16, products
+   * Element type of activations. With bf16 (on CUDA alone) the clip is rounded first, all tokens and their gradients are bf16, products
    * round the f32 weights as they load them, and all sums are f32; the mean over the tokens, the head and the logits are f32.
    */
   precision: Precision = 'f32';
@@ -348,7 +358,10 @@ function stageBlocks(config: MorphMlpConfig, stage: 0 | 1 | 2 | 3): Block[] {
   return Array.from({ length: config.layers[stage] }, (_, i) => new Block(config, stage, rate(i), first + i));
 }
 
-/** A model by its name in `VARIANTS`, with parts of its configuration replaced. */
+/**
+ * A model by its name in `VARIANTS`, with parts of its configuration replaced. Weights are initialised from `seedInit`'s seed.
+ * @throws if the name is unknown, or the configuration cannot be built
+ */
 export function create(name: string, overrides: Partial<MorphMlpConfig> = {}): MorphMLP {
   const variant = VARIANTS[name];
   if (!variant) throw new Error(`model '${name}' is not one of ${Object.keys(VARIANTS).join(', ')}`);

@@ -22,7 +22,7 @@ export class Linear extends Module {
     if (bias) this.bias = parameter(zeros([outFeatures]));
   }
 
-  /** @param x [..., inFeatures] */
+  /** @param x [..., inFeatures] @returns [..., outFeatures], with `gelu` the exact GELU of it */
   forward(x: Tensor, options: { gelu?: boolean } = {}): Tensor {
     return linear(x, this.weight, this.bias ?? null, options);
   }
@@ -39,7 +39,7 @@ export class LayerNorm extends Module {
     this.bias = parameter(zeros([features]));
   }
 
-  /** @param x [..., features] */
+  /** @param x [..., features] @returns the same shape */
   forward(x: Tensor): Tensor {
     return layerNorm(x, this.weight, this.bias);
   }
@@ -63,7 +63,7 @@ export class Conv3d extends Module {
     this.bias = parameter(uniform(empty([outChannels]), 1 / Math.sqrt(fanIn)));
   }
 
-  /** @param x [B, C, T, H, W] or [B, T, H, W, C], by `options.input`; returns [B, T', H', W', C'] */
+  /** @param x [B, C, T, H, W] or [B, T, H, W, C], by `options.input` @returns [B, T', H', W', C'] */
   forward(x: Tensor): Tensor {
     return conv3d(x, this.weight, this.bias, this.options);
   }
@@ -84,7 +84,7 @@ export class BatchNorm extends Module {
     this.running_var = buffer(ones([features]));
   }
 
-  /** @param x [..., features] */
+  /** @param x [..., features] @returns the same shape; updates the running statistics in training mode */
   forward(x: Tensor, options: { gelu?: boolean } = {}): Tensor {
     const { weight, bias, running_mean, running_var, training } = this;
     return batchNorm(x, weight, bias, running_mean, running_var, { training, ...options });

@@ -36,7 +36,7 @@ export abstract class Module {
   training = true;
 
   /** The direct children with their names. */
-  children(): Named<Module>[] {
+  children(): [name: string, module: Module][] {
     return Object.entries(this).flatMap(([name, value]): Named<Module>[] => {
       if (value instanceof Module) return [[name, value]];
       if (!Array.isArray(value)) return [];
@@ -50,7 +50,7 @@ export abstract class Module {
   }
 
   /** Parameters and buffers with their full names, in PyTorch's order (own tensors first, then children). */
-  namedTensors(prefix = ''): Named<Tensor>[] {
+  namedTensors(prefix = ''): [name: string, tensor: Tensor][] {
     const own = Object.entries(this).filter((entry): entry is Named<Tensor> => entry[1] instanceof Tensor);
     return [
       ...own.map(([name, t]): Named<Tensor> => [prefix + name, t]),
@@ -58,14 +58,17 @@ export abstract class Module {
     ];
   }
 
-  namedParameters(): Named<Tensor>[] {
+  /** The tensors that take gradients, with their full names. */
+  namedParameters(): [name: string, tensor: Tensor][] {
     return this.namedTensors().filter(([, t]) => t.requiresGrad);
   }
 
-  namedBuffers(): Named<Tensor>[] {
+  /** The tensors without gradient (running statistics), with their full names. */
+  namedBuffers(): [name: string, tensor: Tensor][] {
     return this.namedTensors().filter(([, t]) => !t.requiresGrad);
   }
 
+  /** The tensors that take gradients: what an optimizer updates. */
   parameters(): Tensor[] {
     return this.namedParameters().map(([, t]) => t);
   }

@@ -67,8 +67,8 @@ export function batchNormBackward(
   saved: Record<'x' | 'gamma' | 'beta' | 'mean' | 'rstd', Tensor>,
   dy: Tensor,
 ): [Tensor, Tensor, Tensor] {
-  const { x, gamma } = saved;
+  const { x, gamma, beta, mean, rstd } = saved;
   const [dx, dgamma, dbeta] = [emptyLike(x), emptyLike(gamma), emptyLike(gamma)];
-  kernels.batchNormBackward({ ...at, ...saved, dy, dx, dgamma, dbeta });
+  kernels.batchNormBackward({ ...at, x, gamma, beta, mean, rstd, dy, dx, dgamma, dbeta });
   return [dx, dgamma, dbeta];
 }

@@ -4,7 +4,8 @@ import type { Conv3dForward } from '../core/kernels';
 import { emptyLike, show, type Tensor } from '../core/tensor';
 import { expectDims, expectFloats, expectInteger, expectShape } from './check';
 
-type Triple = readonly [number, number, number];
+/** Sizes along time, height and width. */
+export type Triple = readonly [number, number, number];
 
 /** Options of `conv3d`; triples are time, height, width. */
 export interface Conv3dOptions {

@@ -32,14 +32,32 @@ export function convNorm(x: Tensor, p: ConvNormParameters, conv: Conv3dOptions, 
   const keep = isGradEnabled() && inputs.some((t) => t?.requiresGrad);
   const [y, u] = [emptyLike(x, shape), keep ? emptyLike(x, shape) : null];
   const [mean, rstd] = [emptyLike(gamma), emptyLike(gamma)];
-  kernels.convNormForward({ ...at, training, gelu, momentum, eps, x, ...p, y, u, mean, rstd });
+  kernels.convNormForward({
+    ...at,
+    training,
+    gelu,
+    momentum,
+    eps,
+    x,
+    weight,
+    bias,
+    y,
+    u,
+    gamma,
+    beta,
+    runningMean,
+    runningVar,
+    mean,
+    rstd,
+  });
   return record({
     op: 'convNorm',
     inputs,
     output: y,
     saved: { x, weight, u, gamma, beta, mean, rstd },
-    backward: (dy, { x, weight, u, ...norm }, needs) => {
-      const [du, dgamma, dbeta] = batchNormBackward({ rows, cols, training, gelu }, { x: u!, ...norm }, dy);
+    backward: (dy, { x, weight, u, gamma, beta, mean, rstd }, needs) => {
+      const normed = { x: u!, gamma, beta, mean, rstd };
+      const [du, dgamma, dbeta] = batchNormBackward({ rows, cols, training, gelu }, normed, dy);
       return [...conv3dBackward(at, x, weight, du, needs[0]!), dgamma, dbeta];
     },
   });

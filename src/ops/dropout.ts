@@ -11,9 +11,8 @@ function checkProbability(op: string, p: number): void {
 /** n numbers, each 0 with probability p and 1/(1−p) otherwise, on the device of `like`. Draws n random words (src/core/generator.ts). */
 export function dropFactors(n: number, p: number, like: Tensor): Tensor {
   checkProbability('dropFactors', p);
-  const { seed, offset, start } = nextRandom(n);
   const factor = floatsLike(like, [n]);
-  kernels.dropoutFactors({ n, p, seed, offset, factor, start });
+  kernels.dropoutFactors({ n, p, ...nextRandom(n), factor, start: null });
   return factor;
 }
 

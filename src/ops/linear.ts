@@ -43,9 +43,9 @@ export function linear(x: Tensor, weight: Tensor, bias: Tensor | null, { gelu = 
     saved: { x, weight, z },
     readFor: { x: [weight], weight: [x] },
     backward: (dy, { x, weight, z }, needs) => {
-      const gradients = fcGradients(x, weight, needs);
-      kernels.linearBackward({ rows, n, k, x, weight, dy: z ? geluBackward(dy, z) : dy, ...gradients });
-      return Object.values(gradients);
+      const { dx, dweight, dbias } = fcGradients(x, weight, needs);
+      kernels.linearBackward({ rows, n, k, x, weight, dy: z ? geluBackward(dy, z) : dy, dx, dweight, dbias });
+      return [dx, dweight, dbias];
     },
   });
 }

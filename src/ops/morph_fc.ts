@@ -56,9 +56,9 @@ export function morphFc(x: Tensor, weight: Tensor, bias: Tensor | null, options:
     output: y,
     saved: { x, weight },
     backward: (dy, { x, weight }, needs) => {
-      const gradients = fcGradients(x, weight, needs);
-      kernels.morphFcBackward({ ...at, x, weight, dy, ...gradients });
-      return Object.values(gradients);
+      const { dx, dweight, dbias } = fcGradients(x, weight, needs);
+      kernels.morphFcBackward({ ...at, x, weight, dy, dx, dweight, dbias });
+      return [dx, dweight, dbias];
     },
   });
 }

@@ -38,17 +38,18 @@ export function normMlp(x: Tensor, p: NormMlpParameters, scale: Tensor | null = 
   const keep = isGradEnabled() && inputs.some((t) => t.requiresGrad);
   const [y, mean, rstd] = [emptyLike(x), floatsLike(x, [rows]), floatsLike(x, [rows])];
   const z = keep ? emptyLike(x, [rows, hidden]) : null;
-  kernels.normMlpForward({ ...at, eps, x, ...p, scale, y, mean, rstd, z });
+  const { gamma, beta, w1, b1, w2, b2 } = p;
+  kernels.normMlpForward({ ...at, eps, x, gamma, beta, w1, b1, w2, b2, scale, y, mean, rstd, z });
   return record({
     op: 'normMlp',
     inputs,
     output: y,
-    saved: { x, gamma: p.gamma, beta: p.beta, w1: p.w1, w2: p.w2, mean, rstd, z, scale: scale && scale.detach() },
-    backward: (dy, saved) => {
-      const { gamma, beta, w1, w2 } = saved;
-      const [dx, dgamma, dbeta] = [emptyLike(saved.x), emptyLike(gamma), emptyLike(beta)];
+    saved: { x, gamma, beta, w1, w2, mean, rstd, z, scale: scale && scale.detach() },
+    backward: (dy, { x, gamma, beta, w1, w2, mean, rstd, z, scale }) => {
+      const [dx, dgamma, dbeta] = [emptyLike(x), emptyLike(gamma), emptyLike(beta)];
       const [dw1, db1, dw2, db2] = [emptyLike(w1), emptyLike(w1, [hidden]), emptyLike(w2), emptyLike(gamma)];
-      kernels.normMlpBackward({ ...at, ...saved, z: saved.z!, dy, dx, dgamma, dbeta, dw1, db1, dw2, db2 });
+      const from = { ...at, x, gamma, beta, w1, w2, scale, mean, rstd, z: z!, dy };
+      kernels.normMlpBackward({ ...from, dx, dgamma, dbeta, dw1, db1, dw2, db2 });
       return [dx, dgamma, dbeta, dw1, db1, dw2, db2];
     },
   });

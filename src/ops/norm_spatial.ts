@@ -92,8 +92,8 @@ function computeBranches(xt: Tensor, p: NormSpatialParameters, { at, clips, chan
   const branch = emptyLike(xt, [branches, ...xt.shape]);
   const [mean, rstd] = [floatsLike(xt, [rows]), floatsLike(xt, [rows])];
   const pooled = floatsLike(xt, [clips, channels]);
-  const { gamma, beta } = p;
-  kernels.normSpatialBranches({ ...at, eps, x: xt, gamma, beta, ...fcsOf(p), branch, mean, rstd, pooled });
+  const [{ gamma, beta }, { weight, bias }] = [p, fcsOf(p)];
+  kernels.normSpatialBranches({ ...at, eps, x: xt, gamma, beta, weight, bias, branch, mean, rstd, pooled });
   return { mean, rstd, branch, pooled };
 }
 
@@ -107,10 +107,11 @@ function computeWeights(
   const like = (shape: Shape) => emptyLike(pooled, shape);
   const [z, activated] = [like([clips, hidden]), like([clips, hidden])];
   const [scores, weights] = [like([clips, channels * branches]), like([clips, channels, branches])];
+  const { fc1, fc2 } = p;
   const first = { rows: clips, n: hidden, k: channels, gelu: true };
-  kernels.linearForward({ ...first, x: pooled, ...p.fc1, y: activated, z });
+  kernels.linearForward({ ...first, x: pooled, weight: fc1.weight, bias: fc1.bias, y: activated, z });
   const second = { rows: clips, n: channels * branches, k: hidden, gelu: false };
-  kernels.linearForward({ ...second, x: activated, ...p.fc2, y: scores, z: null });
+  kernels.linearForward({ ...second, x: activated, weight: fc2.weight, bias: fc2.bias, y: scores, z: null });
   kernels.softmaxForward({ rows: clips * channels, cols: branches, x: scores, y: weights });
   scores.dispose();
   return { z, activated, weights: watch ? watched(weights, watch) : weights };
@@ -178,14 +179,13 @@ export function normSpatial(
   const weighed = computeWeights(made.pooled, p, call, watch && lookingOnly(watch));
   const y = emptyLike(x);
   const { branch } = made;
-  kernels.normSpatialMix({ ...call.at, x, branch, weights: weighed.weights, scale, ...projOf(p), y });
+  const { weight: proj, bias: projBias } = p.proj;
+  kernels.normSpatialMix({ ...call.at, x, branch, weights: weighed.weights, scale, proj, projBias, y });
   const weights = { gamma: p.gamma, beta: p.beta, fc1: p.fc1.weight, fc2: p.fc2.weight, proj: p.proj.weight };
   const fcs = p.branches.map(({ weight }) => weight);
   const saved: Saved = { xt, ...weights, ...made, ...weighed, scale: scale && scale.detach(), fcs };
   return recorded(y, x, p, call, saved);
 }
-
-const projOf = ({ proj }: NormSpatialParameters) => ({ proj: proj.weight, projBias: proj.bias });
 
 /** The same where nothing is kept for a backward: the branches' mean comes first, and the branches never exist as tensors. */
 function withoutBackward(
@@ -199,12 +199,14 @@ function withoutBackward(
   const like = (shape: Shape) => floatsLike(xt, shape);
   const [mean, rstd] = [like([xt.size / call.channels]), like([xt.size / call.channels])];
   const pooled = like([call.clips, call.channels]);
-  const branches = { gamma: p.gamma, beta: p.beta, ...fcsOf(p) };
-  kernels.normSpatialPool({ ...call.at, eps, x: xt, ...branches, mean, rstd, pooled });
+  const [{ gamma, beta }, { weight, bias }] = [p, fcsOf(p)];
+  kernels.normSpatialPool({ ...call.at, eps, x: xt, gamma, beta, weight, bias, mean, rstd, pooled });
   const weighed = computeWeights(pooled, p, call, watch);
   const y = emptyLike(x);
   const { weights } = weighed;
-  kernels.normSpatialApply({ ...call.at, x, xt, ...branches, mean, rstd, weights, scale, ...projOf(p), y });
+  const { weight: proj, bias: projBias } = p.proj;
+  const from = { ...call.at, x, xt, gamma, beta, mean, rstd, weights, scale };
+  kernels.normSpatialApply({ ...from, weight, bias, proj, projBias, y });
   for (const t of [mean, rstd, pooled, ...Object.values(weighed)]) t.dispose();
   return y;
 }
@@ -235,10 +237,8 @@ function normSpatialBackward(
   const [dx, dgamma, dbeta] = [emptyLike(xt), emptyLike(gamma), emptyLike(beta)];
   const dweight = fcs.map((fc) => emptyLike(fc));
   const dbias = fcs.map((_, i) => (needs[5 + 2 * i] ? emptyLike(beta) : null));
-  kernels.normSpatialBranchesBackward({
-    ...{ ...call.at, x: xt, gamma, beta, mean, rstd, weights, dmix, dpooled },
-    ...{ residual: residual ? dy : null, weight: fcs, dx, dgamma, dbeta, dweight, dbias },
-  });
+  const from = { ...call.at, x: xt, gamma, beta, mean, rstd, weights, dmix, dpooled, weight: fcs };
+  kernels.normSpatialBranchesBackward({ ...from, residual: residual ? dy : null, dx, dgamma, dbeta, dweight, dbias });
   return [dx, dgamma, dbeta, ...dweight.flatMap((d, i) => [d, dbias[i]!]), ...fc1, ...fc2, ...proj];
 }
 

@@ -45,20 +45,20 @@ export function normTemporal(x: Tensor, p: NormTemporalParameters, groups: numbe
   const keep = isGradEnabled() && inputs.some((input) => input?.requiresGrad);
   const [mean, rstd] = [floatsLike(x, [rows]), floatsLike(x, [rows])];
   const [y, u] = [emptyLike(x), keep ? emptyLike(x) : null];
-  kernels.normTemporalForward({ ...at, eps, x, ...p, y, mean, rstd, u });
+  const { gamma, beta, weight, bias, proj, projBias } = p;
+  kernels.normTemporalForward({ ...at, eps, x, gamma, beta, weight, bias, proj, projBias, y, mean, rstd, u });
   return record({
     op: 'normTemporal',
     inputs,
     output: y,
-    saved: { x, gamma: p.gamma, beta: p.beta, weight: p.weight, proj: p.proj, mean, rstd, u },
-    backward: (dy, saved) => {
-      const { gamma, beta, weight, proj } = saved;
-      const [dx, dgamma, dbeta, dweight] = [emptyLike(saved.x), emptyLike(gamma), emptyLike(beta), emptyLike(weight)];
-      const dbias = p.bias ? emptyLike(weight, [weight.shape[0] as number]) : null;
+    saved: { x, gamma, beta, weight, proj, mean, rstd, u },
+    backward: (dy, { x, gamma, beta, weight, proj, mean, rstd, u }) => {
+      const [dx, dgamma, dbeta, dweight] = [emptyLike(x), emptyLike(gamma), emptyLike(beta), emptyLike(weight)];
+      const dbias = bias ? emptyLike(weight, [weight.shape[0] as number]) : null;
       const [dproj, dprojBias] = [emptyLike(proj), emptyLike(gamma)];
-      const gradients = { dx, dgamma, dbeta, dweight, dbias, dproj, dprojBias };
-      kernels.normTemporalBackward({ ...at, ...saved, u: saved.u!, dy, ...gradients });
-      return Object.values(gradients);
+      const from = { ...at, x, gamma, beta, weight, proj, mean, rstd, u: u!, dy };
+      kernels.normTemporalBackward({ ...from, dx, dgamma, dbeta, dweight, dbias, dproj, dprojBias });
+      return [dx, dgamma, dbeta, dweight, dbias, dproj, dprojBias];
     },
   });
 }

@@ -33,9 +33,9 @@ export function temporalFc(x: Tensor, weight: Tensor, bias: Tensor | null, group
     output: y,
     saved: { x, weight },
     backward: (dy, { x, weight }, needs) => {
-      const gradients = fcGradients(x, weight, needs);
-      kernels.temporalFcBackward({ ...at, x, weight, dy, ...gradients });
-      return Object.values(gradients);
+      const { dx, dweight, dbias } = fcGradients(x, weight, needs);
+      kernels.temporalFcBackward({ ...at, x, weight, dy, dx, dweight, dbias });
+      return [dx, dweight, dbias];
     },
   });
 }

@@ -24,13 +24,16 @@ export class AdamW extends Optimizer {
     if (!(this.eps > 0)) throw new Error(`AdamW: eps must be above 0, got ${this.eps}`);
   }
 
+  /** @internal */
   protected readonly numbersOfStep = 3;
 
+  /** @internal */
   protected writeNumbers({ lr, weightDecay }: { lr: number; weightDecay: number }, into: Tensor): void {
     const [beta1, beta2] = this.betas;
     kernels.adamwNumbers({ lr, beta1, beta2, decay: weightDecay, step: this.step_, numbers: into });
   }
 
+  /** @internal */
   protected update(
     group: { lr: number; weightDecay: number },
     params: Tensor[],

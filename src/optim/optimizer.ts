@@ -9,8 +9,10 @@ export interface ParameterGroup {
   name?: string;
 }
 
-interface Group {
+/** A parameter group of an optimizer, with its options filled in. */
+export interface Group {
   params: readonly Tensor[];
+  /** Learning rate of the next step. */
   lr: number;
   weightDecay: number;
   /** `lr` as it was given: schedules multiply it. */
@@ -40,7 +42,9 @@ function checkParameters(groups: readonly ParameterGroup[]): void {
 
 /** What AdamW and SGD share: parameter groups, gradients, moments and their state. */
 export abstract class Optimizer {
+  /** The parameter groups, in the order given. */
   readonly groups: Group[];
+  /** @internal */
   protected step_ = 0;
   private readonly moments: Map<string, Tensor>[] = [];
 
@@ -93,18 +97,18 @@ export abstract class Optimizer {
     this.launchStep();
   }
 
-  /** For `countStep` and `launchStep`: a tensor for each group, on the device of the parameters. */
+  /** @internal For `countStep` and `launchStep`: a tensor for each group, on the device of the parameters. */
   makeNumbers(): Tensor[] {
     return this.groups.map(({ params }) => zeros([this.numbersOfStep], { device: params[0]!.device }));
   }
 
-  /** The first half of a step whose launches were recorded: counts it, and writes what is new in it to where they read it. */
+  /** @internal The first half of a step whose launches were recorded: counts it, and writes what is new in it to where they read it. */
   countStep(numbers: readonly Tensor[]): void {
     this.step_ += 1;
     this.groups.forEach((group, i) => this.writeNumbers(group, numbers[i]!));
   }
 
-  /** The other half: the launches. What is new in each step they read from `numbers`; without these it is of the step counted last. */
+  /** @internal The other half: the launches. What is new in each step they read from `numbers`; without these it is of the step counted last. */
   launchStep(numbers?: readonly Tensor[]): void {
     let first = 0;
     for (const [index, group] of this.groups.entries()) {
@@ -144,6 +148,7 @@ export abstract class Optimizer {
     for (const moments of this.moments) for (const t of moments.values()) t.dispose();
   }
 
+  /** @internal */
   protected abstract update(
     group: Group,
     params: Tensor[],
@@ -151,8 +156,9 @@ export abstract class Optimizer {
     numbers: Tensor | undefined,
   ): void;
 
-  /** How many numbers differ between steps, and those of a group in this one. */
+  /** @internal How many numbers differ between steps, and those of a group in this one. */
   protected abstract readonly numbersOfStep: number;
+  /** @internal */
   protected abstract writeNumbers(group: Group, into: Tensor): void;
 
   private all(): Tensor[] {

@@ -26,12 +26,15 @@ export class SGD extends Optimizer {
     this.nesterov = nesterov;
   }
 
+  /** @internal */
   protected readonly numbersOfStep = 1;
 
+  /** @internal */
   protected writeNumbers({ lr }: { lr: number }, into: Tensor): void {
     into.copyFrom([lr]);
   }
 
+  /** @internal */
   protected update(
     group: { lr: number; weightDecay: number },
     params: Tensor[],

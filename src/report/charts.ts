@@ -1,22 +1,22 @@
 import { percent, significant } from '../terminal/format';
 import type { EpochPoint, RunReport, StepPoint } from './types';
 
-/** A point of a curve; null where there is no figure. */
+/** A point of a curve; y is null if unknown. */
 export type Point = [x: number, y: number | null];
 
-/** A curve. Colours are names of CSS variables, so that one page serves light and dark. */
+/** A curve. Colours are names of CSS variables, so that one page works in light and dark mode. */
 export interface Curve {
   name: string;
   color: string;
   points: Point[];
-  /** A thin background line behind the curve, such as what was smoothed. */
+  /** Draw a thin background line, such as the unsmoothed data. */
   raw?: Point[];
-  /** Show each point. */
+  /** Draw markers. */
   dots?: boolean;
   dashed?: boolean;
 }
 
-/** How values are written: `loss` with four digits, `share` as a percentage, `rate` in scientific form, `number` plainly. */
+/** Format of values: `loss` with four digits, `share` as a percentage, `rate` in scientific form, `number` plainly. */
 export type ValueKind = 'loss' | 'share' | 'rate' | 'number';
 
 /** A chart of curves over steps or epochs, drawn by assets/report.js. */
@@ -24,16 +24,16 @@ export interface CurveChart {
   type: 'curves';
   id: string;
   title: string;
-  /** What it shows in a sentence, for those who do not see it. */
+  /** A one-sentence description for screen readers. */
   description: string;
   kind: ValueKind;
   xName: 'step' | 'epoch';
-  /** Steps an epoch, where x counts steps. */
+  /** Steps per epoch, if x counts steps. */
   perEpoch: number | null;
   curves: Curve[];
-  /** A point that stands out. */
+  /** A highlighted point. */
   mark?: { x: number; y: number; text: string; color: string };
-  /** A level that stands out, such as chance. */
+  /** A highlighted level, such as chance. */
   level?: { y: number; text: string };
   /** Offer a logarithmic axis. */
   logScale?: boolean;
@@ -41,23 +41,23 @@ export interface CurveChart {
   range?: [number, number];
 }
 
-/** A matrix as a heat map, for more classes than fit a table. */
+/** A heat map of a matrix, for more classes than fit in a table. */
 export interface HeatChart {
   type: 'heat';
   id: string;
   title: string;
   description: string;
   names: readonly string[];
-  /** [predicted, true, share of the true class, clips], only where there are clips */
+  /** [predicted, true, fraction of the true class, clips], for cells with clips */
   cells: [number, number, number, number][];
 }
 
-/** What the page's script can draw. */
+/** The charts that the page's script can draw. */
 export type ChartSpec = CurveChart | HeatChart;
 
 const MOST_POINTS = 1000;
 
-/** At most `most` points: means over equal runs of them, so that a long run stays a small file and noise is not picked out. */
+/** Reduces a curve to at most `most` points by averaging equal runs, which keeps files small and does not amplify noise. */
 export function thin(points: readonly Point[], most = MOST_POINTS): Point[] {
   if (points.length <= most) return [...points];
   return Array.from({ length: most }, (_, i) => {
@@ -68,7 +68,7 @@ export function thin(points: readonly Point[], most = MOST_POINTS): Point[] {
   });
 }
 
-/** An exponential mean over about `span` points, unbiased at the start. */
+/** Exponential moving average over about `span` points, with bias correction. */
 export function smooth(points: readonly Point[], span: number): Point[] {
   const keep = 1 - 1 / Math.max(1, span);
   let [sum, weight] = [0, 0];
@@ -83,7 +83,7 @@ export function smooth(points: readonly Point[], span: number): Point[] {
 const finite = (y: number | null | undefined): number | null =>
   typeof y === 'number' && Number.isFinite(y) ? y : null;
 
-/** Steps an epoch, as the last step tells; null without steps. */
+/** Steps per epoch, derived from the last step; null without steps. */
 function stepsPerEpoch(steps: readonly StepPoint[]): number | null {
   const last = steps.at(-1);
   return last && last.epoch > 0 ? last.step / last.epoch : null;
@@ -92,7 +92,7 @@ function stepsPerEpoch(steps: readonly StepPoint[]): number | null {
 interface Axis {
   xName: 'step' | 'epoch';
   perEpoch: number | null;
-  /** x of an epoch's end. */
+  /** The x coordinate of an epoch's end. */
   at(epoch: number): number;
 }
 
@@ -104,7 +104,7 @@ function axisOf({ steps }: RunReport): Axis {
 
 const xOf = ({ xName, perEpoch }: Axis) => ({ xName, perEpoch });
 
-/** A curve of training: by step and smoothed where steps are known, by epoch elsewhere. */
+/** A training curve: smoothed by step if steps are known, otherwise by epoch. */
 function trainCurve(
   report: RunReport,
   axis: Axis,
@@ -154,7 +154,7 @@ function lossChart(report: RunReport, axis: Axis): CurveChart {
   return { type: 'curves', id: 'loss', title: 'Loss', description, kind: 'loss', ...xOf(axis), curves, logScale: true };
 }
 
-/** The epoch with the best validation accuracy, the earliest among equals; null without validation. */
+/** The earliest epoch with the best validation accuracy; null without validation. */
 export function bestEpoch(epochs: readonly EpochPoint[]): EpochPoint | null {
   const validated = epochs.filter((e) => finite(e.valTop1) !== null);
   return validated.reduce<EpochPoint | null>(
@@ -199,19 +199,19 @@ function rateChart(report: RunReport, axis: Axis): CurveChart {
   return { type: 'curves', id: 'rate', title: 'Learning rate', description, kind: 'rate', ...xOf(axis), curves };
 }
 
-/** The curves of a run. */
+/** The curve charts of a run. */
 export function curveCharts(report: RunReport): CurveChart[] {
   const axis = axisOf(report);
   if (report.steps.length === 0 && report.epochs.length === 0) return [];
   return [lossChart(report, axis), accuracyChart(report, axis), rateChart(report, axis)];
 }
 
-/** The confusion matrix as a heat map. */
+/** The heat map of the confusion matrix. */
 export function confusionChart(confusion: readonly (readonly number[])[], names: readonly string[]): HeatChart {
   const cells = confusion.flatMap((row, truth): HeatChart['cells'] => {
     const total = row.reduce((a, b) => a + b, 0);
     return row.flatMap((n, predicted): HeatChart['cells'] => (n > 0 ? [[predicted, truth, n / total, n]] : []));
   });
-  const description = `Confusion matrix of ${names.length} classes. The tables beside it list accuracy by class and the pairs most often confused.`;
+  const description = `Confusion matrix of ${names.length} classes. The adjacent tables list accuracy by class and the pairs most often confused.`;
   return { type: 'heat', id: 'confusion', title: 'Confusion matrix', description, names, cells };
 }

@@ -5,7 +5,7 @@ import { scrollTable } from './parts';
 import { figure, type Section } from './sections';
 import type { ReportEvaluation, RunReport } from './types';
 
-/** Up to so many classes are a table of cells; more are a drawing. */
+/** The largest number of classes shown as a table; more are drawn as a heat map. */
 const TABLE_CLASSES = 24;
 const PAIRS = 10;
 
@@ -39,7 +39,7 @@ interface ClassRow {
   name: string;
   clips: number;
   accuracy: number;
-  /** The class it is most often taken for, and how often. */
+  /** The class with which it is most often confused, and how often. */
   other: { name: string; clips: number } | null;
 }
 
@@ -114,7 +114,7 @@ function pairTable(confusion: ReportEvaluation['confusion'], names: readonly str
   </figure>`;
 }
 
-/** Confusion matrix and accuracy by class; null where nothing was evaluated. */
+/** Confusion matrix and accuracy by class; null if nothing was evaluated. */
 export function classes({ evaluation, classNames }: RunReport): Section | null {
   if (!evaluation) return null;
   const { confusion } = evaluation;

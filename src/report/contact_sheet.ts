@@ -2,7 +2,7 @@ import sharp, { type OverlayOptions } from 'sharp';
 import { displayWidth, fitWidth, oneLine } from '../terminal/text_width';
 import { escapeHtml } from './html';
 
-/** Pixels to show: bytes [frames, height, width, 3], red green blue. */
+/** Pixels to show: RGB bytes [frames, height, width, 3]. */
 export interface Pixels {
   pixels: Uint8Array;
   frames: number;
@@ -10,13 +10,13 @@ export interface Pixels {
   width: number;
 }
 
-/** How frames are laid out. */
+/** Layout of frames. */
 export interface StripOptions {
-  /** At most so many frames, spread evenly over the clip. */
+  /** Largest number of frames, spread evenly over the clip. */
   frames?: number;
-  /** Frames side by side. */
+  /** Frames per row. */
   columns?: number;
-  /** Height of a frame in pixels; the width follows from the clip. */
+  /** Height of a frame in pixels; the width keeps the clip's aspect ratio. */
   tile?: number;
 }
 
@@ -31,7 +31,7 @@ function check({ pixels, frames, height, width }: Pixels): void {
   throw new Error(`contact sheet: expected ${sizes.join(' × ')} × 3 bytes, got ${pixels.length}`);
 }
 
-/** Indices of `wanted` frames of `frames`, evenly spread, the first and the last among them. */
+/** Indices of `wanted` of `frames` frames, evenly spread, including the first and the last. */
 export function spread(frames: number, wanted: number): number[] {
   const n = Math.min(frames, Math.max(1, wanted));
   return Array.from({ length: n }, (_, i) => (n === 1 ? 0 : Math.round((i * (frames - 1)) / (n - 1))));
@@ -43,7 +43,7 @@ interface Grid {
   height: number;
 }
 
-/** The frames of a clip as images on a grid with its corner at 0, 0. */
+/** Lays out the frames of a clip on a grid with its corner at 0, 0. */
 async function grid(clip: Pixels, { frames = 16, columns = 8, tile = 72 }: StripOptions): Promise<Grid> {
   check(clip);
   const chosen = spread(clip.frames, frames);
@@ -69,7 +69,7 @@ async function grid(clip: Pixels, { frames = 16, columns = 8, tile = 72 }: Strip
   };
 }
 
-/** The frames of a clip as one small PNG on a transparent ground, for a page. */
+/** Renders the frames of a clip as one small PNG with transparent background, for a page. */
 export async function contactStrip(
   clip: Pixels,
   options: StripOptions = {},
@@ -80,13 +80,13 @@ export async function contactStrip(
   return { png, width, height };
 }
 
-/** A clip and what stands above its frames. */
+/** A clip with its caption. */
 export interface SheetRow {
   clip: Pixels;
   caption: string;
 }
 
-/** Characters that XML does not allow would make the whole caption fail, so they are replaced. */
+/** Replaces characters that XML does not allow, which would make the whole caption fail. */
 function captionSvg(text: string, width: number): Buffer {
   const columns = Math.floor(width / (CAPTION.size * 0.62));
   const line = oneLine(text).replace(/[\ufffe\uffff\ud800-\udfff]/gu, '\ufffd');
@@ -101,7 +101,7 @@ function captionSvg(text: string, width: number): Buffer {
 const moved = (overlays: readonly OverlayOptions[], left: number, top: number): OverlayOptions[] =>
   overlays.map((o) => ({ ...o, left: (o.left ?? 0) + left, top: (o.top ?? 0) + top }));
 
-/** Clips as one PNG: for each a caption and its frames. Captions are shown as they are, on one line, cut to the width. */
+/** Renders clips as one PNG, each with a caption and its frames. Captions are shown literally on one line, truncated to the width. */
 export async function contactSheet(rows: readonly SheetRow[], options: StripOptions = {}): Promise<Buffer> {
   if (rows.length === 0) throw new Error('contact sheet: expected at least one clip, got none');
   const grids = await Promise.all(rows.map(({ clip }) => grid(clip, { columns: 16, tile: 96, ...options })));

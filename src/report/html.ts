@@ -4,17 +4,17 @@ import path from 'node:path';
 
 const ENTITIES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
 
-/** Text as it may stand between tags and in quoted attributes, in HTML and in SVG. */
+/** Escapes text for element content and quoted attributes, in HTML and SVG. */
 export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (c) => ENTITIES[c] as string);
 }
 
-/** A piece of a page: already escaped, unlike a string. */
+/** A fragment of a page: already escaped, unlike a string. */
 export interface Html {
   readonly markup: string;
 }
 
-/** What may stand in a piece: text (escaped), pieces (as they are), lists of both; nothing for null, undefined and false. */
+/** Content of a template: text (escaped), fragments (verbatim) and lists of both; null, undefined and false render nothing. */
 export type Content = string | number | Html | null | undefined | false | readonly Content[];
 
 function render(content: Content): string {
@@ -24,12 +24,12 @@ function render(content: Content): string {
   return 'markup' in content ? content.markup : content.map(render).join('');
 }
 
-/** A piece from a template. Whatever is put into it is escaped unless it is a piece itself; attributes must be quoted. */
+/** Creates a fragment from a template. Values are escaped unless they are fragments; attributes must be quoted. */
 export function html(strings: TemplateStringsArray, ...values: Content[]): Html {
   return { markup: strings.map((text, i) => (i === 0 ? '' : render(values[i - 1])) + text).join('') };
 }
 
-/** Data for the page's script. No text in it can end the element, because no < is left. */
+/** Embeds data for the page's script. Every < is escaped, so that no text can end the element. */
 export function jsonScript(id: string, data: unknown): Html {
   const json = JSON.stringify(data).replace(
     /[<\u2028\u2029]/g,
@@ -42,7 +42,7 @@ function asset(name: string): string {
   return readFileSync(path.join(__dirname, 'assets', name), 'utf8').replace(/\r\n?/g, '\n');
 }
 
-/** ECharts lies beside this file in the package, where the build has put it, and in node_modules in a checkout. */
+/** Finds ECharts: the build copies it next to this file; in a checkout it is in node_modules. */
 function echarts(): string {
   const tried = [
     path.join(__dirname, 'echarts.min.js'),
@@ -61,12 +61,12 @@ function echarts(): string {
 }
 
 function inlineScript(code: string): Html {
-  if (/<\/script|<!--/i.test(code)) throw new Error('a script to be put into a page holds "</script" or "<!--"');
+  if (/<\/script|<!--/i.test(code)) throw new Error('an embedded script must not contain "</script" or "<!--"');
   return { markup: `<script>${code}</script>` };
 }
 
 /**
- * A policy under which the page reaches no network and runs only its own scripts: even markup that slipped through the
+ * The content security policy: the page cannot access the network and runs only its own scripts, so that even markup that escaped the
  * escaping could neither run nor load anything.
  */
 function policy(scripts: readonly string[]): string {
@@ -74,24 +74,24 @@ function policy(scripts: readonly string[]): string {
   return `default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src ${hashes.join(' ')}; base-uri 'none'; form-action 'none'`;
 }
 
-/** A page: one file without any reference to another. */
+/** A self-contained page. */
 export interface Page {
   title: string;
-  /** Anchors of the sections and their names, for the bar at the top. */
+  /** Anchors and names of the sections, for the bar at the top. */
   sections: readonly { id: string; name: string }[];
   header: Html;
   body: Html;
-  /** What the page's script draws: see `ChartSpec`. */
+  /** Charts drawn by the page's script; see `ChartSpec`. */
   charts: readonly unknown[];
-  /** What the page's own scripts read: each stands as JSON in an element of the id `data-<name>`. */
+  /** Data for the page's own scripts, embedded as JSON in the elements `data-<name>`. */
   data?: Readonly<Record<string, unknown>>;
-  /** Assets with scripts of its own. They run before report.js, and may put types of charts into `globalThis.chartTypes`. */
+  /** Script assets of the page. They run before report.js and may add chart types to `globalThis.chartTypes`. */
   scripts?: readonly string[];
-  /** Assets with styles of its own. */
+  /** Style assets of the page. */
   styles?: readonly string[];
 }
 
-/** The whole document. */
+/** Renders the whole document. */
 export function renderPage(page: Page): string {
   const { title, sections, header, body, charts, data = {} } = page;
   const scripts = [echarts(), ...(page.scripts ?? []).map(asset), asset('report.js')];

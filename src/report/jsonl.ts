@@ -1,9 +1,9 @@
 import { closeSync, existsSync, fstatSync, fsyncSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
 
-/** One line of a metric log. `step` orders the lines; `kind` tells steps from epochs. */
+/** One line of a metric log. `step` orders the lines; `kind` distinguishes steps from epochs. */
 export interface MetricRecord {
   kind: 'step' | 'epoch';
-  /** Optimizer steps done. */
+  /** Completed optimizer steps. */
   step: number;
   [name: string]: unknown;
 }
@@ -14,7 +14,7 @@ const WORDS = new Map<unknown, number>([
   ['-Infinity', -Infinity],
 ]);
 
-/** JSON has no NaN: a log of a diverged run must still say that it diverged. */
+/** Encodes NaN and infinities, which JSON lacks, so that the log of a diverged run shows that it diverged. */
 function toLine(record: MetricRecord): string {
   const text = JSON.stringify(record, (_, value: unknown) =>
     typeof value === 'number' && !Number.isFinite(value) ? String(value) : value,
@@ -37,7 +37,7 @@ function parseLine(path: string, text: string, number: number): MetricRecord {
 
 interface Parsed {
   records: MetricRecord[];
-  /** Byte offset behind each record. */
+  /** Byte offset of the end of each record. */
   ends: number[];
   torn: boolean;
 }
@@ -53,15 +53,15 @@ function parse(path: string, data: Buffer): Parsed {
 }
 
 /**
- * Reads a metric log. A last line without its newline is what a killed process leaves: it is left out, and `torn` is true.
- * @throws where another line is not a record, with its number
+ * Reads a metric log. A last line without newline, as a killed process leaves it, is skipped and `torn` is true.
+ * @throws if another line is not a record, with its number
  */
 export function readMetrics(path: string): { records: MetricRecord[]; torn: boolean } {
   const { records, torn } = parse(path, readFileSync(path));
   return { records, torn };
 }
 
-/** Cuts a log behind the last record of `step` or before it, torn lines included. */
+/** Truncates a log after its last record with at most `step`, removing torn lines. */
 function truncateTo(path: string, fd: number, step: number): void {
   const { records, ends } = parse(path, readFileSync(path));
   const after = records.findIndex((record) => record.step > step);
@@ -71,8 +71,8 @@ function truncateTo(path: string, fd: number, step: number): void {
 }
 
 /**
- * An append-only log of metrics, one JSON object a line (`metrics.jsonl`). Each record is one write, so that a killed
- * process leaves whole lines and at most one torn one.
+ * An append-only metric log with one JSON object per line (`metrics.jsonl`). Each record is a single write, so that a killed process leaves
+ * at most one torn line.
  */
 export class MetricLog {
   private fd: number | null;
@@ -81,14 +81,14 @@ export class MetricLog {
     this.fd = openSync(path, 'a');
   }
 
-  /** A new log; one that is there is emptied. */
+  /** Creates a log, truncating an existing one. */
   static create(path: string): MetricLog {
     const log = new MetricLog(path);
     ftruncateSync(log.open(), 0);
     return log;
   }
 
-  /** Goes on with a log after `step`: what was logged after it, by a run that was then cut off, is taken out. */
+  /** Continues a log after `step`, removing later records of an interrupted run. */
   static resume(path: string, step: number): MetricLog {
     if (!existsSync(path)) return MetricLog.create(path);
     const log = new MetricLog(path);
@@ -101,7 +101,7 @@ export class MetricLog {
     writeSync(this.open(), toLine(record));
   }
 
-  /** Flushes to the disk and closes; a second call does nothing. */
+  /** Flushes to disk and closes; a second call does nothing. */
   close(): void {
     if (this.fd === null) return;
     fsyncSync(this.fd);
@@ -110,7 +110,7 @@ export class MetricLog {
   }
 
   private open(): number {
-    if (this.fd === null) throw new Error(`${this.path}: this log is closed`);
+    if (this.fd === null) throw new Error(`${this.path}: the log is closed`);
     return this.fd;
   }
 }

@@ -24,7 +24,7 @@ async function mistakeCard({ clip, predicted, probability }: ReportMistake, name
   </figure>`;
 }
 
-/** Clips that were taken for another class, the surest first; null where there is nothing to show. */
+/** Misclassified clips, most confident first; null if there is nothing to show. */
 export async function mistakes({ evaluation, classNames }: RunReport): Promise<Section | null> {
   if (!evaluation) return null;
   const wrong = evaluation.confusion.reduce(

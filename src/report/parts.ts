@@ -1,4 +1,4 @@
-/** Pieces that pages share. */
+/** Fragments shared by pages. */
 import { html, type Content, type Html } from './html';
 
 /** A figure on a card. */
@@ -9,7 +9,7 @@ export function card(name: string, value: string, note: string, main = false): H
   </div>`;
 }
 
-/** What a page is about, in lines of name and text. */
+/** Describes the subject of a page as a list of names and texts. */
 export function identityList(facts: Readonly<Record<string, string>>): Html {
   return html`<dl class="identity">
     ${Object.entries(facts).map(
@@ -28,20 +28,20 @@ export function wrapSection({ id, name, body }: { id: string; name: string; body
   </section>`;
 }
 
-/** What a table is made of. */
+/** The content of a table. */
 interface TableParts {
-  /** What it is called to those who cannot see it. */
+  /** The accessible name. */
   label: string;
   head: Content;
   rows: Content;
   style?: 'figures' | 'facts' | 'matrix';
-  /** By clicks on its headings; such tables are long. */
+  /** Can be sorted by clicking its headings. */
   sortable?: boolean;
-  /** Scrolls where it is long. */
+  /** Scrolls vertically if it is long. */
   tall?: boolean;
 }
 
-/** A table that scrolls where the page is narrower, by keys too. */
+/** A table that scrolls horizontally on narrow pages, also by keyboard. */
 export function scrollTable({
   label,
   head,
@@ -64,7 +64,7 @@ export function scrollTable({
   </div>`;
 }
 
-/** A table that opens at a click on its title. @param sortable by clicks on its headings */
+/** A collapsible table. @param sortable can be sorted by clicking its headings */
 export function foldedTable(title: string, label: string, head: Content, rows: Content, sortable = false): Html {
   return html`<details class="panel">
     <summary>${title}</summary>

@@ -8,7 +8,7 @@ import { classes } from './class_section';
 import { data, setup, summary, training } from './sections';
 import type { RunReport } from './types';
 
-/** Class numbers and the matrix must fit the names: a report with rows under wrong names would be worse than none. */
+/** Checks that class numbers and the confusion matrix match the class names, so that no row has a wrong name. */
 function check({ classNames, evaluation }: RunReport): void {
   const k = classNames.length;
   if (!evaluation) return;
@@ -21,7 +21,7 @@ function check({ classNames, evaluation }: RunReport): void {
   }
   for (const { clip, predicted } of evaluation.mistakes) {
     const wrong = [clip.label, predicted].find((c) => !Number.isInteger(c) || c < 0 || c >= k);
-    if (wrong !== undefined) throw new Error(`report: ${clip.path} has class ${wrong}, but there are ${k} classes`);
+    if (wrong !== undefined) throw new Error(`report: ${clip.path}: expected a class below ${k}, got ${wrong}`);
   }
 }
 
@@ -63,8 +63,8 @@ function header(report: RunReport): Html {
 }
 
 /**
- * The report of a training run as one HTML document: no other file and no network is needed to read it.
- * @throws where the confusion matrix or a mistake does not fit the class names
+ * Renders the report of a training run as a self-contained HTML document.
+ * @throws if the confusion matrix or a mistake does not match the class names
  */
 export async function renderRunReport(report: RunReport): Promise<string> {
   check(report);
@@ -86,7 +86,7 @@ export async function renderRunReport(report: RunReport): Promise<string> {
   });
 }
 
-/** Writes the report of a training run, whole or not at all. */
+/** Writes the report of a training run atomically. */
 export async function writeRunReport(path: string, report: RunReport): Promise<void> {
   const text = await renderRunReport(report);
   writeFileAtomic(path, (write) => write(Buffer.from(text, 'utf8')));

@@ -4,7 +4,7 @@ import { html, type Html } from './html';
 import { card, foldedTable, scrollTable } from './parts';
 import type { ConfigValue, Facts, ReportEvaluation, RunReport } from './types';
 
-/** A part of the page, with what its script draws. */
+/** A section of the page with its charts. */
 export interface Section {
   id: string;
   name: string;
@@ -42,7 +42,7 @@ function viewsText(evaluation: ReportEvaluation | null): string {
   return views > 1 ? `a view; ${views} views a clip` : 'a forward pass';
 }
 
-/** The cards at the top, and what the run warned of. */
+/** The cards at the top and the run's warnings. */
 export function summary(report: RunReport): Section {
   const { model, evaluation, classNames } = report;
   const top5 =
@@ -60,7 +60,7 @@ export function summary(report: RunReport): Section {
   };
 }
 
-/** A chart's place in the page, with its legend and a description in words. */
+/** The element of a chart with its legend and description. */
 export function figure(chart: ChartSpec, className = ''): Html {
   const legend =
     chart.type === 'curves' && chart.curves.length > 1
@@ -143,7 +143,7 @@ function timePanel({ shares, steps }: RunReport): Html | null {
   const bar = PARTS.map(([key]) => html`<i class="part ${key}" style="width:${(of(key) * 100).toFixed(2)}%"></i>`);
   const each = steps.at(-1)?.step;
   const perStep = (ms: number) => (each ? html`<td>${duration(ms / 1000 / each)}</td>` : null);
-  const asOne = shares.backward === 0; // a replayed step has its forward and backward in one
+  const asOne = shares.backward === 0; // a replayed graph contains forward and backward
   const rows = PARTS.filter(([key]) => !asOne || key !== 'backward').map(
     ([key, name]) =>
       html`<tr>
@@ -167,7 +167,7 @@ function timePanel({ shares, steps }: RunReport): Html | null {
   </figure>`;
 }
 
-/** Curves, the table of epochs and the shares of time. */
+/** Curves, the table of epochs and the breakdown of time. */
 export function training(report: RunReport, charts: CurveChart[]): Section {
   const figures = charts.map((chart) => figure(chart));
   const none = html`<p class="panel muted">The run ended before its first step.</p>`;
@@ -210,7 +210,7 @@ function skippedTable(skipped: RunReport['skipped']): Html {
   </details>`;
 }
 
-/** The manifests of the data and the files that could not be read. */
+/** The manifests of the data and the unreadable files. */
 export function data({ data: { train, val }, skipped }: RunReport): Section {
   const panel = (name: string, facts: Facts) =>
     html`<div class="panel">
@@ -223,7 +223,7 @@ export function data({ data: { train, val }, skipped }: RunReport): Section {
   return { id: 'data', name: 'Data', body };
 }
 
-/** `a.b.c` and its value, for each leaf. */
+/** Lists the leaves of a configuration as `a.b.c` with their values. */
 function flatten(value: ConfigValue, name = ''): [string, string][] {
   if (value === null || typeof value !== 'object') return [[name, String(value)]];
   if (Array.isArray(value)) return [[name, JSON.stringify(value)]];
@@ -232,7 +232,7 @@ function flatten(value: ConfigValue, name = ''): [string, string][] {
   return entries.flatMap(([key, inner]) => flatten(inner as ConfigValue, name ? `${name}.${key}` : key));
 }
 
-/** How to repeat the run: its command, configuration, versions and files. */
+/** How to reproduce the run: command, configuration, versions and files. */
 export function setup({ command, config, versions, files }: RunReport): Section {
   const repeat = command
     ? html`<div class="panel">

@@ -1,10 +1,10 @@
 /**
- * What a report is made from. The shapes fit what the training loop keeps (`EpochRecord`, `Shares`, `Evaluation`,
- * `Skipped`, `Clip`), so that a run can be handed over as it is; nothing here depends on the loop or on the engine.
- * Accuracies and probabilities are shares in [0, 1]; a figure that is not known is null.
+ * The input of a report. The types match those of the training loop (`EpochRecord`, `Shares`, `Evaluation`, `Skipped`, `Clip`)
+ * structurally, so that a run can be passed directly, without depending on the loop or the engine.
+ * Accuracies and probabilities are in [0, 1]; unknown figures are null.
  */
 
-/** A decoded clip: bytes [frames, height, width, 3], red green blue. */
+/** A decoded clip: RGB bytes [frames, height, width, 3]. */
 export interface ReportClip {
   pixels: Uint8Array;
   frames: number;
@@ -15,19 +15,19 @@ export interface ReportClip {
   path: string;
 }
 
-/** A clip that was taken for another class. */
+/** A misclassified clip. */
 export interface ReportMistake {
   clip: ReportClip;
   predicted: number;
-  /** The probability given to `predicted`. */
+  /** The probability of `predicted`. */
   probability: number;
 }
 
 /** One training step. */
 export interface StepPoint {
-  /** Counted from 1 over the whole run. */
+  /** Step number from 1 over the whole run. */
   step: number;
-  /** Epochs done after the step, as a fraction: 1.5 is the middle of the second epoch. */
+  /** Epochs completed after the step: 1.5 is the middle of the second epoch. */
   epoch: number;
   loss: number;
   accuracy?: number | null;
@@ -36,7 +36,7 @@ export interface StepPoint {
 
 /** One epoch. */
 export interface EpochPoint {
-  /** Counted from 1. */
+  /** Epoch number from 1. */
   epoch: number;
   learningRate: number;
   trainLoss: number;
@@ -44,7 +44,7 @@ export interface EpochPoint {
   valLoss: number | null;
   valTop1: number | null;
   valTop5: number | null;
-  /** Of training alone. */
+  /** Seconds of training without evaluation. */
   seconds: number;
 }
 
@@ -57,11 +57,11 @@ export interface ReportEvaluation {
   /** [true class][predicted class], counts of clips */
   confusion: readonly (readonly number[])[];
   mistakes: readonly ReportMistake[];
-  /** Clips × crops a video, where more than one view was averaged. */
+  /** Clips × crops per video, if several views were averaged. */
   views?: { clips: number; crops: number };
 }
 
-/** Milliseconds spent on the parts of all steps. */
+/** Milliseconds spent in the parts of all steps. */
 export interface TimeShares {
   /** Waiting for data. */
   data: number;
@@ -70,54 +70,54 @@ export interface TimeShares {
   optimizer: number;
 }
 
-/** A file that could not be read, and why. */
+/** An unreadable file with the reason. */
 export interface SkippedFile {
   name: string;
   reason: string;
 }
 
-/** Facts as a list of names and values: a dataset's manifest, versions. */
+/** Named facts, such as a dataset's manifest or versions. */
 export type Facts = Readonly<Record<string, string | number>>;
 
-/** Plain data, as it stands in a configuration file. */
+/** Plain data from a configuration file. */
 export type ConfigValue =
   string | number | boolean | null | readonly ConfigValue[] | { readonly [key: string]: ConfigValue };
 
-/** Everything a report of a training run shows. */
+/** All data of a training run's report. */
 export interface RunReport {
-  /** The name of the run, such as its folder. */
+  /** The name of the run, usually its folder. */
   title: string;
   status: 'finished' | 'interrupted' | 'failed';
   /** ISO 8601 */
   startedAt: string;
-  /** Wall-clock time of the whole run, resumed parts included. */
+  /** Wall-clock time of the whole run, including resumed parts. */
   seconds: number;
-  /** The command line that repeats the run. */
+  /** The command line that reproduces the run. */
   command?: string;
   model: {
     name: string;
     parameters: number;
     /** Multiply-adds of one forward pass of one view. */
     macs: number;
-    /** Of one view, such as `16 × 224 × 224`. */
+    /** Size of one view, for example `16 × 224 × 224`. */
     input: string;
   };
-  /** Where it ran: `cpu` or `cuda`, which kernels (`avx512`), how many threads. */
+  /** Device (`cpu` or `cuda`), kernels (`avx512`) and threads. */
   device: { name: string; kernels?: string; threads?: number };
-  /** Program versions, the commit. */
+  /** Program versions and the commit. */
   versions: Facts;
-  /** The manifests of the data: source, hash, counts, what is missing. */
+  /** The manifests of the data: source, hash, counts, missing files. */
   data: { train: Facts; val: Facts | null };
   classNames: readonly string[];
-  /** May be empty: the curves then go by epoch alone. */
+  /** May be empty: curves are then by epoch only. */
   steps: readonly StepPoint[];
   epochs: readonly EpochPoint[];
   evaluation: ReportEvaluation | null;
   shares: TimeShares;
   config: { readonly [key: string]: ConfigValue };
   skipped: readonly SkippedFile[];
-  /** What the run warned of. */
+  /** Warnings of the run. */
   warnings?: readonly string[];
-  /** Files the run has left: name and path. */
+  /** Files written by the run: name and path. */
   files?: Readonly<Record<string, string>>;
 }

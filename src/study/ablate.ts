@@ -7,16 +7,16 @@ import { bestClass, crossEntropyOf } from '../train/metrics';
 import { logitsOf } from '../train/views';
 import { branchNames } from './branch_weights';
 import type { Ablation, AblationStudy, MixingPart } from './learned_types';
-import { batchesOf, breathe, type ClipOptions } from './probe';
+import { batchesOf, yieldToEventLoop, type ClipOptions } from './probe';
 import { mcNemar, meanAndError, wilson } from './statistics';
 
-/** A part to be switched off, in one stage or (null) in all. */
+/** A part to ablate, in one stage or (null) in all. */
 export interface Switch {
   part: MixingPart;
   stage: number | null;
 }
 
-/** What becomes of the weights of the branches that stay. */
+/** How the weights of the remaining branches are treated. */
 export type Others = AblationStudy['others'];
 
 const PARTS: readonly MixingPart[] = ['temporal', 'height', 'width', 'channel'];
@@ -24,7 +24,7 @@ const PARTS: readonly MixingPart[] = ['temporal', 'height', 'width', 'channel'];
 const has = ({ block }: PlacedBlock, part: MixingPart): boolean =>
   part === 'temporal' ? block.t_fc !== undefined : branchNames(block).includes(part);
 
-/** All that can be switched off in a model: each part in all stages, then in each stage that has it. */
+/** All possible ablations of a model: each part in all stages, then in each stage that has it. */
 export function switchesOf(model: MorphMLP): Switch[] {
   const blocks = placedBlocks(model);
   return PARTS.flatMap((part) => {
@@ -34,8 +34,8 @@ export function switchesOf(model: MorphMLP): Switch[] {
 }
 
 /**
- * Branch weights [B, C, n] with one branch at 0. The others stay as they are, or are scaled to a sum of 1: the softmax over them
- * alone (where that branch had all the weight, they share it equally).
+ * Branch weights [B, C, n] with one branch set to 0. The others are kept or renormalised to a sum of 1, which is the softmax over them
+ * (equal shares if the removed branch had all the weight).
  */
 export function weightsWithout(weights: Tensor, branch: number, others: Others): Tensor {
   const n = weights.shape[2]!;
@@ -50,7 +50,7 @@ export function weightsWithout(weights: Tensor, branch: number, others: Others):
   return tensor(values, weights.shape);
 }
 
-/** What a block does without a part. */
+/** The hooks that remove a part from a block, or null if the block is unaffected. */
 function watchWithout(at: PlacedBlock, { part, stage }: Switch, others: Others): BlockWatch | null {
   if ((stage !== null && stage !== at.stage) || !has(at, part)) return null;
   if (part === 'temporal') return { skipTemporal: true };
@@ -59,9 +59,9 @@ function watchWithout(at: PlacedBlock, { part, stage }: Switch, others: Others):
 }
 
 /**
- * Runs `body` on a model in which a part is switched off; no gradients. A branch's weight is 0 where its output would be mixed
- * in; the mean that the weights are computed from is left as it was, so that nothing else changes. Without its temporal part a
- * block hands on its input.
+ * Runs `body` with a part of the model switched off, without gradients. A branch is removed by setting its weight to 0 where outputs are
+ * mixed; the mean from which weights are computed still includes it, so that nothing else changes. The temporal part becomes the
+ * identity.
  */
 export function withoutPart<T>(model: MorphMLP, off: Switch, others: Others, body: () => T): T {
   return watchBlocks(model, (at) => watchWithout(at, off, others), body);
@@ -69,24 +69,24 @@ export function withoutPart<T>(model: MorphMLP, off: Switch, others: Others, bod
 
 const FCS = { temporal: 't_fc\\..*', height: 'fc\\.mlp_h', width: 'fc\\.mlp_w', channel: 'fc\\.mlp_c' } as const;
 
-/** Multiply-adds of one view of height × width that a model without a part would not need. */
+/** Multiply-adds per view of height × width that are saved without a part. */
 export function savedMacs(model: MorphMLP, { part, stage }: Switch, size: { height: number; width: number }): number {
   const name = new RegExp(`^blocks${stage ?? '\\d'}\\.\\d+\\.${FCS[part]}$`);
   const spared = countOps(model.config, size).ops.filter((op) => name.test(op.name));
   return spared.reduce((sum, op) => sum + op.macs, 0);
 }
 
-/** What a model says to a clip. */
-interface Answer {
+/** A model's prediction for a clip. */
+interface Prediction {
   predicted: number;
-  /** Cross-entropy; null where the clip has no label. */
+  /** Cross-entropy; null if the clip has no label. */
   loss: number | null;
   right: boolean;
 }
 
 const labelled = ({ label }: Clip, classes: number): boolean => label >= 0 && label < classes;
 
-function answersOf(model: MorphMLP, clips: readonly Clip[], { normalisation }: ClipOptions): Answer[] {
+function predict(model: MorphMLP, clips: readonly Clip[], { normalisation }: ClipOptions): Prediction[] {
   const logits = logitsOf(model, clips, normalisation);
   const classes = logits.length / clips.length;
   return clips.map((clip, row) => {
@@ -99,8 +99,8 @@ function answersOf(model: MorphMLP, clips: readonly Clip[], { normalisation }: C
 
 const count = <T>(items: readonly T[], test: (item: T, i: number) => boolean): number => items.filter(test).length;
 
-/** The figures that need labels. */
-function judged(before: readonly Answer[], after: readonly Answer[]) {
+/** The figures that need labels; null without labels. */
+function labelledFigures(before: readonly Prediction[], after: readonly Prediction[]) {
   const none = { correct: null, interval: null, lost: null, won: null, chance: null, loss: null };
   if (after.length === 0 || after.some(({ loss }) => loss === null)) return none;
   const correct = count(after, ({ right }) => right);
@@ -113,14 +113,20 @@ function judged(before: readonly Answer[], after: readonly Answer[]) {
   };
 }
 
-function compared(before: readonly Answer[], after: readonly Answer[]): Omit<Ablation, 'part' | 'stage' | 'macs'> {
-  return { ...judged(before, after), changed: count(after, ({ predicted }, i) => predicted !== before[i]!.predicted) };
+function compared(
+  before: readonly Prediction[],
+  after: readonly Prediction[],
+): Omit<Ablation, 'part' | 'stage' | 'macs'> {
+  return {
+    ...labelledFigures(before, after),
+    changed: count(after, ({ predicted }, i) => predicted !== before[i]!.predicted),
+  };
 }
 
-/** Whether a difference is too small for the clips at hand to tell it from chance: a chance of 5% or more. */
-export const insideNoise = ({ chance }: Pick<Ablation, 'chance'>): boolean => chance !== null && chance >= 0.05;
+/** Whether a difference is not significant for these clips (p ≥ 5%). */
+const insideNoise = ({ chance }: Pick<Ablation, 'chance'>): boolean => chance !== null && chance >= 0.05;
 
-/** What a part's absence does, in a few words. */
+/** Summarises the effect of an ablation in a few words. */
 export function verdict(off: Ablation): string {
   if (off.chance === null) return '';
   if (off.lost === 0 && off.won === 0) return 'no clip changes sides';
@@ -129,15 +135,15 @@ export function verdict(off: Ablation): string {
     : `chance ${off.chance < 1e-4 ? off.chance.toExponential(0) : off.chance.toFixed(4)}`;
 }
 
-/** How parts are switched off, and how clips are read. */
+/** Options of the ablation and of reading clips. */
 export interface AblationOptions extends ClipOptions {
   /** Default `kept`. */
   others?: Others;
 }
 
 /**
- * Switches each part off in turn, in all stages and in each, and classifies the clips again. The model is in evaluation mode.
- * @param onClips is told how many clips went through the model, of all runs
+ * Switches each part off in turn, in all stages and in each, and classifies the clips again. The model must be in evaluation mode.
+ * @param onClips called with the number of clips processed so far, over all runs
  */
 export async function studyAblation(
   model: MorphMLP,
@@ -147,22 +153,22 @@ export async function studyAblation(
 ): Promise<AblationStudy> {
   const { others = 'kept', batch = 8 } = options;
   const switches = switchesOf(model);
-  const before: Answer[] = [];
-  const after = switches.map((): Answer[] => []);
+  const before: Prediction[] = [];
+  const after = switches.map((): Prediction[] => []);
   let done = 0;
-  const told = (n: number) => onClips((done += n));
+  const report = (n: number) => onClips((done += n));
   for (const some of batchesOf(clips, batch)) {
-    before.push(...answersOf(model, some, options));
-    told(some.length);
+    before.push(...predict(model, some, options));
+    report(some.length);
     for (const [i, off] of switches.entries()) {
-      await breathe();
-      after[i]!.push(...withoutPart(model, off, others, () => answersOf(model, some, options)));
-      told(some.length);
+      await yieldToEventLoop();
+      after[i]!.push(...withoutPart(model, off, others, () => predict(model, some, options)));
+      report(some.length);
     }
   }
   const size = { height: clips[0]?.height ?? 224, width: clips[0]?.width ?? 224 };
   const off = switches.map((s, i) => ({ ...s, ...compared(before, after[i]!), macs: savedMacs(model, s, size) }));
-  const { correct, interval } = judged(before, before);
+  const { correct, interval } = labelledFigures(before, before);
   const loss = correct === null ? null : meanAndError(before.map((answer) => answer.loss!)).mean;
   return { clips: clips.length, others, macs: countOps(model.config, size).macs, correct, interval, loss, off };
 }

@@ -2,16 +2,17 @@ import type { Block } from '../models/morphmlp';
 import type { BranchWeights, MixingPart } from './learned_types';
 import { summarise } from './statistics';
 
-/** The branches of a block in the order of their weights. */
+/** A block's branches in the order of their weights. */
 export const branchNames = ({ fc }: Block): MixingPart[] =>
   'mlp_w' in fc ? ['height', 'width', 'channel'] : ['height', 'channel'];
 
-/** Gathers the softmax weights of a block's branches over clips. */
+/** Accumulates the softmax weights of a block's branches over clips. */
 export class WeightTally {
   private readonly names: MixingPart[];
   private readonly channels: number;
-  /** By channel and branch: sums and sums of squares over clips. */
+  /** Sums over clips, by channel and branch. */
   private readonly sums: Float64Array;
+  /** Sums of squares over clips, by channel and branch. */
   private readonly squares: Float64Array;
   private clips = 0;
 
@@ -33,7 +34,7 @@ export class WeightTally {
     this.clips += weights.length / sums.length;
   }
 
-  /** One entry a branch; see `BranchWeights`. */
+  /** One entry per branch; see `BranchWeights`. */
   result(): BranchWeights['branches'] {
     const means = this.sums.map((sum) => sum / this.clips);
     const lead = this.leaders(means);

@@ -1,9 +1,9 @@
-/** Which tokens a spatial MorphFC takes together (MorphMLP, section 3.2). */
+/** The chunks of tokens that a spatial MorphFC mixes (MorphMLP, section 3.2). */
 
 /** Height and width of a frame, in tokens. */
 export type FrameSize = readonly [h: number, w: number];
 
-/** How a spatial branch cuts a frame into chunks: `width` counts tokens along rows, `height` down columns. */
+/** How a spatial branch divides a frame into chunks: `width` counts tokens along rows, `height` along columns. */
 export interface Cut {
   axis: 'width' | 'height';
   /** Tokens in a chunk, L. */
@@ -12,7 +12,7 @@ export interface Cut {
   order: 'consecutive' | 'strided';
 }
 
-/** The chunk j that a token (row-major in its frame) belongs to, and its place l in it. */
+/** The chunk j of a token (row-major in its frame) and its position l in the chunk. */
 export function chunkOf(
   token: number,
   [h, w]: FrameSize,
@@ -24,6 +24,6 @@ export function chunkOf(
   return { chunk: n % chunks, place: Math.floor(n / chunks) };
 }
 
-/** The group of channels that a channel belongs to, of `chunk` groups: only equal groups of a chunk's tokens are mixed. */
+/** The group of a channel among `chunk` groups: a MorphFC mixes only equal groups of a chunk's tokens. */
 export const groupOf = (channel: number, channels: number, chunk: number): number =>
   Math.floor(channel / (channels / chunk));

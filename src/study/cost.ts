@@ -1,36 +1,37 @@
-/** What each op of a model costs: work, time, the limit that binds it, and the memory that lives meanwhile. */
+/** The cost of each op of a model: work, time, the binding limit and live memory. */
 import { backward, noGrad } from '../core/autograd';
-import { besideOthers } from '../bench/cpu_contention';
-import { floorMs, limitsAround, type Limits } from '../bench/roofline';
+import { measureContention } from '../bench/cpu_contention';
+import { rooflineMs, measureWithLimits, type Limits } from '../bench/roofline';
 import { median } from '../bench/statistics';
 import type { MorphMLP } from '../models/morphmlp';
 import { softCrossEntropy } from '../ops/cross_entropy';
 import { AdamW, parameterGroups } from '../optim';
+import type { OnProgress } from '../terminal/progress';
 import { scope } from '../core/scope';
 import { tensor } from '../core/tensor';
 import { normalised } from '../train/input';
 import { uniform } from '../bench/op_cases/random';
-import { KernelWatch, type KernelCall, type Phase } from './profiler';
+import { Profiler, type KernelCall, type Phase } from './profiler';
 import { cropOf, normalisationOf, type Subject } from './subject';
-import type { Tell } from './types';
 
-/** Work and time of an op, a block, a stage, or all. */
+/** Work and time of an op, a block, a stage or the whole step. */
 export interface CostFigures {
   /** Multiply-adds of FCs and convolutions. */
   macs: number;
-  /** Bytes of the buffers that are read and written, each once a call: the least that must move. */
+  /** Bytes of the buffers read, each counted once per call: the least traffic. */
   read: number;
+  /** Bytes of the buffers written, each counted once per call. */
   written: number;
-  /** Multiply-adds for each byte. */
+  /** Multiply-adds per byte. */
   intensity: number;
   ms: number;
   gflops: number;
   gbs: number;
-  /** The shortest time that the machine's limits allow; of several ops, the sum. */
+  /** Roofline time in ms; for several ops, the sum. */
   floorMs: number;
-  /** `floorMs / ms`. Above 1 where caches spared traffic. */
+  /** `floorMs / ms`. Above 1 if caches saved traffic. */
   share: number;
-  /** The limit that binds; of several ops, the one that binds more of `floorMs`. */
+  /** The binding limit; for several ops, the one with the larger part of `floorMs`. */
   limit: 'FMA' | 'memory';
 }
 
@@ -38,68 +39,72 @@ export interface CostFigures {
 export interface CostOp extends CostFigures {
   kernel: string;
   phase: Phase;
-  /** Such as `blocks1.0.fc`. */
+  /** For example `blocks1.0.fc`. */
   layer: string;
   stage: Stage;
-  /** Such as `blocks1.0`; null outside of blocks. */
+  /** For example `blocks1.0`; null outside of blocks. */
   block: string | null;
   shape: string;
-  /** Bytes of live tensors as it begins, and the most until it ends, its workspace included. */
+  /** Bytes of live tensors when the call begins. */
   live: number;
+  /** Peak bytes during the call, including its workspace. */
   peak: number;
-  /** In the step that `Cost.typical` is about: milliseconds from its beginning to this call's, and how long it took. */
+  /** Start of the call in the step of `Cost.typical`, in ms from the start of the step. */
   at: number;
+  /** Duration of the call in that step, in ms. */
   took: number;
 }
 
-/** The parts of a model by which its costs are summed. */
+/** The parts of a model over which costs are summed. */
 export const STAGES = ['stem', 'stage 1', 'stage 2', 'stage 3', 'stage 4', 'head', 'loss', 'optimizer'] as const;
 
 /** One of `STAGES`. */
 export type Stage = (typeof STAGES)[number];
 
-/** A sum over ops. */
+/** Costs summed over ops. */
 export interface CostSum extends CostFigures {
   name: string;
   stage: Stage;
   calls: number;
 }
 
-/** What a step costs. */
+/** The cost of a step. */
 export interface Cost {
   work: 'forward' | 'train';
   batch: number;
-  /** Measured steps; times are medians over them. */
+  /** The number of measured steps; times are medians over them. */
   steps: number;
-  /** A whole step, the fastest and the slowest of them, and what of a step passed outside of kernels. */
+  /** Median time of a whole step in ms, then of the fastest and the slowest step. */
   ms: number;
   fastest: number;
   slowest: number;
+  /** Time of a step spent outside of kernels, in ms. */
   outsideMs: number;
-  /** Of the machine, measured before and after the steps; the better counts. */
+  /** The machine's limits: the better of two measurements, before and after the steps. */
   limits: Limits;
-  /** The share of the machine's processor time that others took meanwhile. */
+  /** The fraction of CPU time that other programs used meanwhile. */
   others: number;
-  /** In the order of calls. */
+  /** In call order. */
   ops: CostOp[];
   blocks: CostSum[];
   stages: CostSum[];
   total: CostSum;
-  /** The most bytes of tensors at once, and the op under which that was. */
+  /** Peak bytes of tensors. */
   peakBytes: number;
+  /** Index of the op during which the peak occurred. */
   peakOp: number;
-  /** Milliseconds of the one step whose ops have `at` and `took`: that of median time. */
+  /** Milliseconds of the step of median time, to which `at` and `took` of the ops refer. */
   typical: number;
 }
 
-/** What is measured. */
+/** What to measure. */
 export interface CostOptions {
   work: 'forward' | 'train';
   batch: number;
   steps: number;
 }
 
-/** The stage that a layer is counted to. */
+/** The stage to which a layer's cost is assigned. */
 export function stageOf(layer: string): Stage {
   const [, digit] = /^(?:blocks|patch_embed)(\d)/.exec(layer) ?? [];
   if (layer.startsWith('patch_embed1')) return 'stem';
@@ -107,10 +112,10 @@ export function stageOf(layer: string): Stage {
   return layer === 'loss' || layer === 'optimizer' ? layer : 'head';
 }
 
-/** A step of the work: told in which phase it is. */
+/** Runs one step; calls `enter` at the start of each phase. */
 export type Step = (enter: (phase: Phase) => void) => void;
 
-/** The normalised input of a step: the subject's clips in turn, or noise where there are none. */
+/** The normalised input of a step: the subject's clips, repeated as needed, or noise if it has none. */
 function inputOf(subject: Subject, batch: number): { x: Float32Array; shape: readonly number[] } {
   const { clips, network } = subject;
   if (clips.length > 0) {
@@ -128,13 +133,13 @@ function inputOf(subject: Subject, batch: number): { x: Float32Array; shape: rea
   };
 }
 
-/** The work of a step, and what frees what it keeps. */
+/** A step with its cleanup. */
 export interface Work {
   step: Step;
   dispose: () => void;
 }
 
-/** A forward pass as in evaluation, or a training step with AdamW at a learning rate of 0, which leaves the weights as they are. */
+/** A forward pass in evaluation mode, or a training step with AdamW at learning rate 0, which leaves the weights unchanged. */
 export function stepOf(network: MorphMLP, work: CostOptions['work'], x: Float32Array, shape: readonly number[]): Work {
   if (work === 'forward') {
     const step = () => void scope(() => noGrad(() => network.eval().forward(tensor(x, shape)).floats()));
@@ -159,26 +164,26 @@ export function stepOf(network: MorphMLP, work: CostOptions['work'], x: Float32A
   return { step, dispose: () => optimizer.dispose() };
 }
 
-/** The calls of one step and its time. */
+/** The kernel calls and the time of one step. */
 export interface RecordedStep {
   calls: KernelCall[];
   start: number;
   ms: number;
 }
 
-/** Runs a step under a watch. */
-export function recordStep(watch: KernelWatch, step: Step): RecordedStep {
-  watch.take();
+/** Runs and profiles one step. */
+export function recordStep(profiler: Profiler, step: Step): RecordedStep {
+  profiler.takeCalls();
   const start = performance.now();
-  step((phase) => (watch.phase = phase));
-  return { start, ms: performance.now() - start, calls: watch.take() };
+  step((phase) => (profiler.phase = phase));
+  return { start, ms: performance.now() - start, calls: profiler.takeCalls() };
 }
 
-/** Steps before those that count. */
+/** Untimed steps before the measured ones. */
 export const WARM_UP = 2;
 
-/** Runs `body`, and puts the running statistics that training steps changed back as they were. */
-function keepingBuffers<T>(network: MorphMLP, body: () => T): T {
+/** Runs `body`, then restores the running statistics that training steps changed. */
+function preservingBuffers<T>(network: MorphMLP, body: () => T): T {
   const before = network.namedBuffers().map(([, t]) => [t, t.floats()] as const);
   try {
     return body();
@@ -188,26 +193,26 @@ function keepingBuffers<T>(network: MorphMLP, body: () => T): T {
   }
 }
 
-/** Runs steps under a watch, after some that do not count. The network is afterwards as it was. */
-function recordSteps(subject: Subject, { work, batch, steps }: CostOptions, tell: Tell): RecordedStep[] {
+/** Profiles steps after warm-up steps. Leaves the network unchanged. */
+function recordSteps(subject: Subject, { work, batch, steps }: CostOptions, onProgress: OnProgress): RecordedStep[] {
   const { network } = subject;
   const { x, shape } = inputOf(subject, batch);
-  const watch = new KernelWatch(network.namedTensors());
-  const watched = (body: () => RecordedStep[]) => keepingBuffers(network, () => watch.during(body));
-  return watched(() => {
+  const profiler = new Profiler(network.namedTensors());
+  const profiled = (body: () => RecordedStep[]) => preservingBuffers(network, () => profiler.profile(body));
+  return profiled(() => {
     const { step, dispose } = stepOf(network, work, x, shape);
     try {
-      return stepsOf(watch, step, steps, tell);
+      return stepsOf(profiler, step, steps, onProgress);
     } finally {
       dispose();
     }
   });
 }
 
-function stepsOf(watch: KernelWatch, step: Step, steps: number, tell: Tell): RecordedStep[] {
+function stepsOf(profiler: Profiler, step: Step, steps: number, onProgress: OnProgress): RecordedStep[] {
   const all = Array.from({ length: WARM_UP + steps }, (_, i) => {
-    tell(i, WARM_UP + steps, i < WARM_UP ? 'warming up' : `step ${i - WARM_UP + 1} of ${steps}`);
-    return recordStep(watch, step);
+    onProgress(i, WARM_UP + steps, i < WARM_UP ? 'warming up' : `step ${i - WARM_UP + 1} of ${steps}`);
+    return recordStep(profiler, step);
   });
   return all.slice(WARM_UP);
 }
@@ -220,14 +225,14 @@ const rates = ({ macs, read, written, ms }: Counted) => ({
   gbs: (read + written) / ms / 1e6,
 });
 
-/** The figures of a call. */
-export function figuresOf({ macs, read, written }: KernelCall, ms: number, limits: Limits): CostFigures {
-  const floor = floorMs(2 * macs, read + written, limits);
+/** The cost figures of a call. */
+function figuresOf({ macs, read, written }: KernelCall, ms: number, limits: Limits): CostFigures {
+  const floor = rooflineMs(2 * macs, read + written, limits);
   const counted = { macs, read, written, ms };
   return { ...counted, ...rates(counted), floorMs: floor.ms, share: floor.ms / ms, limit: floor.by };
 }
 
-/** The sum of ops under a name. */
+/** Sums the costs of ops. */
 export function sumOf(name: string, stage: Stage, ops: readonly CostFigures[]): CostSum {
   const sum = (pick: (op: CostFigures) => number) => ops.reduce((total, op) => total + pick(op), 0);
   const counted = {
@@ -251,22 +256,22 @@ export function sumOf(name: string, stage: Stage, ops: readonly CostFigures[]): 
   };
 }
 
-function checkSame(steps: readonly RecordedStep[]): void {
+function checkSameCalls(steps: readonly RecordedStep[]): void {
   const names = (step: RecordedStep) => step.calls.map((c) => `${c.kernel} ${c.layer} ${c.shape}`).join('\n');
   const [first, ...others] = steps.map(names);
   if (others.some((other) => other !== first)) throw new Error('study: two steps did not call the same kernels');
 }
 
-/** The step whose time is in the middle. */
+/** The step of median time. */
 function typicalOf(steps: readonly RecordedStep[]): RecordedStep {
   return [...steps].sort((a, b) => a.ms - b.ms)[steps.length >> 1]!;
 }
 
 const blockOf = (layer: string): string | null => /^blocks\d\.\d+/.exec(layer)?.[0] ?? null;
 
-/** The ops of steps that called the same kernels. */
+/** The ops of steps that made the same kernel calls. */
 function opsOf(steps: readonly RecordedStep[], limits: Limits): CostOp[] {
-  checkSame(steps);
+  checkSameCalls(steps);
   const typical = typicalOf(steps);
   return typical.calls.map((call, i) => ({
     ...{
@@ -292,33 +297,33 @@ function groupsOf(ops: readonly CostOp[], nameOf: (op: CostOp) => string | null)
   return [...groups].map(([name, group]) => sumOf(name, group[0]!.stage, group));
 }
 
-/** The cost of each kernel, summed over its calls; what takes longest comes first. */
+/** The cost of each kernel, summed over its calls, in descending order of time. */
 export function byKernel({ ops }: Pick<Cost, 'ops'>): CostSum[] {
   return groupsOf(ops, (op) => op.kernel).sort((a, b) => b.ms - a.ms);
 }
 
-/** What was measured of the machine beside the steps. */
-type Beside = Pick<Cost, 'limits' | 'others'>;
+/** The machine's limits and contention during the steps. */
+type MachineState = Pick<Cost, 'limits' | 'others'>;
 
-/** The cost of steps that were recorded. */
-export function costOf(steps: readonly RecordedStep[], beside: Beside, { work, batch }: CostOptions): Cost {
-  const ops = opsOf(steps, beside.limits);
+/** Computes the cost of recorded steps. */
+export function costOf(steps: readonly RecordedStep[], machine: MachineState, { work, batch }: CostOptions): Cost {
+  const ops = opsOf(steps, machine.limits);
   const ms = median(steps.map((step) => step.ms));
   const total = sumOf('all', 'stem', ops);
   const peakBytes = Math.max(...ops.map((op) => op.peak));
   const stages = groupsOf(ops, (op) => op.stage).sort((a, b) => STAGES.indexOf(a.stage) - STAGES.indexOf(b.stage));
   return {
     ...{ fastest: Math.min(...steps.map((s) => s.ms)), slowest: Math.max(...steps.map((s) => s.ms)) },
-    ...{ work, batch, steps: steps.length, ms, outsideMs: Math.max(0, ms - total.ms), ops, ...beside },
+    ...{ work, batch, steps: steps.length, ms, outsideMs: Math.max(0, ms - total.ms), ops, ...machine },
     ...{ blocks: groupsOf(ops, (op) => op.block), stages, total },
     ...{ peakBytes, peakOp: ops.findIndex((op) => op.peak === peakBytes), typical: typicalOf(steps).ms },
   };
 }
 
-/** Measures what each op costs: the model runs for real, its kernels watched, beside the machine's limits. */
-export function studyCost(subject: Subject, options: CostOptions, tell: Tell = () => undefined): Cost {
-  const { result, others } = besideOthers(() =>
-    limitsAround(() => recordSteps(subject, options, tell), subject.network.precision),
+/** Measures the cost of each op by profiling real steps and measuring the machine's limits. */
+export function studyCost(subject: Subject, options: CostOptions, onProgress: OnProgress = () => undefined): Cost {
+  const { result, others } = measureContention(() =>
+    measureWithLimits(() => recordSteps(subject, options, onProgress), subject.network.precision),
   );
   return costOf(result.result, { limits: result.limits, others }, options);
 }

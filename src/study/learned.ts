@@ -1,42 +1,42 @@
 import type { Clip } from '../data/types';
+import type { OnProgress } from '../terminal/progress';
 import { studyAblation, switchesOf, type Others } from './ablate';
 import type { LearnedStudy } from './learned_types';
 import { matrixNorms, mixingFcs } from './matrices';
-import { observeBlocks } from './probe';
+import { probeBlocks } from './probe';
 import { clipSaliency, type SaliencyMaps } from './saliency';
 import { normalisationOf, type Subject } from './subject';
-import type { Tell } from './types';
 
-/** Standard deviation of the noise of saliency's copies, as a share of the range of a clip's values. */
-export const NOISE = 0.1;
+/** Standard deviation of the SmoothGrad noise, as a fraction of the range of a clip's values. */
+const NOISE = 0.1;
 
-/** How the study is made. */
+/** Options of the study. */
 export interface LearnedOptions {
   others: Others;
-  /** Noisy copies that saliency is averaged over; 0 for the clip alone. */
+  /** The number of noisy copies over which saliency is averaged; 0 for the clip alone. */
   copies: number;
 }
 
-/** Clips that saliency is drawn for. */
+/** The number of clips for which saliency is computed. */
 const SALIENT_CLIPS = 4;
 
-/** A few clips, of as many classes as there are. */
+/** Chooses a few clips from as many classes as possible. */
 export function salientClips(clips: readonly Clip[]): Clip[] {
   const first = clips.filter(({ label }, i) => clips.findIndex((clip) => clip.label === label) === i);
   return [...first, ...clips.filter((clip) => !first.includes(clip))].slice(0, SALIENT_CLIPS);
 }
 
-/** What was found, and the saliency of clips at every pixel, which the page draws. */
+/** The results, with per-pixel saliency of clips for the page. */
 export interface Learned {
   learned: LearnedStudy;
   maps: SaliencyMaps[];
 }
 
-/** What a model has learned: its matrices, and on clips, where there are any, what its parts do and what they are worth. */
+/** Studies what a model has learned: its weight matrices and, if there are clips, branch weights, activations, saliency and ablations. */
 export async function studyLearned(
   { network, clips, ...rest }: Subject,
   { others, copies }: LearnedOptions,
-  tell: Tell = () => undefined,
+  onProgress: OnProgress = () => undefined,
 ): Promise<Learned> {
   const model = network.eval();
   const matrices = mixingFcs(model).map(matrixNorms);
@@ -47,13 +47,13 @@ export async function studyLearned(
   const reading = { normalisation: normalisationOf({ network, clips, ...rest }) };
   const [salient, runs] = [salientClips(clips), clips.length * (1 + switchesOf(model).length)];
   const total = clips.length + salient.length + runs;
-  const seen = await observeBlocks(model, clips, reading, (done) => tell(done, total, 'looking into the blocks'));
+  const seen = await probeBlocks(model, clips, reading, (done) => onProgress(done, total, 'probing the blocks'));
   const salience = salient.map((clip, i) => {
-    tell(clips.length + i, total, 'differentiating by the frames');
+    onProgress(clips.length + i, total, 'computing saliency');
     return clipSaliency(model, clip, { ...reading, copies, noise: NOISE });
   });
   const before = clips.length + salient.length;
-  const switched = (done: number) => tell(before + done, total, 'switching parts off');
+  const switched = (done: number) => onProgress(before + done, total, 'switching parts off');
   const ablation = await studyAblation(model, clips, { ...reading, others }, switched);
   const saliency = { copies, noise: NOISE, clips: salience.map((one) => one.saliency) };
   const learned = { clips: clips.length, ...seen, matrices, saliency, ablation };

@@ -1,4 +1,4 @@
-/** What `morphmlp study` finds out about what a model has learned: the part of its JSON under `learned`. */
+/** The part of the JSON of `morphmlp study` under `learned`. */
 
 /** A mixing FC of a block. Stage 4 has no width branch; its height branch takes tokens row by row, in strided order. */
 export type MixingPart = 'height' | 'width' | 'channel' | 'temporal';
@@ -9,7 +9,7 @@ export interface BlockPlacement {
   stage: number;
 }
 
-/** Least, lower quartile, median, upper quartile, most, and the mean. */
+/** Minimum, quartiles, maximum and mean. */
 export interface Summary {
   min: number;
   q1: number;
@@ -23,68 +23,68 @@ export interface Summary {
 export interface BranchWeights extends BlockPlacement {
   branches: {
     branch: MixingPart;
-    /** Over the channels, of the means over the clips. The means of a block's branches add up to 1. */
+    /** Distribution over channels of the mean weight over clips. The means of a block's branches add up to 1. */
     channels: Summary;
-    /** How far a channel's weight differs from clip to clip: its standard deviation, root mean square of the channels; null for 1 clip. */
+    /** Standard deviation of a channel's weight over clips, as root mean square over channels; null for 1 clip. */
     clipDeviation: number | null;
-    /** Channels for which this branch has the largest weight, as a share. */
+    /** Fraction of channels in which this branch has the largest weight. */
     leading: number;
   }[];
 }
 
-/** An FC that mixes tokens, cut into the blocks that its rows and columns are made of. */
+/** Norms of the blocks of a token-mixing FC, one block per pair of positions. */
 export interface MatrixNorms extends BlockPlacement {
   part: MixingPart;
   /** The weight's name. */
   name: string;
-  /** Rows, which equal the columns: positions · channels. */
+  /** Rows and columns of the square matrix: positions · channels. */
   size: number;
   /** Chunk positions L (`height`, `width`) or time steps T (`temporal`); 1 for `channel`, which mixes no tokens. */
   positions: number;
   /** Channels of a group, S. */
   channels: number;
-  /** [positions · positions], row by row: the root mean square weight with which output position i listens to input position j. */
+  /** [positions · positions], row-major: root mean square of the weights from input position j to output position i. */
   norms: number[];
-  /** Of all weights. */
+  /** Root mean square of all weights. */
   rms: number;
-  /** How the sum of squares is shared: a position's own input, those before it, those after it. */
+  /** Fractions of the sum of squares on a position's own input, on earlier and on later inputs. */
   shares: { own: number; before: number; after: number };
 }
 
-/** The size of a tensor: its root mean square by channel, over tokens and clips. */
+/** Root mean square of a tensor by channel, over tokens and clips. */
 export interface Norms {
   channels: Summary;
-  /** Over everything. */
+  /** Over all elements. */
   rms: number;
 }
 
-/** What a part adds, and how large that is beside what it is added to. */
+/** Norms of a part's output, also relative to the tensor to which it is added. */
 export interface Contribution extends Norms {
-  /** Its root mean square over that of what it is added to. */
+  /** Its root mean square divided by that of the tensor to which it is added. */
   relative: number;
 }
 
-/** How large the activations of a block are. */
+/** Norms of a block's activations. */
 export interface BlockActivations extends BlockPlacement {
   /** The block's input x. */
   input: Norms;
   /** xt - x. It reaches the output through the spatial part alone: the residual starts at x. null for an image model. */
   temporal: Contribution | null;
-  /** What the spatial part adds to x. */
+  /** The spatial part's contribution to x. */
   spatial: Contribution;
-  /** What the MLP adds. */
+  /** The MLP's contribution. */
   mlp: Contribution;
 }
 
-/** Where a clip's class comes from. */
+/** Saliency of a clip for its predicted class. */
 export interface ClipSaliency {
   path: string;
-  /** The true class; -1 where none is known. */
+  /** The true class; -1 if unknown. */
   label: number;
-  /** The class whose logit was differentiated: the one the model says. */
+  /** The predicted class, whose logit was differentiated. */
   predicted: number;
   probability: number;
-  /** Of the sum of the gradient's magnitude, the share of each frame. */
+  /** Each frame's fraction of the summed gradient magnitude. */
   frames: number[];
   /** Gradient · input, summed over each frame; in logits. */
   contributions: number[];
@@ -92,98 +92,99 @@ export interface ClipSaliency {
 
 /** How saliency was computed. */
 export interface SaliencyStudy {
-  /** Copies of a clip whose gradients were averaged; 0 for the clip alone. */
+  /** Number of noisy copies whose gradients were averaged; 0 for the clip alone. */
   copies: number;
-  /** Standard deviation of the copies' noise, as a share of the range of a clip's values. */
+  /** Standard deviation of the noise, as a fraction of the range of a clip's values. */
   noise: number;
   clips: ClipSaliency[];
 }
 
-/** What happens when a part is switched off, in one stage or in all. */
+/** The effect of switching a part off, in one stage or in all. */
 export interface Ablation {
   part: MixingPart;
   /** null for all stages. */
   stage: number | null;
-  /** Clips that are classified correctly. null, as are the next three, where the clips have no labels. */
+  /** Correctly classified clips; null, like the following figures, if the clips have no labels. */
   correct: number | null;
-  /** That share's 95% confidence interval (Wilson). */
+  /** 95% confidence interval of that fraction (Wilson). */
   interval: [number, number] | null;
-  /** Clips that were right before and are wrong now, and the reverse. */
+  /** Clips classified correctly only before. */
   lost: number | null;
+  /** Clips classified correctly only now. */
   won: number | null;
-  /** Chance of a difference of this size where there is none (exact McNemar test, two-sided). */
+  /** p-value of the difference (exact McNemar test, two-sided). */
   chance: number | null;
-  /** Mean rise of the loss, with its standard error (null for 1 clip). */
+  /** Mean increase of the loss with its standard error (null for 1 clip). */
   loss: { rise: number; error: number | null } | null;
-  /** Clips that get another class than before. */
+  /** Clips whose predicted class changes. */
   changed: number;
-  /** Multiply-adds of a view that are saved. */
+  /** Saved multiply-adds per view. */
   macs: number;
 }
 
-/** What the parts are worth. */
+/** Ablations of all parts. */
 export interface AblationStudy {
   clips: number;
-  /** What becomes of the other branches' weights: they stay, or are scaled so that they add up to 1 again. */
+  /** Treatment of the other branches' weights: unchanged, or scaled to a sum of 1. */
   others: 'kept' | 'renormalised';
-  /** Multiply-adds of a view of the whole model. */
+  /** Multiply-adds per view of the whole model. */
   macs: number;
-  /** With nothing switched off; null where the clips have no labels. */
+  /** Correctly classified clips of the unchanged model; null if the clips have no labels. */
   correct: number | null;
   interval: [number, number] | null;
   loss: number | null;
   off: Ablation[];
 }
 
-/** What a model has learned. Parts that need clips are null without any. */
+/** What a model has learned. Parts that need clips are null without clips. */
 export interface LearnedStudy {
-  /** Clips that weights of the branches and activations were taken from. */
+  /** Number of clips from which branch weights and activations were computed. */
   clips: number;
   weights: BranchWeights[] | null;
   activations: BlockActivations[] | null;
   matrices: MatrixNorms[];
   saliency: SaliencyStudy | null;
   ablation: AblationStudy | null;
-  /** For the page; JSON leaves them out. */
+  /** Pictures for the page; omitted from JSON. */
   pictures?: LearnedPictures;
 }
 
-/** A matrix of weights as a picture: one pixel a weight, rows are outputs. */
+/** A weight matrix as a picture: one pixel per weight, rows are outputs. */
 export interface MatrixPicture {
   /** The weight's name. */
   name: string;
   /** A data URI. */
   image: string;
-  /** The weight that has the full colour; larger ones have it too. */
+  /** The weight with full colour; larger ones are clipped. */
   limit: number;
 }
 
-/** A clip's frames, and what its class comes from drawn over them: data URIs of one layout. */
+/** A clip's frames and saliency overlays: data URIs with the same layout. */
 export interface SaliencyPicture {
   frames: string;
   magnitude: string;
   contribution: string;
-  /** Of the pictures, in pixels. */
+  /** Size of the pictures in pixels. */
   width: number;
   height: number;
-  /** The frames that are drawn. */
+  /** Indices of the drawn frames. */
   shown: number[];
 }
 
-/** What the page shows and the JSON leaves out. */
+/** Pictures for the page, omitted from JSON. */
 export class LearnedPictures {
   constructor(
     readonly matrices: readonly MatrixPicture[],
-    /** Names of the matrices that had no room within `budget` bytes. */
+    /** Names of the matrices that did not fit into `budget` bytes. */
     readonly leftOut: readonly string[],
     readonly budget: number,
     /** In the order of the clips of `SaliencyStudy`. */
     readonly saliency: readonly SaliencyPicture[],
-    /** `MatrixNorms.norms` of the FCs that mix positions, one pixel a pair of them. */
+    /** `MatrixNorms.norms` of the FCs that mix positions, one pixel per pair of positions. */
     readonly norms: readonly MatrixPicture[],
   ) {}
 
-  /** Leaves them out of JSON. */
+  /** Omits the pictures from JSON. */
   toJSON(): undefined {
     return undefined;
   }

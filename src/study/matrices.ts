@@ -4,7 +4,7 @@ import type { MorphMLP } from '../models/morphmlp';
 import { placedBlocks, type PlacedBlock } from '../models/watch';
 import type { MatrixNorms, MixingPart } from './learned_types';
 
-/** A mixing FC of a model, and how its rows and columns are made up: position · channels + channel of the group. */
+/** A mixing FC of a model. Index of its rows and columns: position · channels + channel of the group. */
 export interface MixingFc {
   block: string;
   stage: number;
@@ -18,7 +18,7 @@ export interface MixingFc {
 function fcsOf({ name, stage, block }: PlacedBlock): MixingFc[] {
   const { fc } = block;
   if (fc instanceof AblatedFc)
-    throw new Error(`learned: only the published network's parts are known here, this model has ${fc.switches}`);
+    throw new Error(`learned: expected the published network, got a model with ${fc.switches}`);
   const [size, chunk] = [fc.proj.inFeatures, fc.chunk];
   const spatial = { positions: chunk, channels: size / chunk };
   const at = { block: name, stage };
@@ -35,10 +35,10 @@ function fcsOf({ name, stage, block }: PlacedBlock): MixingFc[] {
   return fcs;
 }
 
-/** The mixing FCs of a model, block by block. */
+/** All mixing FCs of a model in block order. */
 export const mixingFcs = (model: MorphMLP): MixingFc[] => placedBlocks(model).flatMap(fcsOf);
 
-/** The sum of squares of each block of a square matrix that is cut into positions × positions of them, row by row. */
+/** The sum of squares of each block of a square matrix divided into positions × positions blocks, row-major. */
 export function blockSquares(weight: ArrayLike<number>, positions: number, channels: number): Float64Array {
   const size = positions * channels;
   const sums = new Float64Array(positions * positions);
@@ -50,7 +50,7 @@ export function blockSquares(weight: ArrayLike<number>, positions: number, chann
   return sums;
 }
 
-/** Shares of the sum of squares on the diagonal, below it (an output listens to what is before it) and above. */
+/** Fractions of the sum of squares on the diagonal, below it (earlier inputs) and above it (later inputs). */
 function sharesOf(squares: Float64Array, positions: number): MatrixNorms['shares'] {
   const sums = { own: 0, before: 0, after: 0 };
   squares.forEach((square, i) => {
@@ -61,7 +61,7 @@ function sharesOf(squares: Float64Array, positions: number): MatrixNorms['shares
   return { own: sums.own / all, before: sums.before / all, after: sums.after / all };
 }
 
-/** Which position listens to which, for one FC. */
+/** Computes the block norms of one FC. */
 export function matrixNorms({ fc, positions, channels, ...where }: MixingFc): MatrixNorms {
   const squares = blockSquares(fc.weight.floats(), positions, channels);
   const [area, size] = [channels * channels, positions * channels];

@@ -1,16 +1,16 @@
-/** Which tokens are mixed, and what a token sees: by the index maps, and by gradients on a clip. */
+/** Studies token mixing and receptive fields: by the index maps and by gradients on a clip. */
 import { backward } from '../core/autograd';
 import { uniform } from '../bench/op_cases/random';
 import type { Clip } from '../data/types';
 import type { MorphMLP } from '../models/morphmlp';
+import type { OnProgress } from '../terminal/progress';
 import { scope } from '../core/scope';
 import { tensor, type Tensor } from '../core/tensor';
 import { normalised } from '../train/input';
 import { fieldsOf, levelsOf, shareOf, type Level, type Ways } from './receptive_field';
 import { cropOf, normalisationOf, type Subject } from './subject';
-import type { Tell } from './types';
 
-/** How strongly the pixels of a clip move one token, by the gradient of the token's length. */
+/** Sensitivity of a token to the pixels of a clip, by the gradient of the token's norm. */
 export interface Sensitivity {
   /** Index into `Mixing.levels`. */
   level: number;
@@ -18,22 +18,22 @@ export interface Sensitivity {
   token: number;
   /** Frames × height × width of `map`: cells of `CELL` × `CELL` pixels. */
   size: readonly [number, number, number];
-  /** Root mean square of the gradient over a cell, as bytes in base64: 255 times the square root of its share of the largest. */
+  /** Root mean square of the gradient in each cell, as base64 bytes: 255 · sqrt(rms / largest). */
   map: string;
-  /** The gradient that 255 stands for. */
+  /** The gradient that is encoded as 255. */
   largest: number;
-  /** Share of the squared gradient that lies outside of the field without branch weights: what came through these alone. */
+  /** Fraction of the squared gradient outside of the receptive field without branch weights, which passed only through these. */
   outside: number;
-  /** The smallest share of cells that holds half of the squared gradient. */
+  /** The smallest fraction of cells that contains half of the squared gradient. */
   half: number;
-  /** Share of the squared gradient that lies in the frames of the token's own time step. */
+  /** Fraction of the squared gradient in the frames of the token's own time step. */
   frames: number;
 }
 
-/** How much of the clip the middle token of a level can depend on, by the ways that are followed. */
+/** The fraction of the clip on which a level's middle token can depend, for several sets of paths. */
 export interface Growth {
   level: number;
-  /** Shares of the pixels of all frames. */
+  /** Fraction of all pixels, by all paths. */
   all: number;
   space: number;
   width: number;
@@ -41,19 +41,19 @@ export interface Growth {
   convolutions: number;
 }
 
-/** What is mixed. */
+/** The results of the mixing study. */
 export interface Mixing {
   levels: Level[];
   growth: Growth[];
   sensitivities: Sensitivity[];
-  /** The clip of the gradients and of the frames; null for noise. */
+  /** The clip used for gradients and frames; null for noise. */
   clip: string | null;
 }
 
-/** Side of the cells that gradients are shown in: the pixels between two tokens of stage 1. */
+/** Side in pixels of the cells of a gradient map: the distance between tokens of stage 1. */
 export const CELL = 4;
 
-/** Position of the token in the middle of a level. */
+/** Position of a level's middle token. */
 export function middleOf([t, h, w]: Level['size']): number {
   return (Math.floor(t / 2) * h + Math.floor(h / 2)) * w + Math.floor(w / 2);
 }
@@ -74,8 +74,8 @@ function growthOf(levels: readonly Level[]): Growth[] {
   });
 }
 
-/** The outputs of the levels after the input, from the first to `last`. */
-export function levelOutputs(network: MorphMLP, x: Tensor, last: number): Tensor[] {
+/** The outputs of the levels after the input, up to `last`. */
+function levelOutputs(network: MorphMLP, x: Tensor, last: number): Tensor[] {
   const { patch_embed1, patch_embed2, patch_embed3, patch_embed4, blocks1, blocks2, blocks3, blocks4 } = network;
   const layers = [
     ...[patch_embed1, ...blocks1, patch_embed2, ...blocks2],
@@ -86,7 +86,7 @@ export function levelOutputs(network: MorphMLP, x: Tensor, last: number): Tensor
   return outputs;
 }
 
-/** The gradient of a token's length ‖y‖ at y: y / ‖y‖ at the token, 0 elsewhere. */
+/** The gradient of a token's norm ‖y‖ with respect to y: y / ‖y‖ at the token, 0 elsewhere. */
 function seedOf(y: Tensor, token: number): Tensor {
   const [channels, values] = [y.shape[4]!, y.floats()];
   const own = values.subarray(token * channels, (token + 1) * channels);
@@ -101,7 +101,7 @@ function seedOf(y: Tensor, token: number): Tensor {
 }
 
 /**
- * The gradients of tokens' lengths with respect to the input, one after the other, out of one forward pass.
+ * Computes the gradients of tokens' norms with respect to the input, one by one, from one forward pass.
  * @param x [1, 3, T, H, W]
  * @param onGradient called with each token's gradient [3, T, H, W]
  */
@@ -126,7 +126,7 @@ export function inputGradients(
   });
 }
 
-/** Mean squares over cells of a gradient [3, T, H, W], and the share of its squares outside of a field [T, H, W]. */
+/** Sums of squares over cells of a gradient [3, T, H, W], and their fraction outside of a field [T, H, W]. */
 function cellsOf(gradient: Float32Array, [t, h, w]: Level['size'], field: Uint8Array) {
   const [rows, columns] = [Math.ceil(h / CELL), Math.ceil(w / CELL)];
   const cells = new Float64Array(t * rows * columns);
@@ -141,7 +141,7 @@ function cellsOf(gradient: Float32Array, [t, h, w]: Level['size'], field: Uint8A
   return { cells, size: [t, rows, columns] as const, outside: all > 0 ? outside / all : 0 };
 }
 
-/** The smallest share of cells that holds half of all. */
+/** The smallest fraction of cells that contains half of the sum. */
 function halfShare(cells: Float64Array): number {
   const [sorted, all] = [cells.slice().sort().reverse(), cells.reduce((a, b) => a + b, 0)];
   let [count, sum] = [0, 0];
@@ -149,7 +149,7 @@ function halfShare(cells: Float64Array): number {
   return count / cells.length;
 }
 
-/** The share of cells' sum in the frames that one of some time steps stands for. */
+/** The fraction of the cells' sum in the frames of one time step. */
 function framesShare(
   cells: Float64Array,
   [t, h, w]: Sensitivity['size'],
@@ -172,8 +172,8 @@ function sensitivityOf(levels: readonly Level[], level: number, token: number, g
   return { level, token, size, map, largest, outside, half: halfShare(cells), frames };
 }
 
-/** Tokens whose gradients are measured: the middle one and those half way to the corners, at the middle time. */
-function probesOf([t, h, w]: Level['size'], count: number): number[] {
+/** The tokens whose gradients are measured: the middle one and those halfway to the corners, at the middle time step. */
+function sampleTokens([t, h, w]: Level['size'], count: number): number[] {
   const at = (y: number, x: number) => (Math.floor(t / 2) * h + Math.floor(h * y)) * w + Math.floor(w * x);
   const all = [at(0.5, 0.5), at(0.25, 0.25), at(0.75, 0.75), at(0.25, 0.75), at(0.75, 0.25)];
   return [...new Set(all)].slice(0, count);
@@ -186,23 +186,27 @@ function inputOf(subject: Subject, clip: Clip | undefined, [t, h, w]: Level['siz
 
 /** What to measure. */
 export interface MixingOptions {
-  /** Tokens of each stage whose gradients are measured, at most 5. */
+  /** Number of tokens per stage whose gradients are measured, at most 5. */
   tokens: number;
 }
 
-/** Which tokens are mixed, how fields grow, and what tokens at the end of each stage see of the first clip. */
-export function studyMixing(subject: Subject, { tokens }: MixingOptions, tell: Tell = () => undefined): Mixing {
+/** Computes the levels, the growth of receptive fields, and the gradients of tokens at the end of each stage on the first clip. */
+export function studyMixing(
+  subject: Subject,
+  { tokens }: MixingOptions,
+  onProgress: OnProgress = () => undefined,
+): Mixing {
   const { network, clips } = subject;
   const levels = levelsOf(network.config, cropOf(subject));
   const ends = levels.flatMap(({ stage }, i) => (i > 0 && levels[i + 1]?.stage !== stage ? [i] : []));
   const x = inputOf(subject, clips[0], levels[0]!.size);
   const sensitivities: Sensitivity[] = [];
   ends.forEach((level, i) => {
-    const probes = probesOf(levels[level]!.size, tokens);
-    tell(i, ends.length, `gradients of ${levels[level]!.name}`);
+    const probes = sampleTokens(levels[level]!.size, tokens);
+    onProgress(i, ends.length, `gradients of ${levels[level]!.name}`);
     inputGradients(network, x, level, probes, (token, gradient) => {
       sensitivities.push(sensitivityOf(levels, level, token, gradient));
-      tell(
+      onProgress(
         i + sensitivities.length / (ends.length * probes.length),
         ends.length,
         `gradients of ${levels[level]!.name}`,

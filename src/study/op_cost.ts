@@ -1,17 +1,17 @@
 import { ROLES, type KernelArguments, type KernelName } from '../core/kernels';
 import type { Handle, Operand } from '../core/operand';
 
-/** The work of a kernel, by the arguments of a call. */
+/** How to compute the work of a kernel from its arguments. */
 interface Work<A> {
   /** Multiply-adds of FCs and convolutions, as papers and `countOps` count them. */
   macs: (a: A) => number;
-  /** The sizes that matter, for people. */
+  /** The relevant sizes as text. */
   shape: (a: A) => string;
 }
 
 const shown = (...sizes: number[]): string => `[${sizes.join(', ')}]`;
 
-/** Element by element, sums and copies: no product of matrices, so no multiply-adds by the way all of this counts. */
+/** Elementwise kernels, sums and copies: only FCs and convolutions count as multiply-adds. */
 const elementwise = <A>(shape: (a: A) => string): Work<A> => ({ macs: () => 0, shape });
 const byLength = elementwise(({ n }: { n: number }) => shown(n));
 const byRows = elementwise(({ rows, cols }: { rows: number; cols: number }) => shown(rows, cols));
@@ -25,8 +25,9 @@ const byTaken = elementwise(
 );
 const lists = (shape: string): Work<unknown> => elementwise(() => shape);
 
-/** How many of the two products of a backward are wanted: the gradient of x and that of the weight. */
-const wanted = ({ dx, dweight }: { dx: Operand | null; dweight: Operand | null }) => Number(!!dx) + Number(!!dweight);
+/** The number of gradients that a backward computes: of x and of the weight. */
+const gradientCount = ({ dx, dweight }: { dx: Operand | null; dweight: Operand | null }) =>
+  Number(!!dx) + Number(!!dweight);
 
 type FcSizes = Record<'rows' | 'n' | 'k', number>;
 const fc = ({ rows, n, k }: FcSizes): number => rows * n * k;
@@ -46,7 +47,7 @@ function convolution({ batch, inChannels, outChannels, groups, ...axes }: Convol
 const convolutionShape = (a: ConvolutionSizes): string => convolution(a).shape;
 
 type MorphSizes = Record<'frames' | 'height' | 'width' | 'channels' | 'chunk' | 'groups', number>;
-/** Rows of L tokens by C/G channels. */
+/** The FC mixes rows of L tokens by C/G channels. */
 const morph = ({ frames, height, width, channels, chunk, groups }: MorphSizes): number =>
   frames * height * width * channels * ((chunk * channels) / groups);
 const morphShape = ({ frames, height, width, channels, chunk }: MorphSizes): string =>
@@ -73,7 +74,7 @@ const branches = ({ strided }: SpatialSizes): number => (strided ? 2 : 3);
 const spatialShape = ({ clips, steps, height, width, channels, chunk }: SpatialSizes): string =>
   `${shown(clips, steps, height, width, channels)}, L = ${chunk}`;
 
-/** Every kernel: one that is missing here does not compile. */
+/** The work of every kernel. A missing entry is a compile error. */
 const WORK: { readonly [K in KernelName]: Work<KernelArguments[K]> } = {
   accumulate_forward: byLength,
   accumulate_copy: byLength,
@@ -86,7 +87,7 @@ const WORK: { readonly [K in KernelName]: Work<KernelArguments[K]> } = {
   cast_to_bf16: byLength,
   cast_to_f32: byLength,
   conv3d_forward: { macs: (a) => convolution(a).macs, shape: convolutionShape },
-  conv3d_backward: { macs: (a) => wanted(a) * convolution(a).macs, shape: convolutionShape },
+  conv3d_backward: { macs: (a) => gradientCount(a) * convolution(a).macs, shape: convolutionShape },
   conv_norm_forward: { macs: (a) => convolution(a).macs, shape: convolutionShape },
   cross_entropy_forward: byClasses,
   cross_entropy_backward: byClasses,
@@ -103,13 +104,13 @@ const WORK: { readonly [K in KernelName]: Work<KernelArguments[K]> } = {
   layer_norm_forward: byRows,
   layer_norm_backward: byRows,
   linear_forward: { macs: fc, shape: fcShape },
-  linear_backward: { macs: (a) => wanted(a) * fc(a), shape: fcShape },
+  linear_backward: { macs: (a) => gradientCount(a) * fc(a), shape: fcShape },
   max_forward: byReduced,
   max_backward: byReduced,
   mean_pool_forward: byTokens,
   mean_pool_backward: byTokens,
   morph_fc_forward: { macs: morph, shape: morphShape },
-  morph_fc_backward: { macs: (a) => wanted(a) * morph(a), shape: morphShape },
+  morph_fc_backward: { macs: (a) => gradientCount(a) * morph(a), shape: morphShape },
   non_finite_count: byLength,
   norm_mlp_forward: { macs: mlp, shape: mlpShape },
   norm_mlp_backward: { macs: (a) => 2 * mlp(a), shape: mlpShape },
@@ -117,7 +118,7 @@ const WORK: { readonly [K in KernelName]: Work<KernelArguments[K]> } = {
   norm_spatial_branches_backward: { macs: (a) => 2 * branches(a) * tokenFc(a), shape: spatialShape },
   norm_spatial_mix: { macs: tokenFc, shape: spatialShape },
   norm_spatial_mix_backward: { macs: (a) => 2 * tokenFc(a), shape: spatialShape },
-  // It finds the branches' mean ahead of them, from sums over the tokens: a shortcut beside the network's own multiply-adds.
+  // Computes the mean of the branches from sums over the tokens, which replaces none of the network's multiply-adds.
   norm_spatial_pool: { macs: () => 0, shape: spatialShape },
   norm_spatial_apply: { macs: (a) => (branches(a) + 1) * tokenFc(a), shape: spatialShape },
   norm_temporal_forward: { macs: projected, shape: temporalShape },
@@ -128,26 +129,27 @@ const WORK: { readonly [K in KernelName]: Work<KernelArguments[K]> } = {
   softmax_forward: byRows,
   softmax_backward: byRows,
   temporal_fc_forward: { macs: temporal, shape: temporalShape },
-  temporal_fc_backward: { macs: (a) => wanted(a) * temporal(a), shape: temporalShape },
+  temporal_fc_backward: { macs: (a) => gradientCount(a) * temporal(a), shape: temporalShape },
 };
 
-/** The work of one call. */
+/** The work of one kernel call. */
 export interface CallWork {
   macs: number;
   shape: string;
-  /** The buffers that are read and those that are written, each once; one that is updated is in both. */
+  /** The buffers that are read, each once, including updated ones. */
   read: readonly Handle[];
+  /** The buffers that are written, each once, including updated ones. */
   written: readonly Handle[];
 }
 
-/** The buffers of these arguments, each once. */
+/** The distinct buffers of these arguments. */
 function buffersOf(args: object, names: readonly string[]): Handle[] {
   const given = args as Readonly<Record<string, Operand | null | readonly (Operand | null)[]>>;
   const operands = names.flatMap((name) => [given[name]!].flat() as (Operand | null)[]);
   return [...new Set(operands.filter((t) => t !== null).map(({ handle }) => handle))];
 }
 
-/** The work of a call, from its arguments; what is read and written is what the kernel's .def file says. */
+/** Computes the work of a call. The kernel's .def file defines which arguments it reads and writes. */
 export function workOf<K extends KernelName>(kernel: K, args: KernelArguments[K]): CallWork {
   const { macs, shape } = WORK[kernel];
   const roles = ROLES[kernel];

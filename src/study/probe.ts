@@ -11,7 +11,7 @@ import { WeightTally } from './branch_weights';
 import type { BlockActivations, BranchWeights, Contribution, Norms } from './learned_types';
 import { summarise } from './statistics';
 
-/** Means of squares by channel, over the clips seen so far. */
+/** Accumulates mean squares by channel over clips. */
 class SquareTally {
   private sums: Float64Array | null = null;
   private clips = 0;
@@ -32,12 +32,12 @@ class SquareTally {
   }
 }
 
-/** Where each part of a block starts from. */
+/** The tensor to which each part of a block is added. */
 const BASES = { temporal: 'input', spatial: 'input', mlp: 'spatial' } as const;
 
 type Part = keyof typeof BASES;
 
-/** What a block's activations and its branches' weights add up to over the clips. */
+/** Accumulates a block's activation norms and branch weights over clips. */
 class BlockTally {
   private readonly added = { temporal: new SquareTally(), spatial: new SquareTally(), mlp: new SquareTally() };
   private readonly bases = { input: new SquareTally(), spatial: new SquareTally() };
@@ -76,23 +76,23 @@ class BlockTally {
   }
 }
 
-/** How clips go through a model. */
+/** How clips are run through a model. */
 export interface ClipOptions {
   normalisation: Normalisation;
-  /** Clips at a time. Default 8. */
+  /** Batch size. Default 8. */
   batch?: number;
 }
 
-/** Gives what is waiting its turn, such as a signal or a bar. */
-export const breathe = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+/** Yields to the event loop, so that signals and progress bars are handled. */
+export const yieldToEventLoop = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-/** The clips, so many at a time. */
+/** Splits items into batches of `size`. */
 export function batchesOf<T>(items: readonly T[], size: number): T[][] {
   return Array.from({ length: Math.ceil(items.length / size) }, (_, i) => items.slice(i * size, (i + 1) * size));
 }
 
-/** The weights of the branches and the size of the activations of every block, on some clips. The model is in evaluation mode. */
-export async function observeBlocks(
+/** Measures branch weights and activation norms of every block on clips. The model must be in evaluation mode. */
+export async function probeBlocks(
   model: MorphMLP,
   clips: readonly Clip[],
   { normalisation, batch = 8 }: ClipOptions,
@@ -105,7 +105,7 @@ export async function observeBlocks(
     const forward = () => scope(() => noGrad(() => void model.forward(tensor(x, shape))));
     watchBlocks(model, ({ block }) => tallies.get(block)!.watch(), forward);
     onClips((done += some.length));
-    await breathe();
+    await yieldToEventLoop();
   }
   const results = [...tallies.values()].map((tally) => tally.result());
   return { weights: results.map((r) => r.weights), activations: results.map((r) => r.activations) };

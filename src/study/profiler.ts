@@ -6,38 +6,41 @@ import { resetPeakMemory } from '../core/runtime';
 import { getDefaultDevice } from '../core/tensor';
 import { workOf } from './op_cost';
 
-/** Where in a step a kernel was called. */
+/** The phase of a step in which a kernel was called. */
 export type Phase = 'forward' | 'backward' | 'update';
 
-/** One call of a kernel. */
+/** A profiled kernel call. */
 export interface KernelCall {
   kernel: KernelName;
   phase: Phase;
-  /** The layer it works for, by the parameters it was given: `blocks1.0.fc`, `patch_embed1.proj1`, `head`, `loss`, `optimizer`. */
+  /** The layer of the call, derived from its parameters: `blocks1.0.fc`, `patch_embed1.proj1`, `head`, `loss`, `optimizer`. */
   layer: string;
   shape: string;
   macs: number;
-  /** Bytes of the buffers that it reads and that it writes, each once: the least that must move. */
+  /** Bytes of the buffers read, each counted once: the least traffic. */
   read: number;
+  /** Bytes of the buffers written, each counted once. */
   written: number;
-  /** When it began, on the clock of `performance.now()`, and how long it took, in milliseconds. */
+  /** Start time by `performance.now()`, in ms. */
   start: number;
+  /** Duration in ms. */
   ms: number;
-  /** Bytes of all live tensors as it begins (its outputs are there by then), and the most until it ends, its workspace included. */
+  /** Bytes of all live tensors when it begins, including its outputs. */
   live: number;
+  /** Peak bytes during the call, including its workspace. */
   peak: number;
 }
 
 const WIDTH: Readonly<Record<DType, number>> = { f32: 4, i32: 4, bf16: 2, u8: 1 };
 
-/** The parts of a block, each of which is one fused op: the first module of a parameter's name within its block → the part. */
+/** Maps the first module of a parameter's name within its block to the block's part, which is one fused op. */
 const PARTS: Readonly<Record<string, string>> = {
   ...{ t_norm1: 't_fc', t_fc: 't_fc' },
   ...{ norm1: 'fc', fc: 'fc' },
   ...{ norm2: 'mlp', mlp: 'mlp' },
 };
 
-/** `blocks1.0.norm2` → `blocks1.0.mlp`, `patch_embed1.norm1` → `patch_embed1.proj1`: the norm of a fused op belongs to it. */
+/** Assigns a norm to its fused op: `blocks1.0.norm2` → `blocks1.0.mlp`, `patch_embed1.norm1` → `patch_embed1.proj1`. */
 function partOf(layer: string): string {
   const [, convolution] = /^patch_embed1\.norm(\d)$/.exec(layer) ?? [];
   if (convolution) return `patch_embed1.proj${convolution}`;
@@ -45,20 +48,20 @@ function partOf(layer: string): string {
   return block && first ? `${block}.${PARTS[first] ?? first}${rest}` : layer;
 }
 
-/** What layers have in common: of `a.b.c` and `a.b.d`, `a.b`. */
-function common(layers: readonly string[]): string {
+/** The longest common prefix of layer names: `a.b` for `a.b.c` and `a.b.d`. */
+function commonPrefix(layers: readonly string[]): string {
   const [first = [], ...others] = layers.map((layer) => layer.split('.'));
   const differs = first.findIndex((word, i) => others.some((words) => words[i] !== word));
   return (differs < 0 ? first : first.slice(0, differs)).join('.');
 }
 
-/** Kernels that belong to no layer. */
-function besideLayers(kernel: KernelName): string | undefined {
+/** The layer name of kernels outside of the model, or undefined. */
+function layerOutsideModel(kernel: KernelName): string | undefined {
   if (kernel.startsWith('cross_entropy')) return 'loss';
   return /^(adamw|sgd|grad_norm)/.test(kernel) ? 'optimizer' : undefined;
 }
 
-/** Runs a kernel and tells when it began and how many milliseconds it took. */
+/** Runs a kernel and returns its start time and duration in ms. */
 type Stopwatch = (run: () => void) => Pick<KernelCall, 'start' | 'ms'>;
 
 const onHost: Stopwatch = (run) => {
@@ -67,7 +70,7 @@ const onHost: Stopwatch = (run) => {
   return { start, ms: performance.now() - start };
 };
 
-/** By the GPU's own timer, from a GPU that waits: what earlier calls began counts for them. */
+/** Times by the GPU's own timer after synchronising, so that earlier calls do not count. */
 const onGpu: Stopwatch = (run) => {
   native.cudaSynchronize();
   const start = performance.now();
@@ -76,13 +79,13 @@ const onGpu: Stopwatch = (run) => {
   return { start, ms: native.cudaStopTimer() };
 };
 
-/** Watches the kernels of a network: every call with its layer, its work, its time and the memory at that moment. */
-export class KernelWatch {
-  /** The phase that calls are noted under. */
+/** Records every kernel call of a network with its layer, work, time and memory. */
+export class Profiler {
+  /** The phase assigned to calls. */
   phase: Phase = 'forward';
   private calls: KernelCall[] = [];
   private readonly bytes = new WeakMap<Handle, number>();
-  /** The layer of each parameter, and of the call that made each other buffer. */
+  /** The layer of each parameter, and for other buffers that of the call that wrote them. */
   private readonly layers = new WeakMap<Handle, string>();
   private readonly parameters = new WeakSet<Handle>();
 
@@ -94,15 +97,15 @@ export class KernelWatch {
     }
   }
 
-  /** The calls since the last time it was asked. */
-  take(): KernelCall[] {
+  /** Returns the calls since the last `takeCalls`. */
+  takeCalls(): KernelCall[] {
     const taken = this.calls;
     this.calls = [];
     return taken;
   }
 
-  /** Watches while `body` runs. Tensors that kernels are given must be the network's, or made in it. */
-  during<T>(body: () => T): T {
+  /** Profiles `body`. Every tensor passed to a kernel must belong to the network or be created within `body`. */
+  profile<T>(body: () => T): T {
     return withLayer({ over: (below) => this.over(below) }, () => {
       resetPeakMemory();
       return body();
@@ -121,39 +124,40 @@ export class KernelWatch {
         return handle;
       },
       launch: (kernel, args) => {
-        const noted = this.note(kernel, args);
+        const described = this.describe(kernel, args);
         const { live } = below.memory(device);
         const timed = time(() => below.launch(kernel, args));
-        this.calls.push({ ...noted, ...timed, live, peak: below.memory(device).peak });
+        this.calls.push({ ...described, ...timed, live, peak: below.memory(device).peak });
         below.memoryResetPeak();
       },
     };
   }
 
-  private note<K extends KernelName>(kernel: K, args: KernelArguments[K]) {
+  private describe<K extends KernelName>(kernel: K, args: KernelArguments[K]) {
     const { macs, shape, read, written } = workOf(kernel, args);
-    const layer = besideLayers(kernel) ?? this.layerOf([...read, ...written]);
+    const layer = layerOutsideModel(kernel) ?? this.layerOf([...read, ...written]);
     if (layer) this.nameEarlier(layer);
     const sum = (handles: readonly Handle[]) => handles.reduce((total, h) => total + this.sizeOf(kernel, h), 0);
     for (const handle of written) if (!read.includes(handle)) this.layers.set(handle, layer);
     return { kernel, phase: this.phase, layer, shape, macs, read: sum(read), written: sum(written) };
   }
 
-  /** By its parameters; without any, by what made its inputs; '' without inputs. */
+  /** The layer of a call: of its parameters, or else of the calls that wrote its inputs; '' without inputs. */
   private layerOf(buffers: readonly Handle[]): string {
     const of = (handles: readonly Handle[]) => handles.flatMap((handle) => this.layers.get(handle) ?? []);
     const own = of(buffers.filter((handle) => this.parameters.has(handle)));
-    return own.length > 0 ? common(own) : (of(buffers)[0] ?? '');
+    return own.length > 0 ? commonPrefix(own) : (of(buffers)[0] ?? '');
   }
 
-  /** A call without inputs (the factors of drop path) works for the call after it. */
+  /** Assigns preceding calls without inputs (the factors of drop path) to this layer. */
   private nameEarlier(layer: string): void {
     for (let i = this.calls.length - 1; i >= 0 && this.calls[i]!.layer === ''; i--) this.calls[i]!.layer = layer;
   }
 
   private sizeOf(kernel: KernelName, handle: Handle): number {
     const bytes = this.bytes.get(handle);
-    if (bytes === undefined) throw new Error(`study: ${kernel} was given a tensor from before the watch began`);
+    if (bytes === undefined)
+      throw new Error(`study: expected ${kernel} to use tensors created while profiling, got an older one`);
     return bytes;
   }
 }

@@ -1,14 +1,14 @@
 /**
- * Receptive fields, exact: which tokens of every layer before, and which pixels, a token can depend on. By reachability, going back from
- * it through the index maps of MorphFC and the windows of convolutions. FCs are taken to be dense, so that what lies in a field matters
- * for all weights but special ones (such as a temporal FC that is still zero).
+ * Exact receptive fields: the tokens of every earlier layer, and the pixels, on which a token can depend. Computed by reachability, backwards
+ * through the index maps of MorphFC and the windows of convolutions. FCs are assumed to be dense, so the field is tight except for special
+ * weights (such as a temporal FC that is still zero).
  */
 import { timeSteps, type MorphMlpConfig } from '../models/config';
 import { chunkOf, type Cut } from './chunks';
 
 type Triple = readonly [t: number, h: number, w: number];
 
-/** A convolution on [T, H, W], back from its output. */
+/** The window of a convolution on [T, H, W]. */
 interface Window {
   kernel: Triple;
   stride: Triple;
@@ -17,16 +17,16 @@ interface Window {
   size: Triple;
 }
 
-/** A layer whose output is tokens (the first: pixels), and how it came from the one before. */
+/** A layer with token output (pixels for the first), and its dependence on the previous level. */
 export interface Level {
   /** `input`, `patch_embed1`, `blocks1.0`, … */
   name: string;
   /** 0 for the input. */
   stage: number;
   size: Triple;
-  /** Of convolutions, the last first; none for a block. */
+  /** Windows of the convolutions, last first; empty for a block. */
   windows: readonly Window[];
-  /** Of a block. */
+  /** The mixing of a block; null for other layers. */
   block: { branches: Readonly<Record<string, Cut>>; temporal: boolean } | null;
 }
 
@@ -42,7 +42,7 @@ function stemWindows(config: MorphMlpConfig, input: Triple): Window[] {
   return [inSpace([timeSteps(config), half(input[1]), half(input[2])]), first];
 }
 
-/** The morph branches of a stage by name. The channel branch takes no other tokens. */
+/** The morph branches of a stage by name. The channel branch mixes no tokens. */
 export function branchesOf(config: MorphMlpConfig, stage: number): Record<string, Cut> {
   const chunk = config.segmentDim[stage - 1]!;
   if (stage === 4) return { strided: { axis: 'width', chunk, order: 'strided' } };
@@ -52,7 +52,7 @@ export function branchesOf(config: MorphMlpConfig, stage: number): Record<string
   };
 }
 
-/** All levels of a model on square frames, the input first. */
+/** All levels of a model for square frames, input first. */
 export function levelsOf(config: MorphMlpConfig, crop: number): Level[] {
   const input: Triple = [config.kind === 'video' ? config.frames : 1, crop, crop];
   const levels: Level[] = [{ name: 'input', stage: 0, size: input, windows: [], block: null }];
@@ -68,20 +68,20 @@ export function levelsOf(config: MorphMlpConfig, crop: number): Level[] {
   return levels;
 }
 
-/** Which ways are followed. */
+/** The paths to follow. */
 export interface Ways {
-  /** Names of morph branches; default all. */
+  /** Names of the morph branches to follow; default all. */
   branches?: readonly string[];
-  /** MorphFC_t. Default true. */
+  /** Follow MorphFC_t. Default true. */
   time?: boolean;
-  /** The weights of the branches, which come from the mean over all tokens: then every token depends, if weakly, on the whole clip. */
+  /** Follow the branch weights, which depend on the mean over all tokens, so that every token depends weakly on the whole clip. Default false. */
   weights?: boolean;
 }
 
-/** 1 for each token or pixel [T, H, W] that is in a field. */
+/** 1 for each token or pixel of [T, H, W] in the field. */
 export type Field = Uint8Array<ArrayBuffer>;
 
-/** The tokens that share a chunk with one of the field, in the same frame. */
+/** Extends a field by the tokens that share a chunk with one of its tokens. */
 function withChunks(field: Field, [t, h, w]: Triple, cuts: readonly Cut[]): Field {
   const [out, area] = [field.slice(), h * w];
   for (const cut of cuts) {
@@ -94,7 +94,7 @@ function withChunks(field: Field, [t, h, w]: Triple, cuts: readonly Cut[]): Fiel
   return out;
 }
 
-/** The same positions at all time steps. */
+/** Extends a field to all time steps. */
 function withTimes(field: Field, [t, h, w]: Triple): Field {
   const area = h * w;
   return field.map((_, i) => {
@@ -111,7 +111,7 @@ function throughBlock(field: Field, { size, block }: Level, { branches, time = t
   return temporal && time ? withTimes(mixed, size) : mixed;
 }
 
-/** From to, not including, of the input along one dimension that output i looks at. */
+/** The half-open range of inputs along one dimension that output i reads. */
 function span({ kernel, stride, padding, size }: Window, dim: 0 | 1 | 2, i: number): [number, number] {
   const first = i * stride[dim] - padding[dim];
   return [Math.max(0, first), Math.min(size[dim], first + kernel[dim])];
@@ -130,7 +130,7 @@ function throughWindow(field: Field, [t, h, w]: Triple, window: Window): Field {
   return out;
 }
 
-/** The field one level before. */
+/** The field at the previous level. */
 function back(field: Field, level: Level, ways: Ways): Field {
   if (level.block) return throughBlock(field, level, ways);
   let [now, size]: [Field, Triple] = [field, level.size];
@@ -139,19 +139,19 @@ function back(field: Field, level: Level, ways: Ways): Field {
 }
 
 /**
- * The fields of one token of a level, at that level and at each one before it, the input first.
+ * The receptive fields of one token at its level and every earlier level, input first.
  * @param token position in [T, H, W], row-major
  */
 export function fieldsOf(levels: readonly Level[], at: number, token: number, ways: Ways = {}): Field[] {
   const { size } = levels[at]!;
   const start = new Uint8Array(size.reduce((a, b) => a * b, 1));
   if (!(token >= 0 && token < start.length))
-    throw new Error(`token ${token} is outside of ${levels[at]!.name}, which has ${start.length}`);
+    throw new Error(`expected a token below ${start.length} in ${levels[at]!.name}, got ${token}`);
   start[token] = 1;
   const fields = [start];
   for (let i = at; i > 0; i--) fields.unshift(back(fields[0]!, levels[i]!, ways));
   return fields;
 }
 
-/** The share of its level that a field takes. */
+/** The fraction of its level that a field covers. */
 export const shareOf = (field: Field): number => field.reduce((sum, v) => sum + v, 0) / field.length;

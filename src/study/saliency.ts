@@ -9,7 +9,7 @@ import { bestClass } from '../train/metrics';
 import { probabilities } from '../train/views';
 import type { ClipSaliency } from './learned_types';
 
-/** Runs `body` with a model whose parameters take no gradients, so that a backward leaves them alone. */
+/** Runs `body` with gradients of the model's parameters disabled. */
 function withFrozenParameters<T>(model: MorphMLP, body: () => T): T {
   const parameters = model.parameters();
   for (const p of parameters) p.requiresGrad = false;
@@ -20,7 +20,7 @@ function withFrozenParameters<T>(model: MorphMLP, body: () => T): T {
   }
 }
 
-/** The logits [classes] of one clip and the gradient of one of them with respect to the clip. */
+/** The logits [classes] of one clip, and the gradient of logit `target` with respect to the clip. */
 export interface InputGradient {
   logits: Float32Array;
   target: number;
@@ -28,10 +28,9 @@ export interface InputGradient {
 }
 
 /**
- * Differentiates a logit with respect to the input. The model is in evaluation mode, and has no gradients afterwards that it had
- * not before.
+ * Differentiates a logit with respect to the input. The model must be in evaluation mode; its gradients are unchanged.
  * @param x one clip [1, 3, T, H, W]
- * @param target the class; the one with the largest logit where none is given
+ * @param target the class; default the one with the largest logit
  */
 export function inputGradient(model: MorphMLP, x: Float32Array, shape: Shape, target?: number): InputGradient {
   return withFrozenParameters(model, () =>
@@ -49,21 +48,21 @@ export function inputGradient(model: MorphMLP, x: Float32Array, shape: Shape, ta
   );
 }
 
-/** How saliency is computed. */
+/** Options of saliency. */
 export interface SaliencyOptions {
   normalisation: Normalisation;
-  /** Noisy copies whose gradients are averaged (SmoothGrad, Smilkov et al. 2017); 0 for the clip alone. Default 0. */
+  /** Number of noisy copies whose gradients are averaged (SmoothGrad, Smilkov et al. 2017); 0 for the clip alone. Default 0. */
   copies?: number;
-  /** The noise's standard deviation as a share of the range of the clip's values. Default 0.1. */
+  /** Standard deviation of the noise as a fraction of the range of the clip's values. Default 0.1. */
   noise?: number;
   seed?: number;
   /** Called after each gradient. */
   onGradient?: () => void;
 }
 
-/** The saliency of a clip at every pixel, [frames, height, width] each. */
+/** Per-pixel saliency of a clip, each map [frames, height, width]. */
 export interface SaliencyMaps {
-  /** The gradient's length over red, green and blue. */
+  /** Norm of the gradient over red, green and blue. */
   magnitude: Float32Array;
   /** Gradient · input, summed over red, green and blue. */
   contribution: Float32Array;
@@ -102,7 +101,7 @@ function byFrame(map: Float32Array, frames: number): number[] {
   );
 }
 
-/** Where the class that a model gives to a clip comes from: of the whole clip by frames, and at every pixel. */
+/** Computes the saliency of a clip for its predicted class, by frame and by pixel. */
 export function clipSaliency(
   model: MorphMLP,
   clip: Clip,

@@ -1,6 +1,6 @@
 import type { Summary } from './learned_types';
 
-/** The value below which a share of sorted figures lies, between neighbours in a straight line. */
+/** The quantile of sorted values, with linear interpolation. */
 function quantile(sorted: ArrayLike<number>, share: number): number {
   const at = share * (sorted.length - 1);
   const [low, part] = [Math.floor(at), at % 1];
@@ -8,9 +8,9 @@ function quantile(sorted: ArrayLike<number>, share: number): number {
   return part === 0 ? below : below + part * (sorted[low + 1]! - below);
 }
 
-/** Quartiles, extremes and mean of some figures. @throws where there are none */
+/** Quartiles, extremes and mean. @throws if `values` is empty */
 export function summarise(values: ArrayLike<number>): Summary {
-  if (values.length === 0) throw new Error('summarise: expected at least one figure, got none');
+  if (values.length === 0) throw new Error('summarise: expected at least one value, got none');
   const sorted = Float64Array.from(values).sort();
   const mean = sorted.reduce((a, b) => a + b, 0) / sorted.length;
   const [min, q1, median, q3, max] = [0, 0.25, 0.5, 0.75, 1].map((share) => quantile(sorted, share));
@@ -19,7 +19,7 @@ export function summarise(values: ArrayLike<number>): Summary {
 
 const Z95 = 1.959963984540054;
 
-/** The 95% confidence interval of a share of which `k` of `n` were seen (Wilson 1927): right for few, and for all or none. */
+/** The 95% confidence interval of a proportion observed as `k` of `n` (Wilson 1927); valid for small n and for k = 0 or n. */
 export function wilson(k: number, n: number): [number, number] {
   if (n === 0) return [0, 1];
   const [share, z2] = [k / n, (Z95 * Z95) / n];
@@ -29,8 +29,7 @@ export function wilson(k: number, n: number): [number, number] {
 }
 
 /**
- * How likely two classifiers of equal worth differ at least so much, where the first alone is right on `lost` clips and the
- * second alone on `won` (McNemar's test, exact and two-sided: such clips fall like fair coins).
+ * The p-value of the exact two-sided McNemar test: only the first classifier is correct on `lost` clips, only the second on `won`.
  */
 export function mcNemar(lost: number, won: number): number {
   const [n, few] = [lost + won, Math.min(lost, won)];
@@ -43,7 +42,7 @@ export function mcNemar(lost: number, won: number): number {
   return Math.min(1, 2 * sum);
 }
 
-/** Mean and its standard error (null for a single figure). */
+/** Mean and its standard error (null for a single value). */
 export function meanAndError(values: readonly number[]): { mean: number; error: number | null } {
   const n = values.length;
   const mean = values.reduce((a, b) => a + b, 0) / n;

@@ -4,18 +4,34 @@ import { QUICKSTART, VARIANTS, type MorphMlpConfig } from '../models/config';
 import { countOps } from '../models/flops';
 import { load } from '../models/load';
 import { MorphMLP } from '../models/morphmlp';
-import type { StudyModel } from './types';
 
-/** A model on the table: its network, how clips are taken for it, and the clips. */
+/** The JSON description of a studied model and its clips. */
+export interface StudyModel {
+  /** The variant, or the checkpoint's file name. */
+  name: string;
+  /** The weights file; null for random weights. */
+  checkpoint: string | null;
+  config: MorphMlpConfig;
+  parameters: number;
+  /** Multiply-adds of one forward pass of one clip. */
+  macs: number;
+  /** Side of the square frames, in pixels. */
+  crop: number;
+  classNames: readonly string[];
+  /** The clips; empty if the model was studied without data. */
+  clips: readonly { path: string; label: number }[];
+}
+
+/** The model under study with its input specification and clips. */
 export interface Subject {
   name: string;
-  /** The file of the weights; null for random ones. */
+  /** The weights file; null for random weights. */
   checkpoint: string | null;
   network: MorphMLP;
   input: InputSpec;
   classNames: readonly string[];
   clips: readonly Clip[];
-  /** What its file left open; see `Weights`. */
+  /** Notes on what the file left unspecified; see `Weights`. */
   notes?: readonly string[];
 }
 
@@ -25,13 +41,13 @@ export const STUDY_MODELS: Readonly<Record<string, MorphMlpConfig>> = {
   ...Object.fromEntries(Object.entries(VARIANTS).map(([name, { config }]) => [name, config])),
 };
 
-/** The weights of a checkpoint. @param name the variant it must hold, where one is expected */
+/** Loads a checkpoint. @param name the variant that it must contain, if one is expected */
 export function trainedSubject(checkpoint: string, name: string | undefined): Subject {
   const { network, classNames, input, notes } = load(checkpoint, name && name !== 'quickstart' ? { model: name } : {});
   return { name: name ?? nameOf(network.config), checkpoint, network, classNames, input, clips: [], notes };
 }
 
-/** A variant with random weights. */
+/** Creates a variant with random weights. */
 export function randomSubject(name: string, crop = name === 'quickstart' ? 64 : 224): Subject {
   const config = STUDY_MODELS[name];
   if (!config) throw new Error(`model '${name}' is not one of ${Object.keys(STUDY_MODELS).join(', ')}`);
@@ -43,19 +59,19 @@ export function randomSubject(name: string, crop = name === 'quickstart' ? 64 : 
 const shapeOf = ({ kind, layers, embedDims, frames }: MorphMlpConfig): string =>
   JSON.stringify([kind, layers, embedDims, frames]);
 
-/** The variant of a configuration, whatever its head and its drop path; else what kind of model it is. */
+/** The name of the variant with this configuration, ignoring head and drop path, or its kind if no variant matches. */
 function nameOf(config: MorphMlpConfig): string {
   const found = Object.entries(STUDY_MODELS).find(([, variant]) => shapeOf(variant) === shapeOf(config));
   return found?.[0] ?? `a ${config.kind} model`;
 }
 
-/** The side of the frames of a subject's clips; of its input, where there are none. */
+/** The frame size of the subject's clips, or of its input specification if it has none. */
 export const cropOf = ({ clips, input }: Subject): number => clips[0]?.height ?? input.crop;
 
-/** How a subject's clips are normalised. */
+/** The normalisation of the subject's clips. */
 export const normalisationOf = ({ input }: Subject): Normalisation => input.normalisation;
 
-/** What a study says of its model. */
+/** Describes the subject for the study's JSON. */
 export function describeSubject(subject: Subject): StudyModel {
   const { name, checkpoint, network, classNames, clips } = subject;
   const crop = cropOf(subject);

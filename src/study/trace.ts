@@ -1,11 +1,11 @@
 /**
- * A step as a trace for Perfetto, chrome://tracing and the Performance panel of Chromium's DevTools: the JSON object form of the Trace
- * Event Format, with complete events ("ph": "X") for phases, stages, blocks and ops, which nest by time, counter events ("C") for live
- * bytes, and metadata ("M") for names. Events stand in the order of time, what holds others before them.
+ * Writes a step as a trace for Perfetto, chrome://tracing and the Performance panel of Chromium's DevTools: the JSON object form of the
+ * Trace Event Format, with complete events ("ph": "X") for phases, stages, blocks and ops, which nest by time, counter events ("C") for
+ * live bytes, and metadata ("M") for names. Events are sorted by time, enclosing events first.
  */
 import type { Cost, CostOp } from './cost';
 
-/** One event; times are in microseconds. */
+/** One event; times are in µs. */
 export interface TraceEvent {
   name: string;
   ph: 'X' | 'C' | 'M';
@@ -26,13 +26,13 @@ export interface Trace {
 
 const HERE = { pid: 1, tid: 1 } as const;
 
-/** Milliseconds as whole eighths of a microsecond: exact in binary, in nanoseconds too, so that no viewer's rounding makes neighbours overlap. */
+/** Converts ms to multiples of 1/8 µs, which are exact in binary and in ns, so that a viewer's rounding cannot make neighbours overlap. */
 const us = (ms: number): number => Math.round(ms * 8000) / 8;
 
-/** Start and length of a complete event, so that it ends exactly where `to` begins. */
+/** Start and duration of a complete event that ends exactly where an event at `to` begins. */
 const lasting = (from: number, to: number) => ({ ts: us(from), dur: us(to) - us(from) });
 
-/** Ops next to each other that share a name, as one event over all of them. */
+/** Merges adjacent ops of the same name into one event. */
 function spans(ops: readonly CostOp[], category: string, nameOf: (op: CostOp) => string | null): TraceEvent[] {
   const events: TraceEvent[] = [];
   let open: { name: string; from: number; to: number } | null = null;
@@ -75,7 +75,7 @@ const counter = (at: number, bytes: number): TraceEvent => ({
 
 const named = (name: string, value: string): TraceEvent => ({ name, ph: 'M', ...HERE, ts: 0, args: { name: value } });
 
-/** The typical step of a cost as a trace. Phases hold stages, stages blocks, blocks ops. */
+/** Converts the typical step of a cost to a trace. Phases contain stages, stages blocks, blocks ops. */
 export function traceOf(cost: Cost, about: Record<string, unknown>): Trace {
   const { ops, work, typical } = cost;
   const whole: TraceEvent = { name: `${work} step`, ph: 'X', ...HERE, ...lasting(0, typical), cat: 'step' };

@@ -1,4 +1,4 @@
-/** What the cursor is hidden on: process.stderr, or a stand-in. */
+/** The output whose cursor is hidden: process.stderr, or a substitute in tests. */
 export interface Terminal {
   write(text: string): unknown;
 }
@@ -10,7 +10,7 @@ function showAll(): void {
   for (const terminal of [...hidden]) showCursor(terminal);
 }
 
-/** Shows the cursor; where nobody else handles the signal, lets it end the process as it would have. */
+/** Shows the cursor, then repeats the signal if nobody else handles it, so that it ends the process as by default. */
 function onSignal(signal: NodeJS.Signals): void {
   showAll();
   if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
@@ -34,7 +34,7 @@ export function hideCursor(terminal: Terminal): void {
   terminal.write('\x1b[?25l');
 }
 
-/** Shows a cursor that `hideCursor` has hidden; otherwise does nothing. */
+/** Shows the cursor if `hideCursor` hid it. */
 export function showCursor(terminal: Terminal): void {
   if (!hidden.delete(terminal)) return;
   terminal.write('\x1b[?25h');

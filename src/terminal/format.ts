@@ -4,7 +4,7 @@ import { displayWidth, oneLine, padWidth } from './text_width';
 
 const pad2 = (n: number) => String(n).padStart(2, '0');
 
-/** Seconds as 0:05, 1:15 or 1:01:40; what is not a finite number as --:--. */
+/** Formats seconds as 0:05, 1:15 or 1:01:40; non-finite values as --:--. */
 export function clock(seconds: number): string {
   if (!Number.isFinite(seconds)) return '--:--';
   const s = Math.max(0, Math.round(seconds));
@@ -12,7 +12,7 @@ export function clock(seconds: number): string {
   return hours > 0 ? `${hours}:${pad2(minutes)}:${pad2(s % 60)}` : `${minutes}:${pad2(s % 60)}`;
 }
 
-/** Seconds in words, with as much precision as matters: 3.2 µs, 45 ms, 2.35 s, 1 min 15 s, 2 h 05 min, 3 d 4 h. */
+/** Formats seconds with suitable units and precision: 3.2 µs, 45 ms, 2.35 s, 1 min 15 s, 2 h 05 min, 3 d 4 h. */
 export function duration(seconds: number): string {
   if (!Number.isFinite(seconds)) return 'unknown';
   if (seconds < 0) return `-${duration(-seconds)}`;
@@ -37,7 +37,7 @@ function shortDuration(seconds: number): string {
   return `${significant(seconds * 1e9, 3)} ns`;
 }
 
-/** A number with `digits` significant digits and never an exponent: 1234 stays 1234. */
+/** Formats a number with `digits` significant digits without an exponent: 1234 stays 1234. */
 export function significant(value: number, digits: number): string {
   if (!Number.isFinite(value)) return String(value);
   const before = value === 0 ? 1 : Math.floor(Math.log10(Math.abs(value))) + 1;
@@ -54,22 +54,22 @@ function scaled(value: number, step: number, units: readonly string[], digits: n
   return `${text}${units[power]}`;
 }
 
-/** A count with two decimals above 10^3: 812, 23.39M, 1.20G. */
+/** Formats a count with two decimals above 10^3: 812, 23.39M, 1.20G. */
 export function count(value: number, digits = 2): string {
   return scaled(value, 1000, ['', 'K', 'M', 'G', 'T', 'P'], digits);
 }
 
-/** Multiply-adds: 66.0 GMACs, 812 MMACs. */
+/** Formats multiply-adds: 66.0 GMACs, 812 MMACs. */
 export function macs(value: number): string {
   return `${scaled(value, 1000, [' ', ' K', ' M', ' G', ' T', ' P'], 1)}MACs`;
 }
 
-/** Bytes in binary units: 512 B, 1.5 KiB, 2.25 GiB. */
+/** Formats bytes in binary units: 512 B, 1.5 KiB, 2.25 GiB. */
 export function bytes(value: number): string {
   return scaled(value, 1024, [' B', ' KiB', ' MiB', ' GiB', ' TiB', ' PiB'], 1);
 }
 
-/** A share in [0, 1] as a percentage: 95.3%. Never 100% or 0% by rounding alone: 99.97% is 99.9%. */
+/** Formats a fraction in [0, 1] as a percentage: 95.3%. Never rounds to 100% or 0%: 99.97% is shown as 99.9%. */
 export function percent(share: number, digits = 1): string {
   if (!Number.isFinite(share)) return '–';
   const step = 10 ** -digits;
@@ -78,17 +78,17 @@ export function percent(share: number, digits = 1): string {
   return `${value.toFixed(digits)}%`;
 }
 
-/** A ratio: 1.52×, 12.3×, 140×. */
+/** Formats a ratio: 1.52×, 12.3×, 140×. */
 export function ratio(value: number): string {
   return Number.isFinite(value) ? `${significant(value, 3)}×` : '–';
 }
 
-/** How to print a table. */
+/** Options of a table. */
 export interface TableOptions {
   head: readonly string[];
-  /** Per column; the first is left, the others right where nothing is said. */
+  /** Alignment by column; default left for the first, right for the others. */
   align?: readonly ('left' | 'right')[];
-  /** Frames and colours where it is a terminal; plain columns elsewhere. */
+  /** The output stream: a terminal gets frames and colours, others plain columns. Default stdout. */
   stream?: { isTTY?: boolean };
 }
 
@@ -112,7 +112,7 @@ function plainTable(rows: readonly (readonly string[])[], options: TableOptions)
     .join('\n');
 }
 
-/** Whether a stream takes colours: a terminal, and NO_COLOR not set. */
+/** Whether to write colours to a stream: it is a terminal and NO_COLOR is not set. */
 export function wantsColor(stream: { isTTY?: boolean }): boolean {
   return Boolean(stream.isTTY) && !process.env['NO_COLOR'] && process.env['TERM'] !== 'dumb';
 }
@@ -141,7 +141,7 @@ function framedTable(rows: readonly (readonly string[])[], options: TableOptions
   return table.toString();
 }
 
-/** Rows as a table: framed on a terminal, plain aligned columns elsewhere, so that `awk` and diffs can read it. */
+/** Formats a table: framed on a terminal, plain aligned columns elsewhere, suitable for `awk` and diffs. */
 export function table(rows: readonly (readonly (string | number)[])[], options: TableOptions): string {
   const texts = rows.map((row) =>
     row.map((cell) => (typeof cell === 'number' ? String(cell) : cell.replace(/[\r\n\t]+/g, ' '))),
@@ -150,8 +150,8 @@ export function table(rows: readonly (readonly (string | number)[])[], options: 
 }
 
 /**
- * The least number of insertions, deletions, replacements and swaps of neighbours that turn one word into the other (optimal string
- * alignment). Our own because libraries of edit distance count a swap, the commonest slip of typing, twice.
+ * The edit distance with insertions, deletions, substitutions and transpositions of adjacent characters (optimal string alignment). Not
+ * from a library, because the usual ones count a transposition, the most common typo, twice.
  */
 export function editDistance(a: string, b: string): number {
   let before: number[] = [];
@@ -170,7 +170,7 @@ export function editDistance(a: string, b: string): number {
   return last[b.length] as number;
 }
 
-/** The known word nearest to what was written, or null where none is near (more than a third of its letters differ). */
+/** The known word nearest to `word`, or null if more than a third of the letters differ. */
 export function nearest(word: string, known: readonly string[]): string | null {
   const fold = (text: string) => text.toLowerCase().replace(/[-_\s]/g, '');
   const ranked = known.map((name) => ({ name, distance: editDistance(fold(word), fold(name)) }));
@@ -179,7 +179,7 @@ export function nearest(word: string, known: readonly string[]): string | null {
   return best.distance <= Math.max(1, Math.floor(Math.max(word.length, best.name.length) / 3)) ? best.name : null;
 }
 
-/** The tail of an error message about an unknown word: `; did you mean video-s?`, or what there is, or nothing. */
+/** The end of an error message about an unknown word: `; did you mean video-s?`, a short list of known words, or nothing. */
 export function didYouMean(word: string, known: readonly string[], listUpTo = 12): string {
   const name = nearest(word, known);
   if (name !== null) return `; did you mean ${oneLine(name)}?`;

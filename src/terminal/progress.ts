@@ -1,32 +1,33 @@
 import pc from 'picocolors';
 import { hideCursor, showCursor } from './cursor';
 import { clock, percent, significant, wantsColor } from './format';
-import { displayWidth, fitWidth, oneLine, padWidth } from './text_width';
+import { displayWidth, fitWidth, oneLine } from './text_width';
 
-export { clock } from './format';
+/** Called as work proceeds: the amount done, the total and the current activity. */
+export type OnProgress = (done: number, total: number, activity: string) => void;
 
-/** What a bar writes to: process.stderr, or a stand-in. */
+/** The output of a progress bar: process.stderr, or a substitute in tests. */
 export interface ProgressStream {
   isTTY?: boolean;
   columns?: number;
   write(text: string): unknown;
 }
 
-/** Options of a bar. */
+/** Options of a progress bar. */
 export interface ProgressOptions {
   label: string;
-  /** How much there is to do; 0 where it is not known. */
+  /** The total amount of work; 0 if unknown. */
   total: number;
   stream?: ProgressStream;
-  /** Milliseconds before anything is shown. */
+  /** Milliseconds before the bar appears. Default 0. */
   delay?: number;
-  /** Milliseconds, for tests. */
+  /** Clock in milliseconds, replaceable in tests. */
   now?: () => number;
 }
 
 /**
- * Figures behind the bar: texts as they are, or named values. `loss`, `accuracy` (a share in [0, 1]), `learningRate` and
- * `clipsPerSecond` are formatted by their names, others as `name value`; undefined and null are left out.
+ * Figures after the bar: texts, or named values. `loss`, `accuracy` (a fraction in [0, 1]), `learningRate` and `clipsPerSecond` have their
+ * own formats, others are shown as `name value`; undefined and null are omitted.
  */
 export type ProgressFields = readonly string[] | { readonly [name: string]: number | string | null | undefined };
 
@@ -37,8 +38,8 @@ const PLAIN_SHARE = 0.1;
 const RATE_WINDOW_MS = 20_000;
 const BAR = { least: 8, most: 32 };
 
-/** Always about five characters, so that a redrawn line does not shake. */
-function steady(value: number): string {
+/** Formats a value in about five characters, so that a redrawn line does not jump. */
+function fixedDigits(value: number): string {
   if (!Number.isFinite(value)) return String(value);
   const size = Math.abs(value);
   if (size !== 0 && (size < 1e-3 || size >= 1e5)) return value.toExponential(2);
@@ -46,7 +47,7 @@ function steady(value: number): string {
 }
 
 const FORMATS: Record<string, (value: number) => string> = {
-  loss: (value) => `loss ${steady(value)}`,
+  loss: (value) => `loss ${fixedDigits(value)}`,
   accuracy: (value) => `acc ${percent(value)}`,
   learningRate: (value) => `lr ${value.toPrecision(3)}`,
   clipsPerSecond: (value) => `${significant(value, 3)} clips/s`,
@@ -61,7 +62,7 @@ function fieldTexts(fields: ProgressFields): string[] {
   });
 }
 
-/** The rate of the last seconds, so that the time left follows a machine that slows down. */
+/** The rate over the last seconds, so that the estimated time adapts to changes of speed. */
 class Rate {
   private samples: { time: number; done: number }[] = [];
 
@@ -80,7 +81,7 @@ class Rate {
     while (this.samples.length > 2 && time - (this.samples[1]?.time ?? time) > RATE_WINDOW_MS) this.samples.shift();
   }
 
-  /** Per second; 0 before anything is known. */
+  /** Units per second; 0 if unknown. */
   get perSecond(): number {
     const [first, last] = [this.samples[0], this.samples.at(-1)];
     if (!first || !last || last.time <= first.time) return 0;
@@ -89,9 +90,9 @@ class Rate {
 }
 
 /**
- * A progress bar of one line: on a terminal redrawn in place at most ten times a second and never wider than the
- * terminal; elsewhere (a log, CI) a plain line every ten seconds or every tenth of the work, at most one in two seconds.
- * The cursor is hidden while a bar is drawn, and shown again by `finish`, at exit and on Ctrl-C.
+ * A one-line progress bar. On a terminal it is redrawn in place at most ten times per second and never wider than the terminal; elsewhere
+ * (a log, CI) a plain line is written every ten seconds or every tenth of the work, at most one in two seconds. The cursor is hidden while
+ * a bar is drawn, and restored by `finish`, at exit and on Ctrl-C.
  */
 export class Progress {
   private readonly stream: ProgressStream;
@@ -113,14 +114,14 @@ export class Progress {
     if (!this.live) this.drawnAt = this.started;
   }
 
-  /** Counts from here where work was done before (a resumed epoch), so that rate and time left are right. */
+  /** Sets the amount already done (a resumed epoch), so that rate and remaining time are correct. */
   startAt(done: number): void {
     this.done = done;
     this.drawnShare = this.share(done);
     this.rate.restart(this.now(), done);
   }
 
-  /** Shows `done` of the total with some figures behind. Cheap to call at every step. */
+  /** Shows `done` of the total and further figures. Cheap enough to call at every step. */
   update(done: number, fields: ProgressFields = []): void {
     const now = this.now();
     this.done = done;
@@ -132,12 +133,12 @@ export class Progress {
     else this.stream.write(`${this.plainLine(done, fieldTexts(fields).map(oneLine))}\n`);
   }
 
-  /** One step further. */
+  /** Advances by one. */
   tick(fields: ProgressFields = []): void {
     this.update(this.done + 1, fields);
   }
 
-  /** Writes a line of its own above the bar. */
+  /** Writes a line above the bar. */
   log(text: string): void {
     const { drawn } = this;
     this.erase();
@@ -145,7 +146,7 @@ export class Progress {
     if (drawn) this.draw(drawn);
   }
 
-  /** Removes the bar, gives the cursor back and writes `text`, where given, in its place. */
+  /** Removes the bar, restores the cursor and writes `text`, if given, in its place. */
   finish(text?: string): void {
     this.erase();
     showCursor(this.stream);
@@ -192,15 +193,15 @@ export class Progress {
     );
   }
 
-  /** The bar's own rate, where no field tells one. */
+  /** The bar's own rate, if no field contains one. */
   private rateText(fields: readonly string[]): string[] {
     const { perSecond } = this.rate;
-    const told = fields.some((text) => text.endsWith('/s')) || this.options.total <= 0;
-    if (told || perSecond <= 0) return [];
+    const hasRate = fields.some((text) => text.endsWith('/s')) || this.options.total <= 0;
+    if (hasRate || perSecond <= 0) return [];
     return [perSecond >= 1 ? `${significant(perSecond, 3)}/s` : `${significant(1 / perSecond, 3)} s each`];
   }
 
-  /** Everything where there is room; then the last figures go, then the bar, then the end of the label. */
+  /** Fits the line to the terminal: drops figures from the last, then the bar, then the end of the label. */
   private liveLine(done: number, fields: readonly string[]): string {
     const room = Math.max(1, (this.stream.columns || 80) - 1);
     const [label, head, tail] = [oneLine(this.options.label), this.head(done), this.tail(done)];
@@ -225,7 +226,7 @@ export class Progress {
 }
 
 /**
- * Runs `work` with a bar that is shown only where the work takes over two seconds, and is gone when it ends or throws.
+ * Runs `work` with a bar that appears after two seconds and is removed when `work` ends or throws.
  * @returns what `work` returns
  */
 export async function withProgress<T>(
@@ -238,9 +239,4 @@ export async function withProgress<T>(
   } finally {
     progress.finish();
   }
-}
-
-/** A label filled to a width, so that bars under each other start in one column. */
-export function paddedLabel(label: string, columns: number): string {
-  return padWidth(oneLine(label), columns);
 }

@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { DecodePool } from '../data/video/decode_pool';
-import { describeListing } from '../data/lists/listing';
 import { inputSpec, type InputSpec } from '../data/input_spec';
+import { describeListing, imbalance, sharedFiles, type Listing } from '../data/lists/listing';
 import { Loader, type Skipped } from '../data/loader';
 import { openDataset, type DataSpec } from '../data/open';
 import type { Dataset } from '../data/types';
@@ -32,8 +32,9 @@ export const runFiles = (out: string) => ({
 
 /** How clips are taken in validation and later: what a checkpoint keeps beside the weights. */
 export function runInput({ clips, testCrop, normalisation }: RunOptions): InputSpec {
-  const { frames, rate, sampling, targetFps, offset, testScale } = clips;
-  return inputSpec({ frames, rate, crop: testCrop, sampling, targetFps, offset, testScale, normalisation });
+  const { frames, rate, sampling, targetFps, offset, testScale, ignoreSar } = clips;
+  const settings = { frames, rate, crop: testCrop, sampling, targetFps, offset, testScale, ignoreSar };
+  return inputSpec({ ...settings, normalisation });
 }
 
 function checkBatches({ batchSize, microBatch }: RunOptions): number {
@@ -132,7 +133,17 @@ export class Run {
   /** What was found wrong with the lists of files. */
   get remarks(): string[] {
     const sets = [this.loaders.train.dataset, this.loaders.val?.dataset];
-    return sets.flatMap((set) => (set instanceof VideoDataset ? describeListing(set.listing).slice(1) : []));
+    const listings = sets.flatMap((set) => (set instanceof VideoDataset ? [set.listing] : []));
+    const [train, val] = listings;
+    const about = (listing: Listing): string[] =>
+      describeListing(listing)
+        .slice(1)
+        .map((line) => `${listing.source}: ${line}`);
+    return [
+      ...listings.flatMap(about),
+      ...(train ? imbalance(train) : []),
+      ...(train && val ? sharedFiles(train, val) : []),
+    ];
   }
 
   /** How the cache of decoded frames was used so far; null where there is none. */
@@ -183,10 +194,12 @@ export class Run {
     return resume !== 'never' && there;
   }
 
+  /** Opens the clips of a split; validation has the classes of training. */
   private dataset(spec: DataSpec, train: boolean, known?: readonly string[]): Dataset {
     const { clips, classes, seed, testCrop } = this.options;
     const crop = train ? clips.crop : testCrop;
-    const opening = { clips: { ...clips, crop, train }, known, classes: classes ?? undefined, seed };
+    const knownFrom = known && this.options.train.path;
+    const opening = { clips: { ...clips, crop, train }, known, knownFrom, classes: classes ?? undefined, seed };
     return openDataset(spec, opening, this.pool);
   }
 

@@ -22,7 +22,11 @@ function weightsOf(model: MorphMLP): Map<string, TensorData> {
   return new Map([...model.stateDict()].map(([name, t]) => [name, asData(t.floats(), t.shape)]));
 }
 
-/** Writes weights and buffers alone. */
+/**
+ * Writes a model's parameters and buffers to one safetensors file, which `models.load` reads: atomically, with a CRC-32 of each tensor.
+ * @param info the configuration, class names and input specification that go with the weights
+ * @throws if writing fails; the path then holds what it held before
+ */
 export function saveWeights(path: string, model: MorphMLP, info: ModelInfo): void {
   saveCheckpoint(path, { tensors: weightsOf(model), meta: { ...(info as unknown as Record<string, Json>) } });
 }

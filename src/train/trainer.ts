@@ -19,6 +19,8 @@ export interface EpochRecord {
   valTop1: number | null;
   valTop5: number | null;
   seconds: number;
+  /** Marks an epoch whose validation loss was NaN or infinite: its measures are null, and it is never the best. */
+  nonFinite?: true;
 }
 
 /** Milliseconds spent on the parts of all steps so far. Where steps are replayed, all of a batch is `forward`. */
@@ -66,6 +68,13 @@ export interface StepEvent {
 export interface EpochEnd {
   epoch: number;
   best: boolean;
+  /** Why the run cannot go on after this epoch. */
+  failed?: string;
+}
+
+/** 1e4, 6e-4, 0.02: as people write rates. */
+function rateText(rate: number): string {
+  return rate >= 1e-3 && rate < 1e4 ? String(rate) : rate.toExponential().replace('e+', 'e');
 }
 
 /** What happens while a trainer runs. */
@@ -84,6 +93,12 @@ export interface TrainerState {
   best: number;
   history: EpochRecord[];
 }
+
+/** The measures of an epoch's validation; null where it had none that is finite. */
+const measures = (valid: Evaluation | null): Pick<EpochRecord, 'valLoss' | 'valTop1' | 'valTop5'> =>
+  valid
+    ? { valLoss: valid.loss, valTop1: valid.top1, valTop5: valid.top5 }
+    : { valLoss: null, valTop1: null, valTop5: null };
 
 /** A step of which gradients are being summed: the number of the batch after its last, losses so far, the latest batch. */
 interface OpenStep {
@@ -104,6 +119,8 @@ export class Trainer {
   readonly shares: Shares = { data: 0, forward: 0, backward: 0, optimizer: 0 };
   lastEvaluation: Evaluation | null = null;
   private readonly steps: StepRunner;
+  /** Why the run ended early; null where it did not. */
+  failed: string | null = null;
   private stopping = false;
   private checked = false;
 
@@ -130,14 +147,16 @@ export class Trainer {
 
   /**
    * Runs to the last epoch, or until `stop`. After each epoch `save` is called with the end of the epoch, and within one where
-   * `saveEvery` has passed.
+   * `saveEvery` has passed. @throws after the save where the validation loss is NaN or infinite
    */
   async run(save: (end: EpochEnd | null) => void): Promise<void> {
     while (!this.finished && !this.stopping) {
       const since = performance.now();
       await this.trainEpoch(() => save(null));
       if (this.stopping && this.state.batch < this.options.train.batches) return;
-      save(await this.endEpoch((performance.now() - since) / 1000));
+      const end = await this.endEpoch((performance.now() - since) / 1000);
+      save(end);
+      if (end.failed !== undefined) throw new Error((this.failed = end.failed));
       this.savedAt = performance.now();
     }
   }
@@ -249,18 +268,19 @@ export class Trainer {
     const last = state.epoch + 1 === options.schedule.maxEpoch;
     const due = options.val !== null && (last || (state.epoch + 1) % options.evalEvery === 0);
     const evaluation = due ? await this.validate() : null;
+    const valid = evaluation && Number.isFinite(evaluation.loss) ? evaluation : null;
+    this.lastEvaluation = valid ?? this.lastEvaluation;
     const train = averages(state.sums);
     const record: EpochRecord = {
       epoch: state.epoch + 1,
       learningRate: learningRate(options.schedule, state.epoch + 1),
       trainLoss: train.loss,
       trainTop1: train.top1,
-      valLoss: evaluation?.loss ?? null,
-      valTop1: evaluation?.top1 ?? null,
-      valTop5: evaluation?.top5 ?? null,
+      ...measures(valid),
       seconds,
+      ...(valid === evaluation ? {} : { nonFinite: true as const }),
     };
-    const measure = evaluation?.top1 ?? (options.val ? -1 : train.top1);
+    const measure = valid?.top1 ?? (options.val ? -1 : train.top1);
     const best = measure > state.best;
     Object.assign(state, {
       epoch: state.epoch + 1,
@@ -269,8 +289,16 @@ export class Trainer {
       best: Math.max(state.best, measure),
     });
     state.history.push(record);
-    this.events.epoch?.(record, evaluation);
-    return { epoch: state.epoch, best };
+    this.events.epoch?.(record, valid);
+    return { epoch: state.epoch, best, ...(record.nonFinite ? { failed: this.notFinite() } : {}) };
+  }
+
+  private notFinite(): string {
+    const rate = rateText(this.options.schedule.baseLr);
+    return (
+      `epoch ${this.state.epoch}: the validation loss is NaN or infinite (learning rate ${rate}): ` +
+      'the weights have grown too large; start again with a lower --lr or a longer --warmup-epochs'
+    );
   }
 
   private async validate(): Promise<Evaluation> {
@@ -279,7 +307,7 @@ export class Trainer {
     const progress = (done: number) => this.events.validating?.(done, val.batches);
     average?.swap();
     try {
-      return (this.lastEvaluation = await evaluate(model, val, progress));
+      return await evaluate(model, val, progress);
     } finally {
       average?.swap();
     }

@@ -1,7 +1,7 @@
 import { chooseCases } from '../../src/bench/kernels/ops';
 import { OURS, arraysOf, outputSize, runVariant, upstreamOf } from '../../src/bench/kernels/variant';
 
-// The oracles of all these take minutes, and `bench kernels` asks them each time; here that it gets to its end.
+// Runs the verification of `bench kernels` for every case. The oracles take minutes.
 test.each(chooseCases().map((c) => [`${c.op}, stage ${c.stage}`, c] as const))(
   '%s runs, and leaves its inputs as they are',
   (_, { timed, verified = timed }) => {

@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { compareResults, differentTerms, regressions } from '../../src/bench/compare';
+import { compareResults, differingTerms, regressions } from '../../src/bench/compare';
 import { readResults } from '../../src/bench/results';
 import { independentRatio } from '../../src/bench/statistics';
 import { Philox } from '../../src/core/philox';
@@ -19,7 +19,7 @@ const noisy = (seed: number, n: number, middle: number): number[] => {
 
 const MACHINE = { device: 'cpu', cpu: 'X', threads: 2, kernels: 'avx2', node: 'v20', commit: 'abc', date: 'today' };
 
-/** A row of bench kernels whose times lie round `middle` on a machine whose limit allows `floor`. */
+/** A row of bench kernels with times around `middle` and a roofline time of `floor`. */
 function kernelRow(
   op: string,
   middle: number,
@@ -42,7 +42,7 @@ function write(
 const compared = (before: object[], after: object[]) =>
   compareResults(readResults(write('a.json', before)), readResults(write('b.json', after)));
 
-test('faster, slower and neither are told apart, the slowest first', () => {
+test('classifies rows as faster, slower or unchanged and sorts the slowest first', () => {
   const before = ['gelu', 'linear', 'max'].map((op, i) => kernelRow(op, 10, { seed: i }));
   const after = [
     kernelRow('gelu', 12, { seed: 11 }),
@@ -63,7 +63,7 @@ test('faster, slower and neither are told apart, the slowest first', () => {
   expect(regressions(found, 25)).toEqual([]);
 });
 
-test('results of a GPU: regimes are rows of their own, another GPU or driver is a difference', () => {
+test('GPU results: each launch mode is a row, and another GPU or driver is a difference', () => {
   const rows = (['launched', 'graph'] as const).map((launch, i) => kernelRow('gelu', 1, { seed: i, launch }));
   const machine = (name: string, driver: string) => ({ device: 'cuda', gpu: { name, driver, runtimeCuda: '13.0' } });
   const before = readResults(write('a.json', rows, { machine: machine('H100', '580.1') }));
@@ -72,24 +72,24 @@ test('results of a GPU: regimes are rows of their own, another GPU or driver is 
     'gelu stage 1 [2] forward f32 morphmlp warm launched',
     'gelu stage 1 [2] forward f32 morphmlp warm graph',
   ]);
-  expect(differentTerms(before, after)).toEqual([
+  expect(differingTerms(before, after)).toEqual([
     { term: 'GPU', before: 'H100', after: 'H200' },
     { term: 'driver', before: '580.1', after: '580.2' },
   ]);
   const library = { ...machine('H100', '580.1'), products: 'cuBLASLt 13.0.2' };
-  const products = differentTerms(before, readResults(write('d.json', rows, { machine: library })));
+  const products = differingTerms(before, readResults(write('d.json', rows, { machine: library })));
   expect(products).toEqual([{ term: 'products', before: 'own', after: 'cuBLASLt 13.0.2' }]);
-  expect(differentTerms(readResults(write('c.json', rows)), after)[0]).toMatchObject({ term: 'device', after: 'cuda' });
+  expect(differingTerms(readResults(write('c.json', rows)), after)[0]).toMatchObject({ term: 'device', after: 'cuda' });
 });
 
-test('a machine that became slower is no regression: times in units of its limit stay', () => {
+test('a slower machine is not a regression: times relative to its roofline are unchanged', () => {
   const [row] = compared([kernelRow('gelu', 10)], [kernelRow('gelu', 12, { floor: 1.2 })]).rows;
   expect(row!.speed.verdict).toBe('slower');
   expect(row!.againstLimit!.verdict).toBe('no difference');
   expect(row!.verdict).toBe('no difference');
 });
 
-test('a machine that other programs kept busy is no regression: the processor time stays', () => {
+test('contention is not a regression: CPU time is unchanged', () => {
   const row = (middle: number, cpu: number, seed: number) => {
     const time = {
       batch: 8,
@@ -111,7 +111,7 @@ test('a machine that other programs kept busy is no regression: the processor ti
   expect(worse!.slowdown).toBeCloseTo(50 / 18 - 1, 0);
 });
 
-test('work that is spread worse over the threads is a regression where nobody else was at work', () => {
+test('worse load balance is a regression on a quiet machine', () => {
   const row = (middle: number, others: number, seed: number) => [
     { ...kernelRow('gelu', middle), ms: noisy(seed, 9, middle), cpuMs: noisy(seed + 50, 9, 18), others },
   ];
@@ -119,7 +119,7 @@ test('work that is spread worse over the threads is a regression where nobody el
   expect([verdict(0.03), verdict(0.4)]).toEqual(['slower', 'no difference']);
 });
 
-test('one that became faster hides no regression, and shows none', () => {
+test('a faster machine neither hides nor causes a regression', () => {
   const [row] = compared([kernelRow('gelu', 10)], [kernelRow('gelu', 10, { floor: 0.8 })]).rows;
   expect([row!.speed.verdict, row!.againstLimit!.verdict, row!.verdict]).toEqual([
     'no difference',
@@ -128,7 +128,7 @@ test('one that became faster hides no regression, and shows none', () => {
   ]);
 });
 
-test('rows are the same only by all that names them; those of one file alone are listed', () => {
+test('rows match only by all identifying fields; rows of only one file are listed', () => {
   const before = [kernelRow('gelu', 1), kernelRow('max', 1)];
   const after = [kernelRow('gelu', 1), kernelRow('max', 1, { dtype: 'bf16' })];
   const { rows, onlyBefore, onlyAfter } = compared(before, after);
@@ -137,7 +137,7 @@ test('rows are the same only by all that names them; those of one file alone are
   expect(onlyAfter).toEqual(['max stage 1 [2] forward bf16 morphmlp warm']);
 });
 
-test('rows of bench paper and of whole models, and those of older files', () => {
+test('reads rows of bench paper, bench models and older files', () => {
   const time = { batch: 8, ms: [1, 2, 3], median: 2, shareOfPeak: 0.5 };
   const paper = readResults(
     write('p.json', [
@@ -145,11 +145,11 @@ test('rows of bench paper and of whole models, and those of older files', () => 
       { network: 'image-s', time: null },
     ]),
   );
-  expect(paper).toMatchObject({ kind: 'paper', rows: [{ what: 'image-t, batch 8', ms: [1, 2, 3], floorMs: 1 }] });
+  expect(paper).toMatchObject({ kind: 'paper', rows: [{ what: 'image-t, batch 8', ms: [1, 2, 3], rooflineMs: 1 }] });
   const models = readResults(
     write('m.json', [{ case: 'video-s-16 forward 1', peer: 'pytorch', medianMs: 4, ms: [4], shareOfPeak: 0.25 }]),
   );
-  expect(models).toMatchObject({ kind: 'models', rows: [{ what: 'video-s-16 forward 1 pytorch f32', floorMs: 1 }] });
+  expect(models).toMatchObject({ kind: 'models', rows: [{ what: 'video-s-16 forward 1 pytorch f32', rooflineMs: 1 }] });
   const old = { op: 'gelu', stage: 1, shape: '[2]', direction: 'forward', ms: 2, allMs: [1, 2, 3], shareOfLimit: 0.5 };
   expect(readResults(write('o.json', [old])).rows).toEqual([
     {
@@ -157,7 +157,7 @@ test('rows of bench paper and of whole models, and those of older files', () => 
       ms: [1, 2, 3],
       cpuMs: null,
       others: null,
-      floorMs: 1,
+      rooflineMs: 1,
       flags: '',
     },
   ]);
@@ -169,9 +169,9 @@ test.each([
   ['instruction sets', { machine: { kernels: 'avx512' } }, 'instruction set (avx2; avx512)'],
   ['clocks', { clock: 'cpu' }, 'clock (wall; cpu)'],
   ['flags', { rows: [{ ...kernelRow('gelu', 1), flags: '-O2' }] }, 'compiler flags (-O3; -O2)'],
-])('other %s are refused, and with --force told of', (_, change, message) => {
+])('different %s are refused, and reported with --force', (_, change, message) => {
   const [a, b] = [write('a.json', [kernelRow('gelu', 1)]), write('b.json', [kernelRow('gelu', 1)], change)];
-  expect(differentTerms(readResults(a), readResults(b))).toHaveLength(1);
+  expect(differingTerms(readResults(a), readResults(b))).toHaveLength(1);
   const refused = cli(a, b);
   expect(refused).toMatchObject({ status: 1, out: '' });
   expect(refused.err).toContain(`were measured under different terms: ${message}; --force compares them all the same`);
@@ -181,7 +181,7 @@ test.each([
   expect(forced.out).toMatch(/gelu stage 1 .*no difference/);
 });
 
-test('--fail-above ends with status 1 and names what regressed; --out writes the comparison', () => {
+test('--fail-above exits with status 1 and names regressions; --out writes the comparison', () => {
   const [a, b] = [write('a.json', [kernelRow('gelu', 10)]), write('b.json', [kernelRow('gelu', 12, { seed: 2 })])];
   const failed = cli(a, b, '--fail-above', '10', '--out', at('c.json'));
   expect(failed.status).toBe(1);
@@ -194,57 +194,59 @@ test('--fail-above ends with status 1 and names what regressed; --out writes the
 const whole = JSON.stringify({ machine: MACHINE, rows: [kernelRow('gelu', 1)] });
 
 test.each([
-  ['cut short', whole.slice(0, -20), 'it is cut short or no JSON'],
-  ['empty', ' \n', 'it is empty'],
-  ['text', 'hello', 'it is cut short or no JSON'],
-  ['not ours', '{"name":"x"}', 'it is no results file: expected an object with machine and rows'],
-  ['a list', '[]', 'it is no results file'],
-  ['null', 'null', 'it is no results file'],
-  ['without rows', JSON.stringify({ machine: MACHINE, rows: [] }), 'it has no rows'],
+  ['cut short', whole.slice(0, -20), 'expected JSON, got truncated or malformed text'],
+  ['empty', ' \n', 'the file is empty'],
+  ['text', 'hello', 'expected JSON, got truncated or malformed text'],
+  ['not ours', '{"name":"x"}', 'not a bench results file: expected an object with machine and rows'],
+  ['a list', '[]', 'not a bench results file'],
+  ['null', 'null', 'not a bench results file'],
+  ['without rows', JSON.stringify({ machine: MACHINE, rows: [] }), 'the file has no rows'],
   [
     'of other rows',
     JSON.stringify({ machine: MACHINE, rows: [{ what: 'gemm' }] }),
-    'its rows are none of bench kernels, bench paper or bench models',
+    'not a bench results file: expected rows of bench kernels, bench paper or bench models',
   ],
   [
     'of mixed rows',
     JSON.stringify({ machine: MACHINE, rows: [kernelRow('gelu', 1), 7] }),
-    'row 2 is no row of bench kernels',
+    'row 2 is not a row of bench kernels',
   ],
   [
     'without times',
     JSON.stringify({ machine: MACHINE, rows: [{ op: 'gelu', stage: 1 }] }),
-    'gelu stage 1 f32 morphmlp warm: expected the times of its rounds, in ms',
+    'gelu stage 1 f32 morphmlp warm: expected the times of its rounds in ms',
   ],
   [
     'with times of 0',
     JSON.stringify({ machine: MACHINE, rows: [{ ...kernelRow('gelu', 1), ms: [0, 1] }] }),
-    'expected the times of its rounds, in ms',
+    'expected the times of its rounds in ms',
   ],
   [
     'of counts alone',
     JSON.stringify({ machine: MACHINE, rows: [{ network: 'image-t', time: null }] }),
-    'nothing was timed in it',
+    'the file contains no timed row',
   ],
-])('a file that is %s is one clear sentence', (_, text, message) => {
+])('a file that is %s is refused with a clear message', (_, text, message) => {
   writeFileSync(at('bad.json'), text);
   expect(() => readResults(at('bad.json'))).toThrow(`${at('bad.json')}: `);
   expect(() => readResults(at('bad.json'))).toThrow(message);
 });
 
-test('no file, a folder, two kinds, and nothing in common', () => {
+test('a missing file, a folder, two kinds and disjoint rows are refused', () => {
   mkdirSync(at('folder'));
-  expect(() => readResults(at('none.json'))).toThrow(`${at('none.json')}: there is no such file`);
-  expect(() => readResults(at('folder'))).toThrow(`${at('folder')}: it is a folder`);
+  expect(() => readResults(at('none.json'))).toThrow(`${at('none.json')}: file not found`);
+  expect(() => readResults(at('folder'))).toThrow(`${at('folder')}: expected a file, got a folder`);
   const paper = write('p.json', [{ network: 'image-t', time: { batch: 8, ms: [1] } }]);
   const kernels = write('k.json', [kernelRow('gelu', 1)]);
-  expect(cli(paper, kernels).err).toContain('p.json is of bench paper, ');
+  expect(cli(paper, kernels).err).toMatch(
+    /expected two files of one benchmark, got bench paper \(.*p\.json\) and bench kernels \(.*k\.json\)/,
+  );
   expect(() => compared([kernelRow('gelu', 1)], [kernelRow('max', 1)])).toThrow(
-    /^no row of .*a.json is in .*b.json, such as gelu stage 1/,
+    /^.*a\.json and .*b\.json have no row in common \(the first row of the former is gelu stage 1/,
   );
 });
 
-/** Of all orders of n + m numbers, how many have so many pairs the wrong way round. */
+/** Counts the orders of n + m numbers by their number of inverted pairs, by enumeration. */
 function ordersByHand(n: number, m: number): number[] {
   const ways = new Array<number>(n * m + 1).fill(0);
   for (let mask = 0; mask < 1 << (n + m); mask++) {
@@ -272,7 +274,7 @@ test.each([
   expect([low, high]).toEqual([pairs[Math.max(0, rank - 1)], pairs[pairs.length - 1 - Math.max(0, rank - 1)]]);
 });
 
-test('equals of two runs differ in about one of 20 comparisons', () => {
+test('equal distributions differ in about one of 20 comparisons', () => {
   const verdicts = Array.from(
     { length: 400 },
     (_, i) => independentRatio(noisy(2 * i, 15, 1), noisy(2 * i + 1, 11, 1)).verdict,

@@ -12,7 +12,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 const kernels = (...args: string[]) => runCli(['bench', 'kernels', ...args]);
 
-test('bench kernels verifies, times and writes what it measured', () => {
+test('bench kernels verifies, times and writes its results', () => {
   const { status, out } = kernels('--op', 'gelu', '--rounds', '3', '--cache', 'both', '--out', at('gelu.json'));
   expect(status).toBe(0);
   expect(out).toMatch(/gelu +1 +forward +morphmlp +cold/);
@@ -33,7 +33,7 @@ test('bench kernels verifies, times and writes what it measured', () => {
   expect(rows.every((r) => r.ms.length === 3 && r.error! < 1e-6 && r.q1 <= r.median && r.median <= r.q3)).toBe(true);
 });
 
-test('kernels are ranked beside ours and a naive one; those that are wrong are told of and cost the others nothing', () => {
+test('plugins are compared with ours and the naive kernel; wrong ones are reported without affecting the others', () => {
   const files = (['none', 'null', 'zeros'] as const).flatMap((fault) => ['--plugin', faultyPlugin(folder, fault)]);
   const args = [...files, '--op', 'morph_fc', '--stage', '4', '--rounds', '3', '--out', at('ranked.json')];
   const { status, out, err } = kernels(...args);
@@ -45,7 +45,7 @@ test('kernels are ranked beside ours and a naive one; those that are wrong are t
     rows: KernelRow[];
     failures: Failure[];
   };
-  const libraries = ['MKL', 'OpenBLAS', 'BLIS']; // where there are any
+  const libraries = ['MKL', 'OpenBLAS', 'BLIS']; // if installed
   const variants = new Set(rows.map((r) => r.variant).filter((name) => !libraries.includes(name)));
   expect(variants).toEqual(new Set(['morphmlp', 'none', 'naive']));
   expect(rows.filter((r) => r.variant === 'none').map((r) => r.flags)).toEqual(['-O1', '-O1']);

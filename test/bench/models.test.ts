@@ -1,14 +1,14 @@
 import { CASES, parseCase } from '../../src/bench/models/case';
-import { Served } from '../../src/bench/models/served';
+import { ServedModel } from '../../src/bench/models/served';
 import { Peer } from '../../src/bench/models/peer';
 import { memory, resetPeakMemory } from '../../src/core/runtime';
 import { tinySubject } from '../support/tiny_subject';
 
 const CPU = { device: 'cpu', precision: 'f32' } as const;
 const tiny = (work: 'forward' | 'train', subject = tinySubject()) =>
-  new Served({ text: `tiny ${work} 2`, variant: 'tiny', work, batch: 2 }, CPU, subject, 32);
+  new ServedModel({ text: `tiny ${work} 2`, variant: 'tiny', work, batch: 2 }, CPU, subject, 32);
 
-test('cases are read, and what is none is told in a sentence', () => {
+test('parses cases and refuses malformed ones with a clear message', () => {
   expect(parseCase(' image-t  train 8 ')).toEqual({
     text: 'image-t train 8',
     variant: 'image-t',
@@ -22,23 +22,23 @@ test('cases are read, and what is none is told in a sentence', () => {
     );
 });
 
-test.each(['forward', 'train'] as const)('a network is held to float64, then timed: %s', (work) => {
+test.each(['forward', 'train'] as const)('a network is verified against float64, then timed: %s', (work) => {
   const { live } = memory();
   const served = tiny(work);
   expect(served.verify()).toBeLessThan(2e-6);
   const output = served.output();
   expect(output.length).toBe(2 * 8);
-  expect(served.output()).toEqual(output); // running statistics and weights are as they were
+  expect(served.output()).toEqual(output); // running statistics and weights are unchanged
   expect(served.run()).toBeGreaterThan(0);
   if (work === 'train') expect(served.verify.bind(served)).toThrow(/^tiny train 2: logits differ from float64 by /);
   served.dispose();
   expect(memory().live).toBe(live);
 });
 
-test('blocks that are computed again are held until then by their input alone', () => {
+test('a recomputed block keeps only its input until the backward', () => {
   const peaks = [0, 2].map((recompute) => {
     const what = { text: 'tiny train 2', variant: 'tiny', work: 'train', batch: 2 } as const;
-    const served = new Served(what, { ...CPU, recompute }, tinySubject(), 128);
+    const served = new ServedModel(what, { ...CPU, recompute }, tinySubject(), 128);
     resetPeakMemory();
     served.run();
     const { peak } = memory();
@@ -47,16 +47,16 @@ test('blocks that are computed again are held until then by their input alone', 
   });
   expect(peaks[1]).toBeLessThan(0.9 * peaks[0]!);
   const tooMany = () =>
-    new Served(
+    new ServedModel(
       { text: 'tiny train 2', variant: 'tiny', work: 'train', batch: 2 },
       { ...CPU, recompute: 6 },
       tinySubject(),
       32,
     );
-  expect(tooMany).toThrow('tiny train 2: has 5 blocks, asked to compute 6 again');
+  expect(tooMany).toThrow('tiny train 2: expected to recompute at most 5 blocks, got 6');
 });
 
-test('a network that is wrong is not timed', () => {
+test('a wrong network is not timed', () => {
   const { reference, ...subject } = tinySubject();
   const logits = reference.eval_logits.map((row) => row.map((v, i) => (i === 3 ? v * 1.0001 : v)));
   const served = tiny('forward', { ...subject, reference: { ...reference, eval_logits: logits } });

@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { runsOf, timeRows, type PaperRow } from '../../src/bench/paper/measure';
+import { countRuns, timeRows, type PaperRow } from '../../src/bench/paper/measure';
 import { PAPER } from '../../src/bench/paper/tables';
 import { runCli } from '../support/run_cli';
 import { SMALL_NETWORK } from '../support/small_network';
@@ -9,14 +9,14 @@ import { SMALL_NETWORK } from '../support/small_network';
 const folder = mkdtempSync(path.join(os.tmpdir(), 'morphmlp-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-test('rows are timed by turns, shared networks once, ablations against the published', async () => {
+test('rows are timed in interleaved rounds, shared networks once, ablations against the published network', async () => {
   const rows = PAPER.filter(({ table }) => table === 10 || table === 8).map((entry) => {
     const { ablation = {} } = entry.config;
     return { ...entry, config: { ...SMALL_NETWORK, ablation } };
   });
   const ran: string[] = [];
   const found = await timeRows(rows, { rounds: 2, batch: () => 1, onRun: (name) => ran.push(name) });
-  expect(ran).toHaveLength(runsOf(rows, 2));
+  expect(ran).toHaveLength(countRuns(rows, 2));
   expect(ran.slice(0, 7)).toEqual(['C/L', 'C/2L', '2C/L', 'MorphFC, simple ops', 'conv 3x3', 'conv 7x7', 'group conv']);
   expect(found.map(({ name }) => name)).toEqual(rows.map(({ name }) => name));
   for (const { name, macs, time } of found) {
@@ -27,7 +27,7 @@ test('rows are timed by turns, shared networks once, ablations against the publi
   }
 });
 
-test('what bench paper writes, bench compare reads', () => {
+test('bench compare reads the results of bench paper', () => {
   const file = path.join(folder, 'paper.json');
   const { status, out } = runCli(['bench', 'paper', '--table', '9', '--rounds', '1', '--batch', '1', '--out', file]);
   expect(status).toBe(0);

@@ -18,7 +18,7 @@ test.each(PAPER.map((entry) => [`table ${entry.table}: ${entry.name}`, entry] as
   },
 );
 
-test('every table is there, and names its rows once', () => {
+test('every table is present with unique row names', () => {
   for (const table of TABLES) {
     const names = PAPER.filter((entry) => entry.table === table).map(({ name }) => name);
     expect(names.length).toBeGreaterThan(2);
@@ -26,7 +26,7 @@ test('every table is there, and names its rows once', () => {
   }
 });
 
-test('a fused kernel that is wrong is found before it is timed', () => {
+test('a wrong fused kernel is detected before timing', () => {
   const network = new TimedNetwork({ config: SMALL_NETWORK, batch: 2, simple: false });
   expect(network.verify()).toBeLessThan(2e-6);
   const wrong = instead('norm_mlp_forward', (args, original) => original({ ...args, eps: 1 }));
@@ -36,12 +36,12 @@ test('a fused kernel that is wrong is found before it is timed', () => {
   network.dispose();
 });
 
-test('logits that change from run to run are found', () => {
+test('logits that change from run to run are detected', () => {
   const network = new TimedNetwork({ config: SMALL_NETWORK, batch: 1, simple: true });
   network.run();
-  const nothing = instead('linear_forward', () => undefined); // leaves the NaN that the memory was filled with
+  const nothing = instead('linear_forward', () => undefined); // leaves the NaN with which the memory was filled
   expect(() => withLayer(nothing, () => network.run())).toThrow(
-    'the logits are not finite, or not those of the first run',
+    'the logits are not finite or differ from those of the first run',
   );
   network.dispose();
 });
@@ -57,7 +57,7 @@ test('bench paper counts all tables without timing', () => {
   expect(out).toContain("image-s: the paper lists 38M parameters; the authors' code has 40.55M");
 });
 
-test('bench paper refuses tables that the paper does not have, or that are not here', () => {
+test('bench paper refuses unknown and unsupported tables', () => {
   const { status, err } = paper('--table', '1,2');
   expect(status).toBe(1);
   expect(err).toMatch(/Expected tables of the paper \(1, 3, 4, 5, 8, 9, 10\), separated by commas/);

@@ -15,7 +15,7 @@ function row(variant: string, ms: number[], more: Partial<KernelRow> = {}): Kern
   };
 }
 
-test('a slow spell in one of three passes leaves the median where it was', () => {
+test('a slow period in one of three passes does not change the median', () => {
   const passes = [
     [4, 4, 4.5],
     [8, 8, 8.5],
@@ -28,14 +28,14 @@ test('a slow spell in one of three passes leaves the median where it was', () =>
   expect(joined!.cpuMs).toEqual(joined!.ms.map((t) => 2 * t));
 });
 
-test('the better limits count, the more others took, and the error of the pass that was verified', () => {
+test('merged rows keep the better limits, the larger contention and the error of the verified pass', () => {
   const limits = { gflops: 250, gbs: 20 };
   const passes = [[row('ours', [4], { error: 1e-7 })], [row('ours', [4], { limits, others: 0.2 })]];
   const [joined] = joinPasses(passes);
   expect(joined).toMatchObject({ limits: { gflops: 250, gbs: 30 }, error: 1e-7, others: 0.2, shareOfLimit: 1.6 / 4 });
 });
 
-test('speeds pair the rounds of each pass, also where a variant has fewer', () => {
+test('speedups pair the rounds of each pass, even if a variant has fewer', () => {
   const pass = (ours: number[], theirs: number[]) => [
     row('ours', ours),
     row('theirs', theirs, { speed: ratio(ours.slice(0, theirs.length), theirs) }),
@@ -44,7 +44,7 @@ test('speeds pair the rounds of each pass, also where a variant has fewer', () =
   expect(theirs!.speed).toMatchObject({ median: 0.5, low: 0.5, high: 0.5 });
 });
 
-test('directions, stages and regimes stay apart; a variant that failed later keeps its rounds', () => {
+test('directions, stages, caches and launch modes stay separate; a variant that failed later keeps its rounds', () => {
   const first = [
     row('ours', [4]),
     row('mine', [8], { speed: ratio([4], [8]) }),
@@ -57,7 +57,7 @@ test('directions, stages and regimes stay apart; a variant that failed later kee
   expect(joined[1]!.speed).toMatchObject({ median: 0.5 });
 });
 
-test('a single pass is as it was', () => {
+test('a single pass is unchanged', () => {
   const rows = [row('ours', [4, 5, 6])];
   expect(joinPasses([rows])).toEqual(rows);
 });

@@ -11,7 +11,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 const check = (file: string, ...more: string[]) => runCli(['kernel', 'check', file, ...more]);
 const plugin = (fault: string) => faultyPlugin(folder, fault);
 
-test('a right kernel passes at every stage, and what it prints stays out of the table', () => {
+test('a correct kernel passes at every stage, and its output stays out of the table', () => {
   const { status, out, err } = check(plugin('prints'), '--seed', '3');
   expect(out).toMatch(/morph_fc height +1 /);
   expect(out).toMatch(/morph_fc strided +4 .*\nright, on numbers of seed 3\n$/);
@@ -20,7 +20,7 @@ test('a right kernel passes at every stage, and what it prints stays out of the 
   expect(status).toBe(0);
 });
 
-test('a kernel without a backward passes with what it has', () => {
+test('a kernel without a backward passes', () => {
   const { status, out } = check(plugin('no backward'));
   expect(out).toMatch(/morph_fc width +3 .* none\n/);
   expect(status).toBe(0);

@@ -19,32 +19,32 @@ test.each<[string, RegExp]>([
   ['off by one chunk', /the output of .* is wrong/],
   ['transposed', /the output of .* is wrong/],
   ['one nan', /element \d+ is NaN/],
-  ['reads past', /crashed: touched memory that is not its own \(SIGSEGV\) while verifying .*, forward/],
-  ['writes past', /wrote behind its tensor y|crashed: touched memory/],
+  ['reads past', /crashed: accessed memory out of bounds \(SIGSEGV\) while verifying .*, forward/],
+  ['writes past', /wrote behind its tensor y|crashed: accessed/],
   ['writes input', /wrote to its input x/],
-  ['null', /crashed: touched memory that is not its own \(SIGSEGV\) while verifying .*, forward/],
+  ['null', /crashed: accessed memory out of bounds \(SIGSEGV\) while verifying .*, forward/],
   ['aborts', /crashed: aborted .*\(SIGABRT\) while verifying .*, forward/],
   ['exits', /ended the process itself, with exit status 0 while verifying .*, forward/],
   ['throws', /forward of morph_fc: thrown by the kernel/],
-  ['sleeps', /hangs: nothing for 10 s while verifying .*, forward \(--timeout waits longer\)/],
+  ['sleeps', /hangs: no progress for 10 s while verifying .*, forward \(--timeout waits longer\)/],
   ['wrong gradient', /gradients of .* are wrong/],
   ['unsupported', /unsupported: it is made for nothing/],
   ['fails', /forward of morph_fc: the moon is full/],
   ['other version', /it was built for version 2 of morphmlp_kernel.h; this program has version 1/],
-])('a kernel with the fault %s is caught, and told of in one line', (fault, message) => {
+])('a kernel with the fault %s is detected and reported in one line', (fault, message) => {
   const { status, err } = check(plugin(fault), '--timeout', '10');
   expect(err).toMatch(message);
   expect(err).not.toMatch(/\n\s+at /);
   expect(status).toBe(1);
 });
 
-test('what is no library of ours is one clear sentence', () => {
+test('a file that is not a plugin is refused with a clear message', () => {
   writeFileSync(at('text.so'), 'no library');
   expect(check(at('text.so')).err).toMatch(/text\.so: .*(invalid ELF header|file too short|not a mach-o)/);
   expect(check(at('missing.so')).err).toMatch(/missing\.so: .*(No such file|no such file)/);
 });
 
-test('the line at the top of a new kernel compiles it as it stands', () => {
+test('the command at the top of a new kernel compiles it', () => {
   runCli(['kernel', 'new', 'by_hand_gelu', '--out', folder]);
   const text = readFileSync(at('by_hand_gelu.cc'), 'utf8');
   const line = /^\/\/ The first runs (.*)$/m.exec(text)![1]!;
@@ -66,7 +66,7 @@ test.each([
   expect(status).toBe(1);
 });
 
-test('a kernel that is there is not written over', () => {
+test('an existing kernel is not overwritten', () => {
   writeFileSync(at('own_gelu.cc'), 'mine');
   expect(runCli(['kernel', 'new', 'own_gelu', '--out', folder]).err).toMatch(/own_gelu.cc is there already/);
   expect(readFileSync(at('own_gelu.cc'), 'utf8')).toBe('mine');

@@ -156,7 +156,7 @@ test('a reader that leaves early is no failure', () => {
 test('every command has help with examples', () => {
   const commands = [
     ...['train', 'evaluate', 'predict', 'convert', 'export', 'flops', 'verify', 'prepare', 'study', 'kernel'],
-    ...['data preview', 'data export', 'bench kernels', 'bench paper', 'bench compare', 'bench data'],
+    ...['data check', 'data preview', 'data export', 'bench kernels', 'bench paper', 'bench compare', 'bench data'],
     ...['kernel new', 'kernel build', 'kernel check'],
   ];
   for (const command of commands) expect(morphmlp(...command.split(' '), '--help').out).toMatch(/^Example/m);

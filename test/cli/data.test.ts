@@ -3,14 +3,13 @@ import os from 'node:os';
 import path from 'node:path';
 import sharp from 'sharp';
 import { MOTION_CLASSES } from '../../src/data/synthetic/motion';
-import { describeWithFfmpeg } from '../data/ffmpeg_support';
 import { runCli } from '../support/run_cli';
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'morphmlp-'));
 const at = (name: string) => path.join(folder, name);
 afterAll(() => rmSync(folder, { recursive: true }));
 
-describeWithFfmpeg('morphmlp data', () => {
+describe('morphmlp data', () => {
   test('export writes what train and preview read', async () => {
     const exported = runCli(['data', 'export', at('motion'), '--train', '8', '--val', '8']);
     expect(exported).toMatchObject({ status: 0 });

@@ -43,7 +43,7 @@ describe('doctor', () => {
   test('gives the reason for each missing tool instead of failing', async () => {
     const report = await withPath('/nowhere', () => collectDoctor());
     expect(report.cmake).toEqual({ missing: 'cmake is not on the PATH (needed only to build the addon)' });
-    expect(report.ffmpeg).toEqual({ missing: 'ffmpeg is not on the PATH (needed to read videos)' });
+    expect(report.decoder).toEqual({ version: expect.stringMatching(/^node-av 6\.\d+\.\d+ \(FFmpeg 8/) as string });
     expect(report.compiler).toMatchObject({ missing: expect.stringContaining('neither g++ nor clang++') as string });
   });
 

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { backward, noGrad } from '../../src/core/autograd';
-import { RAGGED } from '../../src/bench/kernels/edge_shapes';
+import { EDGE_SHAPES } from '../../src/bench/kernels/edge_shapes';
 import type { OpCase } from '../../src/bench/op_cases/case';
 import { relativeError } from '../../src/bench/op_cases/compare';
 import { uniform } from '../../src/bench/op_cases/random';
@@ -23,7 +23,7 @@ const replaced = (op: PluggableOp, c: OpCase): OpCase => ({
 for (const op of PLUGGABLE)
   runCases(
     `naive ${op}`,
-    RAGGED[op].map((c) => replaced(op, c)),
+    EDGE_SHAPES[op].map((c) => replaced(op, c)),
   );
 
 /** A BLAS of three loops: that our calls mean what they should is seen without a library on the machine. */

@@ -19,7 +19,7 @@ const config: MorphMlpConfig = {
   ...{ kind: 'video', layers: [1, 1, 1, 1], frames: 4, embedDims: [8, 8, 12, 12], segmentDim: [4, 4, 4, 4] },
   ...{ mlpRatio: 3, qkvBias: true, dropPath: 0, numClasses: 5 },
 };
-/** How far bf16 may be from f32, in roundings (L2): about the square root of those on the way. */
+/** Tolerance distance of bf16 from f32 in roundings (L2): about the square root of their number. */
 const [LOGITS, GRADIENTS] = [6, 12];
 const size = [2, 3, 4, 32, 32];
 
@@ -65,7 +65,7 @@ test('so is one of simple ops', () => {
 });
 
 test('in evaluation the logits are near those of f32, with a backward to come and without', () => {
-  // Of one clip, ten logits are 2 to 7 roundings off, by chance: several clips tell.
+  // The ten logits of one clip are 2 to 7 roundings off by chance; several clips average this.
   const clips = [1, 2, 3, 4, 5, 6];
   const logits = (precision: Precision) => {
     const model = network(precision).eval() as MorphMLP;

@@ -28,7 +28,7 @@ test('what is recorded runs when it is replayed, on the numbers that are there t
   );
 });
 
-test('memory that a graph uses is nobody else’s until the graph is forgotten', () => {
+test('memory of a graph is not reused until the graph is destroyed', () => {
   const { live } = memory('cuda');
   scope(() =>
     noGrad(() => {

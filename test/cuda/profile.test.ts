@@ -1,4 +1,4 @@
-/** What `bench profile --device cuda` measures: every kernel of a step, by the GPU's timer. */
+/** `bench profile --device cuda` times every kernel of a step by the GPU's timer. */
 import { inputSpec } from '../../src/data/input_spec';
 import { NORMALISATION } from '../../src/data/types';
 import { MorphMLP } from '../../src/models/morphmlp';

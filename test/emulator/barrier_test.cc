@@ -2,6 +2,7 @@
 // it must give another number without; with threads.cc and ThreadSanitizer that must be reported as a race, and a
 // product and sums of the real kernels must not. See barrier_test.sh.
 #include <cstdio>
+#include <string>
 #include <vector>
 
 #include "cuda/epilogue/column_sums.h"
@@ -64,11 +65,28 @@ bool product() {
   const std::vector<float> a = numbers(m * k), b = numbers(n * k);
   std::vector<float> y(parts * m * n);
   multiply<float>(by_row(gather(PlainLayout{}, Dense<float>{a.data(), k}), m),
-                  by_row(gather(PlainLayout{}, Dense<float>{b.data(), k}), n), k, PutPart{y.data(), n, m * n}, parts);
+                  by_row(gather(PlainLayout{}, Dense<float>{b.data(), k}), n), k, StorePartial{y.data(), n, m * n},
+                  parts);
   double expected = 0, found = 0;
   for (int i = 0; i < k; ++i) expected += static_cast<double>(a[130 * k + i]) * b[4 * k + i];
   for (int p = 0; p < parts; ++p) found += y[p * m * n + 130 * n + 4];
   return check("a product", found, expected);
+}
+
+struct ReadFour : Unshared {
+  const float* x;
+  float* y;
+  __device__ void operator()(None&) const { *y = load_words<float4>(x).x; }
+};
+
+// Aborts: 16 bytes at a multiple of 4.
+bool misaligned() {
+  alignas(16) const float x[8] = {};
+  float y = 1;
+  launch({1}, ReadFour{{}, x, &y});
+  const bool right = y == 0;
+  launch({1}, ReadFour{{}, x + 1, &y});
+  return right;
 }
 
 bool norm() {
@@ -102,6 +120,8 @@ bool bf16() {
 
 int main(int, char** given) {
   using namespace morphmlp::cuda;
-  if (given[1]) return without_barrier() ? 0 : 1;
+  const std::string broken = given[1] ? given[1] : "";
+  if (broken == "misaligned") return misaligned() ? 0 : 1;
+  if (broken == "forgotten") return without_barrier() ? 0 : 1;
   return with_barrier() && product() && norm() && bf16() ? 0 : 1;
 }

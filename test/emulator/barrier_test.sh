@@ -1,6 +1,6 @@
 #!/bin/sh
-# Shows that the emulation of CUDA sees a forgotten barrier, as fibers by a wrong result and as threads by ThreadSanitizer,
-# and that the product, the column sums and LayerNorm have none.
+# Shows that the emulation of CUDA detects a forgotten barrier, as fibers by a wrong result and as threads by ThreadSanitizer,
+# and a misaligned vector access, and that the product, the column sums and LayerNorm have neither.
 set -eu
 . "$(dirname "$0")/shared.sh"
 
@@ -16,6 +16,10 @@ echo "fibers, warp by warp:"
 "$out/fibers"
 if "$out/fibers" forgotten; then
   echo "FAILED: the forgotten barrier was not seen"
+  exit 1
+fi
+if "$out/fibers" misaligned 2>"$out/log" || ! grep -q "misaligned vector access" "$out/log"; then
+  echo "FAILED: the misaligned access was not seen"
   exit 1
 fi
 echo "fibers under AddressSanitizer:"

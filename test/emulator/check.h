@@ -1,4 +1,4 @@
-// What the test programs of kernels beside it share: how they fill, compare and print. A NaN is infinitely wrong.
+// Shared by the test programs: how they fill, compare and print. NaN counts as infinitely wrong.
 #pragma once
 #include <cmath>
 #include <cstdio>
@@ -25,7 +25,7 @@ inline double worse(double a, double b) {
   return a == a && b == b ? std::max(std::abs(a), std::abs(b)) : static_cast<double>(INFINITY);
 }
 
-// Numbers that bf16 holds.
+// Values that bf16 represents.
 template <class T>
 std::vector<T> numbers(int64_t n, int seed) {
   std::vector<T> x(static_cast<size_t>(n));
@@ -43,9 +43,9 @@ struct Factor {
   double at(int i, int l) const { return load(&x[turned ? l * size + i : i * k + l]); }
 };
 
-template <bool kTurned, class T>
+template <bool kTransposed, class T>
 auto operand(const T* x, int size, int k) {
-  if constexpr (kTurned)
+  if constexpr (kTransposed)
     return by_column(gather(PlainLayout{}, Dense<T>{x, size}), size);
   else
     return by_row(gather(PlainLayout{}, Dense<T>{x, k}), size);

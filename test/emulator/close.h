@@ -1,4 +1,4 @@
-// What tests of fused kernels of bf16 tokens share beyond check.h: numbers of a size, and what an FC gives in double.
+// Shared by tests of fused kernels on bf16 tokens: random values of a size, and an FC in double.
 #pragma once
 #include "test/emulator/check.h"
 

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <deque>
 #include <functional>
@@ -43,7 +45,7 @@ namespace shim {
 
 constexpr int kWarp = 32;
 
-// Of the thread that runs now.
+// Indices of the running thread.
 extern thread_local uint3 thread_index, block_index, grid_size;
 
 using Body = void (*)(const void* kernel, void* shared);
@@ -68,7 +70,7 @@ void share(const T& value) {
   sync_warp();
 }
 
-// What `from(lane)` says is the lane whose value this one gets.
+// Returns the value of lane from(lane).
 template <class T, class From>
 T shuffle(T value, From from) {
   const int lane = lane_index();
@@ -79,6 +81,13 @@ T shuffle(T value, From from) {
   return other;
 }
 
+// Aborts where a GPU would fault: a vector access must begin at a multiple of its alignment.
+inline void check_aligned(const void* address, size_t alignment) {
+  if (reinterpret_cast<uintptr_t>(address) % alignment == 0) return;
+  std::fprintf(stderr, "cuda_shim: misaligned vector access: %p is no multiple of %zu bytes\n", address, alignment);
+  std::abort();
+}
+
 // Shared memory as TMA and wgmma see it (PTX ISA, "Async proxy"): what TMA brought, and what a thread wrote, by
 // store_words or a copy, once that thread has fenced; until then it is NaN to them. From `watch_writes` on, in a block.
 void watch_writes();
@@ -87,11 +96,13 @@ void fence_writes();
 void publish(const void* what, size_t bytes);
 const char* published_memory();
 
-// A thread's asynchronous copies of 16 bytes. What is on its way is NaN where it goes to, from the call that starts it
-// to the one that waits for it: as early as it may be written, and as late as it may arrive.
+// Asynchronous copies of a thread, 16 bytes each. The destination is NaN from the call that starts a copy to the one
+// that waits for it: it is overwritten as early and arrives as late as the ISA allows.
 class Copies {
  public:
   void add(void* to, const void* from) {
+    check_aligned(to, kBytes);
+    check_aligned(from, kBytes);
     std::memset(to, 0xFF, kBytes);
     wrote(to, kBytes);
     pending_.push_back({to, from, groups_});
@@ -117,8 +128,8 @@ class Copies {
 
 Copies& copies();  // of the thread that runs now
 
-// A thread's asynchronous products. Sums are NaN from the call that starts a product to the one that waits for it, and
-// operands are read as late as that: a stage that is filled again too early is seen.
+// Asynchronous products of a thread. Accumulators are NaN from the call that starts a product to the one that waits for
+// it, and operands are read as late as that: a stage that is refilled too early is detected.
 class Products {
  public:
   using Step = std::function<void(float* sums)>;

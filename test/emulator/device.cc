@@ -274,8 +274,10 @@ DeviceFacts device_facts() {
   return facts;
 }
 
-// A test may ask for a device without.
-std::string hopper_lacks() { return std::getenv("MORPHMLP_EMULATED_LACKS_WGMMA") ? "the emulation was told so" : ""; }
+// A test may emulate a device without wgmma.
+std::string wgmma_unavailable() {
+  return std::getenv("MORPHMLP_EMULATED_LACKS_WGMMA") ? "MORPHMLP_EMULATED_LACKS_WGMMA is set" : "";
+}
 std::string compiled_for() { return "the emulation on the CPU, for tests"; }
 std::string compiler_flags() { return "the emulation on the CPU, for tests"; }
 std::string describe_device() { return "emulated on the CPU, for tests"; }

@@ -27,7 +27,7 @@ struct Fc {
                        want_db ? db.data() : nullptr};
     launch_fc_gradients<P>(p, gather(PlainLayout{}, Dense<T>{grad.data(), kN}),
                            gather(PlainLayout{}, Dense<T>{x.data(), kK}),
-                           scatter(PlainLayout{}, PutBiased<float>{dx.data(), kK, nullptr, false}));
+                           scatter(PlainLayout{}, BiasEpilogue<float>{dx.data(), kK, nullptr, false}));
   }
 
   double grad_at(int row, int i) const { return load(&grad[row * kN + i]); }
@@ -79,9 +79,9 @@ bool all(const char* what) {
 template <class T>
 bool some() {
   Fc<T> parameters, input, bias;
-  parameters.template run<Product<T>>(false, true, false);
-  input.template run<Product<T>>(true, false, false);
-  bias.template run<Product<T>>(false, false, true);
+  parameters.template run<GemmFor<T>>(false, true, false);
+  input.template run<GemmFor<T>>(true, false, false);
+  bias.template run<GemmFor<T>>(false, false, true);
   const bool alone = untouched(parameters.dx) && untouched(parameters.db) && untouched(input.dw) &&
                      untouched(input.db) && untouched(bias.dx) && untouched(bias.dw);
   const double worst = worse(worse(share(parameters.off_dw()), share(input.off_dx())), share(bias.off_db()));
@@ -94,9 +94,8 @@ bool some() {
 int main() {
   using namespace morphmlp::cuda;
   using morphmlp::Bf16;
-  bool right = all<Product<float>, float>("an FC's gradients by FFMA");
-  right = all<MmaProduct<MmaTf32x3>, float>("an FC's gradients by 3xTF32") && right;
-  right = all<Product<Bf16>, Bf16>("an FC's gradients by mma.sync") && right;
+  bool right = all<GemmFor<float>, float>("an FC's gradients by FFMA");
+  right = all<GemmFor<Bf16>, Bf16>("an FC's gradients by mma.sync") && right;
   right = some<float>() && right;
   return right ? 0 : 1;
 }

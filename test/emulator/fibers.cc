@@ -105,7 +105,7 @@ struct Block {
   const void* kernel = nullptr;
   void* shared = nullptr;
   size_t shared_bytes = 0;
-  std::vector<char> published;  // empty where nobody watches
+  std::vector<char> published;  // empty unless TMA or wgmma is used
   const void* main_stack = nullptr;
   size_t main_bytes = 0;
   std::vector<std::function<void()>> later;
@@ -204,7 +204,7 @@ bool run_ready(int begin, int end) {
   std::abort();
 }
 
-// Until no lane of the warp can go on by itself; whether any did.
+// Runs the lanes of the warp until all wait; returns whether any made progress.
 bool run_warp(int begin, int end) {
   for (bool ran = false;; release(begin, end, At::warp)) {
     for (wake(begin, end); run_ready(begin, end); wake(begin, end)) ran = true;
@@ -231,7 +231,7 @@ void run_block() {
     if (count(0, block.threads, At::event) == 0)
       release(0, block.threads, At::block);
     else if (!ran && !finish_one())
-      refuse("threads wait for what nobody does");
+      refuse("threads wait for an event that no thread causes");
   }
   if (!block.later.empty()) refuse("a block ended before its copies arrived");
 }

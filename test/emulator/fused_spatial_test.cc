@@ -68,7 +68,7 @@ struct Spatial {
     return out;
   }
 
-  // Where number k of row r of a branch lies in its frame.
+  // Offset in its frame of value k of row r of a branch.
   int64_t place(int branch, int64_t r, int64_t k) const {
     if (branch == 2) return r * kC + k;
     const int64_t n = r / kChunk * kChunk + k / kRun;  // along columns, or rows

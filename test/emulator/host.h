@@ -1,5 +1,5 @@
-// What a test of kernels without the shim's device has in its place: plain memory, launches that run at once, no
-// library for products. For the one source of a program.
+// Replaces the emulated device (device.cc) in tests of single kernels: plain memory, launches that run at once. Include
+// it in one source of a program.
 #pragma once
 #include <cstdlib>
 #include <functional>
@@ -15,11 +15,8 @@ void* native_stream() {
   static EmulatedStream stream{[](std::function<void()> run) { run(); }};
   return &stream;
 }
-Products products() { return Products::own; }
-void count_wgmma_product() {}
-F32By f32_kind = F32By::ffma;  // for a test to change
-F32By f32_by() { return f32_kind; }
+GemmBackend gemm_backend() { return GemmBackend::mma; }
+void count_wgmma_launch() {}
 DeviceFacts device_facts() { return {}; }
-void cublas_lt_product(const LtProduct&) { std::abort(); }
 
 }  // namespace morphmlp::cuda

@@ -1,5 +1,5 @@
 // mbarrier for the emulation, as the PTX ISA describes it ("Phase of the mbarrier object", "Tracking asynchronous
-// operations by the mbarrier object"). Who waits for a phase that nobody ends is reported (fibers.cc).
+// operations by the mbarrier object"). A wait for a phase that never completes is reported (fibers.cc).
 #pragma once
 #include <cstdio>
 #include <cstdlib>
@@ -20,7 +20,7 @@ struct Phase {
   int64_t bytes : 23;
 };
 
-constexpr uint64_t kUnset = (1 << 20) - 1;  // what shared memory that nobody wrote says
+constexpr uint64_t kUnset = (1 << 20) - 1;  // value of uninitialised shared memory
 
 inline Phase phase_of(const Mbarrier& barrier) {
   Phase phase;
@@ -47,7 +47,7 @@ inline void count(Mbarrier& barrier, int arrivals, int64_t bytes) {
 
 }  // namespace emulated
 
-// Behind the first kilobyte, which is CUDA's on sm_90.
+// Shared memory begins after the kilobyte that CUDA reserves on sm_90.
 inline uint32_t shared_address(const void* data) {
   return static_cast<uint32_t>(static_cast<const char*>(data) - shim::shared_memory()) + 1024;
 }
@@ -59,14 +59,14 @@ inline void init(Mbarrier& barrier, int arrivals) {
   std::memcpy(&barrier, &phase, sizeof(phase));
 }
 
-inline void publish_barriers() {}
-inline void publish_writes() { shim::fence_writes(); }
+inline void fence_barrier_init() {}
+inline void fence_async_proxy() { shim::fence_writes(); }
 
 inline void arrive(Mbarrier& barrier) {
   shim::change([&] { emulated::count(barrier, 1, 0); });
 }
 
-inline void arrive_expecting(Mbarrier& barrier, uint32_t bytes) {
+inline void arrive_expect_tx(Mbarrier& barrier, uint32_t bytes) {
   shim::change([&] { emulated::count(barrier, 1, bytes); });
 }
 

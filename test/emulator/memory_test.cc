@@ -51,7 +51,7 @@ struct Norm {
   std::vector<float> gamma, beta, mean, rstd, dgamma, dbeta;
 };
 
-// What LayerNorm gives of it in double.
+// LayerNorm in double.
 template <class T>
 struct Expected {
   explicit Expected(const Norm<T>& n) : n(n), mean(n.rows), rstd(n.rows), mean_g(n.rows), mean_gx(n.rows) {
@@ -114,7 +114,7 @@ struct Twice {
   T* y;
   template <int N>
   __device__ void run(int64_t i) const {
-    Numbers<N> value = load<N>(x + i);
+    Vec<N> value = load<N>(x + i);
     for (float& v : value.at) v *= 2;
     store(y + i, value);
   }
@@ -129,7 +129,7 @@ struct AddClip {
   template <int N>
   __device__ void run(int clip, int64_t begin, int64_t end, int c) const {
     for (int64_t row = begin; row < end; ++row) {
-      Numbers<N> value = load<N>(x + (clip * rows + row) * columns + c);
+      Vec<N> value = load<N>(x + (clip * rows + row) * columns + c);
       for (float& v : value.at) v += static_cast<float>(clip);
       store(y + (clip * rows + row) * columns + c, value);
     }
@@ -142,7 +142,7 @@ bool runs(int n, int shift) {
   std::vector<T> y = numbers<T>(n + shift + 1, 60);
   const float behind = load(&y.back());
   const T* from = x.data() + shift;
-  launch_runs<kRun<T>>(n, aligned(from), Twice<T>{from, y.data() + shift});
+  launch_vectorized<kVecSize<T>>(n, aligned(from), Twice<T>{from, y.data() + shift});
   const Off found = off(
       1, n, [&](int, int i) { return load(&y[shift + i]); }, [&](int, int i) { return 2.0 * load(from + i); });
   return report(found.worst == 0 && load(&y.back()) == behind, "runs of %d, from %d on: off by %.1e", n, shift,
@@ -154,7 +154,7 @@ bool columns(int clips, int rows, int columns) {
   const std::vector<T> x = numbers<T>(int64_t{clips} * rows * columns, 5);
   std::vector<T> y = x;
   for (T& v : y) store(&v, NAN);
-  launch_column_runs<kRun<T>>(clips, rows, columns, true, AddClip<T>{x.data(), y.data(), rows, columns});
+  launch_vectorized_columns<kVecSize<T>>(clips, rows, columns, true, AddClip<T>{x.data(), y.data(), rows, columns});
   const Off found = off(
       clips * rows, columns, [&](int i, int j) { return load(&y[i * columns + j]); },
       [&](int i, int j) { return i / rows + static_cast<double>(load(&x[i * columns + j])); });

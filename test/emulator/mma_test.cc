@@ -32,9 +32,9 @@ struct Multiply : OneWarp {
   }
 };
 
-// wrong += the words of ldmatrix, or with kTurned of ldmatrix_trans, that are not what the PTX ISA says: of matrix i of
-// four below each other, x[32][8].
-template <bool kTurned>
+// wrong += the words of ldmatrix, or with kTransposed of ldmatrix_trans, that are not what the PTX ISA says: of matrix
+// i of four below each other, x[32][8].
+template <bool kTransposed>
 struct Load : OneWarp {
   const Bf16* x;
   int* wrong;  // one a lane
@@ -42,15 +42,15 @@ struct Load : OneWarp {
   __device__ void operator()(None&) const {
     uint32_t got[4];
     const Bf16* row = x + threadIdx.x * 8;
-    if (kTurned)
+    if (kTransposed)
       ldmatrix_trans(got, row);
     else
       ldmatrix(got, row);
     int count = 0;
     for (int i = 0; i < 4; ++i) {
-      const int r = kTurned ? member() * 2 : group(), c = kTurned ? group() : member() * 2;
+      const int r = kTransposed ? member() * 2 : group(), c = kTransposed ? group() : member() * 2;
       const Bf16* first = x + (8 * i + r) * 8 + c;
-      count += got[i] != word(first, first + (kTurned ? 8 : 1));
+      count += got[i] != word(first, first + (kTransposed ? 8 : 1));
     }
     wrong[threadIdx.x] = count;
   }
@@ -72,13 +72,13 @@ bool fragments() {
 }
 
 // a[m, k] b[n, k] in parts of k, each operand by rows and by columns.
-template <bool kTurnA, bool kTurnB>
+template <bool kTransposeA, bool kTransposeB>
 bool product(const char* what, int m, int n, int k, int parts) {
   const std::vector<Bf16> a = numbers<Bf16>(m * k, 5), b = numbers<Bf16>(n * k, 60);
   std::vector<float> y(static_cast<size_t>(parts * m * n), NAN);
-  multiply<Bf16>(operand<kTurnA>(a.data(), m, k), operand<kTurnB>(b.data(), n, k), k,
-                 PutPart{y.data(), n, static_cast<int64_t>(m) * n}, parts);
-  const double worst = off(Factor<Bf16>{a, m, k, kTurnA}, {b, n, k, kTurnB}, y).worst / std::sqrt(k);
+  multiply<Bf16>(operand<kTransposeA>(a.data(), m, k), operand<kTransposeB>(b.data(), n, k), k,
+                 StorePartial{y.data(), n, static_cast<int64_t>(m) * n}, parts);
+  const double worst = off(Factor<Bf16>{a, m, k, kTransposeA}, {b, n, k, kTransposeB}, y).worst / std::sqrt(k);
   return check(what, worst, 1e-5);
 }
 

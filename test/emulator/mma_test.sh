@@ -1,8 +1,8 @@
 #!/bin/sh
-# Holds the emulated tensor-core instructions to the PTX ISA's layouts, and what is made of them, the products of bf16 and f32,
-# the gradients of an FC, the fused MLP, the spatial unit by patches and the moments of a product, to plain ones, and what memory
-# limits: as fibers, and with "sanitized" under AddressSanitizer and, as threads, under ThreadSanitizer too. And the product by TMA
-# and wgmma, as fibers alone.
+# Compares the emulated tensor-core instructions with the layouts of the PTX ISA, and kernels with plain loops: products of bf16 and
+# f32, gradients of an FC, the fused MLP, the fused spatial unit, BatchNorm statistics of a product, and memory-bound kernels. Runs
+# them as fibers, and with "sanitized" under AddressSanitizer and, as threads, under ThreadSanitizer. The product by TMA and wgmma
+# runs as fibers only.
 set -eu
 . "$(dirname "$0")/shared.sh"
 
@@ -13,7 +13,7 @@ if [ "${1:-}" = sanitized ]; then
   ASAN_OPTIONS=detect_leaks=0 "$out/asan"
 fi
 
-for name in mma_test f32_product_test fc_gradients_test fused_mlp_test fused_spatial_test moments_test memory_test; do
+for name in mma_test ffma_gemm_test fc_gradients_test fused_mlp_test fused_spatial_test gemm_bn_stats_test memory_test; do
   compile fibers $name.cc fibers.cc
   "$out/fibers"
   [ "${1:-}" = sanitized ] || continue

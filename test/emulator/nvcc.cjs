@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 'use strict';
-// Takes the place of nvcc in tests (NVCC=…/nvcc.cjs): compiles one .cu into a library for the emulated device, by the C++
-// compiler. Launches are rewritten into calls, in the source and in the headers of its first -I; all else is the kernel as
+// Replaces nvcc in tests (NVCC=…/nvcc.cjs): compiles one .cu into a library for the emulated device with the C++ compiler. Launches are rewritten into calls, in the source and in the headers of its first -I; all else is the kernel as
 // it stands.
 const { spawnSync } = require('node:child_process');
 const { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } = require('node:fs');

@@ -1,4 +1,4 @@
-// What a cudaStream_t points to in the emulation: launches go through it, also those of kernels out of other libraries.
+// The object behind a cudaStream_t in the emulation: all launches go through it, also those of plugins.
 #pragma once
 #include <functional>
 

@@ -81,7 +81,7 @@ void sync_warp() { warp->barrier.wait(); }
 void* lane_slots() { return warp->slots; }
 Copies& copies() { return own_copies; }
 
-// What Hopper adds runs as fibers alone.
+// TMA, mbarrier and wgmma run as fibers only.
 Products& products() { std::abort(); }
 char* shared_memory() { std::abort(); }
 void wait_until(const std::function<bool()>&) { std::abort(); }

@@ -1,6 +1,6 @@
-// TMA for the emulation: boxes of 64 columns of a matrix of bf16, swizzled by 128 bytes as the CUDA programming guide
-// has it: the 16 bytes number x of the 128 bytes number y of shared memory lie at x ^ y % 8. Where they go to is NaN
-// until they arrive, which is when nobody can go on without.
+// TMA for the emulation: boxes of 64 columns of a bf16 matrix, swizzled by 128 bytes as the CUDA programming guide
+// defines it: chunk x of 16 bytes in line y of 128 bytes of shared memory is stored at x ^ y % 8. The destination is
+// NaN until the copy completes, as late as possible: when no thread can continue without it.
 #pragma once
 #include "runtime/error.h"
 #include "test/emulator/mbarrier.h"
@@ -42,7 +42,7 @@ inline void load_box(Bf16* to, const TensorMap& map, Mbarrier& barrier, int colu
   });
 }
 
-// What cuTensorMapEncodeTiled demands.
+// Checks the requirements of cuTensorMapEncodeTiled.
 inline TensorMap tensor_map(const Bf16* data, int64_t rows, int64_t columns, int64_t leading, int box_rows) {
   const bool aligned = reinterpret_cast<uintptr_t>(data) % 16 == 0 && leading % 8 == 0;
   const bool sized = rows > 0 && columns > 0 && rows <= INT64_C(1) << 32 && columns <= INT64_C(1) << 32;

@@ -56,16 +56,16 @@ void wgmma_wait() {
   shim::products().wait(kLater);
 }
 template <int kCount>
-void settle(float (&)[kCount]) {}
+void pin_after_wait(float (&)[kCount]) {}
 template <int kRegisters>
-void give_registers() {}
+void dealloc_registers() {}
 template <int kRegisters>
-void take_registers() {}
+void alloc_registers() {}
 
-template <int kN, bool kTurnA, bool kTurnB>
+template <int kN, bool kTransposeA, bool kTransposeB>
 void wgmma(float (&d)[kN / 2], uint64_t a, uint64_t b) {
   if (!shim::products().fenced()) emulated::refuse("wgmma without a fence after the last wait");
-  const emulated::Matrix left(a, kTurnA), right(b, kTurnB);
+  const emulated::Matrix left(a, kTransposeA), right(b, kTransposeB);
   const int thread = static_cast<int>(threadIdx.x) % 128;
   shim::products().add(d, kN / 2, [=](float* sums) { emulated::add_products(sums, kN, left, right, thread); });
 }

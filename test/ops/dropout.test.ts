@@ -51,7 +51,8 @@ test.each([
     expect([words, rngState()]).toEqual([48, { seed: 3, offset: 448 }]);
     const expected = drawn(37, seed, offset + 8).map((u) => (u < 0.25 ? 0 : Math.fround(1 / 0.75)));
     expect([...factors.floats()]).toEqual(expected);
-    expect(nextRandom(1).start).toBe(null);
+    const after = drawn(8, 3, 448).map((u) => (u < 0.25 ? 0 : Math.fround(1 / 0.75)));
+    expect([...dropFactors(8, 0.25, ones([1])).floats()]).toEqual(after); // no longer from `start`
   });
 });
 

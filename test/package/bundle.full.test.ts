@@ -10,10 +10,10 @@ const folder = mkdtempSync(path.join(os.tmpdir(), 'bundle-'));
 const archive = path.join(folder, 'bundle.tar.xz');
 afterAll(() => rmSync(folder, { recursive: true }));
 
-// What `run` and the tests of a bundle may use: no Node, no npm, no CMake.
+// The programs that `run` and the tests of a bundle may use: no Node, npm or CMake.
 const TOOLS = ['bash', 'sed', 'sort', 'head', 'cat', 'dirname', 'getconf', 'cc', 'as', 'ld', 'python3'];
 
-/** Where a tool is; of Python the interpreter itself, as what stands on the PATH may be a script that needs more of it. */
+/** Finds a tool; for Python the interpreter itself, because the PATH may contain a wrapper script. */
 function which(tool: string): string {
   if (tool === 'python3')
     return spawnSync(tool, ['-c', 'import sys; print(sys.executable)'], { encoding: 'utf8' }).stdout.trim();
@@ -42,12 +42,12 @@ beforeAll(() => {
   expect(spawnSync('tar', ['xf', archive, '-C', folder]).status).toBe(0);
 }, 600_000);
 
-test('a bundle has at most 40 MB and is as its manifest says', () => {
+test('a bundle has at most 40 MB and matches its manifest', () => {
   expect(statSync(archive).size).toBeLessThan(40e6);
   expect(run('check')).toEqual({ status: 0, stdout: 'every file is as the manifest says\n', stderr: '' });
 });
 
-test('its tests run where there is neither Node nor npm', () => {
+test('its tests run without Node and npm', () => {
   const ran = run(
     'test',
     '--device',
@@ -68,7 +68,7 @@ test('its tests run where there is neither Node nor npm', () => {
   });
 });
 
-test('steps on a GPU say why there is none, and all of them end', () => {
+test('GPU steps report why there is no GPU, and all of them finish', () => {
   if (spawnSync('nvidia-smi').status === 0) return;
   const ran = run('all', '--no-build', `OUT=${folder}/all`);
   expect(ran.status).toBe(1);

@@ -59,7 +59,7 @@ describe('the manifest of a bundle', () => {
     expect(differences(folder)).toEqual([]);
   });
 
-  test('names what is missing, changed and new, but not what its steps write', () => {
+  test('names missing, changed and new files, but not files written by its steps', () => {
     writeManifest(folder, {});
     rmSync(at('b/two.txt'));
     write('a.txt', 'onE');
@@ -76,7 +76,7 @@ describe('the manifest of a bundle', () => {
   });
 });
 
-test('the same files give the same archive, whenever they were written', () => {
+test('the same files give the same archive, regardless of their timestamps', () => {
   const made = ['first', 'second'].map((name, i) => {
     utimesSync(at('a.txt'), 1e9 + i, 1e9 + i);
     rmSync(at('b/two.txt'));
@@ -92,7 +92,7 @@ test('the same files give the same archive, whenever they were written', () => {
 });
 
 describe('the packages of a bundle', () => {
-  test('are all that jest needs, and neither TypeScript nor what is not asked for', () => {
+  test('include all that jest needs, and neither TypeScript nor unrequested packages', () => {
     const found = closure(root, ['jest']);
     expect(found).toEqual(
       expect.arrayContaining(['node_modules/jest', 'node_modules/expect', 'node_modules/jest-circus']),
@@ -101,7 +101,7 @@ describe('the packages of a bundle', () => {
     expect(found).toEqual([...found].sort());
   });
 
-  test('that are not there are named', () =>
+  test('that are missing are named', () =>
     expect(() => closure(root, ['no-such-package'])).toThrow('no-such-package is not in node_modules'));
 });
 

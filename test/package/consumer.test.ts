@@ -36,13 +36,13 @@ describe('a project that depends on the package', () => {
       `import { tensor, type Tensor } from 'morphmlp';
        const t: Tensor = tensor([[1, 2], [3, 4]]);
        export const rows: number | undefined = t.shape[0];
-       // @ts-expect-error: a string is no tensor
+       // @ts-expect-error: a string is not a tensor
        tensor('wrong');`,
     );
     expect(typeCheck(module, resolution)).toBe('');
   });
 
-  test('is told, when install scripts did not run, what was tried and what to run', () => {
+  test('learns what was tried and what to run if install scripts did not run', () => {
     const { status, stderr } = node('-e', 'require("morphmlp")');
     expect(status).not.toBe(0);
     expect(stderr).toContain('the native addon of morphmlp could not be loaded. Tried:');
@@ -52,7 +52,7 @@ describe('a project that depends on the package', () => {
     expect(stderr).toContain('--ignore-scripts');
   });
 
-  test('asks the command line for its version and for help also without an addon', () => {
+  test('gets version and help from the command line without an addon', () => {
     const bin = path.join(installed, 'bin', 'morphmlp.js');
     expect(node(bin, '--version').stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
     expect(node(bin, '--help').stdout).toContain('doctor');
@@ -73,7 +73,7 @@ describe('a project that depends on the package', () => {
     expect(node('-e', 'require("morphmlp/dist/native.js")').stderr).toContain('ERR_PACKAGE_PATH_NOT_EXPORTED');
   });
 
-  test('skips an addon that does not load for the next that does', () => {
+  test('skips an addon that does not load and uses the next', () => {
     placeAddon(installed, 'native/build/Release/morphmlp.node');
     placeAddon(installed, 'build/Release/morphmlp.node', __filename);
     const { stdout } = node(path.join(installed, 'bin', 'morphmlp.js'), 'doctor');

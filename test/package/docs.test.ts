@@ -3,14 +3,13 @@ import path from 'node:path';
 import { runCli } from '../support/run_cli';
 
 const root = path.join(__dirname, '..', '..');
-const pages = ['README.md', ...readdirSync(path.join(root, 'docs')).filter((name) => name.endsWith('.md'))].map(
-  (name) => (name === 'README.md' ? name : path.join('docs', name)),
-);
+const docs = readdirSync(path.join(root, 'docs')).filter((name) => name.endsWith('.md'));
+const pages = ['README.md', 'CONTRIBUTING.md', 'examples/README.md', ...docs.map((name) => path.join('docs', name))];
 
-/** The commands that a page shows, one a line: in code blocks and between backquotes. */
+/** The commands on a page, one per line: in code blocks and between backquotes. */
 function commandsOf(page: string): string[] {
   const text = readFileSync(path.join(root, page), 'utf8').replaceAll('\\\n', ' ');
-  const blocks = [...text.matchAll(/```\w*\n([\s\S]*?)```|`([^`]+)`|^ {4}(.+)$/gm)].map(([, ...found]) =>
+  const blocks = [...text.matchAll(/```[^\n`]*\n([\s\S]*?)```|`([^`]+)`|^ {4}(.+)$/gm)].map(([, ...found]) =>
     found.join(''),
   );
   return blocks.flatMap((block) => block.split(/\n|&&|;| \| /)).map((line) => line.replace(/^[\s$]+/, ''));
@@ -22,7 +21,7 @@ function helpOf(words: string): string {
   return helps.get(words)!;
 }
 
-/** `bench kernels` of `bench kernels --op gelu`: a command of the program, and the one below it where it has some. */
+/** The command of a line: `bench kernels` for `bench kernels --op gelu`. */
 function nameOf(rest: readonly string[]): string {
   const [first = '', second = ''] = rest;
   return /^Commands:/m.test(helpOf(first)) && /^[a-z]+$/.test(second) ? `${first} ${second}` : first;
@@ -31,7 +30,7 @@ function nameOf(rest: readonly string[]): string {
 describe.each(pages)('%s', (page) => {
   const commands = commandsOf(page);
 
-  test('shows options that the commands have', () => {
+  test('shows only existing options', () => {
     const ours = commands
       .filter((line) => /^(npx )?morphmlp [a-z]/.test(line))
       .map((line) => line.replace(/^npx /, ''));
@@ -46,21 +45,22 @@ describe.each(pages)('%s', (page) => {
     expect(unknown).toEqual([]);
   });
 
-  test('shows scripts that package.json has', () => {
+  test('shows only existing npm scripts', () => {
     const { scripts } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as { scripts: object };
     const run = commands.flatMap((line) => /npm run (?:-s )?([\w:]+)/.exec(line)?.[1] ?? []);
     expect(run.filter((name) => !(name in scripts))).toEqual([]);
   });
 
-  test('links to files that are there', () => {
+  test('links only to existing files', () => {
     const text = readFileSync(path.join(root, page), 'utf8');
     const links = [...text.matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(([, link]) => link!);
     expect(links.filter((link) => !existsSync(path.join(root, path.dirname(page), link)))).toEqual([]);
   });
 });
 
-test('the README shows commands, scripts and links', () => {
-  const commands = commandsOf('README.md');
+test('the first pages show commands and scripts', () => {
+  const commands = ['README.md', 'docs/commands.md'].flatMap(commandsOf);
   expect(commands.filter((line) => /^morphmlp (train|bench|study)/.test(line)).length).toBeGreaterThan(10);
-  expect(commands.filter((line) => /^npm run/.test(line)).length).toBeGreaterThan(3);
+  const scripts = ['README.md', 'CONTRIBUTING.md'].flatMap(commandsOf);
+  expect(scripts.filter((line) => /^npm run/.test(line)).length).toBeGreaterThan(8);
 });

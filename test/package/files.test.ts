@@ -7,7 +7,7 @@ interface Packed {
   files: { path: string; mode: number }[];
 }
 
-// A leftover such as every node-gyp build leaves: it must not be packed.
+// A leftover of node-gyp builds, which must not be packed.
 const leftover = path.join(root, 'native', 'build', 'leftover.o');
 
 function packList(): string {
@@ -42,20 +42,20 @@ describe('the files npm packs', () => {
     'tools/install/find_addon.cjs',
   ])('has %s', (file) => expect(paths).toContain(file));
 
-  test('are of the package alone: no tests, no TypeScript sources, no build output', () => {
+  test('contain no tests, TypeScript sources or build output', () => {
     const allowed =
       /^(package\.json|LICENSE|README\.md|CMakeLists\.txt|tools\/install\/(install|builders|find_addon)\.cjs|tools\/install\/find_addon\.d\.cts|(bin|configs|dist|native|prebuilds|include)\/.*)$/;
     expect(paths.filter((file) => !allowed.test(file) || /^native\/build\//.test(file))).toEqual([]);
     expect(paths.filter((file) => /(?<!\.d)\.ts$|\.test\.|fixtures|\.log$|\.o$/.test(file))).toEqual([]);
   });
 
-  test('have no binding.gyp in the root, which npm would run unasked', () =>
+  test('have no binding.gyp in the root, which npm would run automatically', () =>
     expect(paths).not.toContain('binding.gyp'));
 
-  test('have a command line that may be executed', () =>
+  test('have an executable command line', () =>
     expect((packed.find((file) => file.path === 'bin/morphmlp.js')?.mode ?? 0) & 0o111).not.toBe(0));
 
-  test('have every file that package.json names', () => {
+  test('include every file named by package.json', () => {
     const text = readFileSync(path.join(root, 'package.json'), 'utf8');
     const { main, types, bin } = JSON.parse(text) as { main: string; types: string; bin: Record<string, string> };
     expect(paths).toEqual(expect.arrayContaining([main, types, ...Object.values(bin)]));

@@ -11,7 +11,7 @@ const prebuilt = `prebuilds/${platformName()}/morphmlp.node`;
 const cmakeBuild = 'build/Release/morphmlp.node';
 const gypBuild = 'native/build/Release/morphmlp.node';
 
-// Stand-ins for the tools: a build only copies the addon to where the real one would write it.
+// Substitutes for build tools: a build only copies the addon to its destination.
 const deliver = (target: string) =>
   `/bin/mkdir -p "$(/usr/bin/dirname "${target}")" && /bin/cp "${builtAddon}" "${target}"`;
 const generators = `echo '{"generators":[{"name":"Ninja"},{"name":"Unix Makefiles"}]}'`;
@@ -62,14 +62,14 @@ beforeEach(reset);
 afterAll(() => removePackage(copy));
 
 describe('install', () => {
-  test('takes a prebuilt that loads, and builds nothing', () => {
+  test('uses a prebuilt addon that loads and builds nothing', () => {
     placeAddon(installed, prebuilt);
     const { status, output } = install();
     expect(output).toBe(`morphmlp: using the prebuilt addon for ${platformName()}\n`);
     expect(status).toBe(0);
   });
 
-  test('passes over a prebuilt that does not load, saying so, and builds with CMake', () => {
+  test('reports and skips a prebuilt addon that does not load, and builds with CMake', () => {
     placeAddon(installed, prebuilt, __filename);
     addTools('g++', 'make', 'python3');
     addCmake();
@@ -89,7 +89,7 @@ describe('install', () => {
     rmSync(path.join(installed, 'native', 'newer.h'));
   });
 
-  test('builds with node-gyp where there is no CMake', () => {
+  test('builds with node-gyp without CMake', () => {
     addTools('g++', 'make', 'python3');
     addNodeGyp();
     const { status, output } = install();
@@ -98,7 +98,7 @@ describe('install', () => {
     expect(status).toBe(0);
   });
 
-  test('builds with node-gyp where the build with CMake fails', () => {
+  test('builds with node-gyp if the build with CMake fails', () => {
     addTools('g++', 'make', 'python3');
     addCmake('echo "error: no such thing" >&2; exit 1');
     addNodeGyp();
@@ -107,7 +107,7 @@ describe('install', () => {
     expect(output).toContain('built the addon with node-gyp');
   });
 
-  test('does not take a build that made an addon which does not load', () => {
+  test('rejects a build whose addon does not load', () => {
     addTools('g++', 'make');
     addCmake(
       `/bin/mkdir -p "${path.join(installed, 'build/Release')}"; echo broken > "${path.join(installed, cmakeBuild)}"`,
@@ -117,7 +117,7 @@ describe('install', () => {
     expect(status).toBe(1);
   });
 
-  test('starts over when a folder left by another build stops CMake', () => {
+  test('starts over if a stale build folder stops CMake', () => {
     addTools('g++', 'make');
     placeAddon(installed, 'build/CMakeCache.txt', __filename);
     const configured = `[ -e "${path.join(installed, 'build/CMakeCache.txt')}" ] && echo "remove CMakeCache.txt" && exit 1`;
@@ -129,7 +129,7 @@ describe('install', () => {
     expect(install().output).toContain('built the addon with CMake');
   });
 
-  test('says what was tried and what to install where there is no tool at all', () => {
+  test('reports what was tried and what to install if there is no build tool', () => {
     const { status, output } = install();
     expect(output).toContain(`prebuilt: the package has none for ${platformName()}`);
     expect(output).toContain('CMake: missing: cmake, a C++ compiler (g++ or clang++), make or ninja');
@@ -150,7 +150,7 @@ describe('install', () => {
     expect(status).toBe(1);
   });
 
-  test('builds the way MORPHMLP_BUILD asks, also where a prebuilt would do', () => {
+  test('builds with the tool of MORPHMLP_BUILD even if there is a prebuilt addon', () => {
     placeAddon(installed, prebuilt);
     addTools('g++', 'make', 'python3');
     addNodeGyp();
@@ -158,7 +158,7 @@ describe('install', () => {
     expect(install({ MORPHMLP_BUILD: 'skip' }).output).toBe('morphmlp: MORPHMLP_BUILD=skip: the addon was not built\n');
   });
 
-  test('names the choices of MORPHMLP_BUILD when it is none of them', () => {
+  test('lists the choices of MORPHMLP_BUILD if it is unknown', () => {
     const { status, output } = install({ MORPHMLP_BUILD: 'make' });
     expect(output).toBe("morphmlp: MORPHMLP_BUILD: expected cmake, gyp or skip, got 'make'\n");
     expect(status).toBe(1);
@@ -178,7 +178,7 @@ describe('install', () => {
     }
   });
 
-  test('says what is compiled on the terminal, also where its output is kept from it, and does without one', () => {
+  test('shows compilation progress on the terminal even if npm hides its output, and works without a terminal', () => {
     addTools('g++', 'make');
     const slow = `echo "[1/2] Building CXX object x/one.cc.o"; /bin/sleep 1.5; ${deliver(path.join(installed, cmakeBuild))}`;
     addCmake(slow);

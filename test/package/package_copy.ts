@@ -19,10 +19,10 @@ interface Manifest {
   dependencies: Record<string, string>;
 }
 
-/** The addon the other tests run with, to stand in for one that was just built. */
+/** The addon used by the other tests, in place of a newly built one. */
 export const builtAddon = addonCandidates().find((file) => spawnSync('test', ['-f', file]).status === 0) ?? '';
 
-/** A consumer's folder with the packed package installed as npm would, but with no addon built. */
+/** A consumer's folder with the packed package installed as by npm, without a built addon. */
 export interface PackageCopy {
   consumer: string;
   installed: string;
@@ -56,7 +56,7 @@ export function writeTool(folder: string, name: string, body: string): string {
   return file;
 }
 
-/** Puts a file (by default the built addon) where the package looks for an addon. */
+/** Copies a file (by default the built addon) to a place where the package looks for an addon. */
 export function placeAddon(installed: string, place: string, from: string = builtAddon): void {
   const target = path.join(installed, place);
   mkdirSync(path.dirname(target), { recursive: true });

@@ -17,7 +17,7 @@ async function pixelsOf(png: Buffer) {
   return { at, data, ...info };
 }
 
-test('frames are spread over the clip with both ends', () => {
+test('frames are spread over the clip including both ends', () => {
   expect(spread(16, 16)).toEqual(Array.from({ length: 16 }, (_, i) => i));
   expect(spread(16, 4)).toEqual([0, 5, 10, 15]);
   expect(spread(3, 8)).toEqual([0, 1, 2]);
@@ -60,14 +60,14 @@ test.each([
   expect((await sharp(png).metadata()).width).toBe(272);
 });
 
-test('markup in a caption paints nothing', async () => {
+test('markup in a caption is not rendered', async () => {
   const caption = '</text><rect width="240" height="22" fill="#fff"/><text>';
   const { data, width } = await pixelsOf(await contactSheet([{ clip: flat(2), caption }], { tile: 20 }));
   const white = data.subarray(4 * width * 16, 4 * width * 38).filter((v, i) => i % 4 === 0 && v > 235).length;
   expect(white).toBe(0);
 });
 
-test('a wrong size is an error', async () => {
+test('a wrong size is refused', async () => {
   const clip = { ...flat(2), frames: 3 };
   await expect(contactStrip(clip)).rejects.toThrow('contact sheet: expected 3 × 8 × 8 × 3 bytes, got 384');
   await expect(contactSheet([])).rejects.toThrow('expected at least one clip, got none');

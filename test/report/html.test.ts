@@ -4,11 +4,11 @@ import { escapeHtml, html, jsonScript, renderPage } from '../../src/report/html'
 
 const HOSTILE = `</script><img src=x onerror="alert(1)">'&`;
 
-test('escaping leaves no character of markup', () => {
+test('escapes every markup character', () => {
   expect(escapeHtml(HOSTILE)).toBe('&lt;/script&gt;&lt;img src=x onerror=&quot;alert(1)&quot;&gt;&#39;&amp;');
 });
 
-test('a template escapes text and keeps pieces', () => {
+test('a template escapes text and keeps fragments', () => {
   const inner = html`<b title="${HOSTILE}">${'<i>'}</b>`;
   expect(inner.markup).toBe(`<b title="${escapeHtml(HOSTILE)}">&lt;i&gt;</b>`);
   expect(html`<p>${[inner, 1, null, undefined, false, ['<', html`<hr />`]]}</p>`.markup).toBe(
@@ -17,7 +17,7 @@ test('a template escapes text and keeps pieces', () => {
   expect(html`${0}`.markup).toBe('0');
 });
 
-test('data for the script cannot end its element and comes back whole', () => {
+test('embedded data cannot end its element and round-trips', () => {
   const data = [HOSTILE, '<!-- <script>', '\u2028', { n: NaN }];
   const { markup } = jsonScript('x', data);
   const body = /^<script type="application\/json" id="x">(.*)<\/script>$/s.exec(markup)?.[1] as string;
@@ -25,7 +25,7 @@ test('data for the script cannot end its element and comes back whole', () => {
   expect(JSON.parse(body)).toEqual([HOSTILE, '<!-- <script>', '\u2028', { n: null }]);
 });
 
-test('a page refers to nothing outside itself and allows its own scripts alone', () => {
+test('a page is self-contained and allows only its own scripts', () => {
   const page = renderPage({
     title: HOSTILE,
     sections: [{ id: 'a', name: HOSTILE }],
@@ -41,7 +41,7 @@ test('a page refers to nothing outside itself and allows its own scripts alone',
   expect(page.match(/<script/g)).toHaveLength(3);
 });
 
-test('the built package makes the same page from files of its own', () => {
+test('the built package renders the same page from its own files', () => {
   const dist = path.join(__dirname, '../../dist/report');
   for (const name of ['echarts.min.js', 'echarts.LICENSE', 'echarts.NOTICE'])
     expect(existsSync(path.join(dist, name))).toBe(true);

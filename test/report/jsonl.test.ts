@@ -19,7 +19,7 @@ function write(...records: MetricRecord[]): void {
   log.close();
 }
 
-test('records come back as they were, one a line', () => {
+test('records round-trip, one per line', () => {
   const records: MetricRecord[] = [
     step(1),
     { kind: 'epoch', step: 1, loss: NaN, best: -Infinity, top: Infinity, none: null },
@@ -29,7 +29,7 @@ test('records come back as they were, one a line', () => {
   expect(readFileSync(file, 'utf8').split('\n')).toHaveLength(3);
 });
 
-test('a torn last line is left out, also when it is cut inside a character', () => {
+test('a torn last line is skipped, even if torn inside a character', () => {
   write(step(1), step(2));
   appendFileSync(file, Buffer.from('{"kind":"step","step":3,"note":"ü').subarray(0, -1));
   expect(readMetrics(file)).toEqual({ records: [step(1), step(2)], torn: true });
@@ -44,7 +44,7 @@ test('a broken line in the middle is an error with its number', () => {
   expect(() => readMetrics(file)).toThrow('line 1: expected an object');
 });
 
-test('a resumed log has what an uninterrupted one would have', () => {
+test('a resumed log equals an uninterrupted one', () => {
   const epoch: MetricRecord = { kind: 'epoch', step: 2, loss: 0.1 };
   write(step(1), step(2), epoch, step(3), step(4));
   const whole = readFileSync(file);
@@ -56,7 +56,7 @@ test('a resumed log has what an uninterrupted one would have', () => {
   expect(readFileSync(file).equals(whole)).toBe(true);
 });
 
-test('resuming cuts a torn line alone, everything at step 0, and starts a log that is not there', () => {
+test('resuming removes a torn line, everything at step 0, and creates a missing log', () => {
   write(step(1));
   appendFileSync(file, '{"torn');
   MetricLog.resume(file, 9).close();
@@ -68,11 +68,11 @@ test('resuming cuts a torn line alone, everything at step 0, and starts a log th
   expect(readMetrics(file).records).toEqual([]);
 });
 
-test('a new log empties an old one, and a closed one says so', () => {
+test('a new log truncates an old one, and a closed log refuses records', () => {
   write(step(1), step(2));
   const log = MetricLog.create(file);
   expect(readFileSync(file, 'utf8')).toBe('');
   log.close();
   log.close();
-  expect(() => log.append(step(1))).toThrow(`${file}: this log is closed`);
+  expect(() => log.append(step(1))).toThrow(`${file}: the log is closed`);
 });

@@ -14,7 +14,7 @@ import { escapeHtml } from '../../src/report/html';
 import { renderRunReport, writeRunReport } from '../../src/report/run_report';
 import { CLASSES, largeReport, sampleReport } from './sample';
 
-/** The page without scripts and styles: what is read. */
+/** The page without scripts and styles. */
 const readable = (page: string) => page.replace(/<(script|style)\b.*?<\/\1>/gs, '').replace(/\s+/g, ' ');
 const chartsOf = (page: string) =>
   JSON.parse(/<script type="application\/json" id="charts">(.*?)<\/script>/s.exec(page)?.[1] ?? '') as CurveChart[];
@@ -23,7 +23,7 @@ const text = (page: string) =>
     .replace(/<[^>]*>/g, ' ')
     .replace(/\s+/g, ' ');
 
-test('thinning keeps the mean of each run of points, and the last x', () => {
+test('thinning keeps the mean of each run of points and the last x', () => {
   const points = Array.from({ length: 10_007 }, (_, i): Point => [i + 1, i % 2]);
   const thinned = thin(points, 100);
   expect(thinned).toHaveLength(100);
@@ -50,7 +50,7 @@ test('thinning keeps the mean of each run of points, and the last x', () => {
   expect(thin([[1, 2]], 5)).toEqual([[1, 2]]);
 });
 
-test('smoothing keeps a level, starts unbiased and leaves gaps', () => {
+test('smoothing keeps constants, starts unbiased and preserves gaps', () => {
   const level = Array.from({ length: 50 }, (_, i): Point => [i, 3]);
   smooth(level, 10).forEach(([, y]) => expect(y).toBeCloseTo(3, 12));
   expect(
@@ -90,7 +90,7 @@ test('the best epoch is the earliest with the greatest validation accuracy', () 
   expect(bestEpoch([])).toBeNull();
 });
 
-test('curves go by step where steps are known, epochs at the step they end with', () => {
+test('curves are by step if steps are known, with epochs at their last step', () => {
   const [loss, accuracy, rate] = curveCharts(sampleReport()) as [CurveChart, CurveChart, CurveChart];
   expect([loss.xName, loss.perEpoch, loss.logScale]).toEqual(['step', 24, true]);
   expect(loss.curves.map((c) => [c.name, c.points.length, c.points[0]?.[0], c.points.at(-1)?.[0]])).toEqual([
@@ -104,7 +104,7 @@ test('curves go by step where steps are known, epochs at the step they end with'
   expect(loss.description).toMatch(/^Loss: training from [\d.]+ to [\d.]+; validation from [\d.]+ to [\d.]+\.$/);
 });
 
-test('curves go by epoch elsewhere, and a run without either has none', () => {
+test('curves are by epoch without steps, and absent without either', () => {
   const report = largeReport();
   const [loss, accuracy] = curveCharts(report) as [CurveChart, CurveChart];
   expect([loss.xName, loss.perEpoch]).toEqual(['epoch', null]);
@@ -114,7 +114,7 @@ test('curves go by epoch elsewhere, and a run without either has none', () => {
   expect(curveCharts({ ...report, epochs: [] })).toEqual([]);
 });
 
-test('a heat map holds the cells with clips, as shares of their true class', () => {
+test('a heat map contains the cells with clips, as fractions of their true class', () => {
   expect(
     confusionChart(
       [
@@ -129,7 +129,7 @@ test('a heat map holds the cells with clips, as shares of their true class', () 
   ]);
 });
 
-test('the page tells the run: figures, tables, mistakes, data, set-up', async () => {
+test('the page shows figures, tables, mistakes, data and set-up of the run', async () => {
   const page = await renderRunReport(sampleReport());
   const said = text(page);
   for (const part of [
@@ -160,7 +160,7 @@ test('the page tells the run: figures, tables, mistakes, data, set-up', async ()
   expect(chartsOf(page).map((c) => c.id)).toEqual(['loss', 'accuracy', 'rate']);
 });
 
-test('many classes are a heat map with tables beside it; skipped files and warnings are listed', async () => {
+test('many classes are shown as a heat map with tables; skipped files and warnings are listed', async () => {
   const page = await renderRunReport(largeReport());
   expect(chartsOf(page).map((c) => c.id)).toEqual(['loss', 'accuracy', 'rate', 'confusion']);
   const said = text(page);
@@ -178,7 +178,7 @@ test('many classes are a heat map with tables beside it; skipped files and warni
   expect(readable(page)).not.toContain('<table class="matrix">');
 });
 
-test('whatever a user can name is escaped everywhere', async () => {
+test('all user-provided names are escaped', async () => {
   const evil = (where: string) => `</script><img src=x onerror="hacked('${where}')"> & ${where}`;
   const report = sampleReport();
   const facts = { [evil('fact')]: evil('value') };
@@ -216,7 +216,7 @@ test('whatever a user can name is escaped everywhere', async () => {
   for (const where of names) expect(page).toContain(escapeHtml(evil(where)));
 });
 
-test('a run that ended early, with figures that are no numbers, still has a page', async () => {
+test('a run that ended early with NaN figures still has a page', async () => {
   const base = sampleReport();
   const nan = { ...base.epochs[0]!, trainLoss: NaN, valLoss: NaN, valTop1: null, valTop5: null };
   const broken = {
@@ -248,7 +248,7 @@ test('a run that ended early, with figures that are no numbers, still has a page
   expect(page).toContain('b 0 – –');
 });
 
-test('the forward and backward of replayed steps are one part of the time', async () => {
+test('forward and backward of replayed steps are one part of the time', async () => {
   const { shares, ...base } = sampleReport();
   const launched = text(await renderRunReport({ ...base, shares }));
   expect(launched).toMatch(/ Forward \d.* Backward \d/);
@@ -257,7 +257,7 @@ test('the forward and backward of replayed steps are one part of the time', asyn
   expect(replayed).not.toMatch(/ Backward /);
 });
 
-test('what does not fit the class names is refused', async () => {
+test('data that does not match the class names is refused', async () => {
   const base = sampleReport();
   const evaluation = base.evaluation!;
   await expect(renderRunReport({ ...base, classNames: ['a'] })).rejects.toThrow(
@@ -269,11 +269,11 @@ test('what does not fit the class names is refused', async () => {
   );
   const mistakes = [{ ...evaluation.mistakes[0]!, predicted: 8 }];
   await expect(renderRunReport({ ...base, evaluation: { ...evaluation, mistakes } })).rejects.toThrow(
-    'report: motion://validation/100 has class 8, but there are 8 classes',
+    'report: motion://validation/100: expected a class below 8, got 8',
   );
 });
 
-test('a report is written whole and leaves nothing beside it', async () => {
+test('a report is written atomically without leftovers', async () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'report-'));
   await writeRunReport(path.join(folder, 'report.html'), sampleReport());
   expect(readdirSync(folder)).toEqual(['report.html']);

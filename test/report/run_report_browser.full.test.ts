@@ -27,10 +27,10 @@ async function open(name: string, report: RunReport, options: Parameters<typeof 
   return openFile(browser, file, options);
 }
 
-/** How many coloured lines a chart has drawn. */
+/** Counts the coloured lines of a chart. */
 const lines = (page: Page, id: string, stroke: string) =>
   page.locator(`#chart-${id} svg path[fill="none"][stroke="${stroke}"]`).count();
-/** Waits until a chart shows so many lines of each colour: it draws anew some time after what makes it do so. */
+/** Waits until a chart shows this many lines of each colour: it redraws asynchronously. */
 const expectLines = async (page: Page, id: string, expected: Record<string, number>) => {
   const found = async () =>
     Object.fromEntries(await Promise.all(Object.keys(expected).map(async (c) => [c, await lines(page, id, c)])));
@@ -55,7 +55,7 @@ const TEXTS = [
 ];
 
 describe.each(['light', 'dark'] as const)('a report in %s', (colorScheme) => {
-  test('draws its charts, asks for nothing, complains of nothing, and can be read', async () => {
+  test('draws its charts without requests or errors, and is readable', async () => {
     const { page, complaints, requests } = await open(colorScheme, sampleReport(), { colorScheme });
     const [train, val, rate] = [
       await variable(page, '--train'),
@@ -77,7 +77,7 @@ describe.each(['light', 'dark'] as const)('a report in %s', (colorScheme) => {
   });
 });
 
-test('the two grounds differ, and charts follow a change of the scheme', async () => {
+test('the backgrounds differ, and charts follow a change of the scheme', async () => {
   const { page } = await open('scheme', sampleReport());
   const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
   const before = { ground: await ground(), train: await variable(page, '--train') };
@@ -88,7 +88,7 @@ test('the two grounds differ, and charts follow a change of the scheme', async (
   await expectLines(page, 'loss', { [train]: 2, [before.train]: 0 });
 });
 
-test('labels, paths and reasons cannot become markup or code', async () => {
+test('labels, paths and reasons never become markup or code', async () => {
   const evil = (where: string) =>
     `</script><img src="file:///evil" onerror="window.hacked='${where}'"><script>window.hacked=1</script>${where}`;
   const base = sampleReport();
@@ -124,7 +124,7 @@ test('names in a heat map stay text in its tooltip', async () => {
   expect({ complaints, requests }).toEqual({ complaints: [], requests: [] });
 });
 
-test('everything can be done by keys', async () => {
+test('everything works by keyboard', async () => {
   const { page } = await open('keys', sampleReport());
   await page.keyboard.press('Tab');
   expect(await page.evaluate(() => document.activeElement?.className)).toBe('skip');

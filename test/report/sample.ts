@@ -1,6 +1,6 @@
 import type { ReportClip, ReportMistake, RunReport, StepPoint } from '../../src/report/types';
 
-/** Numbers in [0, 1) that are the same in every run. */
+/** A deterministic generator of numbers in [0, 1). */
 export function noise(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
@@ -50,7 +50,7 @@ function steps(epochs: number, perEpoch: number): StepPoint[] {
   });
 }
 
-/** A matrix whose classes are mostly right, and else taken for the class they are a pair with. */
+/** A confusion matrix whose classes are mostly right, and otherwise confused with their paired class. */
 export function sampleConfusion(classes: number, clips: number): number[][] {
   const random = noise(9);
   return Array.from({ length: classes }, (_, truth) => {
@@ -66,7 +66,7 @@ export function sampleConfusion(classes: number, clips: number): number[][] {
   });
 }
 
-/** A run of the quickstart preset as it might have been. */
+/** A plausible run of the quickstart preset. */
 export function sampleReport(): RunReport {
   const [epochs, perEpoch] = [12, 24];
   const bySteps = steps(epochs, perEpoch);
@@ -134,7 +134,7 @@ export function sampleReport(): RunReport {
   };
 }
 
-/** A run over many classes, by epoch alone, cut off, with files that could not be read. */
+/** An interrupted run over many classes without steps, with unreadable files. */
 export function largeReport(classes = 400): RunReport {
   const base = sampleReport();
   const classNames = Array.from(

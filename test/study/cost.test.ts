@@ -2,22 +2,22 @@ import { dryRun } from '../../src/core/dry_run';
 import { countOps } from '../../src/models/flops';
 import { MorphMLP } from '../../src/models/morphmlp';
 import { costOf, recordStep, stageOf, stepOf, studyCost, type Cost, type CostOptions } from '../../src/study/cost';
-import { KernelWatch } from '../../src/study/profiler';
+import { Profiler } from '../../src/study/profiler';
 import { randomSubject, STUDY_MODELS } from '../../src/study/subject';
 
 const LIMITS = { gflops: 100, gbs: 10 };
 
-/** The cost of a step without arithmetic: calls, work and tensors are right, times mean nothing. */
+/** The cost of a dry-run step: calls, work and tensors are correct, times are meaningless. */
 function dryCost(name: string, work: CostOptions['work'], crop = name === 'quickstart' ? 64 : 224, batch = 1): Cost {
   return dryRun(() => {
     const network = new MorphMLP(STUDY_MODELS[name]!);
     const { config } = network;
     const shape = [batch, 3, config.kind === 'video' ? config.frames : 1, crop, crop];
     const x = new Float32Array(shape.reduce((a, b) => a * b, 1));
-    const watch = new KernelWatch(network.namedTensors());
-    return watch.during(() => {
+    const profiler = new Profiler(network.namedTensors());
+    return profiler.profile(() => {
       const { step } = stepOf(network, work, x, shape);
-      return costOf([recordStep(watch, step)], { limits: LIMITS, others: 0 }, { work, batch, steps: 1 });
+      return costOf([recordStep(profiler, step)], { limits: LIMITS, others: 0 }, { work, batch, steps: 1 });
     });
   });
 }
@@ -46,12 +46,12 @@ test.each(MODELS)('a training step of %s has three times as many, but no gradien
   expect(dryCost(name, 'train').total.macs).toBe(3 * macs - input);
 });
 
-test('frames that chunks do not fill, and several clips, are counted alike', () => {
+test('counts padded frames and several clips', () => {
   const { macs } = countOps(STUDY_MODELS['quickstart']!, { height: 72, width: 72 });
   expect(dryCost('quickstart', 'forward', 72, 3).total.macs).toBe(3 * macs);
 });
 
-test('every call has its layer, and ops of a block are its parts', () => {
+test('every call has its layer, and a block consists of its parts', () => {
   const { ops } = dryCost('image-t', 'train');
   const layers = new Set(ops.map((op) => op.layer));
   for (const layer of layers)
@@ -66,12 +66,12 @@ test('every call has its layer, and ops of a block are its parts', () => {
   expect(drop.map((op) => op.layer)).toEqual(['blocks1.1.fc', 'blocks1.1.mlp']);
 });
 
-test('stages of layers', () => {
+test('maps layers to stages', () => {
   const layers = ['patch_embed1.proj1', 'patch_embed2.norm', 'blocks2.0.fc', 'norm', 'head', 'loss', 'optimizer'];
   expect(layers.map(stageOf)).toEqual(['stem', 'stage 2', 'stage 2', 'head', 'head', 'loss', 'optimizer']);
 });
 
-test('bytes are those of the buffers: read once, written once', () => {
+test('counts each buffer once as read and once as written', () => {
   const { ops } = dryCost('image-t', 'forward');
   const mlp = ops.find((op) => op.layer === 'blocks1.0.mlp')!;
   const [rows, c, hidden] = [56 * 56, 84, 252];
@@ -81,7 +81,7 @@ test('bytes are those of the buffers: read once, written once', () => {
   expect(mlp.intensity).toBeCloseTo((2 * rows * c * hidden) / (mlp.read + mlp.written), 12);
 });
 
-test('what a kernel changes in place is read and written', () => {
+test('counts a buffer modified in place as read and written', () => {
   const { ops } = dryCost('quickstart', 'train');
   const parameters = countOps(STUDY_MODELS['quickstart']!).params;
   const updates = ops.filter((op) => op.kernel === 'adamw_step');
@@ -89,7 +89,7 @@ test('what a kernel changes in place is read and written', () => {
   expect([sum('read'), sum('written')]).toEqual([4 * 4 * parameters, 3 * 4 * parameters]);
 });
 
-test('the most live bytes are those of the op that is named', () => {
+test('the peak of live bytes is that of the named op', () => {
   const cost = dryCost('quickstart', 'train', 64, 2);
   expect(cost.ops[cost.peakOp]!.peak).toBe(cost.peakBytes);
   expect(cost.peakBytes).toBe(Math.max(...cost.ops.map((op) => op.peak)));
@@ -100,7 +100,7 @@ describe('a real run', () => {
   const subject = randomSubject('quickstart', 32);
   afterAll(() => subject.network.dispose());
 
-  test('leaves the weights, the running statistics and the kernels as they were', () => {
+  test('leaves weights, running statistics and kernels unchanged', () => {
     const values = () => new Map(subject.network.namedTensors().map(([name, t]) => [name, Array.from(t.floats())]));
     const before = values();
     studyCost(subject, { work: 'train', batch: 2, steps: 1 });
@@ -108,7 +108,7 @@ describe('a real run', () => {
     expect(subject.network.parameters().every((p) => p.grad === null)).toBe(true);
   });
 
-  test('times add up, and shares are of the measured limits', () => {
+  test('times add up, and shares refer to the measured limits', () => {
     const cost = studyCost(subject, { work: 'forward', batch: 1, steps: 3 });
     expect(cost.steps).toBe(3);
     expect(cost.limits.gflops).toBeGreaterThan(0);

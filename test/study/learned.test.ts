@@ -19,7 +19,7 @@ import { drawLearned, overlay, soften } from '../../src/report/study/learned_pic
 import { savedMacs, switchesOf, weightsWithout, withoutPart } from '../../src/study/ablate';
 import { studyLearned } from '../../src/study/learned';
 import { blockSquares, matrixNorms, mixingFcs } from '../../src/study/matrices';
-import { observeBlocks } from '../../src/study/probe';
+import { probeBlocks } from '../../src/study/probe';
 import { inputGradient } from '../../src/study/saliency';
 import { mcNemar, summarise, wilson } from '../../src/study/statistics';
 import { describeSubject, type Subject } from '../../src/study/subject';
@@ -27,7 +27,7 @@ import { collectGarbage } from '../support/collect';
 
 const SMALL = { frames: 4, layers: [1, 1, 2, 1], embedDims: [28, 56, 84, 196], numClasses: 5, dropPath: 0 } as const;
 
-/** No branch is silent: every parameter is random. */
+/** A model with random parameters, so that every branch contributes. */
 function randomModel(): MorphMLP {
   const model = create('video-s', SMALL).eval();
   model.parameters().forEach((p, i) => p.copyFrom(uniform(i, p.size, 0.3, p.ndim > 1 ? 0 : 0.2)));
@@ -50,7 +50,7 @@ const subject = (clips: readonly Clip[], names = ['a', 'b', 'c', 'd', 'e']): Sub
 
 const same = (a: Float32Array, b: Float32Array): boolean => a.every((v, i) => Object.is(v, b[i]));
 
-test('to look into the blocks changes no bit, and what is seen is what simple ops compute', async () => {
+test('probing blocks changes no bit and reports what simple ops compute', async () => {
   const plain = logitsOf(model, CLIPS, NORMALISATION);
   const seen = new Map<string, { weights: Float32Array; xt: Float32Array }>();
   const watched = watchBlocks(
@@ -70,7 +70,7 @@ test('to look into the blocks changes no bit, and what is seen is what simple op
   );
   expect(same(watched, plain)).toBe(true);
   expect(seen.size).toBe(5);
-  const { weights } = await observeBlocks(model, CLIPS, { normalisation: NORMALISATION, batch: 2 });
+  const { weights } = await probeBlocks(model, CLIPS, { normalisation: NORMALISATION, batch: 2 });
   for (const { block, branches } of weights) {
     const all = seen.get(block)!.weights;
     branches.forEach(({ channels }, b) => {
@@ -90,7 +90,7 @@ function simpleWeights(block: MorphMLP['blocks1'][number], xt: Tensor): Tensor {
   return softmax(reshape(scores, [xt.shape[0]!, xt.shape[4]!, outputs.length]));
 }
 
-/** One branch's output: that of the part, when the other branches have the weight 0 and the projection is the identity. */
+/** One branch's output: that of the part with weight 0 for the other branches and an identity projection. */
 function branchOf(fc: Extract<MorphMLP['blocks1'][number]['fc'], { chunk: number }>, i: number, x: Tensor): Tensor {
   const c = x.shape[4]!;
   const [weight, bias] = [fc.proj.weight.floats(), fc.proj.bias!.floats()];
@@ -107,7 +107,7 @@ function branchOf(fc: Extract<MorphMLP['blocks1'][number]['fc'], { chunk: number
   return y;
 }
 
-test('without its temporal part a model is one whose temporal FCs give nothing', () => {
+test('a model without its temporal part equals one whose temporal FCs are zero', () => {
   for (const stage of [null, 3]) {
     const off = withoutPart(model, { part: 'temporal', stage }, 'kept', () => logitsOf(model, CLIPS, NORMALISATION));
     const blocks = placedBlocks(model).filter((at) => stage === null || at.stage === stage);
@@ -121,7 +121,7 @@ test('without its temporal part a model is one whose temporal FCs give nothing',
   }
 });
 
-test('without a branch the fused kernels compute what simple ops do with its weight at 0', () => {
+test('without a branch the fused kernels agree with simple ops with its weight at 0', () => {
   scope(() => {
     const weights = tensor(Float32Array.of(0.5, 0.3, 0.2, 1, 0, 0), [1, 2, 3]);
     expect([...weightsWithout(weights, 0, 'kept').floats()]).toEqual([...Float32Array.of(0, 0.3, 0.2, 0, 0, 0)]);
@@ -137,10 +137,10 @@ test('without a branch the fused kernels compute what simple ops do with its wei
     );
     expect(relativeError(off, simple)).toBeLessThan(1e-5);
   }
-  expect(same(logitsOf(model, CLIPS, NORMALISATION), plain)).toBe(true); // all is on again
+  expect(same(logitsOf(model, CLIPS, NORMALISATION), plain)).toBe(true); // everything is restored
 });
 
-test('weights cannot be replaced where a gradient is wanted', () => {
+test('weights cannot be replaced if a gradient is required', () => {
   const { x, shape } = normalised(CLIPS, NORMALISATION);
   const replaced = () =>
     watchBlocks(
@@ -151,7 +151,7 @@ test('weights cannot be replaced where a gradient is wanted', () => {
   scope(() => expect(replaced).toThrow(/weights in place of its own have no gradient: use noGrad/));
 });
 
-test('activations are the root mean squares of the tokens', async () => {
+test('activation norms are the root mean squares of the tokens', async () => {
   const seen: Float32Array[] = [];
   const first = model.blocks1[0]!;
   watchBlocks(
@@ -161,7 +161,7 @@ test('activations are the root mean squares of the tokens', async () => {
   );
   const rms = (values: Float32Array) => Math.sqrt(values.reduce((sum, v) => sum + v * v, 0) / values.length);
   const [input, temporal, spatial, mlp] = seen as [Float32Array, Float32Array, Float32Array, Float32Array];
-  const { activations } = await observeBlocks(model, CLIPS, { normalisation: NORMALISATION });
+  const { activations } = await probeBlocks(model, CLIPS, { normalisation: NORMALISATION });
   const [found] = activations;
   expect(found!.input.rms).toBeCloseTo(rms(input), 4);
   expect(found!.temporal!.relative).toBeCloseTo(rms(temporal.map((v, i) => v - input[i]!)) / rms(input), 4);
@@ -169,7 +169,7 @@ test('activations are the root mean squares of the tokens', async () => {
   expect(found!.mlp.relative).toBeCloseTo(rms(mlp.map((v, i) => v - spatial[i]!)) / rms(spatial), 4);
 });
 
-test('what a part costs is the share of its FCs', () => {
+test('the cost of a part is that of its FCs', () => {
   const size = { height: 64, width: 64 };
   const all = switchesOf(model).filter(({ stage }) => stage === null);
   expect(all.map(({ part }) => part)).toEqual(['temporal', 'height', 'width', 'channel']);
@@ -206,7 +206,7 @@ test('saliency is the derivative of the logit', () => {
   expect(model.parameters().every((p) => p.grad === null && p.requiresGrad)).toBe(true);
 });
 
-test('block norms are those of the blocks', () => {
+test('computes the norms of the blocks', () => {
   const squares = blockSquares([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16], 2, 2);
   expect([...squares]).toEqual([1 + 4 + 25 + 36, 9 + 16 + 49 + 64, 81 + 100 + 169 + 196, 121 + 144 + 225 + 256]);
   const fc = mixingFcs(model).find(({ part }) => part === 'temporal')!;
@@ -219,7 +219,7 @@ test('block norms are those of the blocks', () => {
   expect(shares.own + shares.before + shares.after).toBeCloseTo(1, 9);
 });
 
-test('a saliency map lies over the frames where it is large, in the colour of its sign', () => {
+test('a saliency overlay colours the frames where the map is large, by its sign', () => {
   const map = new Float32Array(4 * 64 * 64);
   const at = 64 * 64 + 32 * 64 + 10; // frame 1, row 32, column 10
   map[at] = 1;
@@ -235,18 +235,18 @@ test('a saliency map lies over the frames where it is large, in the colour of it
   expect(Math.max(r!, g!, b!) - Math.min(r!, g!, b!)).toBeLessThanOrEqual(1); // grey
 });
 
-test('statistics are those of the tables', () => {
+test('statistics agree with published tables', () => {
   expect(summarise([3, 1, 2])).toEqual({ min: 1, q1: 1.5, median: 2, q3: 2.5, max: 3, mean: 2 });
   expect(wilson(8, 10).map((v) => v.toFixed(4))).toEqual(['0.4902', '0.9433']);
   expect(mcNemar(6, 0)).toBeCloseTo(2 / 64, 9);
   expect(mcNemar(2, 2)).toBe(1);
 });
 
-test('a study leaves nothing behind, and its section escapes names and paths', async () => {
+test('a study leaks nothing, and its section escapes names and paths', async () => {
   const hostile = clipOf(9, 1, '<script>alert(1)</script>"');
   const one = subject([hostile, ...CLIPS], ['<b>', '&amp;', "'", '"', '</style>']);
-  await studyLearned(one, { others: 'kept', copies: 0 }); // weights that are used twice are kept in packed form
-  await collectGarbage(); // what the tests before left to it
+  await studyLearned(one, { others: 'kept', copies: 0 }); // weights used twice are cached in packed form
+  await collectGarbage(); // garbage of earlier tests
   const { live } = memory();
   const { learned, maps } = await studyLearned(one, { others: 'renormalised', copies: 2 });
   const pictures = await drawLearned(one, { learned, maps }, { blocks: ['blocks2.0'], budget: 50_000 });

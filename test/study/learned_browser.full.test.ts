@@ -42,7 +42,7 @@ const sizes = (page: Page, selector: string) =>
 const openAll = (page: Page) =>
   page.locator('#learned details').evaluateAll((all) => (all as HTMLDetailsElement[]).forEach((d) => (d.open = true)));
 
-/** The picture of a matrix as it is drawn: the strength of each pixel, from 0 to 255. */
+/** The drawn picture of a matrix: the opacity of each pixel, from 0 to 255. */
 const strengths = (page: Page, name: string) =>
   page
     .locator(`img[alt$=" of ${name}"]`)
@@ -78,13 +78,13 @@ test.each(['light', 'dark'] as const)(
   },
 );
 
-test('the bars are as long as the weights, and say so to those who cannot see them', async () => {
+test('the bars have the lengths of the weights and accessible texts', async () => {
   const { page } = await open('bars');
   expect(await page.locator('.weight-bars li').count()).toBe(learned.weights!.length);
   for (const [i, { block, branches }] of learned.weights!.entries()) {
     const bar = page.locator('.weight-bars li').nth(i).getByRole('img');
-    const told = branches.map(({ branch, channels }) => `${branch} ${percent(channels.mean, 0)}`).join(', ');
-    expect(await bar.getAttribute('aria-label')).toBe(`${block}: ${told}`);
+    const weights = branches.map(({ branch, channels }) => `${branch} ${percent(channels.mean, 0)}`).join(', ');
+    expect(await bar.getAttribute('aria-label')).toBe(`${block}: ${weights}`);
     const shares = await bar.evaluate((node) => {
       const whole = node.getBoundingClientRect().width;
       return [...node.children].map((part) => part.getBoundingClientRect().width / whole);
@@ -93,7 +93,7 @@ test('the bars are as long as the weights, and say so to those who cannot see th
   }
 });
 
-test('everything is reached and opened by keys', async () => {
+test('everything is reachable and opens by keyboard', async () => {
   const { page, complaints } = await open('keys');
   await page.locator('nav a', { hasText: 'What was learned' }).focus();
   await page.keyboard.press('Enter');
@@ -107,7 +107,7 @@ test('everything is reached and opened by keys', async () => {
   expect(await weights.locator('tbody tr').count()).toBe(branches);
   expect(await weights.locator('tbody tr').first().isVisible()).toBe(true);
   for (const label of ['Branch weights over the channels', 'Parts switched off']) {
-    await page.keyboard.press('Tab'); // regions that scroll take the focus, so that keys scroll them
+    await page.keyboard.press('Tab'); // scrolling regions take the focus, so that keys scroll them
     expect(await page.evaluate(() => document.activeElement!.getAttribute('aria-label'))).toBe(label);
   }
   await page.keyboard.press('Tab');
@@ -144,7 +144,7 @@ test('a click opens a matrix: a pixel for each pair of positions, as strong as i
   expect(await panel(page, 'blocks1.0.t_fc.mlp_t').locator('.note').textContent()).toContain('All weights are 0.');
 });
 
-test('what parts are worth and where a class comes from is what the study found', async () => {
+test('the tables of ablations and saliency show the study’s results', async () => {
   const { page } = await open('figures');
   const { ablation, saliency, pictures } = learned;
   const cells = await page.getByRole('region', { name: 'Parts switched off' }).locator('tbody tr').allInnerTexts();
@@ -179,7 +179,7 @@ test.each([360, 768])('a page of %d pixels has no sideways scrolling', async (wi
   expect(complaints).toEqual([]);
 });
 
-test('names of classes and files stay text', async () => {
+test('names of classes and files remain text', async () => {
   const evil = `</script><img src="file:///evil" onerror="window.hacked=1">`;
   const { model } = sample.study;
   const clips = learned.saliency!.clips.map((clip) => ({ ...clip, path: evil }));

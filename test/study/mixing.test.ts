@@ -10,7 +10,7 @@ import { inputGradients, middleOf, studyMixing } from '../../src/study/mixing';
 import { randomSubject, STUDY_MODELS } from '../../src/study/subject';
 import { tensor } from '../../src/core/tensor';
 
-/** DESIGN.md, 'MorphMLP, exactly': the token at place l of chunk j; null beyond the frame. */
+/** The token at position l of chunk j by the definition of MorphMLP; null beyond the frame. */
 function tokenAt(j: number, l: number, h: number, w: number, { axis, chunk: L, order }: Cut): number | null {
   const n = order === 'consecutive' ? j * L + l : l * Math.ceil((h * w) / L) + j;
   if (n >= h * w) return null;
@@ -31,7 +31,7 @@ const FRAMES = [
 ] as const;
 
 describe.each(CUTS)('a cut along $axis, L = $chunk, $order', (cut) => {
-  test.each(FRAMES)('is that of the formulas on %d × %d', (h, w) => {
+  test.each(FRAMES)('agrees with the formulas on %d × %d', (h, w) => {
     const seen = new Set<number>();
     for (let j = 0; j < Math.ceil((h * w) / cut.chunk); j++)
       for (let l = 0; l < cut.chunk; l++) {
@@ -43,7 +43,7 @@ describe.each(CUTS)('a cut along $axis, L = $chunk, $order', (cut) => {
     expect(seen.size).toBe(h * w);
   });
 
-  test.each(FRAMES)('is what the kernel mixes on %d × %d: equal groups of one chunk', (h, w) => {
+  test.each(FRAMES)('agrees with the tokens that the kernel mixes on %d × %d', (h, w) => {
     const c = 2 * cut.chunk;
     const [token, channel] = [Math.floor((h * w) / 2), 3];
     const gradient = scope(() => {
@@ -65,7 +65,7 @@ describe.each(CUTS)('a cut along $axis, L = $chunk, $order', (cut) => {
   });
 });
 
-test('a chunk of 28 on a frame 14 wide holds two rows', () => {
+test('a chunk of 28 on a frame 14 wide contains two rows', () => {
   const cut: Cut = { axis: 'width', chunk: 28, order: 'consecutive' };
   const chunks = Array.from({ length: 196 }, (_, token) => chunkOf(token, [14, 14], cut).chunk);
   expect(chunks.slice(0, 28)).toEqual(Array(28).fill(0));
@@ -77,7 +77,7 @@ const SMALL: MorphMlpConfig = {
   ...{ layers: [1, 2, 1, 1], embedDims: [8, 12, 16, 16], segmentDim: [4, 6, 8, 4], frames: 6, numClasses: 2 },
 };
 
-/** A model whose every weight is random, temporal FCs too; `cut`: branch weights that do not depend on the tokens. */
+/** A model with random weights, including temporal FCs; `cut`: branch weights do not depend on the tokens. */
 function genericModel(config: MorphMlpConfig, cut: boolean): MorphMLP {
   const network = new MorphMLP(config);
   network.namedParameters().forEach(([name, p], i) => {
@@ -89,7 +89,7 @@ function genericModel(config: MorphMlpConfig, cut: boolean): MorphMLP {
   return network;
 }
 
-/** 1 for each pixel whose gradient is not zero in some channel. */
+/** 1 for each pixel with a nonzero gradient in some channel. */
 function reachedBy(network: MorphMLP, crop: number, level: number, tokens: readonly number[]): Uint8Array[] {
   const { kind, frames } = network.config;
   const shape = [1, 3, kind === 'video' ? frames : 1, crop, crop];
@@ -140,7 +140,7 @@ describe.each([
   });
 });
 
-test('the small model is one whose fields say something', () => {
+test('the small model has nontrivial receptive fields', () => {
   const levels = levelsOf(SMALL, 64);
   const at = levels.findIndex(({ name }) => name === 'blocks1.0');
   const share = (ways = {}) => shareOf(fieldsOf(levels, at, middleOf(levels[at]!.size), ways)[0]!);
@@ -149,14 +149,14 @@ test('the small model is one whose fields say something', () => {
   expect(share({ time: false, branches: ['width'] })).toBeGreaterThan(share({ time: false, branches: [] }));
 });
 
-test('levels of video-s are those of the paper', () => {
+test('levels of video-s agree with the paper', () => {
   const levels = levelsOf(STUDY_MODELS['video-s']!, 224);
   const sizes = levels.filter(({ name }) => !name.startsWith('blocks')).map(({ size }) => size.join('×'));
   expect(sizes).toEqual(['16×224×224', '8×56×56', '8×28×28', '8×14×14', '8×7×7']);
   expect(levels).toHaveLength(1 + 4 + 19);
 });
 
-test('what is studied: growth never shrinks, and maps come back as they were measured', () => {
+test('growth is monotonic, and maps decode to the measured gradients', () => {
   const subject = randomSubject('quickstart', 32);
   const { levels, growth, sensitivities, clip } = studyMixing(subject, { tokens: 2 });
   subject.network.dispose();

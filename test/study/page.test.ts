@@ -3,7 +3,7 @@ import path from 'node:path';
 import vm from 'node:vm';
 import { renderStudy } from '../../src/report/study/page';
 import { chunkOf } from '../../src/study/chunks';
-import { explainNoise, explainStage } from '../../src/study/explain';
+import { explainInterference, explainStage } from '../../src/study/explain';
 import { fieldsOf, levelsOf, type Level, type Ways } from '../../src/study/receptive_field';
 import { STUDY_MODELS } from '../../src/study/subject';
 import type { Study } from '../../src/study/types';
@@ -27,11 +27,11 @@ function pageScript() {
 describe.each(['quickstart', 'video-s', 'image-t'])("the page's script on %s", (name) => {
   const script = pageScript();
   const levels = levelsOf(STUDY_MODELS[name]!, name === 'quickstart' ? 72 : 224);
-  const sent = JSON.parse(JSON.stringify(levels)) as Level[]; // as the page gets them
+  const sent = JSON.parse(JSON.stringify(levels)) as Level[]; // as embedded in the page
   const blocks = levels.flatMap(({ block }, i) => (block ? [i] : []));
   const WAYS: Ways[] = [{}, { time: false }, { branches: ['width'], time: false }, { branches: [] }, { weights: true }];
 
-  test('finds the fields of the library', () => {
+  test('computes the same fields as the library', () => {
     for (const level of [1, blocks[0]!, blocks.at(-1)!])
       for (const ways of WAYS) {
         const tokens = levels[level]!.size.reduce((a, b) => a * b, 1);
@@ -41,7 +41,7 @@ describe.each(['quickstart', 'video-s', 'image-t'])("the page's script on %s", (
       }
   });
 
-  test('finds the chunks of the library', () => {
+  test('computes the same chunks as the library', () => {
     for (const level of blocks) {
       const { block, size } = levels[level]!;
       const [, h, w] = size;
@@ -60,7 +60,7 @@ describe.each(['quickstart', 'video-s', 'image-t'])("the page's script on %s", (
   });
 });
 
-test('the page has its sections, its scripts under the policy, and no reference to anything else', async () => {
+test('the page has its sections and permitted scripts, and is self-contained', async () => {
   const page = await renderStudy(study, clips);
   for (const id of ['cost', 'mixing', 'chart-blocks', 'chart-roofline', 'chart-memory', 'chart-growth', 'data-mixing'])
     expect(page).toContain(`id="${id}"`);
@@ -78,7 +78,7 @@ test('a part that was not studied has no section', async () => {
   expect(page).toContain('id="mixing"');
 });
 
-test('names and paths stay text', async () => {
+test('names and paths remain text', async () => {
   const model = { ...study.model, name: HOSTILE, checkpoint: HOSTILE, clips: [{ path: HOSTILE, label: 0 }] };
   const hostile: Study = { ...study, model, mixing: { ...study.mixing!, clip: HOSTILE } };
   const page = await renderStudy(hostile, [{ ...clips[0]!, path: HOSTILE }]);
@@ -86,17 +86,19 @@ test('names and paths stay text', async () => {
   expect(page.match(/<script/g)).toHaveLength(7); // five that run, two of data
 });
 
-test('steps of unlike times, and others at work, are told of', async () => {
+test('warns of unequal step times and CPU contention', async () => {
   const cost = { ...study.cost!, fastest: 100, slowest: 120, others: 0.05 };
-  expect(explainNoise(cost)).toBeNull();
+  expect(explainInterference(cost)).toBeNull();
   const busy = { ...cost, slowest: 220 };
-  expect(explainNoise(busy)).toMatch(/^The 1 steps took from 100 ms to 220 ms: the machine was busy/);
-  expect(explainNoise({ ...cost, others: 0.4 })).toMatch(/^Others took 40% of the processors' time: the machine was/);
-  expect(explainNoise({ ...busy, others: 0.4 })).toMatch(/to 220 ms, and others took 40% of/);
-  expect(await renderStudy({ ...study, cost: busy }, clips)).toContain(explainNoise(busy));
+  expect(explainInterference(busy)).toMatch(/^The 1 steps took from 100 ms to 220 ms: the machine was busy/);
+  expect(explainInterference({ ...cost, others: 0.4 })).toMatch(
+    /^Other programs used 40% of the CPU time: the machine was/,
+  );
+  expect(explainInterference({ ...busy, others: 0.4 })).toMatch(/to 220 ms, and other programs used 40% of/);
+  expect(await renderStudy({ ...study, cost: busy }, clips)).toContain(explainInterference(busy));
 });
 
-test('a sentence says of a stage what the figures say', () => {
+test('the description of a stage agrees with the figures', () => {
   const cost = study.cost!;
   for (const stage of cost.stages) {
     const sentence = explainStage(stage, cost);

@@ -41,7 +41,7 @@ const view = (page: Page, what: 'token' | 'lit') =>
   page.locator('#mixing-view').evaluate((node, key) => Number((node as HTMLElement).dataset[key]), what);
 const levelOf = (name: string) => levels.findIndex((level) => level.name === name);
 const count = (field: Uint8Array) => field.reduce((a, b) => a + b, 0);
-/** How many different colours a canvas shows. */
+/** Counts the distinct colours of a canvas. */
 const colors = (page: Page, index: number) =>
   page
     .locator('.steps canvas')
@@ -59,13 +59,13 @@ test.each(['light', 'dark'] as const)(
     for (const id of ['blocks', 'roofline', 'memory', 'growth'])
       expect(await page.locator(`#chart-${id} svg path`).count()).toBeGreaterThan(5);
     expect(await page.locator('.steps canvas').count()).toBe(16);
-    expect(await colors(page, 4)).toBeGreaterThan(100); // a frame lies under the cells
+    expect(await colors(page, 4)).toBeGreaterThan(100); // the cells cover a frame
     await shoot(page, `study_${colorScheme}`);
     expect({ complaints, requests }).toEqual({ complaints: [], requests: [] });
   },
 );
 
-test('keys move the token, and what lights up is what the library says', async () => {
+test('keys move the token, and the highlighted cells agree with the library', async () => {
   const { page, complaints } = await open('keys');
   const at = levelOf('blocks1.0');
   const { size, block } = levels[at]!;
@@ -100,7 +100,7 @@ test('keys move the token, and what lights up is what the library says', async (
   expect(complaints).toEqual([]);
 });
 
-test('a click picks the token under the mouse, and the edge of the grid holds the cursor', async () => {
+test('a click selects the token under the mouse, and the cursor stops at the edge of the grid', async () => {
   const { page } = await open('click');
   const at = levelOf('blocks2.0');
   await control(page, 'level').selectOption(String(at));
@@ -115,7 +115,7 @@ test('a click picks the token under the mouse, and the edge of the grid holds th
   expect(await view(page, 'token')).toBe(2 * h * w + 3);
 });
 
-test('measured tokens are found, and their gradients shown on the frames', async () => {
+test('finds measured tokens and shows their gradients on the frames', async () => {
   const { page } = await open('measured');
   await control(page, 'show').selectOption('gradient');
   await control(page, 'next').click();
@@ -132,7 +132,7 @@ test('measured tokens are found, and their gradients shown on the frames', async
   expect(await control(page, 'reading').textContent()).toContain('no gradient was measured here');
 });
 
-test('charts are read by keys, and ops sorted', async () => {
+test('charts are readable by keyboard, and ops can be sorted', async () => {
   const { page } = await open('charts');
   await page.locator('#chart-memory').focus();
   await page.keyboard.press('Home');
@@ -158,7 +158,7 @@ test.each([360, 768])('a page of %d pixels has no sideways scrolling', async (wi
   expect(complaints).toEqual([]);
 });
 
-test('without clips the grid is plain; hostile names stay text', async () => {
+test('without clips the grid is plain; hostile names remain text', async () => {
   const evil = `</script><img src="file:///evil" onerror="window.hacked=1">`;
   const hostile: Study = {
     ...study,

@@ -9,14 +9,14 @@ import { studyMixing } from '../../src/study/mixing';
 import { describeSubject, randomSubject } from '../../src/study/subject';
 import type { Study } from '../../src/study/types';
 
-/** Temporal FCs start at 0: gives those of some layers other weights, which grow along the matrix. */
+/** Sets the temporal FCs of some layers, which are initially 0, to weights that grow along the matrix. */
 function setTemporal(network: MorphMLP, which: (name: string) => boolean = () => true): void {
   for (const [name, p] of network.namedParameters())
     if (name.endsWith('mlp_t.weight') && which(name))
       p.copyFrom(Float32Array.from({ length: p.size }, (_, i) => (Math.sin(i) * (i / p.size + 0.1)) / 10));
 }
 
-/** What the small model of random weights does on four drawn clips, with its pictures. The temporal FC of its first block is 0. */
+/** The learned study of the small random model on four synthetic clips, with pictures. The temporal FC of its first block is 0. */
 export async function sampleLearned(): Promise<{ study: Study; clips: readonly Clip[] }> {
   const dataset = new MotionDataset({ seed: 0, length: 8 });
   const clips = [0, 1, 2, 3].map((i) => dataset.render(i));
@@ -31,7 +31,7 @@ export async function sampleLearned(): Promise<{ study: Study; clips: readonly C
   }
 }
 
-/** A real study of the small model on drawn clips; temporal FCs are not zero. */
+/** A real study of the small model on synthetic clips; temporal FCs are nonzero. */
 export function sampleStudy(work: 'forward' | 'train' = 'forward'): { study: Study; clips: readonly Clip[] } {
   const dataset = new MotionDataset({ seed: 0, length: 2 });
   const clips = [dataset.render(0), dataset.render(1)];

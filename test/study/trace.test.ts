@@ -11,7 +11,7 @@ const of = (category: string) => complete.filter((e) => e.cat === category);
 const end = (e: TraceEvent) => e.ts + e.dur!;
 const counters = trace.traceEvents.filter((e) => e.ph === 'C');
 
-test('every event has what the format asks for', () => {
+test('every event has the fields required by the format', () => {
   expect(Array.isArray(trace.traceEvents)).toBe(true);
   for (const event of trace.traceEvents) {
     expect(typeof event.name).toBe('string');
@@ -24,7 +24,7 @@ test('every event has what the format asks for', () => {
   }
 });
 
-test('names stand first, then all events in the order of time, what holds others before them', () => {
+test('names come first, then events by time, enclosing events first', () => {
   const { traceEvents } = trace;
   expect(traceEvents.slice(0, 2).map((e) => [e.ph, e.name])).toEqual([
     ['M', 'process_name'],
@@ -40,13 +40,13 @@ test('names stand first, then all events in the order of time, what holds others
   }
 });
 
-test('times are microseconds, exact as nanoseconds too', () => {
+test('times are in microseconds and exact in nanoseconds', () => {
   for (const event of trace.traceEvents)
     for (const time of [event.ts, event.dur ?? 0]) expect(Number.isInteger(8 * time)).toBe(true);
   cost.ops.forEach((op, i) => expect(Math.abs(of('op')[i]!.ts - 1000 * op.at)).toBeLessThanOrEqual(1 / 16));
 });
 
-test('events are named by what they are: kernels, blocks, stages', () => {
+test('events are named after kernels, blocks and stages', () => {
   expect(of('op').map((e) => e.name)).toEqual(cost.ops.map((op) => op.kernel));
   expect(new Set(of('block').map((e) => e.name))).toEqual(new Set(cost.ops.flatMap((op) => op.block ?? [])));
   const stages = new Set(of('stage').map((e) => e.name.replace(/, backward$/, '')));
@@ -55,7 +55,7 @@ test('events are named by what they are: kernels, blocks, stages', () => {
   expect(new Set(counters.map((e) => e.name))).toEqual(new Set(['live tensors']));
 });
 
-test('events of one thread nest: any two either lie apart or one in the other', () => {
+test('events of one thread are disjoint or nested', () => {
   for (const a of complete)
     for (const b of complete) {
       const apart = end(a) <= b.ts || end(b) <= a.ts;
@@ -64,7 +64,7 @@ test('events of one thread nest: any two either lie apart or one in the other', 
     }
 });
 
-test('an op lies in its block, a block in its stage, a stage in its phase, a phase in the step', () => {
+test('ops are nested in blocks, blocks in stages, stages in phases, phases in the step', () => {
   const holders = { op: 'stage', block: 'stage', stage: 'phase', phase: 'step' };
   for (const [inner, outer] of Object.entries(holders))
     for (const event of of(inner)) {
@@ -73,16 +73,16 @@ test('an op lies in its block, a block in its stage, a stage in its phase, a pha
     }
 });
 
-test('its durations add up to the step, up to what passed outside of kernels', () => {
+test('durations add up to the step except for time outside of kernels', () => {
   const sum = of('op').reduce((total, e) => total + e.dur!, 0);
   const took = 1000 * cost.ops.reduce((total, op) => total + op.took, 0);
-  expect(Math.abs(sum - took)).toBeLessThanOrEqual(cost.ops.length / 8); // each end is off by a sixteenth of a microsecond at most
+  expect(Math.abs(sum - took)).toBeLessThanOrEqual(cost.ops.length / 8); // each end is rounded by at most 1/16 µs
   expect(of('step')).toHaveLength(1);
   expect(of('step')[0]!.dur).toBeGreaterThanOrEqual(sum);
   expect(of('phase').map((e) => e.name)).toEqual(['forward', 'backward', 'update']);
 });
 
-test('the counter follows live bytes', () => {
+test('the counter shows live bytes', () => {
   expect(counters.map((e) => e.args!['bytes'])).toEqual(cost.ops.map((op) => op.live));
   expect([...counters].sort((a, b) => a.ts - b.ts)).toEqual(counters);
 });

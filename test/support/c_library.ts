@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { loadAddon } from '../../src/core/addon_path';
 
-/** The C library that was built beside the addon: of the same kernels, and emulated where the addon is. */
+/** The C library built with the addon: same kernels, emulated if the addon is. */
 export function cLibrary(): string {
   const name = process.platform === 'darwin' ? 'libmorphmlp.dylib' : 'libmorphmlp.so';
   const file = path.join(path.dirname(loadAddon().file), name);

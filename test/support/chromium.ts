@@ -10,7 +10,7 @@ const PLACES = [
   '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
 ];
 
-/** A headless Chromium: the one MORPHMLP_CHROMIUM names, or one in a usual place. */
+/** Launches headless Chromium: that of MORPHMLP_CHROMIUM, or one in a usual place. */
 export async function launchChromium(): Promise<Browser> {
   const executablePath = process.env['MORPHMLP_CHROMIUM'] ?? PLACES.find((file) => existsSync(file));
   if (!executablePath) {
@@ -21,12 +21,12 @@ export async function launchChromium(): Promise<Browser> {
   return chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'] });
 }
 
-/** What a page did that a page without faults does not do. */
+/** Faults of a page. */
 export interface Watched {
   page: Page;
   /** Console errors and warnings, exceptions. */
   complaints: string[];
-  /** Everything it asked for, the page itself left out. */
+  /** Requests other than the page itself. */
   requests: string[];
 }
 
@@ -49,7 +49,7 @@ export async function openFile(
   return { page, complaints, requests };
 }
 
-/** Keeps a screenshot where MORPHMLP_SCREENSHOTS names a folder. */
+/** Saves a screenshot if MORPHMLP_SCREENSHOTS names a folder. */
 export async function shoot(page: Page, name: string): Promise<void> {
   const out = process.env['MORPHMLP_SCREENSHOTS'];
   if (!out) return;

@@ -2,8 +2,8 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
 /**
- * Collects garbage and lets finalisers run. Test files that share a process share the addon's memory: what an earlier file left to
- * the garbage collector would otherwise be given back in the middle of a later one.
+ * Collects garbage and lets finalisers run. Test files in one process share the addon's memory: garbage of an earlier file would otherwise
+ * be freed in the middle of a later one.
  */
 export async function collectGarbage(): Promise<void> {
   setFlagsFromString('--expose-gc');

@@ -1,7 +1,7 @@
 /// <reference lib="dom" />
 import type { Page } from 'playwright-core';
 
-/** The least contrast that text of these elements has to the ground it stands on, from 1 to 21; WCAG asks for 4.5. */
+/** The lowest contrast ratio of these elements' text to its background, from 1 to 21; WCAG requires 4.5. */
 export const contrast = (page: Page, selector: string) =>
   page.locator(selector).evaluateAll((nodes) => {
     type Color = [number, number, number, number];

@@ -13,7 +13,7 @@ const convolution = (a: Omit<Conv3dForward, 'x' | 'weight' | 'bias' | 'y'>): num
   return [batch, ...out, outChannels, inChannels / groups, ...kernel].reduce((a, b) => a * b, 1);
 };
 
-/** Multiply-adds of the kernels that have any, from what they are called with: none knows what model it belongs to. */
+/** Multiply-adds of kernels by their call arguments, independent of the model. */
 const MACS: { readonly [K in KernelName]?: (a: KernelArguments[K]) => number } = {
   linear_forward: ({ rows, n, k }) => rows * n * k,
   // Every token's group is part of one row of the FC.
@@ -25,7 +25,7 @@ const MACS: { readonly [K in KernelName]?: (a: KernelArguments[K]) => number } =
   conv_norm_forward: convolution,
 };
 
-/** What one view costs a model of simple ops: parameters from its tensors, multiply-adds from the calls of its kernels. */
+/** The cost of a model of simple ops for one view: parameters from its tensors, multiply-adds from its kernel calls. */
 export function measured(config: MorphMlpConfig): { params: number; macs: number } {
   return dryRun(() => {
     let macs = 0;

@@ -1,4 +1,4 @@
-/** Before each test file: MORPHMLP_TEST_DEVICE=cuda runs it on the GPU, or with the emulated addon on its emulation. */
+/** Runs before each test file: MORPHMLP_TEST_DEVICE=cuda selects the GPU, or the emulation with the emulated addon. */
 import { setDefaultDevice } from '../../src/core/tensor';
 import type { Device } from '../../src/core/native';
 

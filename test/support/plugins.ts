@@ -5,22 +5,22 @@ import { INCLUDE } from '../../src/bench/kernels/build_kernel';
 
 const root = path.join(__dirname, '..', '..');
 
-/** Compiles, or throws what the compiler says. */
+/** Compiles. @throws with the compiler's output */
 function compile(compiler: string, args: string[]): void {
   const { status, stderr, error } = spawnSync(compiler, args, { encoding: 'utf8' });
   if (status !== 0) throw error ?? new Error(stderr);
 }
 
-/** Libraries that a test file has compiled: each source once, into the first folder that asks. */
+/** Compiled libraries of a test file: each source is compiled once, into the first requested folder. */
 const compiled = new Map<string, string>();
 
-/** A copy of the library `name` that is named after `fault`, which decides what it does; `make` compiles it. */
+/** Copies the library `name` to a file named after `fault`, which selects its behaviour; `make` compiles it. */
 function named(folder: string, name: string, fault: string, make: (library: string) => void): string {
   const first = compiled.get(name) ?? path.join(folder, name);
   if (!compiled.has(name)) make(first);
   compiled.set(name, first);
   const library = path.join(folder, `${fault.replaceAll(' ', '_')}.so`);
-  if (!existsSync(library)) copyFileSync(first, library); // it may be loaded: writing over it would end this process
+  if (!existsSync(library)) copyFileSync(first, library); // it may be loaded, and overwriting it would crash this process
   return library;
 }
 
@@ -28,13 +28,13 @@ const fixture = (name: string) => path.join(root, 'test', 'fixtures', 'plugins',
 const naive = (op: string) => `-DNAIVE="${path.join(root, 'native', 'baselines', 'naive', `${op}.cc`)}"`;
 const common = ['-O1', '-std=c++17', '-shared', `-I${INCLUDE}`, '-DMORPHMLP_FLAGS="-O1"'];
 
-/** A library in `folder` with one of the faults that `fixtures/plugins/faulty.cc` names: it has the one that it is named after. */
+/** A library in `folder` with one of the faults of `fixtures/plugins/faulty.cc`, selected by its file name. */
 export function faultyPlugin(folder: string, fault: string): string {
   const args = [...common, '-fPIC', naive('morph_fc'), fixture('faulty.cc'), '-o'];
   return named(folder, 'faulty.so', fault, (library) => compile(process.env['CXX'] ?? 'c++', [...args, library]));
 }
 
-/** Loops with cuBLASLt's interface, compiled into `folder`, for MORPHMLP_CUBLASLT: on the emulated device. */
+/** Compiles plain loops with cuBLASLt's interface into `folder`, for MORPHMLP_CUBLASLT on the emulated device. */
 export function cublasLtStandIn(folder: string): string {
   const library = path.join(folder, 'cublas_lt.so');
   const include = [`-I${root}`, `-I${path.join(root, 'native')}`];
@@ -42,12 +42,12 @@ export function cublasLtStandIn(folder: string): string {
   return library;
 }
 
-/** Takes the place of nvcc where the device is emulated; a real one compiles for a GPU. */
+/** The CUDA compiler: a substitute for nvcc if the device is emulated. */
 export const NVCC = process.env['MORPHMLP_ADDON']
   ? path.join(root, 'test', 'emulator', 'nvcc.cjs')
   : (process.env['NVCC'] ?? 'nvcc');
 
-/** A CUDA library in `folder` with one of the faults that `fixtures/plugins/faulty_on_device.cu` names. */
+/** A CUDA library in `folder` with one of the faults of `fixtures/plugins/faulty_on_device.cu`. */
 export function faultyDevicePlugin(folder: string, fault: string): string {
   const args = [...common, '-Xcompiler', '-fPIC', naive('linear'), fixture('faulty_on_device.cu'), '-o'];
   return named(folder, 'faulty_on_device.so', fault, (library) => compile(NVCC, [...args, library]));

@@ -1,7 +1,7 @@
 import { backward } from '../../src/core/autograd';
 import { takeGradients } from '../../src/bench/kernels/variant';
 import { judge } from '../../src/bench/kernels/verify';
-import { allowedIn, inBf16, type Bf16Terms } from '../../src/bench/op_cases/bf16';
+import { bf16Tolerance, inBf16, type Bf16Terms } from '../../src/bench/op_cases/bf16';
 import type { Array64, OpCase } from '../../src/bench/op_cases/case';
 import { uniform } from '../../src/bench/op_cases/random';
 import { gradientFor, hasGrad, makeInput, makeTensor, mapInputs, rounded } from '../../src/bench/op_cases/tensors';
@@ -10,7 +10,7 @@ import { scope } from '../../src/core/scope';
 import { tensor } from '../../src/core/tensor';
 import { numericGradient } from './run_cases';
 
-/** The gradient of an input that is right. */
+/** Computes the reference gradient of an input. */
 type Truth = (name: string, arrays: Record<string, Array64>, gy: Float32Array) => ArrayLike<number>;
 
 /** By central differences of the oracle. */
@@ -19,7 +19,7 @@ const ofOracle =
   (name, arrays, gy) =>
     numericGradient(c, arrays, name, Float64Array.from(gy));
 
-/** The op's own in f32, which other tests hold to float64: for cases too large for differences of the oracle. */
+/** The op's f32 gradient, which other tests verify against float64: for cases too large for central differences. */
 function ofF32(c: OpCase): Truth {
   let grads: Record<string, Float32Array> | undefined;
   return (name, arrays, gy) => {
@@ -40,7 +40,7 @@ function runCase(c: OpCase, truth: Truth): void {
     const y = c.forward(leaves);
     const expected = c.oracle(arrays);
     expect(y.shape).toEqual(expected.shape);
-    judge('forward', y.floats(), expected.data, allowedIn(roundings.forward));
+    judge('forward', y.floats(), expected.data, bf16Tolerance(roundings.forward));
     if (!Object.values(c.inputs).some(hasGrad)) return;
     const gy = rounded(uniform(77, y.size));
     backward(y, gradientFor(y, gy));
@@ -49,15 +49,15 @@ function runCase(c: OpCase, truth: Truth): void {
       if (!hasGrad(input)) continue;
       if (!grad) throw new Error(`no gradient for ${name}`);
       expect(grad.dtype).toBe(input.dtype ?? 'f32');
-      judge(`gradient of ${name}`, grad.floats(), truth(name, arrays, gy), allowedIn(roundings.gradient));
+      judge(`gradient of ${name}`, grad.floats(), truth(name, arrays, gy), bf16Tolerance(roundings.gradient));
       grad.dispose();
     }
   });
 }
 
 /**
- * Registers a test of each case in bf16, forward and backward, against float64 on the same rounded numbers; with `gradientsOfF32` its
- * gradients against the op's own in f32.
+ * Registers a bf16 test of each case, forward and backward, against float64 on the same rounded values; with `gradientsOfF32` gradients
+ * are compared with the op's own in f32.
  */
 export function runBf16Cases(
   op: string,

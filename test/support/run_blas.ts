@@ -1,6 +1,6 @@
-// Holds the kernels of a BLAS library to float64, on ragged shapes; prints how many cases there were. The library: that of MORPHMLP_BLAS, or
-// on the device `cuda`, given as an argument, cuBLASLt.
-import { RAGGED } from '../../src/bench/kernels/edge_shapes';
+// Verifies the kernels of a BLAS library against float64 on edge shapes and prints the number of cases. The library is that of
+// MORPHMLP_BLAS, or cuBLASLt with the argument `cuda`.
+import { EDGE_SHAPES } from '../../src/bench/kernels/edge_shapes';
 import { blasVariants } from '../../src/bench/kernels/variant';
 import { verify } from '../../src/bench/kernels/verify';
 import type { Device } from '../../src/core/native';
@@ -12,6 +12,6 @@ const library = device === 'cpu' ? 'MORPHMLP_BLAS' : 'cuBLASLt';
 for (const op of ['linear', 'temporal_fc', 'morph_fc'] as const) {
   const variant = blasVariants(op).find(({ name }) => name === library);
   if (!variant) throw new Error(`the library has no kernel for ${op}`);
-  for (const c of RAGGED[op]) verify(c, 1, variant);
-  console.log(op, RAGGED[op].length, ...(device === 'cuda' ? [variant.flags] : []));
+  for (const c of EDGE_SHAPES[op]) verify(c, 1, variant);
+  console.log(op, EDGE_SHAPES[op].length, ...(device === 'cuda' ? [variant.flags] : []));
 }

@@ -61,7 +61,7 @@ function checkGradient(c: OpCase): void {
   });
 }
 
-/** A test's body that must leave no memory behind. Measured inside it: between tests the garbage collector may free what others left. */
+/** Wraps a test body that must not leak memory. Measured inside it, because between tests the garbage collector may free other memory. */
 function leavingNothing(body: () => void): () => void {
   return () => {
     const { live } = memory();
@@ -70,7 +70,7 @@ function leavingNothing(body: () => void): () => void {
   };
 }
 
-/** Registers the forward test and the gradient check of each case, and that neither leaves memory behind. */
+/** Registers a forward test and a gradient check of each case, both with a leak check. */
 export function runCases(op: string, cases: readonly OpCase[]): void {
   describe.each(cases.map((c) => [c.name, c] as const))(`${op}: %s`, (_, c) => {
     test(

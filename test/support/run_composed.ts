@@ -17,7 +17,7 @@ function makeInputs(c: OpCase): Tensors {
   return Object.fromEntries(entries);
 }
 
-/** The output and the gradient of every input, copied out. */
+/** Copies of the output and of every input's gradient. */
 function run(c: OpCase, forward: (inputs: Tensors) => Tensor): Record<string, Float32Array> {
   return scope(() => {
     const inputs = makeInputs(c);
@@ -36,7 +36,7 @@ function run(c: OpCase, forward: (inputs: Tensors) => Tensor): Record<string, Fl
   });
 }
 
-/** Registers a test that holds a fused op against the same computation of simple ops: output and the gradient of each input. */
+/** Registers a test that compares a fused op with the same computation of simple ops: output and every gradient. */
 export function runComposed(c: OpCase, composed: (inputs: Tensors) => Tensor, allowed = 3e-6): void {
   test(`agrees with the simple ops: ${c.name}`, () => {
     const live = memory().live;

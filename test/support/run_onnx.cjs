@@ -1,4 +1,4 @@
-// Runs an ONNX file: reads { file, x, shape } as JSON from standard input, prints { dims, data } of its logits.
+// Runs an ONNX file: reads { file, x, shape } as JSON from standard input, and prints { dims, data } of its logits.
 const { existsSync, readFileSync } = require('node:fs');
 const path = require('node:path');
 const ort = require('onnxruntime-web');

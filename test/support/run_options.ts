@@ -11,7 +11,7 @@ export function quickConfig(values: Values): Config {
   return withSettings(withSettings(defaults(), presetSettings('quickstart')), settings);
 }
 
-/** What a small run on drawn clips of 32 x 32 is told. */
+/** Options of a small run on synthetic clips of 32 × 32. */
 export function quickRun(out: string, values: Values = {}): RunOptions {
   return runOptions(
     quickConfig({

@@ -1,4 +1,4 @@
-// In a process of its own, where no other test has left blocks: what tensors of these sizes, in MiB, need together beyond one of 300 MiB.
+// Runs in a separate process without free blocks of other tests: measures the memory of tensors of these sizes, in MiB, beyond one of 300 MiB.
 import { memory } from '../../src/core/runtime';
 import { empty } from '../../src/core/tensor';
 

@@ -3,7 +3,7 @@ import { add } from '../../src/ops/arithmetic';
 import { meanPool } from '../../src/ops/mean_pool';
 import type { Tensor } from '../../src/core/tensor';
 
-/** A block of the simple layers, as the design writes it. */
+/** A block of simple layers. */
 function simpleBlock(block: Block, x: Tensor): Tensor {
   const { t_fc, t_norm1, norm1, norm2, fc, mlp } = block;
   const xt = t_fc && t_norm1 ? add(x, t_fc.forward(t_norm1.forward(x))) : x;
@@ -11,7 +11,7 @@ function simpleBlock(block: Block, x: Tensor): Tensor {
   return add(y, mlp.forward(norm2.forward(y)));
 }
 
-/** The whole network of simple layers: what the fused kernels are held against. */
+/** The whole network of simple layers, the reference of the fused kernels. */
 export function simpleModel(m: MorphMLP, x: Tensor): Tensor {
   const stages = [
     [m.patch_embed1, m.blocks1],

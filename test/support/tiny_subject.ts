@@ -4,7 +4,7 @@ import type { Subject } from '../../src/bench/models/served';
 
 const FILE = path.join(__dirname, '..', 'fixtures', 'reference', 'tiny.json');
 
-/** The small image network of the reference numbers, as `bench models` takes it. */
+/** The small image network of the reference data, as a subject of `bench models`. */
 export function tinySubject(): Subject {
   const { tiny_image: reference } = JSON.parse(readFileSync(FILE, 'utf8')) as { tiny_image: Subject['reference'] };
   return {

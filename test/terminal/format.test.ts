@@ -62,7 +62,7 @@ test.each([
   [significant(Infinity, 3), 'Infinity'],
 ])('%s is %s', (got, want) => expect(got).toBe(want));
 
-test('a percentage says 100 and 0 only where it is exact', () => {
+test('a percentage shows 100 and 0 only for exact values', () => {
   expect([0.953, 1, 0.9999, 0, 0.00001, NaN].map((s) => percent(s))).toEqual([
     '95.3%',
     '100.0%',
@@ -95,7 +95,7 @@ const rows = [
   ['b', 5, 'two\nlines'],
 ] as const;
 
-test('a table is plain where it is not a terminal, with columns aligned', () => {
+test('a table without a terminal is plain with aligned columns', () => {
   const text = table(rows, { head: ['model', 'params', 'note'], align: ['left', 'right', 'left'], stream: {} });
   expect(text).toBe('model    params  note\nvideo-s  47.04M  学\nb             5  two lines');
 });
@@ -110,13 +110,13 @@ test('a table is framed on a terminal', () => {
   expect(new Set(lines.map(displayWidth)).size).toBe(1);
 });
 
-test('edit distance counts a swap of neighbours once', () => {
+test('edit distance counts a transposition once', () => {
   expect(editDistance('kitten', 'sitting')).toBe(3);
   expect(editDistance('trian', 'train')).toBe(1);
   expect(editDistance('', 'abc')).toBe(3);
 });
 
-test('the nearest known word', () => {
+test('finds the nearest known word', () => {
   const known = ['train', 'evaluate', 'predict', 'video-s', 'video-b'];
   expect(nearest('trian', known)).toBe('train');
   expect(nearest('Video_S', known)).toBe('video-s');

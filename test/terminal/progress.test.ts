@@ -15,7 +15,7 @@ class Screen implements ProgressStream {
   get text(): string {
     return this.writes.join('');
   }
-  /** What each redraw put on the line. */
+  /** The lines of all redraws. */
   get lines(): string[] {
     return this.writes.map((w) => stripEscapes(w).replace(/\r/g, '')).filter((l) => l.trim() !== '');
   }
@@ -76,7 +76,7 @@ test.each([10, 20, 33, 40, 60, 80, 200])('a line never wraps at %d columns', (co
   expect(screen.text).not.toContain('\x1b[2J');
 });
 
-test('a log gets a line each tenth of the work, not more often than every two seconds', () => {
+test('a log gets a line every tenth of the work, at most one in two seconds', () => {
   const screen = new Screen(false);
   const { progress, clock } = bar(screen);
   for (let i = 1; i <= 100; i++) {
@@ -88,7 +88,7 @@ test('a log gets a line each tenth of the work, not more often than every two se
   expect(screen.text).not.toMatch(/[\x1b\r━]/);
 });
 
-test('a log gets a line every ten seconds where the work is slow, and none where it is short', () => {
+test('a log gets a line every ten seconds for slow work and none for short work', () => {
   const [slow, short] = [new Screen(false), new Screen(false)];
   const a = bar(slow, { total: 10_000 });
   for (let i = 1; i <= 60; i++) {
@@ -104,7 +104,7 @@ test('a log gets a line every ten seconds where the work is slow, and none where
   expect(short.text).toBe('');
 });
 
-test('the time left follows the last seconds, and counts from where a resumed run starts', () => {
+test('the remaining time follows the last seconds and starts from the resumed amount', () => {
   const screen = new Screen(true);
   const { progress, clock } = bar(screen, { total: 1000 });
   progress.startAt(500);
@@ -128,7 +128,7 @@ test('an unknown total shows the count and the rate', () => {
   progress.finish();
 });
 
-test('colours only where they are wanted', () => {
+test('colours are written only if wanted', () => {
   delete process.env['NO_COLOR'];
   const colored = new Screen(true);
   const a = bar(colored);
@@ -155,7 +155,7 @@ test('a dumb terminal gets plain lines', () => {
   expect(screen.text).toMatch(/^epoch 1\/3 {2} 10%.*\n$/);
 });
 
-test('the cursor is hidden once and given back, and finish leaves only its text', () => {
+test('the cursor is hidden once and restored, and finish leaves only its text', () => {
   const screen = new Screen(true);
   const { progress, clock } = bar(screen);
   const listeners = process.listenerCount('SIGINT');
@@ -170,7 +170,7 @@ test('the cursor is hidden once and given back, and finish leaves only its text'
   expect(process.listenerCount('SIGINT')).toBe(listeners);
 });
 
-test('a message stands above the bar', () => {
+test('a message is written above the bar', () => {
   const screen = new Screen(true);
   const { progress, clock } = bar(screen);
   clock.ms = 1000;
@@ -181,7 +181,7 @@ test('a message stands above the bar', () => {
   progress.finish();
 });
 
-test('withProgress shows nothing before two seconds, and cleans up after an error', async () => {
+test('withProgress shows nothing for two seconds and cleans up after an error', async () => {
   const screen = new Screen(true);
   const clock = { ms: 0 };
   const options = { label: 'work', total: 4, stream: screen, now: () => clock.ms };
@@ -202,7 +202,7 @@ test('withProgress shows nothing before two seconds, and cleans up after an erro
   await expect(failing).rejects.toThrow('no');
 });
 
-/** A process that draws a bar and then waits, without a handler of its own. */
+/** A process that draws a bar and then waits, without signal handlers. */
 const DRAWS = `
   const { Progress } = require(${JSON.stringify(path.join(__dirname, '../../src/terminal/progress.ts'))});
   const stream = { isTTY: true, columns: 80, write: (t) => require('node:fs').writeSync(1, t) };
@@ -237,7 +237,7 @@ test.each([
     { signal: 'SIGINT', code: null },
   ],
   ['an exit', 'process.exit(3)', false, { signal: null, code: 3 }],
-])('the cursor comes back: %s', async (_, how, kill, end) => {
+])('restores the cursor: %s', async (_, how, kill, end) => {
   const { text, ...got } = await run(how, kill);
   expect(got).toEqual(end);
   expect(text.endsWith('\x1b[?25h')).toBe(true);

@@ -5,7 +5,9 @@ import path from 'node:path';
 import { exportDataset } from '../../src/data/export';
 import { VARIANTS } from '../../src/models/config';
 import { MorphMLP } from '../../src/models/morphmlp';
-import { describeWithFfmpeg, makeWith } from '../data/ffmpeg_support';
+import { writePictures } from '../data/video_support';
+import { MotionDataset } from '../../src/data/synthetic/motion';
+import { writeVideo } from '../../src/data/video/encode';
 import { archive, dict, op, pickle, tensor, zip } from '../formats/torch/pytorch_files';
 import { CLI } from '../support/run_cli';
 
@@ -57,7 +59,7 @@ async function trainEpoch(args: readonly string[]): Promise<{ out: string; err: 
 const SMALL = ['TRAIN.BATCH_SIZE', '2', 'RUN.MICRO_BATCH', '1', 'DATA_LOADER.NUM_WORKERS', '1'];
 const OFFICIAL = (name: string) => path.join(__dirname, '..', 'fixtures', 'configs', `${name}.yaml`);
 
-describeWithFfmpeg("the authors' files as they are, in a folder as theirs is", () => {
+describe("the authors' files as they are, in a folder as theirs is", () => {
   test('K400_MLP_S16x4.yaml trains two steps from a pretrained file', async () => {
     await exportDataset(at('data_list', 'k400'), { layout: 'video', seed: 2, train: 4, val: 2, size: 64 });
     for (const split of ['train', 'val']) rmSync(at('data_list', 'k400', split, 'classes.txt'));
@@ -84,11 +86,12 @@ describeWithFfmpeg("the authors' files as they are, in a folder as theirs is", (
   test('SSV2_MLP_B16.yaml trains two steps from a pretrained file', async () => {
     const lists = at('data_list', 'sthv2');
     mkdirSync(lists, { recursive: true });
+    const clips = new MotionDataset({ seed: 1, length: 4, size: 96, frames: 32 });
     for (let i = 0; i < 4; i++) {
-      mkdirSync(at('frames', String(i)), { recursive: true });
-      makeWith('-f', 'lavfi', '-i', `testsrc2=size=96x72:rate=12:duration=2`, at('frames', String(i), '%06d.jpg'));
+      await writeVideo(clips.render(i), at(`${i}.mp4`), 12);
+      await writePictures(at(`${i}.mp4`), at('frames', String(i)), '{:06d}.jpg');
     }
-    const list = Array.from({ length: 4 }, (_, i) => `${i} 24 ${i * 50}\n`).join('');
+    const list = Array.from({ length: 4 }, (_, i) => `${i} 32 ${i * 50}\n`).join('');
     for (const split of ['train', 'validation'])
       writeFileSync(path.join(lists, `somesomev2_rgb_${split}_split.txt`), list);
     writePretrained(at('pretrained', 'video_morphmlp_b.pth'), 'video-b');

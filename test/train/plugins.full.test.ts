@@ -27,9 +27,9 @@ test('a right kernel trains, and is named in the configuration and the report', 
 });
 
 test.each([
-  ['off by one chunk', /off_by_one_chunk\.so: the model .* is another with it: logits differ by/],
-  ['null', /null\.so: crashed: touched memory .*while computing the forward of morph_fc in the model/],
-  ['wrong gradient', /is another with it: logits differ by .*, the gradient of .*bias by/],
+  ['off by one chunk', /off_by_one_chunk\.so: the model .* gives other results with the plugin: logits differ by/],
+  ['null', /null\.so: crashed: accessed .*while computing the forward of morph_fc in the model/],
+  ['wrong gradient', /gives other results with the plugin: logits differ by .*, the gradient of .*bias by/],
   ['no backward', /has no backward for morph_fc: nothing can be trained with it/],
 ] as const)('a kernel with the fault %s is refused before anything is trained', (fault, message) => {
   const { status, err } = train(faultyPlugin(folder, fault), 'refused');

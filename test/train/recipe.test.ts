@@ -10,7 +10,7 @@ import { segmentFrames } from '../../src/data/sampling';
 import { Philox } from '../../src/core/philox';
 import { readEvents } from '../../src/formats/tensorboard';
 import { Run } from '../../src/train/run';
-import { describeWithFfmpeg, makeWith } from '../data/ffmpeg_support';
+import { writePictures } from '../data/video_support';
 import { writeVideo } from '../../src/data/video/encode';
 import { runCli } from '../support/run_cli';
 import { quickRun } from '../support/run_options';
@@ -29,15 +29,14 @@ const TINY = [
   ...['MORPH.PRETRAIN_PATH', '', 'TEST.BATCH_SIZE', '4'],
 ];
 
-describeWithFfmpeg("the authors' recipes end to end", () => {
+describe("the authors' recipes end to end", () => {
   beforeAll(async () => {
     for (const name of ['k400', 'sth/frames', 'images']) mkdirSync(at(name), { recursive: true });
     const clips = new MotionDataset({ seed: 1, length: 8, size: 48 });
     const lines: string[] = [];
     for (let i = 0; i < 8; i++) {
       await writeVideo(clips.render(i), at(`k400/v${i}.mp4`));
-      mkdirSync(at(`sth/frames/${i}`));
-      makeWith('-i', at(`k400/v${i}.mp4`), at(`sth/frames/${i}/%06d.jpg`));
+      await writePictures(at(`k400/v${i}.mp4`), at(`sth/frames/${i}`), '{:06d}.jpg');
       lines.push(`v${i}.mp4,${i * 50}`);
     }
     writeFileSync(at('k400/bad.mp4'), 'no video');

@@ -1,10 +1,11 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { loadCheckpoint } from '../../src/formats/checkpoint';
 import { memory } from '../../src/core/runtime';
 import type { RunOptions } from '../../src/train/options';
 import { Run } from '../../src/train/run';
+import { readRunState } from '../../src/train/state';
 import { quickRun } from '../support/run_options';
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'morphmlp-'));
@@ -112,5 +113,23 @@ test('a run whose weights become NaN stops at once and names the op and the laye
   await expect(run.train()).rejects.toThrow(
     /^forward of \w+ in .*blocks3\.0\.mlp\.fc1.*: \d+ of \d+ elements are NaN or infinite/,
   );
+  run.dispose();
+});
+
+test('a run whose validation is NaN ends with the rate named, and keeps its last state, marked and never the best', async () => {
+  const folderOptions = options('nan_val', { 'SOLVER.BASE_LR': 0.02 });
+  const run = new Run(folderOptions, {
+    step: ({ batch }) => {
+      if (batch < run.loaders.train.batches) return;
+      const found = run.trainer.options.model.namedParameters().find(([name]) => name === 'head.weight');
+      found![1].copyFrom(new Float32Array(found![1].size).fill(Infinity));
+    },
+  });
+  await expect(run.train()).rejects.toThrow(
+    /^epoch 1: the validation loss is NaN or infinite \(learning rate 0\.02\): .*lower --lr/,
+  );
+  expect(existsSync(run.files.best)).toBe(false);
+  const { history } = readRunState(run.files.last) as unknown as { history: object[] };
+  expect(history).toEqual([expect.objectContaining({ epoch: 1, valLoss: null, valTop1: null, nonFinite: true })]);
   run.dispose();
 });

@@ -32,7 +32,7 @@ function splitArguments(text) {
 /** The calls `NAME(arguments)` and bare words that `text` is made of. */
 function callsIn(file, text) {
   const calls = [];
-  for (let at = 0; at < text.length; ) {
+  for (let at = 0; at < text.length;) {
     const word = /^\s*(\w+)/.exec(text.slice(at));
     if (!word) {
       if (text.slice(at).trim()) fail(file, `expected NAME(...), got "${text.slice(at, at + 40).trim()}"`);
@@ -59,7 +59,9 @@ function callsIn(file, text) {
 /** A .def file: its macros, and its calls with the comments before them. */
 function parseFile(op) {
   const file = `native/ops/${op}.def`;
-  const lines = readFileSync(path.join(folder, `${op}.def`), 'utf8').replace(/\\\n/g, ' ').split('\n');
+  const lines = readFileSync(path.join(folder, `${op}.def`), 'utf8')
+    .replace(/\\\n/g, ' ')
+    .split('\n');
   const macros = new Map();
   const code = [];
   for (const line of lines) {
@@ -67,7 +69,10 @@ function parseFile(op) {
     if (define) macros.set(define[1], define[2]);
     else code.push(line.replace(/\/\/.*$/, ''));
   }
-  const contract = lines.slice(0, lines.findIndex((line) => !line.startsWith('//')));
+  const contract = lines.slice(
+    0,
+    lines.findIndex((line) => !line.startsWith('//')),
+  );
   return { op, file, macros, contract: contract.map((line) => line.slice(3)), calls: callsIn(file, code.join('\n')) };
 }
 
@@ -111,7 +116,8 @@ class Reader {
     else if (name === 'EACH') this.each(args);
     else if (SCALARS.has(name)) this.arguments.push({ kind: name, name: args[0], ts: SCALARS.get(name) });
     else if (TENSORS.has(name)) this.arguments.push(this.tensor(name, args));
-    else if (LISTS.has(name)) this.arguments.push({ kind: 'LIST', name: args[0], role: LISTS.get(name), dtype: 'float' });
+    else if (LISTS.has(name))
+      this.arguments.push({ kind: 'LIST', name: args[0], role: LISTS.get(name), dtype: 'float' });
     else if (!CHECKS.includes(name)) fail(this.file, `${name} is not a known argument`);
   }
 
@@ -145,7 +151,9 @@ const ops = readdirSync(folder)
 const files = ops.map(parseFile);
 const macros = new Map(files.flatMap((file) => [...file.macros]));
 const shapes = new Map(
-  files.flatMap(({ calls }) => calls.filter((c) => c.name === 'SHAPE').map(({ args }) => [args[0], args.slice(1).join(', ')])),
+  files.flatMap(({ calls }) =>
+    calls.filter((c) => c.name === 'SHAPE').map(({ args }) => [args[0], args.slice(1).join(', ')]),
+  ),
 );
 const constants = new Map(
   files.flatMap(({ calls }) => calls.filter((c) => c.name === 'CONSTANT').map(({ args }) => [args[1], args[2]])),
@@ -186,7 +194,13 @@ const header = (file) =>
   ].join('\n');
 
 const allHeaders = () =>
-  [`// ${NOTE}`, '// The argument structs of all kernels.', '#pragma once', ...ops.map((op) => `#include "ops/${op}.h"`), ''].join('\n');
+  [
+    `// ${NOTE}`,
+    '// The argument structs of all kernels.',
+    '#pragma once',
+    ...ops.map((op) => `#include "ops/${op}.h"`),
+    '',
+  ].join('\n');
 
 const GIVEN = ['SHAPE', 'CONSTANT'];
 const allDefinitions = () =>
@@ -238,7 +252,10 @@ const launcher = ({ name, type, arguments: list }) =>
   `${name}: (a: ${type}) => addon.${name}(${list.map(passed).join(', ')}),`;
 
 const roles = ({ name, arguments: list }) => {
-  const named = (role) => flat(list).filter((a) => a.role === role).map((a) => `'${camel(a.name)}'`);
+  const named = (role) =>
+    flat(list)
+      .filter((a) => a.role === role)
+      .map((a) => `'${camel(a.name)}'`);
   return `${name}: { in: [${named('in')}], out: [${named('out')}], update: [${named('update')}] },`;
 };
 
@@ -257,7 +274,10 @@ ${table.map(({ op, kernels: own }) => `${op}: [${own.map(({ name }) => `'${name.
 
 /** The ops whose activations may be bf16, on CUDA; an op that asks \`expectFloats\` for more does not compile. */
 export const BF16_OPS = [
-${table.filter((file) => file.kernels.some(({ bf16 }) => bf16)).map(({ op }) => `'${op}',`).join('\n')}
+${table
+  .filter((file) => file.kernels.some(({ bf16 }) => bf16))
+  .map(({ op }) => `'${op}',`)
+  .join('\n')}
 ] as const satisfies readonly (keyof typeof OPS)[];
 
 /** One of \`BF16_OPS\`. */
@@ -325,7 +345,7 @@ async function main() {
   });
   if (!process.argv.includes('--check')) for (const [file, text] of stale) writeFileSync(path.join(root, file), text);
   else if (stale.length > 0) {
-    console.error(`stale: ${stale.map(([file]) => file).join(', ')}; run node tools/build/generate_kernels.cjs`);
+    console.error(`stale: ${stale.map(([file]) => file).join(', ')}; npm run generate`);
     process.exitCode = 1;
   }
 }

@@ -12,26 +12,30 @@ void conv3d_forward(const Conv3dForwardOf<T>& p);
 
 namespace {
 
-// -- training: statistics of what is stored, by the tiles of the product --
+// -- training: statistics from the tiles of the product --
 
-// The convolution's result; what is stored is rounded first, so that statistics are of what the backward reads.
+// Rounds the convolution's result before the statistics are taken, which so describe the values that the backward
+// reads.
 template <class T>
-struct PutConvolved {
+struct ConvEpilogue {
   T* y;
   int channels;
   const float* bias;  // or null
   bool pairs;
 
-  __device__ float stored(int n, float sum) const {
-    T value;
-    store(&value, bias ? sum + bias[n] : sum);
-    return load(&value);
+  using Row = T*;
+  template <int N>
+  __device__ void apply(Row, int n, float (&value)[N]) const {
+    for (int i = 0; i < N; ++i) {
+      T rounded;
+      store(&rounded, bias ? value[i] + bias[n + i] : value[i]);
+      value[i] = load(&rounded);
+    }
   }
 
-  using Row = T*;
   __device__ Row row(int m) const { return y + static_cast<int64_t>(m) * channels; }
   template <int N>
-  __device__ void put(Row row, int n, const float (&value)[N]) const {
+  __device__ void write(Row row, int n, const float (&value)[N]) const {
     store(row + n, value);
   }
 };
@@ -42,8 +46,8 @@ struct TileMoments {
   const Moments* tiles;
 
   __device__ float rows(int64_t tile) const {
-    const int64_t left = p.rows - tile * kMomentRows<T>;
-    return static_cast<float>(left < kMomentRows<T> ? left : kMomentRows<T>);
+    const int64_t left = p.rows - tile * kBnStatsRows<T>;
+    return static_cast<float>(left < kBnStatsRows<T> ? left : kBnStatsRows<T>);
   }
   __device__ Moments at(int64_t tile, int column) const { return tiles[tile * p.cols + column]; }
 };
@@ -59,7 +63,7 @@ struct MeanOfTiles {
   __device__ void finish(int, int column, const double (&sum)[1]) const { finish_mean(of.p, column, sum[0]); }
 };
 
-// Squares about the tile's mean, and what they are more about the mean of all.
+// Squares about the mean of the tile, corrected to the mean of all.
 template <class T>
 struct VarianceOfTiles {
   static constexpr int kSums = 1;
@@ -73,37 +77,38 @@ struct VarianceOfTiles {
   __device__ void finish(int, int column, const double (&sum)[1]) const { finish_variance(of.p, column, sum[0]); }
 };
 
-// body(window, first channel, first output) for each group.
+// Calls body(geometry, first channel, first output) for each group.
 template <class T, class Body>
 void for_groups(const ConvNormForwardOf<T>& p, const Body& body) {
-  const Window window(p.at);
-  for (int64_t g = 0; g < p.at.groups; ++g) body(window, g * window.channels, g * window.outputs);
+  const ConvGeometry geometry(p.at);
+  for (int64_t g = 0; g < p.at.groups; ++g) body(geometry, g * geometry.channels, g * geometry.outputs);
 }
 
-// product(patches, filters) of the group whose first channel and output these are.
-template <class T, class Product>
-void convolve(const ConvNormForwardOf<T>& p, const Window& window, int64_t c, int64_t o, const Product& product) {
-  const PackedFilters<T> filters(window, static_cast<const float*>(p.weight->data) + o * window.length());
-  product(by_row(Patches<T>{window, p.x + c}, window.positions), by_row(filters.rows(), window.outputs));
+// Calls product(patches, filters) for the group that begins at these channels.
+template <class T, class GemmFor>
+void convolve(const ConvNormForwardOf<T>& p, const ConvGeometry& geometry, int64_t c, int64_t o,
+              const GemmFor& product) {
+  const PackedFilters<T> filters(geometry, static_cast<const float*>(p.weight->data) + o * geometry.length());
+  product(by_row(Im2colRows<T>{geometry, p.x + c}, geometry.positions), by_row(filters.rows(), geometry.outputs));
 }
 
 template <class T>
 void convolve_with_statistics(const ConvNormForwardOf<T>& p, const BatchNormForwardOf<T>& norm) {
   const Conv3dForwardOf<T> conv = convolution_of(p);
-  const int64_t tiles = blocks_of(norm.rows, kMomentRows<T>);
+  const int64_t tiles = blocks_of(norm.rows, kBnStatsRows<T>);
   const Workspace<Moments> moments(tiles * norm.cols);
-  for_groups(p, [&](const Window& window, int64_t c, int64_t o) {
-    const PutConvolved<T> out{conv.y + o, window.all_outputs, p.bias ? p.bias + o : nullptr,
-                              pairs_in(conv.y + o, window.all_outputs)};
-    convolve(p, window, c, o, [&](const auto& patches, const auto& filters) {
-      multiply_with_moments<T>(patches, filters, window.length(), out, moments.data() + o, norm.cols);
+  for_groups(p, [&](const ConvGeometry& geometry, int64_t c, int64_t o) {
+    const ConvEpilogue<T> out{conv.y + o, geometry.all_outputs, p.bias ? p.bias + o : nullptr,
+                              can_pair_rows(conv.y + o, geometry.all_outputs)};
+    convolve(p, geometry, c, o, [&](const auto& patches, const auto& filters) {
+      multiply_with_bn_stats<T>(patches, filters, geometry.length(), out, moments.data() + o, norm.cols);
     });
   });
   column_sums(1, tiles, norm.cols, MeanOfTiles<T>{{norm, moments.data()}});
   column_sums(1, tiles, norm.cols, VarianceOfTiles<T>{{norm, moments.data()}});
 }
 
-// -- evaluation: BatchNorm is a factor and a summand of each channel, which the product's results get at once --
+// -- evaluation: BatchNorm folds into a scale and a shift of each channel, applied in the epilogue --
 
 template <class T>
 struct Fold {
@@ -119,21 +124,23 @@ struct Fold {
 };
 
 template <class T>
-struct PutFolded {
+struct FoldedNormEpilogue {
   T* y;
   int channels;
   const float *scale, *shift;
   bool gelu;
 
-  bool pairs() const { return pairs_in(y, channels); }
+  bool pairs() const { return can_pair_rows(y, channels); }
   template <int N>
-  __device__ void operator()(int64_t position, int n, int, const float (&value)[N]) const {
-    float result[N];
+  __device__ void apply(int64_t, int c, int, float (&value)[N]) const {
     for (int i = 0; i < N; ++i) {
-      result[i] = fmaf(value[i], scale[n + i], shift[n + i]);
-      if (gelu) result[i] = gelu_of<T>(result[i]);
+      value[i] = fmaf(value[i], scale[c + i], shift[c + i]);
+      if (gelu) value[i] = gelu_of<T>(value[i]);
     }
-    store(y + position * channels + n, result);
+  }
+  template <int N>
+  __device__ void write(int64_t position, int c, const float (&value)[N]) const {
+    store(y + position * channels + c, value);
   }
 };
 
@@ -142,10 +149,10 @@ void convolve_folded(const ConvNormForwardOf<T>& p, const BatchNormForwardOf<T>&
   const Workspace<float> factors(2 * norm.cols);
   float *scale = factors.data(), *shift = scale + norm.cols;
   launch_each(norm.cols, Fold<T>{norm, p.bias, scale, shift});
-  for_groups(p, [&](const Window& window, int64_t c, int64_t o) {
-    const PutFolded<T> out{p.y + o, window.all_outputs, scale + o, shift + o, p.gelu};
-    convolve(p, window, c, o, [&](const auto& patches, const auto& filters) {
-      multiply<T>(patches, filters, window.length(), scatter(PlainLayout{}, out));
+  for_groups(p, [&](const ConvGeometry& geometry, int64_t c, int64_t o) {
+    const FoldedNormEpilogue<T> out{p.y + o, geometry.all_outputs, scale + o, shift + o, p.gelu};
+    convolve(p, geometry, c, o, [&](const auto& patches, const auto& filters) {
+      multiply<T>(patches, filters, geometry.length(), scatter(PlainLayout{}, out));
     });
   });
 }

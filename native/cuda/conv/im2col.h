@@ -1,15 +1,15 @@
-// What convolutions multiply: patches that are read in place, so that no matrix of patches exists, and filters, which
-// are small and brought into the order of patches first.
+// Operands of convolutions as products: im2col rows, read in place so that no im2col matrix exists, and filters, which
+// are repacked in im2col order first.
 #pragma once
 #include "cuda/gemm/gemm.h"
 #include "ops/conv3d.h"
 
 namespace morphmlp::cuda {
 
-// What kernels need to know of a shape, and how numbers are taken apart. Groups of channels are convolutions of their
-// own: `channels` and `outputs` are one group's, whose first ones the callers' pointers point to.
-struct Window {
-  explicit Window(const Conv3dShape& at)
+// Geometry of a convolution in 32 bits. Groups are separate convolutions: `channels` and `outputs` are those of one
+// group, whose first channels the pointers of the caller point to.
+struct ConvGeometry {
+  explicit ConvGeometry(const Conv3dShape& at)
       : channels(as_int(at.in_channels / at.groups)),
         outputs(as_int(at.out_channels / at.groups)),
         all_channels(as_int(at.in_channels)),
@@ -32,7 +32,7 @@ struct Window {
     as_int(length());
   }
 
-  // Time, height and width of a number counted row-major, and what is left over: the clip.
+  // Splits a row-major index into time, height and width; returns the clip.
   __device__ static int split(int n, const Divisor (&by)[3], int (&at)[3]) {
     for (int i = 2; i >= 0; --i) {
       const int rest = by[i].quotient(n);
@@ -42,7 +42,7 @@ struct Window {
     return n;
   }
 
-  // Where channel 0 at (clip, place) of the input lies, and how far channels are apart.
+  // Offset of channel 0 at (clip, place) of the input; channel_step is the distance between channels.
   __device__ int64_t element(int clip, const int (&at)[3]) const {
     const int64_t area = static_cast<int64_t>(in[0]) * in[1] * in[2];
     const int64_t place = (static_cast<int64_t>(at[0]) * in[1] + at[1]) * in[2] + at[2];
@@ -50,7 +50,7 @@ struct Window {
   }
   __device__ int64_t channel_step() const { return planar ? static_cast<int64_t>(in[0]) * in[1] * in[2] : 1; }
 
-  // Channel and tap of number k of a patch: as they lie next to each other in the input.
+  // Channel and tap of value k of an im2col row, in the order of the input.
   __device__ void patch(int k, int* c, int* tap) const {
     const int high = planar ? by_taps.quotient(k) : by_channels.quotient(k);
     *c = planar ? high : by_channels.remainder(k, high);
@@ -71,11 +71,11 @@ struct Window {
   int64_t length() const { return static_cast<int64_t>(channels) * taps; }
 };
 
-// Row r is what the filters see at output position r. A run of numbers is channels of one pixel, where those are next
-// to each other.
+// Row r is the receptive field of output position r. Adjacent values are channels of one pixel, where those are
+// adjacent in memory.
 template <class T>
-struct Patches {
-  Window window;
+struct Im2colRows {
+  ConvGeometry geometry;
   const T* x;
 
   struct Row {
@@ -84,8 +84,8 @@ struct Patches {
 
   __device__ Row row(int r) const {
     Row at;
-    at.clip = Window::split(r, window.by_out, at.first);
-    for (int i = 0; i < 3; ++i) at.first[i] = at.first[i] * window.stride[i] - window.padding[i];
+    at.clip = ConvGeometry::split(r, geometry.by_out, at.first);
+    for (int i = 0; i < 3; ++i) at.first[i] = at.first[i] * geometry.stride[i] - geometry.padding[i];
     return at;
   }
 
@@ -94,11 +94,13 @@ struct Patches {
     return from ? load(from) : 0.0f;
   }
 
-  bool runs_of(int n) const { return !window.planar && window.channels % n == 0 && runs_in(x, window.all_channels, n); }
+  bool can_vectorize(int n) const {
+    return !geometry.planar && geometry.channels % n == 0 && can_vectorize_rows(x, geometry.all_channels, n);
+  }
   template <int N>
-  __device__ Numbers<N> read(const Row& r, int k) const {
+  __device__ Vec<N> read(const Row& r, int k) const {
     const T* from = pixel(r, k);
-    return from ? load<N>(from) : Numbers<N>{};
+    return from ? load<N>(from) : Vec<N>{};
   }
   using Stored = T;
   __device__ const T* address(const Row& r, int k) const { return pixel(r, k); }
@@ -107,20 +109,20 @@ struct Patches {
   // Null in the padding.
   __device__ const T* pixel(const Row& r, int k) const {
     int c, tap, at[3];
-    window.patch(k, &c, &tap);
-    Window::split(tap, window.by_kernel, at);
+    geometry.patch(k, &c, &tap);
+    ConvGeometry::split(tap, geometry.by_kernel, at);
     for (int i = 0; i < 3; ++i) {
       at[i] += r.first[i];
-      if (at[i] < 0 || at[i] >= window.in[i]) return nullptr;
+      if (at[i] < 0 || at[i] >= geometry.in[i]) return nullptr;
     }
-    return x + window.element(r.clip, at) + c * window.channel_step();
+    return x + geometry.element(r.clip, at) + c * geometry.channel_step();
   }
 };
 
-// weight[o, c, tap] as [o, k], in the order of patches.
+// Packs weight[o, c, tap] as [o, k] in im2col order.
 template <class T>
-struct PackByPatch {
-  Window window;
+struct PackIm2colFilters {
+  ConvGeometry geometry;
   Divisor by_length;
   const float* weight;
   T* to;
@@ -128,13 +130,13 @@ struct PackByPatch {
   __device__ void operator()(int64_t i) const {
     const int o = by_length.quotient(static_cast<int>(i)), k = by_length.remainder(static_cast<int>(i), o);
     int c, tap;
-    window.patch(k, &c, &tap);
-    store(to + i, weight[window.weight(o, c, tap)]);
+    geometry.patch(k, &c, &tap);
+    store(to + i, weight[geometry.weight(o, c, tap)]);
   }
 };
 
-// Filters so packed, one a row. By mma.sync they go through registers: patches have three buffers in shared memory, and
-// for three more there is no room.
+// Packed filters, one a row. mma.sync loads them through registers: im2col rows already take three buffers in shared
+// memory, and three more do not fit.
 template <class T>
 struct FilterRows {
   Dense<T> tokens;
@@ -142,22 +144,21 @@ struct FilterRows {
   using Row = const T*;
   __device__ Row row(int o) const { return tokens.address(o, 0); }
   __device__ float at(Row row, int c) const { return load(row + c); }
-  bool runs_of(int n) const { return tokens.runs_of(n); }
+  bool can_vectorize(int n) const { return tokens.can_vectorize(n); }
   template <int N>
-  __device__ Numbers<N> read(Row row, int c) const {
+  __device__ Vec<N> read(Row row, int c) const {
     return load<N>(row + c);
   }
 };
-template <class T>
-constexpr bool kForTma<ByRow<FilterRows<T>>> = true;
 
-// Filters in the order of patches, rounded to what a product takes: every block of one reads them again.
+// Filters in im2col order, rounded once to the type of the product: every block reads them again.
 template <class T>
 class PackedFilters {
  public:
-  PackedFilters(const Window& window, const float* weight)
-      : k_(as_int(window.length())), packed_(window.outputs * window.length()) {
-    launch_each(window.outputs * window.length(), PackByPatch<T>{window, Divisor(k_), weight, packed_.data()});
+  PackedFilters(const ConvGeometry& geometry, const float* weight)
+      : k_(as_int(geometry.length())), packed_(geometry.outputs * geometry.length()) {
+    launch_each(geometry.outputs * geometry.length(),
+                PackIm2colFilters<T>{geometry, Divisor(k_), weight, packed_.data()});
   }
 
   FilterRows<T> rows() const { return {{packed_.data(), k_}}; }

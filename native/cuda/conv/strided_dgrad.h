@@ -1,21 +1,22 @@
-// The gradient of a convolution's input as products, none of them with zeros that a stride leaves.
+// Gradient of the input of a strided convolution as dense products, without the zeros between strided outputs.
 #pragma once
 #include "cuda/conv/im2col.h"
 
 namespace morphmlp::cuda {
 
-// The input positions that the same taps reach. With stride s, position a takes from output (a + padding - tap) / s
-// where that is whole: so taps and positions fall into s classes along each axis, and each class of positions is a
-// product with its own taps alone. Classes along an axis are numbered by their first tap.
-struct InputClass {
-  InputClass(const Window& window, int64_t batch, const int (&number)[3]) : rows(batch), taps(1) {
+// Input positions that are reached by the same taps. With stride s, position a receives from output (a + padding - tap)
+// / s where that is whole: taps and positions fall into s classes along each axis, and each class of positions is a
+// product over its own taps. A class is numbered by its first tap.
+struct DgradClass {
+  DgradClass(const ConvGeometry& geometry, int64_t batch, const int (&number)[3]) : rows(batch), taps(1) {
     for (int i = 0; i < 3; ++i) {
-      const int s = window.stride[i], last = window.padding[i] - number[i];  // of the output that the first tap is of
+      const int s = geometry.stride[i],
+                last = geometry.padding[i] - number[i];  // negated offset of the first tap
       tap[i] = number[i];
       first[i] = ((-last) % s + s) % s;
       output[i] = (first[i] + last) / s;
-      const int64_t places = std::max<int64_t>(0, blocks_of(window.in[i] - first[i], s));
-      const int64_t own = std::max<int64_t>(0, blocks_of(window.kernel[i] - number[i], s));
+      const int64_t places = std::max<int64_t>(0, blocks_of(geometry.in[i] - first[i], s));
+      const int64_t own = std::max<int64_t>(0, blocks_of(geometry.kernel[i] - number[i], s));
       by_place[i] = Divisor(std::max<int64_t>(1, places));
       by_tap[i] = Divisor(std::max<int64_t>(1, own));
       rows *= places;
@@ -23,28 +24,28 @@ struct InputClass {
     }
   }
 
-  int tap[3], first[3];  // the first of the class along each axis; others follow by strides
-  int output[3];         // that the first position takes from through the first tap
+  int tap[3], first[3];  // first of the class along each axis; the rest at strides
+  int output[3];         // output that the first position receives from through the first tap
   Divisor by_place[3], by_tap[3];
   int64_t rows, taps;
 };
 
-struct ClassRow {
-  int clip, at[3];  // numbers of places in the class
+struct DgradRow {
+  int clip, at[3];  // indices within the class
 };
 
-// Row r is the gradients of all outputs that position r of the class is part of: number k is that of filter k mod O
-// through the class's tap k / O.
+// Row r: gradients of all outputs that position r of the class contributes to. Value k is that of filter k mod O
+// through tap k / O of the class.
 template <class T>
-struct Reached {
-  Window window;
-  InputClass own;
+struct DgradGradients {
+  ConvGeometry geometry;
+  DgradClass own;
   const T* dy;
 
-  using Row = ClassRow;
+  using Row = DgradRow;
   __device__ Row row(int r) const {
     Row row;
-    row.clip = Window::split(r, own.by_place, row.at);
+    row.clip = ConvGeometry::split(r, own.by_place, row.at);
     return row;
   }
 
@@ -53,11 +54,13 @@ struct Reached {
     return from ? load(from) : 0.0f;
   }
 
-  bool runs_of(int n) const { return window.outputs % n == 0 && runs_in(dy, window.all_outputs, n); }
+  bool can_vectorize(int n) const {
+    return geometry.outputs % n == 0 && can_vectorize_rows(dy, geometry.all_outputs, n);
+  }
   template <int N>
-  __device__ Numbers<N> read(const Row& r, int k) const {
+  __device__ Vec<N> read(const Row& r, int k) const {
     const T* from = gradient(r, k);
-    return from ? load<N>(from) : Numbers<N>{};
+    return from ? load<N>(from) : Vec<N>{};
   }
   using Stored = T;
   __device__ const T* address(const Row& r, int k) const { return gradient(r, k); }
@@ -65,16 +68,16 @@ struct Reached {
  private:
   // Null outside of the output.
   __device__ const T* gradient(const Row& r, int k) const {
-    const int number = window.by_outputs.quotient(k), o = window.by_outputs.remainder(k, number);
+    const int number = geometry.by_outputs.quotient(k), o = geometry.by_outputs.remainder(k, number);
     int tap[3];
-    Window::split(number, own.by_tap, tap);
+    ConvGeometry::split(number, own.by_tap, tap);
     int position = r.clip;
     for (int i = 0; i < 3; ++i) {
       const int at = own.output[i] + r.at[i] - tap[i];
-      if (at < 0 || at >= window.out[i]) return nullptr;
-      position = position * window.out[i] + at;
+      if (at < 0 || at >= geometry.out[i]) return nullptr;
+      position = position * geometry.out[i] + at;
     }
-    return dy + static_cast<int64_t>(position) * window.all_outputs + o;
+    return dy + static_cast<int64_t>(position) * geometry.all_outputs + o;
   }
 };
 

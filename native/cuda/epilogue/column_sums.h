@@ -1,6 +1,6 @@
-// Sums over the rows of a matrix, for each column: of one clip, or of each clip by itself. Rows are cut into parts by
-// their number alone; a thread sums runs of 32 rows in fp32 and the runs in double, so long sums keep their digits, and
-// parts are added in order.
+// Column sums of a matrix: over all rows, or over the rows of each clip. The number of rows alone decides how they are
+// split. A thread sums runs of 32 rows in f32 and the runs in double, which keeps the digits of long sums; splits are
+// added in order.
 #pragma once
 #include "cuda/gemm/layouts.h"
 #include "cuda/workspace.h"
@@ -8,10 +8,10 @@
 namespace morphmlp::cuda {
 
 struct SumTile {
-  static constexpr int kThreads = 256, kColumns = 32, kDeep = kThreads / kColumns, kRun = 32;
+  static constexpr int kThreads = 256, kColumns = 32, kDeep = kThreads / kColumns, kVecSize = 32;
 };
 
-// Adds what threads of one column have, in order; the sum is in the threads of the first row.
+// Adds the sums of the threads of each column, in order; the first row of threads receives the result.
 template <int kSums>
 struct ColumnShared {
   double sum[SumTile::kDeep][SumTile::kColumns][kSums];
@@ -25,7 +25,7 @@ struct ColumnShared {
   }
 };
 
-// F: kSums, add(clip, row, column, sums): adds a row's numbers.
+// Requires of F: kSums; add(clip, row, column, sums), which adds the values of one row.
 template <class F>
 struct ColumnParts {
   static constexpr int kThreads = SumTile::kThreads;
@@ -53,14 +53,14 @@ struct ColumnParts {
   __device__ void add(int column, int64_t row, int64_t end, double (&sum)[F::kSums]) const {
     while (row < end) {
       float run[F::kSums] = {};
-      for (int i = 0; i < SumTile::kRun && row < end; ++i, row += SumTile::kDeep)
+      for (int i = 0; i < SumTile::kVecSize && row < end; ++i, row += SumTile::kDeep)
         f.add(static_cast<int>(blockIdx.z), row, column, run);
       for (int s = 0; s < F::kSums; ++s) sum[s] += run[s];
     }
   }
 };
 
-// F: finish(clip, column, sums)
+// Requires of F: finish(clip, column, sums).
 template <class F>
 struct ColumnFinish {
   static constexpr int kThreads = SumTile::kThreads;
@@ -83,7 +83,7 @@ struct ColumnFinish {
   }
 };
 
-// Sums `rows` rows of each of `clips` clips, column by column, and calls f.finish with each sum.
+// Sums the `rows` rows of each of `clips` clips by column and calls f.finish with the sums.
 template <class F>
 void column_sums(int64_t clips, int64_t rows, int64_t columns, const F& f) {
   const int64_t part = std::max<int64_t>(256, blocks_of(rows, 256)),
@@ -94,9 +94,9 @@ void column_sums(int64_t clips, int64_t rows, int64_t columns, const F& f) {
   launch({across, 1, clips}, ColumnFinish<F>{f, as_int(parts), as_int(columns), sums.data()});
 }
 
-// to(i, the sum of element i of all parts), in double: a thread has every kDeep-th part, in order.
+// Calls to(i, sum of element i over all splits). Sums are double; a thread adds every kDeep-th split, in order.
 template <class To>
-struct SumParts {
+struct ReducePartials {
   static constexpr int kThreads = SumTile::kThreads;
   using Shared = ColumnShared<1>;
 
@@ -116,11 +116,11 @@ struct SumParts {
 };
 
 template <class To>
-void sum_parts(const float* from, int64_t parts, int64_t size, const To& to) {
-  launch({blocks_of(size, SumTile::kColumns)}, SumParts<To>{from, parts, size, to});
+void reduce_partials(const float* from, int64_t parts, int64_t size, const To& to) {
+  launch({blocks_of(size, SumTile::kColumns)}, ReducePartials<To>{from, parts, size, to});
 }
 
-// The gradient of a bias: the column sums of a gathered matrix.
+// Gradient of a bias: column sums of the gradient.
 template <class Matrix>
 struct BiasGradient {
   static constexpr int kSums = 1;

@@ -1,5 +1,5 @@
-// Copies from device into shared memory that go on while the thread does something else (cp.async, sm_80), in groups. A
-// thread waits for its own copies; a barrier after that makes those of the others visible.
+// Asynchronous copies from device to shared memory (cp.async, sm_80) in groups. A thread waits for its own copies; a
+// barrier makes those of other threads visible.
 #pragma once
 #include "cuda/numbers.h"
 
@@ -16,7 +16,7 @@ void wait_for_copies() {
 
 #else
 
-// 16 bytes, both aligned to 16. They stay in L1, where another block of the same SM finds them.
+// Copies 16 bytes; both addresses are aligned to 16. Cached in L1, where other blocks of the SM find them.
 __device__ inline void copy_async(void* to, const void* from) {
   const auto shared = static_cast<uint32_t>(__cvta_generic_to_shared(to));
   asm volatile("cp.async.ca.shared.global [%0], [%1], 16;" ::"r"(shared), "l"(from) : "memory");
@@ -24,7 +24,7 @@ __device__ inline void copy_async(void* to, const void* from) {
 
 __device__ inline void end_copy_group() { asm volatile("cp.async.commit_group;" ::: "memory"); }
 
-// Until all groups that this thread ended have arrived, but for the last kLater.
+// Waits for all groups that this thread committed except the last kLater.
 template <int kLater>
 __device__ void wait_for_copies() {
   asm volatile("cp.async.wait_group %0;" ::"n"(kLater) : "memory");
@@ -32,7 +32,7 @@ __device__ void wait_for_copies() {
 
 #endif
 
-// Starts the copies of kCount objects, by all kThreads of a block.
+// Copies kCount objects with all kThreads of a block.
 template <int kThreads, int kCount = 1, class T>
 __device__ void copy_async_by_block(T* to, const T* from) {
   constexpr int kEach = 16, kBytes = kCount * static_cast<int>(sizeof(T));

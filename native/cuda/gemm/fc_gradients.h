@@ -1,19 +1,16 @@
-// The gradients of an FC, y = x W^T + b over `rows` rows, from one read of those of y: what is put for x, grad W, the
-// weight's, grad^T x, and the bias's, the column sums of grad. Both products are one launch. Rows are cut into the
-// parts that the weight's sum is cut into; the blocks of a part follow each other, first those that sum grad^T x over
-// it, then those that make its rows of grad W. So what one kind has read the other finds in the L2 cache, as long as
-// the parts that run at once fit there. The bias is summed out of the tiles in shared memory that the weight's blocks
-// multiply.
+// Gradients of an FC, y = x W^T + b over `rows` rows, in one launch that reads dY once: dX = dY W, dW = dY^T X and db,
+// the column sums of dY. The rows are split as for dW. The blocks of a split are adjacent, first those of dW, then
+// those of dX: data that one kind reads the other finds in L2, as long as the running splits fit there. db is summed
+// from the tiles of dY in shared memory.
 //
-// Parts are of the shape alone, and are added in order: no atomics, the same bits on every GPU.
+// The shape alone decides the splits, and they are added in order, without atomics: every GPU computes the same bits.
 #pragma once
 #include "cuda/epilogue/column_sums.h"
 #include "cuda/gemm/gemm.h"
 
 namespace morphmlp::cuda {
 
-// Of y [rows, n] and x [rows, k]: which gradients are wanted, those of x and, where they are not null, of weight and
-// bias.
+// Shape (y [rows, n], x [rows, k]) and requested gradients: of x where `dx`, of weight and bias where not null.
 struct FcBackward {
   int64_t rows, n, k;
   WeightMatrix weight;
@@ -21,7 +18,7 @@ struct FcBackward {
   float *dweight, *dbias;
 };
 
-// Sums over k of a product's first operand, which lies by columns: a thread has half of each tile's k of one column.
+// Sums the first operand, by columns, over k: a thread sums half of the k of each tile for one column.
 template <class Tile>
 class ColumnTotals {
  public:
@@ -35,7 +32,7 @@ class ColumnTotals {
   template <class Rows>
   __device__ void operator()(const Rows& tile) {
     if (!wanted_) return;
-    float sum = 0;  // of the tile first, so that long sums keep their digits
+    float sum = 0;  // the tile by itself: long sums keep their digits
 #pragma unroll
     for (int i = 0; i < Tile::kK / 2; ++i) sum += load(&tile[half() * (Tile::kK / 2) + i][column()]);
     sum_ += sum;
@@ -52,10 +49,10 @@ class ColumnTotals {
   bool wanted_;
 };
 
-// A tile of a part of grad^T x and, from the first column of tiles, the part's sums of grad where `totals` is not null.
+// Computes a tile of dW for a split and, in the first column of tiles where `totals` is not null, the split of db.
 template <class P, class Grad, class X>
-struct WeightTile : P::template Kernel<ByColumn<Grad>, ByColumn<X>, PutPart> {
-  using Base = typename P::template Kernel<ByColumn<Grad>, ByColumn<X>, PutPart>;
+struct WeightTile : P::template Kernel<ByColumn<Grad>, ByColumn<X>, StorePartial> {
+  using Base = typename P::template Kernel<ByColumn<Grad>, ByColumn<X>, StorePartial>;
   using Tile = typename P::Tile;
   using Totals = ColumnTotals<Tile>;
   union Shared {
@@ -63,9 +60,9 @@ struct WeightTile : P::template Kernel<ByColumn<Grad>, ByColumn<X>, PutPart> {
     typename Totals::Shared totals;
   };
 
-  float* totals;  // of the first part
+  float* totals;  // of split 0
 
-  __device__ void make(Shared& s, int tile, const Span& over) const {
+  __device__ void make(Shared& s, int tile, const KRange& over) const {
     const int tile_m = this->tiles_n.quotient(tile);
     const int first_m = tile_m * Tile::kM, first_n = this->tiles_n.remainder(tile, tile_m) * Tile::kN;
     const bool wanted = totals && first_n == 0;
@@ -74,7 +71,7 @@ struct WeightTile : P::template Kernel<ByColumn<Grad>, ByColumn<X>, PutPart> {
     this->sum_tile(s.operands, first_m, first_n, over, sum, mine);
     this->finish(first_m, first_n, sum);
     if (!wanted) return;
-    __syncthreads();  // all have read the operands, where totals go now
+    __syncthreads();  // the operands, which totals overwrite, have been read
     mine.leave(s.totals);
     __syncthreads();
     const int i = static_cast<int>(threadIdx.x);
@@ -83,11 +80,11 @@ struct WeightTile : P::template Kernel<ByColumn<Grad>, ByColumn<X>, PutPart> {
   }
 };
 
-// Blocks (tile, part).
-template <class P, class Grad, class X, class Weight, class Put>
+// The grid is (tiles of a split, 1, splits).
+template <class P, class Grad, class X, class Weight, class Epilogue>
 struct FcGradients {
   using ToWeight = WeightTile<P, Grad, X>;
-  using ToInput = typename P::template Kernel<ByRow<Grad>, ByColumn<Weight>, Put>;
+  using ToInput = typename P::template Kernel<ByRow<Grad>, ByColumn<Weight>, Epilogue>;
   static constexpr int kThreads = ToInput::kThreads, kBlocks = ToInput::kBlocks;
   union Shared {
     typename ToWeight::Shared weight;
@@ -96,18 +93,18 @@ struct FcGradients {
 
   ToWeight weight;
   ToInput input;
-  int weight_tiles, input_tiles;  // of a part
+  int weight_tiles, input_tiles;  // a split
 
   __device__ void operator()(Shared& s) const {
     const int tile = static_cast<int>(blockIdx.x);
-    if (tile < weight_tiles) return weight.make(s.weight, tile, part_of_block(weight.k, weight.part));
+    if (tile < weight_tiles) return weight.make(s.weight, tile, k_range_of_block(weight.k, weight.part));
     const int own = static_cast<int>(blockIdx.z) * input_tiles + tile - weight_tiles;
     if (input.tiles_n.quotient(own) * P::Tile::kM < input.a.size) input.make(s.input, own, {0, input.k});
   }
 };
 
-// Where sums over all parts go: the weight's, then the bias's, or nowhere.
-struct InBoth {
+// Stores the sums of all splits: dW, then db, each unless null.
+struct StoreWeightAndBiasGradient {
   float *dweight, *dbias;
   int64_t size;
   __device__ void operator()(int64_t i, float value) const {
@@ -119,7 +116,7 @@ struct InBoth {
   }
 };
 
-// How the launch is cut, by the shape alone.
+// Grid of the launch; depends on the shape alone.
 template <class Tile>
 struct FcGrid {
   static_assert(Tile::kM % Tile::kK == 0, "parts are whole tiles of rows");
@@ -133,69 +130,63 @@ struct FcGrid {
         input_tiles(p.dx ? part / Tile::kM * across : 0),
         stride(weight_tiles > 0 ? p.n * p.k + (p.dbias ? p.n : 0) : 0) {}
 
-  int64_t part, parts, across;        // rows of a part; tiles beside each other
-  int64_t weight_tiles, input_tiles;  // of a part
-  int64_t stride;                     // of a part's sums: the weight's, then the bias's
+  int64_t part, parts, across;        // rows of a split; number of splits; tiles side by side
+  int64_t weight_tiles, input_tiles;  // a split
+  int64_t stride;                     // of the sums of a split: dW, then db
 };
 
-template <class P, class Grad, class X, class Put>
-void launch_fc_gradients(const FcBackward& p, const Grad& grad, const X& x, const Put& put) {
-  using Kernel = FcGradients<P, Grad, X, WeightMatrix, Put>;
+template <class P, class Grad, class X, class Epilogue>
+void launch_fc_gradients(const FcBackward& p, const Grad& grad, const X& x, const Epilogue& epilogue) {
+  using Kernel = FcGradients<P, Grad, X, WeightMatrix, Epilogue>;
   const FcGrid<typename P::Tile> at(p);
   const Workspace<float> sums(at.parts * at.stride);
   const Divisor tiles_n(at.across);
   const int rows = as_int(p.rows), n = as_int(p.n), k = as_int(p.k), part = as_int(at.part);
   const int64_t size = p.n * p.k;
   const typename Kernel::ToWeight weight{
-      {by_column(grad, n), by_column(x, k), PutPart{sums.data(), k, at.stride}, rows, part, tiles_n},
+      {by_column(grad, n), by_column(x, k), StorePartial{sums.data(), k, at.stride}, rows, part, tiles_n},
       p.dbias ? sums.data() + size : nullptr};
-  const typename Kernel::ToInput input{by_row(grad, rows), by_column(p.weight, k), put, n, n, tiles_n};
+  const typename Kernel::ToInput input{by_row(grad, rows), by_column(p.weight, k), epilogue, n, n, tiles_n};
   launch({at.weight_tiles + at.input_tiles, 1, at.parts},
          Kernel{weight, input, as_int(at.weight_tiles), as_int(at.input_tiles)});
-  sum_parts(sums.data(), at.parts, at.stride, InBoth{p.dweight, p.dbias, size});
+  reduce_partials(sums.data(), at.parts, at.stride, StoreWeightAndBiasGradient{p.dweight, p.dbias, size});
 }
 
-// One by one: where a library may compute one of the products.
-template <class T, class Grad, class X, class Put>
-void fc_gradients_apart(const FcBackward& p, const Grad& grad, const X& x, const Put& put) {
-  if (p.dx) multiply<T>(by_row(grad, p.rows), by_column(p.weight, p.k), p.n, put);
-  if (p.dweight) weight_gradient<T>(grad, x, p.rows, p.n, p.k, p.dweight);
-  bias_gradient(grad, p.rows, p.n, p.dbias);
-}
-
-// Those that wgmma takes are made by it, one by one; the others are left in the answer.
-template <class Grad, class X, class Put>
-FcBackward left_by_wgmma(FcBackward p, const Grad& grad, const X& x, const Put& put) {
-  if (p.rows == 0 || p.n == 0 || p.k == 0) return p;
-  const auto rows = by_row(grad, p.rows);
-  const auto weight = by_column(p.weight, p.k);
-  if (p.dx && hopper_takes(rows, weight, p.n)) {
-    multiply_on_hopper(rows, weight, p.n, put, 1);
-    p.dx = false;
-  }
+// Computes dW and db, where wgmma takes dW, and returns the request without them.
+template <class Grad, class X>
+FcBackward weight_gradient_on_hopper(FcBackward p, const Grad& grad, const X& x) {
   const auto left = by_column(grad, p.n);
   const auto right = by_column(x, p.k);
-  if (!p.dweight || !hopper_takes(left, right, p.rows)) return p;
-  const int64_t parts = parts_for<MmaBf16>(p.n, p.k, p.rows);
-  const Workspace<float> sums(parts * p.n * p.k);
-  multiply_on_hopper(left, right, p.rows, PutPart{sums.data(), as_int(p.k), p.n * p.k}, parts);
-  sum_parts(sums.data(), parts, p.n * p.k, InPlace{p.dweight});
-  bias_gradient(grad, p.rows, p.n, p.dbias);
-  p.dweight = p.dbias = nullptr;
+  if constexpr (kIsDense<std::decay_t<decltype(left)>> && kIsDense<std::decay_t<decltype(right)>>)
+    if (p.dweight && hopper_takes(left, right, p.rows)) {
+      weight_gradient<Bf16>(grad, x, p.rows, p.n, p.k, p.dweight);
+      bias_gradient(grad, p.rows, p.n, p.dbias);
+      p.dweight = p.dbias = nullptr;
+    }
   return p;
 }
 
-// `grad` and `x` are matrices of p.rows rows; `put` takes the gradient of x where that is wanted.
-template <class T, class Grad, class X, class Put>
-void fc_gradients(const FcBackward& p, const Grad& grad, const X& x, const Put& put) {
-  if constexpr (kLiesDense<ByRow<Grad>>)
-    if (products() == Products::cublas_lt) return fc_gradients_apart<T>(p, grad, x, put);
+// Computes with wgmma the gradients that it takes, one launch each, and returns the request without them.
+template <class Grad, class X, class Epilogue>
+FcBackward gradients_on_hopper(FcBackward p, const Grad& grad, const X& x, const Epilogue& epilogue) {
+  if (p.rows == 0 || p.n == 0 || p.k == 0) return p;
+  const auto rows = by_row(grad, p.rows);
+  const auto weight = by_column(p.weight, p.k);
+  if constexpr (kIsDense<std::decay_t<decltype(rows)>>)
+    if (p.dx && hopper_takes(rows, weight, p.n)) {
+      multiply_on_hopper(rows, weight, p.n, epilogue, 1);
+      p.dx = false;
+    }
+  return weight_gradient_on_hopper(p, grad, x);
+}
+
+// Computes the requested gradients. `grad` and `x` are matrices of p.rows rows; `epilogue` takes dX.
+template <class T, class Grad, class X, class Epilogue>
+void fc_gradients(const FcBackward& p, const Grad& grad, const X& x, const Epilogue& epilogue) {
   if constexpr (std::is_same_v<T, Bf16>)
-    if (products() == Products::wgmma)
-      return launch_fc_gradients<Product<T>>(left_by_wgmma(p, grad, x, put), grad, x, put);
-  if constexpr (std::is_same_v<T, float>)
-    if (f32_by() == F32By::tf32x3) return launch_fc_gradients<MmaProduct<MmaTf32x3>>(p, grad, x, put);
-  launch_fc_gradients<Product<T>>(p, grad, x, put);
+    if (gemm_backend() == GemmBackend::wgmma)
+      return launch_fc_gradients<GemmFor<T>>(gradients_on_hopper(p, grad, x, epilogue), grad, x, epilogue);
+  launch_fc_gradients<GemmFor<T>>(p, grad, x, epilogue);
 }
 
 }  // namespace morphmlp::cuda

@@ -1,42 +1,37 @@
-// The one matrix product, out[m, n] = sum over k of a[m, k] b[n, k], summed in fp32: of f32 tensors on the FFMA units
-// or, where it was asked for, by 3xTF32 on the tensor cores; of bf16 tensors there, by mma.sync or wgmma; or by a
-// library, where one was asked for and takes it. Operands are of operands.h; where results go is any with row(m),
-// put(row, n, one or two numbers) and `pairs`, whether it may be two.
+// Matrix product out[m, n] = sum over k of a[m, k] b[n, k], summed in f32: f32 tensors on the FFMA units, bf16 tensors
+// on the tensor cores by mma.sync or wgmma. Operands are those of operands.h. `out` has row(m), apply(row, n, values),
+// write(row, n, values) and `pairs`, whether two values may be passed at once.
 #pragma once
 #include <algorithm>
 
 #include "cuda/epilogue/column_sums.h"
-#include "cuda/gemm/ffma_gemm.h"
-#include "cuda/gemm/hopper_product.h"
-#include "cuda/gemm/layouts.h"
-#include "cuda/gemm/cublaslt_gemm.h"
-#include "cuda/gemm/mma_gemm.h"
-#include "cuda/gemm/gemm_backend.h"
+#include "cuda/epilogue/epilogue.h"
 #include "cuda/epilogue/loads.h"
+#include "cuda/gemm/ffma_gemm.h"
+#include "cuda/gemm/hopper_launch.h"
+#include "cuda/gemm/layouts.h"
+#include "cuda/gemm/mma_gemm.h"
 #include "cuda/workspace.h"
 
 namespace morphmlp::cuda {
 
-// The kernel and its tile for activations of type T.
+// Kernel and tile for activations of type T.
 template <class T>
-struct Product {
-  using Tile = GemmTile;
+struct GemmFor {
+  using Tile = FfmaTile;
   template <class A, class B, class Out>
-  using Kernel = Gemm<A, B, Out>;
-};
-
-template <class Kind>
-struct MmaProduct {
-  using Tile = Kind;
-  template <class A, class B, class Out>
-  using Kernel = MmaGemm<Kind, A, B, Out>;
+  using Kernel = FfmaGemm<A, B, Out>;
 };
 
 template <>
-struct Product<Bf16> : MmaProduct<MmaBf16> {};
+struct GemmFor<Bf16> {
+  using Tile = MmaBf16;
+  template <class A, class B, class Out>
+  using Kernel = MmaGemm<MmaBf16, A, B, Out>;
+};
 
 template <class P, class A, class B, class Out>
-void launch_product(const A& a, const B& b, int64_t k, const Out& out, int64_t parts) {
+void launch_gemm(const A& a, const B& b, int64_t k, const Out& out, int64_t parts) {
   using Tile = typename P::Tile;
   const int64_t tiles_n = blocks_of(b.size, Tile::kN);
   const int64_t part = blocks_of(blocks_of(k, parts), Tile::kK) * Tile::kK;
@@ -44,23 +39,19 @@ void launch_product(const A& a, const B& b, int64_t k, const Out& out, int64_t p
          typename P::template Kernel<A, B, Out>{a, b, out, as_int(k), as_int(part), Divisor(tiles_n)});
 }
 
-// out = a b over the whole of k, or, where `parts` are more than one, part z of it in block z of the grid.
+// out = a b. With `parts` > 1, block z of the grid computes the product over split z of k.
 template <class T, class A, class B, class Out>
 void multiply(const A& a, const B& b, int64_t k, const Out& out, int64_t parts = 1) {
   if (a.size == 0 || b.size == 0) return;
-  if constexpr (kLiesDense<A> && kLiesDense<B>)
-    if (parts == 1 && library_takes<A, B>(k)) return multiply_by_library<T>(a, b, k, out);
-  if constexpr (std::is_same_v<T, Bf16>)
+  if constexpr (std::is_same_v<T, Bf16> && kIsDense<A> && kIsDense<B>)
     if (hopper_takes(a, b, k)) return multiply_on_hopper(a, b, k, out, parts);
-  if constexpr (std::is_same_v<T, float>)
-    if (f32_by() == F32By::tf32x3) return launch_product<MmaProduct<MmaTf32x3>>(a, b, k, out, parts);
-  launch_product<Product<T>>(a, b, k, out, parts);
+  launch_gemm<GemmFor<T>>(a, b, k, out, parts);
 }
 
-// -- weight gradients: sums over all rows --
+// -- weight gradients: split-k sums over all rows --
 
-// Where part z of a sum goes: [parts, m, n].
-struct PutPart {
+// Stores split z into [parts, m, n].
+struct StorePartial {
   float* to;
   int n;
   int64_t size;
@@ -69,21 +60,20 @@ struct PutPart {
   using Row = float*;
   __device__ Row row(int m) const { return to + blockIdx.z * size + static_cast<int64_t>(m) * n; }
   template <int N>
-  __device__ void put(Row row, int column, const float (&value)[N]) const {
+  __device__ void apply(Row, int, float (&)[N]) const {}
+  template <int N>
+  __device__ void write(Row row, int column, const float (&value)[N]) const {
     store(row + column, value);
   }
 };
 
-// Of the only part.
-inline Plain plain_of(const PutPart& out) { return {out.to, LtType::f32}; }
-
-struct InPlace {
+struct StoreGradient {
   float* to;
   __device__ void operator()(int64_t i, float value) const { to[i] = value; }
 };
 
-// How many parts a sum of `rows` is cut into: enough to fill a large GPU, each of at least 256 rows, all parts together
-// at most 64 MB. By the shape alone, so that every GPU gives the same bits.
+// Number of splits of a sum over `rows`: enough to fill a large GPU, each of at least 256 rows, all of at most 64 MB.
+// The shape alone decides, so that every GPU computes the same bits.
 template <class Tile>
 int64_t parts_for(int64_t m, int64_t n, int64_t rows) {
   const int64_t tiles = blocks_of(m, Tile::kM) * blocks_of(n, Tile::kN);
@@ -91,24 +81,23 @@ int64_t parts_for(int64_t m, int64_t n, int64_t rows) {
   return std::clamp<int64_t>(blocks_of(512, std::max<int64_t>(1, tiles)), 1, std::max<int64_t>(1, most));
 }
 
-// to(n' k + k', sum over the rows of grad[row, n'] x[row, k']).
+// Calls to(n' k + k', sum over the rows of grad[row, n'] x[row, k']).
 template <class T, class Grad, class X, class To>
 void weight_gradient_to(const Grad& grad, const X& x, int64_t rows, int64_t n, int64_t k, const To& to) {
   const auto left = by_column(grad, n);
   const auto right = by_column(x, k);
-  const bool whole = library_takes<std::decay_t<decltype(left)>, std::decay_t<decltype(right)>>(rows);
-  const int64_t parts = whole ? 1 : parts_for<typename Product<T>::Tile>(n, k, rows);
+  const int64_t parts = parts_for<typename GemmFor<T>::Tile>(n, k, rows);
   const Workspace<float> sums(parts * n * k);
-  multiply<T>(left, right, rows, PutPart{sums.data(), as_int(k), n * k}, parts);
-  sum_parts(sums.data(), parts, n * k, to);
+  multiply<T>(left, right, rows, StorePartial{sums.data(), as_int(k), n * k}, parts);
+  reduce_partials(sums.data(), parts, n * k, to);
 }
 
 template <class T, class Grad, class X>
 void weight_gradient(const Grad& grad, const X& x, int64_t rows, int64_t n, int64_t k, float* dweight) {
-  weight_gradient_to<T>(grad, x, rows, n, k, InPlace{dweight});
+  weight_gradient_to<T>(grad, x, rows, n, k, StoreGradient{dweight});
 }
 
-// A weight [n, k] as the kernels hold it.
+// A weight [n, k] in f32.
 using WeightMatrix = Gather<PlainLayout, Dense<float>>;
 inline WeightMatrix weight_of(const Buffer* weight, int64_t k) {
   return {{}, {static_cast<const float*>(weight->data), as_int(k)}};

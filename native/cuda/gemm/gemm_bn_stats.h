@@ -1,22 +1,22 @@
-// A product that leaves the moments of each tile's columns beside what it stores, so that a BatchNorm behind it need
-// not read that again for its statistics. Which numbers are summed together depends on the shape alone.
+// Product that also writes the moments of each column of a tile, so that a following BatchNorm need not read the
+// results again. The shape alone decides which values are summed together.
 #pragma once
 #include "cuda/gemm/gemm.h"
 
 namespace morphmlp::cuda {
 
-// Of some numbers of a column: their mean, and the sum of the squares of their differences from it.
+// Mean of some values of a column, and the sum of squared differences from it.
 struct Moments {
   float mean, m2;
 };
 
-// Moments of a tile by groups of its rows, and how many rows a group has inside the matrix.
+// Moments of a tile by groups of rows, and the number of rows of each group inside the matrix.
 template <int kGroups, int kColumns>
 struct GroupMoments {
   Moments at[kGroups][kColumns];
   float rows[kGroups];
 
-  // Of all groups, in order, as Chan et al. join two: no sum of squares that a large mean would leave no digits in.
+  // Combines the groups in order by the formula of Chan et al., which a large mean costs no digits.
   __device__ Moments joined(int column) const {
     Moments all = {0, 0};
     float n = 0;
@@ -32,14 +32,14 @@ struct GroupMoments {
   }
 };
 
-// What a thread has of a tile: number (i, j) lies at (row(i), column(j)); lanes that differ in the bits of kLanes have
-// the same columns, and rows of the same group.
+// Results of a thread: number (i, j) is at (row(i), column(j)). Lanes that differ in the bits of kLanes hold the same
+// columns, and rows of the same group.
 template <class A, class B, class Out>
-struct GemmShare : Gemm<A, B, Out> {
-  using Tile = GemmTile;
+struct FfmaFragment : FfmaGemm<A, B, Out> {
+  using Tile = FfmaTile;
 
  protected:
-  using Base = Gemm<A, B, Out>;
+  using Base = FfmaGemm<A, B, Out>;
   static constexpr int kRows = 8, kColumns = 4, kGroups = 16, kLanes = 0;
 
   __device__ static int row(int i) { return Base::row_of(i); }
@@ -49,7 +49,7 @@ struct GemmShare : Gemm<A, B, Out> {
 };
 
 template <class A, class B, class Out>
-struct MmaShare : MmaGemm<MmaBf16, A, B, Out> {
+struct MmaFragment : MmaGemm<MmaBf16, A, B, Out> {
   using Tile = MmaBf16;
 
  protected:
@@ -65,9 +65,9 @@ struct MmaShare : MmaGemm<MmaBf16, A, B, Out> {
   }
 };
 
-// out.stored(n, sum) says what is stored in place of a sum; out.put stores it.
+// The moments are those of the results after out.apply.
 template <class Share>
-struct MomentsGemm : Share {
+struct GemmBnStats : Share {
   using Groups = GroupMoments<Share::kGroups, Share::Tile::kN>;
   union Shared {
     typename Share::Shared operands;
@@ -81,11 +81,11 @@ struct MomentsGemm : Share {
     const int tile = static_cast<int>(blockIdx.x), tile_m = this->tiles_n.quotient(tile);
     const int first_m = tile_m * Tile::kM, first_n = this->tiles_n.remainder(tile, tile_m) * Tile::kN;
     Sums sum = {};
-    Unwatched nobody;
-    this->sum_tile(s.operands, first_m, first_n, {0, this->k}, sum, nobody);
-    finish_sums(first_n, sum);
-    this->finish(first_m, first_n, sum);
-    __syncthreads();  // all have read the operands, where moments go now
+    NoTileObserver no_observer;
+    this->sum_tile(s.operands, first_m, first_n, {0, this->k}, sum, no_observer);
+    this->apply_epilogue(first_m, first_n, sum);
+    this->write_results(first_m, first_n, sum);
+    __syncthreads();  // the operands, which moments overwrite, have been read
     leave(s.groups, first_m, sum);
     __syncthreads();
     const int n = static_cast<int>(threadIdx.x);
@@ -96,16 +96,6 @@ struct MomentsGemm : Share {
  private:
   using Tile = typename Share::Tile;
   using Sums = typename Share::Base::Sums;
-
-  __device__ void finish_sums(int first_n, Sums& sum) const {
-#pragma unroll
-    for (int j = 0; j < Share::kColumns; ++j) {
-      const int n = first_n + Share::column(j);
-#pragma unroll
-      for (int i = 0; i < Share::kRows; ++i)
-        if (n < this->b.size) this->number(sum, i, j) = this->out.stored(n, this->number(sum, i, j));
-    }
-  }
 
   __device__ void leave(Groups& groups, int first_m, Sums& sum) const {
     float inside = 0;
@@ -145,27 +135,27 @@ struct MomentsGemm : Share {
 };
 
 template <class T>
-struct MomentsProduct {
+struct BnStatsGemmFor {
   template <class A, class B, class Out>
-  using Kernel = MomentsGemm<GemmShare<A, B, Out>>;
+  using Kernel = GemmBnStats<FfmaFragment<A, B, Out>>;
 };
 template <>
-struct MomentsProduct<Bf16> {
+struct BnStatsGemmFor<Bf16> {
   template <class A, class B, class Out>
-  using Kernel = MomentsGemm<MmaShare<A, B, Out>>;
+  using Kernel = GemmBnStats<MmaFragment<A, B, Out>>;
 };
 
-// Rows that moments are of, but for the last.
+// Rows of each tile but the last.
 template <class T>
-constexpr int kMomentRows = Product<T>::Tile::kM;
+constexpr int kBnStatsRows = GemmFor<T>::Tile::kM;
 
-// out = a b, and the moments of what is stored, of `columns` columns a tile of rows.
+// out = a b, and the moments of the results, `columns` columns for each tile of rows.
 template <class T, class A, class B, class Out>
-void multiply_with_moments(const A& a, const B& b, int64_t k, const Out& out, Moments* to, int64_t columns) {
-  using Tile = typename Product<T>::Tile;
+void multiply_with_bn_stats(const A& a, const B& b, int64_t k, const Out& out, Moments* to, int64_t columns) {
+  using Tile = typename GemmFor<T>::Tile;
   if (a.size == 0 || b.size == 0) return;
   const int64_t tiles_n = blocks_of(b.size, Tile::kN), whole = blocks_of(k, Tile::kK) * Tile::kK;
-  typename MomentsProduct<T>::template Kernel<A, B, Out> kernel = {
+  typename BnStatsGemmFor<T>::template Kernel<A, B, Out> kernel = {
       {{a, b, out, as_int(k), as_int(whole), Divisor(tiles_n)}}, to, as_int(columns)};
   launch({blocks_of(a.size, Tile::kM) * tiles_n}, kernel);
 }

@@ -1,7 +1,7 @@
-// Where the rows of a product lie in a token tensor: a layout says at which token and channel number k of row r is. The
-// morph permutations are these few lines, used by loads (Gather) and stores (Scatter) alike; no permuted tensor exists.
-// native/cpu/gemm/morph_gather.h describes the same rows. runs_of(n): whether n numbers of a row, from a multiple of n on,
-// are n channels of one token.
+// Layouts map element (r, k) of a product to token and channel of a tensor [tokens, C]. They are the morph
+// permutations, used by loads (Gather) and stores (Scatter): no permuted tensor exists. native/cpu/gemm/morph_gather.h
+// describes the same rows. can_vectorize(n): whether n values of a row, from a multiple of n on, are n adjacent
+// channels of one token.
 #pragma once
 #include "cuda/gemm/operands.h"
 #include "ops/morph_fc.h"
@@ -12,17 +12,17 @@ namespace morphmlp::cuda {
 // Row r is token r.
 struct PlainLayout {
   using Row = int64_t;
-  bool runs_of(int) const { return true; }
+  bool can_vectorize(int) const { return true; }
 
   __device__ Row row(int r) const { return r; }
-  __device__ bool place(Row r, int k, int64_t* token, int* channel) const {
+  __device__ bool locate(Row r, int k, int64_t* token, int* channel) const {
     *token = r;
     *channel = k;
     return true;
   }
 };
 
-// Row (frame, chunk j, group g): number l S + s is token l of the chunk, channel g S + s.
+// Row (frame, chunk j, group g): value l S + s is token l of the chunk, channel g S + s.
 struct MorphLayout {
   explicit MorphLayout(const MorphFcShape& at)
       : pixels(as_int(at.height * at.width)),
@@ -42,15 +42,15 @@ struct MorphLayout {
     int64_t frame;  // its first token
     int j, g;
   };
-  bool runs_of(int n) const { return static_cast<int>(by_run.d) % n == 0; }
+  bool can_vectorize(int n) const { return static_cast<int>(by_run.d) % n == 0; }
 
   __device__ Row row(int r) const {
     const int unit = by_groups.quotient(r), frame = by_chunks.quotient(unit);
     return {static_cast<int64_t>(frame) * pixels, by_chunks.remainder(unit, frame), by_groups.remainder(r, unit)};
   }
 
-  // False behind the frame's end: zero when read, dropped when written.
-  __device__ bool place(const Row& r, int k, int64_t* token, int* channel) const {
+  // False beyond the end of the frame: read as zero, not written.
+  __device__ bool locate(const Row& r, int k, int64_t* token, int* channel) const {
     const int l = by_run.quotient(k), s = by_run.remainder(k, l);
     const int n = strided ? l * chunks + r.j : r.j * chunk + l;
     const int column = by_height.quotient(n);
@@ -66,7 +66,7 @@ struct MorphLayout {
   bool vertical, strided;
 };
 
-// Row (clip, position, group g): number t S + s is the position at step t, channel g S + s.
+// Row (clip, position, group g): value t S + s is the position at step t, channel g S + s.
 struct TemporalLayout {
   explicit TemporalLayout(const TemporalFcShape& at)
       : steps(as_int(at.steps)),
@@ -83,7 +83,7 @@ struct TemporalLayout {
     int first;  // the token at step 0
     int g;
   };
-  bool runs_of(int n) const { return static_cast<int>(by_run.d) % n == 0; }
+  bool can_vectorize(int n) const { return static_cast<int>(by_run.d) % n == 0; }
 
   __device__ Row row(int r) const {
     const int unit = by_groups.quotient(r), clip = by_positions.quotient(unit);
@@ -91,7 +91,7 @@ struct TemporalLayout {
     return {first, by_groups.remainder(r, unit)};
   }
 
-  __device__ bool place(const Row& r, int k, int64_t* token, int* channel) const {
+  __device__ bool locate(const Row& r, int k, int64_t* token, int* channel) const {
     const int t = by_run.quotient(k);
     *token = r.first + t * positions;
     *channel = r.g * static_cast<int>(by_run.d) + by_run.remainder(k, t);
@@ -103,7 +103,7 @@ struct TemporalLayout {
   int64_t rows, length;
 };
 
-// A matrix to read: the tokens' values, in the rows of the layout.
+// Matrix whose rows are gathered from tokens through a layout.
 template <class Layout, class Tokens>
 struct Gather {
   Layout layout;
@@ -113,37 +113,43 @@ struct Gather {
   __device__ Row row(int r) const { return layout.row(r); }
   __device__ float at(const Row& r, int k) const { return read<1>(r, k).at[0]; }
 
-  bool runs_of(int n) const { return layout.runs_of(n) && tokens.runs_of(n); }
-  // Numbers k .. k + N - 1, where runs_of(N) holds and k is a multiple of N.
+  bool can_vectorize(int n) const { return layout.can_vectorize(n) && tokens.can_vectorize(n); }
+  // Values k .. k + N - 1, for k a multiple of N and can_vectorize(N).
   template <int N>
-  __device__ Numbers<N> read(const Row& r, int k) const {
+  __device__ Vec<N> read(const Row& r, int k) const {
     int64_t token;
     int channel;
-    return layout.place(r, k, &token, &channel) ? tokens.template read<N>(token, channel) : Numbers<N>{};
+    return layout.locate(r, k, &token, &channel) ? tokens.template read<N>(token, channel) : Vec<N>{};
   }
-  // Where they lie, for tokens that have it; null for zeros.
+  // Their address, for stored tokens; null for zeros.
   using Stored = typename StoredAs<Tokens>::type;
   __device__ const Stored* address(const Row& r, int k) const {
     int64_t token;
     int channel;
-    return layout.place(r, k, &token, &channel) ? tokens.address(token, channel) : nullptr;
+    return layout.locate(r, k, &token, &channel) ? tokens.address(token, channel) : nullptr;
   }
 };
 
-// A matrix to write, number by number or, where `pairs` says that it may be, two at a time from an even one on.
-template <class Layout, class Put>
+// Matrix whose results are scattered through a layout, one at a time or, where `pairs`, two from an even k on.
+template <class Layout, class Epilogue>
 struct Scatter {
   Layout layout;
-  Put to;
+  Epilogue to;
   bool pairs;
 
   using Row = typename Layout::Row;
   __device__ Row row(int r) const { return layout.row(r); }
   template <int N>
-  __device__ void put(const Row& r, int k, const float (&value)[N]) const {
+  __device__ void apply(const Row& r, int k, float (&value)[N]) const {
     int64_t token;
     int channel;
-    if (layout.place(r, k, &token, &channel)) to(token, channel, k, value);
+    if (layout.locate(r, k, &token, &channel)) to.apply(token, channel, k, value);
+  }
+  template <int N>
+  __device__ void write(const Row& r, int k, const float (&value)[N]) const {
+    int64_t token;
+    int channel;
+    if (layout.locate(r, k, &token, &channel)) to.write(token, channel, value);
   }
 };
 
@@ -152,9 +158,9 @@ Gather<Layout, Tokens> gather(const Layout& layout, const Tokens& tokens) {
   return {layout, tokens};
 }
 
-template <class Layout, class Put>
-Scatter<Layout, Put> scatter(const Layout& layout, const Put& to) {
-  return {layout, to, layout.runs_of(2) && to.pairs()};
+template <class Layout, class Epilogue>
+Scatter<Layout, Epilogue> scatter(const Layout& layout, const Epilogue& to) {
+  return {layout, to, layout.can_vectorize(2) && to.pairs()};
 }
 
 }  // namespace morphmlp::cuda

@@ -1,5 +1,5 @@
-// The tensor-core instructions that products are made of, by their PTX names (PTX ISA, "Warp-level matrix
-// instructions"). All 32 lanes of a warp call them together.
+// Tensor-core instructions by their PTX names (PTX ISA, "Warp-level matrix instructions"). All 32 lanes of a warp call
+// them together.
 #pragma once
 #include "cuda/numbers.h"
 
@@ -8,14 +8,13 @@
 #else
 
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 800
-#error "tensor cores for bf16 and TF32 begin with sm_80"
+#error "mma.sync of bf16 begins with sm_80"
 #endif
 
 namespace morphmlp::cuda {
 
-// Four 8 x 8 matrices of 16-bit numbers out of shared memory. Lane 8 i + r gives where row r of matrix i lies, 16 bytes
-// at a multiple of 16; lane l gets of each matrix the numbers 2 (l % 4) and the next of row l / 4, in to[i]; or of four
-// 32-bit numbers a row, number l % 4.
+// Loads four 8 x 8 matrices of 16-bit values from shared memory. Lane 8 i + r passes the address of row r of matrix i,
+// aligned to 16 bytes; lane l receives values 2 (l % 4) and 2 (l % 4) + 1 of row l / 4 of each matrix i in to[i].
 __device__ inline void ldmatrix(uint32_t (&to)[4], const void* row) {
   const auto from = static_cast<uint32_t>(__cvta_generic_to_shared(row));
   asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
@@ -24,7 +23,7 @@ __device__ inline void ldmatrix(uint32_t (&to)[4], const void* row) {
                : "memory");
 }
 
-// The same of the transposed matrices: lane l gets the numbers l / 4 of rows 2 (l % 4) and the next.
+// Loads the transposed matrices: lane l receives value l / 4 of rows 2 (l % 4) and 2 (l % 4) + 1.
 __device__ inline void ldmatrix_trans(uint32_t (&to)[4], const Bf16* row) {
   const auto from = static_cast<uint32_t>(__cvta_generic_to_shared(row));
   asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
@@ -39,23 +38,6 @@ __device__ inline void ldmatrix_trans(uint32_t (&to)[4], const Bf16* row) {
 __device__ inline void mma_m16n8k16(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
   asm volatile(
       "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, "
-      "%3};"
-      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
-      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
-}
-
-// To the nearest of TF32, which has 11 significant bits, ties away from zero; as the bits of an f32.
-__device__ inline uint32_t rounded_to_tf32(float value) {
-  uint32_t bits;
-  asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(bits) : "f"(value));
-  return bits;
-}
-
-// d[16, 8] += a[16, 8] b[8, 8], TF32 into f32. With g = lane / 4 and t = lane % 4: a[0] is (g, t), a[1] (g + 8, t),
-// a[2] (g, t + 4), a[3] (g + 8, t + 4); b0 is (t, g), b1 (t + 4, g); d is as above.
-__device__ inline void mma_m16n8k8(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
-  asm volatile(
-      "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, "
       "%3};"
       : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));

@@ -1,7 +1,6 @@
-// What products of bf16 tensors compute with: mma.sync on bf16, summed in f32. A block makes 128 x 112, as all widths
-// of the networks are multiples of 56, and each of its 8 warps 32 x 56. Operands are rounded to bf16 as they are
-// loaded, weights too. ldmatrix turns those by columns; 8 numbers of padding a row let its 8 rows lie in different
-// banks.
+// mma.sync tiles of bf16, summed in f32. A block computes 128 x 112, since all widths of the networks are multiples of
+// 56, and each of its 8 warps 32 x 56. Operands, weights too, are rounded to bf16 as they are loaded. ldmatrix
+// transposes operands by columns; 8 values of padding put the 8 rows that it reads into different banks.
 #pragma once
 #include "cuda/gemm/mma.h"
 
@@ -13,7 +12,6 @@ struct MmaBf16 {
   static constexpr int kWarpM = 32, kWarpN = 56;
   static constexpr int kTilesM = kWarpM / 16, kTilesN = kWarpN / 8, kSteps = kK / 16;
   static constexpr int kPad = 8;
-  static constexpr bool kWhole = false;
   using Sums = float[kTilesM][kTilesN][4];
 
   template <int kWidth>
@@ -27,7 +25,7 @@ struct MmaBf16 {
     __device__ Bf16* piece(int i, int k) { return &at[k][i]; }
   };
 
-  // Adds the product of rows m .. m + kWarpM - 1 of a and n .. n + kWarpN - 1 of b over the tile's k.
+  // Adds the product of rows m .. m + kWarpM - 1 of a and n .. n + kWarpN - 1 of b over the k of the tile.
   template <class TileA, class TileB>
   __device__ static void multiply(const TileA& a, int m, const TileB& b, int n, Sums& sum) {
     uint32_t left[kSteps][kTilesM][4];
@@ -47,7 +45,7 @@ struct MmaBf16 {
   }
 
  private:
-  // Rows m .. m + 15 and columns k .. k + 15 as the first operand.
+  // Loads rows m .. m + 15 and columns k .. k + 15 as the first operand.
   template <int kWidth>
   __device__ static void fragment_a(const Rows<kWidth>& tile, int m, int k, uint32_t (&to)[4]) {
     ldmatrix(to, &tile.at[m + lane() % 16][k + lane() / 16 * 8]);
@@ -57,7 +55,7 @@ struct MmaBf16 {
     ldmatrix_trans(to, &tile.at[k + lane() % 8 + lane() / 16 * 8][m + lane() / 8 % 2 * 8]);
   }
 
-  // Rows n .. n + 7 and all kK columns as the second operand: two words for each 16.
+  // Loads rows n .. n + 7 and all kK columns as the second operand, two words for each 16.
   template <int kWidth>
   __device__ static void fragment_b(const Rows<kWidth>& tile, int n, uint32_t (&to)[4]) {
     ldmatrix(to, &tile.at[n + lane() % 8][lane() / 8 * 8]);

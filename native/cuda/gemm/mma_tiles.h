@@ -1,19 +1,17 @@
-// How the operands of a product on the tensor cores get into shared memory, 16 bytes a thread at once. `Kind` is what
-// the product computes with (mma_bf16.h, mma_tf32.h): the Element that numbers are in shared memory, the sizes of its
-// tiles, and Rows and Columns, how a tile lies there, with piece(i, k), where 16 bytes from (i, k) on do: an operand by
-// rows as [i][k], one by columns as [k][i]. kWhole says that pieces are never cut off by an end of the matrix.
+// Loads operands of tensor-core products into shared memory, 16 bytes a thread at once. `Kind` (mma_bf16.h) defines
+// Element, the type in shared memory; the tile sizes; and the tiles Rows and Columns with piece(i, k), the address of
+// 16 bytes from (i, k) on. An operand by rows is stored as [i][k], one by columns as [k][i].
 #pragma once
 #include "cuda/gemm/async_copy.h"
 #include "cuda/gemm/operands.h"
 
 namespace morphmlp::cuda {
 
-// A thread's share of a tile of kWidth x kK numbers, in pieces of 16 bytes that lie next to each other: through
-// registers into shared memory, or straight there.
+// Loads a thread's 16-byte pieces of a tile of kWidth x kK values: through registers, or by cp.async.
 template <class Kind, class Operand, int kWidth>
 class MmaLoader;
 
-// What both kinds of operand share: piece q of this thread is number `piece(q)` of the tile's.
+// Shared by both kinds of operand: piece q of this thread is piece(q) of the tile.
 template <class Kind, int kWidth>
 struct Pieces {
   using Element = typename Kind::Element;
@@ -22,29 +20,26 @@ struct Pieces {
   static constexpr int kEach = (kAll + Kind::kThreads - 1) / Kind::kThreads;
 
   __device__ static int piece(int q) { return static_cast<int>(threadIdx.x) + q * Kind::kThreads; }
-  // Whether piece q exists: known when compiled where threads divide them.
+  // Whether piece q exists; a constant where kThreads divides the pieces.
   __device__ static bool exists(int q) { return kAll % Kind::kThreads == 0 || piece(q) < kAll; }
 
-  // Numbers from c on of a row, those from `end` on as zeros.
+  // Values from c on of a row; zeros from `end` on.
   template <class Operand, class Row>
   __device__ static uint4 read(const Operand& a, const Row& row, int c, int end) {
-    if constexpr (Kind::kWhole)
-      return c < end ? packed(a.matrix.template read<kPiece>(row, c)) : make_uint4(0, 0, 0, 0);
-    else
-      return packed(numbers_of<kPiece>(a, row, c, end));
+    return packed(read_vec<kPiece>(a, row, c, end));
   }
 
-  // The same into shared memory, where they lie as they are by a copy that goes on.
+  // Copies them into shared memory, by cp.async where they are stored as Element.
   template <class Operand, class Row>
-  __device__ static void send(Element* to, const Operand& a, const Row& row, int c, int end) {
+  __device__ static void start_copy(Element* to, const Operand& a, const Row& row, int c, int end) {
     if (const Element* from = c + kPiece <= end ? a.matrix.address(row, c) : nullptr) return copy_async(to, from);
-    store_words(to, Kind::kWhole ? make_uint4(0, 0, 0, 0) : read(a, row, c, end));
+    store_words(to, read(a, row, c, end));
   }
 
   uint4 value[kEach] = {};
 };
 
-// Pieces run along k; the rows stay the same for the whole product.
+// Pieces along k; rows stay the same for the whole product.
 template <class Kind, class Matrix, int kWidth>
 class MmaLoader<Kind, ByRow<Matrix>, kWidth> : Pieces<Kind, kWidth> {
   using Base = Pieces<Kind, kWidth>;
@@ -66,16 +61,17 @@ class MmaLoader<Kind, ByRow<Matrix>, kWidth> : Pieces<Kind, kWidth> {
     for (int q = 0; q < Base::kEach; ++q) this->value[q] = Base::read(a, row_[q], k + offset(q), inside_[q] ? end : 0);
   }
 
-  __device__ void put(Tile& tile) const {
+  __device__ void store_shared(Tile& tile) const {
 #pragma unroll
     for (int q = 0; q < Base::kEach; ++q)
       if (Base::exists(q)) store_words(tile.piece(index(q), offset(q)), this->value[q]);
   }
 
-  __device__ void send(const ByRow<Matrix>& a, int k, int end, Tile& tile) const {
+  __device__ void start_copy(const ByRow<Matrix>& a, int k, int end, Tile& tile) const {
 #pragma unroll
     for (int q = 0; q < Base::kEach; ++q)
-      if (Base::exists(q)) Base::send(tile.piece(index(q), offset(q)), a, row_[q], k + offset(q), inside_[q] ? end : 0);
+      if (Base::exists(q))
+        Base::start_copy(tile.piece(index(q), offset(q)), a, row_[q], k + offset(q), inside_[q] ? end : 0);
   }
 
  private:
@@ -87,7 +83,7 @@ class MmaLoader<Kind, ByRow<Matrix>, kWidth> : Pieces<Kind, kWidth> {
   bool inside_[Base::kEach];
 };
 
-// Pieces run along the columns; each k is a row of its own.
+// Pieces along the columns; each k is a row of the matrix.
 template <class Kind, class Matrix, int kWidth>
 class MmaLoader<Kind, ByColumn<Matrix>, kWidth> : Pieces<Kind, kWidth> {
   using Base = Pieces<Kind, kWidth>;
@@ -106,19 +102,19 @@ class MmaLoader<Kind, ByColumn<Matrix>, kWidth> : Pieces<Kind, kWidth> {
     }
   }
 
-  __device__ void put(Tile& tile) const {
+  __device__ void store_shared(Tile& tile) const {
 #pragma unroll
     for (int q = 0; q < Base::kEach; ++q)
       if (Base::exists(q)) store_words(tile.piece(offset(q), depth(q)), this->value[q]);
   }
 
-  __device__ void send(const ByColumn<Matrix>& a, int k, int end, Tile& tile) const {
+  __device__ void start_copy(const ByColumn<Matrix>& a, int k, int end, Tile& tile) const {
 #pragma unroll
     for (int q = 0; q < Base::kEach; ++q) {
       if (!Base::exists(q)) continue;
       const bool inside = k + depth(q) < end;
       const typename Matrix::Row row = a.matrix.row(inside ? k + depth(q) : 0);
-      Base::send(tile.piece(offset(q), depth(q)), a, row, first_ + offset(q), inside ? a.size : 0);
+      Base::start_copy(tile.piece(offset(q), depth(q)), a, row, first_ + offset(q), inside ? a.size : 0);
     }
   }
 
@@ -130,8 +126,8 @@ class MmaLoader<Kind, ByColumn<Matrix>, kWidth> : Pieces<Kind, kWidth> {
   int first_;
 };
 
-// The tiles of an operand on their way through shared memory. Those that are copied leave two steps before they are
-// needed, into the third buffer; those that are computed pass through registers, one step before.
+// Pipelines the tiles of an operand through shared memory. Copied tiles are issued two steps ahead into a third buffer;
+// computed ones pass through registers, one step ahead.
 template <class Kind, class Operand, int kWidth>
 class MmaStream {
  public:
@@ -146,15 +142,15 @@ class MmaStream {
     load_.start(a, first);
   }
 
-  __device__ void send(int step, Tiles& tiles) const {
+  __device__ void start_copy(int step, Tiles& tiles) const {
     if constexpr (kCopied)
-      if (copied() && has(step)) load_.send(a_, at(step), end_, tiles[step % kBuffers]);
+      if (copied() && has(step)) load_.start_copy(a_, at(step), end_, tiles[step % kBuffers]);
   }
   __device__ void fetch(int step) {
     if (!copied() && has(step)) load_.fetch(a_, at(step), end_);
   }
-  __device__ void put(int step, Tiles& tiles) const {
-    if (!copied()) load_.put(tiles[step % kBuffers]);
+  __device__ void store_shared(int step, Tiles& tiles) const {
+    if (!copied()) load_.store_shared(tiles[step % kBuffers]);
   }
   __device__ static const Tile& tile(int step, const Tiles& tiles) { return tiles[step % kBuffers]; }
 

@@ -1,14 +1,13 @@
-// The loop over k of the f32 product: operands go through shared memory in two buffers, so that while one tile is
-// multiplied the next is on its way.
+// Loop over k of the f32 product. Two buffers in shared memory: the next tile loads while one is multiplied.
 #pragma once
 #include "cuda/gemm/operands.h"
 
 namespace morphmlp::cuda {
 
-// Calls multiply(tile of a, tile of b) for each kStep numbers of k that are summed `over`. `gemm` has the operands,
-// `Shared` the two buffers of each.
-template <class LoadA, class LoadB, int kStep, class Gemm, class Shared, class Multiply>
-__device__ void for_each_tile(const Gemm& gemm, Shared& s, int first_m, int first_n, const Span& over,
+// Calls multiply(tile of a, tile of b) for each kStep values of k in `over`. `gemm` has the operands, `Shared` two
+// buffers of each.
+template <class LoadA, class LoadB, int kStep, class FfmaGemm, class Shared, class Multiply>
+__device__ void for_each_tile(const FfmaGemm& gemm, Shared& s, int first_m, int first_n, const KRange& over,
                               const Multiply& multiply) {
   LoadA load_a;
   LoadB load_b;
@@ -21,8 +20,8 @@ __device__ void for_each_tile(const Gemm& gemm, Shared& s, int first_m, int firs
   int buffer = 0;
   fetch(over.begin);
   for (int at = over.begin; at < over.end; at += kStep, buffer ^= 1) {
-    load_a.put(s.a[buffer]);
-    load_b.put(s.b[buffer]);
+    load_a.store_shared(s.a[buffer]);
+    load_b.store_shared(s.b[buffer]);
     __syncthreads();  // one a step is enough: who writes this buffer again has passed the next one
     if (at + kStep < over.end) fetch(at + kStep);
     multiply(s.a[buffer], s.b[buffer]);

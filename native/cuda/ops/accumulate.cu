@@ -11,9 +11,9 @@ struct Accumulate {
   T* into;
   template <int N>
   __device__ void run(int64_t i) const {
-    Numbers<N> value = load<N>(from + i);
+    Vec<N> value = load<N>(from + i);
     if constexpr (kAdd) {
-      const Numbers<N> sum = load<N>(into + i);
+      const Vec<N> sum = load<N>(into + i);
       for (int j = 0; j < N; ++j) value.at[j] = sum.at[j] + value.at[j];
     }
     store(into + i, value);
@@ -24,12 +24,12 @@ struct Accumulate {
 
 template <class T>
 void accumulate_forward(const AccumulateForwardOf<T>& p) {
-  launch_runs<kRun<T>>(p.n, aligned(p.from, p.into), Accumulate<true, T>{p.from, p.into});
+  launch_vectorized<kVecSize<T>>(p.n, aligned(p.from, p.into), Accumulate<true, T>{p.from, p.into});
 }
 FOR_FLOATS(accumulate_forward, AccumulateForward)
 template <class T>
 void accumulate_copy(const AccumulateCopyOf<T>& p) {
-  launch_runs<kRun<T>>(p.n, aligned(p.from, p.into), Accumulate<false, T>{p.from, p.into});
+  launch_vectorized<kVecSize<T>>(p.n, aligned(p.from, p.into), Accumulate<false, T>{p.from, p.into});
 }
 FOR_FLOATS(accumulate_copy, AccumulateCopy)
 

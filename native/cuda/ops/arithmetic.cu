@@ -21,7 +21,7 @@ int64_t product(const int64_t (&dims)[kMaxDims]) {
   return n;
 }
 
-// The offset of index `at`, row-major, under the strides.
+// Offset of the row-major index `at` under the strides.
 __device__ int64_t offset_of(int64_t at, const Dims& dims, const Dims& strides) {
   int64_t offset = 0;
   for (int i = kMaxDims - 1; i >= 0; --i) {
@@ -47,7 +47,7 @@ struct Forward {
   }
 };
 
-// Of tensors of one shape.
+// Both operands dense and of one shape.
 template <class T>
 struct Alike {
   int64_t kind;
@@ -56,14 +56,14 @@ struct Alike {
 
   template <int N>
   __device__ void run(int64_t i) const {
-    Numbers<N> x = load<N>(a + i);
-    const Numbers<N> z = load<N>(b + i);
+    Vec<N> x = load<N>(a + i);
+    const Vec<N> z = load<N>(b + i);
     for (int j = 0; j < N; ++j) x.at[j] = result(kind, x.at[j], z.at[j]);
     store(y + i, x);
   }
 };
 
-// Whether element i of the result is element i of the tensor.
+// Whether the tensor is dense in the order of the result.
 bool is_dense(const int64_t (&dims)[kMaxDims], const int64_t (&strides)[kMaxDims]) {
   int64_t dense = 1;
   for (int i = kMaxDims - 1; i >= 0; dense *= dims[i--])
@@ -71,7 +71,7 @@ bool is_dense(const int64_t (&dims)[kMaxDims], const int64_t (&strides)[kMaxDims
   return true;
 }
 
-// A block for each sum.
+// One block computes one sum.
 template <class T>
 struct Reduce {
   static constexpr int kThreads = 256;
@@ -97,7 +97,7 @@ struct Reduce {
 template <class T>
 void arithmetic_forward(const ArithmeticForwardOf<T>& p) {
   if (is_dense(p.dims, p.stride_a) && is_dense(p.dims, p.stride_b))
-    return launch_runs<kRun<T>>(product(p.dims), aligned(p.a, p.b, p.y), Alike<T>{p.kind, p.a, p.b, p.y});
+    return launch_vectorized<kVecSize<T>>(product(p.dims), aligned(p.a, p.b, p.y), Alike<T>{p.kind, p.a, p.b, p.y});
   launch_each(product(p.dims),
               Forward<T>{p.kind, dims_of(p.dims), dims_of(p.stride_a), dims_of(p.stride_b), p.a, p.b, p.y});
 }

@@ -16,7 +16,7 @@ struct Mean {
   __device__ void finish(int, int column, const double (&sum)[1]) const { finish_mean(p, column, sum[0]); }
 };
 
-// From the differences to the mean, so that a large mean costs no digits.
+// Squares are taken of differences from the mean, so that a large mean costs no digits.
 template <class T>
 struct Variance {
   static constexpr int kSums = 1;
@@ -29,14 +29,14 @@ struct Variance {
   __device__ void finish(int, int column, const double (&sum)[1]) const { finish_variance(p, column, sum[0]); }
 };
 
-// dz = dy, or dy * gelu'(z), at one element of a channel.
+// dz = dy, or dy * gelu'(z), for one element of a channel.
 template <class T>
 __device__ float gradient_of(const BatchNormBackwardOf<T>& p, float dy, float xhat, float gamma, float beta) {
   return p.gelu ? dy * gelu_slope_of<T>(fmaf(xhat, gamma, beta)) : dy;
 }
 
-// dbeta = the sum of dz, dgamma that of dz * xhat. In training the xhat of a channel sum to zero but for the rounding
-// of the mean, which over many rows would weigh as much as dgamma itself: what they sum to corrects it.
+// dbeta is the sum of dz, dgamma that of dz * xhat. In training, the xhat of a channel sum to zero up to the rounding
+// of the mean, which over many rows would weigh as much as dgamma; their sum corrects it.
 template <class T>
 struct Parameters {
   static constexpr int kSums = 3;
@@ -57,7 +57,7 @@ struct Parameters {
   }
 };
 
-// dx = gamma * rstd * (dz - mean(dz) - xhat * mean(dz * xhat)); by fixed statistics the two means do not appear.
+// dx = gamma * rstd * (dz - mean(dz) - xhat * mean(dz * xhat)); with fixed statistics both means drop out.
 template <class T>
 struct Input {
   BatchNormBackwardOf<T> p;
@@ -65,11 +65,11 @@ struct Input {
 
   template <int N>
   __device__ void run(int, int64_t begin, int64_t end, int c) const {
-    const Numbers<N> mean = load<N>(p.mean + c), rstd = load<N>(p.rstd + c), gamma = load<N>(p.gamma + c),
-                     beta = load<N>(p.beta + c), dgamma = load<N>(p.dgamma + c), dbeta = load<N>(p.dbeta + c);
+    const Vec<N> mean = load<N>(p.mean + c), rstd = load<N>(p.rstd + c), gamma = load<N>(p.gamma + c),
+                 beta = load<N>(p.beta + c), dgamma = load<N>(p.dgamma + c), dbeta = load<N>(p.dbeta + c);
     for (int64_t row = begin; row < end; ++row) {
-      const Numbers<N> x = load<N>(p.x + row * p.cols + c);
-      Numbers<N> d = load<N>(p.dy + row * p.cols + c);
+      const Vec<N> x = load<N>(p.x + row * p.cols + c);
+      Vec<N> d = load<N>(p.dy + row * p.cols + c);
       for (int j = 0; j < N; ++j) {
         const float xhat = (x.at[j] - mean.at[j]) * rstd.at[j];
         const float dz = gradient_of(p, d.at[j], xhat, gamma.at[j], beta.at[j]);
@@ -99,7 +99,7 @@ void batch_norm_backward(const BatchNormBackwardOf<T>& p) {
   column_sums(1, p.rows, p.cols, Parameters<T>{p});
   const bool runs = aligned(p.x, p.dy, p.dx) && aligned(p.mean, p.rstd, p.gamma, p.beta, p.dgamma, p.dbeta);
   const float share = p.training ? 1.0f / static_cast<float>(p.rows) : 0.0f;
-  launch_column_runs<kRun<T>>(1, p.rows, p.cols, runs, Input<T>{p, share});
+  launch_vectorized_columns<kVecSize<T>>(1, p.rows, p.cols, runs, Input<T>{p, share});
 }
 FOR_FLOATS(batch_norm_backward, BatchNormBackward)
 

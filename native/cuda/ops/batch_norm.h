@@ -1,4 +1,4 @@
-// What batch_norm and conv_norm share: statistics of a batch, of their sums, and the pass that norms by them.
+// Shared by batch_norm and conv_norm: statistics of a batch from its sums, and the normalizing pass.
 #pragma once
 #include "cuda/vectorized.h"
 #include "ops/batch_norm.h"
@@ -10,7 +10,7 @@ __device__ void finish_mean(const BatchNormForwardOf<T>& p, int column, double s
   p.mean[column] = static_cast<float>(sum / static_cast<double>(p.rows));
 }
 
-// The biased variance from the sum of squares about the mean; then the running statistics, which take the unbiased one.
+// Biased variance from the sum of squares about the mean, and the running statistics, which use the unbiased one.
 template <class T>
 __device__ void finish_variance(const BatchNormForwardOf<T>& p, int column, double squares) {
   const float variance = static_cast<float>(squares / static_cast<double>(p.rows));
@@ -35,10 +35,10 @@ struct Normalise {
 
   template <int N>
   __device__ void run(int, int64_t begin, int64_t end, int c) const {
-    const Numbers<N> mean = load<N>(p.mean + c), rstd = load<N>(p.rstd + c), gamma = load<N>(p.gamma + c),
-                     beta = load<N>(p.beta + c);
+    const Vec<N> mean = load<N>(p.mean + c), rstd = load<N>(p.rstd + c), gamma = load<N>(p.gamma + c),
+                 beta = load<N>(p.beta + c);
     for (int64_t row = begin; row < end; ++row) {
-      Numbers<N> z = load<N>(p.x + row * p.cols + c);
+      Vec<N> z = load<N>(p.x + row * p.cols + c);
       for (int j = 0; j < N; ++j) {
         z.at[j] = fmaf((z.at[j] - mean.at[j]) * rstd.at[j], gamma.at[j], beta.at[j]);
         if (p.gelu) z.at[j] = gelu_of<T>(z.at[j]);
@@ -48,11 +48,11 @@ struct Normalise {
   }
 };
 
-// y of x, by the statistics that are there.
+// Normalizes x into y by the statistics in p.
 template <class T>
 void normalise(const BatchNormForwardOf<T>& p) {
   const bool runs = aligned(p.x, p.y) && aligned(p.mean, p.rstd, p.gamma, p.beta);
-  launch_column_runs<kRun<T>>(1, p.rows, p.cols, runs, Normalise<T>{p});
+  launch_vectorized_columns<kVecSize<T>>(1, p.rows, p.cols, runs, Normalise<T>{p});
 }
 
 }  // namespace morphmlp::cuda

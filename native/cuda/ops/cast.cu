@@ -17,7 +17,11 @@ struct Cast {
 
 }  // namespace
 
-void cast_to_bf16(const CastToBf16& p) { launch_runs<kRun<Bf16>>(p.n, aligned(p.x, p.y), Cast<float, Bf16>{p.x, p.y}); }
-void cast_to_f32(const CastToF32& p) { launch_runs<kRun<Bf16>>(p.n, aligned(p.x, p.y), Cast<Bf16, float>{p.x, p.y}); }
+void cast_to_bf16(const CastToBf16& p) {
+  launch_vectorized<kVecSize<Bf16>>(p.n, aligned(p.x, p.y), Cast<float, Bf16>{p.x, p.y});
+}
+void cast_to_f32(const CastToF32& p) {
+  launch_vectorized<kVecSize<Bf16>>(p.n, aligned(p.x, p.y), Cast<Bf16, float>{p.x, p.y});
+}
 
 }  // namespace morphmlp::cuda

@@ -6,7 +6,7 @@
 namespace morphmlp::cuda {
 namespace {
 
-// N pixels that lie next to each other, red, green and blue of each.
+// N adjacent pixels as RGB bytes.
 template <int N>
 struct Pixels {
   static constexpr int kWords = (3 * N + 3) / 4;
@@ -27,7 +27,7 @@ template <class T>
 struct Forward {
   ClipInputForwardOf<T> p;
 
-  // `line` counts those of all frames of a clip.
+  // `line` counts the lines of all frames of a clip.
   template <int N>
   __device__ void run(int clip, int64_t begin, int64_t end, int x) const {
     const float* at = p.settings + kClipTables;
@@ -38,7 +38,7 @@ struct Forward {
       const Pixels<N> own(pixels(clip * lines + line, x)), other(pixels((mixed ? reverse : clip) * lines + line, x));
 #pragma unroll
       for (int c = 0; c < 3; ++c) {
-        Numbers<N> value;
+        Vec<N> value;
 #pragma unroll
         for (int j = 0; j < N; ++j) {
           value.at[j] = number(c, own.byte(j, c));
@@ -56,7 +56,7 @@ struct Forward {
   __device__ static bool inside(int at, float from, float length) {
     return static_cast<float>(at) >= from && static_cast<float>(at) < from + length;
   }
-  // In double, as the CPU has it, to the same bits.
+  // In double, for the bits of the CPU.
   __device__ static float blend(const ClipMix& mix, float own, float other) {
     return static_cast<float>(static_cast<double>(own) * mix.keep + static_cast<double>(other) * mix.take);
   }
@@ -67,7 +67,7 @@ struct Forward {
 template <class T>
 void clip_input_forward(const ClipInputForwardOf<T>& p) {
   const bool runs = reinterpret_cast<uintptr_t>(p.pixels) % 4 == 0 && aligned(p.x);
-  launch_column_runs<kRun<T>>(p.clips, p.frames * p.height, p.width, runs, Forward<T>{p});
+  launch_vectorized_columns<kVecSize<T>>(p.clips, p.frames * p.height, p.width, runs, Forward<T>{p});
 }
 FOR_FLOATS(clip_input_forward, ClipInputForward)
 

@@ -6,8 +6,8 @@
 namespace morphmlp::cuda {
 namespace {
 
-// A warp for each row: its probabilities, and its loss in double. A row is a few hundred numbers and there is one for
-// each clip, so double costs nothing and keeps the loss exact.
+// A warp computes the probabilities of a row and its loss, in double: there is one row a clip, so that double costs
+// nothing.
 struct Rows : WarpRows {
   CrossEntropyForward p;
   double* losses;

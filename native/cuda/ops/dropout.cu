@@ -6,7 +6,7 @@
 namespace morphmlp::cuda {
 namespace {
 
-// Four factors, from the four words of a block of random bits.
+// Four factors from one Philox block of four random words.
 struct Factors {
   DropoutFactors p;
   float kept;
@@ -21,10 +21,10 @@ struct Factors {
 template <class T>
 struct Apply {
   DropoutApplyOf<T> p;
-  // A factor of its own for each number, or of many for one run.
+  // One factor for each value (span 1), or one for each `span` values.
   template <int N>
   __device__ void run(int64_t i) const {
-    Numbers<N> value = load<N>(p.x + i);
+    Vec<N> value = load<N>(p.x + i);
     const float* factor = p.factor + i / p.span;
     for (int j = 0; j < N; ++j) value.at[j] *= factor[p.span == 1 ? j : 0];
     store(p.y + i, value);
@@ -36,8 +36,8 @@ struct Apply {
 void dropout_factors(const DropoutFactors& p) { launch_each(blocks_of(p.n, 4), Factors{p, 1.0f / (1.0f - p.p)}); }
 template <class T>
 void dropout_apply(const DropoutApplyOf<T>& p) {
-  const bool runs = aligned(p.x, p.y) && (p.span == 1 || p.span % kRun<T> == 0);
-  launch_runs<kRun<T>>(p.n, runs, Apply<T>{p});
+  const bool runs = aligned(p.x, p.y) && (p.span == 1 || p.span % kVecSize<T> == 0);
+  launch_vectorized<kVecSize<T>>(p.n, runs, Apply<T>{p});
 }
 FOR_FLOATS(dropout_apply, DropoutApply)
 

@@ -1,22 +1,21 @@
-// What benchmarks on a GPU divide by, and what keeps a GPU busy for a moment.
+// Peak rates that benchmarks divide by, and a kernel that keeps the GPU busy.
 #include <algorithm>
 #include <vector>
 
-#include "cuda/launch.h"
 #include "cuda/gemm/mma.h"
-#include "cuda/gemm/gemm_backend.h"
+#include "cuda/launch.h"
 #include "cuda/workspace.h"
 #include "runtime/cuda.h"
 
 namespace morphmlp::cuda {
 namespace {
 
-constexpr int kChains = 8;         // independent ones, as many as hide the latency of a multiply-add
-constexpr int kBlocksPerUnit = 8;  // for each multiprocessor: more than it can hold of 256 threads
-constexpr double kEnoughMs = 2;    // of one run: far above what starting it takes
+constexpr int kChains = 8;         // independent multiply-adds that hide the latency
+constexpr int kBlocksPerUnit = 8;  // a multiprocessor: more than fit at once
+constexpr double kEnoughMs = 2;    // of one run: far above its launch overhead
 constexpr size_t kCopied = size_t{512} << 20;
 
-// Multiply-adds alone; `sink` is written only by a number that cannot come out, which the compiler does not know.
+// Multiply-adds in registers. `sink` is written only for an impossible value, which the compiler cannot know.
 struct FmaPeak : Unshared {
   int64_t iterations;
   float factor;
@@ -35,31 +34,19 @@ struct FmaPeak : Unshared {
   }
 };
 
-// The same on the tensor cores, one product a warp and chain, with f32 sums: of 16 x 16 by 16 x 8 numbers in bf16, or
-// of 16 x 8 by 8 x 8 in TF32.
-struct OfBf16 {
-  static constexpr double kProducts = 16.0 * 8 * 16;
-  static constexpr uint32_t kOne = 0x3f803f80u;  // two numbers of 1
-  __device__ static void multiply(float (&d)[4], const uint32_t (&a)[4], uint32_t b) { mma_m16n8k16(d, a, b, b); }
-};
-struct OfTf32 {
-  static constexpr double kProducts = 16.0 * 8 * 8;
-  static constexpr uint32_t kOne = 0x3f800000u;
-  __device__ static void multiply(float (&d)[4], const uint32_t (&a)[4], uint32_t b) { mma_m16n8k8(d, a, b, b); }
-};
-
-template <class Of>
+// Tensor-core peak: one mma.sync of 16 x 16 by 16 x 8 bf16 values a warp and chain, summed in f32.
 struct MmaPeak : Unshared {
+  static constexpr double kProducts = 16.0 * 8 * 16;
   int64_t iterations;
   float* sink;
 
   __device__ void operator()(None&) const {
     float d[kChains][4] = {};
-    const uint32_t one = Of::kOne + threadIdx.x % 2;
+    const uint32_t one = 0x3f803f80u + threadIdx.x % 2;  // two values near 1
     const uint32_t a[4] = {one, one, one, one};
     for (int64_t i = 0; i < iterations; ++i) {
 #pragma unroll
-      for (int c = 0; c < kChains; ++c) Of::multiply(d[c], a, one);
+      for (int c = 0; c < kChains; ++c) mma_m16n8k16(d[c], a, one, one);
     }
     float sum = 0;
     for (int c = 0; c < kChains; ++c) sum += d[c][0] + d[c][1] + d[c][2] + d[c][3];
@@ -67,7 +54,7 @@ struct MmaPeak : Unshared {
   }
 };
 
-// One warp of one chain: each multiply-add waits for the one before.
+// One warp with one chain: each multiply-add waits for the previous one.
 struct Delay {
   using Shared = None;
   static constexpr int kThreads = 32;
@@ -89,7 +76,7 @@ double time_peak(const Peak& kernel, int64_t blocks) {
   return stop_timer();
 }
 
-// Iterations a millisecond, of all blocks, in the fastest of many runs.
+// Iterations a millisecond over all blocks, in the fastest run.
 template <class Peak>
 double best_rate(Peak kernel, int64_t blocks, double seconds) {
   while (time_peak(kernel, blocks) < kEnoughMs) kernel.iterations *= 2;
@@ -104,32 +91,20 @@ double best_rate(Peak kernel, int64_t blocks, double seconds) {
 
 int64_t peak_blocks() { return int64_t{kBlocksPerUnit} * device_facts().multiprocessors; }
 
-double ffma_peak(double seconds, float* sink) {
-  const double rate = best_rate(FmaPeak{{}, 256, 0.5f, sink}, peak_blocks(), seconds);
-  return 2.0 * rate * FmaPeak::kThreads * kChains / 1e6;
-}
-
-template <class Of>
-double mma_peak(double seconds, float* sink) {
-  const double rate = best_rate(MmaPeak<Of>{{}, 16, sink}, peak_blocks(), seconds);
-  return 2.0 * rate * (MmaPeak<Of>::kThreads / kWarpSize) * kChains * Of::kProducts / 1e6;
-}
-
 }  // namespace
 
-// 3xTF32 takes three products for one. What is no product still has the FFMA units, so their limit holds too.
 double measure_fma_peak(double seconds) {
   begin("fma_peak");
   const Workspace<float> sink(1);
-  const double ffma = ffma_peak(seconds, sink.data());
-  if (f32_by() == F32By::ffma) return ffma;
-  return std::max(ffma, mma_peak<OfTf32>(seconds, sink.data()) / 3);
+  const double rate = best_rate(FmaPeak{{}, 256, 0.5f, sink.data()}, peak_blocks(), seconds);
+  return 2.0 * rate * FmaPeak::kThreads * kChains / 1e6;
 }
 
 double measure_mma_peak(double seconds) {
   begin("mma_peak");
   const Workspace<float> sink(1);
-  return mma_peak<OfBf16>(seconds, sink.data());
+  const double rate = best_rate(MmaPeak{{}, 16, sink.data()}, peak_blocks(), seconds);
+  return 2.0 * rate * (MmaPeak::kThreads / kWarpSize) * kChains * MmaPeak::kProducts / 1e6;
 }
 
 double measure_copy_rate() {

@@ -1,10 +1,10 @@
-// norm_mlp's forward on bf16 tokens as one kernel: y = x + scale * (W2 gelu(W1 LN(x) + b1) + b2). A warp has 16 rows in
-// registers from their LayerNorm to their result, and goes through the hidden numbers 16 at a time: what mma leaves of
-// the first product is, after GELU, what it takes as first operand of the second. So hidden numbers never leave the
-// registers, but for z, which is written where a backward follows. Only weights go through shared memory.
+// norm_mlp's forward on bf16 tokens in one kernel: y = x + scale * (W2 gelu(W1 LN(x) + b1) + b2). A warp keeps 16 rows
+// in registers from LayerNorm to result and computes the hidden values 16 at a time: accumulators of the first mma
+// become, after GELU, the first operand of the second. Hidden values stay in registers, except z, which is written
+// where a backward follows. Only weights go through shared memory.
 //
-// Which number of a group of 16 is called number k of a fragment is free, where both operands agree. Here lane l has
-// numbers 4 (l % 4) to 4 (l % 4) + 3: quads, of which four lanes make the 32 bytes that memory moves at once.
+// The order of k within a group of 16 is free as long as both operands agree. Lane l holds values 4 (l % 4) to 4 (l %
+// 4) + 3, so that four lanes read 32 contiguous bytes.
 #pragma once
 #include "cuda/gemm/async_copy.h"
 #include "cuda/gemm/mma.h"
@@ -13,8 +13,8 @@
 
 namespace morphmlp::cuda {
 
-// The weights of 16 hidden numbers and 16 kGroups channels in bf16, as lanes take them: at [group][lane] the second
-// operand's words of two mma. What is beyond the hidden numbers or channels is zero.
+// bf16 weights of 16 hidden values and 16 kGroups channels in fragment order: [group][lane] holds the second operand of
+// two mma. Values beyond the hidden size or the channels are zero.
 template <int kGroups>
 struct MlpUnit {
   uint4 w1[kGroups][kWarpSize], w2[kGroups][kWarpSize];
@@ -36,8 +36,8 @@ struct PackMlp {
   }
 
  private:
-  // Of rows n .. n + 15 and columns k .. k + 15 of w[rows, columns]. Column l / 4 of the first mma is row 4 (l / 8) + l
-  // / 4 % 2, which makes the results of two columns, in one lane, half a quad; the second mma has the other half.
+  // Fragment of rows n .. n + 15 and columns k .. k + 15 of w[rows, columns]. Column l / 4 of the first mma is row 4 (l
+  // / 8) + l / 4 % 2, so that the two results of a lane are half a quad; the second mma yields the other half.
   __device__ static uint4 words(const float* w, int rows, int columns, int n, int k, int lane) {
     const int row = n + lane / 8 * 4 + lane / 4 % 2, column = k + lane % 4 * 4;
     const bool inside = column < columns;
@@ -50,7 +50,7 @@ struct PackMlp {
   }
 };
 
-// kUnits of 16 hidden numbers lie in one of kBuffers; the next ones are on their way.
+// Pipelines slices of kUnits units through kBuffers buffers.
 template <int kGroups, int kUnits, int kBuffers>
 struct FusedMlp {
   static constexpr int kBlocks = kGroups <= 7 ? 2 : 1;
@@ -74,7 +74,7 @@ struct FusedMlp {
     Sums sum = {};
     for (int slice = 0; slice < slices; ++slice) {
       wait_for_copies<kBuffers - 2>();
-      __syncthreads();  // this slice is there for all, and the buffer of the one before is free
+      __syncthreads();  // this slice is visible to all, and the previous buffer is free
       fetch(s, slice + kBuffers - 1);
 #pragma unroll 1
       for (int u = 0; u < kUnits; ++u) add_unit(s.units[slice % kBuffers][u], kUnits * slice + u, normed, sum);
@@ -84,11 +84,11 @@ struct FusedMlp {
   }
 
  private:
-  using Words = uint32_t[kGroups][4];  // of 16 rows, first operands of mma
-  using Sums = float[kGroups][2][4];   // results of two mma for each 16 channels
+  using Words = uint32_t[kGroups][4];  // 16 rows as first operands of mma
+  using Sums = float[kGroups][2][4];   // accumulators of two mma for each 16 channels
 
   __device__ static int lane() { return static_cast<int>(threadIdx.x) % kWarpSize; }
-  // A lane has numbers of two rows, eight apart, and of a quad in each 16.
+  // A lane holds values of two rows, eight apart: one quad of each 16.
   __device__ static int64_t row(int half) {
     const auto warp = static_cast<int>(threadIdx.x) / kWarpSize;
     return static_cast<int64_t>(blockIdx.x) * kRows + 16 * warp + lane() / 4 + 8 * half;
@@ -112,7 +112,7 @@ struct FusedMlp {
     }
   }
 
-  // The sum over the four lanes that have a row.
+  // Sum over the four lanes of a row.
   __device__ static float row_sum(float value) {
     value += __shfl_xor_sync(kAllLanes, value, 1);
     return value + __shfl_xor_sync(kAllLanes, value, 2);
@@ -157,7 +157,7 @@ struct FusedMlp {
     }
   }
 
-  // Adds to `sum` what 16 hidden numbers, the unit's, contribute.
+  // Adds the contribution of the unit's 16 hidden values to `sum`.
   __device__ void add_unit(const Unit& unit, int number, const Words& normed, Sums& sum) const {
     const auto b = load_words<float4>(unit.b1 + quad());
     float z[2][4] = {{b.x, b.y, b.x, b.y}, {b.z, b.w, b.z, b.w}};
@@ -177,7 +177,7 @@ struct FusedMlp {
     mma_m16n8k16(sum[1], a, b.z, b.w);
   }
 
-  // Of two mma, the four numbers of a row that a lane has.
+  // Packs the four values that a lane holds of a row in two mma.
   __device__ static uint2 packed_quad(const float (&of)[2][4], int half) {
     return make_uint2(packed(of[0][2 * half], of[0][2 * half + 1]), packed(of[1][2 * half], of[1][2 * half + 1]));
   }
@@ -222,7 +222,7 @@ bool launch_fused_mlp(const NormMlpForwardOf<Bf16>& p, const float* w1, const fl
   return true;
 }
 
-// Whether all that is read and written by quads lies so.
+// Whether all pointers and sizes allow access by quads.
 inline bool quads_in(const NormMlpForwardOf<Bf16>& p, const float* w1, const float* w2) {
   const auto aligned = [](const void* at, uintptr_t bytes) { return reinterpret_cast<uintptr_t>(at) % bytes == 0; };
   for (const float* at : {w1, w2, p.gamma, p.beta, p.b2})
@@ -230,8 +230,8 @@ inline bool quads_in(const NormMlpForwardOf<Bf16>& p, const float* w1, const flo
   return aligned(p.x, 8) && aligned(p.y, 8) && aligned(p.z, 8) && p.at.channels % 4 == 0 && p.at.hidden % 4 == 0;
 }
 
-// False, and nothing done, where there is no kernel for the shape. There are those of the networks' widths up to 224
-// (the results of 16 rows must fit into a warp's registers), which take what fills their groups of 16 too.
+// Runs the kernel, or returns false for a shape that has none. Kernels exist for the widths of the networks up to 224
+// (the results of 16 rows must fit into the registers of a warp) and for widths that pad to the same groups of 16.
 inline bool fused_mlp(const NormMlpForwardOf<Bf16>& p, const float* w1, const float* w2) {
   if (!quads_in(p, w1, w2) || p.at.hidden == 0) return false;
   switch (blocks_of(p.at.channels, 16)) {

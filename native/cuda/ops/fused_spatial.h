@@ -1,12 +1,11 @@
-// norm_spatial_apply on bf16 tokens as one kernel: y = x + scale * (P (sum over i of weights_i * FC_i(LN(xt))) + b). A
-// block takes a patch of 14 x 14 tokens of a frame, which holds 14 chunks of rows and 14 of columns whole, from its
-// LayerNorm to its result.
+// norm_spatial_apply on bf16 tokens in one kernel: y = x + scale * (P (sum over i of weights_i * FC_i(LN(xt))) + b). A
+// block processes a patch of 14 x 14 tokens of a frame, which contains 14 whole chunks of rows and 14 of columns, from
+// LayerNorm to result.
 //
-// A row of a product is 14 runs of 8 numbers: of 14 tokens, or all channels of one. A run is the 16 bytes that ldmatrix
-// takes, and the runs of a row are at one step from each other: so the permutations are two numbers. Rows lie in 14
-// lines of 14 (a chunk's groups, a line's tokens), each filled up to the 16 of an mma. A warp has two lines in
-// registers and goes through a product's results 16, two runs, at a time; weights go through shared memory in that
-// order.
+// A row of a product is 14 runs of 8 values: one run of each of 14 tokens, or all channels of one token. A run is the
+// 16 bytes that ldmatrix reads, and runs of a row lie at a constant step: a permutation is two numbers. Rows form 14
+// lines of 14 (the groups of a chunk, the tokens of a line), padded to the 16 of an mma. A warp keeps two lines in
+// registers and computes 16 results, two runs, at a time; weights go through shared memory in that order.
 #pragma once
 #include "cuda/gemm/async_copy.h"
 #include "cuda/gemm/mma.h"
@@ -15,16 +14,15 @@
 
 namespace morphmlp::cuda {
 
-// The sizes of a patch and its FCs.
+// Sizes of a patch and its FCs.
 struct SpatialPatch {
   static constexpr int kSide = 14, kTokens = kSide * kSide, kRun = 8, kRuns = 14, kChannels = kRuns * kRun;
   static constexpr int kProducts = 4;               // the branches, then the projection
-  static constexpr int kSteps = kChannels / 16;     // of an mma along k, and of 16 results along n
+  static constexpr int kSteps = kChannels / 16;     // steps of an mma along k, and of 16 results along n
   static constexpr int kStride = kChannels + kRun;  // 8 tokens' runs at the same channels lie in different banks
 };
 
-// The weights and biases of 16 results in bf16, as lanes take them: at [step of k][lane] the second operand's words of
-// two mma.
+// bf16 weights and biases of 16 results in fragment order: [step of k][lane] holds the second operand of two mma.
 struct SpatialUnit : SpatialPatch {
   uint4 w[kSteps][kWarpSize];
   float bias[16];
@@ -59,7 +57,7 @@ struct FusedSpatial : SpatialPatch {
     Tokens from;  // LN(xt); in the last product x, and then y
     Tokens mix;
     SpatialUnit units[kBuffers];
-    float weights[kMaxBranches][kChannels];  // of the patch's clip
+    float weights[kMaxBranches][kChannels];  // branch weights of the clip
   };
 
   NormSpatialApplyOf<Bf16> p;
@@ -68,7 +66,7 @@ struct FusedSpatial : SpatialPatch {
   Divisor by_patches, by_across, by_steps;  // patches of a frame, patches beside each other, frames of a clip
 
   __device__ void operator()(Shared& s) const {
-    const Place at = place();
+    const PatchOrigin at = origin();
     for (int i = 0; i < kBuffers - 1; ++i) fetch(s, i);
     load_weights(s, at.clip);
     load_normed(s.from, at.first);
@@ -80,10 +78,10 @@ struct FusedSpatial : SpatialPatch {
   }
 
  private:
-  using Words = uint32_t[kSteps][2][4];  // of two lines, first operands of mma
-  using Sums = float[2][2][4];           // of two lines, results of mma for two runs
+  using Words = uint32_t[kSteps][2][4];  // two lines as first operands of mma
+  using Sums = float[2][2][4];           // two lines, accumulators of two runs
 
-  struct Place {
+  struct PatchOrigin {
     int64_t first;  // the patch's first token
     int clip;
   };
@@ -99,12 +97,12 @@ struct FusedSpatial : SpatialPatch {
 
   __device__ static int lane() { return static_cast<int>(threadIdx.x) % kWarpSize; }
   __device__ static int warp() { return static_cast<int>(threadIdx.x) / kWarpSize; }
-  // A lane has results of four rows, two of each line; and of each run two numbers.
+  // A lane holds results of four rows, two of each line, and two values of each run.
   __device__ static int line(int quarter) { return 2 * warp() + quarter / 2; }
   __device__ static int row(int quarter) { return quarter % 2 * 8 + lane() / 4; }
   __device__ static int pair() { return lane() % 4 * 2; }
 
-  __device__ Place place() const {
+  __device__ PatchOrigin origin() const {
     const auto patch = static_cast<int>(blockIdx.x);
     const int frame = by_patches.quotient(patch), inside = by_patches.remainder(patch, frame);
     const int down = by_across.quotient(inside), across = by_across.remainder(inside, down);
@@ -114,8 +112,8 @@ struct FusedSpatial : SpatialPatch {
   // Token `inside` of a patch among all.
   __device__ int64_t token(int64_t first, int inside) const { return first + inside / kSide * width + inside % kSide; }
 
-  // Of the branches along an axis a line is a chunk, and its rows are groups; else they are tokens. What fills a line
-  // up reads its last row, and its results are dropped.
+  // Runs of a row. In the branches along an axis a line is a chunk and its rows are groups; in the others its rows are
+  // tokens. Padding rows read the last row of the line; their results are dropped.
   __device__ static Runs runs_of(int product, int line, int row) {
     row = row < kSide ? row : kSide - 1;
     if (product == 0) return {line * kStride + row * kRun, kSide * kStride};
@@ -134,23 +132,23 @@ struct FusedSpatial : SpatialPatch {
       s.weights[i % kMaxBranches][i / kMaxBranches] = from[i];
   }
 
-  // A thread has the same channels of every 16th token.
+  // A thread loads the same channels of every 16th token.
   __device__ void load_normed(Tokens& to, int64_t first) const {
     static_assert(kThreads % kRuns == 0, "a thread's channels would change");
     const int c = static_cast<int>(threadIdx.x) % kRuns * kRun;
-    const Numbers<kRun> gamma = load<kRun>(p.gamma + c), beta = load<kRun>(p.beta + c);
+    const Vec<kRun> gamma = load<kRun>(p.gamma + c), beta = load<kRun>(p.beta + c);
 #pragma unroll 7
     for (int i = static_cast<int>(threadIdx.x) / kRuns; i < kTokens; i += kThreads / kRuns) {
       const int64_t t = token(first, i);
       const float mean = p.mean[t], rstd = p.rstd[t];
-      Numbers<kRun> x = load<kRun>(p.xt + t * kChannels + c);
+      Vec<kRun> x = load<kRun>(p.xt + t * kChannels + c);
 #pragma unroll
       for (int j = 0; j < kRun; ++j) x.at[j] = fmaf((x.at[j] - mean) * rstd, gamma.at[j], beta.at[j]);
       store_words(to + i * kStride + c, packed(x));
     }
   }
 
-  // Calls body(place among the patch's tokens, place in tensors) for each run of the warp's own tokens.
+  // Calls body(offset in the patch, offset in the tensors) for each run of the tokens of this warp.
   template <class Body>
   __device__ void each_own_run(int64_t first, const Body& body) const {
     for (int i = lane(); i < 2 * kSide * kRuns; i += kWarpSize) {
@@ -182,7 +180,7 @@ struct FusedSpatial : SpatialPatch {
     }
   }
 
-  // The next unit, there for all; whatever the block did before is done.
+  // Returns the next unit once it is visible to all threads and all earlier work of the block is done.
   __device__ const SpatialUnit& next(Shared& s, int unit) const {
     wait_for_copies<kBuffers - 2>();
     __syncthreads();
@@ -190,9 +188,9 @@ struct FusedSpatial : SpatialPatch {
     return s.units[unit % kBuffers];
   }
 
-  // put(quarter, run, pair) for all that a lane has of a product's results: of 16 the first run or the second.
-  template <class Put>
-  __device__ void each_pair(Shared& s, int unit, const Words& rows, const Put& put) const {
+  // Calls store_one(quarter, run, pair) for the results of a lane: the first or the second run of the 16.
+  template <class Store>
+  __device__ void each_pair(Shared& s, int unit, const Words& rows, const Store& store_one) const {
     const SpatialUnit& from = next(s, unit);
     Sums sum = {};
     multiply(rows, from, sum);
@@ -202,13 +200,13 @@ struct FusedSpatial : SpatialPatch {
 #pragma unroll
       for (int quarter = 0; quarter < 4; ++quarter) {
         const float* of = sum[quarter / 2][run] + quarter % 2 * 2;
-        if (row(quarter) < kSide) put(quarter, run, Pair{of[0] + bias.one, of[1] + bias.two});
+        if (row(quarter) < kSide) store_one(quarter, run, Pair{of[0] + bias.one, of[1] + bias.two});
       }
     }
   }
 
-  // mix = or += weight * branch. A weight is its channel's: of a branch along an axis that is the same in all runs.
-  __device__ void add_branch(Shared& s, int branch, const Place& at) const {
+  // mix = or += weight * branch. A weight belongs to a channel: in a branch along an axis it is the same for all runs.
+  __device__ void add_branch(Shared& s, int branch, const PatchOrigin& at) const {
     const bool channel = branch == kMaxBranches - 1;
     const float* weights = s.weights[branch] + pair();
     Words rows;
@@ -237,13 +235,13 @@ struct FusedSpatial : SpatialPatch {
     store_words(to, packed(sum.one, sum.two));
   }
 
-  // x takes the place of LN(xt), of which the warp's own tokens are read last, by the warp itself.
+  // Overwrites LN(xt) by x: only this warp still reads the tokens that it overwrites.
   __device__ void fetch_residual(Tokens& to, int64_t first) const {
     __syncwarp();
     each_own_run(first, [&](int inside, int64_t at) { copy_async(to + inside, p.x + at); });
   }
 
-  __device__ void project(Shared& s, const Place& at) const {
+  __device__ void project(Shared& s, const PatchOrigin& at) const {
     const float scale = p.scale ? p.scale[at.clip] : 1.0f;
     __syncwarp();  // the warp's own tokens of the mix are whole
     Words rows;
@@ -264,20 +262,20 @@ struct FusedSpatial : SpatialPatch {
   }
 };
 
-// Whether there is a kernel for the shape: that of stage 1 of the networks of width 112, in frames of whole patches.
+// Whether the kernel supports the shape: stage 1 of the networks of width 112, in frames of whole patches.
 inline bool whole_patches(const NormSpatialShape& at) {
   return !at.strided && at.channels == SpatialPatch::kChannels && at.chunk == SpatialPatch::kSide &&
          at.height % SpatialPatch::kSide == 0 && at.width % SpatialPatch::kSide == 0;
 }
 
-// Whether all that is read and written by runs lies so.
-inline bool runs_in(const NormSpatialApplyOf<Bf16>& p) {
+// Whether all pointers allow access by runs.
+inline bool can_vectorize_rows(const NormSpatialApplyOf<Bf16>& p) {
   for (const void* at : std::initializer_list<const void*>{p.x, p.xt, p.y, p.gamma, p.beta})
     if (reinterpret_cast<uintptr_t>(at) % 16 != 0) return false;
   return true;
 }
 
-// p's FCs are those given.
+// Launches the kernel for the FCs of p.
 inline void launch_patches(const NormSpatialApplyOf<Bf16>& p, const SpatialFcs& fcs) {
   constexpr int kSide = SpatialPatch::kSide, kUnits = FusedSpatial::kUnits;
   const int64_t across = p.at.width / kSide, patches = p.at.height / kSide * across;
@@ -293,9 +291,9 @@ inline void launch_patches(const NormSpatialApplyOf<Bf16>& p, const SpatialFcs& 
                                                  Divisor(p.at.steps)});
 }
 
-// False, and nothing done, where there is no kernel for the shape.
+// Runs the kernel, or returns false for a shape that has none.
 inline bool fused_spatial(const NormSpatialApplyOf<Bf16>& p) {
-  if (!whole_patches(p.at) || !runs_in(p)) return false;
+  if (!whole_patches(p.at) || !can_vectorize_rows(p)) return false;
   const auto data = [](const Buffer* weight) { return static_cast<const float*>(weight->data); };
   launch_patches(p, {{},
                      {data(p.weight[0]), data(p.weight[1]), data(p.weight[2]), data(p.proj)},

@@ -10,7 +10,7 @@ struct Forward {
   GeluForwardOf<T> p;
   template <int N>
   __device__ void run(int64_t i) const {
-    Numbers<N> value = load<N>(p.x + i);
+    Vec<N> value = load<N>(p.x + i);
     for (float& v : value.at) v = gelu_of<T>(v);
     store(p.y + i, value);
   }
@@ -21,8 +21,8 @@ struct Backward {
   GeluBackwardOf<T> p;
   template <int N>
   __device__ void run(int64_t i) const {
-    const Numbers<N> x = load<N>(p.x + i);
-    Numbers<N> grad = load<N>(p.dy + i);
+    const Vec<N> x = load<N>(p.x + i);
+    Vec<N> grad = load<N>(p.dy + i);
     for (int j = 0; j < N; ++j) grad.at[j] *= gelu_slope_of<T>(x.at[j]);
     store(p.dx + i, grad);
   }
@@ -32,12 +32,12 @@ struct Backward {
 
 template <class T>
 void gelu_forward(const GeluForwardOf<T>& p) {
-  launch_runs<kRun<T>>(p.n, aligned(p.x, p.y), Forward<T>{p});
+  launch_vectorized<kVecSize<T>>(p.n, aligned(p.x, p.y), Forward<T>{p});
 }
 FOR_FLOATS(gelu_forward, GeluForward)
 template <class T>
 void gelu_backward(const GeluBackwardOf<T>& p) {
-  launch_runs<kRun<T>>(p.n, aligned(p.x, p.dy, p.dx), Backward<T>{p});
+  launch_vectorized<kVecSize<T>>(p.n, aligned(p.x, p.dy, p.dx), Backward<T>{p});
 }
 FOR_FLOATS(gelu_backward, GeluBackward)
 

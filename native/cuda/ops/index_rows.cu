@@ -10,7 +10,7 @@ struct Forward {
   __device__ void operator()(int64_t i) const { p.y[i] = p.x[p.index[i / p.width] * p.width + i % p.width]; }
 };
 
-// An index may come twice: each element of dx looks for its own, in order, so no two threads add to the same place.
+// An index may repeat: each element of dx sums the rows that have its index, in order, without atomics.
 struct Backward {
   IndexRowsBackward p;
   __device__ void operator()(int64_t i) const {

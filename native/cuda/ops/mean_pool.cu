@@ -27,7 +27,7 @@ struct Backward {
 
   template <int N>
   __device__ void run(int clip, int64_t begin, int64_t end, int c) const {
-    Numbers<N> grad = load<N>(p.dy + clip * p.channels + c);
+    Vec<N> grad = load<N>(p.dy + clip * p.channels + c);
     for (float& v : grad.at) v *= share;
     for (int64_t token = begin; token < end; ++token) store(p.dx + (clip * p.tokens + token) * p.channels + c, grad);
   }
@@ -43,8 +43,8 @@ FOR_FLOATS(mean_pool_forward, MeanPoolForward)
 
 template <class T>
 void mean_pool_backward(const MeanPoolBackwardOf<T>& p) {
-  launch_column_runs<kRun<T>>(p.clips, p.tokens, p.channels, aligned(p.dy, p.dx),
-                              Backward<T>{p, 1.0f / static_cast<float>(p.tokens)});
+  launch_vectorized_columns<kVecSize<T>>(p.clips, p.tokens, p.channels, aligned(p.dy, p.dx),
+                                         Backward<T>{p, 1.0f / static_cast<float>(p.tokens)});
 }
 FOR_FLOATS(mean_pool_backward, MeanPoolBackward)
 

@@ -13,7 +13,7 @@ struct CountShared {
   int64_t warps[kThreads / kWarpSize];
 };
 
-// counts[block] = how many of its piece are NaN or infinite.
+// counts[block] is the number of NaN and infinite values in its chunk.
 template <class T>
 struct CountPiece {
   static constexpr int kThreads = cuda::kThreads;

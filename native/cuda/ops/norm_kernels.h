@@ -1,6 +1,5 @@
-// The kernels of LayerNorm. kLanes lanes have a row in registers, kRounds times 16 bytes each, read once: for rows of
-// up to 1024 numbers whose length is a multiple of 16 bytes; others are read number by number, as often as they are
-// needed.
+// LayerNorm kernels. kLanes lanes keep a row in registers, kRounds times 16 bytes each, and read it once: for rows of
+// up to 1024 values whose length is a multiple of 16 bytes. Other rows are read value by value, as often as needed.
 #pragma once
 #include "cuda/epilogue/column_sums.h"
 #include "cuda/ops/norm_rows.h"
@@ -8,20 +7,20 @@
 
 namespace morphmlp::cuda {
 
-// Where a thread's runs of a row lie. A block has kGroups rows at a time.
+// Columns of a thread's vectors of a row. A block processes kGroups rows at a time.
 template <int kRunOf, int kLanes, int kRounds>
 struct RowShare {
   static constexpr int kThreads = Unshared::kThreads, kGroups = kThreads / kLanes, kNumbers = kRunOf;
-  using Row = Numbers<kRunOf>[kRounds];
+  using Row = Vec<kRunOf>[kRounds];
 
   __device__ static int group() { return static_cast<int>(threadIdx.x) / kLanes; }
   __device__ static int column(int round) { return (round * kLanes + static_cast<int>(threadIdx.x) % kLanes) * kRunOf; }
 
-  // Runs beyond the row's end are zeros.
+  // Vectors beyond the end of the row are zeros.
   template <class T>
   __device__ static void read(const T* from, int columns, Row& to) {
 #pragma unroll
-    for (int q = 0; q < kRounds; ++q) to[q] = column(q) < columns ? load<kRunOf>(from + column(q)) : Numbers<kRunOf>{};
+    for (int q = 0; q < kRounds; ++q) to[q] = column(q) < columns ? load<kRunOf>(from + column(q)) : Vec<kRunOf>{};
   }
   template <class T>
   __device__ static void write(T* to, int columns, const Row& from) {
@@ -30,7 +29,7 @@ struct RowShare {
       if (column(q) < columns) store(to + column(q), from[q]);
   }
 
-  // body(round, number) for what lies inside the row.
+  // Calls body(round, index) for the values inside the row.
   template <class Body>
   __device__ static void for_each(int columns, const Body& body) {
 #pragma unroll
@@ -43,7 +42,7 @@ struct RowShare {
   __device__ static float sum(float mine) { return lanes_sum<kLanes>(mine); }
 };
 
-// mean, rstd and y. From the differences to the mean, so that one far from zero costs no digits.
+// Computes mean, rstd and y. Squares are taken of differences from the mean, so that a large mean costs no digits.
 template <class T, class Share>
 struct NormRows : Unshared {
   NormForward<T> p;
@@ -81,8 +80,8 @@ struct NormRows : Unshared {
   }
 };
 
-// dx and, of a part of the rows, the sums for dgamma and dbeta. With g = dy * gamma: dx = rstd * (g - mean(g) - xhat *
-// mean(g * xhat)).
+// Computes dx and, for a split of the rows, the sums for dgamma and dbeta. With g = dy * gamma: dx = rstd * (g -
+// mean(g) - xhat * mean(g * xhat)).
 template <class T, class Share>
 struct NormRowsBackward {
   static constexpr int kThreads = Share::kThreads;
@@ -134,7 +133,7 @@ struct NormRowsBackward {
     Share::write(p.dx + r * columns, own, dy);
   }
 
-  // Of the block's groups, one after another.
+  // Adds the sums of the groups of the block, one after another.
   __device__ void add_up(Shared& s, const Row& dgamma, const Row& dbeta) const {
     for (int group = 0; group < Share::kGroups; ++group) {
       if (group == Share::group())
@@ -232,10 +231,10 @@ struct AnyParameters {
 
 // -- launches --
 
-// launch(RowShare) with the fewest registers that hold a row of so many columns, or false.
+// Calls launch(RowShare) with the fewest registers that hold a row of so many columns; false for longer rows.
 template <class T, class Launch>
 bool with_share(int64_t columns, const Launch& launch) {
-  constexpr int N = kRun<T>, kNarrow = 128 / N;  // a row of up to 128 numbers needs no more lanes
+  constexpr int N = kVecSize<T>, kNarrow = 128 / N;  // a row of up to 128 numbers needs no more lanes
   if (columns <= 128) return launch(RowShare<N, kNarrow, 1>{}), true;
   if (columns <= 256) return launch(RowShare<N, kWarpSize, 256 / kWarpSize / N>{}), true;
   if (columns <= 512) return launch(RowShare<N, kWarpSize, 512 / kWarpSize / N>{}), true;
@@ -246,7 +245,7 @@ bool with_share(int64_t columns, const Launch& launch) {
 template <class T>
 void norm_forward(const NormForward<T>& p) {
   const int columns = as_int(p.columns);
-  const bool runs = p.columns % kRun<T> == 0 && aligned(p.x, p.y) && aligned(p.gamma, p.beta);
+  const bool runs = p.columns % kVecSize<T> == 0 && aligned(p.x, p.y) && aligned(p.gamma, p.beta);
   const auto by_runs = [&](auto share) {
     using Share = decltype(share);
     launch({blocks_of(p.rows, Share::kGroups)}, NormRows<T, Share>{{}, p, columns});
@@ -254,20 +253,19 @@ void norm_forward(const NormForward<T>& p) {
   if (!runs || !with_share<T>(p.columns, by_runs)) launch_rows(p.rows, AnyRows<T>{{}, p, columns});
 }
 
-// Parts of 8 to 64 rows for each group of lanes, as many as fill a large GPU: by the shape alone, and few enough for
-// their sums to stay short.
+// Splits of 8 to 64 rows for each group of lanes: enough to fill a large GPU, by the shape alone.
 template <class T, class Share>
 void norm_backward_by(const NormGradient<T>& p) {
   const int64_t each = std::clamp<int64_t>(blocks_of(p.rows, Share::kGroups * 1024), 8, 64);
   const int64_t part = each * Share::kGroups, parts = blocks_of(p.rows, part);
   const Workspace<float> sums(parts * 2 * p.columns);
   launch({parts}, NormRowsBackward<T, Share>{p, as_int(p.columns), part, sums.data()});
-  sum_parts(sums.data(), parts, 2 * p.columns, InGammaAndBeta{p.dgamma, p.dbeta, p.columns});
+  reduce_partials(sums.data(), parts, 2 * p.columns, InGammaAndBeta{p.dgamma, p.dbeta, p.columns});
 }
 
 template <class T>
 void norm_backward(const NormGradient<T>& p) {
-  const bool runs = p.columns % kRun<T> == 0 && aligned(p.x, p.dy, p.residual, p.dx) && aligned(p.gamma);
+  const bool runs = p.columns % kVecSize<T> == 0 && aligned(p.x, p.dy, p.residual, p.dx) && aligned(p.gamma);
   if (runs && with_share<T>(p.columns, [&](auto share) { norm_backward_by<T, decltype(share)>(p); })) return;
   column_sums(1, p.rows, p.columns, AnyParameters<T>{p});
   launch_rows(p.rows, AnyRowsBackward<T>{{}, p, as_int(p.columns)});

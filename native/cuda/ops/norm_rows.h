@@ -1,11 +1,11 @@
-// LayerNorm of rows, as layer_norm and the fused kernels share it (norm_kernels.h, compiled by layer_norm.cu), and the
-// launch of kernels that have a warp for each row.
+// LayerNorm, shared by layer_norm and the fused ops (norm_kernels.h, compiled by layer_norm.cu), and launches with one
+// warp for each row.
 #pragma once
 #include "cuda/epilogue/loads.h"
 
 namespace morphmlp::cuda {
 
-// A warp for each row.
+// One warp processes one row.
 struct WarpRows : Unshared {
   static constexpr int kRows = kThreads / kWarpSize;
   __device__ static int64_t row() {
@@ -19,7 +19,7 @@ void launch_rows(int64_t rows, const Kernel& kernel) {
   launch({blocks_of(rows, WarpRows::kRows)}, kernel);
 }
 
-// What a LayerNorm reads and writes: mean and rstd = 1 / sqrt(variance + eps) of each row and, where it is not null, y.
+// Arguments of LayerNorm: writes mean and rstd = 1 / sqrt(variance + eps) of each row and, unless null, y.
 template <class T>
 struct NormForward {
   int64_t rows, columns;
@@ -30,13 +30,13 @@ struct NormForward {
   T* y;
 };
 
-// And its backward. dx may be dy.
+// Arguments of its backward. dx may alias dy.
 template <class T>
 struct NormGradient {
   int64_t rows, columns;
   const T* x;
   const float *gamma, *mean, *rstd;
-  const T *dy, *residual;  // residual, which is added to dx, or null
+  const T *dy, *residual;  // residual is added to dx; may be null
   T* dx;
   float *dgamma, *dbeta;
 };
@@ -46,7 +46,7 @@ void norm_forward(const NormForward<T>& p);
 template <class T>
 void norm_backward(const NormGradient<T>& p);
 
-// The statistics alone, for kernels that norm as they load.
+// Statistics without y, for kernels that normalize as they load.
 template <class T>
 void norm_statistics(const T* x, int64_t rows, int64_t columns, float eps, float* mean, float* rstd) {
   norm_forward<T>({rows, columns, eps, x, nullptr, nullptr, mean, rstd, nullptr});

@@ -3,7 +3,7 @@
 namespace morphmlp::cuda {
 namespace {
 
-// The mean over a clip's tokens of the sum of the branches.
+// Mean over the tokens of a clip of the sum of the branches.
 template <class T>
 struct Pool {
   static constexpr int kSums = 1;
@@ -30,15 +30,15 @@ void norm_spatial_branches(const NormSpatialBranchesOf<T>& p) {
   norm_statistics(p.x, tokens, channels, p.eps, p.mean, p.rstd);
   for (int i = 0; i < branches; ++i) {
     const MorphLayout layout = branch_layout(p.at, i);
-    mixed_fc<T>(layout, layout.rows, channels, Normed<T>{p.x, channels, p.mean, p.rstd, p.gamma, p.beta}, p.weight[i],
-                PutBiased<T>{p.branch + i * stride, channels, p.bias[i], false});
+    gathered_fc<T>(layout, layout.rows, channels, Normed<T>{p.x, channels, p.mean, p.rstd, p.gamma, p.beta},
+                   p.weight[i], BiasEpilogue<T>{p.branch + i * stride, channels, p.bias[i], false});
   }
   column_sums(p.at.clips, p.at.clip_tokens(), channels,
               Pool<T>{p.branch, stride, p.at.clip_tokens(), branches, channels, p.pooled});
 }
 FOR_FLOATS(norm_spatial_branches, NormSpatialBranches)
 
-// dx collects the gradient of the normed tokens, branch by branch, before LayerNorm's backward turns it into its own.
+// dx accumulates the gradient of the normalized tokens over the branches, before the backward of LayerNorm.
 template <class T>
 void norm_spatial_branches_backward(const NormSpatialBranchesBackwardOf<T>& p) {
   const int64_t tokens = p.at.tokens();
@@ -48,8 +48,8 @@ void norm_spatial_branches_backward(const NormSpatialBranchesBackwardOf<T>& p) {
   for (int i = 0; i < static_cast<int>(p.at.branches()); ++i) {
     const MorphLayout layout = branch_layout(p.at, i);
     const BranchGradient<T> grad{p.dmix, p.dpooled, share, BranchWeights(p.at, p.weights), i};
-    mixed_fc_gradients<T>(layout, layout.rows, channels, grad, normed, {p.weight[i], true, p.dweight[i], p.dbias[i]},
-                          PutBiased<T>{p.dx, channels, nullptr, i > 0});
+    gathered_fc_gradients<T>(layout, layout.rows, channels, grad, normed, {p.weight[i], true, p.dweight[i], p.dbias[i]},
+                             BiasEpilogue<T>{p.dx, channels, nullptr, i > 0});
   }
   norm_backward<T>({tokens, channels, p.x, p.gamma, p.mean, p.rstd, p.dx, p.residual, p.dx, p.dgamma, p.dbeta});
 }

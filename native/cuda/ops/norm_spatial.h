@@ -1,20 +1,20 @@
-// What the steps of norm_spatial share: the rows of each branch's FC, and what their elements are.
+// Shared by the steps of norm_spatial: layouts and loads of the branches.
 #pragma once
-#include "cuda/gemm/mixed_fc.h"
+#include "cuda/gemm/gathered_fc.h"
 #include "cuda/ops/norm_rows.h"
 #include "ops/norm_spatial.h"
 
 namespace morphmlp::cuda {
 
-// The rows of branch i's FC; for the channel branch, the last, a row is one token.
+// Layout of the FC of branch i; a row of the channel branch, the last, is one token.
 inline MorphLayout branch_layout(const NormSpatialShape& at, int64_t i) {
   const bool channel = i + 1 == at.branches();
   const bool vertical = !at.strided && i == 0, strided = at.strided && !channel;
-  const int64_t chunk = channel ? 1 : at.chunk;  // as many groups
+  const int64_t chunk = channel ? 1 : at.chunk;  // also the number of groups
   return MorphLayout({at.frames(), at.height, at.width, at.channels, chunk, chunk, vertical, strided});
 }
 
-// The weights of the branches at (token, channel): weights[clip, c, i], from i = 0.
+// Branch weights: weights[clip, c, i] at (token, channel), from i = 0 on.
 struct BranchWeights {
   const float* weights;
   int channels, branches;
@@ -32,28 +32,28 @@ struct BranchWeights {
   }
 };
 
-// The weighted sum of the branches [branches, tokens, C].
+// Weighted sum of the branches [branches, tokens, C].
 template <class T>
 struct Mixed {
   const T* branch;
-  int64_t stride;  // from one branch to the next
+  int64_t stride;  // between branches
   BranchWeights by;
 
   template <int N>
-  __device__ Numbers<N> read(int64_t token, int c) const {
+  __device__ Vec<N> read(int64_t token, int c) const {
     const float* w = by.at(token, c);
     const T* from = branch + token * by.channels + c;
-    Numbers<N> sum = {};
+    Vec<N> sum = {};
     for (int i = 0; i < by.branches; ++i, ++w, from += stride) {
-      const Numbers<N> value = load<N>(from);
+      const Vec<N> value = load<N>(from);
       for (int j = 0; j < N; ++j) sum.at[j] = fmaf(value.at[j], w[j * by.branches], sum.at[j]);
     }
     return sum;
   }
-  bool runs_of(int n) const { return runs_in(branch, by.channels, n) && stride % n == 0; }
+  bool can_vectorize(int n) const { return can_vectorize_rows(branch, by.channels, n) && stride % n == 0; }
 };
 
-// The gradient of a branch: its weight times dmix, and its share of dpooled.
+// Gradient of a branch: its weight times dmix, plus its share of dpooled.
 template <class T>
 struct BranchGradient {
   const T* dmix;
@@ -63,35 +63,39 @@ struct BranchGradient {
   int branch;
 
   template <int N>
-  __device__ Numbers<N> read(int64_t token, int c) const {
-    const Numbers<N> pooled = load<N>(dpooled + static_cast<int64_t>(by.clip(token)) * by.channels + c);
+  __device__ Vec<N> read(int64_t token, int c) const {
+    const Vec<N> pooled = load<N>(dpooled + static_cast<int64_t>(by.clip(token)) * by.channels + c);
     const float* w = by.at(token, c) + branch;
-    Numbers<N> value = load<N>(dmix + token * by.channels + c);
+    Vec<N> value = load<N>(dmix + token * by.channels + c);
     for (int j = 0; j < N; ++j) value.at[j] = fmaf(w[j * by.branches], value.at[j], share * pooled.at[j]);
     return value;
   }
-  bool runs_of(int n) const { return runs_in(dmix, by.channels, n) && runs_in(dpooled, by.channels, n); }
+  bool can_vectorize(int n) const {
+    return can_vectorize_rows(dmix, by.channels, n) && can_vectorize_rows(dpooled, by.channels, n);
+  }
 };
 
-// mix = or += weight * (value + bias[place])
+// mix = or += weight * (value + bias[n])
 template <class T>
-struct PutWeighted {
+struct WeightedEpilogue {
   T* mix;
   const float* bias;  // or null
   BranchWeights by;
-  int branch;  // the first one overwrites
+  int branch;  // branch 0 overwrites
 
-  bool pairs() const { return pairs_in(mix, by.channels); }
+  bool pairs() const { return can_pair_rows(mix, by.channels); }
   template <int N>
-  __device__ void operator()(int64_t token, int c, int place, const float (&value)[N]) const {
-    T* to = mix + token * by.channels + c;
+  __device__ void apply(int64_t token, int c, int n, float (&value)[N]) const {
+    const T* from = mix + token * by.channels + c;
     const float* w = by.at(token, c) + branch;
-    float result[N];
     for (int i = 0; i < N; ++i) {
-      result[i] = w[i * by.branches] * (bias ? value[i] + bias[place + i] : value[i]);
-      if (branch > 0) result[i] = load(to + i) + result[i];
+      value[i] = w[i * by.branches] * (bias ? value[i] + bias[n + i] : value[i]);
+      if (branch > 0) value[i] = load(from + i) + value[i];
     }
-    store(to, result);
+  }
+  template <int N>
+  __device__ void write(int64_t token, int c, const float (&value)[N]) const {
+    store(mix + token * by.channels + c, value);
   }
 };
 

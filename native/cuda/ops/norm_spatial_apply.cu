@@ -3,7 +3,7 @@
 
 namespace morphmlp::cuda {
 
-// The weights are known, so each branch adds itself to the mix as it is made: no tensor of branches exists.
+// The branch weights are given: each branch adds to the mix as it is computed, and no branch tensor exists.
 template <class T>
 void norm_spatial_apply(const NormSpatialApplyOf<T>& p) {
   if constexpr (std::is_same_v<T, Bf16>)
@@ -13,11 +13,11 @@ void norm_spatial_apply(const NormSpatialApplyOf<T>& p) {
   const Workspace<T> mix(tokens * channels);
   for (int i = 0; i < static_cast<int>(p.at.branches()); ++i) {
     const MorphLayout layout = branch_layout(p.at, i);
-    mixed_fc<T>(layout, layout.rows, channels, Normed<T>{p.xt, channels, p.mean, p.rstd, p.gamma, p.beta}, p.weight[i],
-                PutWeighted<T>{mix.data(), p.bias[i], BranchWeights(p.at, p.weights), i});
+    gathered_fc<T>(layout, layout.rows, channels, Normed<T>{p.xt, channels, p.mean, p.rstd, p.gamma, p.beta},
+                   p.weight[i], WeightedEpilogue<T>{mix.data(), p.bias[i], BranchWeights(p.at, p.weights), i});
   }
-  mixed_fc<T>(PlainLayout{}, tokens, channels, Dense<T>{mix.data(), channels}, p.proj,
-              PutResidual<T>{p.x, p.y, channels, p.proj_bias, p.scale, Divisor(p.at.clip_tokens())});
+  gathered_fc<T>(PlainLayout{}, tokens, channels, Dense<T>{mix.data(), channels}, p.proj,
+                 ResidualEpilogue<T>{p.x, p.y, channels, p.proj_bias, p.scale, Divisor(p.at.clip_tokens())});
 }
 FOR_FLOATS(norm_spatial_apply, NormSpatialApply)
 

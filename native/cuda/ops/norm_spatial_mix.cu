@@ -3,7 +3,7 @@
 namespace morphmlp::cuda {
 namespace {
 
-// dweights[clip, c, i] = the sum over the clip's tokens of dmix times branch i.
+// dweights[clip, c, i] is the sum over the tokens of the clip of dmix times branch i.
 template <class T>
 struct Weights {
   static constexpr int kSums = kMaxBranches;
@@ -36,8 +36,8 @@ Mixed<T> mixed(const P& p) {
 template <class T>
 void norm_spatial_mix(const NormSpatialMixOf<T>& p) {
   const int channels = as_int(p.at.channels);
-  mixed_fc<T>(PlainLayout{}, p.at.tokens(), channels, mixed<T>(p), p.proj,
-              PutResidual<T>{p.x, p.y, channels, p.proj_bias, p.scale, Divisor(p.at.clip_tokens())});
+  gathered_fc<T>(PlainLayout{}, p.at.tokens(), channels, mixed<T>(p), p.proj,
+                 ResidualEpilogue<T>{p.x, p.y, channels, p.proj_bias, p.scale, Divisor(p.at.clip_tokens())});
 }
 FOR_FLOATS(norm_spatial_mix, NormSpatialMix)
 
@@ -46,8 +46,8 @@ void norm_spatial_mix_backward(const NormSpatialMixBackwardOf<T>& p) {
   const int64_t tokens = p.at.tokens();
   const int channels = as_int(p.at.channels), branches = static_cast<int>(p.at.branches());
   const Scaled<T> dy{p.dy, channels, p.scale, Divisor(p.at.clip_tokens())};
-  mixed_fc_gradients<T>(PlainLayout{}, tokens, channels, dy, mixed<T>(p), {p.proj, true, p.dproj, p.dproj_bias},
-                        PutBiased<T>{p.dmix, channels, nullptr, false});
+  gathered_fc_gradients<T>(PlainLayout{}, tokens, channels, dy, mixed<T>(p), {p.proj, true, p.dproj, p.dproj_bias},
+                           BiasEpilogue<T>{p.dmix, channels, nullptr, false});
   column_sums(p.at.clips, p.at.clip_tokens(), channels,
               Weights<T>{p.dmix, p.branch, tokens * channels, p.at.clip_tokens(), branches, channels, p.dweights});
 }

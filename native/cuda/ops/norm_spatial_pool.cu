@@ -3,16 +3,16 @@
 namespace morphmlp::cuda {
 namespace {
 
-// The tokens of a frame by their place in a branch's chunks. Chunks have all L tokens or, where they do not divide the
-// frame, fewer: so there are up to two kinds, and each place of each kind is a slot of its own.
-struct Places {
-  Places(const NormSpatialShape& at, int64_t branch)
+// Positions of tokens in the chunks of a branch. Chunks hold L tokens or, where L does not divide the frame, fewer:
+// there are up to two kinds of chunk, and each position of each kind is a slot.
+struct ChunkPositions {
+  ChunkPositions(const NormSpatialShape& at, int64_t branch)
       : layout(branch_layout(at, branch)),
         chunk(as_int(at.chunk)),
         channels(as_int(at.channels)),
         kinds(valid(0) == valid(layout.chunks - 1) ? 1 : 2) {}
 
-  // Tokens of chunk j that lie in the frame.
+  // Number of tokens of chunk j inside the frame.
   __host__ __device__ int valid(int j) const {
     if (layout.strided) return (layout.pixels - j + layout.chunks - 1) / layout.chunks;
     const int left = layout.pixels - j * chunk;
@@ -26,10 +26,10 @@ struct Places {
   int chunk, channels, kinds;
 };
 
-// The sums of LN(x) over a clip's tokens of each slot: sums[clip][kind][l][c].
+// Sums of LN(x) over the tokens of a clip, for each slot: sums[clip][kind][l][c].
 template <class T>
-struct SumPlaces {
-  Places at;
+struct SumChunkPositions {
+  ChunkPositions at;
   Normed<T> x;
   int steps;
   float* sums;
@@ -50,17 +50,17 @@ struct SumPlaces {
     for (int j = 0; j < at.layout.chunks; ++j) {
       int64_t token;
       int channel;
-      if (at.valid(j) == valid && at.layout.place({frame * at.layout.pixels, j, g}, k, &token, &channel))
+      if (at.valid(j) == valid && at.layout.locate({frame * at.layout.pixels, j, g}, k, &token, &channel))
         sum += x.template read<1>(token, channel).at[0];
     }
     return sum;
   }
 };
 
-// An FC whose outputs at all tokens of a chunk are added up: weight[kind][s][k] = the sum over the places l of a chunk
-// of W[l S + s][k], and in column k = C that of the bias.
+// Weights of an FC summed over the positions of a chunk: weight[kind][s][k] is the sum over positions l of W[l S +
+// s][k], and column k = C that of the bias.
 struct SumWeights {
-  Places at;
+  ChunkPositions at;
   const float *weight, *bias;  // bias or null
   float* to;
 
@@ -77,10 +77,10 @@ struct SumWeights {
   }
 };
 
-// pooled += the mean over the clip's tokens of a spatial branch's outputs, a warp for each [clip, c]; the first
-// overwrites.
+// pooled = (first branch) or += the mean of a spatial branch's outputs over the tokens of a clip; one warp for each
+// [clip, c].
 struct AddSpatial : WarpRows {
-  Places at;
+  ChunkPositions at;
   int clips, steps, branch;
   const float *sums, *weights;
   float* pooled;
@@ -114,9 +114,10 @@ struct AddSpatial : WarpRows {
   }
 };
 
-// pooled += the mean of the channel branch. Every token of a clip is in one slot of branch 0, so their sums give LN's.
+// pooled += the mean of the channel branch. Every token of a clip is in one slot of branch 0: their sums add up to that
+// of LN(x).
 struct AddChannel : WarpRows {
-  Places at;
+  ChunkPositions at;
   int clips;
   float tokens;
   const float *sums, *weight, *bias;  // bias or null
@@ -149,10 +150,10 @@ void norm_spatial_pool(const NormSpatialPoolOf<T>& p) {
   const Normed<T> normed{p.x, as_int(c), p.mean, p.rstd, p.gamma, p.beta};
   norm_statistics(p.x, p.at.tokens(), c, p.eps, p.mean, p.rstd);
   for (int i = static_cast<int>(channel) - 1; i >= 0; --i) {
-    const Places at(p.at, i);
+    const ChunkPositions at(p.at, i);
     const int64_t floats = clips * at.slots() * c, weights = at.kinds * (c / at.chunk) * (c + 1);
     const Workspace<float> sums(floats), summed(weights);
-    launch_each(floats, SumPlaces<T>{at, normed, steps, sums.data()});
+    launch_each(floats, SumChunkPositions<T>{at, normed, steps, sums.data()});
     launch_each(weights, SumWeights{at, data_of(p.weight[i]), p.bias[i], summed.data()});
     const int order = static_cast<int>(channel) - 1 - i;
     launch_rows(clips * c, AddSpatial{{}, at, as_int(clips), steps, order, sums.data(), summed.data(), p.pooled});

@@ -2,7 +2,7 @@
 
 #include <optional>
 
-#include "cuda/gemm/mixed_fc.h"
+#include "cuda/gemm/gathered_fc.h"
 #include "cuda/ops/norm_rows.h"
 
 namespace morphmlp::cuda {
@@ -20,10 +20,10 @@ void norm_temporal_forward(const NormTemporalForwardOf<T>& p) {
   std::optional<Workspace<T>> own;
   T* u = p.u ? p.u : own.emplace(tokens * channels).data();
   norm_statistics(p.x, tokens, channels, p.eps, p.mean, p.rstd);
-  mixed_fc<T>(layout, layout.rows, layout.length, Normed<T>{p.x, channels, p.mean, p.rstd, p.gamma, p.beta}, p.weight,
-              PutBiased<T>{u, channels, p.bias, false});
-  mixed_fc<T>(PlainLayout{}, tokens, channels, Dense<T>{u, channels}, p.proj,
-              PutResidual<T>{p.x, p.y, channels, p.proj_bias, nullptr, {}});
+  gathered_fc<T>(layout, layout.rows, layout.length, Normed<T>{p.x, channels, p.mean, p.rstd, p.gamma, p.beta},
+                 p.weight, BiasEpilogue<T>{u, channels, p.bias, false});
+  gathered_fc<T>(PlainLayout{}, tokens, channels, Dense<T>{u, channels}, p.proj,
+                 ResidualEpilogue<T>{p.x, p.y, channels, p.proj_bias, nullptr, {}});
 }
 FOR_FLOATS(norm_temporal_forward, NormTemporalForward)
 
@@ -35,11 +35,11 @@ void norm_temporal_backward(const NormTemporalBackwardOf<T>& p) {
   const Workspace<T> grads(2 * tokens * channels);
   T *du = grads.data(), *dnormed = du + tokens * channels;
   const Dense<T> dy{p.dy, channels};
-  mixed_fc_gradients<T>(PlainLayout{}, tokens, channels, dy, Dense<T>{p.u, channels},
-                        {p.proj, true, p.dproj, p.dproj_bias}, PutBiased<T>{du, channels, nullptr, false});
-  mixed_fc_gradients<T>(layout, layout.rows, layout.length, Dense<T>{du, channels},
-                        Normed<T>{p.x, channels, p.mean, p.rstd, p.gamma, p.beta}, {p.weight, true, p.dweight, p.dbias},
-                        PutBiased<T>{dnormed, channels, nullptr, false});
+  gathered_fc_gradients<T>(PlainLayout{}, tokens, channels, dy, Dense<T>{p.u, channels},
+                           {p.proj, true, p.dproj, p.dproj_bias}, BiasEpilogue<T>{du, channels, nullptr, false});
+  gathered_fc_gradients<T>(layout, layout.rows, layout.length, Dense<T>{du, channels},
+                           Normed<T>{p.x, channels, p.mean, p.rstd, p.gamma, p.beta},
+                           {p.weight, true, p.dweight, p.dbias}, BiasEpilogue<T>{dnormed, channels, nullptr, false});
   norm_backward<T>({tokens, channels, p.x, p.gamma, p.mean, p.rstd, dnormed, p.dy, p.dx, p.dgamma, p.dbeta});
 }
 FOR_FLOATS(norm_temporal_backward, NormTemporalBackward)

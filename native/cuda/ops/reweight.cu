@@ -33,12 +33,12 @@ struct Forward {
     const ChannelWeights<N> weights(p, clip, c);
     for (int64_t token = begin; token < end; ++token) {
       const int64_t i = element(p, clip, token, c);
-      Numbers<N> sum = load<N>(p.branch[0] + i);
+      Vec<N> sum = load<N>(p.branch[0] + i);
       for (int j = 0; j < N; ++j) sum.at[j] *= weights.at[0][j];
 #pragma unroll
       for (int b = 1; b < kMaxBranches; ++b) {
         if (b >= p.branches) continue;
-        const Numbers<N> value = load<N>(p.branch[b] + i);
+        const Vec<N> value = load<N>(p.branch[b] + i);
         for (int j = 0; j < N; ++j) sum.at[j] = fmaf(value.at[j], weights.at[b][j], sum.at[j]);
       }
       store(p.y + i, sum);
@@ -55,11 +55,11 @@ struct Branches {
     const ChannelWeights<N> weights(p, clip, c);
     for (int64_t token = begin; token < end; ++token) {
       const int64_t i = element(p, clip, token, c);
-      const Numbers<N> grad = load<N>(p.dy + i);
+      const Vec<N> grad = load<N>(p.dy + i);
 #pragma unroll
       for (int b = 0; b < kMaxBranches; ++b) {
         if (b >= p.branches || !p.dbranch[b]) continue;
-        Numbers<N> part = grad;
+        Vec<N> part = grad;
         for (int j = 0; j < N; ++j) part.at[j] *= weights.at[b][j];
         store(p.dbranch[b] + i, part);
       }
@@ -90,14 +90,14 @@ struct Weights {
 template <class T>
 void reweight_forward(const ReweightForwardOf<T>& p) {
   const bool runs = aligned(p.branch[0], p.branch[1], p.branch[2], p.y);
-  launch_column_runs<kRun<T>>(p.clips, p.tokens, p.channels, runs, Forward<T>{p});
+  launch_vectorized_columns<kVecSize<T>>(p.clips, p.tokens, p.channels, runs, Forward<T>{p});
 }
 FOR_FLOATS(reweight_forward, ReweightForward)
 
 template <class T>
 void reweight_backward(const ReweightBackwardOf<T>& p) {
   const bool runs = aligned(p.dy, p.dbranch[0], p.dbranch[1], p.dbranch[2]);
-  launch_column_runs<kRun<T>>(p.clips, p.tokens, p.channels, runs, Branches<T>{p});
+  launch_vectorized_columns<kVecSize<T>>(p.clips, p.tokens, p.channels, runs, Branches<T>{p});
   column_sums(p.clips, p.tokens, p.channels, Weights<T>{p});
 }
 FOR_FLOATS(reweight_backward, ReweightBackward)

@@ -1,7 +1,6 @@
-// Freed blocks of memory by size class, to be handed out again: for device memory, where asking the driver would wait
-// for the GPU. Blocks that a recorded graph uses stay with it until it is forgotten, since each replay writes to them;
-// graphs that never run at the same time may have a pool together.
-// Not thread safe.
+// Caches freed device memory by size class, since cudaFree waits for the GPU. Blocks used by a recorded graph stay with
+// it until it is destroyed, because each replay writes to them; graphs that never run at the same time may share a
+// pool. Not thread safe.
 #pragma once
 #include <algorithm>
 #include <unordered_map>
@@ -17,14 +16,14 @@ class BlockCache {
   using Free = void (*)(void* data);
   using Blocks = std::unordered_map<size_t, std::vector<void*>>;
 
-  // The blocks of one graph, or of several that take turns, that nobody holds.
+  // Unused blocks of one graph, or of several that never run at the same time.
   struct Pool {
     Blocks free;
   };
 
   BlockCache(Allocate allocate, Free free) : allocate_(allocate), free_(free) {}
 
-  // nullptr where there is no memory, also after the cache was given back.
+  // Returns nullptr where the device is out of memory even with the cache emptied.
   void* take(size_t request) {
     const size_t bytes = size_class(request);
     void* data = recording_ ? take_from(recording_->free, bytes) : nullptr;
@@ -39,10 +38,10 @@ class BlockCache {
     return data;
   }
 
-  // Whether it may be handed out to anybody now.
+  // Returns whether the block may be reused by any caller.
   bool give(void* data, size_t request) {
     const size_t bytes = size_class(request);
-    if (recording_) owners_.emplace(data, recording_);  // what was recorded so far may use it
+    if (recording_) owners_.emplace(data, recording_);  // the recorded launches may use it
     const auto owner = owners_.find(data);
     const bool free = owner == owners_.end();
     (free ? cached_ : owner->second->free)[bytes].push_back(data);
@@ -51,7 +50,7 @@ class BlockCache {
     return free;
   }
 
-  // From here to end_recording, what is taken or given back belongs to the pool.
+  // Blocks taken or given back until end_recording belong to the pool.
   void begin_recording(Pool* pool) { recording_ = pool; }
   void end_recording() { recording_ = nullptr; }
 
@@ -73,7 +72,7 @@ class BlockCache {
     cached_.clear();
   }
 
-  // Those of graphs are not among them.
+  // Blocks of graphs are not included.
   template <class F>
   void for_each_cached(F&& body) {
     for (auto& [bytes, blocks] : cached_)

@@ -1,5 +1,5 @@
-// The real device: CUDA's runtime library, linked statically. It looks for the driver when it is first used, so the
-// addon loads on a machine without one. Graphs are in graph.cc, what is said about a device in facts.cc.
+// The GPU through the statically linked CUDA runtime, which looks for the driver at its first call: the addon loads on
+// a machine without one. graph.cc records graphs, facts.cc describes the device.
 #include "cuda/runtime/state.h"
 
 #include <algorithm>
@@ -24,7 +24,7 @@ void device_free(void* data) { cudaFree(data); }
 
 namespace {
 
-// "" where device 0 can run our kernels.
+// Why device 0 cannot run the kernels, or "".
 std::string find_device() {
   int count = 0;
   const cudaError_t error = cudaGetDeviceCount(&count);
@@ -41,7 +41,7 @@ std::string find_device() {
   return "";
 }
 
-// "" where the stream and the pinned memory could be made.
+// Why the stream, its events or the pinned memory could not be created, or "".
 std::string start(State& s) {
   cudaError_t error = cudaStreamCreateWithFlags(&s.stream, cudaStreamNonBlocking);
   const auto then = [&](cudaError_t next) { error = error == cudaSuccess ? next : error; };
@@ -74,7 +74,7 @@ State& state() {
 
 namespace {
 
-// The GPU waits for nobody: what it reports now may have happened in any of these.
+// Launches are asynchronous: an error may come from any op since the last synchronization.
 std::string suspects(const State& s) {
   if (s.synchronous) return std::string(" (in ") + s.op + ")";
   if (s.since.empty()) return "";
@@ -89,7 +89,7 @@ void raise(cudaError_t error, const std::string& what) {
   fail("CUDA, " + what + ": " + cudaGetErrorString(error) + suspects(state()));
 }
 
-// What the host waits for cannot be part of a recording.
+// Synchronization is not allowed while a graph is captured.
 void refuse_recording(const State& s, const char* what) {
   if (s.recording) fail(std::string(what) + " cannot be recorded into a CUDA graph (in " + s.op + ")");
 }
@@ -190,7 +190,7 @@ void upload(void* to, const void* from, size_t bytes) {
   }
 }
 
-// While one slot is copied out on this side, the GPU fills the other.
+// Copies from one pinned slot on the host while the GPU fills the other.
 void download(void* to, const void* from, size_t bytes) {
   State& s = state();
   std::lock_guard<std::mutex> lock(s.mutex);

@@ -1,4 +1,4 @@
-// What is said about the device and the build.
+// Describes the device and the build.
 #include <sstream>
 
 #include "cuda/runtime/state.h"

@@ -16,7 +16,7 @@ struct DeviceGraph : Graph {
   cudaGraph_t graph = nullptr;
   cudaGraphExec_t executable = nullptr;
   cudaEvent_t replayed = nullptr;
-  std::vector<void*> pinned;  // what its copies read
+  std::vector<void*> pinned;  // pinned sources of its copies
   std::shared_ptr<BlockCache::Pool> pool;
 
   explicit DeviceGraph(const Graph* beside)
@@ -52,13 +52,13 @@ struct DeviceGraph : Graph {
 void begin_recording(State& s, DeviceGraph& graph) {
   std::lock_guard<std::mutex> lock(s.mutex);
   refuse_recording(s, "a recording");
-  // Relaxed: memory that the cache does not have is asked for in between, which other modes forbid.
+  // Relaxed mode: other modes forbid cudaMalloc, which the cache may need during the capture.
   check(cudaStreamBeginCapture(s.stream, cudaStreamCaptureModeRelaxed), "recording a graph");
   s.blocks.begin_recording(graph.pool.get());
   s.recording = &graph.pinned;
 }
 
-// What was recorded, valid or not: nullptr where nothing was.
+// Ends the capture and returns its graph, or nullptr.
 cudaGraph_t end_recording(State& s, cudaError_t* error) {
   std::lock_guard<std::mutex> lock(s.mutex);
   cudaGraph_t graph = nullptr;

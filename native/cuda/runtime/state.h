@@ -1,5 +1,4 @@
-// What the files of the real device share: the one stream, the memory behind it, and how a fault of CUDA becomes an
-// exception.
+// State of the GPU backend: the stream, the memory behind it, and the conversion of CUDA errors to exceptions.
 #pragma once
 #include <cuda_runtime_api.h>
 
@@ -19,7 +18,7 @@ constexpr size_t kNoted = 32;
 void* device_allocate(size_t bytes);  // nullptr where the GPU has no memory left
 void device_free(void* data);
 
-// Pinned memory through which copies go in turns, so that they are asynchronous whatever memory the other side has.
+// Pinned memory for copies, used in turns: it makes copies asynchronous whatever memory the other side has.
 struct Staging {
   void* data = nullptr;
   cudaEvent_t done = nullptr;
@@ -30,19 +29,19 @@ struct State {
   BlockCache blocks{device_allocate, device_free};
   cudaStream_t stream = nullptr;
   cudaEvent_t start = nullptr;
-  cudaEvent_t handed_over = nullptr;  // the end of what the stream before this one was given
+  cudaEvent_t handed_over = nullptr;  // end of the work of the previous stream
   cudaEvent_t timer[2] = {nullptr, nullptr};
   void* flushed = nullptr;                  // the memory that flush_cache writes
   std::vector<void*>* recording = nullptr;  // pinned memory that the graph being recorded keeps
   Staging staging[kSlots];
   int next_slot = 0;
   bool synchronous = false;
-  const char* op = "";             // what is launched now
-  std::vector<const char*> since;  // ops since the GPU was last waited for
-  std::string unusable;            // why there is no device; empty where there is one
+  const char* op = "";             // op whose launches follow
+  std::vector<const char*> since;  // ops since the last synchronization
+  std::string unusable;            // why the device is unavailable, or ""
 };
 
-// Made, and the driver looked for, at the first call.
+// Created at the first call, which looks for the driver.
 State& state();
 
 [[noreturn]] void raise(cudaError_t error, const std::string& what);

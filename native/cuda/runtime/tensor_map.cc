@@ -1,16 +1,16 @@
-// Descriptions of matrices for TMA. They are made by the driver, which is asked for its function when that is first
-// needed: this library links to the CUDA runtime alone.
+// Creates TMA descriptors with the driver's cuTensorMapEncodeTiled, looked up at run time: the addon links to the CUDA
+// runtime alone.
 #include <cstring>
 
-#include "cuda/gemm/hopper/tensor_map.h"
 #include "cuda/gemm/gemm_backend.h"
+#include "cuda/gemm/hopper/tensor_map.h"
 #include "cuda/runtime/state.h"
 #include "runtime/error.h"
 
 namespace morphmlp::cuda {
 namespace {
 
-constexpr unsigned kSince = 12000;  // the CUDA version whose function this is
+constexpr unsigned kSince = 12000;  // CUDA version of the entry point
 
 using Encode = decltype(&cuTensorMapEncodeTiled);
 
@@ -30,7 +30,7 @@ Encode encode() {
 
 }  // namespace
 
-std::string hopper_lacks() {
+std::string wgmma_unavailable() {
   const DeviceFacts facts = device_facts();
   if (facts.architecture != "sm_90") return "it needs a GPU of sm_90, and " + facts.name + " is " + facts.architecture;
   if (compiled_for().find("sm_90a") == std::string::npos)
@@ -39,7 +39,7 @@ std::string hopper_lacks() {
 }
 
 TensorMap tensor_map(const Bf16* data, int64_t rows, int64_t columns, int64_t leading, int box_rows) {
-  if (!encode()) fail(hopper_lacks());
+  if (!encode()) fail(wgmma_unavailable());
   TensorMap map;
   const cuuint64_t sizes[] = {static_cast<cuuint64_t>(columns), static_cast<cuuint64_t>(rows)};
   const cuuint64_t strides[] = {static_cast<cuuint64_t>(leading) * sizeof(Bf16)};

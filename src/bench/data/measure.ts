@@ -1,11 +1,12 @@
-/** How fast clips come off the disk: one worker beside FFmpeg alone, and what a training step waits for them. */
+/** Measures the rate of reading clips: with a decoder alone, one worker, and all workers. */
 import { planClip, type ClipPlan } from '../../data/video/clip_plan';
 import { DecodePool } from '../../data/video/decode_pool';
-import { runProgram } from '../../data/video/ffmpeg';
 import { openDataset, type DataSpec } from '../../data/open';
 import { probeSource, sourceOf, type Source } from '../../data/source';
-import { seekSeconds } from '../../data/video/decode';
-import { inputArguments, type VideoInfo } from '../../data/video/video';
+import { allDecoders } from '../../data/video/choose';
+import { decodeFrames } from '../../data/video/decode';
+import type { Decoder } from '../../data/video/decoder';
+import type { VideoInfo } from '../../data/video/info';
 import { VideoDataset, type VideoOptions } from '../../data/video/video_dataset';
 import { Philox } from '../../core/philox';
 import { elapsed, median } from '../statistics';
@@ -13,10 +14,10 @@ import { elapsed, median } from '../statistics';
 export interface DataBenchOptions {
   spec: DataSpec;
   clips: Omit<VideoOptions, 'train'>;
-  /** Classes of the head, where they are given. */
+  /** Classes of the head, if given. */
   classes?: number | undefined;
   seed: number;
-  /** Clips of a round, and rounds; the figures are medians over these. */
+  /** Clips per round. Figures are medians over the rounds. */
   count: number;
   rounds: number;
   /** Workers of the second measurement. */
@@ -24,16 +25,19 @@ export interface DataBenchOptions {
   onRound?: (done: number, total: number) => void;
 }
 
-/** Clips a second. */
+/** Clips per second. */
 export interface DataBench {
-  /** One core of FFmpeg that decodes the same frames and throws them away; null where the clips are no videos. */
+  /** The FFmpeg program on one core, decoding the same frames with one run per clip; null if absent or the clips are not videos. */
   ffmpeg: number | null;
-  /** One worker, the first time a file is read and later, when its length is known. */
+  /** node-av on one core, decoding the same frames; null if absent or the clips are not videos. */
+  nodeAv: number | null;
+  /** One worker, reading each file for the first time. */
   first: number;
+  /** One worker, once the lengths of the files are known. */
   worker: number;
   /** All workers together. */
   workers: number;
-  /** The worker's share of FFmpeg alone, of rounds next to each other. */
+  /** Rate of node-av divided by that of the FFmpeg program, paired by round; null if one of them is absent. */
   ofFfmpeg: number | null;
 }
 
@@ -43,24 +47,13 @@ interface Video {
   plan: ClipPlan;
 }
 
-/** Decodes the frames from a clip's first to its last, from the same keyframe, without scaling, output or anything after. */
-async function decodeAlone({ source, info, plan }: Video): Promise<void> {
-  const [first, last] = [Math.min(...plan.frames), Math.max(...plan.frames)];
-  const seconds = seekSeconds(first, info);
-  const seek = seconds > 0 ? ['-ss', seconds.toFixed(6)] : [];
-  const input = ['-v', 'error', '-nostdin', '-threads', '1', ...seek, ...inputArguments(source.path, source.part)];
-  const frames = seconds > 0 ? last - first + 1 : last + 1;
-  const output = ['-map', '0:v:0', '-an', '-frames:v', String(frames), '-f', 'null', '-'];
-  await runProgram('ffmpeg', [...input, ...output], { subject: source.path });
-}
-
-/** Clips that a worker has waiting, as a loader that reads two batches ahead gives it. */
+/** Outstanding clips per worker, like a loader that prefetches two batches. */
 const AHEAD = 8;
 
 /** The generator of item i, the same in every round. */
 const randomOf = (seed: number, i: number): Philox => new Philox(seed).fork('bench').fork(i);
 
-/** The clips of a round as FFmpeg sees them, where all are videos. */
+/** The clips of a round as videos; empty if any is not a video. */
 async function videosOf(
   set: VideoDataset,
   items: readonly number[],
@@ -77,7 +70,7 @@ async function videosOf(
   return videos;
 }
 
-/** Reads items through a pool that always has as many under way as keep it busy. */
+/** Reads items with `atOnce` outstanding requests. */
 async function readAll(set: VideoDataset, items: readonly number[], seed: number, atOnce: number): Promise<void> {
   let next = 0;
   const reader = async (): Promise<void> => {
@@ -86,11 +79,7 @@ async function readAll(set: VideoDataset, items: readonly number[], seed: number
   await Promise.all(Array.from({ length: atOnce }, reader));
 }
 
-const inTurn = async (videos: readonly Video[]): Promise<void> => {
-  for (const video of videos) await decodeAlone(video);
-};
-
-/** Opens the set over a pool of `workers`, for as long as `body` runs. */
+/** Opens the dataset on a pool of `workers` while `body` runs. */
 async function withSet<T>(
   options: DataBenchOptions,
   workers: number,
@@ -100,7 +89,8 @@ async function withSet<T>(
   const pool = new DecodePool(workers);
   try {
     const set = openDataset(spec, { clips: { ...clips, train: true }, classes, seed }, pool);
-    if (!(set instanceof VideoDataset)) throw new Error('drawn clips are not read: give --data with files to measure');
+    if (!(set instanceof VideoDataset))
+      throw new Error('synthetic clips are not read from files: expected --data with files');
     return await body(set);
   } finally {
     await pool.close();
@@ -111,17 +101,30 @@ interface Round {
   first: number;
   worker: number;
   ffmpeg: number | null;
+  nodeAv: number | null;
   workers: number;
 }
 
-/** Seconds a clip of everything once, next to each other, so that what slows the machine slows all. */
+/** Measures a decoder alone, clip by clip, in seconds per clip; null if it is absent. */
+async function alone(name: Decoder['name'], videos: readonly Video[]): Promise<number | null> {
+  const by = allDecoders().find((one) => one.name === name);
+  if (by === undefined || videos.length === 0) return null;
+  await by.version(); // starts its process
+  const ms = await elapsed(async () => {
+    for (const { source, info, plan } of videos)
+      await decodeFrames({ ...source, numbers: plan.frames, size: plan.size, info }, {}, by);
+  });
+  return ms / videos.length / 1000;
+}
+
+/** Measures everything once, in seconds per clip, so that contention affects all figures of a round. */
 async function round(options: DataBenchOptions, videos: readonly Video[], items: readonly number[]): Promise<Round> {
   const { seed, workers } = options;
   const each = (ms: number): number => ms / items.length / 1000;
   const one = await withSet(options, 1, async (set) => {
     const first = each(await elapsed(() => readAll(set, items, seed, AHEAD)));
-    const ffmpeg = videos.length > 0 ? each(await elapsed(() => inTurn(videos))) : null;
-    return { first, ffmpeg, worker: each(await elapsed(() => readAll(set, items, seed, AHEAD))) };
+    const decoders = { ffmpeg: await alone('ffmpeg', videos), nodeAv: await alone('node-av', videos) };
+    return { first, ...decoders, worker: each(await elapsed(() => readAll(set, items, seed, AHEAD))) };
   });
   const all = await withSet(options, workers, async (set) => {
     await readAll(set, items, seed, AHEAD * workers);
@@ -130,7 +133,7 @@ async function round(options: DataBenchOptions, videos: readonly Video[], items:
   return { ...one, workers: all };
 }
 
-/** Measures reading. Rejects where the set is drawn, or one of the clips cannot be read. */
+/** Measures reading. Rejects if the dataset is synthetic or a clip cannot be read. */
 export async function benchData(options: DataBenchOptions): Promise<DataBench> {
   const { items, videos } = await withSet(options, 1, async (set) => {
     const shuffled = new Philox(options.seed).shuffle(Array.from({ length: set.length }, (_, i) => i));
@@ -143,10 +146,12 @@ export async function benchData(options: DataBenchOptions): Promise<DataBench> {
     options.onRound?.(i + 1, options.rounds);
   }
   const rate = (of: (round: Round) => number): number => 1 / median(rounds.map(of));
-  const alone = videos.length > 0;
+  const [first] = rounds as [Round];
+  const { ffmpeg, nodeAv } = first;
   return {
-    ffmpeg: alone ? rate((r) => r.ffmpeg!) : null,
+    ffmpeg: ffmpeg === null ? null : rate((r) => r.ffmpeg!),
+    nodeAv: nodeAv === null ? null : rate((r) => r.nodeAv!),
     ...{ first: rate((r) => r.first), worker: rate((r) => r.worker), workers: rate((r) => r.workers) },
-    ofFfmpeg: alone ? median(rounds.map((r) => r.ffmpeg! / r.worker)) : null,
+    ofFfmpeg: ffmpeg === null || nodeAv === null ? null : median(rounds.map((r) => r.ffmpeg! / r.nodeAv!)),
   };
 }

@@ -1,35 +1,35 @@
-/** Compiles a kernel's source into a library that the program loads. */
+/** Compiles the source of a plugin kernel into a shared library. */
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 
-/** What kernels are written in. */
+/** The language of a kernel's source. */
 export type Language = 'c++' | 'cuda';
 
-/** The folder of `morphmlp_kernel.h`. */
+/** The folder that contains `morphmlp_kernel.h`. */
 export const INCLUDE = path.join(__dirname, '..', '..', '..', 'include');
 
 const NATIVE = process.arch === 'arm64' ? '-mcpu=native' : '-march=native';
 const OPTIONS: Record<Language, string[]> = {
   'c++': ['-O3', NATIVE, '-std=c++17', '-fPIC', '-shared', '-pthread'],
-  // Code for Ampere and later: the driver compiles the intermediate form for what it finds.
+  // sm_80 code and PTX: the driver compiles the PTX for later GPUs.
   cuda: ['-O3', '-std=c++17', '-gencode', 'arch=compute_80,code=[sm_80,compute_80]', '-Xcompiler', '-fPIC', '-shared'],
 };
 
-/** The language of a source, by its ending. @throws for another ending */
-export function languageOf(file: string): Language {
+/** Determines the language by the file extension. @throws if the extension is unknown */
+function languageOf(file: string): Language {
   const ending = path.extname(file);
   if (ending === '.cu') return 'cuda';
   if (['.cc', '.cpp', '.cxx', '.c++'].includes(ending)) return 'c++';
   throw new Error(`${file}: expected C++ (.cc, .cpp, .cxx) or CUDA (.cu)`);
 }
 
-/** The library that a source is compiled into: beside it, under its name. */
-export const libraryOf = (file: string): string => path.join(path.dirname(file), `${path.parse(file).name}.so`);
+/** The path of the compiled library: next to the source, with the same base name. */
+const libraryOf = (file: string): string => path.join(path.dirname(file), `${path.parse(file).name}.so`);
 
 const compilerOf = (language: Language): string =>
   language === 'cuda' ? (process.env['NVCC'] ?? 'nvcc') : (process.env['CXX'] ?? 'c++');
 
-/** Compiler and arguments. The flags are told to the library, and stand beside all that is measured of it. */
+/** The compiler command. The flags are also defined as MORPHMLP_FLAGS, so that the library reports them with every measurement. */
 export function buildCommand(
   file: string,
   { include = INCLUDE, extra = [] }: { include?: string; extra?: readonly string[] } = {},
@@ -37,22 +37,22 @@ export function buildCommand(
   const language = languageOf(file);
   const compiler = compilerOf(language);
   const flags = [...OPTIONS[language], ...extra];
-  const told = [compiler, ...flags.filter((flag) => !/^-(fPIC|shared|pthread|Xcompiler)$/.test(flag))].join(' ');
-  return [compiler, ...flags, `-I${include}`, `-DMORPHMLP_FLAGS="${told}"`, file, '-o', libraryOf(file)];
+  const reported = [compiler, ...flags.filter((flag) => !/^-(fPIC|shared|pthread|Xcompiler)$/.test(flag))].join(' ');
+  return [compiler, ...flags, `-I${include}`, `-DMORPHMLP_FLAGS="${reported}"`, file, '-o', libraryOf(file)];
 }
 
-/** A command as one could type it. */
-export const shown = (command: readonly string[]): string =>
+/** Formats a command for a shell. */
+export const formatCommand = (command: readonly string[]): string =>
   command.map((word) => (/["[\]]/.test(word) ? `'${word}'` : word.includes(' ') ? `"${word}"` : word)).join(' ');
 
-/** Compiles; what the compiler says goes to standard error. Returns the library. @throws when it fails or is not there */
+/** Compiles a kernel and returns the library's path. Compiler output goes to standard error. @throws if the compiler is missing or fails */
 export function buildKernel(file: string, extra: readonly string[]): string {
   const [compiler, ...args] = buildCommand(file, { extra }) as [string, ...string[]];
   const { error, status } = spawnSync(compiler, args, { stdio: ['ignore', 2, 2] });
   if (error)
     throw new Error(
-      `${compiler}: ${(error as NodeJS.ErrnoException).code === 'ENOENT' ? 'no such compiler' : error.message} (CXX and NVCC name others)`,
+      `${compiler}: ${(error as NodeJS.ErrnoException).code === 'ENOENT' ? 'compiler not found' : error.message} (set CXX or NVCC to choose another)`,
     );
-  if (status !== 0) throw new Error(`${file}: ${compiler} ended with status ${status}`);
+  if (status !== 0) throw new Error(`${file}: ${compiler} exited with status ${status}`);
   return libraryOf(file);
 }

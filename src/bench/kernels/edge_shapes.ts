@@ -6,8 +6,8 @@ import { morphFcCases } from '../op_cases/morph_fc';
 import { temporalFcCases } from '../op_cases/temporal_fc';
 import type { PluggableOp } from '../../core/plugins';
 
-/** Small cases at the edges: one row, widths that no vector divides, chunks past a frame's end, no bias. */
-export const RAGGED: Record<PluggableOp, readonly OpCase[]> = {
+/** Small edge cases of each pluggable op: one row, widths that no vector width divides, chunks past a frame's end, no bias. */
+export const EDGE_SHAPES: Record<PluggableOp, readonly OpCase[]> = {
   gelu: geluCases,
   layer_norm: layerNormCases,
   linear: linearCases,

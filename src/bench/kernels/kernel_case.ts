@@ -1,18 +1,18 @@
 import type { OpCase } from '../op_cases/case';
 
-/** One op at one stage's shapes. */
+/** An op at the shapes of one stage. */
 export interface KernelCase {
-  /** The op's stem, and what of it: `morph_fc width`. */
+  /** The op's name and variant: `morph_fc width`. */
   op: string;
   stage: number;
-  /** What is timed. */
+  /** The timed case. */
   timed: OpCase;
-  /** What is held to float64, where the oracle is too slow for the timed shape: the same widths, fewer tokens. */
+  /** The case verified against float64 if the oracle is too slow for the timed shape: same widths, fewer tokens. */
   verified?: OpCase;
-  /** Multiply-adds of the forward. */
+  /** Multiply-adds of the forward pass. */
   macs: number;
-  /** Those of the backward, where it does not have twice as many. */
+  /** Multiply-adds of the backward pass; default twice those of the forward. */
   backwardMacs?: number;
-  /** The backward needs nothing but the upstream gradient. */
+  /** The backward reads only the upstream gradient. */
   backwardReadsNothing?: true;
 }

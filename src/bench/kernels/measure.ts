@@ -1,13 +1,13 @@
-/** Kernels at the network's shapes: held to float64, timed by turns, set against the machine's limits. */
+/** Benchmarks kernels at the network's shapes: verifies them against float64, times them in interleaved rounds and relates times to the roofline. */
 import { precisionOf } from '../op_cases/bf16';
 import { native, type Precision } from '../../core/native';
 import { PLUGGABLE, UnsupportedError } from '../../core/plugins';
 import type { KernelCase } from './kernel_case';
-import { better, floorMs, limitsAround, measureLimits, type Limits } from '../roofline';
-import { besideOthers, QUIET } from '../cpu_contention';
+import { bestLimits, rooflineMs, measureWithLimits, measureLimits, type Limits } from '../roofline';
+import { measureContention, QUIET_SHARE } from '../cpu_contention';
 import { stemOf } from './ops';
-import { RAGGED } from './edge_shapes';
-import { numbersOf, type CacheState, type Launch, type Numbers, type Timing } from './rounds';
+import { EDGE_SHAPES } from './edge_shapes';
+import { dataOfRound, type CacheState, type Launch, type CaseData, type Timing } from './rounds';
 import { median, ratio, spread, type Ratio, type Spread } from '../statistics';
 import { CLOCKS, timeCase, type CaseBytes } from './time_case';
 import { arraysOf, OURS, outputSize, runVariant, upstreamOf, type Results, type Variant } from './variant';
@@ -19,50 +19,50 @@ export interface KernelRow extends Spread {
   stage: number;
   shape: string;
   direction: 'forward' | 'backward';
-  /** Of the activations. */
+  /** Element type of activations. */
   dtype: Precision;
   variant: string;
   flags: string;
   cache: CacheState;
-  /** On a GPU: how the work got there. */
+  /** On a GPU: how kernels were launched. */
   launch?: Launch;
-  /** Milliseconds of each round; median, q1 and q3 are of these. */
+  /** Milliseconds of each round, from which median, q1 and q3 are computed. */
   ms: number[];
-  /** On the CPU: the processor time of all threads in each round. */
+  /** On the CPU: CPU time of all threads in each round, in ms. */
   cpuMs?: number[];
-  /** The share of the machine's processor time that others took while this was measured. */
+  /** The fraction of CPU time that other programs used during the measurement. */
   others: number;
   gflops: number;
   gbs: number;
   shareOfLimit: number;
   limit: 'FMA' | 'memory';
   limits: Limits;
-  /** Relative error against float64; null where it was not verified. */
+  /** Relative error against float64; null if not verified. */
   error: number | null;
-  /** How many times as fast as the first variant; null for that one. */
+  /** Speedup over the first variant; null for the first variant. */
   speed: Ratio | null;
 }
 
 export interface KernelOptions {
   rounds: number;
   caches: readonly CacheState[];
-  /** On a GPU: how the work gets there, each a regime of its own. */
+  /** On a GPU: the launch modes to measure. */
   launches?: readonly Launch[];
   clock: keyof typeof CLOCKS;
-  /** Hold the outputs to float64. */
+  /** Verify the outputs against float64. */
   check: boolean;
-  /** Of the random numbers. */
+  /** Seed of the random inputs. */
   seed: number;
-  /** Called before a variant is held to float64, and before one is timed or compared. */
+  /** Called before a variant is verified, timed or compared. */
   onStep?: (variant: Variant, doing: string) => void;
 }
 
 const DIRECTIONS = ['forward', 'backward'] as const;
 
-/** Multiply-adds behind one element of the output. */
+/** Multiply-adds per output element. */
 export const termsOf = (c: KernelCase, outputs: number): number => Math.max(1, c.macs / outputs);
 
-/** What a direction computes, and the bytes it must at least move. */
+/** FLOPs of a direction, and the least bytes that it must move. */
 function workOf(c: KernelCase, direction: KernelRow['direction'], { inputs, gradients, output }: CaseBytes) {
   if (direction === 'forward') return { flops: 2 * c.macs, bytes: inputs + output };
   const read = c.backwardReadsNothing ? 0 : inputs;
@@ -81,24 +81,24 @@ interface Measured {
   errors: (Errors | null)[];
 }
 
-/** A median, and what was done in it. */
+/** A median time and the work done in it. */
 interface Timed {
   ms: number;
   work: { flops: number; bytes: number };
-  /** Of a variant `beyondLimit`. */
+  /** `Variant.beyondLimit` of the measured variant. */
   beyond?: boolean;
 }
 
 /**
- * The limit that a time is below, null where it is not. 5%, as the limits are measurements too. What a warm cache holds need not come from
- * memory, so there only arithmetic limits.
+ * The roofline limit that a time violates, or null. Allows 5%, because the limits are measurements too. With a warm cache only arithmetic
+ * limits, because data may come from the cache.
  */
 function limitBeaten({ ms, work, beyond }: Timed, limits: Limits, cache: CacheState) {
-  const floor = floorMs(beyond ? 0 : work.flops, cache === 'warm' ? 0 : work.bytes, limits);
+  const floor = rooflineMs(beyond ? 0 : work.flops, cache === 'warm' ? 0 : work.bytes, limits);
   return ms < 0.95 * floor.ms ? floor : null;
 }
 
-/** A time below the machine's limit is wrong: something was not computed, or was there already. @throws where it is */
+/** Rejects a time below the roofline: something was not computed or was cached. @throws if the time is too short */
 export function rejectTooFast(
   what: string,
   time: Timed,
@@ -107,14 +107,15 @@ export function rejectTooFast(
   const { ms } = time;
   const floor = limitBeaten(time, limits, cache);
   if (!floor) return;
-  const busy = others > QUIET ? `; others took ${Math.round(100 * others)}% of the processors: measure again` : '';
+  const busy =
+    others > QUIET_SHARE ? `; other programs used ${Math.round(100 * others)}% of the CPU time: measure again` : '';
   const limit = `the machine's limit (${floor.by}) of ${floor.ms.toFixed(3)} ms`;
   throw new Error(`${what}: ${ms.toFixed(3)} ms is less than ${limit}${busy}`);
 }
 
 type Direction = KernelRow['direction'];
 
-/** All that was timed: the direction of each variant. */
+/** The median time of each variant and direction. */
 const timesOf = ({ c, variants, timings, bytes }: Measured) =>
   variants.flatMap((v, i) =>
     DIRECTIONS.filter((direction) => direction === 'forward' || v.backward).map((direction) => ({
@@ -129,7 +130,7 @@ function rowOf(m: Measured, time: Timed & { i: number; direction: Direction }): 
   const variant = variants[i]!;
   const key = `${direction}Ms` as const;
   rejectTooFast(`${variant.name}: ${c.op} stage ${c.stage} ${direction}`, time, m);
-  const floor = floorMs(work.flops, work.bytes, limits);
+  const floor = rooflineMs(work.flops, work.bytes, limits);
   const errors = m.errors[i];
   const cpuMs = timings[i]![`${direction}CpuMs`];
   return {
@@ -143,24 +144,25 @@ function rowOf(m: Measured, time: Timed & { i: number; direction: Direction }): 
   };
 }
 
-const AGAIN = 6;
+const MAX_REMEASURES = 6;
 
-/** The limits, measured again while a time lies below them: that others disturbed their measurement is no fault of an op. */
-function settled(m: Measured): Limits {
+/** Measures the limits again while a time violates them: other programs may have disturbed the first measurement. */
+function remeasuredLimits(m: Measured): Limits {
   let { limits } = m;
   const times = timesOf(m);
   const beaten = () => times.some((time) => limitBeaten(time, limits, m.cache));
-  for (let i = 0; i < AGAIN && beaten(); i++) limits = better(limits, measureLimits(precisionOf(m.c.timed)));
+  for (let i = 0; i < MAX_REMEASURES && beaten(); i++)
+    limits = bestLimits(limits, measureLimits(precisionOf(m.c.timed)));
   return limits;
 }
 
-/** What holding to float64 is told. */
-export type Verifying = Pick<KernelOptions, 'seed' | 'onStep'>;
+/** Options of a verification. */
+export type VerifyOptions = Pick<KernelOptions, 'seed' | 'onStep'>;
 
-/** Holds a plugin to float64 on small shapes at the edges; those it says it is not made for count for nothing here. */
-function verifyRagged(c: KernelCase, variant: Variant, { seed, onStep }: Verifying): void {
+/** Verifies a plugin on small edge shapes. Shapes that the plugin reports as unsupported are skipped. */
+function verifyEdgeShapes(c: KernelCase, variant: Variant, { seed, onStep }: VerifyOptions): void {
   const op = PLUGGABLE.find((name) => name === stemOf(c));
-  for (const small of op ? RAGGED[op] : []) {
+  for (const small of op ? EDGE_SHAPES[op] : []) {
     onStep?.(variant, `verifying ${small.name}`);
     try {
       verify(small, 1, variant, seed);
@@ -170,12 +172,12 @@ function verifyRagged(c: KernelCase, variant: Variant, { seed, onStep }: Verifyi
   }
 }
 
-/** Holds a variant to float64 on the shape for that; a plugin also on ragged ones, and in memory that shows what it touches outside. */
-export function verifyVariant(c: KernelCase, terms: number, variant: Variant, how: Verifying): Errors {
+/** Verifies a variant against float64; a plugin also on edge shapes, with guard pages that detect out-of-bounds access. */
+export function verifyVariant(c: KernelCase, terms: number, variant: Variant, how: VerifyOptions): Errors {
   const shape = c.verified ?? c.timed;
   native.memoryGuard(variant.foreign === true);
   try {
-    if (variant.foreign) verifyRagged(c, variant, how);
+    if (variant.foreign) verifyEdgeShapes(c, variant, how);
     how.onStep?.(variant, `verifying ${shape.name}`);
     return verify(shape, terms, variant, how.seed);
   } finally {
@@ -183,10 +185,10 @@ export function verifyVariant(c: KernelCase, terms: number, variant: Variant, ho
   }
 }
 
-/** Multiply-adds behind one element of the timed output. */
+/** Multiply-adds per element of the timed output. */
 export const termsOfTimed = (c: KernelCase): number => termsOf(c, outputSize(c.timed, arraysOf(c.timed, 1)));
 
-/** A variant that says when it runs: when a process ends in it, it is known which it was. */
+/** Wraps a variant to announce each run, so that a crash is attributed to the right variant. */
 const announced = (variant: Variant, doing: string, onStep: KernelOptions['onStep']): Variant => ({
   ...variant,
   use: (body) => {
@@ -195,10 +197,10 @@ const announced = (variant: Variant, doing: string, onStep: KernelOptions['onSte
   },
 });
 
-/** Holds what came out of the last timed round of each variant to what ours gives on the numbers of that round. */
+/** Compares the results of each variant's last timed round with ours on the same inputs. */
 function compareTimed(
   c: KernelCase,
-  numbers: Numbers,
+  data: CaseData,
   variants: readonly Variant[],
   timings: readonly Timing[],
   { onStep }: KernelOptions,
@@ -206,35 +208,35 @@ function compareTimed(
   const expected = new Map<number, Results>();
   variants.forEach((variant, i) => {
     const { round, results } = timings[i]!;
-    const { arrays, upstream } = numbersOf(c.timed, numbers, round);
+    const { arrays, upstream } = dataOfRound(c.timed, data, round);
     if (!expected.has(round)) expected.set(round, runVariant(c.timed, OURS, arrays, upstream));
-    onStep?.(variant, 'comparing what was timed');
+    onStep?.(variant, 'comparing the timed output');
     const terms = termsOf(c, upstream.length);
     verifyAgainst(c.timed, `${variant.name}, as timed`, results, expected.get(round)!, terms);
   });
 }
 
 /**
- * Holds each variant to float64 on the shape for that, and again element by element to ours on the outputs that were timed: what is timed is
- * what was verified.
+ * Verifies each variant against float64, times all of them, and compares the timed outputs element by element with ours, so that the timed
+ * work is the verified work.
  */
 export function benchCase(c: KernelCase, variants: readonly Variant[], options: KernelOptions): KernelRow[] {
   const { check, rounds, caches, seed, onStep } = options;
   const arrays = arraysOf(c.timed, seed);
   const outputs = outputSize(c.timed, arrays);
   const terms = termsOf(c, outputs);
-  const numbers = { arrays, upstream: upstreamOf(c.timed, seed, outputs) };
+  const data = { arrays, upstream: upstreamOf(c.timed, seed, outputs) };
   const errors = variants.map((variant) => (check ? verifyVariant(c, terms, variant, options) : null));
   const launches = options.launches ?? [undefined];
   const regimes = launches.flatMap((launch) => caches.map((cache) => ({ launch, cache })));
   return regimes.flatMap(({ launch, cache }) => {
     const how = launch === 'graph' ? 'recorded and timed' : 'timed';
     const timed = variants.map((v) => announced(v, `being ${how} with a ${cache} cache`, onStep));
-    const time = () => timeCase(c.timed, timed, numbers, { rounds, clock: CLOCKS[options.clock], cache, launch });
-    const { result: around, others } = besideOthers(() => limitsAround(time, precisionOf(c.timed)));
-    compareTimed(c, numbers, variants, around.result.timings, options);
+    const time = () => timeCase(c.timed, timed, data, { rounds, clock: CLOCKS[options.clock], cache, launch });
+    const { result: around, others } = measureContention(() => measureWithLimits(time, precisionOf(c.timed)));
+    compareTimed(c, data, variants, around.result.timings, options);
     const measured = { c, variants, ...around.result, limits: around.limits, others, cache, launch, errors };
-    const rated = { ...measured, limits: settled(measured) };
+    const rated = { ...measured, limits: remeasuredLimits(measured) };
     return timesOf(rated).map((one) => rowOf(rated, one));
   });
 }

@@ -1,27 +1,37 @@
 /**
- * The process in which plugins run: a job on standard input, lines on file descriptor 3, written before what they tell of is begun, so
- * that the last one says where it ended if it did not end well. `hosted.ts` is the other side.
+ * The child process in which plugins run. It reads a job from standard input and writes messages to file descriptor 3, each before the
+ * activity begins, so that the last message names the activity in which a crash occurred. `plugin_process.ts` is the parent's side.
  */
 import { readFileSync, writeSync } from 'node:fs';
 import type { Device } from '../../core/native';
 import { openPlugin, PLUGGABLE, requirePluginDevice, watchPlugins, type Plugin } from '../../core/plugins';
 import { setThreads } from '../../core/runtime';
 import { getDefaultDevice, setDefaultDevice } from '../../core/tensor';
-import type { Agreement, Answer, Doing, Jobs, KernelJob, KernelResult, Line, ModelJob, Question } from './protocol';
+import type {
+  Activity,
+  DescribeJob,
+  Jobs,
+  KernelJob,
+  KernelResult,
+  Message,
+  ModelErrors,
+  ModelJob,
+  PluginDescription,
+} from './protocol';
 import { benchCase, termsOfTimed, verifyVariant } from './measure';
-import { holdModel } from '../models/check';
+import { verifyModel } from '../models/check';
 import { chooseCases, stemOf } from './ops';
 import { blasVariants, naiveVariant, OURS, pluginVariant, type Variant } from './variant';
 
-const say = (line: Line<unknown>): void => void writeSync(3, `${JSON.stringify(line)}\n`);
+const send = (message: Message<unknown>): void => void writeSync(3, `${JSON.stringify(message)}\n`);
 
-/** What runs now. */
-let now: Doing = { plugin: null, doing: 'starting' };
+/** The current activity. */
+let now: Activity = { plugin: null, doing: 'starting' };
 
 function doing(plugin: string | null, text: string): void {
   if (plugin === now.plugin && text === now.doing) return;
   now = { plugin, doing: text };
-  say(now);
+  send(now);
 }
 
 function open(file: string): Plugin {
@@ -29,24 +39,24 @@ function open(file: string): Plugin {
   return openPlugin(file);
 }
 
-function answer({ describe }: Question): Answer {
-  const { op, device, backward, flags } = open(describe);
+function describe({ file }: DescribeJob): PluginDescription {
+  const { op, device, backward, flags } = open(file);
   return { op, device, backward, flags };
 }
 
-/** For a job: on the device that it runs on. */
+/** Opens a plugin for the default device. @throws if the plugin is for another device */
 function openHere(file: string): Plugin {
   const plugin = open(file);
   requirePluginDevice(plugin, getDefaultDevice());
   return plugin;
 }
 
-const HOLDING = 'holding it to float64';
+const VERIFYING = 'verifying it against float64';
 
-/** Says which direction runs, and when it is over: while verifying, where the time that it takes does not count. */
-function tellDirections(): void {
-  const ending = new RegExp(`, (forward|backward|${HOLDING})$`);
-  watchPlugins((_, direction) => doing(now.plugin, `${now.doing.replace(ending, '')}, ${direction ?? HOLDING}`));
+/** Reports the running direction during verification, where nothing is timed. */
+function reportDirections(): void {
+  const ending = new RegExp(`, (forward|backward|${VERIFYING})$`);
+  watchPlugins((_, direction) => doing(now.plugin, `${now.doing.replace(ending, '')}, ${direction ?? VERIFYING}`));
 }
 
 function measure({ op, stage, plugins, seed, time }: KernelJob): KernelResult {
@@ -61,7 +71,7 @@ function measure({ op, stage, plugins, seed, time }: KernelJob): KernelResult {
     if (replaceable) variants.push(...blasVariants(replaceable), naiveVariant(replaceable));
     return { rows: benchCase(c, variants, { ...time, seed, onStep }), checked: [] };
   }
-  tellDirections();
+  reportDirections();
   const checked = opened.map(({ file, variant }) => {
     const { forward, gradient } = verifyVariant(c, termsOfTimed(c), variant, { seed, onStep });
     return { plugin: file, forward, gradient: variant.backward ? gradient : null };
@@ -69,18 +79,18 @@ function measure({ op, stage, plugins, seed, time }: KernelJob): KernelResult {
   return { rows: [], checked };
 }
 
-function compareModels({ model, crop, plugins, seed }: ModelJob): Agreement {
+function compareModels({ model, crop, plugins, seed }: ModelJob): ModelErrors {
   const opened = plugins.map(openHere);
   watchPlugins((plugin, direction) =>
     direction
       ? doing(plugin.file, `computing the ${direction} of ${plugin.op} in the model`)
       : doing(null, 'computing the model'),
   );
-  return holdModel(model, crop, opened, seed);
+  return verifyModel(model, crop, opened, seed);
 }
 
 const WORK: { [K in keyof Jobs]: (job: Jobs[K]['job']) => Jobs[K]['result'] } = {
-  question: answer,
+  describe,
   kernel: measure,
   model: compareModels,
 };
@@ -93,9 +103,9 @@ function work({ kind, job }: { kind: keyof Jobs; job: never }): unknown {
 }
 
 try {
-  say({ result: work(JSON.parse(readFileSync(0, 'utf8')) as { kind: keyof Jobs; job: never }) });
+  send({ result: work(JSON.parse(readFileSync(0, 'utf8')) as { kind: keyof Jobs; job: never }) });
 } catch (error) {
-  say({ problem: (error as Error).message, plugin: now.plugin });
+  send({ problem: (error as Error).message, plugin: now.plugin });
 }
-// A plugin may have left threads of its own.
+// Threads started by a plugin may still run.
 process.exit(0);

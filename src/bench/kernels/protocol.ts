@@ -1,51 +1,49 @@
-/** What a process of its own is asked to do with plugins, and what it says. */
+/** The jobs and messages exchanged with the child process that runs plugins. */
 import type { MorphMlpConfig } from '../../models/config';
 import type { Device } from '../../core/native';
 import type { PluggableOp } from '../../core/plugins';
 import type { KernelOptions, KernelRow } from './measure';
 
-/** A plugin to be asked what it is. */
-export interface Question {
-  describe: string;
+/** Loads a plugin and describes it. */
+export interface DescribeJob {
+  file: string;
 }
 
-/** What a plugin says of itself. */
-export interface Answer {
+/** A plugin's description of itself. */
+export interface PluginDescription {
   op: PluggableOp;
-  /** What it runs on. */
   device: Device;
   backward: boolean;
   flags: string;
 }
 
-/** One op at one stage, with plugins by file: to be held to float64, and to be ranked. */
+/** Verifies plugins of one op at one stage, and times them. */
 export interface KernelJob {
   op: string;
   stage: number;
   plugins: readonly string[];
-  /** Where; the plugins are for it. */
   device: Device;
-  /** Of the random numbers. */
+  /** Seed of the random inputs. */
   seed: number;
-  /** Rank them beside our kernel and its peers; or only hold them to float64. */
+  /** How to time them together with our kernel and its peers; null verifies them only. */
   time: Omit<KernelOptions, 'onStep' | 'seed'> | null;
   threads: number;
 }
 
-/** Errors of one plugin against float64; the gradient's is null where it has no backward. */
-export interface Checked {
+/** Errors of one plugin against float64; `gradient` is null if it has no backward. */
+export interface VerifiedPlugin {
   plugin: string;
   forward: number;
   gradient: number | null;
 }
 
-/** What came of a `KernelJob`. */
+/** The result of a `KernelJob`. */
 export interface KernelResult {
   rows: KernelRow[];
-  checked: Checked[];
+  checked: VerifiedPlugin[];
 }
 
-/** A model in which plugins stand in for its ops: to be held to the same model with our kernels, on a clip of this size. */
+/** Compares a model that uses plugins with the same model on our kernels, for a clip of crop × crop pixels. */
 export interface ModelJob {
   model: MorphMlpConfig;
   crop: number;
@@ -55,28 +53,29 @@ export interface ModelJob {
   threads: number;
 }
 
-/** Relative errors of a model's logits, and of the worst parameter's gradient. */
-export interface Agreement {
+/** Relative errors of a model's logits and of the gradient that differs most. */
+export interface ModelErrors {
   logits: number;
   gradient: number;
+  /** The parameter of that gradient. */
   worst: string;
 }
 
-/** What a process may be asked, and what each is answered with. */
+/** The kinds of jobs with their results. */
 export interface Jobs {
-  question: { job: Question; result: Answer };
+  describe: { job: DescribeJob; result: PluginDescription };
   kernel: { job: KernelJob; result: KernelResult };
-  model: { job: ModelJob; result: Agreement };
+  model: { job: ModelJob; result: ModelErrors };
 }
 
-/** What runs now, and of which plugin; null where it is none's. */
-export interface Doing {
+/** The current activity, and the plugin that performs it (null for our own code). */
+export interface Activity {
   doing: string;
   plugin: string | null;
 }
 
-/** How a job ended. */
+/** The outcome of a job. */
 export type Outcome<T> = { result: T } | { problem: string; plugin: string | null };
 
-/** One line from the process. */
-export type Line<T> = Doing | Outcome<T>;
+/** A message from the child process: one line of JSON. */
+export type Message<T> = Activity | Outcome<T>;

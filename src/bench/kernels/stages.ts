@@ -1,4 +1,4 @@
-/** One stage of video S at 16 frames of 224×224, one clip: the shapes that the kernels are tuned for. */
+/** One stage of video S for one clip of 16 frames of 224×224: the shapes for which the kernels are tuned. */
 export interface Stage {
   number: 1 | 2 | 3 | 4;
   /** [B, T, H, W, C] of the stage's tokens. */
@@ -7,8 +7,9 @@ export interface Stage {
   size: number;
   chunk: number;
   tokens: number;
-  /** Groups of the temporal FC and the length of its rows. */
+  /** Groups of the temporal FC. */
   groups: number;
+  /** Row length of the temporal FC. */
   temporalRow: number;
 }
 
@@ -20,5 +21,5 @@ function stage(number: Stage['number'], size: number, channels: number, chunk: n
   return { number, shape, channels, size, chunk, tokens, groups: 8, temporalRow: (FRAMES * channels) / 8 };
 }
 
-/** The four stages, first to last. */
+/** The four stages in order. */
 export const STAGES = [stage(1, 56, 112, 14), stage(2, 28, 224, 28), stage(3, 14, 392, 28), stage(4, 7, 784, 49)];

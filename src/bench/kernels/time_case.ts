@@ -5,14 +5,14 @@ import { scope } from '../../core/scope';
 import { tensor, type Tensor } from '../../core/tensor';
 import type { OpCase } from '../op_cases/case';
 import { gradientFor, makeTensor, mapInputs } from '../op_cases/tensors';
-import { newTiming, refresh, type Bench, type CacheState, type Launch, type Numbers, type Timing } from './rounds';
+import { newTiming, refresh, type Bench, type CacheState, type Launch, type CaseData, type Timing } from './rounds';
 import { onGpu } from './time_gpu';
 import { takeGradients, type Variant } from './variant';
 
-/** What a repetition is timed by: milliseconds since some moment. */
+/** A clock in milliseconds from an arbitrary origin. */
 export type Clock = () => number;
 
-/** `wall` for results; `cpu`, the process's own time, for looking at a kernel on one thread while the machine is busy. */
+/** `wall` for results; `cpu`, the CPU time of the process, for inspecting a kernel on one thread of a busy machine. */
 export const CLOCKS = {
   wall: () => performance.now(),
   cpu: () => {
@@ -21,7 +21,7 @@ export const CLOCKS = {
   },
 } satisfies Record<string, Clock>;
 
-/** Bytes that an op must at least move: of the inputs, of their gradients, and of the output. */
+/** The least bytes that an op must move for its inputs, their gradients and its output. */
 export interface CaseBytes {
   inputs: number;
   gradients: number;
@@ -32,18 +32,18 @@ export interface TimeOptions {
   rounds: number;
   clock?: Clock;
   cache?: CacheState;
-  /** Of work on a GPU, whose own timer is then the clock. */
+  /** GPU launch mode; GPU work is timed by the GPU's own timer. */
   launch?: Launch | undefined;
   onRound?: (done: number, total: number) => void;
 }
 
-/** A variant that is ready: measures one round. */
-type Once = (round: number, into: Timing) => void;
+/** Measures one round of a prepared variant. */
+type RunRound = (round: number, into: Timing) => void;
 
-const COLD_FLOATS = 32 << 20; // 128 MB: more than any cache that shares a processor with us
+const COLD_FLOATS = 32 << 20; // 128 MB: larger than any last-level cache
 
-/** Before each measurement, outside the clock: blocks to be reused get NaN, so that no output is right by staying; then the caches. */
-function preparation(cache: CacheState): () => void {
+/** Returns the untimed preparation of a measurement: fills free blocks with NaN, so that no stale output passes, and evicts the caches if cold. */
+function cachePreparation(cache: CacheState): () => void {
   if (cache === 'warm') return () => native.memoryPoison();
   const [from, to] = [tensor(new Float32Array(COLD_FLOATS)), tensor(new Float32Array(COLD_FLOATS))];
   return () => {
@@ -60,7 +60,7 @@ function timed(clock: Clock, into: Timing, direction: 'forward' | 'backward', wo
   into[`${direction}CpuMs`].push(CLOCKS.cpu() - cpu);
 }
 
-function onCpu(bench: Bench, variant: Variant, clock: Clock, prepare: () => void): Once {
+function onCpu(bench: Bench, variant: Variant, clock: Clock, prepare: () => void): RunRound {
   const { c, inputs, gy } = bench;
   const once = (into: Timing) => {
     prepare();
@@ -84,30 +84,34 @@ function onCpu(bench: Bench, variant: Variant, clock: Clock, prepare: () => void
 const bytesOf = (tensors: readonly Tensor[]) =>
   tensors.reduce((sum, t) => sum + (t.dtype === 'bf16' ? 2 : 4) * t.size, 0);
 
-const LONGEST_MS = 8_000; // of one variant's rounds, unless three take longer
-const FEWEST = 3;
+const MAX_MS = 8_000; // for the rounds of one variant, unless MIN_ROUNDS take longer
+const MIN_ROUNDS = 3;
 
-/** Two runs that do not count, one where a run takes long; then as many rounds as fit the time. */
-function warmUp(once: Once, rounds: number): number {
+/** Makes two warm-up runs (one if runs are slow) and returns the number of rounds that fit into MAX_MS. */
+function warmUp(once: RunRound, rounds: number): number {
   const start = performance.now();
   let runs = 0;
-  while (runs < 2 && performance.now() - start < LONGEST_MS / 8) once(-1 - runs++, newTiming());
-  const fitting = Math.floor((LONGEST_MS * runs) / (performance.now() - start));
-  return Math.min(rounds, Math.max(FEWEST, fitting));
+  while (runs < 2 && performance.now() - start < MAX_MS / 8) once(-1 - runs++, newTiming());
+  const fitting = Math.floor((MAX_MS * runs) / (performance.now() - start));
+  return Math.min(rounds, Math.max(MIN_ROUNDS, fitting));
 }
 
-/** Each variant made ready where it runs; `release` gives back what recorded graphs hold. */
-function makeReady(bench: Bench, variants: readonly Variant[], { clock = CLOCKS.wall, cache, launch }: TimeOptions) {
+/** Prepares each variant on the device; `release` frees recorded graphs. */
+function prepareVariants(
+  bench: Bench,
+  variants: readonly Variant[],
+  { clock = CLOCKS.wall, cache, launch }: TimeOptions,
+) {
   if (launch) {
     const ready = variants.map((variant) => onGpu(bench, variant, cache ?? 'warm', launch));
     return { runs: ready.map(({ once }) => once), release: () => ready.forEach((one) => one.release()) };
   }
-  const prepare = preparation(cache ?? 'warm');
+  const prepare = cachePreparation(cache ?? 'warm');
   return { runs: variants.map((variant) => onCpu(bench, variant, clock, prepare)), release: () => undefined };
 }
 
-/** The rounds, in which the variants take turns; one that takes long has fewer. */
-function takeTurns(runs: readonly Once[], { rounds, onRound }: TimeOptions): Timing[] {
+/** Runs the variants in interleaved rounds; a slow variant gets fewer rounds. */
+function interleaveRounds(runs: readonly RunRound[], { rounds, onRound }: TimeOptions): Timing[] {
   const fitting = runs.map((once) => warmUp(once, rounds));
   const timings = runs.map(newTiming);
   for (let round = 0; round < rounds; round++) {
@@ -120,23 +124,23 @@ function takeTurns(runs: readonly Once[], { rounds, onRound }: TimeOptions): Tim
 }
 
 /**
- * Times variants of one op by turns, forward and backward, on the same tensors with fresh numbers each round; runs before the first round
- * that counts. The numbers that come back with the times are those of the last round, to be verified by the caller.
+ * Times variants of one op in interleaved rounds, forward and backward, on the same tensors with new data each round, after warm-up runs.
+ * The results returned with the times are those of the last round; the caller verifies them.
  */
 export function timeCase(
   c: OpCase,
   variants: readonly Variant[],
-  numbers: Numbers,
+  data: CaseData,
   options: TimeOptions,
 ): { timings: Timing[]; bytes: CaseBytes } {
   return scope(() => {
-    const { arrays, upstream } = numbers;
+    const { arrays, upstream } = data;
     const inputs = mapInputs(c, (input, name) => makeTensor(input, arrays[name]!, true));
     const { shape, dtype } = scope(() => noGrad(() => c.forward(inputs)));
-    const bench = { c, numbers, inputs, gy: gradientFor({ shape, dtype }, upstream) };
-    const { runs, release } = makeReady(bench, variants, options);
+    const bench = { c, data, inputs, gy: gradientFor({ shape, dtype }, upstream) };
+    const { runs, release } = prepareVariants(bench, variants, options);
     try {
-      const timings = takeTurns(runs, options);
+      const timings = interleaveRounds(runs, options);
       const all = Object.values(inputs);
       const gradients = bytesOf(all.filter((t) => t.requiresGrad));
       return { timings, bytes: { inputs: bytesOf(all), gradients, output: bytesOf([bench.gy]) } };

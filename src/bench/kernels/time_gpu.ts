@@ -1,7 +1,7 @@
 /**
- * Times one op on a GPU, by its own timer, in four regimes. `launched`: the GPU waits when the timer starts, and gets one launch after the
- * other out of the program, so that the time between them counts. `graph`: the launches were recorded once and are replayed behind other
- * work, so that the GPU's time alone counts. With a `cold` L2 cache twice as much as it holds was written before, outside of the timer.
+ * Times one op by the GPU's own timer, for each launch mode and cache state. `launched`: the GPU is idle when the timer starts and kernels
+ * are launched one by one, so that launch latency counts. `graph`: a recorded graph is replayed behind other work, so that only GPU time
+ * counts. `cold`: twice the capacity of the L2 cache is written before the timer starts.
  */
 import { backward, noGrad } from '../../core/autograd';
 import { native } from '../../core/native';
@@ -10,12 +10,12 @@ import type { Tensor } from '../../core/tensor';
 import { refresh, type Bench, type CacheState, type Launch, type Timing } from './rounds';
 import { takeGradients, type Variant } from './variant';
 
-/** One direction of an op: what has to run before it, it, and what came out. */
+/** One direction of an op: the work that precedes it, the timed run and its results. */
 interface Direction<T> {
   before(): void;
   run(): void;
   results(): T;
-  /** Gives back what a run left. */
+  /** Frees what a run left. */
   drop(): void;
 }
 
@@ -27,7 +27,7 @@ interface Directions {
 
 const nothing = () => undefined;
 
-/** The gradients that a backward left; the tensors have none afterwards. */
+/** Takes the gradients from the tensors, which have none afterwards. */
 function detachGradients(inputs: Record<string, Tensor>): Record<string, Tensor> {
   const found = Object.entries(inputs).flatMap(([name, t]) => (t.grad ? [[name, t.grad] as const] : []));
   for (const t of Object.values(inputs)) t.grad = null;
@@ -36,8 +36,8 @@ function detachGradients(inputs: Record<string, Tensor>): Record<string, Tensor>
 
 const dropAll = (tensors: Record<string, Tensor>) => Object.values(tensors).forEach((t) => t.dispose());
 
-/** Runs that are launched anew each time. What they make belongs to the caller's scope. */
-function launchedOnes({ c, inputs, gy }: Bench, variant: Variant): Directions {
+/** Launches the kernels for each run. Created tensors belong to the caller's scope. */
+function launchedDirections({ c, inputs, gy }: Bench, variant: Variant): Directions {
   let y: Tensor;
   return {
     forward: {
@@ -58,7 +58,7 @@ function launchedOnes({ c, inputs, gy }: Bench, variant: Variant): Directions {
   };
 }
 
-/** The backward reads what the recorded forward left, so each replay of it comes after one of that. */
+/** Records forward and backward. The backward reads what the forward saved, so each replay of it follows one of the forward. */
 function recordedBackward({ c, inputs, gy }: Bench) {
   let y!: Tensor;
   const forward = native.cudaRecord(() => void (y = c.forward(inputs)));
@@ -73,8 +73,8 @@ function recordedBackward({ c, inputs, gy }: Bench) {
   return { direction: { ...direction, drop: nothing }, release };
 }
 
-/** Runs that are replays; their results lie where they lay when they were recorded. */
-function recordedOnes(bench: Bench, variant: Variant): Directions {
+/** Replays recorded graphs; results stay at the addresses used during recording. */
+function recordedDirections(bench: Bench, variant: Variant): Directions {
   let y!: Tensor;
   const { c, inputs } = bench;
   const forward = native.cudaRecord(() => void (y = noGrad(() => c.forward(inputs))));
@@ -89,15 +89,15 @@ function recordedOnes(bench: Bench, variant: Variant): Directions {
   };
 }
 
-/** Numbers of no round that counts. */
-const other = (round: number) => -1000 - round;
+/** The number of an untimed round that precedes `round`. */
+const untimedRound = (round: number) => -1000 - round;
 
 /**
- * One measurement. The op runs on other numbers first: so a warm cache is that of a run, and what a kernel does not write is wrong.
+ * Measures one round. The op first runs on other data: this warms the cache and makes elements that a kernel does not write wrong.
  */
 function measure<T>(bench: Bench, d: Direction<T>, round: number, cache: CacheState, launch: Launch) {
   scope(() => {
-    refresh(bench, other(round));
+    refresh(bench, untimedRound(round));
     d.before();
     d.run();
     d.drop();
@@ -115,10 +115,10 @@ function measure<T>(bench: Bench, d: Direction<T>, round: number, cache: CacheSt
   });
 }
 
-/** A variant ready to be timed on the GPU, and what gives back what it holds. */
+/** Prepares a variant for timing on the GPU; `release` frees what it holds. */
 export function onGpu(bench: Bench, variant: Variant, cache: CacheState, launch: Launch) {
-  const make = launch === 'graph' ? recordedOnes : launchedOnes;
-  native.memoryPoison(); // what a recording is given must not hold the results of another regime
+  const make = launch === 'graph' ? recordedDirections : launchedDirections;
+  native.memoryPoison(); // a recording must not reuse results of an earlier mode
   const directions = variant.use(() => make(bench, variant));
   const once = (round: number, into: Timing) =>
     variant.use(() => {

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { backward, noGrad } from '../../core/autograd';
 import { scope } from '../../core/scope';
-import { native } from '../../core/native';
+import { native, type GemmBackend } from '../../core/native';
 import { getDefaultDevice, type Tensor } from '../../core/tensor';
 import type { Array64, OpCase } from '../op_cases/case';
 import { gradientFor, hasGrad, makeInput, makeTensor, mapInputs, rounded } from '../op_cases/tensors';
@@ -9,16 +9,16 @@ import { uniform } from '../op_cases/random';
 import { blasPlugins, naivePlugin, withPlugin, type PluggableOp, type Plugin } from '../../core/plugins';
 import { baseFlags, kernelFlags } from '../flags';
 
-/** One implementation of an op: ours, or a plugin's that stands in for it while `body` runs. */
+/** An implementation of an op: ours, or a plugin's that replaces it while `body` runs. */
 export interface Variant {
   name: string;
-  /** Compiler flags and what else tells it from others. */
+  /** Compiler flags and other distinguishing facts. */
   flags: string;
-  /** Whether it has a backward of its own. */
+  /** Whether it implements the backward. */
   backward: boolean;
-  /** Out of another library: looked at more closely, with memory that shows what it touches outside of its tensors. */
+  /** From a user's library: verified on more shapes and with guard pages. */
   foreign?: true;
-  /** Its multiply-adds may be other instructions than those that the limit is measured by, and faster. */
+  /** May use faster instructions than those that measure the arithmetic limit. */
   beyondLimit?: true;
   use<T>(body: () => T): T;
 }
@@ -33,14 +33,14 @@ export const OURS: Variant = {
   use: (body) => body(),
 };
 
-/** A plugin as a variant, by the name of its file. */
+/** Wraps a plugin as a variant named after its file. */
 export function pluginVariant(plugin: Plugin): Variant {
   const { flags, backward, file } = plugin;
   const { name } = path.parse(file);
   return { name, flags, backward, foreign: true, use: (body) => withPlugin(plugin, body) };
 }
 
-/** The kernels of BLAS libraries for an op, as variants: with copies for the permutations. */
+/** Variants of an op that use BLAS libraries, with copies for the permutations. */
 export function blasVariants(op: PluggableOp): Variant[] {
   return blasPlugins(op, getDefaultDevice()).map((plugin) => {
     const { name, flags } = plugin;
@@ -48,76 +48,60 @@ export function blasVariants(op: PluggableOp): Variant[] {
   });
 }
 
-type Products = Parameters<typeof native.cudaUseProducts>[0];
-
-function productsNow(): Products {
-  const by = native.cudaProducts();
-  return by.includes('wgmma') ? 'wgmma' : by.startsWith('own') ? 'own' : 'cublaslt';
-}
-
-/** Lets these compute the products of dense matrices while `body` runs. */
-const withProducts = (by: Products) => {
+/** Selects the instructions of bf16 GEMMs while `body` runs. */
+const withGemm = (name: GemmBackend) => {
   return <T>(body: () => T): T => {
-    const before = productsNow();
-    native.cudaUseProducts(by);
+    const before = native.cudaGemm();
+    native.cudaUseGemm(name);
     try {
       return body();
     } finally {
-      native.cudaUseProducts(before);
+      native.cudaUseGemm(before);
     }
   };
 };
 
-/** Why nothing multiplies by TMA and wgmma here (no Hopper, not compiled for it), or undefined. */
-export function whyNoWgmma(): string | undefined {
+/** Why TMA and wgmma are unavailable, or undefined if they are available. */
+export function wgmmaUnavailable(): string | undefined {
   try {
-    withProducts('wgmma')(() => undefined);
+    withGemm('wgmma')(() => undefined);
     return undefined;
   } catch (error) {
-    return (error as Error).message.replace(/^.* wgmma was asked for, but /, '');
+    return (error as Error).message.replace(/^wgmma is not available: /, '');
   }
 }
 
-/**
- * `linear` on a GPU in bf16 with its products by others than mma.sync, where they are: cuBLASLt, which kernels as plugins do not have in bf16, and
- * on Hopper wgmma, which both may use. It does more than the mma.sync of our limit.
- */
-export function productVariants(op: PluggableOp): Variant[] {
-  if (op !== 'linear') return [];
-  const variant = (name: string, by: Products): Variant => {
-    const use = withProducts(by);
-    return { name, flags: use(kernelFlags), backward: true, beyondLimit: true, use };
-  };
-  return [
-    ...(whyNoWgmma() === undefined ? [variant('wgmma', 'wgmma')] : []),
-    ...(blasPlugins(op, 'cuda').length > 0 ? [variant('cuBLASLt', 'cublaslt')] : []),
-  ];
+/** A variant of `linear` in bf16 by TMA and wgmma, if available. It can exceed our limit, which is measured with mma.sync. */
+export function wgmmaVariants(op: PluggableOp): Variant[] {
+  if (op !== 'linear' || wgmmaUnavailable() !== undefined) return [];
+  const use = withGemm('wgmma');
+  return [{ name: 'wgmma', flags: use(kernelFlags), backward: true, beyondLimit: true, use }];
 }
 
-/** The naive kernel of an op, as a variant. */
+/** The naive kernel of an op as a variant. */
 export function naiveVariant(op: PluggableOp): Variant {
   const plugin = naivePlugin(op, getDefaultDevice());
   return { name: 'naive', flags: baseFlags(), backward: true, use: (body) => withPlugin(plugin, body) };
 }
 
-/** An output, and the gradient of each input by name, copied out. */
+/** Copies of the output and of each input's gradient by name. */
 export interface Results {
   y: Float32Array;
   grads: Record<string, Float32Array>;
 }
 
-/** The inputs of a case; another `seed` gives other numbers. */
+/** Generates the inputs of a case from a seed. */
 export function arraysOf(c: OpCase, seed: number): Record<string, Array64> {
   return mapInputs(c, (input, _, i) => makeInput(input, 1000 * seed + i));
 }
 
-/** The upstream gradient of a case of `size` outputs. */
+/** Generates the upstream gradient of a case with `size` output elements. */
 export function upstreamOf({ roundings }: OpCase, seed: number, size: number): Float32Array {
   const made = uniform(1000 * seed + 977, size);
   return roundings ? rounded(made) : made;
 }
 
-/** The gradients that a backward left, copied out; the tensors have none afterwards. */
+/** Copies and clears the gradients of the inputs. */
 export function takeGradients(c: OpCase, inputs: Record<string, Tensor>): Record<string, Float32Array> {
   const grads: Record<string, Float32Array> = {};
   for (const [name, t] of Object.entries(inputs)) {
@@ -129,7 +113,7 @@ export function takeGradients(c: OpCase, inputs: Record<string, Tensor>): Record
   return grads;
 }
 
-/** Runs a variant once on these numbers. Inputs that it changed are an error: they belong to others. */
+/** Runs a variant once on this data. @throws if it modified an input */
 export function runVariant(c: OpCase, variant: Variant, arrays: Record<string, Array64>, gy: Float32Array): Results {
   return scope(() =>
     variant.use(() => {
@@ -150,7 +134,7 @@ export function runVariant(c: OpCase, variant: Variant, arrays: Record<string, A
 
 const sameNumbers = (a: Float32Array, b: Float64Array): boolean => a.every((v, i) => v === Math.fround(b[i]!));
 
-/** Elements of the output of a case. */
+/** The number of output elements of a case. */
 export function outputSize(c: OpCase, arrays: Record<string, Array64>): number {
   return scope(() =>
     noGrad(() => c.forward(mapInputs(c, (input, name) => makeTensor(input, arrays[name]!, false))).size),

@@ -1,12 +1,12 @@
 import { memory } from '../../core/runtime';
 import type { Array64, OpCase } from '../op_cases/case';
-import { allowedIn } from '../op_cases/bf16';
-import { relativeError, within, worstElement, type Allowed } from '../op_cases/compare';
+import { bf16Tolerance } from '../op_cases/bf16';
+import { relativeError, f32Tolerance, worstElement, type Tolerance } from '../op_cases/compare';
 import { uniform } from '../op_cases/random';
 import { mapInputs } from '../op_cases/tensors';
 import { arraysOf, OURS, runVariant, upstreamOf, type Results, type Variant } from './variant';
 
-/** Errors against float64: of the output (relative, L2), and of the gradients. */
+/** Relative errors against float64: of the output (L2) and of the gradients. */
 export interface Errors {
   forward: number;
   gradient: number;
@@ -15,24 +15,25 @@ export interface Errors {
 const UNIT = 2 ** -24;
 
 /**
- * The largest relative error of sums of so many products in f32. Roundings add up like a random walk: the error of a sum of K terms is
- * about 0.4 √K units of its own size, so five times that is right for any order of adding and wrong for little else.
+ * The error bound of f32 sums of `terms` products. Rounding errors add up like a random walk: the error of a sum of K terms is about
+ * 0.4 √K units of its size, so five times that admits every order of summation and little else.
  */
-export const allowedError = (terms: number): number => Math.max(1e-6, 2 * UNIT * Math.sqrt(terms));
+const sumErrorBound = (terms: number): number => Math.max(1e-6, 2 * UNIT * Math.sqrt(terms));
 
-/** What the output of a case may be off, with so many multiply-adds behind one element. */
-const allowedOutput = ({ tolerance, roundings }: OpCase, terms: number): Allowed =>
-  roundings ? allowedIn(roundings.forward) : within(tolerance?.forward ?? allowedError(terms));
+/** The tolerance of a case's output with `terms` multiply-adds per element. */
+const allowedOutput = ({ tolerance, roundings }: OpCase, terms: number): Tolerance =>
+  roundings ? bf16Tolerance(roundings.forward) : f32Tolerance(tolerance?.forward ?? sumErrorBound(terms));
 
 /**
- * L2 error; throws on another length, a NaN, an L2 error above that allowed or a single element far off.
- * @param addends what errors are relative to, where it is more than the norm of `expected` (`OpCase.addends`)
+ * Returns the relative L2 error of `actual`.
+ * @param addends the norm to which errors are relative if it exceeds that of `expected` (`OpCase.addends`)
+ * @throws if the lengths differ, a value is NaN, or the L2 error or a single element exceeds the tolerance
  */
 export function judge(
   what: string,
   actual: Float32Array,
   expected: ArrayLike<number>,
-  allowed: Allowed,
+  allowed: Tolerance,
   addends = 0,
 ): number {
   let error = NaN;
@@ -57,7 +58,7 @@ function dot(a: ArrayLike<number>, b: ArrayLike<number>): number {
 
 type Arrays = Record<string, Array64>;
 
-/** The oracle's sum(y * gy) with each input moved by `step` along its direction. */
+/** The oracle's sum(y * gy) as a function of a step of all inputs along their directions. */
 function lossAt(c: OpCase, arrays: Arrays, along: Record<string, Float64Array>, gy: Float32Array) {
   return (step: number): number => {
     const moved = mapInputs(c, (_, name) => {
@@ -70,9 +71,9 @@ function lossAt(c: OpCase, arrays: Arrays, along: Record<string, Float64Array>, 
 }
 
 /**
- * Holds all gradients to float64 at once: the derivative of the oracle along one random direction of all inputs, by central
- * differences, against what the gradients say it is. Each input's direction is scaled so that its gradient counts for about 1.
- * A missing, zero or NaN gradient gives NaN or more than any tolerance.
+ * Verifies all gradients at once: compares the derivative of the oracle along one random direction of all inputs, by central
+ * differences, with the derivative that the gradients predict. Each input's direction is scaled so that its gradient contributes
+ * about 1. A missing, zero or NaN gradient yields NaN or an error above any tolerance.
  */
 function gradientError(c: OpCase, arrays: Arrays, grads: Results['grads'], gy: Float32Array): number {
   const along = Object.fromEntries(
@@ -90,26 +91,25 @@ function gradientError(c: OpCase, arrays: Arrays, grads: Results['grads'], gy: F
 }
 
 /**
- * What `gradientError` may find. In bf16 each gradient has an error of its own, which along a random direction is a normally distributed
- * number of times as large: errors of n inputs add up as sqrt(n), and what is allowed in L2, the most that roundings are off, is more than
- * twice what they are off on average.
+ * The tolerance of `gradientError`. In bf16 each gradient's error, projected on a random direction, is normally distributed: errors of n
+ * inputs add up as sqrt(n), and the L2 tolerance, a worst case of rounding, is more than twice the average error.
  */
 function allowedGradient({ tolerance, roundings }: OpCase, inputs: number): number {
-  if (roundings) return 2 * Math.sqrt(inputs) * allowedIn(roundings.gradient).l2;
+  if (roundings) return 2 * Math.sqrt(inputs) * bf16Tolerance(roundings.gradient).l2;
   return Math.max(1e-4, tolerance?.gradient ?? 0);
 }
 
-/** The output as it would be read with its last two dimensions swapped. */
+/** The output with its last two dimensions swapped. */
 function transposed(values: Float64Array, columns: number): Float32Array {
   const rows = values.length / columns;
   return Float32Array.from(values, (_, i) => values[(i % rows) * columns + Math.floor(i / rows)]!);
 }
 
-/** Shows that the comparison can fail: zeros, the output for other inputs, and a transposed output must be refused. */
-export function showRefusals(expected: Array64, stale: Float32Array, allowed: Allowed, addends = 0): void {
+/** Proves that the comparison can fail: it must reject zeros, the output for other inputs and a transposed output. */
+function checkComparisonRejects(expected: Array64, stale: Float32Array, allowed: Tolerance, addends = 0): void {
   const columns = expected.shape.at(-1)!;
   const wrong = { zeros: new Float32Array(stale.length), 'a stale output': stale } as Record<string, Float32Array>;
-  // The transposition of one row or column is itself.
+  // A single row or column equals its transpose.
   if (columns > 1 && columns < stale.length) wrong['a transposed output'] = transposed(expected.data, columns);
   for (const [what, values] of Object.entries(wrong)) {
     try {
@@ -117,20 +117,21 @@ export function showRefusals(expected: Array64, stale: Float32Array, allowed: Al
     } catch {
       continue;
     }
-    throw new Error(`the comparison let ${what} pass; it cannot be trusted`);
+    throw new Error(`the comparison accepted ${what}: it cannot detect errors`);
   }
 }
 
-/** What `verify` found: the errors, and the numbers that it held to float64. */
+/** The result of `verify`: the errors, and the data and results that were verified. */
 export interface Verified extends Errors {
   arrays: Arrays;
   results: Results;
 }
 
 /**
- * Holds a variant's output and gradients of a case to the float64 oracle, on numbers of this seed; throws when one is wrong, when memory is
- * left behind, or when the comparison would let a wrong output pass. A variant without a backward has a gradient error of 0.
- * @param terms multiply-adds behind one element of the output
+ * Verifies a variant's output and gradients against the float64 oracle on data of this seed. A variant without a backward has a gradient
+ * error of 0.
+ * @param terms multiply-adds per output element
+ * @throws if one is wrong, memory leaks, or the comparison would accept a wrong output
  */
 export function verify(c: OpCase, terms: number, variant: Variant = OURS, seed = 1): Verified {
   const { live } = memory();
@@ -142,25 +143,25 @@ export function verify(c: OpCase, terms: number, variant: Variant = OURS, seed =
   const allowed = allowedOutput(c, terms);
   const addends = c.addends?.(arrays);
   const forward = judge(`${variant.name}: the output of ${c.name}`, results.y, expected.data, allowed, addends);
-  showRefusals(expected, stale, allowed, addends);
+  checkComparisonRejects(expected, stale, allowed, addends);
   const gradient = variant.backward ? gradientError(c, arrays, results.grads, gy) : 0;
   const most = allowedGradient(c, Object.keys(results.grads).length);
   if (!(gradient <= most))
     throw new Error(`${variant.name}: gradients of ${c.name} are wrong: error ${gradient}, allowed ${most}`);
-  if (memory().live !== live) throw new Error(`${c.name} leaves ${memory().live - live} bytes behind`);
+  if (memory().live !== live) throw new Error(`${c.name} leaks ${memory().live - live} bytes`);
   return { forward, gradient, arrays, results };
 }
 
-/** Twice as much: both sides have an error. */
-const twice = ({ l2, worst }: Allowed): Allowed => ({ l2: 2 * l2, worst: 2 * worst });
+/** Doubles a tolerance for comparisons in which both sides have an error. */
+const twice = ({ l2, worst }: Tolerance): Tolerance => ({ l2: 2 * l2, worst: 2 * worst });
 
-/** Holds a variant's results element by element to others on the same numbers, such as ours that are verified. */
+/** Compares a variant's results element by element with verified ones on the same data. */
 export function verifyAgainst(c: OpCase, name: string, actual: Results, expected: Results, terms: number): void {
   const { roundings } = c;
-  const output = roundings ? allowedIn(roundings.forward) : within(allowedError(terms));
+  const output = roundings ? bf16Tolerance(roundings.forward) : f32Tolerance(sumErrorBound(terms));
   judge(`${name}: the output of ${c.name}`, actual.y, expected.y, twice(output));
-  // In f32 sums over all rows stand behind a weight's gradient.
-  const gradient = roundings ? twice(allowedIn(roundings.gradient)) : within(2e-5);
+  // In f32 a weight's gradient sums over all rows.
+  const gradient = roundings ? twice(bf16Tolerance(roundings.gradient)) : f32Tolerance(2e-5);
   for (const [input, grad] of Object.entries(actual.grads))
     judge(`${name}: the gradient of ${input} of ${c.name}`, grad, expected.grads[input]!, gradient);
 }

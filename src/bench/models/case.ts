@@ -1,7 +1,7 @@
 import type { Device, Precision } from '../../core/native';
 import type { Launch } from '../kernels/rounds';
 
-/** A model, what is timed of it, and the batch, as the peers name them: `video-s-16 forward 1`. */
+/** A model, the timed work and the batch size, in the peers' notation: `video-s-16 forward 1`. */
 export interface ModelCase {
   text: string;
   /** A name of `VARIANTS`. */
@@ -10,17 +10,17 @@ export interface ModelCase {
   batch: number;
 }
 
-/** Where and in what numbers a case is computed. */
+/** Device, precision and execution options of a case. */
 export interface Where {
   device: Device;
   precision: Precision;
-  /** Blocks, from the first, that training computes again in the backward instead of keeping what they made. Default 0. */
+  /** The number of blocks, from the first, that training recomputes in the backward. Default 0. */
   recompute?: number;
-  /** On a GPU: one launch after the other, or replayed as CUDA graphs. Default launched. */
+  /** On a GPU: the launch mode. Default `launched`. */
   launch?: Launch;
 }
 
-/** The peers' names of variants: ours, and that of the reference numbers. */
+/** For each of the peers' variant names, ours and that of the reference data. */
 const VARIANTS: Record<string, { variant: string; reference: string }> = {
   'video-s-16': { variant: 'video-s', reference: 'video_s16' },
   'video-b-16': { variant: 'video-b', reference: 'video_b16' },
@@ -30,7 +30,7 @@ const VARIANTS: Record<string, { variant: string; reference: string }> = {
   'image-b': { variant: 'image-b', reference: 'image_b' },
 };
 
-/** What is measured unless cases are asked for: of a CPU what two cores do in seconds, of a GPU what fills one. */
+/** The default cases: on a CPU those that two cores run in seconds, on a GPU those that occupy it fully. */
 export const CASES: Record<Device, readonly string[]> = {
   cpu: [
     'video-s-16 forward 1',
@@ -44,7 +44,7 @@ export const CASES: Record<Device, readonly string[]> = {
   cuda: ['video-s-16 forward 32', 'video-s-16 train 32', 'image-t train 256'],
 };
 
-/** Reads a case. @throws in one sentence when it is none */
+/** Parses a case. @throws if malformed */
 export function parseCase(text: string): ModelCase {
   const [name = '', work, batch, ...rest] = text.trim().split(/\s+/);
   const found = VARIANTS[name];
@@ -55,6 +55,6 @@ export function parseCase(text: string): ModelCase {
   );
 }
 
-/** The name that the reference numbers have for a variant of ours. */
+/** The name of a variant in the reference data. */
 export const referenceName = (variant: string): string =>
   Object.values(VARIANTS).find((known) => known.variant === variant)!.reference;

@@ -7,9 +7,9 @@ import { native } from '../../core/native';
 import { withPlugin, type Plugin } from '../../core/plugins';
 import { scope } from '../../core/scope';
 import { tensor } from '../../core/tensor';
-import type { Agreement } from '../kernels/protocol';
+import type { ModelErrors } from '../kernels/protocol';
 
-/** Both sides are f32 and add in another order; DESIGN allows 2e-6 and 2e-5 against float64. */
+/** Relative errors between two f32 computations with different orders of summation; against float64, 2e-6 and 2e-5 are allowed. */
 const ALLOWED = { logits: 1e-5, gradient: 1e-4 };
 
 interface Outputs {
@@ -17,7 +17,7 @@ interface Outputs {
   gradients: [name: string, values: Float32Array][];
 }
 
-/** Logits and all gradients of a model for one clip, without drop path and with running statistics: nothing is drawn. */
+/** Logits and all gradients of a model in evaluation mode for one clip; deterministic. */
 function outputsOf(model: MorphMLP, crop: number, seed: number): Outputs {
   const { kind, frames, numClasses } = model.config;
   const shape = [1, 3, kind === 'image' ? 1 : frames, crop, crop];
@@ -35,11 +35,11 @@ function outputsOf(model: MorphMLP, crop: number, seed: number): Outputs {
   });
 }
 
-/** Random weights everywhere: at its start a temporal part is silent, and a wrong kernel in it would go unseen. */
+/** A model with random weights everywhere: the default initialisation makes temporal parts zero, which would hide a wrong kernel. */
 function randomModel(config: MorphMlpConfig, seed: number): MorphMLP {
   const model = new MorphMLP(config);
   model.parameters().forEach((p, i) => {
-    const width = p.ndim > 1 ? p.size / p.shape[0]! : 12; // variance 1/3 · scale² · width = 1 keeps the tokens' size
+    const width = p.ndim > 1 ? p.size / p.shape[0]! : 12; // variance 1/3 · scale² · width = 1 preserves the tokens' scale
     p.copyFrom(uniform(seed + 10 + i, p.size, Math.sqrt(3 / width), p.ndim > 1 ? 0 : 0.5));
   });
   return model;
@@ -49,11 +49,16 @@ const withPlugins = <T>(plugins: readonly Plugin[], body: () => T): T =>
   plugins.reduce<() => T>((inner, plugin) => () => withPlugin(plugin, inner), body)();
 
 /**
- * Holds a model in which plugins stand in for ops to the same model with our kernels: logits and every parameter's gradient, on one random
- * clip, in memory that shows what a plugin touches outside of its tensors.
- * @throws when they do not agree
+ * Compares a model that uses plugins with the same model on our kernels: logits and every parameter's gradient for one random clip, with
+ * guard pages that detect out-of-bounds access.
+ * @throws if they differ by more than rounding
  */
-export function holdModel(config: MorphMlpConfig, crop: number, plugins: readonly Plugin[], seed: number): Agreement {
+export function verifyModel(
+  config: MorphMlpConfig,
+  crop: number,
+  plugins: readonly Plugin[],
+  seed: number,
+): ModelErrors {
   const model = randomModel({ ...config, dropPath: 0, frames: config.kind === 'image' ? 1 : config.frames }, seed);
   const expected = outputsOf(model, crop, seed);
   native.memoryGuard(true);
@@ -63,7 +68,7 @@ export function holdModel(config: MorphMlpConfig, crop: number, plugins: readonl
   return compare(found, expected, `${timeSteps(config)} time steps, ${crop}x${crop} pixels`);
 }
 
-function compare(found: Outputs, expected: Outputs, where: string): Agreement {
+function compare(found: Outputs, expected: Outputs, where: string): ModelErrors {
   const logits = relativeError(found.logits, expected.logits);
   const errors = found.gradients.map(([name, values], i) => ({
     name,
@@ -72,6 +77,6 @@ function compare(found: Outputs, expected: Outputs, where: string): Agreement {
   const { name, error } = errors.reduce((a, b) => (b.error > a.error ? b : a));
   if (logits <= ALLOWED.logits && error <= ALLOWED.gradient) return { logits, gradient: error, worst: name };
   throw new Error(
-    `the model (${where}) is another with it: logits differ by ${logits.toExponential(1)}, the gradient of ${name} by ${error.toExponential(1)}`,
+    `the model (${where}) gives other results with the plugin: logits differ by ${logits.toExponential(1)}, the gradient of ${name} by ${error.toExponential(1)}`,
   );
 }

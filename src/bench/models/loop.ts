@@ -1,42 +1,42 @@
-/** What the training loop costs beyond its steps: the loop and the steps alone take turns, on one batch of the same run. */
+/** Measures the overhead of the training loop: rounds of the loop alternate with rounds of bare steps on one batch of the same run. */
 import type { Batch } from '../../data/types';
 import type { Run } from '../../train/run';
 import type { Shares, StepEvent, TrainerEvents } from '../../train/trainer';
 import { median } from '../statistics';
 
-/** How much is measured: `rounds` times `steps` steps of the loop and as many alone. */
+/** Measures `rounds` rounds, each of `steps` steps of the loop and as many bare steps. */
 export interface TrainBenchOptions {
   steps: number;
   rounds: number;
   onRound?: (done: number, total: number) => void;
 }
 
-/** Milliseconds of a step of the loop by what they were spent on. */
+/** Milliseconds of a loop step by activity. */
 export interface LoopParts {
-  /** Waiting for clips that were not ready. */
+  /** Waiting for data. */
   data: number;
   /** Forward, backward and optimizer. */
   step: number;
   /** Logs and the progress bar. */
   log: number;
-  /** Putting batches together, and the event loop. */
+  /** Assembling batches, and the event loop. */
   rest: number;
 }
 
-/** Milliseconds a step: medians over the rounds. */
+/** Milliseconds per step: medians over the rounds. */
 export interface TrainBench {
   alone: number;
   loop: number;
   parts: LoopParts;
-  /** Median over the rounds of the time alone to that in the loop. */
+  /** Median over the rounds of bare step time divided by loop step time. */
   ratio: number;
-  /** A step of the first epoch, in which nothing is kept yet; null where it is too short to tell. */
+  /** A step of the first epoch, before data is cached; null if the epoch is too short. */
   first: number | null;
 }
 
 const computed = ({ forward, backward, optimizer }: Shares): number => forward + backward + optimizer;
 
-/** Takes the time of a run's loop, and in pauses of it that of steps alone. */
+/** Times a run's training loop, and bare steps in pauses of it. */
 export class LoopTimer implements TrainerEvents {
   private run: Run | null = null;
   private batch: Batch | null = null;
@@ -53,7 +53,7 @@ export class LoopTimer implements TrainerEvents {
 
   private logStep: (event: StepEvent) => void = () => undefined;
 
-  /** Measures a run made with these events. Rejects where its data cannot be read. */
+  /** Measures a run created with these events. Rejects if its data cannot be read. */
   async measure(run: Run): Promise<TrainBench> {
     this.run = run;
     this.logStep = this.view(run);
@@ -79,7 +79,7 @@ export class LoopTimer implements TrainerEvents {
     this.log += performance.now() - start;
     if (event.epoch === 0) return this.endFirst(event);
     if (++this.since.steps < this.options.steps + 1) {
-      if (this.since.steps === 1) this.mark(); // the first step of a round finds what was read during the pause
+      if (this.since.steps === 1) this.mark(); // the first step of a round uses data read during the pause
       return;
     }
     this.endRound();
@@ -115,7 +115,7 @@ export class LoopTimer implements TrainerEvents {
     if (this.rounds.length === rounds) trainer.stop();
   }
 
-  /** Milliseconds a step on one batch over and over. */
+  /** Milliseconds per bare step, repeated on one batch. */
   private alone(steps: number): number {
     const start = performance.now();
     for (let i = 0; i < steps; i++) this.run!.trainer.repeat(this.batch!);

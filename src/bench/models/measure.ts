@@ -7,39 +7,39 @@ import { median } from '../statistics';
 import { parseCase, type ModelCase } from './case';
 import { startOurs, startPeers, type Peer, type Terms } from './peer';
 
-/** One case of one peer. */
+/** The measurement of one case for one peer. */
 export interface ModelRow {
   case: string;
   peer: string;
   precision: Precision;
-  /** Blocks that ours computed again in the backward. */
+  /** The number of blocks that ours recomputed in the backward. */
   recompute: number;
-  /** How ours got to the GPU; absent for peers and on a CPU. */
+  /** The launch mode of ours; absent for peers and on a CPU. */
   launch?: Launch;
   medianMs: number;
   minMs: number;
   ms: number[];
-  /** Clips or images. */
+  /** Clips or images per second. */
   perSecond: number;
   gflops: number;
-  /** Of the multiply-adds from registers that the device did in the same rounds. */
+  /** The fraction of peak FMA throughput, measured in the same rounds. */
   shareOfPeak: number;
-  /** Relative L2 error against float64: ours of the reference input where no peer knows the common one's. */
+  /** Relative L2 error against float64; ours on the reference input if no peer has an oracle for the common input. */
   error: number;
-  /** The most memory so far: of the process on a CPU, everything included; of tensors on a GPU. */
+  /** Peak memory in MiB: of the whole process on a CPU, of tensors on a GPU. */
   peakMb: number;
 }
 
-/** Multiply-adds are 2; a training step counts three forwards. */
+/** FLOPs in billions: 2 per multiply-add; a training step counts as three forward passes. */
 const gflopOf = ({ variant, work, batch }: ModelCase): number =>
   gmacs(VARIANTS[variant]!.config) * batch * (work === 'forward' ? 2 : 6);
 
-/** A peer that is set up, and what it answered. */
+/** A peer that is set up, with its answers. */
 interface Ready {
   peer: Peer;
   error: number;
   output: number[];
-  /** Of the same input in float64, from a peer that computes it. */
+  /** The float64 output for the same input, from a peer that computes it. */
   oracle: number[] | null;
 }
 
@@ -53,28 +53,35 @@ async function setUp(peer: Peer, text: string): Promise<Ready> {
 }
 
 /**
- * Each output was held to float64 by its own process; here all are held to each other. In bf16 ours may be twice as far from float64 as
- * PyTorch's own is.
+ * Compares the peers' outputs with ours; each process has verified its own against float64. In bf16 our error may be at most twice
+ * PyTorch's.
  */
 function checkSame(text: string, [ours, ...theirs]: readonly Ready[], precision: Precision): void {
   const eager = theirs.find(({ oracle }) => oracle !== null);
   if (eager) ours!.error = relativeError(ours!.output, eager.oracle!);
   if (precision === 'bf16' && eager && !(ours!.error <= 2 * eager.error))
-    throw new Error(`${text}: our output is ${ours!.error} from float64, ${eager.peer.name}'s ${eager.error}`);
+    throw new Error(
+      `${text}: the error of our output against float64 is ${ours!.error}, that of ${eager.peer.name} ${eager.error}`,
+    );
   for (const { peer, output } of precision === 'f32' ? theirs : []) {
     const error = relativeError(ours!.output, output);
     if (!(error <= 4e-6)) throw new Error(`${text}: our output and that of ${peer.name} differ by ${error}`);
   }
 }
 
-/** What all rounds of a case found. */
+/** Measurements of all rounds of a case. */
 interface Found {
   times: number[][];
   peak: number;
   megabytes: number[];
 }
 
-async function takeTurns(peers: readonly Peer[], text: string, rounds: number, onRound: () => void): Promise<Found> {
+async function interleaveRounds(
+  peers: readonly Peer[],
+  text: string,
+  rounds: number,
+  onRound: () => void,
+): Promise<Found> {
   const [times, peaks] = [peers.map((): number[] => []), [] as number[]];
   for (let round = 0; round < rounds; round++) {
     for (const [i, peer] of peers.entries()) times[i]!.push((await peer.ask(`run ${text}`)).ms as number);
@@ -104,26 +111,26 @@ function rowsOf(
   });
 }
 
-/** How a case is measured. */
+/** How to measure a case. */
 export interface ModelRounds extends Terms {
   peers: boolean;
   rounds: number;
-  /** Called with what is being done. */
+  /** Called with the current activity. */
   onStep: (doing: string) => void;
-  /** Called with why a peer cannot take part in a case; the others are measured. */
+  /** Called with the reason if a peer cannot run a case; the others are measured. */
   onMissing: (problem: string) => void;
 }
 
-/** The peers that are ready, ours first. One that is wrong or fails is told of; ours must be right. */
+/** Sets up the peers, ours first. A peer that fails or is wrong is reported and left out; ours must succeed. */
 async function setUpAll([ours, ...theirs]: readonly Peer[], text: string, options: ModelRounds): Promise<Ready[]> {
-  const told = (peer: Peer) => {
-    options.onStep(`${peer.name}: held to float64`);
+  const setUpPeer = (peer: Peer) => {
+    options.onStep(`${peer.name}: verifying against float64`);
     return setUp(peer, text);
   };
-  const ready = [await told(ours!)];
+  const ready = [await setUpPeer(ours!)];
   for (const peer of theirs) {
     try {
-      ready.push(await told(peer));
+      ready.push(await setUpPeer(peer));
     } catch (error) {
       options.onMissing(`${text}: ${(error as Error).message}`);
       peer.quit();
@@ -132,7 +139,7 @@ async function setUpAll([ours, ...theirs]: readonly Peer[], text: string, option
   return ready;
 }
 
-/** Sets ours and the peers up, one process each, holds their outputs to float64 and to each other, and lets them take turns. */
+/** Starts one process for ours and each peer, verifies their outputs, and times them in interleaved rounds. */
 export async function measureModel(text: string, options: ModelRounds): Promise<ModelRow[]> {
   const what = parseCase(text);
   const peers = [startOurs(options), ...(options.peers ? startPeers(what, options) : [])];
@@ -142,8 +149,8 @@ export async function measureModel(text: string, options: ModelRounds): Promise<
     let round = 0;
     const next = () => options.onStep(`round ${Math.min(++round, options.rounds)} of ${options.rounds}`);
     next();
-    const taking = ready.map(({ peer }) => peer);
-    const found = await takeTurns(taking, what.text, options.rounds, next);
+    const participants = ready.map(({ peer }) => peer);
+    const found = await interleaveRounds(participants, what.text, options.rounds, next);
     return rowsOf(what, ready, found, options);
   } finally {
     peers.forEach((peer) => peer.quit());

@@ -9,11 +9,11 @@ import { naivePlugin, withPlugin } from '../../core/plugins';
 import { scope } from '../../core/scope';
 import { tensor } from '../../core/tensor';
 
-/** A network as it is timed: a batch of views of 224 x 224, forward. */
+/** A network to time: forward passes on a batch of views of 224 × 224. */
 export interface Subject {
   config: MorphMlpConfig;
   batch: number;
-  /** Spatial parts of simple ops, as those of the ablations are, in place of the fused kernel. */
+  /** Build spatial parts from simple ops, as in the ablations, instead of the fused kernel. */
   simple: boolean;
 }
 
@@ -27,7 +27,7 @@ function unfused(model: MorphMLP): void {
   });
 }
 
-/** Numbers that leave no part silent: at its initial values MorphFC_t adds nothing. */
+/** Fills parameters with values that make every part contribute: at its initial values MorphFC_t adds nothing. */
 function fill(model: MorphMLP): void {
   model.namedParameters().forEach(([name, p], i) => {
     const norm = /norm\d?\.weight$/.test(name);
@@ -36,16 +36,16 @@ function fill(model: MorphMLP): void {
   });
 }
 
-/** Largest relative L2 error of logits: as float32 may lose in the order of sums. */
+/** Largest relative L2 error of logits, which differ by the order of f32 sums. */
 const TOLERANCE = 1e-5;
 
-/** One run, in milliseconds: by the wall clock, and by the processor time of all threads, which other programs hardly change. */
+/** Wall time and CPU time of all threads of one run, in ms. Other programs hardly affect the latter. */
 export interface RunTime {
   ms: number;
   cpuMs: number;
 }
 
-/** A built network that can be run again and again on the same views. */
+/** A network that can run repeatedly on the same views. */
 export class TimedNetwork {
   private readonly model: MorphMLP;
   private readonly shape: number[];
@@ -63,8 +63,8 @@ export class TimedNetwork {
   }
 
   /**
-   * Holds one view to the same network of simple ops, another LayerNorm among them, and returns the relative error of the logits.
-   * @throws where it is more than rounding
+   * Compares the logits of one view with those of the same network of simple ops and the naive LayerNorm; returns the relative error.
+   * @throws if it exceeds rounding
    */
   verify(): number {
     const shape = [1, ...this.shape.slice(1)];
@@ -73,15 +73,15 @@ export class TimedNetwork {
       shape.reduce((a, b) => a * b, 1),
     );
     const logits = () => scope(() => noGrad(() => this.model.forward(tensor(view, shape)).floats()));
-    // Where an op inside a fused kernel is replaced, a block runs op by op.
+    // A block whose LayerNorm is replaced runs op by op instead of fused.
     const error = relativeError(logits(), withPlugin(naivePlugin('layer_norm'), logits));
     if (error <= TOLERANCE) return error;
     throw new Error(`the logits differ from those of simple ops by ${error.toExponential(1)}, allowed ${TOLERANCE}`);
   }
 
   /**
-   * The time of one forward. Memory to be reused is filled with NaN before, outside the clock, and the logits must be those of the
-   * first run to the bit: no output is right by having been there.
+   * Times one forward pass. Free memory is filled with NaN before the clock starts, so that stale output cannot pass, and the logits
+   * must be bit-identical to those of the first run.
    */
   run(): RunTime {
     native.memoryPoison();
@@ -92,7 +92,7 @@ export class TimedNetwork {
     const { user, system } = process.cpuUsage(cpu);
     this.expected ??= logits;
     const same = logits.every((v, i) => Number.isFinite(v) && v === this.expected![i]);
-    if (!same) throw new Error('the logits are not finite, or not those of the first run');
+    if (!same) throw new Error('the logits are not finite or differ from those of the first run');
     return { ms, cpuMs: (user + system) / 1e3 };
   }
 

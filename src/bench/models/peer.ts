@@ -2,11 +2,12 @@ import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import readline from 'node:readline';
+import { native } from '../../core/native';
 import type { ModelCase, Where } from './case';
 
 type Answer = Record<string, unknown>;
 
-/** A process that times cases on request, one JSON line for each request line. */
+/** A child process that times cases on request: one JSON line in answer to each request line. */
 export class Peer {
   private readonly child: ChildProcessWithoutNullStreams;
   private readonly waiting: ((answer: Answer) => void)[] = [];
@@ -20,7 +21,7 @@ export class Peer {
   ) {
     this.child = spawn(command, args, { env: { ...process.env, ...env } });
     this.child.stderr.pipe(process.stderr);
-    this.child.stdin.on('error', () => {}); // the end of the process is told by `close`
+    this.child.stdin.on('error', () => {}); // `close` reports the end of the process
     readline
       .createInterface({ input: this.child.stdout })
       .on('line', (line) => this.waiting.shift()?.(JSON.parse(line) as Answer));
@@ -28,7 +29,7 @@ export class Peer {
     this.child.on('close', () => this.end('its process ended'));
   }
 
-  /** Sends a request and resolves to the answer. @throws what the process says went wrong, or that it ended */
+  /** Sends a request and resolves to the answer. Rejects with the error that the process reports, or if it ended. */
   async ask(line: string): Promise<Answer> {
     if (this.ended) throw new Error(`${this.name}: its process ended`);
     const answer = new Promise<Answer>((resolve) => this.waiting.push(resolve));
@@ -50,12 +51,12 @@ export class Peer {
 
 const PEERS = path.join(__dirname, '..', '..', '..', 'bench', 'peers');
 
-/** How many threads, where and in what numbers. */
+/** Measuring conditions of a peer. */
 export interface Terms extends Where {
   threads: number;
 }
 
-/** Ours. */
+/** Starts our own server process. */
 export function startOurs({ threads, device, precision, recompute = 0, launch = 'launched' }: Terms): Peer {
   const env = {
     MORPHMLP_THREADS: String(threads),
@@ -63,11 +64,12 @@ export function startOurs({ threads, device, precision, recompute = 0, launch = 
     MORPHMLP_BENCH_PRECISION: precision,
     MORPHMLP_BENCH_RECOMPUTE: String(recompute),
     MORPHMLP_BENCH_LAUNCH: launch,
+    ...(device === 'cuda' ? { MORPHMLP_BENCH_GEMM: native.cudaGemm() } : {}),
   };
   return new Peer('morphmlp', process.execPath, [path.join(__dirname, 'server.js')], env);
 }
 
-/** PyTorch eager; on a GPU compiled too. */
+/** Starts PyTorch in eager mode; on a GPU also torch.compile. */
 function torchPeers(python: string, { threads, device, precision }: Terms): Peer[] {
   const args = [path.join(PEERS, 'bench.py'), '--serve', '--threads', String(threads), '--device', device];
   const eager = new Peer('pytorch', python, [...args, '--precision', precision]);
@@ -76,8 +78,8 @@ function torchPeers(python: string, { threads, device, precision }: Terms): Peer
 }
 
 /**
- * PyTorch, where MORPHMLP_TORCH_PYTHON names an interpreter that has it; for forwards on a CPU ONNX Runtime, where MORPHMLP_ORT_DIR and
- * MORPHMLP_ONNX_DIR say where it and the models are.
+ * Starts the configured peers: PyTorch if MORPHMLP_TORCH_PYTHON names an interpreter that has it; for forward passes on a CPU also ONNX
+ * Runtime if MORPHMLP_ORT_DIR and MORPHMLP_ONNX_DIR locate it and the models.
  */
 export function startPeers({ work }: ModelCase, terms: Terms): Peer[] {
   const { MORPHMLP_TORCH_PYTHON: python, MORPHMLP_ORT_DIR: ort, MORPHMLP_ONNX_DIR: models } = process.env;
@@ -87,11 +89,11 @@ export function startPeers({ work }: ModelCase, terms: Terms): Peer[] {
   return [...peers, new Peer('onnxruntime', process.execPath, args)];
 }
 
-/** What to do to get peers that are absent. */
+/** Instructions for enabling the peers that are not configured. */
 export function missingPeers({ device }: Where): string[] {
   const hints: string[] = [];
   if (!process.env.MORPHMLP_TORCH_PYTHON)
-    hints.push('PyTorch: set MORPHMLP_TORCH_PYTHON to a python that has torch (bench/peers/README.md)');
+    hints.push('PyTorch: set MORPHMLP_TORCH_PYTHON to a Python interpreter with torch (bench/peers/README.md)');
   if (device === 'cpu' && (!process.env.MORPHMLP_ORT_DIR || !process.env.MORPHMLP_ONNX_DIR))
     hints.push('ONNX Runtime: set MORPHMLP_ORT_DIR and MORPHMLP_ONNX_DIR (bench/peers/README.md)');
   return hints;

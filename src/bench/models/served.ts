@@ -13,26 +13,26 @@ import { ones, tensor, type Tensor } from '../../core/tensor';
 import { StepGraphs } from '../../train/step_graphs';
 import { referenceName, type ModelCase, type Where } from './case';
 
-/** A network, and what float64 says about it: the logits of the input `value('NAME.x', x)`. */
+/** A network with its float64 reference: the logits of the input `value('NAME.x', x)`. */
 export interface Subject {
   name: string;
   config: MorphMlpConfig;
   reference: { x: number[]; eval_logits: number[][] };
 }
 
-/** The largest relative L2 error of logits: bf16 keeps 8 bits, and its roundings add up over some hundred of them on the way. */
+/** The largest relative L2 error of logits. bf16 has 8 significant bits, and a forward pass rounds about a hundred times. */
 const TOLERANCE = { f32: 2e-6, bf16: 3e-2 };
 const REFERENCE = path.join(__dirname, '..', '..', '..', 'test', 'fixtures', 'reference', 'models_full.json');
 
-/** A published network and its reference numbers. @throws where the file with these is not: it is in the repository, not in the package */
-export function publishedSubject(variant: string): Subject {
+/** A published network with its reference. @throws if the reference file, which only the repository contains, is missing */
+function publishedSubject(variant: string): Subject {
   const name = referenceName(variant);
   let text: string;
   try {
     text = readFileSync(REFERENCE, 'utf8');
   } catch {
     throw new Error(
-      `models are held to float64 before they are timed, and ${REFERENCE} is not there: run this in a checkout`,
+      `models are verified against float64 before they are timed, and ${REFERENCE} is missing: run this in a checkout`,
     );
   }
   const cases = JSON.parse(text) as Record<string, Subject['reference']>;
@@ -49,13 +49,13 @@ function softTargets(batch: number, classes: number): Float32Array {
   return targets;
 }
 
-/** One case with its network, input and targets on the device, ready to be timed again and again. */
-export class Served {
+/** A case with its network, input and targets on the device, for repeated timing. */
+export class ServedModel {
   private readonly model: MorphMLP;
   private readonly optimizer: AdamW | null;
   private readonly x: Tensor;
   private readonly targets: Tensor;
-  /** What is replayed, where graphs are: from the second run on, so that whatever is made at first use is there when it is recorded. */
+  /** The recorded graph, from the second run on: the first run initialises whatever is created lazily. */
   private replayed: { run(): void; dispose(): void } | null = null;
   private ran = false;
 
@@ -65,9 +65,9 @@ export class Served {
     private readonly subject: Subject = publishedSubject(what.variant),
     side = 224,
   ) {
-    const config = { ...subject.config, dropPath: 0 }; // as the peers: the same work in every step
+    const config = { ...subject.config, dropPath: 0 }; // like the peers: the same work in every step
     const [again, blocks] = [where.recompute ?? 0, config.layers.reduce((a, b) => a + b, 0)];
-    if (again > blocks) throw new Error(`${what.text}: has ${blocks} blocks, asked to compute ${again} again`);
+    if (again > blocks) throw new Error(`${what.text}: expected to recompute at most ${blocks} blocks, got ${again}`);
     this.model = new MorphMLP(config);
     this.fill();
     this.model.precision = where.precision;
@@ -79,7 +79,7 @@ export class Served {
     this.optimizer = groups && new AdamW(groups, { lr: 1e-4 });
   }
 
-  /** Relative error of the logits against the float64 reference. @throws when it is more than roundings make */
+  /** Relative error of the logits against the float64 reference. @throws if it exceeds the tolerance */
   verify(): number {
     const { name, reference } = this.subject;
     const x = value(`${name}.x`, reference.x);
@@ -90,14 +90,14 @@ export class Served {
     throw new Error(`${this.what.text}: logits differ from float64 by ${error.toExponential(1)}, allowed ${allowed}`);
   }
 
-  /** The logits of the common input with the untouched weights, in training with the statistics of the batch; before any step. */
+  /** The logits of the common input with the initial weights; for training with batch statistics. Call it before any step. */
   output(): number[] {
     const logits = this.logits(this.x, this.what.work === 'train');
-    this.fill(); // puts the running statistics back
+    this.fill(); // restores the running statistics
     return [...logits];
   }
 
-  /** Milliseconds of one forward or training step, until all of it is done. */
+  /** Milliseconds of one forward pass or training step, including synchronisation. */
   run(): number {
     const start = performance.now();
     if (this.ran && this.where.launch === 'graph') (this.replayed ??= this.record()).run();

@@ -1,14 +1,14 @@
-// Times our models in a process of its own, with the requests and answers of bench/peers/bench.py, so that peers can take turns:
-// setup, run, output, drop CASE; peak; quit. MORPHMLP_BENCH_DEVICE, MORPHMLP_BENCH_PRECISION, MORPHMLP_BENCH_RECOMPUTE and
-// MORPHMLP_BENCH_LAUNCH say where, in what numbers, how many blocks are computed again, and whether graphs are replayed.
+// Times our models in a separate process, with the protocol of bench/peers/bench.py, so that rounds of peers can be interleaved. Requests:
+// setup, run, output, drop CASE; peak; quit. MORPHMLP_BENCH_DEVICE, _PRECISION, _RECOMPUTE, _LAUNCH and _GEMM set the device, the type of
+// activations, the number of recomputed blocks, the launch mode and the instructions of bf16 GEMMs.
 import { readFileSync } from 'node:fs';
 import readline from 'node:readline';
-import type { Device, Precision } from '../../core/native';
-import { fmaPeak, instructionSet, memory, requireDevice, requirePrecision, threads } from '../../core/runtime';
+import type { Device, GemmBackend, Precision } from '../../core/native';
+import { fmaPeak, instructionSet, memory, requireDevice, requirePrecision, threads, useGemm } from '../../core/runtime';
 import { setDefaultDevice } from '../../core/tensor';
 import type { Launch } from '../kernels/rounds';
 import { parseCase, type Where } from './case';
-import { Served } from './served';
+import { ServedModel } from './served';
 
 const where: Where = {
   device: (process.env.MORPHMLP_BENCH_DEVICE ?? 'cpu') as Device,
@@ -16,10 +16,10 @@ const where: Where = {
   recompute: Number(process.env.MORPHMLP_BENCH_RECOMPUTE ?? 0),
   launch: (process.env.MORPHMLP_BENCH_LAUNCH ?? 'launched') as Launch,
 };
-const served = new Map<string, Served>();
+const served = new Map<string, ServedModel>();
 
 function setup(text: string): object {
-  const one = new Served(parseCase(text), where);
+  const one = new ServedModel(parseCase(text), where);
   const error = one.verify();
   const output = one.output();
   for (let i = 0; i < 2; i++) one.run();
@@ -27,7 +27,7 @@ function setup(text: string): object {
   return { peer: 'morphmlp', case: text, threads: threads(), kernels: instructionSet(), error, output };
 }
 
-/** Of the process on a CPU, everything included; of tensors on a GPU. */
+/** Peak memory: of the whole process on a CPU, of tensors on a GPU. */
 function peakMb(): number {
   if (where.device === 'cuda') return memory('cuda').peak / 2 ** 20;
   return Number(/VmHWM:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]) / 1024;
@@ -58,6 +58,7 @@ function serve(line: string): void {
 }
 
 requireDevice(where.device);
+if (process.env.MORPHMLP_BENCH_GEMM) useGemm(process.env.MORPHMLP_BENCH_GEMM as GemmBackend);
 requirePrecision(where.precision, where.device);
 setDefaultDevice(where.device);
 readline.createInterface({ input: process.stdin }).on('line', serve);

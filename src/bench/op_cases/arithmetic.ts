@@ -8,7 +8,7 @@ const OPS = {
   div: { op: div, of: (a: number, b: number) => a / b },
 };
 
-/** The element of `x` that stands at flat index `i` of the broadcast shape. */
+/** The element of `x` at flat index `i` of the broadcast shape. */
 function at(x: Array64, shape: readonly number[], i: number): number {
   let [rest, offset, stride] = [i, 0, 1];
   for (let d = shape.length - 1; d >= 0; d--) {
@@ -37,7 +37,7 @@ function arithmeticCase(name: keyof typeof OPS, a: readonly number[], b: readonl
   };
 }
 
-/** Equal shapes, rows, columns, scalars, repetition on both sides, in front and in the middle. */
+/** Equal shapes, and broadcasting of rows, columns, scalars, both operands, leading and middle dimensions. */
 export const arithmeticCases = (['add', 'sub', 'mul', 'div'] as const).flatMap((name) => [
   arithmeticCase(name, [3, 17], [3, 17]),
   arithmeticCase(name, [2, 5], [5]),

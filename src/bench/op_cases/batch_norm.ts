@@ -20,7 +20,7 @@ export interface BatchNormTerms {
   eps: number;
 }
 
-/** BatchNorm of x by the batch's statistics or the running ones. */
+/** BatchNorm of x with batch or running statistics. */
 export function batchNorm64(
   { x, gamma, beta, runningMean, runningVar }: Record<string, Array64>,
   options: BatchNormTerms,
@@ -36,7 +36,7 @@ export function batchNorm64(
   });
 }
 
-/** A case of one shape. */
+/** Creates a case. */
 export function batchNormCase(
   shape: readonly number[],
   changes: Partial<BatchNormTerms> & { offset?: number },
@@ -60,7 +60,7 @@ export function batchNormCase(
   };
 }
 
-/** Two rows and many, ragged widths, a mean far from zero (where a naive variance loses its digits), both modes, with GELU. */
+/** Two rows and many, odd widths, a mean far from zero (where a naive variance cancels), both modes, with GELU. */
 export const batchNormCases = [
   batchNormCase([3, 5], {}),
   batchNormCase([2, 2, 2, 2, 17], {}),

@@ -1,17 +1,18 @@
 const { abs, max, sqrt } = Math;
 
-/** The most that numbers may be off: the relative L2 error, and a single element in units of the largest. */
-export interface Allowed {
+/** Error bounds: relative L2 error, and the largest elementwise error in units of the largest element. */
+export interface Tolerance {
   l2: number;
   worst: number;
 }
 
-/** What f32 numbers of this relative L2 error may be off. */
-export const within = (l2: number): Allowed => ({ l2, worst: 20 * l2 });
+/** The tolerance of f32 values for a relative L2 error. */
+export const f32Tolerance = (l2: number): Tolerance => ({ l2, worst: 20 * l2 });
 
 /**
- * Relative L2 error of `actual` against `expected`; throws on a NaN or a wrong length first, so that neither can pass.
- * @param least the norm that the error is relative to is at least this one: see `OpCase.addends`
+ * Relative L2 error of `actual` against `expected`.
+ * @param least lower bound of the norm to which the error is relative; see `OpCase.addends`
+ * @throws if the lengths differ or a value is not finite
  */
 export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>, least = 0): number {
   if (actual.length !== expected.length) throw new Error(`expected ${expected.length} elements, got ${actual.length}`);
@@ -28,14 +29,14 @@ export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<num
 }
 
 /**
- * The worst |actual - expected| in units of the largest |expected|: an elementwise bound that a small L2 error cannot hide. NaN where one is.
- * @param least the unit is at least this
+ * The largest |actual - expected| in units of the largest |expected|, which a small L2 error can hide. NaN if a value is NaN.
+ * @param least lower bound of the unit
  */
 export function worstElement(actual: ArrayLike<number>, expected: ArrayLike<number>, least = 0): number {
   let [worst, largest] = [0, max(least, 1e-30)];
   for (let i = 0; i < expected.length; i++) {
     const [a, e] = [actual[i] as number, expected[i] as number];
-    worst = max(worst, abs(a - e)); // NaN stays
+    worst = max(worst, abs(a - e)); // propagates NaN
     largest = max(largest, abs(e));
   }
   return worst / largest;

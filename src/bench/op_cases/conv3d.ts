@@ -5,14 +5,14 @@ type Triple = readonly [number, number, number];
 type Array3 = [number, number, number];
 type Five = [number, number, number, number, number];
 
-/** The flat index into x of a pixel's channel, by the order of its dimensions. */
+/** Flat index into x, by the order of its dimensions. */
 function indexer(x: Array64, planar: boolean): (b: number, c: number, at: Triple) => number {
   const [, p, q, r, s] = x.shape as Five;
   return (b, c, [t, h, w]) =>
     planar ? (((b * p + c) * q + t) * r + h) * s + w : (((b * p + t) * q + h) * r + w) * s + c;
 }
 
-/** Every tap (kt, kh, kw) with its place in the input, where it lies inside. */
+/** All taps (kt, kh, kw) with their input position, skipping padding. */
 function taps(kernel: Triple, size: Triple, start: Triple): { tap: number; at: Triple }[] {
   const found: { tap: number; at: Triple }[] = [];
   for (let kt = 0; kt < kernel[0]; kt++)
@@ -25,7 +25,7 @@ function taps(kernel: Triple, size: Triple, start: Triple): { tap: number; at: T
   return found;
 }
 
-/** A convolution of x, x in any of the two orders. */
+/** Convolution of x in either memory order. */
 export function conv3d64({ x, weight, bias }: Record<string, Array64>, options: Conv3dOptions): Array64 {
   const planar = options.input === 'NCTHW';
   const [outs, ins, ...kernel] = weight!.shape as Five;
@@ -55,11 +55,11 @@ interface Geometry extends Conv3dOptions {
   x: readonly number[];
   weight: readonly number[];
   bias?: boolean;
-  /** false: x needs no gradient, as the network's input. */
+  /** false: x needs no gradient, like the network's input. */
   grad?: boolean;
 }
 
-/** A case of one shape. */
+/** Creates a case. */
 export function conv3dCase({ x, weight, bias = true, grad = true, ...options }: Geometry): OpCase {
   const { stride, padding, paddingBehind, groups, input } = options;
   const fanIn = weight.slice(1).reduce((a, b) => a * b, 1);
@@ -88,10 +88,10 @@ const column8 = { padding: [0, 3, 0], paddingBehind: [0, 4, 0] } as const;
 const stem = { stride: [2, 2, 2], padding: [1, 1, 1] } as const;
 
 /**
- * The network's three geometries at odd and even sizes; padding wider than the kernel needs (outputs of nothing but bias);
- * strides that skip pixels; kernels that overlap, that cover the whole input, and of one tap; both orders; clips that must not
- * mix; more output positions than one block of the kernel. With groups: rows, columns (also with padding of two sizes, and
- * longer than the frame) and squares; strides; kernels over time; as many groups as channels; several outputs a channel.
+ * The network's three geometries at odd and even sizes; padding wider than the kernel (outputs equal to the bias); strides that skip
+ * pixels; kernels that overlap, cover the whole input or have one tap; both memory orders; several clips; more output positions than one
+ * block of the kernel. With groups: row, column and square kernels, asymmetric padding, kernels longer than the frame; strides; kernels over
+ * time; depthwise; several outputs per channel.
  */
 export const conv3dCases = [
   conv3dCase({ x: [1, 3, 4, 5, 6], weight: [5, 3, 3, 3, 3], ...stem, ...planar }),

@@ -4,13 +4,13 @@ import type { OpCase } from './case';
 import { conv3d64, conv3dCase } from './conv3d';
 
 interface Terms extends BatchNormTerms {
-  /** Added to the convolution's results, through its bias. */
+  /** Offset of the convolution's bias. */
   offset: number;
 }
 
 /**
- * A case of one convolution. In training its bias has no gradient but what is rounded: BatchNorm takes a channel's mean away, so
- * that gradient is checked in evaluation alone.
+ * Creates a case. The bias gradient is checked only in evaluation mode: in training BatchNorm subtracts the channel mean, so the exact
+ * gradient is zero.
  */
 export function convNormCase(conv: Parameters<typeof conv3dCase>[0], changes: Partial<Terms>): OpCase {
   const { offset, ...terms } = { training: true, gelu: false, eps: 1e-3, offset: 0, ...changes };
@@ -41,7 +41,7 @@ export function convNormCase(conv: Parameters<typeof conv3dCase>[0], changes: Pa
 const stem = { stride: [2, 2, 2], padding: [1, 1, 1], input: 'NCTHW' } as const;
 const half = { stride: [1, 2, 2], padding: [0, 1, 1], input: 'NTHWC' } as const;
 
-/** The stem's two convolutions, ragged, in both modes; groups; a mean far from zero; more positions than a tile of the product has. */
+/** The stem's two convolutions at odd sizes in both modes; groups; a mean far from zero; more positions than a GEMM tile. */
 export const convNormCases = [
   convNormCase({ x: [2, 3, 4, 5, 6], weight: [5, 3, 3, 3, 3], ...stem, grad: false }, { gelu: true }),
   convNormCase({ x: [1, 3, 3, 5, 4], weight: [6, 3, 3, 3, 3], ...stem }, { training: false, gelu: true }),

@@ -43,7 +43,7 @@ function hardCase(labels: readonly number[], classes: number, labelSmoothing?: n
   };
 }
 
-/** Rows that do not sum to 1, logits too large for a plain exponential, one class, first and last label, all of smoothing. */
+/** Rows that do not sum to 1, logits that overflow exp, one class, first and last label, full smoothing. */
 export const crossEntropyCases = [
   softCase(1, 2),
   softCase(3, 17),

@@ -1,6 +1,6 @@
 const { abs, exp, sign, sqrt, PI } = Math;
 
-/** erf in float64 to about 1e-15: the Taylor series near zero, a continued fraction for erfc beyond. */
+/** erf in float64 to about 1e-15: Taylor series near zero, otherwise a continued fraction for erfc. */
 export function erf64(x: number): number {
   const a = abs(x);
   if (a < 2.5) {

@@ -19,7 +19,7 @@ export function layerNorm64(x: Array64, gamma: Array64, beta: Array64): Float64A
   });
 }
 
-/** y = x weightᵀ + bias; x is [rows, k] whatever its shape. */
+/** y = x weightᵀ + bias, with x read as [rows, k]. */
 export function linear64(x: Float64Array, weight: Array64, bias: Array64 | undefined): Float64Array {
   const [n, k] = weight.shape as [number, number];
   const [w, rows] = [weight.data, x.length / k];
@@ -33,7 +33,7 @@ export function linear64(x: Float64Array, weight: Array64, bias: Array64 | undef
   return y;
 }
 
-/** An FC over rows gathered from x: `places[i]` is where number i of the rows lies in x, or -1 for a zero. */
+/** An FC over rows gathered from x: `places[i]` is the index in x of element i of the rows, or -1 for zero. */
 function gatheredFc64(x: Array64, places: Int32Array, weight: Array64, bias?: Array64): Float64Array {
   const rows = Float64Array.from(places, (place) => (place < 0 ? 0 : x.data[place]!));
   const product = linear64(rows, weight, bias);
@@ -47,7 +47,7 @@ function gatheredFc64(x: Array64, places: Int32Array, weight: Array64, bias?: Ar
 /** All options of `morphFc`. */
 export type MorphOptions = Required<Omit<MorphFcOptions, 'groups'>> & Pick<MorphFcOptions, 'groups'>;
 
-/** The token (row-major position in its frame) at place l of chunk j, by DESIGN's formula; null beyond the frame. */
+/** The token (row-major in its frame) at position l of chunk j; null beyond the frame. */
 function tokenAt(
   [h, w]: readonly [number, number],
   { axis, chunk, order }: MorphOptions,
@@ -60,7 +60,7 @@ function tokenAt(
   return axis === 'width' ? n : (n % h) * w + Math.floor(n / h);
 }
 
-/** The places of the FC's rows in x, one row of L * S after the other: element l * S + s of a row is an index into x, or -1. */
+/** Gather indices of the FC's rows of length L * S: element l * S + s of a row is an index into x, or -1. */
 function rowPlaces(shape: readonly number[], options: MorphOptions): Int32Array {
   const [b, t, h, w, c] = shape as [number, number, number, number, number];
   const { chunk, groups = chunk } = options;

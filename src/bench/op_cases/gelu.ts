@@ -2,7 +2,7 @@ import { gelu } from '../../ops/gelu';
 import { array64, type OpCase } from './case';
 import { gelu64 } from './float64';
 
-/** A case of one shape. */
+/** Creates a case. */
 export function geluCase(shape: readonly number[], scale: number): OpCase {
   return {
     name: `[${shape.join(', ')}] up to ${scale}`,
@@ -12,5 +12,5 @@ export function geluCase(shape: readonly number[], scale: number): OpCase {
   };
 }
 
-/** Around zero, over the whole bend, and far out where one side is zero and the other the identity. */
+/** Around zero, over the curved range, and far out where GELU is zero or the identity. */
 export const geluCases = [geluCase([1], 1), geluCase([3, 37], 1), geluCase([257], 4), geluCase([2, 50], 30)];

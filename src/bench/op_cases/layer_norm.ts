@@ -2,7 +2,7 @@ import { layerNorm } from '../../ops/layer_norm';
 import type { OpCase } from './case';
 import { layerNorm64 } from './float64';
 
-/** A case of one shape. */
+/** Creates a case. */
 export function layerNormCase(shape: readonly number[], offset = 0): OpCase {
   const cols = shape[shape.length - 1]!;
   return {
@@ -13,7 +13,7 @@ export function layerNormCase(shape: readonly number[], offset = 0): OpCase {
   };
 }
 
-/** Ragged widths, one row, many rows, and a mean far from zero (where a naive variance loses its digits). */
+/** Odd widths, one row, many rows, and a mean far from zero (where a naive variance cancels). */
 export const layerNormCases = [
   layerNormCase([1, 5]),
   layerNormCase([7, 3]),

@@ -4,7 +4,7 @@ import { gelu64, linear64 } from './float64';
 
 const squares = ({ shape, data }: Array64): Array64 => ({ shape, data: data.map((v) => v * v) });
 
-/** A case of one shape. */
+/** Creates a case. */
 export function linearCase(
   rows: readonly number[],
   n: number,
@@ -29,7 +29,7 @@ export function linearCase(
   };
 }
 
-/** One row and many, widths around the vector and panel sizes, with and without bias and GELU. */
+/** One row and many, widths around vector and panel sizes, with and without bias and GELU. */
 export const linearCases = [
   linearCase([1], 1, 1),
   linearCase([3], 5, 7),

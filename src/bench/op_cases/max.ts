@@ -19,7 +19,7 @@ function maxCase(shape: readonly number[], options: MaxOptions, values?: readonl
   };
 }
 
-/** All of it, each dimension of three, from the end, of size 1, and rows longer than a block of the kernel. */
+/** Over everything, each of three dimensions, negative dimensions, size 1, and rows longer than a kernel block. */
 export const maxCases = [
   maxCase([7], {}),
   maxCase([2, 3, 4], {}),

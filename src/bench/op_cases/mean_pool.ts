@@ -14,7 +14,7 @@ function oracle(inputs: Record<string, Array64>): Array64 {
   });
 }
 
-/** A case of one shape. */
+/** Creates a case. */
 export function meanPoolCase(shape: readonly number[], count: number, offset = 0): OpCase {
   const inputs = Object.fromEntries(Array.from({ length: count }, (_, i) => [`x${i}`, { shape, offset }]));
   return {
@@ -25,7 +25,7 @@ export function meanPoolCase(shape: readonly number[], count: number, offset = 0
   };
 }
 
-/** One to three inputs, ragged widths, no inner dimensions, and token counts around and beyond the blocks of the sum. */
+/** One to three inputs, odd widths, no inner dimensions, and token counts around and beyond the sum's blocks. */
 export const meanPoolCases = [
   meanPoolCase([1, 2, 3, 3, 5], 3),
   meanPoolCase([3, 4, 17], 2),

@@ -2,7 +2,7 @@ import { morphFc } from '../../ops/morph_fc';
 import type { OpCase } from './case';
 import { morphFc64, type MorphOptions } from './float64';
 
-/** A case of one shape. */
+/** Creates a case. */
 export function morphFcCase(shape: readonly number[], options: MorphOptions, withBias = true): OpCase {
   const { axis, chunk, groups = chunk, order } = options;
   const row = (chunk * shape[4]!) / groups;
@@ -21,7 +21,7 @@ export function morphFcCase(shape: readonly number[], options: MorphOptions, wit
 
 const consecutive = { order: 'consecutive' } as const;
 
-/** Chunks of part of a row, of two rows, across row ends, ragged (padded) frames, both orders, runs of 1 and more. */
+/** Chunks of part of a row, of two rows and across row ends; padded frames; both orders; runs of 1 and more. */
 export const morphFcCases = [
   morphFcCase([1, 1, 4, 4, 8], { axis: 'width', chunk: 4, ...consecutive }),
   morphFcCase([2, 1, 4, 6, 6], { axis: 'height', chunk: 3, ...consecutive }),
@@ -34,7 +34,7 @@ export const morphFcCases = [
   morphFcCase([1, 1, 2, 2, 5], { axis: 'height', chunk: 1, ...consecutive }),
 ];
 
-/** More and fewer groups than tokens in a chunk (table 8 of the paper): kernels of others have as many. */
+/** More and fewer groups than tokens per chunk (table 8 of the paper); plugins only support equal numbers. */
 export const morphFcGroupCases = [
   morphFcCase([1, 2, 3, 4, 12], { axis: 'width', chunk: 3, groups: 6, ...consecutive }),
   morphFcCase([2, 1, 3, 3, 8], { axis: 'height', chunk: 4, groups: 2, ...consecutive }),

@@ -11,7 +11,7 @@ function oracle(i: Record<string, Array64>, scale: readonly number[] | null): Ar
   return array64(i.x!.shape, (j) => i.x!.data[j]! + (scale?.[Math.floor(j / clip)] ?? 1) * out[j]!);
 }
 
-/** A case of one shape. */
+/** Creates a case. */
 export function normMlpCase(shape: readonly number[], hidden: number, scale: readonly number[] | null = null): OpCase {
   const c = shape[shape.length - 1]!;
   return {
@@ -33,7 +33,7 @@ export function normMlpCase(shape: readonly number[], hidden: number, scale: rea
   };
 }
 
-/** Ragged widths, several clips with one dropped, more rows than a block. */
+/** Odd widths, several clips with one dropped, more rows than a block. */
 export const normMlpCases = [
   normMlpCase([1, 3, 5], 7),
   normMlpCase([2, 2, 3, 12], 36),

@@ -3,7 +3,7 @@ import { tensor, type Tensor } from '../../core/tensor';
 import { array64, type Array64, type Input, type OpCase } from './case';
 import { gelu64, layerNorm64, linear64, morphFc64, softmax64, type MorphOptions } from './float64';
 
-/** One shape of the op: two branches are stage 4's. `same`: x and xt are one tensor. */
+/** One shape of the op. Two branches: stage 4. `same`: x and xt are one tensor. */
 export interface SpatialCase {
   shape: readonly number[];
   chunk: number;
@@ -13,7 +13,7 @@ export interface SpatialCase {
   same?: boolean;
 }
 
-/** What each morph FC of the op mixes; the channel FC follows them. */
+/** The options of each morph FC of the op; the channel FC follows them. */
 export function spatialOptions({ chunk, branches }: SpatialCase): MorphOptions[] {
   if (branches === 2) return [{ axis: 'width', chunk, order: 'strided' }];
   return (['height', 'width'] as const).map((axis) => ({ axis, chunk, order: 'consecutive' }));
@@ -25,7 +25,7 @@ function branches64(i: Record<string, Array64>, c: SpatialCase): Float64Array[] 
   return [...mixed, linear64(normed.data, i[`w${mixed.length}`]!, i[`b${mixed.length}`])];
 }
 
-/** The mean over the tokens of each clip, of the sum of the branches. */
+/** The mean over each clip's tokens of the sum of branches. */
 function pooled64(branches: Float64Array[], clips: number, channels: number): Float64Array {
   const pooled = new Float64Array(clips * channels);
   const clip = branches[0]!.length / clips;
@@ -80,7 +80,7 @@ function inputsOf({ shape, branches, bias = true, same = false }: SpatialCase): 
   };
 }
 
-/** A case of one shape. */
+/** Creates a case. */
 export function normSpatialCase(c: SpatialCase): OpCase {
   const { shape, chunk, branches, scale, bias = true, same = false } = c;
   const notes = [scale ? `, scale ${scale.join(' ')}` : '', bias ? '' : ', no bias', same ? ', one input' : ''].join(
@@ -97,7 +97,7 @@ export function normSpatialCase(c: SpatialCase): OpCase {
   };
 }
 
-/** Both variants; whole and ragged (padded) frames, one frame and many, dropped clips, images. */
+/** Both variants; full and padded frames, one frame and many, dropped clips, images. */
 export const normSpatialCases = [
   normSpatialCase({ shape: [1, 1, 4, 4, 8], chunk: 4, branches: 3 }),
   normSpatialCase({ shape: [2, 2, 3, 3, 4], chunk: 2, branches: 3, scale: [0, 1.25] }),

@@ -15,7 +15,7 @@ export function normTemporalParameters(t: Record<string, Tensor>): NormTemporalP
   return { gamma, beta, weight, bias: t.bias ?? null, proj, projBias };
 }
 
-/** A case of one shape. */
+/** Creates a case. */
 export function normTemporalCase(shape: readonly number[], groups: number, withBias = true): OpCase {
   const [c, row] = [shape[4]!, shape[1]! * (shape[4]! / groups)];
   return {
@@ -34,7 +34,7 @@ export function normTemporalCase(shape: readonly number[], groups: number, withB
   };
 }
 
-/** One step and many, runs of 1 and more, blocks that go from one clip into the next, more units than a block. */
+/** One step and many, runs of 1 and more, blocks across clips, more units than a block. */
 export const normTemporalCases = [
   normTemporalCase([1, 4, 2, 2, 8], 4),
   normTemporalCase([2, 3, 2, 3, 6], 2),

@@ -1,7 +1,7 @@
-// Looking up a global takes long in a test's context: local names for the inner loops, here and in the files beside.
+// Global lookups are slow in Jest's context, so inner loops of these files use local names.
 const { imul } = Math;
 
-/** Deterministic numbers for tests, independent of the library's own generator (a 32-bit mixing function of a counter). */
+/** Deterministic uniform numbers, independent of the library's generator (a 32-bit mixing function of a counter). */
 export function uniform(seed: number, n: number, scale = 1, offset = 0): Float32Array {
   const out = new Float32Array(n);
   for (let i = 0; i < n; i++) {

@@ -33,7 +33,7 @@ function reduceCase(
   };
 }
 
-/** All dimensions, one, several, from the end, kept. */
+/** All dimensions, one, several, negative ones, with keepdim. */
 export const reduceCases: OpCase[] = [
   reduceCase([5], [0], {}),
   reduceCase([2, 3, 4], [0, 1, 2], {}),

@@ -4,7 +4,7 @@ import { array64, type OpCase } from './case';
 
 const stridesOf = (shape: readonly number[]) => shape.map((_, d) => shape.slice(d + 1).reduce((a, b) => a * b, 1));
 
-/** The places in x of the elements of `shape`, `at` being the place of an index. */
+/** The source indices of the elements of `shape`; `at` maps an index to its position in x. */
 function picked(
   name: string,
   shape: readonly number[],
@@ -45,7 +45,7 @@ function sliceCase(shape: readonly number[], axis: number, start: number, end: n
   return { ...picked(name, shape, out, at), forward: ({ x }) => slice(x!, axis, start, end) };
 }
 
-/** Swaps, cycles, nothing at all, sizes of 1; slices at the ends and in the middle of each dimension. */
+/** Transpositions, cycles, the identity, sizes of 1; slices at the ends and in the middle of each dimension. */
 export const reorderCases = [
   permuteCase([3, 5], [1, 0]),
   permuteCase([2, 3, 4], [2, 0, 1]),

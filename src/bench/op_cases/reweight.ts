@@ -11,7 +11,7 @@ function oracle({ weights, ...branches }: Record<string, Array64>): Array64 {
   });
 }
 
-/** A case of one shape. */
+/** Creates a case. */
 export function reweightCase(shape: readonly number[], count: number, frozen: readonly string[] = []): OpCase {
   const names = Array.from({ length: count }, (_, i) => `branch${i}`);
   const inputs = {
@@ -26,7 +26,7 @@ export function reweightCase(shape: readonly number[], count: number, frozen: re
   };
 }
 
-/** One to three branches, ragged widths, several clips, clips without inner dimensions, more tokens than a block. */
+/** One to three branches, odd widths, several clips, no inner dimensions, more tokens than a block. */
 export const reweightCases = [
   reweightCase([1, 2, 3, 3, 5], 3),
   reweightCase([3, 4, 17], 2),

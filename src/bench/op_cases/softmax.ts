@@ -2,8 +2,7 @@ import { softmax } from '../../ops/softmax';
 import type { OpCase } from './case';
 import { softmax64 } from './float64';
 
-/** A case of one shape. */
-export function softmaxCase(shape: readonly number[], scale = 1, offset = 0): OpCase {
+function softmaxCase(shape: readonly number[], scale = 1, offset = 0): OpCase {
   return {
     name: `[${shape.join(', ')}] up to ${scale}${offset ? ` around ${offset}` : ''}`,
     inputs: { x: { shape, scale, offset } },
@@ -12,7 +11,7 @@ export function softmaxCase(shape: readonly number[], scale = 1, offset = 0): Op
   };
 }
 
-/** The two and three branches of the network, one column, rows around and beyond a vector, and sharp distributions. */
+/** The network's two and three branches, one column, rows around and beyond a vector, and sharp distributions. */
 export const softmaxCases = [
   softmaxCase([2, 5, 3]),
   softmaxCase([7, 2]),

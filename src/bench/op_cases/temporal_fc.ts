@@ -2,7 +2,7 @@ import { temporalFc } from '../../ops/temporal_fc';
 import type { OpCase } from './case';
 import { temporalFc64 } from './float64';
 
-/** A case of one shape. */
+/** Creates a case. */
 export function temporalFcCase(shape: readonly number[], groups: number, withBias = true): OpCase {
   const row = shape[1]! * (shape[4]! / groups);
   return {
@@ -17,7 +17,7 @@ export function temporalFcCase(shape: readonly number[], groups: number, withBia
   };
 }
 
-/** One step and many, runs of 1 and more, several clips, groups unlike the number of steps. */
+/** One step and many, runs of 1 and more, several clips, numbers of groups other than steps. */
 export const temporalFcCases = [
   temporalFcCase([1, 4, 2, 2, 8], 4),
   temporalFcCase([2, 3, 2, 3, 6], 2),

@@ -1,4 +1,4 @@
-/** The paper's networks: what they cost, and how fast they are here. */
+/** Counts the cost of the paper's networks and times them. */
 import { eventLoop } from '../../core/event_loop';
 import { countOps } from '../../models/flops';
 import { fmaPeak } from '../../core/runtime';
@@ -7,51 +7,52 @@ import { TimedNetwork, type RunTime } from '../models/network';
 import type { PaperEntry, TableNumber, ViewCount } from './tables';
 import { median, ratio, spread, type Ratio, type Spread } from '../statistics';
 
-/** A measured network: median of rounds in which it and others took turns. */
+/** The timing of a network in interleaved rounds. */
 export interface NetworkTime extends Spread {
   batch: number;
   /** Milliseconds of each round. */
   ms: number[];
-  /** Processor time of all threads in each round, in ms. */
+  /** CPU time of all threads in each round, in ms. */
   cpuMs: number[];
   viewsPerSecond: number;
-  /** Whole clips or images: all views of each. */
+  /** Whole clips or images, counting all views of each. */
   clipsPerSecond: number;
   gflops: number;
-  /** Of the multiply-adds from registers that the machine did in the same rounds. */
+  /** The fraction of peak FMA throughput, measured in the same rounds. */
   shareOfPeak: number;
   limits: { gflops: number };
-  /** How many times as many views a second as the published network, for one of an ablation. */
+  /** For an ablation: speedup over the published network. */
   speed: Ratio | null;
   /** Relative error of the logits against the same network of simple ops. */
   error: number;
 }
 
-/** A row of one of the paper's tables beside ours. */
+/** A row of one of the paper's tables with our figures. */
 export interface PaperRow {
   table: TableNumber;
   name: string;
   network: string;
   views: ViewCount;
-  /** Ours: parameters, and multiply-adds of one view. */
+  /** Our count of parameters. */
   params: number;
+  /** Our count of multiply-adds of one view. */
   macs: number;
   paper: PaperEntry['paper'];
   note: string | null;
-  /** Null where nothing was timed. */
+  /** Null if not timed. */
   time: NetworkTime | null;
 }
 
-/** How networks are timed. */
+/** How to time networks. */
 export interface PaperOptions {
   rounds: number;
-  /** Views at a time, of an image and of a video model. */
+  /** Batch size for an image or a video model. */
   batch: (kind: 'image' | 'video') => number;
   /** Called before a network runs. */
   onRun: (name: string) => void;
 }
 
-/** Errors of `body` begin with the name of the network they are about. */
+/** Prefixes errors of `body` with the network's name. */
 function naming<T>(name: string, body: () => T): T {
   try {
     return body();
@@ -60,7 +61,7 @@ function naming<T>(name: string, body: () => T): T {
   }
 }
 
-/** Ours beside the paper's, nothing timed. */
+/** A row without timing. */
 export function countRow({ table, name, network, config, views, paper, note }: PaperEntry): PaperRow {
   const { params, macs } = countOps(config);
   return { table, name, network, views, params, macs, paper, note: note ?? null, time: null };
@@ -68,21 +69,21 @@ export function countRow({ table, name, network, config, views, paper, note }: P
 
 const WARM = 2;
 
-/** Tables whose networks take turns: images, videos, and the ablations, which are compared with the network they change. */
+/** Groups of tables whose networks are timed in interleaved rounds: images, videos, and ablations with their published network. */
 const TURNS: readonly (readonly TableNumber[])[] = [[1], [3, 4, 5], [8, 9, 10]];
 
 const turnsOf = (entries: readonly PaperEntry[]): PaperEntry[][] =>
   TURNS.map((tables) => entries.filter(({ table }) => tables.includes(table))).filter((group) => group.length > 0);
 
-/** The networks of some rows, each once. */
+/** The first row of each distinct network. */
 const distinct = (entries: readonly PaperEntry[]): PaperEntry[] =>
   entries.filter((entry, i) => entries.findIndex(({ network }) => network === entry.network) === i);
 
-/** Runs of networks that timing these rows takes: what a progress bar counts. */
-export const runsOf = (entries: readonly PaperEntry[], rounds: number): number =>
+/** The number of network runs needed to time these rows, for a progress bar. */
+export const countRuns = (entries: readonly PaperEntry[], rounds: number): number =>
   turnsOf(entries).reduce((sum, group) => sum + distinct(group).length * (WARM + rounds), 0);
 
-/** Rounds in which all networks take turns, and the machine's limit beside each; two rounds before the first that counts. */
+/** Runs all networks in interleaved rounds after two warm-up rounds, and measures the FMA peak in each round. */
 async function interleave(entries: readonly PaperEntry[], { rounds, batch, onRun }: PaperOptions) {
   const networks: TimedNetwork[] = [];
   try {
@@ -147,8 +148,8 @@ async function timeGroup(entries: readonly PaperEntry[], options: PaperOptions):
 }
 
 /**
- * Counts and times rows; a network that several rows share is timed once. Rejects where a time is shorter than the machine's limit allows,
- * a network's logits are not those of simple ops, or change from run to run.
+ * Counts and times rows; a network that several rows share is timed once. Rejects if a time is below the roofline, or if a network's logits
+ * differ from those of simple ops or change from run to run.
  */
 export async function timeRows(entries: readonly PaperEntry[], options: PaperOptions): Promise<PaperRow[]> {
   const rows: PaperRow[] = [];

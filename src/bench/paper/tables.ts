@@ -1,6 +1,6 @@
 /**
- * What the paper (arXiv 2111.12527) says its networks cost, row by row. Its "GFLOPs" are multiply-adds. Figures of the video models are
- * those of the authors' README, whose three lists hold the rows of tables 3, 4 and 5. A figure that we have from neither is absent.
+ * The cost of the paper's networks (arXiv 2111.12527), row by row. Its "GFLOPs" are multiply-adds. Figures of video models come from the
+ * authors' README, whose three lists contain the rows of tables 3, 4 and 5. Figures found in neither are null.
  */
 import { ablationWords, type Ablation } from '../../models/ablation';
 import { VARIANTS, type MorphMlpConfig } from '../../models/config';
@@ -8,7 +8,7 @@ import { VARIANTS, type MorphMlpConfig } from '../../models/config';
 export const TABLES = [1, 3, 4, 5, 8, 9, 10] as const;
 export type TableNumber = (typeof TABLES)[number];
 
-/** What each table is about. */
+/** The subject of each table. */
 export const TITLES: Record<TableNumber, string> = {
   1: 'ImageNet-1K',
   3: 'Kinetics-400',
@@ -19,7 +19,7 @@ export const TITLES: Record<TableNumber, string> = {
   10: 'convolutions in place of MorphFC, image T',
 };
 
-/** Views of a clip that are tested. */
+/** The number of views tested per clip: crops × clips. */
 export interface ViewCount {
   crops: number;
   clips: number;
@@ -28,15 +28,15 @@ export interface ViewCount {
 /** A row of a table. */
 export interface PaperEntry {
   table: TableNumber;
-  /** What the row is called: `image-t`, `video-s 16x3x1` (frames x crops x clips), `conv 3x3`. */
+  /** The row's name: `image-t`, `video-s 16x3x1` (frames x crops x clips), `conv 3x3`. */
   name: string;
-  /** Names the network, whatever its head: rows that share it are one measurement. */
+  /** Identifies the network without its head: rows that share it are timed once. */
   network: string;
   config: MorphMlpConfig;
-  /** Of simple ops, although there are fused kernels for it: as the ablations beside it are. */
+  /** Use simple ops instead of fused kernels, for a fair comparison with ablations. */
   simple?: true;
   views: ViewCount;
-  /** In millions, and giga multiply-adds of all views; null where we have no figure. */
+  /** Parameters in millions, and billions of multiply-adds over all views; null if unknown. */
   paper: { params: number | null; gmacs: number | null };
   note?: string;
 }
@@ -73,7 +73,7 @@ function ablated(table: 8 | 9 | 10, name: string, ablation: Partial<Ablation>, p
 
 const published: Known = { params: 23.4, gmacs: 4.0 };
 
-/** Every row. In tables 8 to 10 the published network comes first: the others are compared with it. */
+/** All rows. In tables 8 to 10 the published network comes first, as the baseline of the others. */
 export const PAPER: readonly PaperEntry[] = [
   image('image-t'),
   image('image-s', "the paper lists 38M parameters; the authors' code has 40.55M, and so have we"),

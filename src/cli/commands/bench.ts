@@ -12,7 +12,7 @@ function registerBenchData(bench: Command): void {
   bench
     .command('data')
     .description(
-      'clips a second that come off the disk, beside FFmpeg alone, and how long a training step waits for them',
+      'clips a second that come off the disk, beside decoders alone, and how long a training step waits for them',
     )
     .argument('[pairs...]', 'KEY VALUE pairs that go over the recipe')
     .option('--cfg <file>', "a recipe: one of the authors' YAML files, or your own of the same form")

@@ -1,5 +1,5 @@
 import pc from 'picocolors';
-import { compareResults, differentTerms, regressions, type Compared, type Comparison } from '../../bench/compare';
+import { compareResults, differingTerms, regressions, type Compared, type Comparison } from '../../bench/compare';
 import { readResults, type Results } from '../../bench/results';
 import type { Ratio } from '../../bench/statistics';
 import { writeFileAtomic } from '../../formats/atomic';
@@ -14,7 +14,7 @@ export interface BenchCompareArguments {
 
 /** Comparisons keep their terms equal: others are refused, or with --force told of. */
 function checkTerms(before: Results, after: Results, force: boolean): void {
-  const differ = differentTerms(before, after).map((d) => `${d.term} (${d.before}; ${d.after})`);
+  const differ = differingTerms(before, after).map((d) => `${d.term} (${d.before}; ${d.after})`);
   if (differ.length === 0) return;
   const text = `${before.path} and ${after.path} were measured under different terms: ${differ.join(', ')}`;
   if (!force) throw new Error(`${text}; --force compares them all the same`);

@@ -50,7 +50,7 @@ async function timeSteps(options: RunOptions, steps: number, bar: Progress): Pro
 
 const sum = ({ data, forward, backward, optimizer }: Shares): number => data + forward + backward + optimizer;
 
-function rowsOf({ ffmpeg, first, worker, workers }: DataBench, count: number): (string | number)[][] {
+function rowsOf({ ffmpeg, nodeAv, first, worker, workers }: DataBench, count: number): (string | number)[][] {
   const row = (name: string, rate: number): string[] => [
     name,
     significant(rate, 3),
@@ -58,7 +58,8 @@ function rowsOf({ ffmpeg, first, worker, workers }: DataBench, count: number): (
     ffmpeg === null ? '–' : percent(rate / ffmpeg, 0),
   ];
   return [
-    ...(ffmpeg === null ? [] : [row('ffmpeg alone, 1 core, decoding only', ffmpeg)]),
+    ...(ffmpeg === null ? [] : [row('ffmpeg program alone, 1 core', ffmpeg)]),
+    ...(nodeAv === null ? [] : [row('node-av alone, 1 core', nodeAv)]),
     row('1 worker, files not read before', first),
     row('1 worker', worker),
     ...(count > 1 ? [row(`${count} workers`, workers)] : []),

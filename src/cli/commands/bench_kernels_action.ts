@@ -1,13 +1,13 @@
 import { randomInt } from 'node:crypto';
 import path from 'node:path';
-import { describePlugin, runHosted, type Failure } from '../../bench/kernels/plugin_process';
+import { describePlugin, runKernelJob, type Failure } from '../../bench/kernels/plugin_process';
 import type { KernelCase } from '../../bench/kernels/kernel_case';
 import { benchCase, type KernelOptions, type KernelRow } from '../../bench/kernels/measure';
 import { machine, type Machine } from '../../bench/machine';
 import { casesInBf16, chooseCases, stemOf } from '../../bench/kernels/ops';
 import { joinPasses } from '../../bench/passes';
 import type { CacheState, Launch } from '../../bench/kernels/rounds';
-import { blasVariants, productVariants, OURS, type Variant } from '../../bench/kernels/variant';
+import { blasVariants, wgmmaVariants, OURS, type Variant } from '../../bench/kernels/variant';
 import { precisionOf } from '../../bench/op_cases/bf16';
 import { eventLoop } from '../../core/event_loop';
 import { writeFileAtomic } from '../../formats/atomic';
@@ -93,7 +93,7 @@ async function workOf({ op, stage, plugin = [], device, precision, timeout }: Be
 function besideOurs(c: KernelCase, device: Device): Variant[] {
   const op = device === 'cuda' && PLUGGABLE.find((name) => name === stemOf(c));
   if (!op) return [OURS];
-  return [OURS, ...(precisionOf(c.timed) === 'bf16' ? productVariants(op) : blasVariants(op))];
+  return [OURS, ...(precisionOf(c.timed) === 'bf16' ? wgmmaVariants(op) : blasVariants(op))];
 }
 
 const placeOf = ({ op, stage }: Pick<KernelCase, 'op' | 'stage'>) => `${op} stage ${stage}`;
@@ -111,10 +111,19 @@ async function measureCase(
   const { seed, ...rest } = time;
   const { op, stage } = c;
   const job = { op, stage, plugins, device: given.device, seed, time: rest, threads: threads() };
-  return runHosted(job, { timeout: 1000 * given.timeout, onStep });
+  return runKernelJob(job, { timeout: 1000 * given.timeout, onStep });
 }
 
-/** Every case once; where a plugin failed, an earlier pass did too, it is left out. */
+/** The same; an error becomes a failure of ours, so that one bad case does not discard the rows of the others. */
+async function tryCase(...args: Parameters<typeof measureCase>): Promise<{ rows: KernelRow[]; failures: Failure[] }> {
+  try {
+    return await measureCase(...args);
+  } catch (error) {
+    return { rows: [], failures: [{ plugin: OURS.name, at: placeOf(args[1]), problem: (error as Error).message }] };
+  }
+}
+
+/** Every case once, without the plugins that failed at it in an earlier pass, nor cases at which our own kernels did. */
 async function onePass(given: BenchKernelsArguments, work: Work, time: Timing, bar: Progress): Promise<KernelRow[]> {
   const { cases, pluginsOf, failures } = work;
   const rows: KernelRow[] = [];
@@ -123,8 +132,9 @@ async function onePass(given: BenchKernelsArguments, work: Work, time: Timing, b
     const onStep: OnStep = (file, doing) =>
       bar.update(i, [placeOf(c), file ? `${path.basename(file)} ${doing}` : doing]);
     const failed = failures.filter(({ at }) => at === placeOf(c)).map(({ plugin }) => plugin);
+    if (failed.includes(OURS.name)) continue;
     const plugins = pluginsOf(c).filter((file) => !failed.includes(file));
-    const found = await measureCase(given, c, { plugins, time, onStep });
+    const found = await tryCase(given, c, { plugins, time, onStep });
     rows.push(...found.rows);
     failures.push(...found.failures);
     bar.update(i + 1);

@@ -1,6 +1,6 @@
 import { kernelFlags } from '../../bench/flags';
 import { machine } from '../../bench/machine';
-import { countRow, runsOf, timeRows, type PaperRow } from '../../bench/paper/measure';
+import { countRow, countRuns, timeRows, type PaperRow } from '../../bench/paper/measure';
 import { PAPER, type PaperEntry, type TableNumber } from '../../bench/paper/tables';
 import { writeFileAtomic } from '../../formats/atomic';
 import { setThreads, threads } from '../../core/runtime';
@@ -21,7 +21,7 @@ export interface BenchPaperArguments {
 const BATCH = { image: 8, video: 1 };
 
 async function measure(entries: readonly PaperEntry[], { batch, rounds }: BenchPaperArguments): Promise<PaperRow[]> {
-  return withProgress({ label: 'measuring', total: runsOf(entries, rounds) }, (bar) => {
+  return withProgress({ label: 'measuring', total: countRuns(entries, rounds) }, (bar) => {
     let done = -1;
     const onRun = (name: string) => bar.update(++done, [name]);
     return timeRows(entries, { rounds, batch: (kind) => batch ?? BATCH[kind], onRun });

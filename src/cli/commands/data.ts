@@ -1,10 +1,47 @@
 import { Option, type Command } from 'commander';
+import type { CheckArguments } from './data_check_action';
 import type { ExportArguments, PreviewArguments } from './data_action';
 import { wholeNumber } from '../options';
 
-/** Adds `morphmlp data preview` and `morphmlp data export`. */
+/** Adds `morphmlp data check`. */
+function registerCheck(data: Command): void {
+  data
+    .command('check')
+    .description('check lists before a run: labels, classes, missing, unreadable and repeated files, what splits share')
+    .argument('[list]', 'a csv, a folder of class folders, or a list of frame folders; KEY VALUE pairs may follow')
+    .argument('[pairs...]', 'KEY VALUE pairs that go over the recipe')
+    .option('--val <path>', 'the validation list: its classes and files are held against those of the first list')
+    .option('--cfg <file>', "a recipe: one of the authors' YAML files, or your own of the same form")
+    .option('--preset <name>', 'a recipe that comes with the program')
+    .option('--separator <text>', 'between path and label, if the list does not say otherwise')
+    .option('--root <folder>', 'what the paths in a list start from')
+    .option('--template <text>', 'lists of frame folders: names of the frames, such as {:05d}.jpg')
+    .option('--classes-file <file>', 'names of the classes, a line each; else classes.txt beside the list')
+    .option('--model <name>', 'quickstart, video-s, image-t, …: models of images take pictures from class folders')
+    .option('--frames <n>', 'frames of a clip', wholeNumber(1))
+    .option('--rate <n>', 'distance of its frames at 30 frames a second', wholeNumber(1))
+    .option('--clips <n>', 'test clips of a video, whose frames --json names', wholeNumber(1), 1)
+    .addOption(new Option('--crops <n>', 'crops of a test clip').choices(['1', '3']).default('1'))
+    .option('--workers <n>', 'files that are opened at a time', wholeNumber(1))
+    .option('--json', 'all that is known of every file, as JSON')
+    .addHelpText(
+      'after',
+      '\nExit status: 0 where nothing is to be mended, 1 for errors (a run would stop or learn wrong labels), 2 for warnings.' +
+        '\n\nExamples:\n  morphmlp data check train.csv --val val.csv\n  morphmlp data check photos/train --val photos/val --model image-t' +
+        '\n  morphmlp data check sthv1/train.txt --template {:05d}.jpg --root /data/frames' +
+        '\n  morphmlp data check --cfg K400_MLP_S16x4.yaml DATA.PATH_TO_DATA_DIR lists DATA.PATH_PREFIX /data/k400 --json > check.json',
+    )
+    .action(async (list: string | undefined, pairs: string[], given: CheckArguments) =>
+      (await import('./data_check_action.js')).check([...(list === undefined ? [] : [list]), ...pairs], given),
+    );
+}
+
+/** Adds `morphmlp data check`, `morphmlp data preview` and `morphmlp data export`. */
 export function registerData(program: Command): void {
-  const data = program.command('data').description('look at training clips; write the embedded datasets as files');
+  const data = program
+    .command('data')
+    .description('check lists, look at training clips, write the embedded datasets as files');
+  registerCheck(data);
   data
     .command('preview')
     .description('draw the first training batch as the network gets it: augmented, mixed, cropped')

@@ -1,8 +1,8 @@
 import { native } from '../../core/native';
-import { instructionSet, libraryOfProducts, threads } from '../../core/runtime';
+import { instructionSet, gemmNote, threads } from '../../core/runtime';
 import { getDefaultDevice } from '../../core/tensor';
 
-const gpu = (): string => native.cudaDevice() + libraryOfProducts();
+const gpu = (): string => native.cudaDevice() + gemmNote();
 
 /** Where a command computes, in words: `cpu (avx512, 2 threads)`, or `cuda` with the GPU. */
 export function deviceText(): string {

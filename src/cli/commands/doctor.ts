@@ -4,6 +4,7 @@ import os from 'node:os';
 import { promisify } from 'node:util';
 import { loadAddon, type TriedAddon } from '../../core/addon_path';
 import { packageVersion } from '../../core/version';
+import { decoderVersion } from '../../data/video/choose';
 
 /** A program or library: its version where it was found, or the reason why it does not count. */
 export type Found = { version: string } | { missing: string };
@@ -28,8 +29,6 @@ export type AddonInfo =
       cuda: string;
       /** The architectures that the addon has CUDA kernels for; empty where it has none. */
       cudaCompiled: string;
-      /** Who computes products on the GPU: `own`, a library, or why that is not there; empty where there are no CUDA kernels. */
-      cudaProducts: string;
       tried: TriedAddon[];
     }
   | { missing: string };
@@ -49,7 +48,8 @@ export interface DoctorReport {
   cmake: Found;
   cpu: CpuInfo;
   memory: { total: number; available: number };
-  ffmpeg: Found;
+  /** What decodes videos. */
+  decoder: Found;
   cuda: { nvcc: Found; driver: Found; backend: string };
   addon: AddonInfo;
   selfTest?: SelfTest;
@@ -62,7 +62,6 @@ interface AddonStatus {
   cudaStatus(): string;
   cudaCompiled(): string;
   cudaDevice(): string;
-  cudaProducts(): string;
 }
 
 const KNOWN_FEATURES = ['sse4_2', 'avx', 'f16c', 'fma', 'avx2', 'avx512f', 'avx512bw', 'avx512vl', 'avx512dq'];
@@ -94,8 +93,14 @@ async function findCompiler(): Promise<Found> {
 }
 
 const findCmake = () => probe('cmake', ['--version'], firstLine, ' (needed only to build the addon)');
-const findFfmpeg = () =>
-  probe('ffmpeg', ['-version'], (out) => firstLine(out).replace(/ Copyright.*/, ''), ' (needed to read videos)');
+
+async function findDecoder(): Promise<Found> {
+  try {
+    return { version: await decoderVersion() };
+  } catch (error) {
+    return { missing: (error as Error).message };
+  }
+}
 
 function readText(file: string): string {
   try {
@@ -182,15 +187,6 @@ async function probeToolkit(otherwise: Found, release: (out: string) => string):
   return existsSync(nvcc) ? probe(nvcc, ['--version'], release, '') : otherwise;
 }
 
-function productsOf(addon: AddonStatus): string {
-  if (addon.cudaCompiled() === '') return '';
-  try {
-    return addon.cudaProducts();
-  } catch (error) {
-    return `none: ${(error as Error).message}`;
-  }
-}
-
 function findAddon(): AddonInfo {
   try {
     const { addon, file, tried } = loadAddon<AddonStatus>();
@@ -202,7 +198,6 @@ function findAddon(): AddonInfo {
       threads: addon.threads(),
       cuda: addon.cudaStatus() === 'available' ? addon.cudaDevice() : `no CUDA device: ${addon.cudaStatus()}`,
       cudaCompiled: addon.cudaCompiled(),
-      cudaProducts: productsOf(addon),
     };
   } catch (error) {
     return { missing: (error as Error).message };
@@ -210,14 +205,14 @@ function findAddon(): AddonInfo {
 }
 
 /**
- * Looks at this machine: tools, processor, memory, FFmpeg, CUDA and the addon. Nothing missing makes it fail; each missing thing
+ * Looks at this machine: tools, processor, memory, decoder, CUDA and the addon. Nothing missing makes it fail; each missing thing
  * carries its reason. `selfTest` is called only where the addon loaded; what it throws becomes a failed self-test.
  */
 export async function collectDoctor(selfTest?: () => SelfTest | Promise<SelfTest>): Promise<DoctorReport> {
-  const [compiler, cmake, ffmpeg, nvcc, driver, cpu] = await Promise.all([
+  const [compiler, cmake, decoder, nvcc, driver, cpu] = await Promise.all([
     findCompiler(),
     findCmake(),
-    findFfmpeg(),
+    findDecoder(),
     findNvcc(),
     findDriver(),
     findCpu(),
@@ -232,7 +227,7 @@ export async function collectDoctor(selfTest?: () => SelfTest | Promise<SelfTest
     cmake,
     cpu,
     memory: findMemory(),
-    ffmpeg,
+    decoder,
     cuda: { nvcc, driver, backend },
     addon,
   };

@@ -16,7 +16,7 @@ function addonRows(addon: AddonInfo): [string, string][] {
 
 function cudaKernels(addon: AddonInfo): string[] {
   if ('missing' in addon || addon.cudaCompiled === '') return [];
-  return [`kernels for ${addon.cudaCompiled}`, `products: ${addon.cudaProducts.replace(/^own/, 'our own kernels')}`];
+  return [`kernels for ${addon.cudaCompiled}`];
 }
 
 function selfTestRows(selfTest: SelfTest | undefined): [string, string][] {
@@ -34,7 +34,7 @@ function rows(r: DoctorReport): [string, string][] {
     ['features', r.cpu.features.join(' ') || 'unknown'],
     ['memory', `${gib(r.memory.total)}, ${gib(r.memory.available)} free`],
     ...addonRows(r.addon),
-    ['FFmpeg', found(r.ffmpeg)],
+    ['decoder', found(r.decoder)],
     ['CUDA', [r.cuda.backend, ...cudaKernels(r.addon)].join('\n')],
     ['nvcc', found(r.cuda.nvcc)],
     ['GPU driver', found(r.cuda.driver)],

@@ -1,9 +1,9 @@
 import { randomInt } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { buildCommand, buildKernel, INCLUDE, shown, type Language } from '../../bench/kernels/build_kernel';
-import { describePlugin, runHosted, type Failure } from '../../bench/kernels/plugin_process';
-import type { Checked } from '../../bench/kernels/protocol';
+import { buildCommand, buildKernel, INCLUDE, formatCommand, type Language } from '../../bench/kernels/build_kernel';
+import { describePlugin, runKernelJob, type Failure } from '../../bench/kernels/plugin_process';
+import type { VerifiedPlugin } from '../../bench/kernels/protocol';
 import { chooseCases } from '../../bench/kernels/ops';
 import { opOfName, template, templateFile } from '../../bench/kernels/template';
 import { writeFileAtomic } from '../../formats/atomic';
@@ -48,7 +48,7 @@ export function newKernel(name: string, { op: asked, lang, out }: NewArguments):
 /** Runs `morphmlp kernel build`. */
 export function build(source: string, flags: readonly string[]): void {
   if (!existsSync(source)) throw new Error(`${source}: no such file`);
-  console.log(shown(buildCommand(source, { extra: flags })));
+  console.log(formatCommand(buildCommand(source, { extra: flags })));
   console.log(`built ${buildKernel(source, flags)}`);
 }
 
@@ -66,7 +66,7 @@ export interface CheckArguments {
 }
 
 /** Where one library was right. */
-type Row = Checked & { op: string; stage: number };
+type Row = VerifiedPlugin & { op: string; stage: number };
 
 interface Check {
   stages: readonly number[] | undefined;
@@ -90,7 +90,7 @@ async function checkLibrary(file: string, check: Check, bar: Progress, failures:
       time: null,
       threads: check.threads,
     };
-    const found = await runHosted(job, { timeout: check.timeout, onStep });
+    const found = await runKernelJob(job, { timeout: check.timeout, onStep });
     failures.push(...found.failures);
     rows.push(...found.checked.map((one) => ({ ...one, op: c.op, stage: c.stage })));
     if (found.failures.length > 0) break; // the shapes that follow are larger, and would say the same

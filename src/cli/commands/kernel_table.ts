@@ -2,9 +2,9 @@ import path from 'node:path';
 import pc from 'picocolors';
 import type { Failure } from '../../bench/kernels/plugin_process';
 import type { KernelRow } from '../../bench/kernels/measure';
-import { QUIET } from '../../bench/cpu_contention';
+import { QUIET_SHARE } from '../../bench/cpu_contention';
 import type { Ratio } from '../../bench/statistics';
-import { whyNoWgmma } from '../../bench/kernels/variant';
+import { wgmmaUnavailable } from '../../bench/kernels/variant';
 import { native, type Device, type Precision } from '../../core/native';
 import { percent, significant, table } from '../../terminal/format';
 
@@ -64,7 +64,7 @@ export function printRows(rows: readonly KernelRow[]): void {
 export function othersText(rows: readonly KernelRow[]): string {
   const most = Math.max(...rows.map(({ others }) => others));
   const text = `others took at most ${percent(most, 0)} of the processors' time beside an op`;
-  return most > QUIET ? `${text}: the machine was busy, and times and shares of limits say little` : text;
+  return most > QUIET_SHARE ? `${text}: the machine was busy, and times and shares of limits say little` : text;
 }
 
 /** Prints the plugins that failed; then the program ends with status 1. */
@@ -76,8 +76,8 @@ export function printFailures(failures: readonly Failure[]): void {
 
 /** What can stand beside our products on a GPU, for which ops, and why it is not there. */
 const BESIDE: ({ name: string; why: () => string | undefined } & Record<Precision, string[]>)[] = [
-  { name: 'cuBLASLt', f32: ['linear', 'morph_fc', 'temporal_fc'], bf16: ['linear'], why: () => native.cudaBlas() },
-  { name: 'wgmma', f32: [], bf16: ['linear'], why: whyNoWgmma },
+  { name: 'cuBLASLt', f32: ['linear', 'morph_fc', 'temporal_fc'], bf16: [], why: () => native.cudaBlas() },
+  { name: 'wgmma', f32: [], bf16: ['linear'], why: wgmmaUnavailable },
 ];
 
 /** Says why there is no row of cuBLASLt or wgmma where one could stand. */

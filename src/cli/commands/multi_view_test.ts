@@ -15,6 +15,7 @@ import { testViews, type TestResult } from '../../train/multi_view';
 import { macs, percent } from '../../terminal/format';
 import { showNotes } from './notes';
 import { Progress } from '../../terminal/progress';
+import { displayWidth, padWidth, printable } from '../../terminal/text_width';
 
 /** Results of a test as they are written: shares in [0, 1], `confusion[true][predicted]` counts videos. */
 export interface TestRecord {
@@ -60,8 +61,8 @@ const FEW = 20;
 function classLines({ classes }: TestRecord): string[] {
   const seen = classes.filter((c): c is typeof c & { top1: number } => c.top1 !== null);
   const shown = seen.length <= FEW ? seen : [...seen].sort((a, b) => a.top1 - b.top1).slice(0, FEW);
-  const width = Math.max(...shown.map((c) => c.name.length));
-  const lines = shown.map((c) => `  ${c.name.padEnd(width)}  ${percent(c.top1)} of ${c.videos}`);
+  const width = Math.max(...shown.map((c) => displayWidth(printable(c.name))));
+  const lines = shown.map((c) => `  ${padWidth(printable(c.name), width)}  ${percent(c.top1)} of ${c.videos}`);
   const left = seen.length - shown.length;
   return left > 0 ? [...lines, `  the worst ${FEW} classes; ${left} more have clips`] : lines;
 }
@@ -102,7 +103,7 @@ export async function runTest({ testing, checkpoint, workers, precision, quiet }
   const pool = new DecodePool(workers);
   try {
     showNotes(checkpoint, model);
-    const opening = { clips: testClips(model.input), known: model.classNames };
+    const opening = { clips: testClips(model.input), known: model.classNames, knownFrom: checkpoint };
     const dataset = openDataset(testing.data, opening, pool);
     const bar = quiet ? null : new Progress({ label: 'testing', total: dataset.length });
     const onVideo = (done: number) => bar?.update(done);
@@ -119,7 +120,7 @@ export async function runTest({ testing, checkpoint, workers, precision, quiet }
 /** Lines about files that could not be read, to standard error. */
 export function showSkippedVideos({ skipped }: TestRecord): void {
   if (skipped.length === 0) return;
-  console.error(`${skipped.length} files skipped:\n${skipped.map((s) => `  ${s.reason}`).join('\n')}`);
+  console.error(`${skipped.length} files skipped:\n${skipped.map((s) => `  ${printable(s.reason)}`).join('\n')}`);
 }
 
 /** The test at the end of a run: shown, and written as JSON. */

@@ -33,6 +33,7 @@ export function registerPredict(program: Command): void {
     .option('--frame-size <WxH>', 'standard input is raw RGB frames of this size (3 bytes a pixel)', frameSize)
     .option('--clips <n>', 'views in time, evenly spread', wholeNumber(1), 1)
     .addOption(new Option('--crops <n>', 'views in space: 1 (centre) or 3').choices(['1', '3']).default('1'))
+    .option('--ignore-sar', "take a video's stored pixels as squares, as decord and torchvision do")
     .addOption(deviceOption())
     .addOption(precisionOption())
     .addHelpText('after', EXAMPLES)

@@ -17,6 +17,7 @@ import { showNotes } from './notes';
 import { checkOutputs } from './outputs';
 import { fileInputs, standardInput, type Input, type StreamInput } from './predict_inputs';
 import { Progress } from '../../terminal/progress';
+import { displayWidth, padWidth, printable } from '../../terminal/text_width';
 
 /** A class and its probability. */
 export interface Guess {
@@ -36,8 +37,10 @@ const bar = (share: number): string => pc.cyan('█'.repeat(Math.round(share * 3
 
 /** One line for each guess, as the terminal shows them. */
 export function guessLines(guesses: readonly Guess[]): string[] {
-  const width = Math.max(...guesses.map((g) => g.label.length));
-  return guesses.map((g) => `  ${g.label.padEnd(width)}  ${percent(g.probability).padStart(6)}  ${bar(g.probability)}`);
+  const width = Math.max(...guesses.map((g) => displayWidth(printable(g.label))));
+  return guesses.map(
+    (g) => `  ${padWidth(printable(g.label), width)}  ${percent(g.probability).padStart(6)}  ${bar(g.probability)}`,
+  );
 }
 
 /** What the command line gives. */
@@ -50,6 +53,7 @@ export interface PredictArguments {
   frameSize?: [number, number];
   clips: number;
   crops: '1' | '3';
+  ignoreSar?: boolean;
   device: Device;
   precision: Precision;
 }
@@ -75,21 +79,28 @@ async function gather(given: readonly string[], args: PredictArguments): Promise
 /** Inputs that are read ahead of the network. */
 const AHEAD = 2;
 
+/** What was read of an input: its views, and what is wrong with the file in spite of that. */
+interface Read {
+  clips: Clip[];
+  warning: string | undefined;
+}
+
 /** The views of each input in turn, or the error that stands in their way; the next ones are read meanwhile. */
 async function* readAll(
   inputs: readonly Input[],
   spec: InputSpec,
   views: Views,
   pool: DecodePool,
-): AsyncGenerator<{ input: Input; clips: Clip[] } | { input: Input; error: Error }> {
+): AsyncGenerator<({ input: Input } & Read) | { input: Input; error: Error }> {
   const options = testClips(spec);
   const choices = allViews(views);
   const size = { frames: spec.frames, height: spec.crop, width: spec.crop, label: -1 };
-  const read = async (input: Input): Promise<Clip[]> => {
-    const { clips } = await pool.read({ source: input.source, options, choices });
-    return clips.map((pixels) => ({ ...size, pixels, path: input.name }));
+  const read = async (input: Input): Promise<Read> => {
+    const { clips, seen, info } = await pool.read({ source: input.source, options, choices });
+    const { warning } = info;
+    return { clips: clips.map((pixels, i) => ({ ...size, pixels, path: input.name, seen: seen[i]! })), warning };
   };
-  const reading = new Map<number, Promise<Clip[] | Error>>();
+  const reading = new Map<number, Promise<Read | Error>>();
   for (let i = 0; i < inputs.length; i++) {
     for (let next = i; next <= i + AHEAD && next < inputs.length; next++)
       if (!reading.has(next))
@@ -98,8 +109,8 @@ async function* readAll(
           read(inputs[next]!).catch((error: Error) => error),
         );
     const got = await reading.get(i)!;
-    reading.set(i, Promise.resolve([]));
-    yield got instanceof Error ? { input: inputs[i]!, error: got } : { input: inputs[i]!, clips: got };
+    reading.delete(i);
+    yield got instanceof Error ? { input: inputs[i]!, error: got } : { input: inputs[i]!, ...got };
   }
 }
 
@@ -111,7 +122,7 @@ function problemOf({ input: { name, source }, error: { message } }: { input: Inp
 
 function inputTable(seen: readonly Seen[]): string {
   const rows = seen.flatMap(({ name, guesses }) =>
-    guesses.map((g, i) => [i === 0 ? name : '', g.label, percent(g.probability)]),
+    guesses.map((g, i) => [i === 0 ? printable(name) : '', printable(g.label), percent(g.probability)]),
   );
   return table(rows, { head: ['input', 'class', 'probability'], align: ['left', 'left', 'right'] });
 }
@@ -134,7 +145,7 @@ function checkSheet(file: string): void {
 }
 
 function show(seen: readonly Seen[]): void {
-  if (seen.length === 1) console.log([pc.bold(seen[0]!.name), ...guessLines(seen[0]!.guesses)].join('\n'));
+  if (seen.length === 1) console.log([pc.bold(printable(seen[0]!.name)), ...guessLines(seen[0]!.guesses)].join('\n'));
   else if (seen.length > 1) console.log(inputTable(seen));
 }
 
@@ -149,15 +160,18 @@ async function classifyAll(
   const seen: Seen[] = [];
   const rows: SheetRow[] = [];
   let failed = 0;
-  for await (const got of readAll(inputs, model.input, views, pool)) {
+  const spec = args.ignoreSar ? { ...model.input, ignoreSar: true } : model.input;
+  for await (const got of readAll(inputs, spec, views, pool)) {
     const { name } = got.input;
     if ('error' in got) {
       failed += 1;
-      console.error(`morphmlp: ${problemOf(got)}`);
+      console.error(`morphmlp: ${printable(problemOf(got))}`);
     } else {
       const guesses = classify(model, got.clips, args.top);
       seen.push({ name, guesses });
-      if (args.json) console.log(JSON.stringify({ input: name, views: viewCount(views), guesses }));
+      if (got.warning !== undefined) console.error(`note: ${name}: ${got.warning}`);
+      const frames = got.clips.map((clip) => clip.seen);
+      if (args.json) console.log(JSON.stringify({ input: name, views: viewCount(views), guesses, frames }));
       if (args.sheet && rows.length < SHEET_ROWS)
         rows.push({ clip: got.clips[0]!, caption: captionOf({ name, guesses }) });
     }

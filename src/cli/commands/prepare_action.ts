@@ -4,12 +4,12 @@ import path from 'node:path';
 import pc from 'picocolors';
 import { byteCount } from '../../train/config/bytes';
 import { readFrameList } from '../../data/lists/frame_list';
-import { describeListing, readListing, VIDEO_ENDINGS, type Listing } from '../../data/lists/listing';
-import { IMAGE_ENDINGS } from '../../data/pictures/pictures';
+import { describeListing, readListing, type Listing } from '../../data/lists/listing';
 import { prepare, type Prepared } from '../../data/prepare/prepare';
 import { isPrepared } from '../../data/shards';
 import { bytes } from '../../terminal/format';
 import { Progress } from '../../terminal/progress';
+import { printable } from '../../terminal/text_width';
 
 /** What `morphmlp prepare` is given. */
 export interface PrepareArguments {
@@ -33,7 +33,7 @@ function readList(list: string, { separator, root, template, classesFile }: Prep
     if (!existsSync(list)) throw new Error(`${list}: no such file; expected a list of folder number-of-frames label`);
     return readFrameList(list, template, places);
   }
-  return readListing(list, { ...places, separator, endings: [...VIDEO_ENDINGS, ...IMAGE_ENDINGS] });
+  return readListing(list, { ...places, separator, pictures: true });
 }
 
 /** How many reasons a terminal shows; all are in the index. */
@@ -44,7 +44,7 @@ function showFailed(folder: string, failed: Prepared['failed']): void {
   console.error(
     pc.yellow(`${failed.length === 1 ? '1 file' : `${failed.length} files`} could not be read and are left out:`),
   );
-  for (const { reason } of failed.slice(0, SHOWN)) console.error(`  ${reason}`);
+  for (const { reason } of failed.slice(0, SHOWN)) console.error(`  ${printable(reason)}`);
   if (failed.length > SHOWN)
     console.error(`  … and ${failed.length - SHOWN} more in ${path.join(folder, 'index.jsonl')}`);
 }
@@ -65,8 +65,8 @@ function interruption(): AbortSignal {
 export async function prepareClips(list: string, folder: string, given: PrepareArguments): Promise<void> {
   const listing = readList(list, given);
   const [first, ...remarks] = describeListing(listing);
-  console.log(first);
-  for (const remark of remarks) console.error(pc.yellow(`note: ${remark}`));
+  console.log(printable(first!));
+  for (const remark of remarks) console.error(pc.yellow(`note: ${printable(remark)}`));
   const { shortSide, crf, keyframes, quality, seed } = given;
   const bar = new Progress({ label: 'preparing', total: listing.items.length });
   const result = await prepare(listing, folder, {
@@ -80,5 +80,5 @@ export async function prepareClips(list: string, folder: string, given: PrepareA
   showFailed(folder, result.failed);
   const before = result.before > 0 ? `, ${result.before} of them by an earlier run` : '';
   const shards = result.shards === 1 ? '1 shard' : `${result.shards} shards`;
-  console.log(`${folder}: ${result.clips} clips in ${shards}, ${bytes(result.bytes)}${before}`);
+  console.log(`${printable(folder)}: ${result.clips} clips in ${shards}, ${bytes(result.bytes)}${before}`);
 }

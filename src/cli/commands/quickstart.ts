@@ -1,6 +1,6 @@
 import path from 'node:path';
-import { hasFfmpeg } from '../../data/video/ffmpeg';
 import { writeVideo } from '../../data/video/encode';
+import { decoderVersion } from '../../data/video/choose';
 import { MotionDataset } from '../../data/synthetic/motion';
 import { sourceOf, type Source } from '../../data/source';
 import { isUnreadable, type Clip } from '../../data/types';
@@ -8,6 +8,7 @@ import { readViews } from '../../data/video/video_clips';
 import { VideoDataset } from '../../data/video/video_dataset';
 import type { Run } from '../../train/run';
 import { load, type InputSpec } from '../../models/load';
+import { printable } from '../../terminal/text_width';
 import { classify, guessLines } from './predict_action';
 
 const EXAMPLE_STREAM = 2; // neither training nor validation clips
@@ -54,8 +55,10 @@ async function exampleOf(run: Run, input: InputSpec): Promise<{ example: Example
   const { train, val } = run.loaders;
   if (val?.dataset instanceof VideoDataset) return firstReadable(val.dataset, input);
   if (!(train.dataset instanceof MotionDataset)) return null;
-  if (!(await hasFfmpeg())) {
-    console.log('\nFFmpeg is not on the PATH, so no video was classified (Debian: apt-get install ffmpeg).');
+  try {
+    await decoderVersion();
+  } catch (error) {
+    console.log(`\nno video was classified: ${(error as Error).message}`);
     return null;
   }
   const example = await drawnExample(run);
@@ -72,11 +75,12 @@ export async function afterQuickstart(run: Run): Promise<void> {
     const found = await exampleOf(run, model.input);
     if (!found) return;
     const { example, clips } = found;
+    const file = printable(path.relative('', example.file));
     const lines = guessLines(classify(model, clips, 3)).join('\n');
-    console.log(`\n${example.file} shows '${model.classNames[example.label]}'; the model says:\n${lines}`);
+    console.log(`\n${file} shows '${printable(model.classNames[example.label]!)}'; the model says:\n${lines}`);
     const { source } = example;
     if (!(source.kind === 'video' || source.kind === 'image') || source.part) return; // predict takes files
-    console.log(`\nTry it: ${thisCommand()} predict ${example.file} --checkpoint ${run.files.best}`);
+    console.log(`\nTry it: ${thisCommand()} predict ${file} --checkpoint ${run.files.best}`);
   } finally {
     model.network.dispose();
   }

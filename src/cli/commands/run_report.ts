@@ -19,7 +19,7 @@ export function writeRunReport(run: Run, { startedAt, steps, warnings }: RunNote
   const { crop, frames } = info.input;
   return writeReport(files.report, {
     title: options.out,
-    status: trainer.finished ? 'finished' : 'interrupted',
+    status: trainer.failed !== null ? 'failed' : trainer.finished ? 'finished' : 'interrupted',
     startedAt: startedAt.toISOString(),
     seconds: (Date.now() - startedAt.getTime()) / 1000,
     command: `morphmlp ${process.argv.slice(2).join(' ')}`,

@@ -9,10 +9,10 @@ import { studyLearned } from '../../study/learned';
 import { studyMixing } from '../../study/mixing';
 import { traceOf } from '../../study/trace';
 import { describeSubject, type Subject } from '../../study/subject';
-import type { Study, Tell } from '../../study/types';
+import type { Study } from '../../study/types';
 import { showNotes } from './notes';
 import { checkOutputs } from './outputs';
-import { withProgress } from '../../terminal/progress';
+import { withProgress, type OnProgress } from '../../terminal/progress';
 import { learnedText } from './study_learned_text';
 import { costText, mixingText } from './study_text';
 import { openSubject } from './study_inputs';
@@ -40,13 +40,13 @@ export interface StudyArguments {
 type Found = Omit<Study, 'model' | 'machine'>;
 
 /** One part of a study. A new part is a line in `PARTS`, a member of `Study` and a section of the page. */
-type Part = (subject: Subject, given: StudyArguments, tell: Tell) => Found | Promise<Found>;
+type Part = (subject: Subject, given: StudyArguments, onProgress: OnProgress) => Found | Promise<Found>;
 
 const PARTS: Readonly<Record<string, Part>> = {
-  cost: (subject, given, tell) => ({ cost: studyCost(subject, given, tell) }),
-  mixing: (subject, given, tell) => ({ mixing: studyMixing(subject, given, tell) }),
-  learned: async (subject, given, tell) => {
-    const found = await studyLearned(subject, given, tell);
+  cost: (subject, given, onProgress) => ({ cost: studyCost(subject, given, onProgress) }),
+  mixing: (subject, given, onProgress) => ({ mixing: studyMixing(subject, given, onProgress) }),
+  learned: async (subject, given, onProgress) => {
+    const found = await studyLearned(subject, given, onProgress);
     return {
       learned: { ...found.learned, pictures: await drawLearned(subject, found, { blocks: given.block ?? [] }) },
     };

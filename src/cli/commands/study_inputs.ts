@@ -39,7 +39,7 @@ async function labelledClips(
   const pool = new DecodePool(1);
   try {
     const clips = testClips(subject.input);
-    const known = subject.checkpoint ? { known: subject.classNames } : {};
+    const known = subject.checkpoint ? { known: subject.classNames, knownFrom: subject.checkpoint } : {};
     const dataset = openDataset(specOf(path), { clips, ...known }, pool);
     const wanted = Math.min(count, dataset.length);
     // Drawn, the same ones each time: lists are sorted by class, or have the classes by turns.

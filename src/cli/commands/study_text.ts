@@ -1,6 +1,6 @@
 import pc from 'picocolors';
 import type { Cost, CostOp, CostSum } from '../../study/cost';
-import { explainNoise, explainPeak, explainSight, explainStage } from '../../study/explain';
+import { explainInterference, explainPeak, explainField, explainStage } from '../../study/explain';
 import { middleOf, type Mixing } from '../../study/mixing';
 import { bytes, percent, significant, table } from '../../terminal/format';
 
@@ -34,7 +34,7 @@ export function costText(cost: Cost): string {
   const { limits, ms, outsideMs, work, batch, steps } = cost;
   const step = `${work === 'train' ? 'training step' : 'forward pass'} of ${batch} ${batch === 1 ? 'clip' : 'clips'}`;
   const sentences = cost.stages.map((stage) => `${pc.bold(stage.name)}: ${explainStage(stage, cost)}`);
-  const noise = explainNoise(cost);
+  const noise = explainInterference(cost);
   return [
     `${step}: ${significant(ms, 4)} ms (median of ${steps}), ${significant(outsideMs, 2)} of it outside of kernels`,
     `limits here and now: ${significant(limits.gflops, 3)} GFLOP/s of multiply-adds, ${significant(limits.gbs, 3)} GB/s of copying`,
@@ -49,7 +49,7 @@ export function mixingText(mixing: Mixing): string {
   const middle = sensitivities.filter(({ level, token }) => token === middleOf(levels[level]!.size));
   const lines = middle.map((s) => {
     const { name, stage } = levels[s.level]!;
-    return `${pc.bold(`stage ${stage}`)}: the middle token of ${name} ${explainSight(mixing, s)}`;
+    return `${pc.bold(`stage ${stage}`)}: the middle token of ${name} ${explainField(mixing, s)}`;
   });
   return ['', ...lines, `The clip is ${clip ?? 'noise: none was given'}.`].join('\n');
 }

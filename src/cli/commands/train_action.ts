@@ -15,6 +15,7 @@ import { afterQuickstart } from './quickstart';
 import { writeRunReport } from './run_report';
 import { testRun } from './multi_view_test';
 import { resolveConfig, type TrainFlags } from './train_settings';
+import { printable } from '../../terminal/text_width';
 import { TrainingView } from './training_view';
 import { isWatched, trainWatched, usePlugins } from './watched_run';
 
@@ -80,7 +81,7 @@ function showSkipped(run: Run): void {
   const { skipped } = run;
   if (skipped.length === 0) return;
   console.error(pc.yellow(`${skipped.length === 1 ? '1 file' : `${skipped.length} files`} could not be read:`));
-  for (const { reason } of skipped) console.error(`  ${reason}`);
+  for (const { reason } of skipped) console.error(`  ${printable(reason)}`);
 }
 
 function checkDevice(config: Config): void {
@@ -110,9 +111,17 @@ function checkFree({ out, resume }: RunOptions, overwrite = false): void {
 async function trainRun(run: Run, view: TrainingView, config: Config): Promise<boolean> {
   writeFileAtomic(run.files.config, (write) => write(Buffer.from(printConfig(config))));
   const release = stopOnInterrupt(run);
-  await run.train();
-  release();
-  view.close();
+  try {
+    await run.train();
+  } catch (error) {
+    if (run.trainer.failed === null) throw error;
+    view.notes.warnings.push(run.trainer.failed);
+    await writeRunReport(run, view.notes, config);
+    throw new Error(`${(error as Error).message}; ${run.files.last} is kept, marked as not finite`, { cause: error });
+  } finally {
+    release();
+    view.close();
+  }
   showSkipped(run);
   if (!run.trainer.finished) {
     console.log(`saved ${run.files.last}; go on with the same command and --resume`);
@@ -131,7 +140,7 @@ async function trainFirst(config: Config, given: TrainArguments): Promise<boolea
   const run = new Run(optionsFor(config, given.resume ?? false), view);
   view.attach(run);
   console.log(describeRun(run));
-  for (const remark of run.remarks) console.error(pc.yellow(`note: ${remark}`));
+  for (const remark of run.remarks) console.error(pc.yellow(`note: ${printable(remark)}`));
   const finished = await trainRun(run, view, config);
   if (finished && given.preset === 'quickstart') await afterQuickstart(run);
   run.dispose();
@@ -142,7 +151,7 @@ async function trainFirst(config: Config, given: TrainArguments): Promise<boolea
 export async function train(pairs: string[], given: TrainArguments): Promise<void> {
   const { config, notes } = resolveConfig(given, pairs);
   if (given.printConfig) return void process.stdout.write(printConfig(config));
-  for (const note of notes) console.error(pc.yellow(`note: ${note}`));
+  for (const note of notes) console.error(pc.yellow(`note: ${printable(note)}`));
   checkDevice(config);
   if (config['TRAIN.ENABLE'] && !isWatched()) checkFree(optionsFor(config, given.resume ?? false), given.overwrite);
   const plugins = config['RUN.PLUGINS'];

@@ -5,6 +5,7 @@ import { percent } from '../../terminal/format';
 import { Progress } from '../../terminal/progress';
 import { RunLog } from './run_log';
 import type { RunNotes } from './run_report';
+import { printable } from '../../terminal/text_width';
 
 /** Shows a run: one bar an epoch, then a line with its figures. */
 export class TrainingView implements TrainerEvents {
@@ -64,7 +65,7 @@ export class TrainingView implements TrainerEvents {
   warning(text: string): void {
     this.bar?.finish();
     this.notes.warnings.push(text);
-    console.error(pc.yellow(`note: ${text}`));
+    console.error(pc.yellow(`note: ${printable(text)}`));
   }
 
   private start(epoch: number, batch: number, total: number): Progress {

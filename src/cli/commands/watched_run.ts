@@ -8,7 +8,7 @@ import { existsSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
-import { describePlugin, endOf, runJob } from '../../bench/kernels/plugin_process';
+import { describePlugin, describeExit, runJob } from '../../bench/kernels/plugin_process';
 import { openPlugin, requirePluginDevice, usePlugin, watchPlugins } from '../../core/plugins';
 import { threads } from '../../core/runtime';
 import { getDefaultDevice } from '../../core/tensor';
@@ -96,9 +96,9 @@ function watch(child: ChildProcess): Promise<string | null> {
     child.on('close', (code, signal) => {
       clearTimeout(timer);
       if (problem !== null) return resolve(problem);
-      if (inside !== null) return resolve(`${describe(inside)} ${endOf(code, signal)}`);
+      if (inside !== null) return resolve(`${describe(inside)} ${describeExit(code, signal)}`);
       process.exitCode = code ?? 1;
-      resolve(signal && `the run ${endOf(code, signal)}, while none of its plugins ran`);
+      resolve(signal && `the run ${describeExit(code, signal)}, while none of its plugins ran`);
     });
   });
 }

@@ -1,33 +1,50 @@
-/** Names of classes: known from elsewhere, or from a file with a name a line. */
-import { existsSync, readFileSync } from 'node:fs';
+/**
+ * Which class a label means. The class list of a run decides, never the look of one list: a label is the class of that name; where
+ * no class is named by a number, a whole number is an index. Two lists that say different things of one index are an error.
+ */
+import { existsSync } from 'node:fs';
 import path from 'node:path';
+import type { ListedLabel } from './table';
+import { readLines } from './text_file';
 
 /** What is known of the classes before a list is read. */
 export interface ClassOptions {
   /** The classes in order, when they are known already (from the training list or a checkpoint). */
   known?: readonly string[];
+  /** What `known` comes from, for messages. */
+  knownFrom?: string;
   /** File of class names, a line each, in place of classes.txt beside the list. */
   classesFile?: string;
   /** Number of classes of the head, where it is given: labels must be below it, and names as many. */
   classes?: number;
 }
 
+/** Class names and where they come from. */
+interface ClassList {
+  names: readonly string[];
+  from: string;
+}
+
 /** Name of the optional file with one class name a line, beside the csv or in the folder of class folders. */
 const CLASSES_FILE = 'classes.txt';
 
-/** Lines of a text file without byte order mark, carriage returns and empty lines, with their numbers from 1. */
-export function readLines(file: string): { text: string; number: number }[] {
-  const lines = readFileSync(file, 'utf8')
-    .replace(/^\uFEFF/, '')
-    .split(/\r\n|\n|\r/);
-  return lines.map((text, i) => ({ text: text.trim(), number: i + 1 })).filter(({ text }) => text !== '');
+/** Guards against a column of something else than labels. */
+const MOST_CLASSES = 1_000_000;
+
+/** Names in a message: the first few. */
+export function someNames(names: readonly string[], most = 8): string {
+  return names.slice(0, most).join(', ') + (names.length > most ? ', …' : '');
 }
 
-/** The class names of a file, one a line. @throws where one is there twice */
+/** Class names of a file, one a line. @throws where a name is there twice, a line before the last is empty, or it is no list of names */
 export function readClassNames(file: string): string[] {
   const lines = readLines(file);
+  if (lines.length === 0) throw new Error(`${file}: expected a class name a line, and the file is empty`);
+  if (/^[[{]/.test(lines[0]!.text) && /[\]}]$/.test(lines.at(-1)!.text))
+    throw new Error(`${file}: expected a class name a line, got JSON`);
   const seen = new Map<string, number>();
-  for (const { text, number } of lines) {
+  for (const [i, { text, number }] of lines.entries()) {
+    if (number !== i + 1) throw new Error(`${file}:${i + 1}: the line is empty, expected a class name`);
     const before = seen.get(text);
     if (before !== undefined) throw new Error(`${file}:${number}: class ${text} is on line ${before} already`);
     seen.set(text, number);
@@ -41,12 +58,271 @@ export function expectClasses(source: string, names: string[], { classes }: Clas
   throw new Error(`${source}: ${names.length} classes, but the head is to have ${classes} (MODEL.NUM_CLASSES)`);
 }
 
-/** The names that are known, or that a file gives for a list in `folder`; undefined where there is neither. */
-export function givenClasses(folder: string, options: ClassOptions): string[] | undefined {
-  if (options.known) return [...options.known];
+/** The class list that belongs to a list in `folder`: the file that is named, or classes.txt; undefined where there is neither. */
+function ownClasses(folder: string, options: ClassOptions): ClassList | undefined {
   const beside = path.join(folder, CLASSES_FILE);
   const file = options.classesFile ?? (existsSync(beside) ? beside : undefined);
   if (file === undefined) return undefined;
   if (!existsSync(file)) throw new Error(`${file}: no such file of class names`);
-  return expectClasses(file, readClassNames(file), options);
+  return { names: readClassNames(file), from: file };
+}
+
+const knownClasses = ({ known, knownFrom = '' }: ClassOptions): ClassList | undefined =>
+  known && { names: known, from: knownFrom };
+
+/** The whole number that a label is: 3, 03 and 3.0 (as pandas writes a column with gaps) are one; null for other text. */
+function wholeNumber(text: string): number | null {
+  return /^[+-]?\d{1,15}(\.0*)?$/.test(text) ? Number(text) : null;
+}
+
+const isNumber = (text: string): boolean =>
+  wholeNumber(text) !== null || (text !== '' && Number.isFinite(Number(text)));
+
+/** Whether a list has numbers in place of names: `0`, `1`, … of a csv of indices, `class 0`, … of weights from elsewhere. */
+const isUnnamed = (names: readonly string[]): boolean =>
+  names.every((name, i) => name === String(i) || name === `class ${i}`);
+
+/** A class, and whether a label named it or counted it. */
+interface Found {
+  index: number;
+  byIndex: boolean;
+}
+
+/** The class of a label in a class list; null where it has none. */
+function labelReader({ names }: ClassList): (label: string) => Found | null {
+  const places = new Map(names.map((name, i) => [name, i]));
+  const namedByNumbers = names.some((name) => wholeNumber(name) !== null);
+  return (label) => {
+    const number = wholeNumber(label);
+    const named = places.get(label) ?? (number === null ? undefined : places.get(String(number)));
+    if (named !== undefined) return { index: named, byIndex: false };
+    if (namedByNumbers || number === null || number < 0 || number >= names.length) return null;
+    return { index: number, byIndex: true };
+  };
+}
+
+const ofWhom = (from: string): string => (from === '' ? '' : ` of ${from}`);
+
+/** Why a label means no class. */
+function unknownLabel(label: string, { names, from }: ClassList): string {
+  const numeric = wholeNumber(label) !== null;
+  if (numeric && (isUnnamed(names) || !names.some(isNumber)))
+    return `label ${label} is outside 0..${names.length - 1}${from === '' ? '' : `, the ${names.length} classes${ofWhom(from)}`}`;
+  const hint = isUnnamed(names) && from !== '' ? '; it has no class names: put classes.txt beside the list' : '';
+  return `label "${label}" is none of the ${names.length} classes${ofWhom(from)} (${someNames(names)})${hint}`;
+}
+
+/** Why the class `name` of one list is none of another. */
+function unknownClass(name: string, own: ClassList, known: ClassList): string {
+  return `class "${name}" of ${own.from} is none of the ${known.names.length} classes${ofWhom(known.from)} (${someNames(known.names)})`;
+}
+
+/** The first index that two class lists name differently, as a sentence; undefined where they agree. */
+function disagreement(own: ClassList, known: ClassList): string | undefined {
+  const i = own.names.findIndex((name, at) => name !== known.names[at]);
+  if (i < 0) return undefined;
+  const theirs = known.names[i];
+  const other =
+    theirs === undefined
+      ? `${known.from || 'the run'} has ${known.names.length} classes`
+      : `${known.from || 'the run'} ${theirs}`;
+  return `${own.from} names ${own.names[i]} as class ${i}, ${other}`;
+}
+
+/** The place of class `index` of `own` among `known`: the class of that name, or the same number where a list has no names. */
+function translate(own: ClassList, index: number, known: ClassList): number {
+  const place = known.names.indexOf(own.names[index]!);
+  if (place >= 0) return place;
+  return (isUnnamed(own.names) || isUnnamed(known.names)) && index < known.names.length ? index : -1;
+}
+
+/** Places among the known classes of the classes that a prepared set or a folder has. @throws where one is unknown */
+export function placesAmong(names: readonly string[], from: string, options: ClassOptions): number[] {
+  const known = knownClasses(options);
+  if (known === undefined) return names.map((_, i) => i);
+  const own = { names, from };
+  return names.map((name, i) => {
+    const place = translate(own, i, known);
+    if (place < 0) throw new Error(`${from}: ${unknownClass(name, own, known)}`);
+    return place;
+  });
+}
+
+/** The classes of a list, and the class number of each of its labels. */
+export interface ResolvedLabels {
+  classNames: string[];
+  places: number[];
+  notes: string[];
+}
+
+/** Labels whose meaning a class list of the list's own gives, among the classes of the run. */
+function throughOwn(source: string, labels: readonly ListedLabel[], own: ClassList, known: ClassList): number[] {
+  const [read, readKnown] = [labelReader(own), labelReader(known)];
+  const differ = isUnnamed(known.names) || isUnnamed(own.names) ? undefined : disagreement(own, known);
+  return labels.map(({ text, line }) => {
+    const found = read(text);
+    if (found === null) {
+      const named = readKnown(text);
+      if (named === null || named.byIndex) throw new Error(`${source}:${line}: ${unknownLabel(text, known)}`);
+      return named.index;
+    }
+    if (found.byIndex && differ !== undefined)
+      throw new Error(
+        `${source}:${line}: label ${text} is an index, and ${differ}; write names in the list, or correct ${own.from}`,
+      );
+    const place = translate(own, found.index, known);
+    if (place < 0) throw new Error(`${source}:${line}: ${unknownClass(own.names[found.index]!, own, known)}`);
+    return place;
+  });
+}
+
+function through(source: string, labels: readonly ListedLabel[], list: ClassList): number[] {
+  const read = labelReader(list);
+  return labels.map(({ text, line }) => {
+    const found = read(text);
+    if (found === null) throw new Error(`${source}:${line}: ${unknownLabel(text, list)}`);
+    return found.index;
+  });
+}
+
+const MISSING_VALUE = /^(nan|na|n\/a|none|null|nil|\?|-|#n\/a)$/i;
+
+/** Labels that are names: sorted, each a class. */
+function namesFound(source: string, labels: readonly ListedLabel[], options: ClassOptions): ResolvedLabels {
+  const sorted = [...labels].sort((a, b) => (a.text < b.text ? -1 : 1));
+  const classNames = expectClasses(
+    source,
+    sorted.map(({ text }) => text),
+    options,
+  );
+  const places = new Map(classNames.map((name, i) => [name, i]));
+  const doubtful = labels.filter(({ text }) => MISSING_VALUE.test(text));
+  const notes = doubtful.map(
+    ({ text, line, count }) => `class "${text}" may be a missing value: ${count} lines, the first is ${line}`,
+  );
+  return { classNames, places: labels.map(({ text }) => places.get(text)!), notes: [...notes, ...twins(classNames)] };
+}
+
+/** Names that differ in nothing but case or spaces. */
+export function twins(names: readonly string[]): string[] {
+  const seen = new Map<string, string>();
+  return names.flatMap((name) => {
+    const bare = name
+      .normalize('NFKC')
+      .toLowerCase()
+      .replace(/[\s_-]+/g, '');
+    const before = seen.get(bare);
+    seen.set(bare, name);
+    return before === undefined ? [] : [`classes "${before}" and "${name}" differ only in case, spaces or dashes`];
+  });
+}
+
+/** Labels of both kinds cannot be told apart: the rarer kind is shown. */
+function mixedLabels(source: string, labels: readonly ListedLabel[]): Error {
+  const rows = (kind: readonly ListedLabel[]): number => kind.reduce((sum, { count }) => sum + count, 0);
+  const [numbers, others] = [
+    labels.filter(({ text }) => wholeNumber(text) !== null),
+    labels.filter(({ text }) => wholeNumber(text) === null),
+  ];
+  const numbersAreRare = rows(numbers) < rows(others);
+  const [odd, most] = numbersAreRare ? [numbers[0]!, rows(others)] : [others[0]!, rows(numbers)];
+  const [is, are] = numbersAreRare ? ['a number', 'names'] : ['no whole number', 'indices'];
+  const heading = odd.line === 1 ? ' (if line 1 is a heading, name its columns path and label)' : '';
+  return new Error(
+    `${source}:${odd.line}: label "${odd.text}" is ${is}, and ${most} other labels are ${are}; ` +
+      `if all are names, list them in ${CLASSES_FILE}${heading}`,
+  );
+}
+
+/** Labels that are indices: the classes are the numbers from 0 to the largest, or to the head's last. */
+function indicesFound(source: string, labels: readonly ListedLabel[], { classes }: ClassOptions): ResolvedLabels {
+  const places = labels.map(({ text }) => wholeNumber(text)!);
+  const beyond = labels.find((_, i) => places[i]! > MOST_CLASSES);
+  if (beyond) throw new Error(`${source}:${beyond.line}: labels beyond ${MOST_CLASSES} are not supported`);
+  const [least, most] = [places.reduce((a, b) => Math.min(a, b)), places.reduce((a, b) => Math.max(a, b))];
+  const length = classes ?? Math.max(most, 0) + 1;
+  const wrong = labels.find((_, i) => places[i]! < 0 || places[i]! >= length);
+  const fromOne = least > 0 ? `; ${fromLabel(least, most)}` : '';
+  if (wrong) throw new Error(`${source}:${wrong.line}: label ${wrong.text} is outside 0..${length - 1}${fromOne}`);
+  const notes = least > 0 && classes !== undefined ? [fromLabel(least, most)] : [];
+  return { classNames: Array.from({ length }, (_, i) => String(i)), places, notes };
+}
+
+function fromLabel(least: number, most: number): string {
+  return (
+    `labels run from ${least} to ${most}, and indices count from 0: subtract ${least}, ` +
+    `or, if the numbers are names, list them in ${CLASSES_FILE} (a line each)`
+  );
+}
+
+/** What to do where labels that are indices leave classes without a file. */
+export function gapHint(labels: readonly ListedLabel[], classNames: readonly string[]): string {
+  if (!isUnnamed(classNames)) return '';
+  const numbers = labels.map(({ text }) => wholeNumber(text) ?? 0);
+  const [least, most] = [
+    numbers.reduce((a, b) => Math.min(a, b), Infinity),
+    numbers.reduce((a, b) => Math.max(a, b), 0),
+  ];
+  if (least > 0) return `; ${fromLabel(least, most)}`;
+  const present = new Set(numbers).size;
+  if (present > most) return '';
+  return (
+    `; ${present} of the labels 0..${most} are in the list: number them without gaps, list the names of all in ${CLASSES_FILE}, ` +
+    'or give MODEL.NUM_CLASSES if the gaps are meant'
+  );
+}
+
+/** Labels that only the list itself explains: all indices, or all names. */
+function fromLabels(source: string, labels: readonly ListedLabel[], options: ClassOptions): ResolvedLabels {
+  const whole = labels.filter(({ text }) => wholeNumber(text) !== null).length;
+  if (whole === labels.length) return indicesFound(source, labels, options);
+  const fraction = labels.find(({ text }) => wholeNumber(text) === null && isNumber(text));
+  if (whole > 0) throw mixedLabels(source, labels);
+  if (fraction)
+    throw new Error(
+      `${source}:${fraction.line}: label ${fraction.text} is a number, but no whole one; expected indices or names`,
+    );
+  return namesFound(source, labels, options);
+}
+
+/**
+ * The classes of a list in `folder`, and what each of its labels means among them.
+ * @throws with file and line where a label means no class, or where two class lists disagree about an index
+ */
+export function resolveLabels(
+  source: string,
+  labels: readonly ListedLabel[],
+  folder: string,
+  options: ClassOptions,
+): ResolvedLabels {
+  const [known, own] = [knownClasses(options), ownClasses(folder, options)];
+  if (known) {
+    const places = own ? throughOwn(source, labels, own, known) : through(source, labels, known);
+    return { classNames: [...known.names], places, notes: [] };
+  }
+  if (!own) return fromLabels(source, labels, options);
+  const classNames = expectClasses(own.from, [...own.names], options);
+  return { classNames, places: through(source, labels, { ...own, from: '' }), notes: twins(classNames) };
+}
+
+/**
+ * The classes of class folders, and the class number of each folder: names, never indices.
+ * @throws where a folder is no class of the class list or of the run
+ */
+export function resolveFolders(source: string, folders: string[], options: ClassOptions): ResolvedLabels {
+  const [known, own] = [knownClasses(options), ownClasses(source, options)];
+  const list = own ?? known ?? { names: expectClasses(source, folders, options), from: '' };
+  if (own) expectClasses(own.from, [...own.names], options);
+  const places = folders.map((name) => {
+    const index = list.names.indexOf(name);
+    if (index < 0) throw new Error(`${path.join(source, name)}: ${unknownLabel(name, list)}`);
+    return index;
+  });
+  if (!own || !known) return { classNames: [...(known ?? list).names], places, notes: twins(list.names) };
+  const among = places.map((index, i) => {
+    const place = translate(own, index, known);
+    if (place < 0) throw new Error(`${path.join(source, folders[i]!)}: ${unknownClass(folders[i]!, own, known)}`);
+    return place;
+  });
+  return { classNames: [...known.names], places: among, notes: [] };
 }

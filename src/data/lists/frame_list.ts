@@ -1,41 +1,57 @@
 /** Lists of folders of frames, as Something-Something's come: `folder number-of-frames label` a line. */
 import path from 'node:path';
-import { readLines } from './class_names';
-import {
-  chooseClasses,
-  finish,
-  labelReader,
-  type Labelled,
-  type Listing,
-  type ListingOptions,
-  type Row,
-} from './listing';
+import { gapHint, resolveLabels } from './class_names';
+import { surveyFrames } from '../pictures/frame_folder';
+import { finish, type Listing, type ListingOptions } from './listing';
+import type { ListedLabel } from './table';
+import { readLines } from './text_file';
 import { frameName } from '../pictures/pictures';
 
-interface FrameRow extends Row {
+interface FrameRow {
+  file: string;
   count: number;
+  label: string;
+  line: number;
 }
 
 function parseLine(source: string, { text, number }: { text: string; number: number }): FrameRow {
-  const [, file, count, label] = /^(.+?)\s+(\S+)\s+(\S+)$/.exec(text) ?? [];
+  const [, file, count, label] = /^(.+?)[\s,;]+(\S+?)[\s,;]+([^\s,;]+)$/.exec(text) ?? [];
   if (file !== undefined && label !== undefined && Number.isInteger(Number(count)) && Number(count) > 0)
     return { file, count: Number(count), label, line: number };
   throw new Error(`${source}:${number}: expected folder number-of-frames label, got "${text.slice(0, 80)}"`);
 }
 
-/** Reads a list of folders of frames whose names follow `template` (`{:05d}.jpg`, numbered from 1). */
+/** The distinct labels of rows, and the number of each row's. */
+function distinct(rows: readonly FrameRow[]): { labels: ListedLabel[]; labelOf: number[] } {
+  const [labels, numbers]: [ListedLabel[], Map<string, number>] = [[], new Map()];
+  const labelOf = rows.map(({ label, line }) => {
+    if (!numbers.has(label)) numbers.set(label, labels.push({ text: label, line, count: 0 }) - 1);
+    const id = numbers.get(label)!;
+    labels[id]!.count++;
+    return id;
+  });
+  return { labels, labelOf };
+}
+
+/** Reads a list of folders of frames whose names follow `template` (`{:05d}.jpg`), numbered from anything. */
 export function readFrameList(source: string, template: string, options: ListingOptions = {}): Listing {
   frameName(template, 1); // a wrong template is told before any folder is looked for
   const rows = readLines(source).map((line) => parseLine(source, line));
   if (rows.length === 0)
     throw new Error(`${source}: the list is empty; expected lines of folder number-of-frames label`);
-  const classNames = chooseClasses(source, rows, options);
-  const toLabel = labelReader(source, rows, classNames);
+  const { labels, labelOf } = distinct(rows);
+  const { classNames, places, notes } = resolveLabels(source, labels, path.dirname(source), options);
   const root = options.root ?? path.dirname(source);
-  const items = rows.map((row): Labelled => {
-    const folder = path.resolve(root, row.file);
-    const { count, line } = row;
-    return { path: folder, label: toLabel(row), line, source: { kind: 'frames', path: folder, count, template } };
-  });
-  return finish(source, items, classNames, 0, options);
+  const files = rows.map((row) => path.resolve(root, row.file));
+  const listing = finish(
+    {
+      ...{ source, files, classNames, notes, hint: gapHint(labels, classNames) },
+      labels: Int32Array.from(labelOf, (id) => places[id]!),
+      lines: rows.map(({ line }) => line),
+      sourceOf: (i) => ({ kind: 'frames', path: files[i]!, count: rows[i]!.count, template }),
+    },
+    options,
+  );
+  const folders = listing.items.flatMap(({ source: from }) => (from?.kind === 'frames' ? [from] : []));
+  return { ...listing, notes: [...listing.notes, ...surveyFrames(folders, template)] };
 }

@@ -3,22 +3,28 @@
  * error that names file and line; what is merely absent from the disk is left out, counted and reported.
  */
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { expectClasses, givenClasses, readLines, type ClassOptions } from './class_names';
+import { gapHint, resolveFolders, resolveLabels, someNames, type ClassOptions } from './class_names';
+import { readClassFolders } from './class_folders';
+import { hasKnownEnding, kindOfFile, VIDEO_ENDINGS } from './file_kind';
+import { lookFor } from './presence';
+import { readTable, splitFields, type Table } from './table';
 import { isPrepared, readShards } from '../shards';
 import type { Source } from '../source';
-import type { VideoInfo } from '../video/video';
+import type { VideoInfo } from '../video/info';
+
+export { VIDEO_ENDINGS };
 
 export interface ListingOptions extends ClassOptions {
-  /** What stands between path and label. Default ','. */
+  /** What stands between path and label, if the list does not say otherwise. Default ','. */
   separator?: string;
   /** Folder that relative paths start from. Default: the folder of the csv. */
   root?: string;
   /** Whether a class without a file is an error. Default: yes, unless classes or their number were given. */
   allowEmptyClasses?: boolean;
-  /** File name endings taken from class folders. Default: videos. */
-  endings?: readonly string[];
+  /** Whether pictures are taken from class folders beside videos. Default false. */
+  pictures?: boolean;
 }
 
 /** A file and its class number. */
@@ -44,26 +50,13 @@ export interface Listing {
   /** Files that could not be read when the clips were prepared. */
   unreadable?: number;
   emptyClasses: string[];
+  /** What else a person should know: how the list was read, what was left out. */
+  notes: string[];
   /** SHA-256 over the listed paths (as they were listed) and labels: tells whether two runs saw the same list. */
   digest: string;
   /** Of prepared clips: where each block of neighbours begins in `items`, and the end. */
   blocks?: number[];
 }
-
-export const VIDEO_ENDINGS = [
-  '.mp4',
-  '.webm',
-  '.mkv',
-  '.avi',
-  '.mov',
-  '.m4v',
-  '.mpg',
-  '.mpeg',
-  '.flv',
-  '.wmv',
-  '.3gp',
-  '.gif',
-];
 
 /** Reads a listing from a csv file, a folder of class folders or a folder of prepared clips, whichever `source` is. */
 export function readListing(source: string, options: ListingOptions = {}): Listing {
@@ -73,167 +66,197 @@ export function readListing(source: string, options: ListingOptions = {}): Listi
   return isPrepared(source) ? readShards(source, options) : readFolders(source, options);
 }
 
-/** Guards against a column of something else than labels. */
-const MOST_CLASSES = 1_000_000;
-
-export interface Row {
-  file: string;
-  label: string;
-  line: number;
+/** All that a list names, before anything is looked for on the disk. */
+export interface Listed {
+  source: string;
+  /** Absolute paths. */
+  files: string[];
+  /** Class number of each. */
+  labels: Int32Array;
+  /** Line of each, from 1. */
+  lines: ArrayLike<number>;
+  classNames: string[];
+  notes: string[];
+  /** Where labels are indices, what to do about classes that lack a file. */
+  hint?: string;
+  /** How to read file i, where its name does not say. */
+  sourceOf?: (i: number) => Source | undefined;
 }
 
-/** Splits a line at its last separator, so that a path may contain one; a path in double quotes loses them. */
-function parseRow(source: string, line: { text: string; number: number }, separator: string): Row {
-  const at = separator === ' ' ? line.text.search(/\s\S+$/) : line.text.lastIndexOf(separator);
-  const file = at < 0 ? '' : line.text.slice(0, at).trim();
-  const label = at < 0 ? '' : line.text.slice(at + separator.length).trim();
-  if (file === '' || label === '') {
-    throw new Error(`${source}:${line.number}: expected path${separator}label, got "${line.text.slice(0, 80)}"`);
-  }
-  const unquoted = (text: string): string => (/^".*"$/.test(text) ? text.slice(1, -1).replaceAll('""', '"') : text);
-  return { file: unquoted(file), label: unquoted(label), line: line.number };
-}
-
-/** Rows of a csv; a first line that reads `path,label` is a heading. */
-function readRows(source: string, separator: string): Row[] {
-  const rows = readLines(source).map((line) => parseRow(source, line, separator));
-  const heading =
-    rows[0] !== undefined &&
-    /^(path|file|filename|video)$/i.test(rows[0].file) &&
-    /^(label|class)$/i.test(rows[0].label);
-  if (heading) rows.shift();
-  if (rows.length === 0) throw new Error(`${source}: the list is empty; expected lines of path${separator}label`);
-  return rows;
-}
-
-const isNumber = (label: string): boolean => /^[+-]?\d+$/.test(label);
-
-/** The classes of a csv: given, the sorted names found, or the numbers from 0 to the largest (or to the head's last). */
-export function chooseClasses(source: string, rows: Row[], options: ListingOptions): string[] {
-  const given = givenClasses(path.dirname(source), options);
-  if (given !== undefined) return given;
-  const labels = [...new Set(rows.map((row) => row.label))];
-  if (!labels.every(isNumber)) return expectClasses(source, labels.sort(), options);
-  const largest = labels.reduce((most, label) => Math.max(most, Number(label)), 0);
-  const line = rows.find((row) => Number(row.label) > MOST_CLASSES)?.line;
-  if (line !== undefined) throw new Error(`${source}:${line}: labels beyond ${MOST_CLASSES} are not supported`);
-  return Array.from({ length: options.classes ?? largest + 1 }, (_, i) => String(i));
-}
-
-/** Turns the text of a label into a class number: a name, or a number where no class has that name. */
-export function labelReader(source: string, rows: Row[], classNames: string[]): (row: Row) => number {
-  const numbers = new Map(classNames.map((name, i) => [name, i]));
-  const numeric = rows.every((row) => isNumber(row.label));
-  return (row) => {
-    const label = numeric ? Number(row.label) : numbers.get(row.label);
-    if (label !== undefined && label >= 0 && label < classNames.length) return label;
-    throw new Error(`${source}:${row.line}: ${unknownLabel(row.label, numeric, classNames)}`);
-  };
-}
-
-function unknownLabel(label: string, numeric: boolean, classNames: string[]): string {
-  if (numeric) return `label ${label} is outside 0..${classNames.length - 1}`;
-  const shown = classNames.slice(0, 8).join(', ') + (classNames.length > 8 ? ', …' : '');
-  return `label "${label}" is none of the ${classNames.length} classes (${shown})`;
-}
-
-export interface Labelled extends LabelledFile {
-  line: number;
-}
-
-/** Drops repeated lines; the same file under two labels is an error. */
-function dropDuplicates(source: string, items: Labelled[]): Labelled[] {
-  const first = new Map<string, Labelled>();
-  for (const item of items) {
-    const before = first.get(item.path);
-    if (before === undefined) first.set(item.path, item);
-    else if (before.label !== item.label) {
-      throw new Error(`${source}:${item.line}: ${item.path} has another label on line ${before.line}`);
-    }
-  }
-  return [...first.values()];
-}
-
-/** Reads a csv of `path,label`. Labels are numbers from 0, or class names. */
+/** Reads a csv of `path,label`. Labels are class names, or numbers from 0. */
 export function readCsv(source: string, options: ListingOptions = {}): Listing {
-  const rows = readRows(source, options.separator ?? ',');
-  const classNames = chooseClasses(source, rows, options);
-  const toLabel = labelReader(source, rows, classNames);
-  const root = options.root ?? path.dirname(source);
-  const items = rows.map((row) => ({ path: path.resolve(root, row.file), label: toLabel(row), line: row.line }));
-  const unique = dropDuplicates(source, items);
-  return finish(source, unique, classNames, items.length - unique.length, options);
+  const root = path.resolve(options.root ?? path.dirname(source));
+  const table = readTable(source, root, options.separator ?? ',');
+  const { classNames, places, notes } = resolveLabels(source, table.labels, path.dirname(source), options);
+  const listed: Listed = {
+    ...{ source, classNames, notes: [...table.notes, ...notes], hint: gapHint(table.labels, classNames) },
+    files: table.files,
+    labels: table.labelOf.map((id) => places[id]!),
+    lines: table.lines,
+  };
+  let ending = '\0'; // that of the file before: most lists have one
+  listed.sourceOf = (i) => {
+    const file = listed.files[i]!;
+    if (file.endsWith(ending)) return undefined;
+    if (!hasKnownEnding(file)) return sourceByContent(file);
+    ending = path.extname(file);
+    return undefined;
+  };
+  return finish(listed, options, () => columnsHint(table, root));
 }
 
-/** Names in a folder that satisfy `keep`, sorted, hidden ones left out. */
-function entries(folder: string, keep: (full: string) => boolean): string[] {
-  const names = readdirSync(folder).filter((name) => !name.startsWith('.'));
-  return names.filter((name) => keep(path.join(folder, name))).sort();
+/** How to read a file whose ending says nothing: by its first bytes. */
+function sourceByContent(file: string): Source | undefined {
+  return kindOfFile(file).kind === 'picture' ? { kind: 'image', path: file } : undefined;
 }
 
-const isDirectory = (full: string): boolean => statSync(full, { throwIfNoEntry: false })?.isDirectory() === true;
+/** What may be wrong with a list of which no file exists. */
+function columnsHint({ labels, labelOf, firstFile, columns }: Table, root: string): string {
+  if (existsSync(path.resolve(root, labels[labelOf[0]!]!.text)))
+    return `; the second column holds paths: put paths first, or write a heading (label,path) over the columns`;
+  const before = splitFields(firstFile, ',');
+  if (columns > 2 || before.length > 1)
+    return `; line 1 has ${Math.max(columns, before.length + 1)} columns: write a heading (such as path,label) over them`;
+  return path.isAbsolute(firstFile) ? '' : `; paths start from ${root}`;
+}
 
 /** Reads a folder with one folder per class; the classes are the folders' names, sorted, or those of classes.txt. */
 export function readFolders(source: string, options: ListingOptions = {}): Listing {
-  const folders = entries(source, isDirectory);
-  if (folders.length === 0) throw new Error(`${source}: expected one folder per class, found no folder`);
-  const classNames = givenClasses(source, options) ?? expectClasses(source, folders, options);
-  const stranger = folders.find((name) => !classNames.includes(name));
-  if (stranger !== undefined) {
-    throw new Error(`${path.join(source, stranger)}: ${unknownLabel(stranger, false, classNames)}`);
+  const found = readClassFolders(source, options.pictures ?? false);
+  const folders = [...found.classes.keys()];
+  const { classNames, places, notes } = resolveFolders(source, folders, options);
+  const files = folders.flatMap((name, i) => found.classes.get(name)!.map((file) => ({ ...file, label: places[i]! })));
+  if (files.length === 0) {
+    const kinds = options.pictures ? 'picture or video' : 'video';
+    const why = found.notes.map((note) => `; ${note}`).join('');
+    throw new Error(
+      `${source}: the class folders hold no file that ends in ${VIDEO_ENDINGS[0]} or is another ${kinds}${why}`,
+    );
   }
-  const endings = options.endings ?? VIDEO_ENDINGS;
-  const wanted = (name: string): boolean => endings.includes(path.extname(name).toLowerCase());
-  const items = folders.flatMap((name) =>
-    entries(path.join(source, name), wanted).map((file, i) => ({
-      path: path.resolve(source, name, file),
-      label: classNames.indexOf(name),
-      line: i + 1,
-    })),
+  const root = path.resolve(source);
+  const read = { video: 'video', picture: 'image' } as const;
+  return finish(
+    {
+      ...{ source, classNames, notes: [...found.notes, ...notes] },
+      files: files.map((file) => path.join(root, file.path)),
+      labels: Int32Array.from(files, ({ label }) => label),
+      lines: new Int32Array(files.length),
+      sourceOf(i) {
+        const { kind, path: name } = files[i]!;
+        return kind && { kind: read[kind], path: path.join(root, name) };
+      },
+    },
+    options,
   );
-  if (items.length === 0)
-    throw new Error(`${source}: the class folders hold no file that ends in ${endings.join(', ')}`);
-  return finish(source, items, classNames, 0, options);
+}
+
+/** The items that are there, each once. @throws where a file has two labels */
+function present({
+  source,
+  files,
+  labels,
+  lines,
+  sourceOf,
+}: Listed): Pick<Listing, 'items' | 'missing' | 'duplicates'> & { gone: number[] } {
+  const { missing, first } = lookFor(files);
+  const [items, gone]: [LabelledFile[], number[]] = [[], []];
+  let duplicates = 0;
+  for (let i = 0; i < files.length; i++) {
+    const before = first[i]!;
+    if (before !== i) {
+      if (labels[before] !== labels[i])
+        throw new Error(`${source}:${lines[i]}: ${files[i]} has another label on line ${lines[before]}`);
+      duplicates++;
+    } else if (missing[i]) gone.push(i);
+    else {
+      const read = sourceOf?.(i);
+      items.push(read ? { path: files[i]!, label: labels[i]!, source: read } : { path: files[i]!, label: labels[i]! });
+    }
+  }
+  return { items, gone, duplicates, missing: gone.map((i) => files[i]!) };
 }
 
 /** A listing of all that was read: takes out what is not on the disk and looks for classes that have nothing left. */
-export function finish(
-  source: string,
-  all: Labelled[],
-  classNames: string[],
-  duplicates: number,
-  options: ListingOptions,
-): Listing {
-  const missing = all.filter((item) => !existsSync(item.path)).map((item) => item.path);
-  const gone = new Set(missing);
-  const items = all.filter((item) => !gone.has(item.path)).map(({ line: _, ...item }) => item);
+export function finish(listed: Listed, options: ListingOptions, whyNone: () => string = () => ''): Listing {
+  const { source, files, labels, lines, classNames, notes } = listed;
+  const { items, gone, missing, duplicates } = present(listed);
   if (items.length === 0)
-    throw new Error(`${source}: none of the ${all.length} listed files exists, the first is ${all[0]!.path}`);
+    throw new Error(`${source}: none of the ${files.length} listed files exists, the first is ${files[0]}${whyNone()}`);
   const used = new Set(items.map((item) => item.label));
   const emptyClasses = classNames.filter((_, label) => !used.has(label));
   const allowed = options.allowEmptyClasses ?? (options.known !== undefined || options.classes !== undefined);
-  if (emptyClasses.length > 0 && !allowed) throw new Error(`${source}: ${emptyMessage(emptyClasses)}`);
-  return { source, items, classNames, missing, duplicates, emptyClasses, digest: digestOf(source, all) };
+  if (emptyClasses.length > 0 && !allowed) {
+    const lost = gone.find((i) => !used.has(labels[i]!));
+    const why = lost === undefined ? (listed.hint ?? '') : `; ${files[lost]} of line ${lines[lost]} does not exist`;
+    const left = lines[0] === 0 && notes.length > 0 ? ` (${notes.slice(0, 3).join('; ')})` : '';
+    throw new Error(`${source}: ${emptyMessage(emptyClasses)}${why}${left}`);
+  }
+  const only = classNames.length === 1 ? [`there is only one class, ${classNames[0]}`] : [];
+  return {
+    source,
+    items,
+    classNames,
+    missing,
+    duplicates,
+    emptyClasses,
+    notes: [...notes, ...only],
+    digest: digestOf(listed),
+  };
 }
 
-function digestOf(source: string, all: readonly Labelled[]): string {
+function digestOf({ source, files, labels }: Listed): string {
   const root = path.resolve(source);
-  const lines = all.map((item) => `${path.relative(root, item.path)}\t${item.label}\n`);
-  return createHash('sha256').update(lines.join('')).digest('hex');
+  const [inside, beside] = [`${root}/`, `${path.dirname(root)}/`];
+  const relative = (file: string): string => {
+    if (file.startsWith(inside)) return file.slice(inside.length);
+    return file.startsWith(beside) ? `../${file.slice(beside.length)}` : path.relative(root, file);
+  };
+  const hash = createHash('sha256');
+  const chunk: string[] = [];
+  for (let i = 0; i < files.length; i++) {
+    chunk.push(`${relative(files[i]!)}\t${labels[i]}\n`);
+    if (chunk.length === 4096 || i === files.length - 1) hash.update(chunk.splice(0).join(''));
+  }
+  return hash.digest('hex');
 }
 
 function emptyMessage(names: string[]): string {
-  const shown = names.slice(0, 8).join(', ') + (names.length > 8 ? ', …' : '');
-  return `${names.length === 1 ? 'class' : 'classes'} without a file: ${shown}`;
+  return `${names.length === 1 ? 'class' : 'classes'} without a file: ${someNames(names)}`;
+}
+
+/** Files that are in both lists by their paths, as a line; by content, `morphmlp data check` finds them. */
+export function sharedFiles(a: Listing, b: Listing): string[] {
+  const paths = new Set(a.items.map((item) => item.path));
+  const shared = b.items.filter((item) => paths.has(item.path));
+  if (shared.length === 0) return [];
+  if (a.source === b.source)
+    return [`${a.source} is both training and validation list: accuracy says nothing of other files`];
+  const files = shared.length === 1 ? '1 file is' : `${shared.length} files are`;
+  return [`${files} in both ${a.source} and ${b.source}, the first is ${shared[0]!.path}`];
+}
+
+/** Classes whose sizes differ so much that accuracy says little. */
+const IMBALANCE = 10;
+
+/** A line where the largest class has more than ten times the files of the smallest. */
+export function imbalance({ items, classNames }: Listing): string[] {
+  const counts = new Int32Array(classNames.length);
+  for (const { label } of items) counts[label]!++;
+  const present = counts.map((count) => count || Infinity);
+  const [most, least] = [counts.reduce((a, b) => Math.max(a, b), 0), Math.min(...present)];
+  if (!(most > IMBALANCE * least)) return [];
+  const [large, small] = [classNames[counts.indexOf(most)], classNames[counts.indexOf(least)]];
+  const share = ((100 * most) / items.length).toFixed(1);
+  return [`class ${large} has ${most} files (${share}% of all), class ${small} ${least}`];
 }
 
 /** What a person should know of a listing, a line each; the first is always there. */
 export function describeListing(listing: Listing): string[] {
-  const { source, items, classNames, missing, duplicates, unreadable = 0, emptyClasses } = listing;
+  const { source, items, classNames, missing, duplicates, unreadable = 0, emptyClasses, notes } = listing;
   const lines = [`${source}: ${items.length} files in ${classNames.length} classes`];
   if (missing.length > 0) lines.push(`${missing.length} listed files do not exist, the first is ${missing[0]}`);
   if (unreadable > 0) lines.push(`${unreadable} files could not be read when the clips were prepared`);
   if (duplicates > 0) lines.push(`${duplicates} repeated lines were left out`);
   if (emptyClasses.length > 0) lines.push(emptyMessage(emptyClasses));
-  return lines;
+  return [...lines, ...notes];
 }

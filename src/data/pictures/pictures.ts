@@ -5,9 +5,9 @@ import path from 'node:path';
 import sharp, { type Sharp } from 'sharp';
 import { UnreadableClip } from '../types';
 import type { Frames } from '../video/decode';
-import type { Part } from '../video/video';
+import type { Part } from '../video/info';
 
-export const IMAGE_ENDINGS = ['.jpg', '.jpeg', '.png', '.webp', '.bmp', '.tif', '.tiff', '.avif'];
+export const IMAGE_ENDINGS = ['.jpg', '.jpeg', '.jpe', '.jfif', '.png', '.webp', '.tif', '.tiff', '.avif'];
 
 /** Whether a file's name says that it is a picture. */
 export const isImage = (file: string): boolean => IMAGE_ENDINGS.includes(path.extname(file).toLowerCase());

@@ -2,12 +2,14 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { runProgram } from '../video/ffmpeg';
 import { encodePicture, frameName } from '../pictures/pictures';
 import { scaleShortSide } from '../sampling';
 import { probeSource, type Source } from '../source';
 import { UnreadableClip } from '../types';
-import { probe, type VideoInfo } from '../video/video';
+import { decoder } from '../video/choose';
+import type { Recoding } from '../video/decoder';
+import { probe } from '../video/frame_index';
+import type { VideoInfo } from '../video/info';
 
 /** How files are encoded. */
 export interface Encoding {
@@ -41,47 +43,38 @@ function videoSize({ width, height }: VideoInfo, shortSide: number): [number, nu
   return [even(w), even(h)];
 }
 
-/** FFmpeg's input: a file, or the numbered pictures of a folder. */
-function inputOf(source: Source): string[] {
-  if (source.kind === 'video') return ['-protocol_whitelist', 'file', '-i', `file:${source.path}`];
+/** A video, or the numbered pictures of a folder. */
+function inputOf(source: Source): Recoding['input'] {
+  if (source.kind === 'video') return source;
   if (source.kind !== 'frames') throw new Error(`${source.path}: ${source.kind} cannot be prepared`);
   const pattern = source.template.replaceAll('%', '%%').replace(/\{:(0?\d*)d\}/, '%$1d');
-  const folder = source.path.replaceAll('%', '%%');
-  return ['-f', 'image2', '-framerate', '30', '-start_number', '1', '-i', path.join(folder, pattern)];
+  return { path: source.path, pattern };
 }
 
-/** A file whose end cannot be decoded is cut short, even where FFmpeg does not mind. */
+/** Every frame that the file presents must be in the shard. */
 function checkLength(source: Source, before: VideoInfo, after: VideoInfo): void {
-  const least = before.exact ? before.frames - Math.max(2, before.frames * 0.02) : 1;
-  if (after.frames >= least) return;
+  if (after.frames === before.frames) return;
   throw new UnreadableClip(`${source.path}: only ${after.frames} of its ${before.frames} frames can be decoded`);
 }
 
-/** `-xerror`: what cannot be decoded ends the run, in place of being papered over. */
+/** What a shard tells of its clip: the index of frames is read with the clip. */
+function withoutIndex({ index: _, ...info }: VideoInfo): VideoInfo {
+  return info;
+}
+
+/** What cannot be decoded ends the run, in place of being papered over. */
 async function encodeVideo(source: Source, folder: string, encoding: Encoding, signal?: AbortSignal): Promise<Packed> {
   const call = { signal, timeoutMs: TIMEOUT_MS };
   const before = await probeSource(source, call);
   const [width, height] = videoSize(before, encoding.shortSide);
   const file = path.join(folder, 'clip.mp4');
-  const count = source.kind === 'frames' ? ['-frames:v', String(source.count)] : [];
-  const picture = [
-    '-map',
-    '0:v:0',
-    '-an',
-    '-sn',
-    '-dn',
-    '-vf',
-    `scale=${width}:${height}:flags=bicubic`,
-    '-vsync',
-    '0',
-  ];
-  const coding = ['-c:v', 'libx264', '-preset', 'veryfast', '-pix_fmt', 'yuv420p', '-crf', String(encoding.crf)];
-  const groups = ['-g', String(encoding.keyframes), '-movflags', '+faststart', '-threads', '1'];
-  const args = ['-v', 'error', '-nostdin', '-xerror', '-threads', '1', ...inputOf(source), ...picture, ...count];
-  await runProgram('ffmpeg', [...args, ...coding, ...groups, '-y', `file:${file}`], { ...call, subject: source.path });
+  const { stream = 0, turn = '' } = before.index ?? {};
+  const { crf, keyframes } = encoding;
+  const how = { stream, turn, size: [width, height] as const, frames: before.frames, crf, keyframes };
+  await decoder().recode({ input: inputOf(source), file, ...how }, call);
   const info = await probe(file, call);
   checkLength(source, before, info);
-  return { bytes: await readFile(file), kind: 'video', info };
+  return { bytes: await readFile(file), kind: 'video', info: withoutIndex(info) };
 }
 
 /** A picture file, upright and without what is not its pixels. */

@@ -22,7 +22,7 @@ import {
   type View,
   type Views,
 } from '../sampling';
-import type { VideoInfo } from './video';
+import type { VideoInfo } from './info';
 
 type Range = readonly [least: number, most: number];
 
@@ -66,7 +66,9 @@ export interface VideoOptions {
   samples?: number;
   /** Short side of test frames before the crop. Default the crop. */
   testScale?: number;
-  /** Kills FFmpeg where one video takes longer. Default 60,000. */
+  /** Take stored pixels as squares, as decord and torchvision do. Default false: videos are seen at the aspect that players show. */
+  ignoreSar?: boolean;
+  /** Gives a video up where decoding takes longer. Default 60,000. */
   timeoutMs?: number;
 }
 
@@ -150,8 +152,10 @@ function viewPlan(options: VideoOptions, info: VideoInfo, view: number, views: V
   return { frames, decoded: size, size, box: uniformCrop(...size, side, crop), side, flip: false, ...NONE };
 }
 
-/** The frames and pixels of one clip in a video of which `info` is known. */
-export function planClip(options: VideoOptions, info: VideoInfo, choice: ClipChoice): ClipPlan {
+/** The frames and pixels of one clip in a video of which `known` is known. */
+export function planClip(options: VideoOptions, known: VideoInfo, choice: ClipChoice): ClipPlan {
+  const [width, height] = (options.ignoreSar && known.stored) || [known.width, known.height];
+  const info = { ...known, width, height };
   if ('random' in choice) return randomPlan(options, info, choice.random, choice.sample ?? 0);
   return viewPlan(options, info, choice.view, choice.views);
 }

@@ -6,7 +6,7 @@ import { FfmpegMissing } from './ffmpeg';
 import { FrameCache } from './frame_cache';
 import { sourceKey } from '../source';
 import { UnreadableClip } from '../types';
-import type { VideoInfo } from './video';
+import type { VideoInfo } from './info';
 import type { ReadRequest, ReadResult } from './video_clips';
 
 interface Waiting {

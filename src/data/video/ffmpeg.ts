@@ -1,8 +1,13 @@
 /** Runs the system's FFmpeg in a process of its own, and turns what it says into one sentence. */
 import { spawn, type ChildProcess } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
 import { UnreadableClip } from '../types';
+
+/** The error where nothing decodes. */
+export const NO_DECODER =
+  'videos need a decoder: npm install node-av, or install FFmpeg (Debian: apt-get install ffmpeg) and put it on the PATH or set MORPHMLP_FFMPEG';
 
 export type Program = 'ffmpeg' | 'ffprobe';
 
@@ -11,13 +16,24 @@ export class FfmpegMissing extends Error {
   readonly code = 'FFMPEG_MISSING';
 }
 
-/** The program to start: MORPHMLP_FFMPEG (the path of ffmpeg, or the folder of both programs), else from the PATH. */
+/**
+ * The program to start: MORPHMLP_FFMPEG (the path of ffmpeg, the folder of both programs, or a name without a folder for a
+ * program on the PATH), else from the PATH.
+ */
 export function programPath(program: Program): string {
   const set = process.env.MORPHMLP_FFMPEG;
   if (set === undefined || set === '') return program;
   const base = path.basename(set);
+  if (base === set && /^ffmpeg/.test(base)) return base.replace('ffmpeg', program);
   const isProgram = /^ffmpeg/.test(base);
   return isProgram ? path.join(path.dirname(set), base.replace('ffmpeg', program)) : path.join(set, program);
+}
+
+/** Whether ffmpeg and ffprobe are on the PATH. */
+export function hasProgram(): boolean {
+  const folders = (process.env.PATH ?? '').split(path.delimiter).filter((folder) => folder !== '');
+  const found = (name: string): boolean => folders.some((folder) => existsSync(path.join(folder, name)));
+  return found('ffmpeg') && found('ffprobe');
 }
 
 export interface RunOptions {
@@ -47,6 +63,7 @@ export const runningPrograms = (): number => running.size;
 
 /** Messages that are common and that FFmpeg puts in its own terms. The first that fits wins. */
 const PLAIN: readonly (readonly [RegExp, string])[] = [
+  [/not on whitelist|[Nn]ot whitelisted/, 'it is not a video: playlists and other lists of files are not read'],
   [/No such file or directory/, 'the file does not exist'],
   [/Permission denied/, 'the file may not be read (permission denied)'],
   [/Is a directory/, 'it is a folder, not a file'],
@@ -76,9 +93,7 @@ function startError(program: Program, error: NodeJS.ErrnoException): Error {
   const set = process.env.MORPHMLP_FFMPEG;
   if (error.code !== 'ENOENT') return new FfmpegMissing(`${program} does not start: ${error.message}`);
   if (set) return new FfmpegMissing(`MORPHMLP_FFMPEG is ${set}, but ${programPath(program)} does not exist`);
-  return new FfmpegMissing(
-    `videos need ${program}, which is not on the PATH: install FFmpeg (Debian: apt-get install ffmpeg) or set MORPHMLP_FFMPEG`,
-  );
+  return new FfmpegMissing(`${program} is not on the PATH; ${NO_DECODER}`);
 }
 
 /** Collects a stream's data up to a limit; what is beyond is dropped. */
@@ -143,18 +158,9 @@ export function runProgram(program: Program, args: readonly string[], options: R
   });
 }
 
-/** FFmpeg's version line, or null where FFmpeg or ffprobe is absent. */
-export async function ffmpegVersion(): Promise<string | null> {
-  try {
-    await runProgram('ffprobe', ['-version'], { subject: 'ffprobe', timeoutMs: 10_000 });
-    const { stdout } = await runProgram('ffmpeg', ['-version'], { subject: 'ffmpeg', timeoutMs: 10_000 });
-    return stdout.toString().split('\n')[0]!.trim();
-  } catch {
-    return null;
-  }
-}
-
-/** Whether FFmpeg and ffprobe can be started. */
-export async function hasFfmpeg(): Promise<boolean> {
-  return (await ffmpegVersion()) !== null;
+/** FFmpeg's version line. Rejects with `FfmpegMissing` where FFmpeg or ffprobe cannot be started. */
+export async function ffmpegVersion(): Promise<string> {
+  await runProgram('ffprobe', ['-version'], { subject: 'ffprobe', timeoutMs: 10_000 });
+  const { stdout } = await runProgram('ffmpeg', ['-version'], { subject: 'ffmpeg', timeoutMs: 10_000 });
+  return stdout.toString().split('\n')[0]!.trim();
 }

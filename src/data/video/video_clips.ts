@@ -2,12 +2,12 @@
 import { allViews, MIDDLE, planClip, type ClipChoice, type ClipPlan, type VideoOptions } from './clip_plan';
 import { renderClip } from './clip_render';
 import { testClips, type InputSpec } from '../input_spec';
-import { decodeVideos, type DecodeRequest, type Frames } from './decode';
+import { decodeVideos, FramesMissing, type DecodeRequest, type Frames } from './decode';
 import { copyKept, type KeptFrames, type NumberedFrames } from './frame_cache';
 import type { Views } from '../sampling';
 import { decodeSource, probeSource, sourceOf, type Source } from '../source';
-import { isUnreadable, UnreadableClip, type Clip } from '../types';
-import type { CallOptions, VideoInfo } from './video';
+import { isUnreadable, UnreadableClip, type Clip, type SeenFrame } from '../types';
+import { frameTime, type CallOptions, type VideoInfo } from './info';
 
 /** What to read of one video, picture or folder of frames. */
 export interface ReadRequest {
@@ -29,6 +29,8 @@ export interface ReadResult {
   info: VideoInfo;
   /** Frames that were decoded and are to be kept. */
   decoded: NumberedFrames[];
+  /** For each choice the frames of the clip. */
+  seen: SeenFrame[][];
 }
 
 /** Clips that are cut out of frames of one size: they share one decoding. */
@@ -49,14 +51,13 @@ interface Planned {
   groups: Group[];
 }
 
-/** Whether frames may be kept: where the length is an estimate, what stands for a missing frame depends on the others asked for. */
-const keeps = ({ keep }: ReadRequest, info: VideoInfo): boolean => keep !== undefined && info.exact;
+const keeps = ({ keep }: ReadRequest): boolean => keep !== undefined;
 
 /** The frames to decode: those missing, or all that are not kept where the whole video is to be had. */
 function framesToDecode(request: ReadRequest, info: VideoInfo, group: Omit<Group, 'wanted'>): number[] {
   const bytes = group.size[0] * group.size[1] * 3;
   const drawn = request.options.train && request.source.kind === 'video';
-  if (group.missing.length === 0 || !drawn || !keeps(request, info)) return group.missing;
+  if (group.missing.length === 0 || !drawn || !keeps(request)) return group.missing;
   if (info.frames * bytes > request.keep!.whole) return group.missing;
   const kept = new Set(group.kept?.numbers);
   return Array.from({ length: info.frames }, (_, n) => n).filter((n) => !kept.has(n));
@@ -84,8 +85,13 @@ function expectSizes({ path }: Source, { width, height }: VideoInfo, plans: read
     );
 }
 
-async function planned(request: ReadRequest, call: CallOptions): Promise<Planned> {
-  const info = request.info ?? (await probeSource(request.source, call));
+/** Whether enough is known of the source to decode it. */
+const isComplete = ({ source }: ReadRequest, info: VideoInfo | undefined): info is VideoInfo =>
+  info !== undefined && (source.kind !== 'video' || info.index !== undefined);
+
+async function planned(request: ReadRequest, call: CallOptions, byDecoding = false): Promise<Planned> {
+  const known = byDecoding ? undefined : request.info;
+  const info = isComplete(request, known) ? known : await probeSource(request.source, call, byDecoding);
   const { width, height } = info;
   if (!(width >= 1 && height >= 1))
     throw new UnreadableClip(`${request.source.path}: its frames are ${width}x${height}`);
@@ -129,8 +135,9 @@ function rendered({ request, info, plans, groups }: Planned, decoded: readonly (
     for (const plan of group.plans)
       clips.set(plan, renderClip(framesOf(plan, group, decoded[i]!, request.slabs ?? []), plan));
   });
-  const fresh = keeps(request, info) ? decoded.filter((frames) => frames !== null) : [];
-  return { clips: plans.map((plan) => clips.get(plan)!), info, decoded: fresh };
+  const fresh = keeps(request) ? decoded.filter((frames) => frames !== null) : [];
+  const seen = plans.map(({ frames }) => frames.map((number) => ({ number, timestamp: frameTime(info, number) })));
+  return { clips: plans.map((plan) => clips.get(plan)!), info, decoded: fresh, seen };
 }
 
 /** The one run of FFmpeg that a request takes; null where it takes several or none. */
@@ -182,12 +189,22 @@ async function decodeGroup(
 }
 
 /**
- * Reads clips of one video: one probe (unless `info` is given), then one run of FFmpeg for all clips of one scale, for the
- * frames that are not kept. Rejects with `UnreadableClip` where the file cannot be read.
+ * Reads clips of one video: one probe (unless `info` is given), then one decoding for all clips of one scale, for the
+ * frames that are not kept. Where a promised frame cannot be decoded, frames are found by decoding the whole file. Rejects with `UnreadableClip` where the file cannot be read.
  */
 export async function readClips(request: ReadRequest, signal?: AbortSignal): Promise<ReadResult> {
   const call = callOf(request, signal);
   const plan = await planned(request, call);
+  try {
+    return await readPlanned(plan, call);
+  } catch (error) {
+    if (!(error instanceof FramesMissing) || plan.info.index?.decoded) throw error;
+    return readPlanned(await planned({ ...request, kept: [] }, call, true), call);
+  }
+}
+
+async function readPlanned(plan: Planned, call: CallOptions): Promise<ReadResult> {
+  const { request } = plan;
   const decoded: (NumberedFrames | null)[] = [];
   for (const group of plan.groups) decoded.push(await decodeGroup(request.source, group, plan.info, call));
   return rendered(plan, decoded);
@@ -202,7 +219,15 @@ export async function readViews(
 ): Promise<Clip[]> {
   const options = testClips(input);
   const source = typeof from === 'string' ? sourceOf(from) : from;
-  const { clips } = await readClips({ source, options, choices: allViews(views) }, signal);
+  const { clips, seen } = await readClips({ source, options, choices: allViews(views) }, signal);
   const { frames, crop } = options;
-  return clips.map((pixels) => ({ pixels, frames, height: crop, width: crop, label: -1, path: source.path }));
+  return clips.map((pixels, i) => ({
+    pixels,
+    frames,
+    height: crop,
+    width: crop,
+    label: -1,
+    path: source.path,
+    seen: seen[i]!,
+  }));
 }

@@ -1,5 +1,5 @@
 'use strict';
-/* Draws the charts of a page and answers its buttons. All data stands in the page; text from it is set as text, never as markup. */
+/* Draws the charts of a page and handles its buttons. All data is embedded in the page; its text is set as text, never as markup. */
 (() => {
   const specs = JSON.parse(document.getElementById('charts').textContent);
   const charts = new Map();
@@ -29,7 +29,7 @@
     return node;
   };
 
-  /** The point of a curve nearest to x. */
+  /** The point of a curve that is nearest to x. */
   function nearest(points, x) {
     let [low, high] = [0, points.length - 1];
     while (high - low > 1) {
@@ -40,7 +40,7 @@
     return !points[high] || Math.abs(points[low][0] - x) <= Math.abs(points[high][0] - x) ? points[low] : points[high];
   }
 
-  /** Where a reading is taken: `step 1,200 · epoch 3.25`. */
+  /** Labels the position of a reading: `step 1,200 · epoch 3.25`. */
   function place(spec, x) {
     if (spec.xName === 'epoch') return `epoch ${x}`;
     return `step ${whole.format(x)}${spec.perEpoch ? ` · epoch ${(x / spec.perEpoch).toFixed(2)}` : ''}`;
@@ -211,7 +211,7 @@
 
   function heatOption(spec) {
     const itemStyle = spec.names.length <= 60 ? { borderWidth: 1, borderColor: color('--panel') } : {};
-    // The root of the share: rare mistakes among hundreds of classes would else be too faint to see.
+    // The square root makes rare mistakes among hundreds of classes visible.
     const layer = (wanted) => ({
       type: 'heatmap',
       data: spec.cells.filter(wanted).map((cell) => [...cell, Math.sqrt(cell[2])]),
@@ -249,7 +249,7 @@
     };
   }
 
-  /** What a page's own types of charts are drawn with: `globalThis.chartTypes[type] = (spec, tools) => ECharts option`. */
+  /** Tools for a page's own chart types: `globalThis.chartTypes[type] = (spec, tools) => ECharts option`. */
   const tools = { color, element, label, tooltip, whole, FORMATS, TICKS };
   const own = globalThis.chartTypes ?? {};
 
@@ -262,7 +262,7 @@
     state.chart.setOption(optionOf(state), { notMerge: true });
   }
 
-  /** Arrow keys, Home and End move a reading along the curve with the most points; Escape takes it away. */
+  /** Arrow keys, Home and End move a reading along the curve with the most points; Escape removes it. */
   function readByKeys(state, event) {
     const { spec, chart } = state;
     const points = spec.curves.reduce((most, { points: p }) => (p.length > most.length ? p : most), []);
@@ -282,7 +282,7 @@
     );
   }
 
-  /** The same for other charts, over `spec.readings`: [series, item, text]. */
+  /** Key navigation of other charts over `spec.readings`: [series, item, text]. */
   function walkByKeys(state, event) {
     const { spec, chart } = state;
     const last = spec.readings.length - 1;
@@ -368,7 +368,7 @@
     if (name) ANSWERS[name](button);
   });
 
-  /** Marks the section that is being read in the bar at the top. */
+  /** Marks the current section in the bar at the top. */
   function followScrolling() {
     const links = new Map([...document.querySelectorAll('.bar a')].map((link) => [link.hash.slice(1), link]));
     const visible = new Set();

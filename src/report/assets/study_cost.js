@@ -1,5 +1,5 @@
 'use strict';
-/* The charts of what ops cost. Colours of stages are those of study.css. */
+/* Charts of the cost of ops. Colours of stages are defined in study.css. */
 (() => {
   const stageColor = (tools, stage) => tools.color(`--stage-${stage.replace(/\D/g, '') || stage}`);
   const font = () => ({ fontFamily: getComputedStyle(document.body).fontFamily });
@@ -31,7 +31,7 @@
 
   const types = (globalThis.chartTypes ??= {});
 
-  /** Time of each block: what the limits ask for, and what comes on top. */
+  /** Time of each block: roofline time and excess. */
   types.bars = (spec, tools) => {
     const rows = ({ dataIndex }) => {
       const bar = spec.bars[dataIndex];
@@ -63,7 +63,7 @@
     };
   };
 
-  /** Ops under the roof of multiply-adds and memory. */
+  /** Ops under the roofline. */
   types.roofline = (spec, tools) => {
     const { gflops, gbs, points, range } = spec;
     const ridge = gflops / gbs / 2;
@@ -103,7 +103,7 @@
     };
   };
 
-  /** Live bytes over a step, with the op at the peak. */
+  /** Live bytes over a step, marking the op at the peak. */
   types.timeline = (spec, tools) => ({
     ...base(tools, ([{ dataIndex }]) => tip(tools, spec.points[dataIndex].name, spec.points[dataIndex].facts)),
     tooltip: {
@@ -150,7 +150,7 @@
     ],
   });
 
-  /** How fields grow, level by level. */
+  /** Growth of receptive fields by level. */
   types.growth = (spec, tools) => ({
     animation: false,
     textStyle: font(),

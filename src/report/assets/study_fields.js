@@ -1,5 +1,5 @@
 'use strict';
-/* Chunks and receptive fields as src/study/receptive_field.ts has them, for the page; a test holds the two to each other. */
+/* Chunks and receptive fields for the page, like src/study/receptive_field.ts; a test compares the two. */
 globalThis.studyFields = (() => {
   function chunkOf(token, [h, w], { axis, chunk, order }) {
     const n = axis === 'width' ? token : (token % w) * h + Math.floor(token / w);
@@ -63,7 +63,7 @@ globalThis.studyFields = (() => {
     return now;
   }
 
-  /** The fields of a token at its level and each one before it, the input first. */
+  /** The receptive fields of a token at its level and every earlier level, input first. */
   function fieldsOf(levels, at, token, ways = {}) {
     const start = new Uint8Array(levels[at].size.reduce((a, b) => a * b, 1));
     start[token] = 1;
@@ -72,7 +72,7 @@ globalThis.studyFields = (() => {
     return fields;
   }
 
-  /** The tokens that one FC takes together with this one: those of its chunk in a branch, or its position at all times. */
+  /** The tokens that one FC mixes with this one: those of its chunk in a branch, or its position at all time steps. */
   function partnersOf({ size, block }, token, way) {
     const start = new Uint8Array(size.reduce((a, b) => a * b, 1));
     start[token] = 1;

@@ -1,5 +1,5 @@
 'use strict';
-/* Pick a token: its partners, its receptive field or its gradients light up on the frames. */
+/* Highlights the partners, the receptive field or the gradients of a chosen token on the frames. */
 (() => {
   const root = document.getElementById('mixing-view');
   if (!root) return;
@@ -19,7 +19,7 @@
   const measured = () => sensitivities.find((s) => s.level === state.level && s.token === state.token);
   const option = (value, text) => Object.assign(document.createElement('option'), { value, textContent: text });
 
-  /** What can be shown at a level. */
+  /** The views available at a level. */
   function choices({ block }) {
     const own = block
       ? [
@@ -52,7 +52,7 @@
     };
   }
 
-  /** What is lit: values in [0, 1] over cells of a size. */
+  /** The highlighted cells: values in [0, 1] and their grid size. */
   function lit() {
     const show = showSelect.value;
     if (show === 'gradient') {
@@ -100,7 +100,7 @@
     return `${where}: it can depend on ${whole(count)} of ${whole(values.length)} ${what} (${percent(count / values.length)}), in ${steps.size} of ${size[0]} ${onSelect.value === '0' ? 'frames' : 'time steps'}.`;
   }
 
-  /** Side of a canvas in its own pixels. */
+  /** Side of a canvas in canvas pixels. */
   const SIDE = 224;
 
   function rgb(name) {
@@ -108,7 +108,7 @@
     return [1, 3, 5].map((i) => parseInt(value.slice(i, i + 2), 16));
   }
 
-  /** Cells as a picture of one pixel each: what is lit is clear or tinted, the rest is dimmed. */
+  /** A picture of one pixel per cell: highlighted cells are clear or tinted, others dimmed. */
   function mask({ values, size: [, h, w], heat }, step) {
     const canvas = Object.assign(document.createElement('canvas'), { width: w, height: h });
     const context = canvas.getContext('2d');
@@ -149,7 +149,7 @@
     }
   }
 
-  /** The clip's frame that a step of some number of steps is shown on. */
+  /** The clip's frame on which a time step is shown. */
   const frameOf = (step, steps) => images[Math.floor((step * images.length) / steps)];
 
   function drawStep(canvas, view, step) {
@@ -170,7 +170,7 @@
     if (step === stepOf(steps)) cursor(context);
   }
 
-  /** The token's time step among `steps` shown ones. */
+  /** The token's time step, scaled to `steps` shown steps. */
   function stepOf(steps) {
     return Math.floor((partsOf(sizeNow(), state.token)[0] * steps) / sizeNow()[0]);
   }
@@ -206,7 +206,7 @@
     return tokenAt([t, h, w], [Math.floor(t / 2), Math.floor(h / 2), Math.floor(w / 2)]);
   }
 
-  /** Another level: the cursor stays about where it was. */
+  /** Changes the level, keeping the cursor's relative position. */
   function toLevel(level, token) {
     const from = sizeNow();
     const at = partsOf(from, state.token).map((p, i) => (p + 0.5) / from[i]);

@@ -1,13 +1,12 @@
 import { bytes, duration, macs, percent, significant } from '../../terminal/format';
 import { sumOf, type Cost, type CostFigures, type CostOp, type CostSum } from '../../study/cost';
-import { explainNoise, explainPeak, explainStage } from '../../study/explain';
+import { explainInterference, explainPeak, explainStage } from '../../study/explain';
 import type { Study } from '../../study/types';
 import { html, type Html } from '../html';
 import { card, foldedTable } from '../parts';
-import { plot } from './plot';
-import type { StudyChart, StudySection } from './section';
+import { plot, type StudyChart, type StudySection } from './section';
 
-/** A line of a tooltip. */
+/** One row of a tooltip. */
 type Fact = [name: string, value: string];
 
 const ms = (value: number): string => `${significant(value, 3)} ms`;
@@ -37,7 +36,7 @@ function cards({ work, batch, steps, ms: whole, total, limits, peakBytes, ops, p
   return html`<dl class="cards">
     ${card(what, duration(whole / 1000), `${batch} ${batch === 1 ? 'clip' : 'clips'}; median of ${steps}`, true)}
     ${card('Multiply-adds', macs(total.macs), rate)}${card('Of the limit', percent(total.share, 0), `${total.limit} binds`)}
-    ${card('Machine', `${significant(limits.gflops, 3)} GFLOP/s`, `and ${significant(limits.gbs, 3)} GB/s, measured beside`)}
+    ${card('Machine', `${significant(limits.gflops, 3)} GFLOP/s`, `and ${significant(limits.gbs, 3)} GB/s, measured alongside`)}
     ${card('Tensors at most', bytes(peakBytes), `under ${ops[peakOp]!.layer}`)}
   </dl>`;
 }
@@ -115,7 +114,7 @@ function sumUnder(name: string, ops: readonly CostOp[]): CostSum {
   return sumOf(name, own[0]!.stage, own);
 }
 
-/** Bars are blocks, and what lies between them by layer: the stem, the downsamplings, the head. */
+/** One bar per block, and per layer outside of blocks: the stem, the downsamplings, the head. */
 function barsOf({ ops, blocks }: Cost): CostSum[] {
   const others = ops.filter((op) => op.block === null);
   const names = [...new Set(others.map((op) => op.layer.split('.')[0]!))];
@@ -185,12 +184,12 @@ function timeline(cost: Cost): StudyChart & Record<string, unknown> {
   };
 }
 
-/** What each op costs. */
+/** The section on the cost of ops. */
 export function costSection({ cost }: Study): StudySection | null {
   if (!cost) return null;
   const charts = [barChart(cost), roofline(cost), timeline(cost)] as const;
   const legend = [...new Set(cost.stages.map((s) => s.name))].map((name) => html`<span>${swatch(name)}${name}</span>`);
-  const noise = explainNoise(cost);
+  const noise = explainInterference(cost);
   const body = html`${cards(cost)} ${noise && html`<p class="note warn"><b>Busy</b> ${noise}</p>`} ${reasons(cost)}
     <div class="grid two">
       ${plot(charts[0], html`<span>solid: the least its limits allow · faint: on top</span>`, 'whole')}

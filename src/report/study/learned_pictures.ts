@@ -9,20 +9,19 @@ import { contactStrip, spread } from '../contact_sheet';
 
 type Rgb = readonly [number, number, number];
 
-/** Colours that stand out from white and from black: of values above 0, and below. */
-export const ABOVE: Rgb = [226, 98, 20];
-export const BELOW: Rgb = [58, 112, 232];
+/** Colours of positive and negative values, visible on white and on black. */
+const ABOVE: Rgb = [226, 98, 20];
+const BELOW: Rgb = [58, 112, 232];
 
-/** Shades of each of the two colours. Few, because a picture of weights is noise, which only shrinks by having fewer bits. */
+/** Shades of each colour. Few, because a picture of weights is noise, which compresses only by having fewer bits. */
 const SHADES = 15;
 
-export const dataUri = (png: Buffer, type = 'png'): string => `data:image/${type};base64,${png.toString('base64')}`;
+const dataUri = (png: Buffer, type = 'png'): string => `data:image/${type};base64,${png.toString('base64')}`;
 
 /**
- * A matrix as a PNG, one pixel an element: 0 is transparent, so that the ground shows, be it light or dark; up to ± `limit` the
- * colour grows stronger.
+ * Renders a matrix as a PNG with one pixel per element: 0 is transparent, for light and dark backgrounds; opacity grows up to ± `limit`.
  */
-export async function matrixPng(values: ArrayLike<number>, columns: number, limit: number): Promise<Buffer> {
+async function matrixPng(values: ArrayLike<number>, columns: number, limit: number): Promise<Buffer> {
   const pixels = new Uint8Array(values.length * 4);
   for (let i = 0; i < values.length; i++) {
     const shade = limit > 0 ? Math.round(Math.min(1, Math.abs(values[i]!) / limit) * SHADES) : 0;
@@ -36,28 +35,28 @@ export async function matrixPng(values: ArrayLike<number>, columns: number, limi
     .toBuffer();
 }
 
-/** The size below which all but a share of the values lie. */
-export function limitOf(values: ArrayLike<number>, beyond = 0.005): number {
+/** The magnitude exceeded by a fraction `beyond` of the values. */
+function limitOf(values: ArrayLike<number>, beyond = 0.005): number {
   const sizes = Float32Array.from(values, Math.abs).sort();
   return sizes[Math.min(sizes.length - 1, Math.floor((1 - beyond) * sizes.length))]!;
 }
 
-/** The order in which blocks are drawn while there is room: those asked for, the last of each stage, then from the first on. */
+/** Orders blocks by priority: requested ones, the last of each stage, then the others in order. */
 function inOrder(fcs: readonly MixingFc[], wanted: readonly string[]): MixingFc[] {
   const last = new Map(fcs.map(({ stage, block }) => [stage, block]));
   const rank = ({ block, stage }: MixingFc) => (wanted.includes(block) ? 0 : last.get(stage) === block ? 1 : 2);
   return [...fcs].sort((a, b) => rank(a) - rank(b));
 }
 
-/** The weights of mixing FCs as pictures, as many as `budget` bytes of page hold. */
-export async function matrixPictures(
+/** Renders the weights of mixing FCs as pictures, as many as fit into `budget` bytes of the page. */
+async function matrixPictures(
   fcs: readonly MixingFc[],
   { wanted = [], budget }: { wanted?: readonly string[]; budget: number },
 ): Promise<{ matrices: MatrixPicture[]; leftOut: string[] }> {
   const [matrices, leftOut]: [MatrixPicture[], string[]] = [[], []];
   let room = budget;
   for (const { name, fc } of inOrder(fcs, wanted)) {
-    const bytes = (fc.weight.size * 5) / 6; // five bits a weight, in base64: what noise of so many shades comes to
+    const bytes = (fc.weight.size * 5) / 6; // noise of so many shades takes five bits per weight, in base64
     const weight = room < bytes / 2 ? null : fc.weight.floats();
     const limit = weight ? limitOf(weight) : 0;
     const image = weight ? dataUri(await matrixPng(weight, fc.inFeatures, limit)) : '';
@@ -68,18 +67,18 @@ export async function matrixPictures(
   return { matrices, leftOut };
 }
 
-/** Pixels that one mark of saliency covers: a token of the stem. */
+/** Side of a saliency cell in pixels: a token of the stem. */
 const CELL = 4;
-/** A strip of frames: at most so many, so high. */
+/** The strip of frames: their largest number and their height. */
 const STRIP = { frames: 8, columns: 8, tile: 112 } as const;
 
-/** Cells on both sides of a pixel along one axis, and how far it lies from the first to the second. */
+/** The two cells around a pixel along one axis, with the interpolation weight of the second. */
 function between(pixel: number, cells: number): [first: number, second: number, part: number] {
   const at = Math.min(cells - 1, Math.max(0, (pixel + 0.5) / CELL - 0.5));
   return [Math.floor(at), Math.min(cells - 1, Math.floor(at) + 1), at % 1];
 }
 
-/** One frame of a map, summed over cells of 4 × 4 pixels and spread out again in straight lines between their middles. */
+/** Sums one frame of a map over cells of 4 × 4 pixels, and interpolates linearly between their centres. */
 function softFrame(frame: Float32Array, height: number, width: number, out: Float32Array): void {
   const [rows, columns] = [Math.ceil(height / CELL), Math.ceil(width / CELL)];
   const cells = new Float32Array(rows * columns);
@@ -93,7 +92,7 @@ function softFrame(frame: Float32Array, height: number, width: number, out: Floa
   }
 }
 
-/** A map [frames, height, width] with soft edges. */
+/** Smooths a map [frames, height, width]. */
 export function soften(map: Float32Array, frames: number, height: number, width: number): Float32Array {
   const [soft, area] = [new Float32Array(map.length), height * width];
   for (let t = 0; t < frames; t++)
@@ -101,7 +100,7 @@ export function soften(map: Float32Array, frames: number, height: number, width:
   return soft;
 }
 
-/** Frames in grey with a map over them: the stronger, the more of its colour. */
+/** Overlays a map on grey frames: stronger values have more colour. */
 export function overlay(clip: Clip, map: Float32Array): Clip {
   const limit = limitOf(map, 0.002) || 1;
   const pixels = new Uint8Array(clip.pixels.length);
@@ -115,8 +114,8 @@ export function overlay(clip: Clip, map: Float32Array): Clip {
   return { ...clip, pixels };
 }
 
-/** A clip's frames, and its saliency over them. */
-export async function saliencyPicture(clip: Clip, maps: SaliencyMaps): Promise<SaliencyPicture> {
+/** Renders a clip's frames and saliency overlays. */
+async function saliencyPicture(clip: Clip, maps: SaliencyMaps): Promise<SaliencyPicture> {
   const { frames, height, width } = clip;
   const draw = async (shown: Clip) => contactStrip(shown, STRIP);
   const over = async (map: Float32Array) => draw(overlay(clip, soften(map, frames, height, width)));
@@ -131,7 +130,7 @@ export async function saliencyPicture(clip: Clip, maps: SaliencyMaps): Promise<S
   };
 }
 
-/** Most bytes of a page that pictures of weights may take. */
+/** Largest number of bytes of the page for pictures of weights. */
 const BUDGET = 2_000_000;
 
 async function normPicture({ name, norms, positions }: MatrixNorms): Promise<MatrixPicture> {
@@ -140,9 +139,9 @@ async function normPicture({ name, norms, positions }: MatrixNorms): Promise<Mat
 }
 
 /**
- * All pictures of what was learned: the saliency of clips, which position listens to which, and weights as far as they have room.
- * @param blocks whose weights go first
- * @throws for a block that is not there
+ * Renders all pictures: saliency of clips, norms between positions, and as many weights as fit.
+ * @param blocks blocks whose weights have priority
+ * @throws if a block is unknown
  */
 export async function drawLearned(
   { network, clips }: Subject,

@@ -34,10 +34,10 @@ function weightBar({ block, branches }: BranchWeights): Html {
         ><span>${percent(channels.mean, 0)}</span></i
       >`,
   );
-  const told = branches.map(({ branch, channels }) => `${branch} ${percent(channels.mean, 0)}`).join(', ');
+  const weights = branches.map(({ branch, channels }) => `${branch} ${percent(channels.mean, 0)}`).join(', ');
   return html`<li>
     <span class="block">${block}</span>
-    <span class="share-bar weights" role="img" aria-label="${block}: ${told}">${parts}</span>
+    <span class="share-bar weights" role="img" aria-label="${block}: ${weights}">${parts}</span>
   </li>`;
 }
 
@@ -81,14 +81,16 @@ function ablationPanel(ablation: AblationStudy): Html {
     ]),
   );
   const base =
-    correct === null ? 'The clips have no labels' : `With everything on, ${percent(correct / clips)} are right`;
+    correct === null
+      ? 'The clips have no labels'
+      : `The unchanged model classifies ${percent(correct / clips)} correctly`;
   const names = ['Off', 'Accuracy', '95%', 'Loss', 'Other class', 'Of the GMACs', 'Difference'];
   return html`<div class="panel">
-    <h3>What the parts are worth</h3>
+    <h3>Ablation of parts</h3>
     <p class="note">
       ${base}; ${clips} ${clips === 1 ? 'clip' : 'clips'}. A branch is switched off by giving it the weight 0; the
-      weights of the others are ${others}. Time is switched off by handing on the block's input. The interval is
-      Wilson's of 95%; the chance is that of a difference of this size where there is none (exact McNemar test).
+      weights of the others are ${others}. Time is switched off by passing the block's input through. The interval is
+      the 95% Wilson interval; the chance is the p-value of the difference (exact McNemar test).
     </p>
     ${scrollTable({ label: 'Parts switched off', head: head(names), rows })}
   </div>`;
@@ -131,7 +133,7 @@ function saliencyOf(clip: ClipSaliency, picture: LearnedPictures['saliency'][num
       Frame ${most + 1} has ${percent(clip.frames[most]!, 0)} of the gradient; drawn are frames
       ${picture.shown.map((frame) => frame + 1).join(', ')}.
     </p>
-    ${strip(picture.frames, 'Frames')} ${strip(picture.magnitude, 'Gradient of the class that the model says')}
+    ${strip(picture.frames, 'Frames')} ${strip(picture.magnitude, 'Gradient of the predicted class')}
     ${strip(picture.contribution, 'Gradient × input: for it (orange), against it (blue)')}
   </div>`;
 }
@@ -143,7 +145,7 @@ function saliencyPanels(
 ): Html {
   const how =
     copies > 0 ? `averaged over ${copies} copies with noise of ${percent(noise, 0)} of the range` : 'of the clip alone';
-  return html`<h3>Where the class comes from</h3>
+  return html`<h3>Saliency</h3>
     <p class="note">Gradients of the logit, ${how}.</p>
     ${clips.map((clip, i) => saliencyOf(clip, pictures.saliency[i]!, names))}`;
 }
@@ -163,13 +165,13 @@ function matrixPanel(norms: MatrixNorms, pictures: LearnedPictures | undefined):
   const where =
     shares.own + shares.before + shares.after === 0
       ? 'All weights are 0.'
-      : `Of the squares, ${percent(shares.own)} lie on the own ${what}, ${percent(shares.before)} on those before, ${percent(shares.after)} on those after.`;
-  const told =
+      : `Of the squares, ${percent(shares.own)} are on the same ${what}, ${percent(shares.before)} on earlier ones, ${percent(shares.after)} on later ones.`;
+  const note =
     positions > 1 &&
     html`<p class="note">${positions} × ${positions} blocks of ${channels} × ${channels}. ${where}</p>`;
   return html`<details class="panel matrix-panel">
     <summary>${name}</summary>
-    ${told}
+    ${note}
     <div class="matrices">
       ${grid && matrixFigure(grid, positions, `${positions} × ${positions} block norms`)}
       ${weights && matrixFigure(weights, positions, `${size} × ${size} weights`)}
@@ -185,7 +187,7 @@ function matrixPanels({ matrices, pictures }: LearnedStudy): Html {
       Pictures of all weights take at most ${significant((pictures!.budget ?? 0) / 1e6, 2)} MB of the page: those of
       ${left} matrices were left out.
     </p>`;
-  return html`<h3>What listens to what</h3>
+  return html`<h3>Weights between positions</h3>
     <p class="note">
       Rows are outputs, columns inputs; a cell is the root mean square of the weights between two positions.
     </p>
@@ -205,13 +207,13 @@ function cards({ clips, ablation, weights }: LearnedStudy): Html {
   </dl>`;
 }
 
-/** What the model has learned. */
+/** The section on what the model has learned. */
 export function learnedSection({ learned, model }: Study): StudySection | null {
   if (!learned) return null;
   const { weights, activations, saliency, ablation, pictures } = learned;
   const random =
     model.checkpoint === null &&
-    html`<p class="note warn"><b>Random weights</b> nothing was learned yet: give --checkpoint.</p>`;
+    html`<p class="note warn"><b>Random weights</b> the model is untrained: give --checkpoint.</p>`;
   const body = html`${random} ${cards(learned)} ${weights && weightsPanel(weights)}
   ${ablation && ablationPanel(ablation)} ${activations && activationTable(activations)}
   ${saliency && pictures && saliencyPanels(saliency, pictures, model.classNames)} ${matrixPanels(learned)}`;

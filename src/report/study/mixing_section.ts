@@ -1,12 +1,28 @@
+import sharp from 'sharp';
 import { percent } from '../../terminal/format';
 import type { Clip } from '../../data/types';
-import { explainSight } from '../../study/explain';
+import { explainField } from '../../study/explain';
 import { middleOf, type Growth, type Mixing } from '../../study/mixing';
 import type { Study } from '../../study/types';
 import { html, type Html } from '../html';
-import { frameImages } from './frames';
-import { plot } from './plot';
-import type { StudyChart, StudySection } from './section';
+import { plot, type StudyChart, type StudySection } from './section';
+
+const FRAME_SIDE = 112;
+
+/** Renders the frames of a clip as small pictures: data URLs in order. */
+async function frameImages({ pixels, frames, height, width }: Clip): Promise<string[]> {
+  const [size, raw] = [height * width * 3, { width, height, channels: 3 } as const];
+  const kernel = height < FRAME_SIDE ? 'nearest' : 'lanczos3';
+  const all = Array.from({ length: frames }, async (_, i) => {
+    const frame = sharp(pixels.subarray(i * size, (i + 1) * size), { raw });
+    const picture = await frame
+      .resize(FRAME_SIDE, FRAME_SIDE, { fit: 'fill', kernel })
+      .webp({ quality: 80 })
+      .toBuffer();
+    return `data:image/webp;base64,${picture.toString('base64')}`;
+  });
+  return Promise.all(all);
+}
 
 const CURVES = [
   { key: 'all', name: 'all branches and time', color: '--train' },
@@ -16,7 +32,7 @@ const CURVES = [
   { key: 'convolutions', name: 'convolutions alone', color: '--muted', dashed: true },
 ] as const;
 
-/** An image model has no time, stage 4 no separate branches: curves that lie on others are left out. */
+/** Omits curves that coincide with others: an image model has no time, stage 4 no separate branches. */
 function curvesOf(growth: readonly Growth[]) {
   const same = growth.every((g) => g.all === g.space);
   return CURVES.filter(({ key }) => !(same && key === 'space')).map(({ key, ...curve }) => ({
@@ -95,14 +111,14 @@ function explorer(mixing: Mixing): Html {
   </div>`;
 }
 
-/** A sentence for each stage's end about what its middle token sees. */
+/** Describes the receptive field of the middle token at the end of each stage. */
 function sights(mixing: Mixing): Html {
   const { levels, sensitivities } = mixing;
   const middle = sensitivities.filter(({ level, token }) => token === middleOf(levels[level]!.size));
   const rows = middle.map((s) => {
     const { name, stage } = levels[s.level]!;
     return html`<dt><i class="swatch stage-${stage}"></i>stage ${stage}</dt>
-      <dd>The middle token of ${name} ${explainSight(mixing, s)}</dd>`;
+      <dd>The middle token of ${name} ${explainField(mixing, s)}</dd>`;
   });
   return html`<div class="panel">
     <h3>What each stage sees</h3>
@@ -110,7 +126,7 @@ function sights(mixing: Mixing): Html {
   </div>`;
 }
 
-/** Which tokens are mixed, and what they see. */
+/** The section on token mixing and receptive fields. */
 export async function mixingSection({ mixing, model }: Study, clips: readonly Clip[]): Promise<StudySection | null> {
   if (!mixing) return null;
   const { levels, sensitivities, clip } = mixing;

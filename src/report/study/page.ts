@@ -8,7 +8,7 @@ import { learnedSection } from './learned_section';
 import { mixingSection } from './mixing_section';
 import type { StudySection } from './section';
 
-/** Makes a section of what a study found; null where it did not look. A new section is a line here. */
+/** Creates a section from a study, or null if the study lacks its data. A new section is one more entry here. */
 type Maker = (study: Study, clips: readonly Clip[]) => StudySection | null | Promise<StudySection | null>;
 
 const SECTIONS: readonly Maker[] = [costSection, mixingSection, learnedSection];
@@ -46,7 +46,7 @@ function header(study: Study): Html {
 
 const once = (names: readonly string[]): string[] => [...new Set(names)];
 
-/** The page of a study as one HTML document: no other file and no network is needed to read it. */
+/** Renders a study as a self-contained HTML document. */
 export async function renderStudy(study: Study, clips: readonly Clip[] = []): Promise<string> {
   const made = await Promise.all(SECTIONS.map((make) => make(study, clips)));
   const sections = made.filter((section) => section !== null);

@@ -91,12 +91,15 @@ export const KEYS = {
 
   'DATA.PATH_TO_DATA_DIR': text('', 'folder of the lists, or of train/ and val/'),
   'DATA.PATH_PREFIX': text('', 'folder that the paths in the lists start from'),
-  'DATA.PATH_LABEL_SEPARATOR': text(' ', 'between path and label in a list'),
+  'DATA.PATH_LABEL_SEPARATOR': text(' ', 'between path and label, if the list does not say otherwise'),
   'DATA.LABEL_PATH_TEMPLATE': text(
     'somesomev1_rgb_{}_split.txt',
     'name of a list of frames; {} is train or validation',
   ),
-  'DATA.IMAGE_TEMPLATE': text('{:05d}.jpg', 'names of frames, numbered from 1'),
+  'DATA.IMAGE_TEMPLATE': text(
+    '{:05d}.jpg',
+    'names of frames, where a folder has several kinds; numbering and padding are found out',
+  ),
   'DATA.NUM_FRAMES': whole(8, 'frames of a clip', 1),
   'DATA.SAMPLING_RATE': whole(8, 'distance between frames', 1),
   'DATA.TARGET_FPS': real(30, 'frame rate that the distance refers to', 1e-3),
@@ -114,7 +117,8 @@ export const KEYS = {
   'DATA.INV_UNIFORM_SAMPLE': ignored(false, 'scales are drawn evenly'),
   'DATA.RANDOM_FLIP': flag(true, 'mirror half of the training clips; not where classes tell left from right'),
   'DATA.INPUT_CHANNEL_NUM': ignored([3, 3], 'clips have three channels'),
-  'DATA.DECODING_BACKEND': ignored('pyav', 'FFmpeg decodes'),
+  'DATA.DECODING_BACKEND': ignored('pyav', 'node-av or FFmpeg decodes'),
+  'DATA.IGNORE_SAR': flag(false, "take a video's stored pixels as squares, as the authors' readers do"),
   'DATA.TRAIN_JITTER_MOTION_SHIFT': only(false, 'crops that move are not built'),
   'DATA.MULTI_LABEL': only(false, 'a clip has one label'),
   'DATA.REVERSE_INPUT_CHANNEL': only(false, 'channels are red, green, blue'),

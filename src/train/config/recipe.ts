@@ -117,6 +117,7 @@ function clipsOf(config: Config): Omit<VideoOptions, 'train'> {
       ? { resizedCrop: { scale: pair(scale), aspect: pair(aspect.length > 0 ? aspect : [1, 1]) } }
       : {}),
     ...(augmentation ? { augmentation, samples: config['AUG.NUM_SAMPLE'] } : {}),
+    ...(config['DATA.IGNORE_SAR'] ? { ignoreSar: true } : {}),
     ...(config['RUN.TEST_SCALE'] > 0 ? { testScale: config['RUN.TEST_SCALE'] } : {}),
   };
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import sharp from 'sharp';
@@ -13,7 +13,7 @@ import type { VideoOptions } from '../../../src/data/video/clip_plan';
 import { DecodePool } from '../../../src/data/video/decode_pool';
 import { copyKept, FrameCache, type NumberedFrames } from '../../../src/data/video/frame_cache';
 import { VideoDataset } from '../../../src/data/video/video_dataset';
-import { describeWithFfmpeg, makeWith, writeNumbered } from '../ffmpeg_support';
+import { fixture, writeNumbered } from '../video_support';
 
 const PAGE = 65536;
 
@@ -119,7 +119,7 @@ test('drawn clips are those of the motion dataset, with a cache and without', as
   }
 });
 
-describeWithFfmpeg('reading through the cache', () => {
+describe('reading through the cache', () => {
   let folder: string;
   let listing: Listing;
   const at = (name: string): string => path.join(folder, name);
@@ -129,7 +129,7 @@ describeWithFfmpeg('reading through the cache', () => {
     folder = mkdtempSync(path.join(tmpdir(), 'cached-'));
     await writeNumbered(at('31.mp4'), 31);
     await writeNumbered(at('60.mp4'), 60);
-    makeWith('-i', at('60.mp4'), '-c:v', 'libx264', '-g', '12', '-bf', '2', '-y', at('b_frames.mkv'));
+    copyFileSync(fixture('h264.mkv'), at('b_frames.mkv'));
     mkdirSync(at('frames'));
     for (let n = 1; n <= 12; n++) {
       const pixels = new Philox(n).bytes(40 * 30 * 3);
@@ -145,7 +145,7 @@ describeWithFfmpeg('reading through the cache', () => {
       ...[{ ...item('frames', 0), source: frames }, item('broken.mp4', 1)],
     ];
     listing = {
-      ...{ source: 'test', items, classNames: ['a', 'b'], missing: [], duplicates: 0, emptyClasses: [] },
+      ...{ source: 'test', items, classNames: ['a', 'b'], missing: [], duplicates: 0, emptyClasses: [], notes: [] },
       digest: '0'.repeat(64),
     } as Listing;
   });

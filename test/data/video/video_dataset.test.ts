@@ -10,17 +10,17 @@ import { exportDataset } from '../../../src/data/export';
 import { readListing, type Listing } from '../../../src/data/lists/listing';
 import { Loader } from '../../../src/data/loader';
 import { MOTION_CLASSES, motionClip } from '../../../src/data/synthetic/motion';
-import type { VideoInfo } from '../../../src/data/video/video';
+import type { VideoInfo } from '../../../src/data/video/info';
 import { sourceOf } from '../../../src/data/source';
 import { planClip, type VideoOptions } from '../../../src/data/video/clip_plan';
 import { cropFrames } from '../../../src/data/video/clip_render';
 import { readClips, readViews } from '../../../src/data/video/video_clips';
 import { VideoDataset } from '../../../src/data/video/video_dataset';
 import { Philox } from '../../../src/core/philox';
-import { describeWithFfmpeg, TALL, writeNumbered } from '../ffmpeg_support';
+import { TALL, writeNumbered } from '../video_support';
 
 const INFO: VideoInfo = {
-  ...{ width: 340, height: 256, fps: 30, frames: 300, exact: true, duration: 10, rotation: 0, steady: true, offset: 0 },
+  ...{ width: 340, height: 256, fps: 30, frames: 300, duration: 10, rotation: 0 },
 };
 const OPTIONS: VideoOptions = { frames: 16, rate: 4, crop: 224, train: true, flip: true };
 
@@ -37,6 +37,15 @@ describe('planClip', () => {
     expect(Math.abs(share - 0.5)).toBeLessThan(0.1);
     const unflipped = { ...OPTIONS, flip: false };
     expect(planClip(unflipped, INFO, { random: new Philox(1).state() }).flip).toBe(false);
+  });
+
+  test('pixels that are not square widen the picture, unless they are to be ignored', () => {
+    const view = { view: 0, views: { clips: 1, crops: 1 } } as const;
+    const wide: VideoInfo = { ...INFO, width: 465, height: 180, stored: [320, 180] };
+    const still = { ...OPTIONS, train: false };
+    expect(planClip(still, wide, view).size).toEqual([578, 224]);
+    expect(planClip({ ...still, ignoreSar: true }, wide, view).size).toEqual([398, 224]);
+    expect(planClip({ ...still, ignoreSar: true }, INFO, view).size).toEqual([297, 224]);
   });
 
   test('the same generator gives the same plan', () => {
@@ -81,7 +90,7 @@ function children(): string[] {
     .filter((name) => name.startsWith('ff'));
 }
 
-describeWithFfmpeg('video datasets', () => {
+describe('video datasets', () => {
   let folder: string;
   let listing: Listing;
   const pools: DecodePool[] = [];

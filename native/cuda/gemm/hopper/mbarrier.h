@@ -1,5 +1,5 @@
-// Barriers in shared memory (mbarrier, sm_90): a phase ends when so many arrivals as were said at the start have come,
-// and all bytes that were expected. Phases count 0, 1, 0, 1 … from the first on: their parity.
+// mbarrier objects in shared memory (sm_90): a phase completes when the expected arrivals and bytes have come. Phases
+// have parity 0, 1, 0, 1 ...
 #pragma once
 #include "cuda/numbers.h"
 
@@ -17,7 +17,7 @@ struct Mbarrier {
 
 namespace morphmlp::cuda {
 
-// Where in shared memory it lies, as instructions take it.
+// Address in the shared window, as PTX instructions take it.
 __device__ inline uint32_t shared_address(const void* data) {
   return static_cast<uint32_t>(__cvta_generic_to_shared(data));
 }
@@ -26,36 +26,51 @@ __device__ inline void init(Mbarrier& barrier, int arrivals) {
   asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(shared_address(&barrier)), "r"(arrivals) : "memory");
 }
 
-// What this thread wrote to shared memory may be read by wgmma, by those who hear of it after this.
-__device__ inline void publish_writes() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
+// Makes writes of this thread to shared memory visible to wgmma and TMA.
+__device__ inline void fence_async_proxy() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
 
-// After all `init` of a thread: copies may use the barriers then, and other threads behind a __syncthreads.
-__device__ inline void publish_barriers() {
+// Follows the init of all barriers: copies may use them then, other threads after a __syncthreads.
+__device__ inline void fence_barrier_init() {
   asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
-  publish_writes();
+  fence_async_proxy();
 }
 
 __device__ inline void arrive(Mbarrier& barrier) {
   asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(shared_address(&barrier)) : "memory");
 }
 
-// An arrival after which the phase waits for so many bytes too.
-__device__ inline void arrive_expecting(Mbarrier& barrier, uint32_t bytes) {
+// Arrives, and adds to the bytes that the phase waits for.
+__device__ inline void arrive_expect_tx(Mbarrier& barrier, uint32_t bytes) {
   asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(shared_address(&barrier)), "r"(bytes)
                : "memory");
 }
 
-// Until the phase of this parity has ended. That before the first one has: parity 1 goes on at once.
-__device__ inline void wait(Mbarrier& barrier, uint32_t parity) {
+__device__ inline bool try_wait(Mbarrier& barrier, uint32_t parity) {
+  uint32_t done;
   asm volatile(
       "{\n"
       ".reg .pred done;\n"
-      "again:\n"
-      "mbarrier.try_wait.parity.shared::cta.b64 done, [%0], %1;\n"
-      "@!done bra again;\n"
-      "}" ::"r"(shared_address(&barrier)),
-      "r"(parity)
+      "mbarrier.try_wait.parity.shared::cta.b64 done, [%1], %2;\n"
+      "selp.u32 %0, 1, 0, done;\n"
+      "}"
+      : "=r"(done)
+      : "r"(shared_address(&barrier)), "r"(parity)
       : "memory");
+  return done != 0;
+}
+
+// Waits until the phase of this parity has ended. The phase before the first counts as ended: parity 1 returns at once.
+// Compiled with MORPHMLP_CUDA_DEBUG, a wait that lasts about 2^24 tries, some seconds, becomes a fault of the kernel
+// in place of a hang.
+__device__ inline void wait(Mbarrier& barrier, uint32_t parity) {
+#ifdef MORPHMLP_CUDA_DEBUG
+  for (int tries = 0; tries < 1 << 24; ++tries)
+    if (try_wait(barrier, parity)) return;
+  __trap();
+#else
+  while (!try_wait(barrier, parity)) {
+  }
+#endif
 }
 
 }  // namespace morphmlp::cuda

@@ -1,4 +1,4 @@
-// How a matrix is described to TMA; for the host alone too.
+// TMA descriptors; also included by host code alone.
 #pragma once
 #include <cstdint>
 
@@ -17,12 +17,11 @@ using TensorMap = CUtensorMap;
 
 namespace morphmlp::cuda {
 
-// Numbers in a row of a box: the 128 bytes over which 16 are swapped, so that eight rows of one column lie in different
-// banks (128-byte swizzle).
+// Columns of a box: 128 bytes, the extent of the swizzle, which spreads eight rows of a column over all banks.
 constexpr int kBoxColumns = 64;
 
-// A matrix [rows, columns] of bf16 whose rows lie `leading` numbers apart, to be read in boxes of box_rows times
-// kBoxColumns. It and its rows begin at multiples of 16 bytes. Throws what the driver has against it.
+// Describes a bf16 matrix [rows, columns] whose rows are `leading` values apart, read in boxes of box_rows by
+// kBoxColumns. The matrix and its rows begin at multiples of 16 bytes. Throws the error of the driver.
 TensorMap tensor_map(const Bf16* data, int64_t rows, int64_t columns, int64_t leading, int box_rows);
 
 }  // namespace morphmlp::cuda

@@ -1,5 +1,5 @@
-// Tiles of matrices into shared memory by the tensor memory accelerator (TMA, sm_90): one thread asks for a box of a
-// matrix, a barrier is told when it is there. What lies outside of the matrix comes as zeros and counts as bytes too.
+// Copies of tiles into shared memory by the tensor memory accelerator (TMA, sm_90): one thread issues the copy of a
+// box, and an mbarrier counts its bytes. Elements outside of the matrix arrive as zeros and count too.
 #pragma once
 #include "cuda/gemm/hopper/mbarrier.h"
 #include "cuda/gemm/hopper/tensor_map.h"
@@ -8,7 +8,7 @@
 
 namespace morphmlp::cuda {
 
-// Both are numbers of the matrix. `to` lies at a multiple of 1024 bytes.
+// Copies the box at (row, column). `to` is aligned to 1024 bytes.
 __device__ inline void load_box(Bf16* to, const TensorMap& map, Mbarrier& barrier, int column, int row) {
   asm volatile(
       "cp.async.bulk.tensor.2d.shared::cluster.global.tile.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4}], [%2];" ::

@@ -1,16 +1,19 @@
-// The product of a warpgroup, four warps whose first is a multiple of four (wgmma, sm_90): both operands out of shared
-// memory, the sums in the registers of the 128 threads. All of them call these together.
+// Product of a warpgroup, four warps whose first is a multiple of four (wgmma, sm_90a): both operands in shared memory,
+// accumulators in the registers of the 128 threads. All threads call these functions together.
 #pragma once
 #include "cuda/gemm/hopper/mbarrier.h"
 
 namespace morphmlp::cuda {
 
+// The leading offset of an operand by rows is unused in swizzled layouts; its field holds 1.
+constexpr uint32_t kUnusedOffset = 1 << 4;
+
 __device__ constexpr uint64_t descriptor_field(uint32_t bytes) { return (bytes & 0x3FFFF) >> 4; }
 
-// Where an operand lies in shared memory, swizzled in rows of 128 bytes (PTX ISA, "Matrix Descriptor Format"). By rows,
-// 64 numbers of k in each: eight rows lie 128 bytes apart, the next eight after `stride` bytes, and `leading` is
-// unused. By columns, 64 rows or columns of the result in each: k lies as the rows do, and the next 64 after `leading`
-// bytes.
+// Descriptor of an operand in shared memory, in the 128-byte swizzle (PTX ISA, "Matrix Descriptor Format"). By rows, 64
+// values of k in each: eight rows are 128 bytes apart, the next eight follow after `stride` bytes, and `leading` is
+// unused. Transposed, 64 rows or columns of the result in each: k is laid out as the rows are, and the next 64 follow
+// after `leading` bytes.
 __device__ constexpr uint64_t matrix_descriptor(uint32_t start, uint32_t leading, uint32_t stride) {
   constexpr uint64_t kSwizzle128 = uint64_t{1} << 62;
   return descriptor_field(start) | descriptor_field(leading) << 16 | descriptor_field(stride) << 32 | kSwizzle128;
@@ -24,30 +27,30 @@ __device__ constexpr uint64_t matrix_descriptor(uint32_t start, uint32_t leading
 
 namespace morphmlp::cuda {
 
-// Before the first product, and before one whose sums were touched by others.
+// Required before the first wgmma and whenever other code has written the accumulators.
 __device__ inline void wgmma_fence() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
 
-// Ends a group of products, and waits until all groups are done but for the last kLater.
+// Commits a group of wgmma; waits for all groups except the last kLater.
 __device__ inline void wgmma_commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
 template <int kLater>
 __device__ void wgmma_wait() {
   asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(kLater) : "memory");
 }
 
-// After the last wait: what reads sums stays behind this.
+// Keeps reads of the accumulators behind the last wait.
 template <int kCount>
-__device__ void settle(float (&sums)[kCount]) {
+__device__ void pin_after_wait(float (&sums)[kCount]) {
 #pragma unroll
   for (float& sum : sums) asm volatile("" : "+f"(sum)::"memory");
 }
 
-// Registers a thread, for all of the warpgroup: gives those above back, or waits until there are so many.
+// setmaxnreg: registers a thread of the warpgroup, released or acquired.
 template <int kRegisters>
-__device__ void give_registers() {
+__device__ void dealloc_registers() {
   asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(kRegisters));
 }
 template <int kRegisters>
-__device__ void take_registers() {
+__device__ void alloc_registers() {
   asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(kRegisters));
 }
 
@@ -71,11 +74,11 @@ __device__ void take_registers() {
 #define MORPHMLP_WGMMA(n, names, operands, ...)                                                     \
   asm volatile("wgmma.mma_async.sync.aligned.m64n" n "k16.f32.bf16.bf16 {" names "}, " operands ";" \
                : __VA_ARGS__                                                                        \
-               : "l"(a), "l"(b), "n"(kTurnA), "n"(kTurnB))
+               : "l"(a), "l"(b), "n"(kTransposeA), "n"(kTransposeB))
 
-// d[64, kN] += a[64, 16] b[16, kN], bf16 into f32; a turned operand lies by columns. d[4 j + 2 h + i] of lane l of warp
-// w is at row 16 w + l / 4 + 8 h, column 8 j + 2 (l % 4) + i. Not done before it was waited for.
-template <int kN, bool kTurnA, bool kTurnB>
+// d[64, kN] += a[64, 16] b[16, kN], bf16 into f32, asynchronously; a transposed operand is stored by columns. Lane l of
+// warp w holds in d[4 j + 2 h + i] row 16 w + l / 4 + 8 h, column 8 j + 2 (l % 4) + i.
+template <int kN, bool kTransposeA, bool kTransposeB>
 __device__ void wgmma(float (&d)[kN / 2], uint64_t a, uint64_t b) {
   static_assert(kN == 112 || kN == 168 || kN == 224, "a width that has no instruction here");
   if constexpr (kN == 112)

@@ -5,7 +5,7 @@ import { STAGES, type Stage } from '../stages';
 
 const half = { stride: [1, 2, 2], padding: [0, 1, 1], input: 'NTHWC', bias: true } as const;
 
-/** The 1×3×3 convolution that halves a frame of `size`; verified on one frame of 15×14. */
+/** The strided 1×3×3 convolution on frames of size × size; verified on one frame of 15×14. */
 function halving(stage: number, [ins, outs]: [number, number], size: number): KernelCase {
   const weight = [outs, ins, 1, 3, 3];
   return {
@@ -18,7 +18,7 @@ function halving(stage: number, [ins, outs]: [number, number], size: number): Ke
 
 const stem = { weight: [56, 3, 3, 3, 3], stride: [2, 2, 2], padding: [1, 1, 1], input: 'NCTHW', grad: false } as const;
 
-/** Groups of as many channels as a morph FC's, with as many taps as its chunk (table 10 of the paper); stage 4's are squares. */
+/** The grouped convolution of table 10 of the paper: groups and taps as in the morph FC; a square kernel in stage 4. */
 function grouped({ number, channels: c, size, chunk, tokens }: Stage): KernelCase {
   const [rows, columns] = number === 4 ? [7, 7] : [1, chunk];
   const shape = {
@@ -38,10 +38,7 @@ function grouped({ number, channels: c, size, chunk, tokens }: Stage): KernelCas
 
 const stemMacs = 8 * 112 * 112 * 56 * 81;
 
-/**
- * The stem's two convolutions, the first with its BatchNorm too, and the ones between stages; a stage's comes before its blocks; and
- * those with groups.
- */
+/** The stem's convolutions (the first also fused with BatchNorm), the downsampling before each stage, and grouped convolutions. */
 export const conv3d: KernelCase[] = [
   {
     ...{ op: 'conv3d stem', stage: 1 },

@@ -11,12 +11,12 @@ import { temporalFc } from './temporal_fc';
 
 const ALL = [normSpatial, normMlp, normTemporal, morphFc, temporalFc, linear, conv3d, memoryBound].flat();
 
-/** The stem of a case's op: `morph_fc` of `morph_fc width`. */
+/** The op of a case without its variant: `morph_fc` for `morph_fc width`. */
 export const stemOf = ({ op }: KernelCase): string => op.split(' ')[0]!;
 
 /**
- * The cases of these ops (stems, or whole names such as `morph_fc width`) and stages; all where nothing is asked for. Throws where there is
- * none, with the names there are.
+ * Selects cases by op (`morph_fc`, or with variant `morph_fc width`) and stage; all by default.
+ * @throws if nothing matches, listing the known names
  */
 export function chooseCases(ops?: readonly string[], stages?: readonly number[]): KernelCase[] {
   const names = new Set(ALL.flatMap((c) => [c.op, stemOf(c)]));
@@ -26,20 +26,20 @@ export function chooseCases(ops?: readonly string[], stages?: readonly number[])
     (c) => (!ops || ops.includes(c.op) || ops.includes(stemOf(c))) && (!stages || stages.includes(c.stage)),
   );
   if (found.length > 0) return found;
-  const there = [
+  const timed = [
     ...new Set(ALL.filter((c) => !ops || ops.includes(stemOf(c)) || ops.includes(c.op)).map((c) => c.stage)),
   ];
-  throw new Error(`${ops!.join(', ')} is not timed at stage ${stages!.join(', ')}, only at ${there.join(', ')}`);
+  throw new Error(`${ops!.join(', ')} is not timed at stage ${stages!.join(', ')}, only at ${timed.join(', ')}`);
 }
 
-/** The cases in bf16. @throws where ops among them have no kernels for it, with their names */
+/** Converts cases to bf16. @throws if an op has no bf16 kernels, naming it */
 export function casesInBf16(cases: readonly KernelCase[]): KernelCase[] {
   const terms: Partial<Record<string, Bf16Terms>> = BF16_TERMS;
   const without = new Set(cases.map(stemOf).filter((op) => !terms[op]));
   if (without.size > 0)
     throw new Error(`${[...without].join(', ')}: no kernels in bf16; --precision f32 measures them`);
   return cases.map((c) => {
-    const turned = terms[stemOf(c)]!;
-    return { ...c, timed: inBf16(c.timed, turned), ...(c.verified ? { verified: inBf16(c.verified, turned) } : {}) };
+    const opTerms = terms[stemOf(c)]!;
+    return { ...c, timed: inBf16(c.timed, opTerms), ...(c.verified ? { verified: inBf16(c.verified, opTerms) } : {}) };
   });
 }

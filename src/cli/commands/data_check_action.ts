@@ -1,0 +1,167 @@
+import pc from 'picocolors';
+import { checkData, type Counts, type DataCheck, type ListCheck, type Range } from '../../data/check/check';
+import type { Listing } from '../../data/lists/listing';
+import { sharedFiles } from '../../data/lists/listing';
+import { openList, type DataSpec } from '../../data/open';
+import { clipSpan } from '../../data/sampling';
+import type { VideoOptions } from '../../data/video/clip_plan';
+import { bytes, count, duration, significant, table } from '../../terminal/format';
+import { Progress } from '../../terminal/progress';
+import { printable } from '../../terminal/text_width';
+import { runOptions } from '../../train/config/recipe';
+import { resolveConfig, type TrainFlags } from './train_settings';
+
+/** What `morphmlp data check` is given. */
+export type CheckArguments = Pick<
+  TrainFlags,
+  'cfg' | 'preset' | 'val' | 'separator' | 'model' | 'frames' | 'rate' | 'workers'
+> & {
+  root?: string;
+  template?: string;
+  classesFile?: string;
+  clips: number;
+  crops: '1' | '3';
+  json?: boolean;
+};
+
+/** A list named on the command line, with what the flags say of it. */
+function specWith(spec: DataSpec, { root, template, classesFile }: CheckArguments): DataSpec {
+  return {
+    ...spec,
+    ...(template ? { kind: 'frames' as const, template } : {}),
+    ...(root ? { root } : {}),
+    ...(classesFile ? { classesFile } : {}),
+  };
+}
+
+const isKey = (text: string): boolean => /^[A-Z_]+(\.[A-Z0-9_]+)+$/.test(text);
+
+/** The lists, training first, and how clips are taken from their files. */
+function openLists(
+  given: readonly string[],
+  args: CheckArguments,
+): { listings: Listing[]; clips: VideoOptions; workers: number } {
+  const [list, pairs] = given[0] === undefined || isKey(given[0]) ? [undefined, given] : [given[0], given.slice(1)];
+  const { cfg, preset, val, separator, model, frames, rate, workers } = args;
+  const all = { cfg, preset, data: list, val, separator, model, frames, rate, workers };
+  const flags = Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)) as TrainFlags;
+  const { config } = resolveConfig(flags, [...pairs]);
+  const options = runOptions(config);
+  const opening = { clips: { ...options.clips, train: false }, classes: options.classes ?? undefined };
+  const train = openList(specWith(options.train, args), opening);
+  const known = { known: train.classNames, knownFrom: train.source };
+  const second = options.val && [openList(specWith(options.val, args), { ...opening, ...known })];
+  return { listings: [train, ...(second ?? [])], clips: opening.clips, workers: options.workers };
+}
+
+const SHOWN = 20;
+
+function classTable({ classes }: ListCheck): string {
+  const most = [...classes].sort((a, b) => b.files - a.files);
+  const half = SHOWN / 2;
+  const shown = classes.length <= SHOWN ? classes : [...most.slice(0, half), ...most.slice(-half)];
+  const rows = shown.map(({ name, files }) => [printable(name), files]);
+  const text = table(rows, { head: ['class', 'files'], align: ['left', 'right'] });
+  return classes.length <= SHOWN
+    ? text
+    : `${text}\nthe ${half} largest and the ${half} smallest of ${classes.length} classes`;
+}
+
+function countsText(counts: Counts, unit = ''): string {
+  const shown = counts.slice(0, 4).map(({ value, files }) => `${value}${unit} (${count(files)})`);
+  return [...shown, ...(counts.length > 4 ? [`${counts.length - 4} more`] : [])].join(', ');
+}
+
+function rangeText(range: Range | null, text: (value: number) => string): string {
+  if (range === null) return 'unknown';
+  const { least, median, most } = range;
+  return least === most ? text(least) : `${text(least)} to ${text(most)}, median ${text(median)}`;
+}
+
+/** One list in words. */
+function listText(list: ListCheck): string {
+  const { source, files, sizes, rates, durations, frames, bytes: size } = list;
+  const facts = [
+    ['sizes', countsText(sizes)],
+    ['rates', countsText(rates, ' fps')],
+    ['lengths', rangeText(durations, duration)],
+    ['frames', rangeText(frames, (value) => significant(value, 6))],
+    ['on disk', bytes(size)],
+  ];
+  const lines = facts.map(([name, text]) => `${name!.padEnd(8)} ${text}`);
+  return [
+    pc.bold(printable(`${source}: ${files.length} files in ${list.classes.length} classes`)),
+    classTable(list),
+    ...lines,
+  ].join('\n');
+}
+
+const some = (files: readonly string[], what: string): string[] =>
+  files.length === 0 ? [] : [`${files.length} ${what}, the first is ${files[0]}`];
+
+/** What should be mended before a run, a line each. */
+function warningsOf({ lists, shared }: DataCheck): string[] {
+  const each = lists.flatMap(({ source, missing, repeated, unreadable, cut, equal }) =>
+    [
+      ...some(missing, 'listed files do not exist'),
+      ...some(unreadable, 'files cannot be read'),
+      ...some(cut, 'files are cut short or damaged, and read in part'),
+      ...(repeated > 0 ? [`${repeated} lines repeat a file`] : []),
+      ...(equal.length > 0
+        ? [
+            `${equal.length === 1 ? '1 group' : `${equal.length} groups`} of files have the same content, such as ${equal[0]!.slice(0, 2).join(' and ')}`,
+          ]
+        : []),
+    ].map((line) => `${source}: ${line}`),
+  );
+  const both =
+    shared[0] &&
+    `${shared.length} files of validation have the content of a training file, such as ${shared[0][1]} (${shared[0][0]})`;
+  return both ? [...each, both] : each;
+}
+
+function notesOf({ lists }: DataCheck): string[] {
+  return lists.flatMap(({ source, notes, short }) =>
+    [...notes, ...(short > 0 ? [`${short} files are shorter than a clip and repeat their last frame`] : [])].map(
+      (line) => `${source}: ${line}`,
+    ),
+  );
+}
+
+/** The whole check as JSON: beside each file the frames (number, timestamp in seconds) that each test view of it sees. */
+function jsonOf(found: DataCheck, warnings: string[]): string {
+  const lists = found.lists.map((list) => ({
+    ...list,
+    files: list.files.map(({ facts, ...file }) => {
+      if ('unreadable' in facts) return { ...file, facts, views: [] };
+      const { views, ...others } = facts;
+      return { ...file, facts: others, views };
+    }),
+  }));
+  return JSON.stringify({ ...found, lists, warnings, notes: notesOf(found) });
+}
+
+/** Runs `morphmlp data check`: exit status 0 where nothing is to be mended, 1 for errors, 2 for warnings. */
+export async function check(given: string[], args: CheckArguments): Promise<void> {
+  const { listings, clips, workers } = openLists(given, args);
+  const bar = new Progress({ label: 'checking', total: listings.reduce((sum, { items }) => sum + items.length, 0) });
+  const span = ({ fps }: { fps: number }): number =>
+    clips.sampling === 'segment' ? clips.frames : Math.floor(clipSpan(clips, fps));
+  const onFile = (done: number): void => bar.update(done);
+  const see = args.json ? { see: { clips, views: { clips: args.clips, crops: Number(args.crops) as 1 | 3 } } } : {};
+  const found = await checkData(listings, { span, workers, onFile, ...see }).finally(() => bar.finish());
+  const warnings = [
+    ...warningsOf(found),
+    ...(found.shared.length === 0 && listings[1] ? sharedFiles(listings[0]!, listings[1]) : []),
+  ];
+  if (args.json) console.log(jsonOf(found, warnings));
+  else {
+    console.log(found.lists.map(listText).join('\n\n'));
+    for (const note of notesOf(found)) console.error(`note: ${printable(note)}`);
+    for (const warning of warnings) console.error(pc.yellow(`warning: ${printable(warning)}`));
+    for (const error of found.errors.slice(0, SHOWN)) console.error(pc.red(`error: ${printable(error)}`));
+    if (found.errors.length > SHOWN) console.error(`… and ${found.errors.length - SHOWN} more errors`);
+    if (warnings.length + found.errors.length === 0) console.log('nothing to mend');
+  }
+  process.exitCode = found.errors.length > 0 ? 1 : warnings.length > 0 ? 2 : 0;
+}

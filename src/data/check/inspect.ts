@@ -1,0 +1,69 @@
+/** The facts of one listed file: the one place where `data check` asks the decoder. */
+import { readdir, stat } from 'node:fs/promises';
+import path from 'node:path';
+import type { LabelledFile } from '../lists/listing';
+import { decodeSource, probeSource, sourceOf, type Source } from '../source';
+import { allViews, planClip, type VideoOptions } from '../video/clip_plan';
+import type { Views } from '../sampling';
+import { isUnreadable, type SeenFrame } from '../types';
+import { frameTime, type VideoInfo } from '../video/info';
+
+/** Size, length and bytes of a file that can be read, or why it cannot. */
+export type FileFacts =
+  | (Pick<VideoInfo, 'width' | 'height' | 'fps' | 'frames' | 'duration' | 'warning'> & {
+      bytes: number;
+      /** The frames that each test view of the file shows, where they were asked for. */
+      views?: SeenFrame[][];
+    })
+  | { unreadable: string };
+
+/** Test views whose frames are wanted. */
+export interface SeenViews {
+  clips: VideoOptions;
+  views: Views;
+}
+
+/** How item i of a listing is read. */
+export const itemSource = ({ path: file, source }: LabelledFile): Source => source ?? sourceOf(file);
+
+/** Files that hold the pictures of a source, and the part of them that is meant. */
+export async function contentFiles(source: Source): Promise<string[]> {
+  if (source.kind === 'files') return source.files.map((name) => path.join(source.path, name));
+  if (source.kind !== 'frames') return [source.path];
+  return (await readdir(source.path)).sort().map((name) => path.join(source.path, name));
+}
+
+async function bytesOf(source: Source): Promise<number> {
+  if ('part' in source && source.part) return source.part.end - source.part.start;
+  const sizes = await Promise.all((await contentFiles(source)).map(async (file) => (await stat(file)).size));
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
+
+/** Pictures of this size are made of a first frame, to see whether it decodes. */
+const TINY = [16, 16] as const;
+
+/** The frames that the network would see in each view: their numbers from 0, and when they are shown. */
+function framesSeen(info: VideoInfo, { clips, views }: SeenViews): SeenFrame[][] {
+  return allViews(views).map((choice) =>
+    planClip(clips, info, choice).frames.map((number) => ({ number, timestamp: frameTime(info, number) })),
+  );
+}
+
+/** Reads a file's index and decodes its first frame. Rejects only where no file is to blame (there is no decoder). */
+export async function inspectFile(item: LabelledFile, see?: SeenViews, signal?: AbortSignal): Promise<FileFacts> {
+  const source = itemSource(item);
+  try {
+    const info = await probeSource(source, { signal });
+    await decodeSource(source, [0], TINY, info, { signal });
+    const { width, height, fps, frames, duration, warning } = info;
+    return {
+      ...{ width, height, fps, frames, duration, bytes: await bytesOf(source) },
+      ...(warning === undefined ? {} : { warning }),
+      ...(see ? { views: framesSeen(info, see) } : {}),
+    };
+  } catch (error) {
+    const { code = '' } = error as { code?: string };
+    if (isUnreadable(error) || /^E[A-Z]+$/.test(code)) return { unreadable: (error as Error).message };
+    throw error;
+  }
+}

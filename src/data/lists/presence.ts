@@ -1,0 +1,74 @@
+/** Which of many listed files are there, and which are listed twice: a folder with many of them is read once. */
+import { existsSync, readdirSync } from 'node:fs';
+
+/** Files of one folder from which on reading the folder costs less than asking for each. */
+const MANY = 16;
+
+/** For names that are certainly there -1; links are left out, since what they lead to may not be. */
+function namesIn(folder: string): Map<string, number> {
+  const names = new Map<string, number>();
+  try {
+    for (const entry of readdirSync(folder, { withFileTypes: true }))
+      if (!entry.isSymbolicLink()) names.set(entry.name, -1);
+  } catch {
+    // A folder that cannot be read has no file that could be: each is asked for alone, and is missing.
+  }
+  return names;
+}
+
+/** The folder of an absolute path, with the / at its end. */
+const folderOfPath = (file: string): string => file.slice(0, file.lastIndexOf('/') + 1);
+
+/** Item numbers by folder: those of folder f are `order[starts[f]]` up to, not with, `order[starts[f + 1]]`. */
+interface ByFolder {
+  folders: string[];
+  order: Int32Array;
+  starts: Int32Array;
+}
+
+function byFolder(files: readonly string[]): ByFolder {
+  const numbers = new Map<string, number>();
+  const folderOf = new Int32Array(files.length);
+  for (let i = 0; i < files.length; i++) {
+    const folder = folderOfPath(files[i]!);
+    let number = numbers.get(folder);
+    if (number === undefined) numbers.set(folder, (number = numbers.size));
+    folderOf[i] = number;
+  }
+  const starts = new Int32Array(numbers.size + 1);
+  for (const folder of folderOf) starts[folder + 1]!++;
+  for (let f = 0; f < numbers.size; f++) starts[f + 1]! += starts[f]!;
+  const [order, next] = [new Int32Array(files.length), starts.slice()];
+  for (let i = 0; i < files.length; i++) order[next[folderOf[i]!]!++] = i;
+  return { folders: [...numbers.keys()], order, starts };
+}
+
+/** What was found about each listed file. */
+export interface Presence {
+  /** 1 where the file is not there. */
+  missing: Uint8Array;
+  /** For each file the first with the same path: its own number, where it is the first. */
+  first: Int32Array;
+}
+
+/** Looks for files by their absolute paths. */
+export function lookFor(files: readonly string[]): Presence {
+  const missing = new Uint8Array(files.length);
+  const first = new Int32Array(files.length);
+  const { folders, order, starts } = byFolder(files);
+  folders.forEach((folder, f) => {
+    const items = order.subarray(starts[f], starts[f + 1]);
+    // A name's first item: -1 for a file that no item has named yet.
+    const named = items.length >= MANY ? namesIn(folder) : new Map<string, number>();
+    for (const i of items) {
+      const name = files[i]!.slice(folder.length);
+      const before = named.get(name);
+      if (before === undefined || before < 0) {
+        first[i] = i;
+        named.set(name, i);
+        if (before === undefined && !existsSync(files[i]!)) missing[i] = 1;
+      } else first[i] = before;
+    }
+  });
+  return { missing, first };
+}

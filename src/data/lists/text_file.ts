@@ -1,0 +1,92 @@
+/** Reads text files of other people: the encoding is found out from the bytes, and what is no text is refused by name. */
+import { isUtf8 } from 'node:buffer';
+import { readFileSync } from 'node:fs';
+
+/** First bytes of files that are not text, and what to do about them. */
+const NOT_TEXT: readonly (readonly [number[], string])[] = [
+  [[0x50, 0x4b, 0x03, 0x04], 'a zip file or a spreadsheet (.xlsx); save the list as csv'],
+  [[0x1f, 0x8b], 'compressed by gzip; unpack it first'],
+  [[0xff, 0xfe, 0x00, 0x00], 'UTF-32; save it as UTF-8'],
+  [[0x00, 0x00, 0xfe, 0xff], 'UTF-32; save it as UTF-8'],
+];
+
+const startsWith = (data: Uint8Array, bytes: readonly number[]): boolean => bytes.every((byte, i) => data[i] === byte);
+
+/** Zero bytes at even and at odd places of the beginning: text of the West in UTF-16 has nothing but zeros at one of them. */
+function zeros(data: Uint8Array): { even: number; odd: number; pairs: number } {
+  const pairs = Math.min(512, data.length >> 1);
+  let [even, odd] = [0, 0];
+  for (let i = 0; i < pairs; i++) {
+    if (data[2 * i] === 0) even++;
+    if (data[2 * i + 1] === 0) odd++;
+  }
+  return { even, odd, pairs };
+}
+
+/** The byte order of UTF-16 text, by its mark or by its zeros; null for other text. */
+function utf16Order(data: Uint8Array): 'little' | 'big' | null {
+  if (startsWith(data, [0xff, 0xfe])) return 'little';
+  if (startsWith(data, [0xfe, 0xff])) return 'big';
+  const { even, odd, pairs } = zeros(data);
+  if (even === 0 && odd > pairs / 2) return 'little';
+  return odd === 0 && even > pairs / 2 ? 'big' : null;
+}
+
+function decodeUtf16(data: Buffer, order: 'little' | 'big'): string {
+  const even = Buffer.from(data.subarray(0, data.length & ~1));
+  return (order === 'big' ? even.swap16() : even).toString('utf16le');
+}
+
+/** Line of the first byte that is not UTF-8, for the message. */
+function firstBadLine(data: Buffer): { line: number; byte: number } {
+  let [start, line] = [0, 1];
+  for (let end = data.indexOf(10); end >= 0 && isUtf8(data.subarray(start, end)); end = data.indexOf(10, start)) {
+    start = end + 1;
+    line++;
+  }
+  const next = data.indexOf(10, start);
+  const bad = data.subarray(start, next < 0 ? data.length : next);
+  return { line, byte: bad.find((byte) => byte >= 0x80) ?? 0 };
+}
+
+function decode(file: string, data: Buffer): string {
+  const what = NOT_TEXT.find(([bytes]) => startsWith(data, bytes))?.[1];
+  if (what !== undefined) throw new Error(`${file}: expected text, and the file is ${what}`);
+  const order = utf16Order(data);
+  if (order !== null) return decodeUtf16(data, order);
+  const zero = data.indexOf(0);
+  if (zero >= 0) throw new Error(`${file}: expected text, and byte ${zero} is 0`);
+  if (isUtf8(data)) return data.toString('utf8');
+  const { line, byte } = firstBadLine(data);
+  throw new Error(
+    `${file}:${line}: expected UTF-8, and byte 0x${byte.toString(16)} is none; if the list is Latin-1 (Windows-1252), ` +
+      'convert it: iconv -f WINDOWS-1252 -t UTF-8',
+  );
+}
+
+/**
+ * The text of a file in UTF-8 or UTF-16, with \n for every line break and without byte order mark.
+ * @throws in one sentence where the file is not text, or in an encoding that cannot be told from others
+ */
+export function readText(file: string): string {
+  const text = decode(file, readFileSync(file)).replace(/^\uFEFF/, '');
+  return text.includes('\r') ? text.replace(/\r\n?/g, '\n') : text;
+}
+
+/** Calls `line` for every line that is not empty, trimmed, with its number from 1. */
+export function eachLine(text: string, line: (text: string, number: number) => void): void {
+  for (let [start, number] = [0, 1]; start < text.length; number++) {
+    const end = text.indexOf('\n', start);
+    const next = end < 0 ? text.length : end;
+    const trimmed = text.slice(start, next).trim();
+    if (trimmed !== '') line(trimmed, number);
+    start = next + 1;
+  }
+}
+
+/** Lines of a text file that are not empty, trimmed, with their numbers from 1. */
+export function readLines(file: string): { text: string; number: number }[] {
+  const lines: { text: string; number: number }[] = [];
+  eachLine(readText(file), (text, number) => lines.push({ text, number }));
+  return lines;
+}

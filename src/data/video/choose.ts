@@ -1,0 +1,43 @@
+/** Who decodes videos: node-av in a process of its own, or the FFmpeg program. Both give the same bytes. */
+import { createRequire } from 'node:module';
+import type { Decoder } from './decoder';
+import { FfmpegMissing, hasProgram, NO_DECODER } from './ffmpeg';
+import { NodeAvDecoder } from './node_av_decoder';
+import { ProgramDecoder } from './program_decoder';
+
+/** Whether node-av is installed. */
+function hasNodeAv(): boolean {
+  try {
+    createRequire(__filename).resolve('node-av/lib');
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const decoders: { 'node-av'?: Decoder; ffmpeg?: Decoder } = {};
+
+/**
+ * The decoder of this thread: the FFmpeg program where MORPHMLP_FFMPEG is set, else node-av where it is installed, else ffmpeg on the
+ * PATH. @throws FfmpegMissing where there is none
+ */
+export function decoder(): Decoder {
+  if (process.env.MORPHMLP_FFMPEG) return (decoders.ffmpeg ??= new ProgramDecoder());
+  if (hasNodeAv()) return (decoders['node-av'] ??= new NodeAvDecoder());
+  if (hasProgram()) return (decoders.ffmpeg ??= new ProgramDecoder());
+  throw new FfmpegMissing(NO_DECODER);
+}
+
+/** What decodes here, with its version. Rejects with `FfmpegMissing` where nothing does. */
+export const decoderVersion = async (): Promise<string> => decoder().version();
+
+/** Both decoders as far as they are there: what `bench data` compares. */
+export function allDecoders(): Decoder[] {
+  const nodeAv = hasNodeAv() ? [(decoders['node-av'] ??= new NodeAvDecoder())] : [];
+  return process.env.MORPHMLP_FFMPEG || hasProgram() ? [...nodeAv, (decoders.ffmpeg ??= new ProgramDecoder())] : nodeAv;
+}
+
+/** Ends the processes of this thread's decoders. */
+export async function closeDecoders(): Promise<void> {
+  await Promise.all(Object.values(decoders).map((one) => one.close()));
+}

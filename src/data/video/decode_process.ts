@@ -1,0 +1,58 @@
+/**
+ * The decoding process: node-av decodes here, so that a file which crashes its libraries costs a clip and not the training. It ends
+ * when its parent does.
+ */
+import { encode, recode } from './av_encode';
+import { decode, frameTimes } from './av_frames';
+import { lib, loadAv, messages, scan } from './av_input';
+import type { Coding, FrameRequest, RawFrames, Recoding, VideoFile } from './decoder';
+
+/** What the parent asks for. */
+export type Job =
+  | { do: 'version' }
+  | { do: 'scan'; file: VideoFile }
+  | { do: 'frameTimes'; file: VideoFile; stream: number }
+  | { do: 'decode'; request: FrameRequest }
+  | { do: 'encode'; frames: RawFrames; file: string; coding: Coding }
+  | { do: 'recode'; recoding: Recoding };
+
+export type Answer = { id: number; result: unknown } | { id: number; error: string; code: string | null };
+
+function perform(job: Job): unknown {
+  switch (job.do) {
+    case 'version':
+      return lib().getFFmpegInfo().version;
+    case 'scan':
+      return scan(job.file);
+    case 'frameTimes':
+      return frameTimes(job.file, job.stream);
+    case 'decode':
+      return decode(job.request);
+    case 'encode':
+      return encode(job.frames, job.file, job.coding);
+    case 'recode':
+      return recode(job.recoding);
+  }
+}
+
+async function answer(id: number, job: Job): Promise<Answer> {
+  try {
+    await loadAv();
+    const result = await perform(job);
+    await messages();
+    return { id, result };
+  } catch (error) {
+    const { message, code = null } = error as Error & { code?: string };
+    return { id, error: message, code: typeof code === 'string' ? code : null };
+  }
+}
+
+/** One job after the other. */
+let turn = Promise.resolve();
+process.on('message', ({ id, job }: { id: number; job: Job }) => {
+  turn = turn.then(async () => {
+    const message = await answer(id, job);
+    if (process.connected) process.send?.(message);
+  });
+});
+process.on('disconnect', () => process.exit());
