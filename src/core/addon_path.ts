@@ -1,4 +1,4 @@
-import * as finder from '../../tools/install/find_addon.cjs';
+import * as finder from '../../native/find_addon.cjs';
 
 /** A place where the addon was looked for, and why it was not taken. */
 export interface TriedAddon {
