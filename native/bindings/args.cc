@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <iomanip>
 #include <sstream>
 
@@ -47,15 +48,41 @@ std::string describe(const Argument& argument) {
   return argument.words;
 }
 
+void refuse_overlaps(const std::vector<Given>& operands) {
+  const auto start = [](const Given* o) { return reinterpret_cast<uintptr_t>(o->buffer->data); };
+  const auto end = [&](const Given* o) { return o ? start(o) + o->buffer->bytes() : 0; };
+  std::vector<const Given*> sorted;
+  for (const Given& o : operands)
+    if (o.buffer && o.buffer->length > 0 && !o.unread) sorted.push_back(&o);
+  std::sort(sorted.begin(), sorted.end(), [&](const auto* a, const auto* b) { return start(a) < start(b); });
+  // Of those that start before: the one that ends last, and of the written ones that which ends last.
+  const Given *last = nullptr, *last_written = nullptr;
+  for (const Given* o : sorted) {
+    const Given* before = o->written ? last : last_written;
+    if (end(before) > start(o))
+      fail(std::string("argument ") + (o->written ? o : before)->name + ", which is written, overlaps argument " +
+           (o->written ? before : o)->name);
+    if (end(o) > end(last)) last = o;
+    if (o->written && end(o) > end(last_written)) last_written = o;
+  }
+}
+
 void Args::reject(const std::string& what) const { fail(what); }
 
 void Args::bad(const char* name, const std::string& expected, const std::string& got) const {
   reject(std::string("argument ") + name + ": expected " + expected + ", got " + got);
 }
 
-void Args::finish() const {
+void Args::unread(const char* name) {
+  for (Given& given : held_) given.unread = given.unread || std::strcmp(given.name, name) == 0;
+}
+
+void Args::finish() {
   if (position_ != source_.count())
     reject("expected " + std::to_string(position_) + " arguments, got " + std::to_string(source_.count()));
+  refuse_overlaps(held_);
+  for (const Given& operand : held_)
+    if (operand.written) ++operand.buffer->version;
 }
 
 Argument Args::next(const char* name) {
@@ -101,13 +128,13 @@ Buffer* Args::check(const char* name, const Argument& given, int64_t length, DTy
   if (b->length != length || b->dtype != dtype) bad(name, wanted, describe(*b));
   if (device_ && *device_ != b->device) bad(name, std::string("a buffer on ") + device_name(*device_), describe(*b));
   device_ = b->device;
-  held_.push_back(given.buffer);
+  held_.push_back({given.buffer, name, false, false});
   return b;
 }
 
 Buffer* Args::written(Buffer* b) {
   if (!b) return nullptr;
-  ++b->version;
+  held_.back().written = true;
   writes_ = writes_ || b->length > 0;
   return b;
 }
@@ -142,8 +169,13 @@ std::vector<const float*> Args::in_list(const char* name, const std::vector<int6
 }
 
 std::vector<float*> Args::out_list(const char* name, const std::vector<int64_t>& lengths) {
+  const size_t first = held_.size();
   std::vector<float*> out;
-  for (Buffer* b : list(name, lengths)) out.push_back(static_cast<float*>(written(b)->data));
+  for (Buffer* b : list(name, lengths)) out.push_back(static_cast<float*>(b->data));
+  for (size_t i = first; i < held_.size(); ++i) {
+    held_[i].written = true;
+    writes_ = writes_ || held_[i].buffer->length > 0;
+  }
   return out;
 }
 

@@ -22,6 +22,18 @@ constexpr DType kDType<int32_t> = DType::i32;
 template <>
 constexpr DType kDType<uint8_t> = DType::u8;
 
+// A buffer that a kernel is given.
+struct Given {
+  std::shared_ptr<Buffer> buffer;  // shared: a getter of a list may free what was read before it
+  const char* name;
+  bool written;
+  bool unread = false;  // by the kernel, with these arguments: anything may overlap it
+};
+
+// Throws where one that is written overlaps another: kernels write while other threads still read. What is read and
+// written in place is one argument, UPDATE.
+void refuse_overlaps(const std::vector<Given>& operands);
+
 class Args {
  public:
   explicit Args(const Source& source) : source_(source) {}
@@ -71,7 +83,8 @@ class Args {
   // The buffer object itself, for kernels that keep something derived from it (packed weights).
   Buffer* in_buffer(const char* name, int64_t length);
 
-  void finish() const;                     // throws when arguments are left over
+  void unread(const char* name);           // says that the kernel does not read this input
+  void finish();                           // throws when arguments are left over or outputs overlap; counts the writes
   bool writes() const { return writes_; }  // whether an output has elements: without one a kernel has nothing to do
   Device device() const { return device_.value_or(Device::cpu); }
   [[noreturn]] void reject(const std::string& what) const;
@@ -88,7 +101,7 @@ class Args {
   size_t position_ = 0;
   bool writes_ = false;
   std::optional<Device> device_;
-  std::vector<std::shared_ptr<Buffer>> held_;  // a getter of a list may free what was read before it
+  std::vector<Given> held_;
 };
 
 // Throws unless each of `n` indices is from 0 to rows - 1: one outside would read or write foreign memory.

@@ -38,6 +38,12 @@ inline void complete_conv3d(const Args& args, Conv3dShape& at) {
   }
 }
 
+// x goes into dweight alone: without it, dx may lie over x.
+template <class P>
+void x_is_for_dweight(Args& args, P& p) {
+  if (!p.dweight) args.unread("x");
+}
+
 // Clips without steps have no elements, so no units.
 inline void drop_clips_without_steps(const Args&, TemporalFcShape& at) {
   if (at.steps == 0) at.clips = 0;

@@ -2,8 +2,6 @@
 
 namespace morphmlp {
 
-const napi_type_tag kHandleTag = {0x6d6f7270686d6c70ULL, 0x68616e646c653031ULL};
-
 namespace {
 
 const char* type_name(napi_valuetype type) {
@@ -40,12 +38,6 @@ Argument argument_from(const Napi::Value& value) {
 }
 
 }  // namespace
-
-Handle* handle_from(const Napi::Value& value) {
-  bool tagged = false;
-  if (value.IsExternal()) napi_check_object_type_tag(value.Env(), value, &kHandleTag, &tagged);
-  return tagged ? value.As<Napi::External<Handle>>().Data() : nullptr;
-}
 
 std::string describe(const Napi::Value& value) {
   if (value.IsNumber()) return "the number " + value.ToString().Utf8Value();

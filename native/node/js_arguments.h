@@ -2,21 +2,12 @@
 #pragma once
 #include "node/node_api.h"
 
-#include <memory>
 #include <string>
 
 #include "bindings/source.h"
+#include "node/handles.h"
 
 namespace morphmlp {
-
-// The object behind a JavaScript handle: a shared buffer, or null after bufferFree.
-struct Handle {
-  std::shared_ptr<Buffer> buffer;
-};
-extern const napi_type_tag kHandleTag;
-
-// The handle behind a JavaScript value; nullptr if it is not a handle of this addon.
-Handle* handle_from(const Napi::Value& value);
 
 // Describes a value for error messages.
 std::string describe(const Napi::Value& value);

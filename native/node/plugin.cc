@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 
 #include <array>
+#include <cmath>
 #include <optional>
 #include <string>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "baselines/naive_kernels.h"
 #include "bindings/args.h"
 #include "node/js_arguments.h"
+#include "node/plugin_contract.h"
 #include "runtime/cuda.h"
 #include "runtime/error.h"
 #include "runtime/guard_pages.h"
@@ -50,7 +52,12 @@ double number(const Napi::Value& value, const char* what) {
 std::vector<int64_t> shape_of(const Napi::Value& value) {
   const Napi::Array sizes = array(value, "shape");
   std::vector<int64_t> shape;
-  for (uint32_t i = 0; i < sizes.Length(); ++i) shape.push_back(static_cast<int64_t>(number(sizes[i], "shape")));
+  for (uint32_t i = 0; i < sizes.Length(); ++i) {
+    const double size = number(sizes[i], "shape");
+    if (!(size >= 0 && size <= 9007199254740992.0) || size != std::floor(size))
+      fail("shape: expected whole numbers of 0 or more, got " + std::to_string(size));
+    shape.push_back(static_cast<int64_t>(size));
+  }
   return shape;
 }
 
@@ -75,7 +82,7 @@ std::shared_ptr<Buffer> buffer_of(const Napi::Value& value, const std::string& n
 }
 
 // Reads [name, shape, handle or null] of each tensor.
-Operands operands(const Napi::Value& value, bool written, Device device) {
+Operands operands(const Napi::Value& value, Device device) {
   const Napi::Array list = array(value, "tensors");
   Operands out;
   for (uint32_t i = 0; i < list.Length(); ++i) {
@@ -86,7 +93,6 @@ Operands operands(const Napi::Value& value, bool written, Device device) {
     int64_t length = 1;
     for (int64_t size : out.shapes.back()) length = count({length, size});
     out.buffers.push_back(buffer_of(item[2u], out.names.back(), length, device));
-    if (written && out.buffers.back()) ++out.buffers.back()->version;
   }
   for (size_t i = 0; i < out.names.size(); ++i)
     out.tensors.push_back({out.names[i].c_str(), out.buffers[i] ? out.buffers[i]->data : nullptr, MORPHMLP_F32,
@@ -121,6 +127,16 @@ void check_memory(const Operands& in, const Operands& out, const Workspace& work
   for (const morphmlp_tensor& t : in.tensors) check_damage(t.data, std::string("tensor ") + t.name);
   for (const morphmlp_tensor& t : out.tensors) check_damage(t.data, std::string("tensor ") + t.name);
   check_damage(workspace.data(), "workspace of " + std::to_string(workspace.bytes()) + " bytes");
+}
+
+// Counts the writes of a call whose outputs overlap nothing.
+void count_writes(const Operands& in, const Operands& out) {
+  std::vector<Given> all;
+  for (size_t i = 0; i < in.buffers.size(); ++i) all.push_back({in.buffers[i], in.names[i].c_str(), false, false});
+  for (size_t i = 0; i < out.buffers.size(); ++i) all.push_back({out.buffers[i], out.names[i].c_str(), true, false});
+  refuse_overlaps(all);
+  for (const auto& buffer : out.buffers)
+    if (buffer) ++buffer->version;
 }
 
 struct Attributes {
@@ -176,9 +192,11 @@ Napi::Value run(const Info& info) {
   if (!body) fail("it has no backward");
   const Attributes attributes = attributes_of(info[2]);
   const Device device = device_of(kernel);
-  const Operands in = operands(info[3], false, device), out = operands(info[4], true, device);
+  const Operands in = operands(info[3], device), out = operands(info[4], device);
   std::array<char, 512> message{};
   morphmlp_call call = call_of(kernel, attributes, in, out);
+  check_plugin_call(call, backward);
+  count_writes(in, out);
   call.message = message.data();
   call.message_bytes = message.size();
   const Workspace workspace(kernel.workspace ? kernel.workspace(&call, backward) : 0, device);

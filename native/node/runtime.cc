@@ -4,7 +4,6 @@
 
 #include <cmath>
 
-#include "node/external_memory.h"
 #include "node/js_arguments.h"
 #include "runtime/allocator.h"
 #include "runtime/cuda.h"
@@ -58,31 +57,29 @@ Buffer& live_buffer(const Napi::Value& value) {
   return *buffer;
 }
 
-void free_handle(Napi::Env env, Handle* handle) {
-  if (!handle->buffer) return;
-  ExternalMemory::here().add(env, -static_cast<int64_t>(handle->buffer->bytes()));
-  handle->buffer.reset();
-}
-
+// bufferNew(dtype, device, length[, spare]): `spare`, a freed handle that nobody else uses, is used again.
 Napi::Value buffer_new(const Info& info) {
   const DType dtype = dtype_from(string_of(info[0], "dtype", "f32, bf16, i32 or u8"));
   const Device device = device_from(string_of(info[1], "device", "cpu or cuda"));
   const int64_t length = integer_of(info[2], "length", 0, int64_t{1} << 53);
+  Handle* spare = info[3].IsUndefined() ? nullptr : handle_of(info[3]);
+  if (spare && spare->buffer) bad("spare", "a freed buffer", "one in use");
   if (device == Device::cuda) kernels_for(device);
-  auto handle = std::make_unique<Handle>(Handle{std::make_shared<Buffer>(dtype, device, length)});
-  auto external = Napi::External<Handle>::New(info.Env(), handle.get(), [](Napi::Env env, Handle* h) {
-    free_handle(env, h);
-    delete h;
-  });
-  const Handle* owned = handle.release();  // now owned by the external
-  ExternalMemory::here().add(info.Env(), static_cast<int64_t>(owned->buffer->bytes()));
-  napi_type_tag_object(info.Env(), external, &kHandleTag);
-  return external;
+  Handles& handles = Handles::here();
+  auto buffer = handles.allocate(info.Env(), dtype, device, length);
+  if (!spare) return handles.create(info.Env(), std::move(buffer));
+  handles.refill(spare, std::move(buffer));
+  return info[3];
 }
 
+// bufferFree(handle): false if it was freed before.
 Napi::Value buffer_free(const Info& info) {
-  free_handle(info.Env(), handle_of(info[0]));
-  return info.Env().Undefined();
+  return Napi::Boolean::New(info.Env(), Handles::here().release(handle_of(info[0])));
+}
+
+// bufferVersion(handle): how often the buffer was written.
+Napi::Value buffer_version(const Info& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(live_buffer(info[0]).version));
 }
 
 // The data of a typed array of exactly `bytes` bytes.
@@ -206,6 +203,7 @@ void export_runtime(Napi::Env env, Napi::Object exports) {
   };
   add("bufferNew", named<buffer_new>);
   add("bufferFree", named<buffer_free>);
+  add("bufferVersion", named<buffer_version>);
   add("bufferWrite", named<buffer_write>);
   add("bufferRead", named<buffer_read>);
   add("memory", named<memory>);

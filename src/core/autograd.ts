@@ -1,7 +1,7 @@
 import { backend, kernels, type GradientRule } from './dispatch';
 import type { DType } from './native';
-import { emptyLike, floatsLike, ones, show, type Shape, type Tensor } from './tensor';
-import { scope } from './scope';
+import { keepNodeInScope, refuseAsync, scope, type GraphNode } from './scope';
+import { emptyLike, floatsLike, ones, show, Tensor, type Shape } from './tensor';
 
 /** Where a gradient goes: to the node that made the input, or to the input itself when it is a leaf. */
 interface Edge {
@@ -27,12 +27,13 @@ export type Backward<S extends Saved = Saved> = (
 let nodes = 0;
 
 /** One applied op in the graph. */
-export class Node {
+class Node implements GraphNode {
   readonly id = nodes++;
   freed = false;
 
   /**
    * @param saved what the backward reads; empty once it was freed
+   * @param versions of the contents of what was saved, in order; null where no gradient that is asked for reads them
    * @param place in anomaly mode: " in" or " after" a layer
    */
   constructor(
@@ -42,6 +43,7 @@ export class Node {
     readonly shape: Shape,
     readonly hooks: ((grad: Tensor) => Tensor | void)[],
     public saved: Saved,
+    readonly versions: readonly (number | null)[],
     readonly place: string,
   ) {}
 
@@ -60,34 +62,49 @@ export interface Recorded<S extends Saved> {
   output: Tensor;
   /** Tensors the backward reads: inputs, the output, or temporaries of the op (which this call takes over, or frees). */
   saved?: S;
+  /** The inputs whose gradients read a saved tensor, where those are not all: it may change when none of them has a gradient. */
+  readFor?: Partial<Record<keyof S, readonly (Tensor | null)[]>>;
   /** null for an op that has no gradient: using it on an input that needs one is an error. */
   backward: Backward<S> | null;
-  /** Record even if no input needs a gradient: the op reaches parameters that are not among its inputs. */
-  always?: boolean;
 }
 
 let gradEnabled = true;
 /** In anomaly mode the layers of parameters, and the layer that was reached last. */
 let anomaly: { layers: ReadonlyMap<Tensor, string>; last: string } | null = null;
+/** The leaves with gradients that ops were applied to, while `withLeaves` runs. */
+let leaves: Set<Tensor> | null = null;
 
-function withGrad<T>(enabled: boolean, body: () => T): T {
+function withGrad<T>(enabled: boolean, who: string, body: () => T): T {
   const before = gradEnabled;
   gradEnabled = enabled;
   try {
-    return body();
+    return refuseAsync(who, body());
   } finally {
     gradEnabled = before;
   }
 }
 
-/** Runs `body` without building a graph. */
+/** Runs `body` without building a graph. The body must be synchronous. */
 export function noGrad<T>(body: () => T): T {
-  return withGrad(false, body);
+  return withGrad(false, 'noGrad', body);
 }
 
-/** Runs `body` building a graph, also inside `noGrad`. */
+/** Runs `body` building a graph, also inside `noGrad`. The body must be synchronous. */
 export function enableGrad<T>(body: () => T): T {
-  return withGrad(true, body);
+  return withGrad(true, 'enableGrad', body);
+}
+
+/** Runs `body`; also returns the leaves with gradients that it applied ops to, inside `noGrad` too. */
+export function withLeaves<T>(body: () => T): [T, Tensor[]] {
+  const outer = leaves;
+  const found = new Set<Tensor>();
+  leaves = found;
+  try {
+    return [body(), [...found]];
+  } finally {
+    leaves = outer;
+    for (const t of found) outer?.add(t);
+  }
 }
 
 /** Whether ops build a graph at present. */
@@ -128,19 +145,22 @@ function checkFinite(t: Tensor, where: string): void {
   if (bad > 0) throw new Error(`${where}: ${bad} of ${t.size} elements are NaN or infinite, shape ${show(t.shape)}`);
 }
 
+/** The node that made a tensor: `record` alone sets it. */
+const nodeOf = (t: Tensor) => t.node as Node | null;
+
 function edge(input: Tensor | null): Edge | null {
   if (!input?.requiresGrad) return null;
-  return { node: input.node, leaf: input.node ? null : input, shape: input.shape, dtype: input.dtype };
+  return { node: nodeOf(input), leaf: input.node ? null : input, shape: input.shape, dtype: input.dtype };
 }
 
 type Tensors = readonly (Tensor | null)[];
 
 /** Calls `visit` for each tensor of a record, lists included. Plain loops: every op comes here. */
-function eachTensor(saved: Saved, visit: (t: Tensor) => void): void {
+function eachTensor(saved: Saved, visit: (t: Tensor, name: string) => void): void {
   for (const name in saved) {
     const value = saved[name];
     const list = Array.isArray(value) ? (value as Tensors) : [value as Tensor | null];
-    for (const t of list) if (t) visit(t);
+    for (const t of list) if (t) visit(t, name);
   }
 }
 
@@ -189,19 +209,48 @@ export function record<S extends Saved = Record<never, never>>(applied: Recorded
   return enter(byRule(rule, inputs, output));
 }
 
-function enter<S extends Saved>({ op, inputs, output, saved, backward, always }: Recorded<S>): Tensor {
+/** The versions of what was kept, in order; null where no gradient that is asked for reads the contents. */
+function versionsOf<S extends Saved>(kept: S, readFor: Recorded<S>['readFor']): (number | null)[] {
+  const versions: (number | null)[] = [];
+  eachTensor(kept, (t, name) => {
+    const isRead = readFor?.[name]?.some((input) => input?.requiresGrad) ?? true;
+    versions.push(isRead ? t.version : null);
+  });
+  return versions;
+}
+
+function enter<S extends Saved>({ op, inputs, output, saved, backward, readFor }: Recorded<S>): Tensor {
   const place = placeOf(inputs);
   if (anomaly) checkFinite(output, `forward of ${op}${place}`);
-  if (!gradEnabled || !(always || inputs.some((t) => t?.requiresGrad))) {
+  if (leaves) for (const t of inputs) if (t?.requiresGrad && !t.node) leaves.add(t);
+  if (!gradEnabled || !inputs.some((t) => t?.requiresGrad)) {
     if (saved) freeTemporaries(saved, inputs, output);
     return output;
   }
   if (backward === null)
     throw new Error(`${op} has no gradient, but an input requires one (detach() it or use noGrad)`);
-  const kept = keepAll(saved ?? {}, inputs, output);
-  output.node = new Node(op, inputs.map(edge), backward as Backward, output.shape, output.hooks, kept, place);
+  const kept = keepAll(saved ?? ({} as S), inputs, output);
+  const versions = versionsOf(kept, readFor);
+  const { shape, hooks } = output;
+  const node = new Node(op, inputs.map(edge), backward as Backward, shape, hooks, kept, versions, place);
+  output.node = node;
   output.requiresGrad = true;
+  keepNodeInScope(node);
   return output;
+}
+
+/** Throws where a tensor that the backward needs was overwritten since the forward: its gradients would be of neither. */
+function checkUnchanged({ op, place, saved, versions }: Node): void {
+  let i = 0;
+  eachTensor(saved, (t, name) => {
+    const expected = versions[i++] ?? null;
+    if (expected === null || t.version === expected) return;
+    throw new Error(
+      `backward: one of the tensors needed for the gradient of ${op}${place} was modified: ` +
+        `${name} ${show(t.shape)} is at version ${t.version}, expected ${expected} ` +
+        '(overwritten between forward and backward, as by optimizer.step(), loadStateDict or copyFrom: run the forward again)',
+    );
+  });
 }
 
 /** A gradient on its way, and whether its memory is ours to write to. */
@@ -230,14 +279,34 @@ function merge(before: Pending | undefined, next: Pending): Pending {
   return { tensor: sum, owned: true };
 }
 
+/** What a hook returned in place of a gradient, as a view: the tensor itself is the hook's. */
+function replacement(replaced: unknown, { shape, dtype }: Tensor): Pending {
+  if (!(replaced instanceof Tensor))
+    throw new Error(`a hook of a gradient must return a tensor or nothing, got ${typeof replaced}`);
+  if (!sameShape(replaced.shape, shape) || replaced.dtype !== dtype) {
+    const got = `${show(replaced.shape)} of ${replaced.dtype}`;
+    throw new Error(`a hook of a gradient of shape ${show(shape)} of ${dtype} returned one of ${got}`);
+  }
+  const tensor = replaced.detach();
+  tensor.persistent = true;
+  return { tensor, owned: false };
+}
+
 function runHooks(hooks: Node['hooks'], gradient: Pending): Pending {
-  return hooks.reduce((current, hook) => {
-    const replaced = hook(current.tensor);
-    if (!replaced || replaced === current.tensor) return current;
+  let current = gradient;
+  try {
+    for (const hook of hooks) {
+      const replaced: unknown = hook(current.tensor);
+      if (replaced === undefined || replaced === null || replaced === current.tensor) continue;
+      const next = replacement(replaced, current.tensor);
+      current.tensor.dispose();
+      current = next;
+    }
+  } catch (error) {
     current.tensor.dispose();
-    replaced.persistent = true;
-    return { tensor: replaced, owned: false };
-  }, gradient);
+    throw error;
+  }
+  return current;
 }
 
 function deliverToLeaf(leaf: Tensor, incoming: Pending): void {
@@ -269,6 +338,7 @@ const sameShape = (a: Shape, b: Shape) => a.length === b.length && a.every((size
 
 /** Runs one node's rule; its results outlive the scope that frees its temporaries. */
 function runNode(node: Node, gradient: Tensor): (Pending | null)[] {
+  checkUnchanged(node);
   const needs = node.edges.map((e) => e !== null);
   const results = noGrad(() => scope(() => node.backward(gradient, node.saved, needs)));
   return node.edges.map((e, i) => {
@@ -303,12 +373,15 @@ class Sweep {
     this.pending.delete(node);
     if (!arrived) return;
     const gradient = runHooks(node.hooks, arrived);
+    const results: (Pending | null)[] = [];
     try {
-      runNode(node, gradient.tensor).forEach((result, i) => {
-        if (result) this.deliver(node.edges[i] as Edge, result);
-      });
+      results.push(...runNode(node, gradient.tensor));
+      for (const e of node.edges) {
+        const result = results.shift();
+        if (result) this.deliver(e as Edge, result);
+      }
     } finally {
-      gradient.tensor.dispose();
+      for (const left of [gradient, ...results]) left?.tensor.dispose();
     }
   }
 
@@ -323,14 +396,15 @@ class Sweep {
 }
 
 function rootOf(t: Tensor): Node {
-  if (!t.node) throw new Error(`backward: ${t.label()} was not computed from anything that requires a gradient`);
-  if (t.node.freed) {
+  const root = nodeOf(t);
+  if (!root) throw new Error(`backward: ${t.label()} was not computed from anything that requires a gradient`);
+  if (root.freed) {
     throw new Error(
-      `backward: the graph behind this output of ${t.node.op} was freed by an earlier backward; ` +
+      `backward: the graph behind this output of ${root.op} was freed by an earlier backward; ` +
         'run the forward again, or pass { retainGraph: true } to the first backward',
     );
   }
-  return t.node;
+  return root;
 }
 
 function seedGradient(t: Tensor, gradient: Tensor | undefined): Tensor {
@@ -369,5 +443,6 @@ export function backward(output: Tensor, gradient?: Tensor, { retainGraph = fals
 
 /** Frees the graph behind `output` without computing gradients. */
 export function releaseGraph(output: Tensor): void {
-  if (output.node) reachable(output.node).forEach((node) => node.free());
+  const root = nodeOf(output);
+  if (root) reachable(root).forEach((node) => node.free());
 }

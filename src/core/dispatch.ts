@@ -3,8 +3,9 @@
  * there and taken away again; ops, tensors and autograd do not know which layers there are.
  */
 import { launchers, methods, type KernelArguments, type KernelName } from './kernels';
-import { native, type Addon } from './native';
-import type { Operand } from './operand';
+import { native, type Addon, type DType } from './native';
+import type { Device, Handle, Operand } from './operand';
+import { refuseAsync } from './scope';
 
 /** A gradient in place of an op's own: its inputs are all that is kept for it. */
 export interface GradientRule {
@@ -17,8 +18,11 @@ export interface GradientRule {
 /** What the engine asks for: kernels, memory, runs of plugins. */
 export interface Backend extends Pick<
   Addon,
-  'bufferNew' | 'bufferFree' | 'bufferWrite' | 'bufferRead' | 'memory' | 'memoryResetPeak' | 'pluginRun'
+  'bufferVersion' | 'bufferWrite' | 'bufferRead' | 'memory' | 'memoryResetPeak' | 'pluginRun'
 > {
+  bufferNew(dtype: DType, device: Device, length: number): Handle;
+  /** Frees a buffer whose handle nobody uses any more: the next `bufferNew` may give it again. */
+  bufferFree(handle: Handle): void;
   launch<K extends KernelName>(kernel: K, args: KernelArguments[K]): void;
   /** The gradient of an op whose output is this, where it is not the op's own. */
   gradientRule(output: Operand): GradientRule | null;
@@ -34,11 +38,15 @@ export interface Layer {
 
 const calls = launchers(native.kernels);
 
+/** Freed handles, used again: objects of Node-API that are dropped pile up until the event loop turns. */
+const spare: Handle[] = [];
+
 const device: Backend = {
   launch: (kernel, args) => calls[kernel](args),
   gradientRule: () => null,
-  bufferNew: native.bufferNew,
-  bufferFree: native.bufferFree,
+  bufferNew: (dtype, where, length) => native.bufferNew(dtype, where, length, spare.pop()),
+  bufferFree: (handle) => void (native.bufferFree(handle) && spare.push(handle)),
+  bufferVersion: native.bufferVersion,
   bufferWrite: native.bufferWrite,
   bufferRead: native.bufferRead,
   memory: native.memory,
@@ -65,7 +73,7 @@ export function addLayer(layer: Layer): () => void {
 export function withLayer<T>(layer: Layer, body: () => T): T {
   const remove = addLayer(layer);
   try {
-    return body();
+    return refuseAsync('withLayer', body());
   } finally {
     remove();
   }
@@ -83,6 +91,7 @@ export const backend: Omit<Backend, 'launch'> = {
   gradientRule: (output) => top.gradientRule(output),
   bufferNew: (dtype, where, length) => top.bufferNew(dtype, where, length),
   bufferFree: (handle) => top.bufferFree(handle),
+  bufferVersion: (handle) => top.bufferVersion(handle),
   bufferWrite: (...what) => top.bufferWrite(...what),
   bufferRead: (handle, into) => top.bufferRead(handle, into),
   memory: (where) => top.memory(where),

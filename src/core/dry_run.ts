@@ -38,6 +38,7 @@ function counting(): Layer {
       change(-(held.get(handle) ?? 0));
       held.delete(handle);
     },
+    bufferVersion: () => 0,
     bufferWrite: () => undefined,
     bufferRead: () => undefined,
     pluginRun: () => undefined,

@@ -66,8 +66,12 @@ export type PluginTensor = readonly [name: string, shape: readonly number[], buf
  * directly.
  */
 export interface Addon {
-  bufferNew(dtype: DType, device: Device, length: number): Handle;
-  bufferFree(handle: Handle): void;
+  /** `spare`: a freed handle that nobody else uses, returned with the new buffer. */
+  bufferNew(dtype: DType, device: Device, length: number, spare?: Handle): Handle;
+  /** false where it was freed before. */
+  bufferFree(handle: Handle): boolean;
+  /** How often it was written: by a kernel, a plugin or `bufferWrite`. */
+  bufferVersion(handle: Handle): number;
   /** The whole buffer, or `length` elements of it from `first` on: as many bytes as `from` has. */
   bufferWrite(handle: Handle, from: ArrayBufferView, first?: number, length?: number): void;
   bufferRead(handle: Handle, into: ArrayBufferView): void;

@@ -170,6 +170,10 @@ function layerOf(plugin: Plugin): Layer {
       run(below, plugin, false, call.attributes, given, [tensorOf('y', shape, y)]);
       rules.set(y!.handle, ruleOf(below, plugin, call));
     },
+    bufferFree(handle) {
+      rules.delete(handle); // handles are used again
+      below.bufferFree(handle);
+    },
     gradientRule(output) {
       const rule = rules.get(output.handle);
       rules.delete(output.handle); // a view of it is another op's output

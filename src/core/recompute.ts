@@ -1,4 +1,4 @@
-import { backward, enableGrad, noGrad, record } from './autograd';
+import { backward, enableGrad, noGrad, record, withLeaves } from './autograd';
 import { rngState, setRngState } from './generator';
 import { scope } from './scope';
 import type { Tensor } from './tensor';
@@ -21,13 +21,13 @@ function withRandomState<T>(state: ReturnType<typeof rngState>, body: () => T): 
  */
 export function checkpoint(fn: (...inputs: Tensor[]) => Tensor, ...inputs: Tensor[]): Tensor {
   const state = rngState();
-  const output = noGrad(() => scope(() => fn(...inputs)));
+  const [output, leaves] = withLeaves(() => noGrad(() => scope(() => fn(...inputs))));
+  const parameters = leaves.filter((t) => !inputs.includes(t));
   return record({
     op: 'checkpoint',
-    inputs,
+    inputs: [...inputs, ...parameters],
     output,
-    saved: { inputs },
-    always: true,
+    saved: { inputs, parameters }, // the parameters, so that a change of theirs is noticed
     backward: (dy, { inputs }, needs) => {
       const again = inputs.map((t, i) => {
         const leaf = t.detach();

@@ -1,14 +1,40 @@
-import type { Tensor } from './tensor';
+/** An applied op in the graph. What it keeps for a backward is freed by that, or with its scope. */
+export interface GraphNode {
+  /** The nodes that made its inputs; null for an input without one. */
+  readonly edges: readonly ({ readonly node: GraphNode | null } | null)[];
+  /** Whether what it kept is gone. */
+  readonly freed: boolean;
+  /** Frees what it keeps. Harmless when repeated. */
+  free(): void;
+}
 
-const scopes: Tensor[][] = [];
+/** What a scope frees at its end: a tensor. */
+export interface Scoped {
+  /** Outlives the scope. */
+  readonly persistent: boolean;
+  readonly node: GraphNode | null;
+  dispose(): void;
+}
+
+interface Frame {
+  tensors: Scoped[];
+  nodes: GraphNode[];
+}
+
+const scopes: Frame[] = [];
 
 /** Registers a new tensor with the innermost scope. Called by the Tensor constructor alone. */
-export function keepInScope(tensor: Tensor): void {
-  scopes[scopes.length - 1]?.push(tensor);
+export function keepInScope(tensor: Scoped): void {
+  scopes[scopes.length - 1]?.tensors.push(tensor);
+}
+
+/** Registers a new node of the graph with the innermost scope. Called by `record` alone. */
+export function keepNodeInScope(node: GraphNode): void {
+  scopes[scopes.length - 1]?.nodes.push(node);
 }
 
 /** What a scope may return: tensors at any depth of arrays and plain objects are kept. */
-function collect(value: unknown, into: Set<object>): void {
+function collect(value: unknown, into: Set<unknown>): void {
   if (typeof value !== 'object' || value === null || into.has(value)) return;
   into.add(value);
   const nested = Array.isArray(value)
@@ -19,37 +45,60 @@ function collect(value: unknown, into: Set<object>): void {
   for (const item of nested) collect(item, into);
 }
 
-/** Whether a kept value is a tensor whose graph may still be walked. */
-const hasGraph = (value: object): boolean => 'node' in value && value.node !== null && !(value as Tensor).node?.freed;
-
-function close(result: unknown): void {
-  const made = scopes.pop() as Tensor[];
-  const kept = new Set<object>();
-  collect(result, kept);
-  const graphIsOver = ![...kept].some(hasGraph);
-  for (const tensor of made) {
-    if (kept.has(tensor)) keepInScope(tensor);
-    else if (!tensor.persistent) {
-      tensor.dispose();
-      if (graphIsOver) tensor.dropGraph();
-    }
+/** Those of the nodes that a backward from one of the tensors would visit. */
+function reached(nodes: readonly GraphNode[], tensors: readonly Scoped[]): Set<GraphNode> {
+  const among = new Set(nodes); // earlier nodes do not lead back to these
+  const found = new Set<GraphNode>();
+  const stack = tensors.map(({ node }) => node);
+  while (stack.length > 0) {
+    const node = stack.pop();
+    if (!node || found.has(node) || !among.has(node)) continue;
+    found.add(node);
+    for (const edge of node.edges) if (edge) stack.push(edge.node);
   }
+  return found;
+}
+
+function close({ tensors, nodes }: Frame, result: unknown): void {
+  const returned = new Set<unknown>();
+  collect(result, returned);
+  const [kept, rest] = [tensors.filter((t) => returned.has(t)), tensors.filter((t) => !returned.has(t))];
+  const persistent = rest.filter((t) => t.persistent);
+  const live = reached(nodes, [...kept, ...persistent]);
+  for (const node of nodes) {
+    if (!live.has(node)) node.free();
+    else if (!node.freed) keepNodeInScope(node);
+  }
+  kept.forEach(keepInScope);
+  for (const t of rest) if (!t.persistent) t.dispose();
+}
+
+/**
+ * Returns what a body returned. Throws where that is a promise: what holds while the body runs would end at its first await.
+ * @param who the function whose body it is
+ */
+export function refuseAsync<T>(who: string, result: T): T {
+  const then = (result as { then?: unknown } | null | undefined)?.then;
+  if (typeof then !== 'function') return result;
+  then.call(result, undefined, () => undefined); // the error below is the one to see
+  throw new Error(`${who}: the body must not be asynchronous`);
 }
 
 /**
  * Runs `body` and frees every tensor it made, except those it returns (alone, in arrays, or in plain objects) and those marked
  * `persistent` (parameters, gradients, optimizer state). What the graph of a returned tensor saved stays alive until `backward`;
- * where no returned tensor has a graph, or the body throws, the graph made here is freed too. The body must be synchronous: a
- * promise would outlive its scope.
+ * the rest of the graph made here is freed too, and all of it where the body throws. The body must be synchronous: a promise would
+ * outlive its scope.
  */
 export function scope<T>(body: () => T): T {
-  scopes.push([]);
+  const frame: Frame = { tensors: [], nodes: [] };
+  scopes.push(frame);
   let result: T | undefined;
   try {
-    result = body();
-    if (result instanceof Promise) throw new Error('scope: the body must not be asynchronous');
+    result = refuseAsync('scope', body());
     return result;
   } finally {
-    close(result);
+    scopes.pop();
+    close(frame, result);
   }
 }

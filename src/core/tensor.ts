@@ -1,10 +1,9 @@
 import { backend } from './dispatch';
 import { isDryRun } from './dry_run';
 import type { Device, DType, Handle } from './native';
-import type { Node } from './autograd';
 import { noteMade } from './live_tensors';
 import { requireDevice } from './runtime';
-import { keepInScope } from './scope';
+import { keepInScope, type GraphNode } from './scope';
 
 /** Sizes of a tensor, outermost first. */
 export type Shape = readonly number[];
@@ -105,10 +104,10 @@ export class Tensor {
   /** The gradient of the last `backward`, of this tensor's shape, where `requiresGrad` is set on a leaf. */
   grad: Tensor | null = null;
   /** The graph node that made this tensor; null for a leaf. @internal */
-  node: Node | null = null;
+  node: GraphNode | null = null;
   /** A name for messages; parameters carry their full path. */
   name = '';
-  /** Called with the gradient when a backward has computed it; a returned tensor replaces it. */
+  /** Called with the gradient when a backward has computed it; a returned tensor of its shape replaces it, and stays the caller's. */
   hooks: ((grad: Tensor) => Tensor | void)[] = [];
   /** Set on tensors that outlive the scope they are made in: parameters, gradients, optimizer state. */
   persistent = false;
@@ -150,6 +149,11 @@ export class Tensor {
     return this.storage.handle;
   }
 
+  /** How often its memory was overwritten, by this tensor or by a view, since it was first written. */
+  get version(): number {
+    return Math.max(0, backend.bufferVersion(this.handle) - 1);
+  }
+
   /** Whether `backward` computes a gradient for this tensor. Only f32 and bf16 tensors may set it. */
   get requiresGrad(): boolean {
     return this.wantsGrad;
@@ -172,11 +176,6 @@ export class Tensor {
     this.storage = null;
   }
 
-  /** Frees what the node that made this tensor saved for a backward, if none has come. @internal */
-  dropGraph(): void {
-    if (this.node && !this.node.freed) this.node.free();
-  }
-
   /** A second handle on the same memory, without graph; it must be disposed like any tensor. */
   detach(): Tensor {
     return this.view(this.shape);
@@ -188,7 +187,7 @@ export class Tensor {
     if (elements(shape) !== this.size)
       throw new Error(`${op}: ${show(this.shape)} does not have the size of ${show(shape)}`);
     void this.handle;
-    return new Tensor((this.storage as Storage).retain(), shape, this.dtype, this.device);
+    return new Tensor((this.storage as Storage).retain(), [...shape], this.dtype, this.device);
   }
 
   /** The elements, row-major, copied into a new typed array of the dtype (bf16: its 16 bits). */

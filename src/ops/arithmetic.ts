@@ -112,6 +112,14 @@ const RULES: Record<Kind, (dy: Tensor, a: Tensor, b: Tensor) => [() => Tensor, (
   ],
 };
 
+/** The operands whose gradients read a, and b. */
+const READ_FOR: Record<Kind, (a: Tensor, b: Tensor) => { a: Tensor[]; b: Tensor[] }> = {
+  add: () => ({ a: [], b: [] }),
+  sub: () => ({ a: [], b: [] }),
+  mul: (a, b) => ({ a: [b], b: [a] }),
+  div: (a, b) => ({ a: [b], b: [a, b] }),
+};
+
 /** A number as a scalar of the type and on the device of what it meets. */
 function numberLike(value: number, other: Tensor | number): Tensor {
   if (typeof other === 'number') return tensor([value], []);
@@ -131,6 +139,7 @@ function apply(kind: Kind, x: Tensor | number, y: Tensor | number): Tensor {
     inputs: [a, b],
     output: compute(kind, a, b),
     saved: { a, b },
+    readFor: READ_FOR[kind](a, b),
     backward: (dy, { a, b }, needs) => {
       const [da, db] = RULES[kind](dy, a, b);
       return [needs[0] ? sumTo(da(), a.shape) : null, needs[1] ? sumTo(db(), b.shape) : null];

@@ -98,6 +98,7 @@ export function conv3d(x: Tensor, weight: Tensor, bias: Tensor | null, options: 
     inputs: [x, weight, bias],
     output: y,
     saved: { x, weight },
+    readFor: { x: [weight], weight: [x] },
     backward: (dy, { x, weight }, needs) => conv3dBackward(at, x, weight, dy, needs[0]!),
   });
 }

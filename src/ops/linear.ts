@@ -41,6 +41,7 @@ export function linear(x: Tensor, weight: Tensor, bias: Tensor | null, { gelu = 
     inputs: [x, weight, bias],
     output: y,
     saved: { x, weight, z },
+    readFor: { x: [weight], weight: [x] },
     backward: (dy, { x, weight, z }, needs) => {
       const { dx, dweight, dbias } = fcGradients(x, weight, needs);
       kernels.linearBackward({ rows, n, k, x, weight, dy: z ? geluBackward(dy, z) : dy, dx, dweight, dbias });

@@ -24,6 +24,7 @@ export function matmul(a: Tensor, b: Tensor): Tensor {
     inputs: [a, b],
     output: y,
     saved: { a, b },
+    readFor: { a: [b], b: [a] },
     backward: (dy, { a, b }, needs) => {
       const [da, db] = [needs[0] ? emptyLike(a) : null, needs[1] ? emptyLike(b) : null];
       const sizes = { rows: m, n: k, k: n };

@@ -119,6 +119,8 @@ export class Profiler {
       bufferNew: (dtype, where, length) => {
         const handle = below.bufferNew(dtype, where, length);
         this.bytes.set(handle, length * WIDTH[dtype]);
+        this.layers.delete(handle); // handles are used again
+        this.parameters.delete(handle);
         return handle;
       },
       launch: (kernel, args) => {

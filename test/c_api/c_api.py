@@ -194,8 +194,8 @@ def raw(kernel, arguments, count=None):
 
 def gelu_call(x=None, y=None, n=None):
     """gelu_forward of four numbers, with what is given in place of the right argument."""
-    right = put([1.0] * 4)
-    good = lambda name: Argument(name, TENSOR, 0, device, 4, 0, right.data)
+    given = {b'x': put([1.0] * 4), b'y': put([0.0] * 4)}
+    good = lambda name: Argument(name, TENSOR, 0, device, 4, 0, given[name].data)
     return raw('gelu_forward', [n or Argument(b'n', INTEGER, integer=4), x or good(b'x'), y or good(b'y')])
 
 
@@ -236,6 +236,11 @@ def misuse():
             lambda: library.run('linear_forward', [('rows', 2**40), ('n', 2), ('k', 2**40), ('gelu', False), ('x', four)]))
     refused('an index outside', 'index 9 at position 0 is outside 0 to 1', lambda: library.run('index_rows_forward', {
         'rows': 2, 'width': 2, 'taken': 2, 'x': four, 'index': library.array([9, 0], device, I32), 'y': empty(4)}))
+    eight = put([1.0] * 8)
+    for offset in (-12, 0, 12):
+        refused(f'an output {offset} bytes behind an input', 'argument y, which is written, overlaps argument x',
+                gelu_call(x=tensor(eight.data + 16), y=tensor(eight.data + 16 + offset))) if device == CPU else None
+    gelu_call(x=tensor(eight.data), y=tensor(eight.data + 16))()  # side by side
     refused('no threads', '1', lambda: library.set_threads(0))
     refused('bf16 that the op does not have', 'argument x: expected', lambda: library.run('max_forward', [
         ('outer', 1), ('n', 4), ('inner', 1), ('x', Bf16(four))])) if device == CPU else None

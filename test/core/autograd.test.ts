@@ -1,4 +1,4 @@
-import { backward, noGrad, record, releaseGraph, setAnomalyDetection } from '../../src/core/autograd';
+import { backward, countNonFinite, noGrad, record, releaseGraph, setAnomalyDetection } from '../../src/core/autograd';
 import { checkpoint } from '../../src/core/recompute';
 import { add, div, mul } from '../../src/ops/arithmetic';
 import { dropout } from '../../src/ops/dropout';
@@ -141,3 +141,14 @@ test('a scope frees what it made, also when the body throws, and keeps what it r
     expect(made!.disposed).toBe(true);
     expect(() => made!.floats()).toThrow(/was freed/);
   }));
+
+test('every finite number counts as one, up to the largest; infinities and NaN do not', () => {
+  const [largest, over] = [3.4028234663852886e38, 3e38];
+  const finite = [largest, -largest, over, -over, 1.1e38, 1e-45, -0, 0];
+  const others = [Infinity, -Infinity, NaN];
+  scope(() => {
+    expect(countNonFinite(tensor(finite, [finite.length]))).toBe(0);
+    for (const bad of others) expect(countNonFinite(tensor([bad], [1]))).toBe(1);
+    expect(countNonFinite(tensor([...finite, ...others, ...finite], [19]))).toBe(3);
+  });
+});

@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import path from 'node:path';
 import { backward, enableGrad, isGradEnabled, noGrad } from '../../src/core/autograd';
-import { add, mul, sum } from '../../src/ops';
+import { withLayer } from '../../src/core/dispatch';
+import { add, mul, reshape, sum } from '../../src/ops';
 import { memory, releaseMemoryCache, resetPeakMemory } from '../../src/core/runtime';
 import { scope } from '../../src/core/scope';
 import { full, ones, tensor, zeros, type Tensor } from '../../src/core/tensor';
@@ -90,6 +91,34 @@ test('noGrad builds no graph and ends where it ends, also by an error', () =>
     expect(x.grad!.toArray()).toEqual([1, 1]);
     x.grad!.dispose();
   }));
+
+test.each([
+  ['noGrad', noGrad],
+  ['enableGrad', enableGrad],
+  ['scope', scope],
+  ['withLayer', (body: () => unknown) => withLayer({ over: () => ({}) }, body)],
+])('%s refuses an asynchronous body, and its error is the only one', async (name, run) => {
+  const before = isGradEnabled();
+  const thenable = { then: () => undefined };
+  for (const body of [async () => 1, () => Promise.reject(new Error('later')), () => thenable])
+    expect(() => run(body)).toThrow(`${name}: the body must not be asynchronous`);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(isGradEnabled()).toBe(before);
+});
+
+test('a tensor keeps its shape when the array it came from changes', () => {
+  scope(() => {
+    const shape = [2, 3];
+    const x = zeros([6], { requiresGrad: true });
+    const made = [x.view(shape), reshape(x, shape), zeros(shape), tensor(new Float32Array(6), shape), full(shape, 1)];
+    shape[0] = 7;
+    shape.push(9);
+    expect(made.map((t) => [...t.shape])).toEqual(made.map(() => [2, 3]));
+    backward(sum(made[1]!));
+    expect(x.grad!.shape).toEqual([6]);
+    x.grad!.dispose();
+  });
+});
 
 test('live, cached, peak and the number of blocks follow what is made and freed', () => {
   releaseMemoryCache();

@@ -57,7 +57,9 @@ function wanted(name, expected, sizeOf, most) {
   if (expected === 'an array of buffers') return { kind: 'list', value: [buffer()] };
   if (/^an array of \d+ buffers$/.test(expected)) return { kind: 'list', value: [buffer()] };
   const [, length, dtype] = /^(\d+) x (\w+)$/.exec(expected);
-  return Number(length) > most ? null : { kind: 'buffer', dtype, value: buffer(Number(length), dtype) };
+  return Number(length) > most
+    ? null
+    : { kind: 'buffer', dtype, length: Number(length), value: buffer(Number(length), dtype) };
 }
 
 /**
@@ -177,26 +179,65 @@ probes.combinations = () => {
   }
 };
 
-// Passes one buffer for all arguments of its size and type: results are undefined, but memory is safe.
+const read = (handle, { dtype, length }) => {
+  const bytes = new Uint8Array(length * BYTES[dtype]);
+  addon.bufferRead(handle, bytes);
+  return Buffer.from(bytes).toString('latin1');
+};
+
+/** The places of all buffers in a kernel's arguments, items of lists included. */
+function places(found) {
+  const lists = found.flatMap(({ kind, value }, i) =>
+    kind === 'list' ? value.map((_, j) => ({ i, j, dtype: 'f32', length: 1 })) : [],
+  );
+  const single = found.flatMap(({ kind, dtype, length }, i) => (kind === 'buffer' ? [{ i, dtype, length }] : []));
+  return [...single, ...lists];
+}
+
+/** Fresh arguments with small numbers in their buffers; `shared`, two places, get one buffer. Calls the kernel. */
+function callWith(kernel, found, all, shared) {
+  const args = found.map(({ kind, value }) => (kind === 'list' ? [...value] : value));
+  const put = ({ i, j }, handle) => (j === undefined ? (args[i] = handle) : (args[i][j] = handle));
+  const handles = all.map((place) => {
+    const values = place.dtype === 'f32' ? Float32Array : place.dtype === 'i32' ? Int32Array : Uint8Array;
+    const handle = buffer(place.length, place.dtype);
+    if (place.dtype !== 'bf16') addon.bufferWrite(handle, new values(place.length).fill(1));
+    put(place, handle);
+    return handle;
+  });
+  if (shared) {
+    put(shared[1], handles[all.indexOf(shared[0])]);
+    handles[all.indexOf(shared[1])] = handles[all.indexOf(shared[0])];
+  }
+  const message = messageOf(kernel, args);
+  const after = all.map((place, i) => read(handles[i], place));
+  for (const handle of handles) addon.bufferFree(handle);
+  return { message, after };
+}
+
+// One buffer for two arguments: refused, or the same results as with two buffers of the same contents.
 probes.aliasing = () => {
+  let accepted = 0;
   for (const kernel of kernels) {
     const { found } = solve(kernel, (name) => (name === 'offset' ? 4 : 2), 1 << 16);
     if (!found) continue;
-    const same = new Map();
-    const args = found.map(({ kind, value }, i) => {
-      if (kind !== 'buffer') return value;
-      const key = /(\d+ x \w+)/.exec(
-        messageOf(
-          kernel,
-          found.map((a, j) => (i === j ? {} : a.value)),
-        ),
-      )[1];
-      if (!same.has(key)) same.set(key, value);
-      return same.get(key);
-    });
-    const message = messageOf(kernel, args);
-    if (message !== null) problems.push(`${kernel} with one buffer for all: ${message}`);
+    const all = places(found);
+    const apart = callWith(kernel, found, all);
+    for (const [n, first] of all.entries())
+      for (const second of all.slice(n + 1)) {
+        if (first.dtype !== second.dtype || first.length !== second.length) continue;
+        const { message, after } = callWith(kernel, found, all, [first, second]);
+        const pair = `${kernel}, one buffer for ${found[first.i].name} and ${found[second.i].name}`;
+        if (message === null) accepted += 1;
+        if (
+          message === null
+            ? String(after) !== String(apart.after)
+            : !/which is written, overlaps argument/.test(message)
+        )
+          problems.push(`${pair}: ${message ?? 'another result'}`);
+      }
   }
+  if (accepted < kernels.length) problems.push(`${accepted} pairs accepted: two inputs may be one`);
 };
 
 // A getter in a list frees the buffer that was read before.

@@ -8,30 +8,27 @@ import { tensor } from '../../src/core/tensor';
 import { uniform } from '../../src/bench/op_cases/random';
 import { collectGarbage } from './collect';
 
-/** The smallest model with every kind of layer, so that thousands of steps take seconds. */
+/** A model of the smallest sizes that still have every kind of layer, so that thousands of steps take seconds. */
 const TINY = {
   ...({ kind: 'video', layers: [1, 1, 1, 1], embedDims: [8, 8, 8, 8], segmentDim: [4, 4, 4, 2] } as const),
   ...{ frames: 4, numClasses: 3, mlpRatio: 2, qkvBias: true, dropPath: 0.2 },
 };
 
-/** Memory after a step: live native bytes, and resident bytes after garbage collection. */
+/** Memory after some of the steps: live native bytes as the step leaves them, and the resident bytes once garbage is collected. */
 export interface Watched {
   step: number;
   live: number;
   rss: number;
 }
 
-/** V8 keeps its garbage while the machine has memory, so resident memory is meaningful only after a collection. */
+/** V8 lets its own garbage lie for as long as the machine has memory (100 MB here), so resident memory says nothing before a collection. */
 async function watch(step: number): Promise<Watched> {
   const { live } = memory();
   await collectGarbage();
   return { step, live, rss: process.memoryUsage().rss };
 }
 
-/**
- * Runs training steps and records memory after those listed. Yields to the event loop after each, as in training, because the runtime
- * releases the handles of freed tensors only then.
- */
+/** Takes training steps and notes memory after those listed. The event loop gets its turn after each, as in training. */
 export async function watchSteps(steps: number, at: readonly number[]): Promise<Watched[]> {
   const model = new MorphMLP(TINY);
   const optimizer = new AdamW(parameterGroups(model.parameters(), 0.05), { lr: 1e-3 });

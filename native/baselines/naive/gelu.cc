@@ -29,7 +29,8 @@ static int32_t forward(const morphmlp_call* call) {
 
 static int32_t backward(const morphmlp_call* call) {
   const int64_t n = morphmlp_input(call, "x")->shape[0];
-  return morphmlp_each(call, n, Backward{morphmlp_in(call, "x"), morphmlp_in(call, "dy"), morphmlp_out(call, "dx")});
+  float* dx = morphmlp_out(call, "dx");
+  return morphmlp_each_if(dx, call, n, Backward{morphmlp_in(call, "x"), morphmlp_in(call, "dy"), dx});
 }
 
 MORPHMLP_KERNEL("gelu", "naive", nullptr, forward, backward)

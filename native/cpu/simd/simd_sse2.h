@@ -12,13 +12,16 @@ MORPHMLP_INLINE void store(float* p, V v) { _mm_storeu_ps(p, v); }
 MORPHMLP_INLINE V load_n(const float* p, int n) {
   if (n == 4) return load(p);
   if (n == 1) return _mm_load_ss(p);
-  const __m128 two = _mm_castpd_ps(_mm_load_sd(reinterpret_cast<const double*>(p)));
+  double pair;  // copied: p need not be aligned as a double is
+  __builtin_memcpy(&pair, p, sizeof pair);
+  const __m128 two = _mm_castpd_ps(_mm_set_sd(pair));
   return n == 2 ? two : _mm_movelh_ps(two, _mm_load_ss(p + 2));
 }
 MORPHMLP_INLINE void store_n(float* p, V v, int n) {
   if (n == 4) return store(p, v);
   if (n == 1) return _mm_store_ss(p, v);
-  _mm_storel_pi(reinterpret_cast<__m64*>(p), v);
+  const double pair = _mm_cvtsd_f64(_mm_castps_pd(v));
+  __builtin_memcpy(p, &pair, sizeof pair);
   if (n == 3) _mm_store_ss(p + 2, _mm_movehl_ps(v, v));
 }
 
