@@ -7,7 +7,7 @@ export function keepInScope(tensor: Tensor): void {
   scopes[scopes.length - 1]?.push(tensor);
 }
 
-/** What a scope may return: tensors at any depth of arrays and plain objects are kept. */
+/** Collects the tensors in the value that a scope returns, at any depth of arrays and plain objects. */
 function collect(value: unknown, into: Set<object>): void {
   if (typeof value !== 'object' || value === null || into.has(value)) return;
   into.add(value);
@@ -19,7 +19,7 @@ function collect(value: unknown, into: Set<object>): void {
   for (const item of nested) collect(item, into);
 }
 
-/** Whether a kept value is a tensor whose graph may still be walked. */
+/** True if a kept value is a tensor whose graph was not freed yet. */
 const hasGraph = (value: object): boolean => 'node' in value && value.node !== null && !(value as Tensor).node?.freed;
 
 function close(result: unknown): void {
