@@ -195,7 +195,7 @@ export class Philox {
     return array;
   }
 
-  /** `count` random bytes: the next words, low byte first; the rest of the last word is discarded. */
+  /** `count` random bytes: the bytes of the next whole blocks, low byte of a word first. The rest of the last block is discarded. */
   bytes(count: number): Uint8Array {
     const first = ceil(this.position / 4);
     const blocks = ceil(count / 16);
