@@ -25,7 +25,7 @@ function pixelTables({ mean, std }: ClipSettings['normalisation']): Float32Array
   return tables;
 }
 
-/** Packs settings for `clipInput`: f32 [774]. @throws unless means are finite and standard deviations finite and positive */
+/** Packs settings for `clipInput`: f32 [774]. @throws unless means are finite and standard deviations positive */
 export function clipSettings({ normalisation, mix }: ClipSettings): Float32Array {
   const [keep, take] = !mix || mix.box ? [0, 1] : [mix.lambda, 1 - mix.lambda];
   const { x, y, width, height } = !mix ? NOWHERE : (mix.box ?? EVERYWHERE);
