@@ -233,8 +233,8 @@ export class Tensor {
   }
 
   /**
-   * Overwrites the elements in place by a rule: `write` fills an array with the elements from position `first` on. It is called
-   * for one piece after the other, so nothing as large as the tensor is held beside it.
+   * Overwrites the elements in place: `write` fills an array with the elements from position `first` on. It is called for one
+   * piece after the other, so that no second array of the tensor's size is needed.
    */
   fill(write: (piece: NumericArray, first: number) => void): this {
     const piece = new ARRAYS[this.dtype](Math.min(PIECE, this.size));
