@@ -1,4 +1,4 @@
-import * as finder from '../../tools/install/find_addon.cjs';
+import * as finder from '../../native/find_addon.cjs';
 
 /** A candidate path of the addon, and the reason it was not loaded. */
 export interface TriedAddon {

@@ -9,7 +9,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Philox } from '../core/philox';
 import { expectClasses, placesAmong, type ClassOptions } from './lists/class_names';
-import type { LabelledFile, Listing } from './lists/listing';
+import type { LabelledFile, Listing } from './lists/types';
 import type { Source } from './source';
 import type { VideoInfo } from './video/info';
 

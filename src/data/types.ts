@@ -1,6 +1,6 @@
 /** What every source of clips looks like, and how clips become batches. Nothing here knows of models or of tensors. */
 import type { Philox } from '../core/philox';
-import type { Mix } from './augment';
+import type { Mix } from './augment/mix';
 import type { Views } from './sampling';
 
 /** One decoded clip. Pixels stay bytes until they become the input of a network. */

@@ -162,6 +162,7 @@ export function readInput(value: unknown, frames: number): InputSpec {
     targetFps: optional('targetFps', () => fields.real('targetFps', [0, 10_000], true)),
     offset: optional('offset', () => fields.flag('offset')),
     testScale: optional('testScale', () => fields.whole('testScale', 1, MOST.side)),
+    ignoreSar: optional('ignoreSar', () => fields.flag('ignoreSar')),
     channelOrder: optional('channelOrder', () => fields.choice('channelOrder', ['rgb'])),
     normalisation: fields.has('normalisation') ? normalisationIn(fields.raw('normalisation')) : FIRST,
   });

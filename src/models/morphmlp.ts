@@ -25,7 +25,7 @@ import { ablationWords } from './ablation';
 import { checkConfig, temporalGroups, timeSteps, VARIANTS, type MorphMlpConfig } from './config';
 import { Downsample, PatchEmbed } from './embed';
 import { Reweight } from './reweight';
-import type { BlockPlace, BlockWatch } from './watch';
+import type { BlockPlace, BlockWatch } from './block_watch';
 
 /**
  * MorphFC_s, the spatial MorphFC of stages 1 to 3 (section 3.2): an FC over chunks of tokens in column order (height), one over chunks in

@@ -1,7 +1,8 @@
 import type { Clip } from '../data/types';
 import { countOps } from '../models/flops';
 import type { MorphMLP } from '../models/morphmlp';
-import { placedBlocks, watchBlocks, type BlockWatch, type PlacedBlock } from '../models/watch';
+import type { BlockWatch } from '../models/block_watch';
+import { placedBlocks, watchBlocks, type PlacedBlock } from '../models/watch';
 import { tensor, type Tensor } from '../core/tensor';
 import { bestClass, crossEntropyOf } from '../train/metrics';
 import { logitsOf } from '../train/views';

@@ -1,7 +1,8 @@
 import { noGrad } from '../core/autograd';
 import type { Clip, Normalisation } from '../data/types';
 import type { MorphMLP } from '../models/morphmlp';
-import { placedBlocks, watchBlocks, type BlockPlace, type BlockWatch, type PlacedBlock } from '../models/watch';
+import type { BlockPlace, BlockWatch } from '../models/block_watch';
+import { placedBlocks, watchBlocks, type PlacedBlock } from '../models/watch';
 import { mul, sub } from '../ops/arithmetic';
 import { meanPool } from '../ops/mean_pool';
 import { scope } from '../core/scope';

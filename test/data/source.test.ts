@@ -53,8 +53,8 @@ test('what is no picture, and frames that are not there, are unreadable clips th
   await picture.jpeg().toFile(at('short/00001.jpg'));
   const source: Source = { kind: 'frames', path: at('short'), count: 3, template: '{:05d}.jpg' };
   const info = await probeSource(source);
-  expect(info.frames).toBe(3);
-  await expect(decodeSource(source, [0, 2], [8, 8], info)).rejects.toThrow(/short\/00003.jpg: the file does not exist/);
+  expect(info.frames).toBe(1); // those in the folder; the list's number is the most that are used
+  await expect(decodeSource(source, [0, 2], [8, 8], info)).rejects.toThrow(/short: .*frame/);
 });
 
 test('raw frames whose bytes are not a whole number of frames are told', async () => {

@@ -15,7 +15,7 @@ import { load } from '../../src/models/load';
 import { MorphMLP } from '../../src/models/morphmlp';
 import { expectVariant, recognise } from '../../src/models/recognise';
 import { seedInit } from '../../src/nn';
-import { exportOnnx } from '../../src/formats/onnx';
+import { exportOnnx } from '../../src/models/onnx';
 import { scope } from '../../src/core/scope';
 import { tensor, type Shape } from '../../src/core/tensor';
 import { saveWeights } from '../../src/train/state';

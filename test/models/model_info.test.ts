@@ -56,7 +56,11 @@ test('fields that the first versions did not store get the values that they used
   network.dispose();
   expect(input).toEqual({
     ...{ frames: 4, rate: 2, crop: 32, sampling: 'dense', targetFps: 30, offset: true, testScale: 32 },
-    ...{ channelOrder: 'rgb', normalisation: { mean: [0.45, 0.45, 0.45], std: [0.225, 0.225, 0.225] } },
+    ...{
+      ignoreSar: false,
+      channelOrder: 'rgb',
+      normalisation: { mean: [0.45, 0.45, 0.45], std: [0.225, 0.225, 0.225] },
+    },
   });
 });
 

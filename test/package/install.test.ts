@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { platformName } from '../../tools/install/find_addon.cjs';
+import { platformName } from '../../native/find_addon.cjs';
 import { builtAddon, placeAddon, removePackage, unpackPackage, writeTool } from './package_copy';
 
 const copy = unpackPackage();

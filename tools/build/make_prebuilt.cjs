@@ -3,7 +3,7 @@
 const { spawnSync } = require('node:child_process');
 const { copyFileSync, existsSync, mkdirSync, statSync } = require('node:fs');
 const path = require('node:path');
-const { cmakeBuild, prebuilt, root } = require('../install/find_addon.cjs');
+const { cmakeBuild, prebuilt, root } = require('../../native/find_addon.cjs');
 
 if (!existsSync(cmakeBuild)) {
   console.error('build/Release/morphmlp.node is missing: run npm run build:native first');

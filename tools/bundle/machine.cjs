@@ -34,7 +34,7 @@ function smi() {
 
 /** Loads the addon in a child process: { status, device, compiled }. `status` is 'available' or the reason why not. */
 function cuda() {
-  const script = `const { addon } = require('./tools/install/find_addon.cjs').loadAddon(), status = addon.cudaStatus();
+  const script = `const { addon } = require('./native/find_addon.cjs').loadAddon(), status = addon.cudaStatus();
     console.log(JSON.stringify({ status, compiled: addon.cudaCompiled(), device: status === 'available' ? addon.cudaDevice() : null }))`;
   const run = spawnSync(process.execPath, ['-e', script], { cwd: root, encoding: 'utf8' });
   if (run.status === 0) return JSON.parse(run.stdout);

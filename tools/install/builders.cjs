@@ -14,7 +14,7 @@ const {
 } = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
-const { root, cmakeBuild, gypBuild } = require('./find_addon.cjs');
+const { root, cmakeBuild, gypBuild } = require('../../native/find_addon.cjs');
 
 function isExecutable(file) {
   try {

@@ -8,7 +8,7 @@ const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const builders = require('./builders.cjs');
-const { root, prebuilt, platformName } = require('./find_addon.cjs');
+const { root, prebuilt, platformName } = require('../../native/find_addon.cjs');
 
 const { existsSync, readFileSync, readdirSync, rmSync, statSync } = fs;
 const say = (text) => console.log(`morphmlp: ${text}`);

@@ -1,6 +1,6 @@
 import pc from 'picocolors';
 import { checkData, type Counts, type DataCheck, type ListCheck, type Range } from '../../data/check/check';
-import type { Listing } from '../../data/lists/listing';
+import type { Listing } from '../../data/lists/types';
 import { sharedFiles } from '../../data/lists/listing';
 import { openList, type DataSpec } from '../../data/open';
 import { clipSpan } from '../../data/sampling';

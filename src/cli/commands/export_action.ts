@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import pc from 'picocolors';
 import { describeInput } from '../../data/input_spec';
 import { load, type InputSpec } from '../../models/load';
-import { exportOnnx, OPSET } from '../../formats/onnx';
+import { exportOnnx, OPSET } from '../../models/onnx';
 import { packageVersion } from '../../core/version';
 import { showNotes } from './notes';
 

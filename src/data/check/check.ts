@@ -1,5 +1,6 @@
 /** Checks lists before a run: what is in them, what cannot be read, what is there twice, and what training and validation share. */
-import { imbalance, type LabelledFile, type Listing } from '../lists/listing';
+import type { LabelledFile, Listing } from '../lists/types';
+import { imbalance } from '../lists/listing';
 import { surveyFrames } from '../pictures/frame_folder';
 import { inspectFile, type FileFacts, type SeenViews } from './inspect';
 import { sameContent } from './same_content';

@@ -1,7 +1,7 @@
 /** The facts of one listed file: the one place where `data check` asks the decoder. */
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
-import type { LabelledFile } from '../lists/listing';
+import type { LabelledFile } from '../lists/types';
 import { decodeSource, probeSource, sourceOf, type Source } from '../source';
 import { allViews, planClip, type VideoOptions } from '../video/clip_plan';
 import type { Views } from '../sampling';

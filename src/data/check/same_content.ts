@@ -1,7 +1,7 @@
 /** Files that are equal byte for byte, whatever they are called. */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import type { LabelledFile } from '../lists/listing';
+import type { LabelledFile } from '../lists/types';
 import { contentFiles, itemSource } from './inspect';
 
 /** An item and its bytes; files of different sizes are not compared. */

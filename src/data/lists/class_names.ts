@@ -109,12 +109,12 @@ function unknownLabel(label: string, { names, from }: ClassList): string {
   if (numeric && (isUnnamed(names) || !names.some(isNumber)))
     return `label ${label} is outside 0..${names.length - 1}${from === '' ? '' : `, the ${names.length} classes${ofWhom(from)}`}`;
   const hint = isUnnamed(names) && from !== '' ? '; it has no class names: put classes.txt beside the list' : '';
-  return `label "${label}" is none of the ${names.length} classes${ofWhom(from)} (${someNames(names)})${hint}`;
+  return `unknown label "${label}": expected one of ${names.length} classes${ofWhom(from)} (${someNames(names)})${hint}`;
 }
 
 /** Why the class `name` of one list is none of another. */
 function unknownClass(name: string, own: ClassList, known: ClassList): string {
-  return `class "${name}" of ${own.from} is none of the ${known.names.length} classes${ofWhom(known.from)} (${someNames(known.names)})`;
+  return `unknown class "${name}" of ${own.from}: expected one of ${known.names.length} classes${ofWhom(known.from)} (${someNames(known.names)})`;
 }
 
 /** The first index that two class lists name differently, as a sentence; undefined where they agree. */

@@ -2,7 +2,8 @@
 import path from 'node:path';
 import { gapHint, resolveLabels } from './class_names';
 import { surveyFrames } from '../pictures/frame_folder';
-import { finish, type Listing, type ListingOptions } from './listing';
+import type { Listing } from './types';
+import { finish, type ListingOptions } from './listing';
 import type { ListedLabel } from './table';
 import { readLines } from './text_file';
 import { frameName } from '../pictures/pictures';

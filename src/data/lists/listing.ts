@@ -10,9 +10,9 @@ import { readClassFolders } from './class_folders';
 import { hasKnownEnding, kindOfFile, VIDEO_ENDINGS } from './file_kind';
 import { lookFor } from './presence';
 import { readTable, splitFields, type Table } from './table';
-import { isPrepared, readShards } from '../shards';
+import type { LabelledFile, Listing } from './types';
 import type { Source } from '../source';
-import type { VideoInfo } from '../video/info';
+import { isPrepared, readShards } from '../shards';
 
 export { VIDEO_ENDINGS };
 
@@ -25,37 +25,6 @@ export interface ListingOptions extends ClassOptions {
   allowEmptyClasses?: boolean;
   /** Whether pictures are taken from class folders beside videos. Default false. */
   pictures?: boolean;
-}
-
-/** A file and its class number. */
-export interface LabelledFile {
-  path: string;
-  label: number;
-  /** How to read it, where the file's name does not say. */
-  source?: Source;
-  /** Size, rate and length, where they are known. */
-  info?: VideoInfo;
-}
-
-/** A list of files that exist, and what was found wrong with it. */
-export interface Listing {
-  /** The csv or the folder. */
-  source: string;
-  items: LabelledFile[];
-  classNames: string[];
-  /** Files that are listed and not there. */
-  missing: string[];
-  /** Lines that repeat a file with the same label; it is used once. */
-  duplicates: number;
-  /** Files that could not be read when the clips were prepared. */
-  unreadable?: number;
-  emptyClasses: string[];
-  /** What else a person should know: how the list was read, what was left out. */
-  notes: string[];
-  /** SHA-256 over the listed paths (as they were listed) and labels: tells whether two runs saw the same list. */
-  digest: string;
-  /** Of prepared clips: where each block of neighbours begins in `items`, and the end. */
-  blocks?: number[];
 }
 
 /** Reads a listing from a csv file, a folder of class folders or a folder of prepared clips, whichever `source` is. */

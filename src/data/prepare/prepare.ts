@@ -3,7 +3,7 @@ import { closeSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { makeFolder } from '../../formats/folder';
 import { Philox } from '../../core/philox';
-import type { LabelledFile, Listing } from '../lists/listing';
+import type { LabelledFile, Listing } from '../lists/types';
 import { isPacked, type ShardHeader } from '../shards';
 import { sourceOf } from '../source';
 import { isUnreadable } from '../types';

@@ -134,6 +134,7 @@ async function openPictures(folder: string, pattern: string): Promise<Input> {
 export async function recode(recoding: Recoding): Promise<void> {
   const { input: from, turn, size, file } = recoding;
   const isFolder = 'pattern' in from;
+  const damaged = (): UnreadableClip => new UnreadableClip(`${from.path}: a part of it is damaged`);
   const input = isFolder ? await openPictures(from.path, from.pattern) : await openInput(from, true);
   const stream = select(input, isFolder ? 0 : recoding.stream);
   const decoder = openDecoder(from.path, stream);
@@ -146,7 +147,7 @@ export async function recode(recoding: Recoding): Promise<void> {
   const pass = async (): Promise<void> => {
     for (const one of framesOf(decoder, frame)) {
       if (count === recoding.frames) return;
-      if (one.decodeErrorFlags !== 0) throw new UnreadableClip(`${from.path}: a part of it is damaged`);
+      if (one.decodeErrorFlags !== 0) throw damaged();
       const time = one.bestEffortTimestamp;
       const out = converter.convert(one);
       out.pts = time === constants().AV_NOPTS_VALUE ? BigInt(count) : time;
@@ -158,10 +159,10 @@ export async function recode(recoding: Recoding): Promise<void> {
   };
   try {
     while (count < recoding.frames && readPacket(input, stream.index)) {
-      await check(decoder.sendPacketSync(input.packet), from.path);
+      if (decoder.sendPacketSync(input.packet) < 0) throw damaged();
       await pass();
     }
-    await check(decoder.sendPacketSync(null), from.path);
+    if (decoder.sendPacketSync(null) < 0) throw damaged();
     await pass();
     if (writer === null) throw new UnreadableClip(`${from.path}: it has no frame that can be decoded`);
     await (writer as Writer).end();

@@ -68,6 +68,7 @@ const PLAIN: readonly (readonly [RegExp, string])[] = [
   [/Permission denied/, 'the file may not be read (permission denied)'],
   [/Is a directory/, 'it is a folder, not a file'],
   [/moov atom not found/, 'it is empty, cut short or no video: its index (moov) is missing'],
+  [/End of file/, 'it is empty, cut short or no video'],
   [/does not contain any stream|matches no streams|Output file is empty/, 'it has no video stream'],
   [
     /Decoder .* not found|Unknown decoder|Unsupported codec|Could not find codec parameters/,

@@ -1,7 +1,7 @@
 /** Clips of what a listing names: videos, folders of frames, pictures. */
 import type { Philox } from '../../core/philox';
 import type { DecodePool } from './decode_pool';
-import type { LabelledFile, Listing } from '../lists/listing';
+import type { LabelledFile, Listing } from '../lists/types';
 import type { Views } from '../sampling';
 import { shardOrder } from '../shards';
 import { sourceOf } from '../source';

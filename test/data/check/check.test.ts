@@ -97,6 +97,6 @@ test('morphmlp data check: exit status, JSON with the frames of each view, contr
   const wrong = runCli(['data', 'check', at('clean'), '--val', at('evil.csv'), ...model]);
   expect(wrong).toMatchObject({
     status: 1,
-    err: expect.stringContaining('label "\\u001b]0;title\\u0007red" is none of the 2 classes') as string,
+    err: expect.stringContaining('unknown label "\\u001b]0;title\\u0007red": expected one of 2 classes') as string,
   });
 });

@@ -2,7 +2,8 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { readClassNames } from '../../../src/data/lists/class_names';
-import { describeListing, imbalance, readListing, sharedFiles, type Listing } from '../../../src/data/lists/listing';
+import type { Listing } from '../../../src/data/lists/types';
+import { describeListing, imbalance, readListing, sharedFiles } from '../../../src/data/lists/listing';
 
 let folder: string;
 beforeEach(() => {
@@ -37,7 +38,7 @@ describe('a label is a name where the class list has it, else an index', () => {
     const csv = file('val.csv', 'a.mp4,2\nb.mp4,0\n');
     expect(labels(readListing(csv, { known: ['ant', 'bee', 'cat'] }))).toEqual({ 'a.mp4': 'cat', 'b.mp4': 'ant' });
     expect(() => readListing(csv, { known: ['1', '2', '3'], knownFrom: 'train' })).toThrow(
-      'val.csv:2: label "0" is none of the 3 classes of train (1, 2, 3)',
+      'val.csv:2: unknown label "0": expected one of 3 classes of train (1, 2, 3)',
     );
   });
 
@@ -93,7 +94,7 @@ describe('two class lists', () => {
     const foreign = { known: ['class 0', 'class 1'], knownFrom: 'x.pth' };
     const csv = file('val.csv', 'a.mp4,mouse\n');
     expect(() => readListing(csv, foreign)).toThrow(
-      /label "mouse" is none of .* it has no class names: put classes.txt/,
+      /unknown label "mouse": expected one of .* it has no class names: put classes.txt/,
     );
     file('classes.txt', 'ant\nmouse\n');
     expect(readListing(csv, foreign).items[0]!.label).toBe(1);
@@ -103,7 +104,7 @@ describe('two class lists', () => {
   test('a class that the run does not have is named with both lists', () => {
     file('classes.txt', 'ant\nfish\n');
     expect(() => readListing(file('val.csv', 'a.mp4,fish\n'), known)).toThrow(
-      /class "fish" of .*classes.txt is none of the 3 classes of last.safetensors \(ant, mouse, zebra\)/,
+      /unknown class "fish" of .*classes.txt: expected one of 3 classes of last.safetensors \(ant, mouse, zebra\)/,
     );
     expect(() => readListing(file('v.csv', 'a.mp4,7\n'), { ...known, known: ['0', '1'] })).toThrow(
       /label "?7"? (is outside|is none)/,

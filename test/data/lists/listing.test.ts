@@ -89,7 +89,7 @@ describe('csv', () => {
     expect(() => readListing(file('t.csv', 'a.mp4,9\nb.mp4,12\n'))).toThrow('t.csv:2: label 12 is outside 0..9');
     const known = { known: ['jump', 'run'] };
     expect(() => readListing(file('v.csv', 'a.mp4,fly\n'), known)).toThrow(
-      'v.csv:1: label "fly" is none of the 2 classes (jump, run)',
+      'v.csv:1: unknown label "fly": expected one of 2 classes (jump, run)',
     );
     file('classes.txt', 'run\njump\nrun\n');
     expect(() => readListing(file('t.csv', 'a.mp4,run\n'))).toThrow('classes.txt:3: class run is on line 1 already');
@@ -116,7 +116,7 @@ describe('folder of class folders', () => {
     file('set/run/1.mp4', 'x');
     expect(() => readListing(path.join(folder, 'set'))).toThrow('class without a file: jump');
     expect(() => readListing(path.join(folder, 'set'), { known: ['run'] })).toThrow(
-      'label "jump" is none of the 1 classes (run)',
+      'unknown label "jump": expected one of 1 classes (run)',
     );
   });
 

@@ -4,7 +4,7 @@ import path from 'node:path';
 import sharp from 'sharp';
 import { Philox } from '../../../src/core/philox';
 import { resizeCrop, scaleAndCrop } from '../../../src/data/augment';
-import type { Listing } from '../../../src/data/lists/listing';
+import type { Listing } from '../../../src/data/lists/types';
 import { Loader } from '../../../src/data/loader';
 import { NORMALISATION } from '../../../src/data/types';
 import { DrawnDataset } from '../../../src/data/synthetic/drawn_dataset';

@@ -1,11 +1,11 @@
 /** The network as ONNX nodes (opset 17), layer by layer as in models/morphmlp.ts. All sizes except the batch are fixed. */
-import { timeSteps, type MorphMlpConfig } from '../../models/config';
-import { AblatedFc } from '../../models/ablated_fc';
-import type { Downsample, PatchEmbed } from '../../models/embed';
-import type { Block, MorphFcS, MorphFcS2, MorphFcT, MorphMLP } from '../../models/morphmlp';
+import { timeSteps, type MorphMlpConfig } from '../config';
+import { AblatedFc } from '../ablated_fc';
+import type { Downsample, PatchEmbed } from '../embed';
+import type { Block, MorphFcS, MorphFcS2, MorphFcT, MorphMLP } from '../morphmlp';
 import type { BatchNorm, Conv3d, LayerNorm, Linear } from '../../nn/layers';
 import type { Tensor } from '../../core/tensor';
-import type { Graph, Port } from './graph';
+import type { Graph, Port } from '../../formats/onnx/graph';
 
 /** The size of a stage's tokens, [B, t, h, w, c]. */
 interface Tokens {

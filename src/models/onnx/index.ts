@@ -1,9 +1,9 @@
 import { rmSync } from 'node:fs';
 import path from 'node:path';
-import { writeFileAtomic } from '../atomic';
-import type { ModelInfo } from '../../models/load';
-import type { MorphMLP } from '../../models/morphmlp';
-import { Graph, type Initialiser, type Place } from './graph';
+import { writeFileAtomic } from '../../formats/atomic';
+import type { ModelInfo } from '../load';
+import type { MorphMLP } from '../morphmlp';
+import { Graph, type Initialiser, type Place } from '../../formats/onnx/graph';
 import { writeNetwork } from './network';
 
 /** A network to export. The side of its frames is `input.crop`; the file fixes it, because the chunks depend on it. */

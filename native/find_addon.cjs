@@ -3,7 +3,7 @@
 const { existsSync, statSync } = require('node:fs');
 const path = require('node:path');
 
-const root = path.join(__dirname, '..', '..');
+const root = path.join(__dirname, '..');
 const cmakeBuild = path.join(root, 'build', 'Release', 'morphmlp.node');
 const gypBuild = path.join(root, 'native', 'build', 'Release', 'morphmlp.node');
 

@@ -7,7 +7,7 @@ import { inputSpec } from '../../src/data/input_spec';
 import { readFields } from '../../src/formats/protobuf';
 import { VARIANTS, type MorphMlpConfig } from '../../src/models/config';
 import { MorphMLP } from '../../src/models/morphmlp';
-import { exportOnnx } from '../../src/formats/onnx';
+import { exportOnnx } from '../../src/models/onnx';
 import { scope } from '../../src/core/scope';
 import { tensor } from '../../src/core/tensor';
 import { relativeError } from '../../src/bench/op_cases/compare';
@@ -127,7 +127,7 @@ describe('the file', () => {
     expect(JSON.parse(metadata['classNames']!)).toEqual(['class 0', 'class 1', 'class 2', 'class 3', 'class 4']);
     expect(JSON.parse(metadata['input']!)).toEqual({
       ...{ frames: 1, rate: 2, crop: 50, sampling: 'dense', targetFps: 30, offset: true, testScale: 50 },
-      ...{ channelOrder: 'rgb', normalisation: NORMALISATION },
+      ...{ ignoreSar: false, channelOrder: 'rgb', normalisation: NORMALISATION },
     });
   });
 
