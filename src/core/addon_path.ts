@@ -1,12 +1,12 @@
 import * as finder from '../../native/find_addon.cjs';
 
-/** A place where the addon was looked for, and why it was not taken. */
+/** A candidate path of the addon, and the reason it was not loaded. */
 export interface TriedAddon {
   file: string;
   reason: string;
 }
 
-/** The loaded addon, its file, and the places tried before it. */
+/** The loaded addon, its file, and the candidate paths that failed before it. */
 export interface LoadedAddon<T> {
   addon: T;
   file: string;
@@ -14,14 +14,14 @@ export interface LoadedAddon<T> {
 }
 
 /**
- * Loads the addon from where MORPHMLP_ADDON says, or else from build/, native/build/ (the newer first) or prebuilds/.
- * Throws an Error that lists each place with the reason it failed, and the command that builds the addon.
+ * Loads the addon from the path in MORPHMLP_ADDON, or else from build/, native/build/ (the newer first) or prebuilds/.
+ * @throws an Error that lists each path with the reason it failed, and the command that builds the addon
  */
 export function loadAddon<T>(): LoadedAddon<T> {
   return finder.loadAddon() as LoadedAddon<T>;
 }
 
-/** The places where the addon is looked for, in order. */
+/** Candidate paths of the addon, in search order. */
 export function addonCandidates(): string[] {
   return finder.candidates();
 }

@@ -3,7 +3,7 @@ import type { DType } from './native';
 import { keepNodeInScope, refuseAsync, scope, type GraphNode } from './scope';
 import { emptyLike, floatsLike, ones, show, Tensor, type Shape } from './tensor';
 
-/** Where a gradient goes: to the node that made the input, or to the input itself when it is a leaf. */
+/** Destination of a gradient: the node that made the input, or the input itself if it is a leaf. */
 interface Edge {
   node: Node | null;
   leaf: Tensor | null;
@@ -11,7 +11,7 @@ interface Edge {
   dtype: DType;
 }
 
-/** What a backward reads, by name: tensors, and lists of them. */
+/** Tensors saved for a backward, and lists of them, by name. */
 export type Saved = Readonly<Record<string, Tensor | null | readonly (Tensor | null)[]>>;
 
 /**
@@ -55,7 +55,7 @@ class Node implements GraphNode {
   }
 }
 
-/** What an op hands to `record`. */
+/** Arguments of `record`: an applied op. */
 export interface Recorded<S extends Saved> {
   op: string;
   inputs: readonly (Tensor | null)[];
@@ -107,7 +107,7 @@ export function withLeaves<T>(body: () => T): [T, Tensor[]] {
   }
 }
 
-/** Whether ops build a graph at present. */
+/** Returns true unless inside `noGrad`. */
 export function isGradEnabled(): boolean {
   return gradEnabled;
 }
@@ -121,7 +121,7 @@ export function setAnomalyDetection(enabled: boolean, parameters: readonly (read
   anomaly = enabled ? { layers: new Map(parameters.map(([name, t]) => [t, layerOf(name)])), last: '' } : null;
 }
 
-/** Where in the network an op with these inputs is, as far as it is known. */
+/** Location of an op in the network, from its parameters: " in" or " after" a layer; empty if unknown. */
 function placeOf(inputs: readonly (Tensor | null)[]): string {
   if (!anomaly) return '';
   const { layers } = anomaly;

@@ -1,21 +1,21 @@
 /**
- * The one way from the engine to a device. A layer (a dry run, a profiler, a plugin, a test's fault) is put over what is
- * there and taken away again; ops, tensors and autograd do not know which layers there are.
+ * The dispatcher: every call from the engine to a device goes through it. Layers (a dry run, a profiler, a plugin, an injected
+ * fault) are stacked on the device; ops, tensors and autograd do not know about them.
  */
 import { launchers, methods, type KernelArguments, type KernelName } from './kernels';
 import { native, type Addon, type DType } from './native';
 import type { Device, Handle, Operand } from './operand';
 import { refuseAsync } from './scope';
 
-/** A gradient in place of an op's own: its inputs are all that is kept for it. */
+/** A gradient that replaces an op's own. Only the op's inputs are saved for it. */
 export interface GradientRule {
-  /** The name of the op in messages. */
+  /** Op name for messages. */
   op: string;
-  /** Writes the gradients that are not null, one for each input. null: there is no gradient. */
+  /** Writes the gradients that are not null, one per input. null if the op has no gradient. */
   backward: ((dy: Operand, inputs: readonly (Operand | null)[], gradients: readonly (Operand | null)[]) => void) | null;
 }
 
-/** What the engine asks for: kernels, memory, runs of plugins. */
+/** Functions that the engine calls: kernels, memory, plugins. */
 export interface Backend extends Pick<
   Addon,
   'bufferVersion' | 'bufferWrite' | 'bufferRead' | 'memory' | 'memoryResetPeak' | 'pluginRun'
@@ -24,15 +24,15 @@ export interface Backend extends Pick<
   /** Frees a buffer whose handle nobody uses any more: the next `bufferNew` may give it again. */
   bufferFree(handle: Handle): void;
   launch<K extends KernelName>(kernel: K, args: KernelArguments[K]): void;
-  /** The gradient of an op whose output is this, where it is not the op's own. */
+  /** The replacement gradient of the op that made this output; null if the op's own applies. */
   gradientRule(output: Operand): GradientRule | null;
 }
 
-/** Something that stands between the engine and the device. */
+/** Intercepts calls between the engine and the device. */
 export interface Layer {
-  /** The ops that it computes its own way: kernels in which these are fused must not run. */
+  /** Ops that the layer computes itself: kernels that fuse them must not run. */
   replaces?: readonly string[];
-  /** The functions that it puts in place of those below it. */
+  /** Returns replacements for functions of the backend below. */
   over(below: Backend): Partial<Backend>;
 }
 
@@ -62,14 +62,14 @@ function setLayers(next: readonly Layer[]): void {
   top = layers.reduce((below, layer) => ({ ...below, ...layer.over(below) }), device);
 }
 
-/** Puts a layer over all others; the function that it returns takes it away. */
+/** Adds a layer on top of all others. Returns a function that removes it. */
 export function addLayer(layer: Layer): () => void {
   const added = { ...layer };
   setLayers([...layers, added]);
   return () => setLayers(layers.filter((other) => other !== added));
 }
 
-/** Puts a layer over all others while `body` runs. */
+/** Runs `body` with a layer on top of all others. */
 export function withLayer<T>(layer: Layer, body: () => T): T {
   const remove = addLayer(layer);
   try {
@@ -79,14 +79,14 @@ export function withLayer<T>(layer: Layer, body: () => T): T {
   }
 }
 
-/** Whether a layer computes one of these ops its own way: then a fused kernel that has them inside must not run. */
+/** True if a layer replaces one of these ops: a kernel that fuses them must then not run. */
 export const isReplaced = (...ops: readonly string[]): boolean =>
   layers.some(({ replaces = [] }) => replaces.some((op) => ops.includes(op)));
 
-/** The kernels, each a method with named arguments: `kernels.geluForward({ n, x, y })`. */
+/** All kernels, as methods with named arguments: `kernels.geluForward({ n, x, y })`. */
 export const kernels = methods((kernel, args) => top.launch(kernel, args));
 
-/** Memory, and whatever else goes through the layers. */
+/** Memory, plugins and gradient rules, through the layers. */
 export const backend: Omit<Backend, 'launch'> = {
   gradientRule: (output) => top.gradientRule(output),
   bufferNew: (dtype, where, length) => top.bufferNew(dtype, where, length),

@@ -4,7 +4,7 @@ import type { Handle } from './operand';
 
 const BYTES: Record<DType, number> = { f32: 4, i32: 4, bf16: 2, u8: 1 };
 
-/** The size of the block that holds so many bytes: at most a 128th above, as the native allocator has it. */
+/** Block size that the native allocator would use for `bytes`: at most 1/128 larger. */
 function blockBytes(bytes: number): number {
   let step = 64;
   while (step * 256 < bytes) step *= 2;
@@ -13,12 +13,12 @@ function blockBytes(bytes: number): number {
 
 let running = false;
 
-/** Whether a dry run is under way: what only fills memory with numbers may then be left out. */
+/** True inside `dryRun`: code that only fills memory with values may be skipped. */
 export function isDryRun(): boolean {
   return running;
 }
 
-/** Buffers that are nothing but a length, and kernels that do nothing. */
+/** A layer whose buffers only have a length and whose kernels do nothing. */
 function counting(): Layer {
   const held = new Map<object, number>();
   let [live, peak] = [0, 0];
@@ -49,9 +49,9 @@ function counting(): Layer {
 }
 
 /**
- * Runs `body` without memory and without arithmetic: tensors made in it are only counted, kernels do nothing, and numbers read
- * from a tensor are zeros. `memory()` inside it says what a real run would hold in tensors. Tensors from outside must not be
- * written in it, those from inside must not be used after it.
+ * Runs `body` without allocating tensors or launching kernels: tensors are only counted, and values read from them are zero.
+ * Inside it `memory()` returns the bytes that a real run would use for tensors. `body` must not write tensors made outside;
+ * tensors made inside must not be used afterwards.
  */
 export function dryRun<T>(body: () => T): T {
   if (running) throw new Error('dryRun: one is under way');

@@ -1,2 +1,2 @@
-/** Lets the event loop turn, so that Ctrl-C is heard between two pieces of synchronous work. */
+/** Yields to the event loop, so that Ctrl-C is handled between two pieces of synchronous work. */
 export const eventLoop = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));

@@ -5,8 +5,8 @@ import type { Operand } from './operand';
 /**
  * The random numbers of ops (dropout, drop path): one counter-based generator for the process. Element i of a draw is word
  * i mod 4 of Philox4x32-10 with the counter `offset / 4 + floor(i / 4)` (64 bits in words 0 and 1; words 2 and 3 are 0) and the
- * key `seed` (low, high word). So a draw depends on its place in the sequence alone, not on threads or devices, and a
- * checkpoint needs to keep only two numbers.
+ * key `seed` (low, high word). A draw thus depends on its position in the sequence only, not on threads or devices, and a
+ * checkpoint needs only two numbers.
  */
 export interface RngState {
   /** 0 .. 2^52 - 1 */
@@ -27,35 +27,35 @@ function checkState({ seed, offset }: RngState): void {
   }
 }
 
-/** Starts the sequence of a seed. */
+/** Seeds the generator and resets its offset to 0. @param seed 0 .. 2^52 - 1 */
 export function manualSeed(seed: number): void {
   setRngState({ seed, offset: 0 });
 }
 
-/** The state to put into a checkpoint. */
+/** A copy of the state, for checkpoints. */
 export function rngState(): RngState {
   return { ...state };
 }
 
-/** Continues from a state that `rngState` gave. */
+/** Restores a state returned by `rngState`. */
 export function setRngState(next: RngState): void {
   checkState(next);
   state = { seed: next.seed, offset: next.offset };
 }
 
-/** Reserves `count` random words and says where they begin. */
+/** Reserves `count` random words and returns the state at the first one. */
 export function nextRandom(count: number): RngState {
   const first = rngState();
   state.offset += Math.ceil(count / 4) * 4;
   return first;
 }
 
-/** What a buffer of four i32 says of where draws begin: seed and offset, the low words first. */
+/** A state as four i32, the format of the kernels' `start` argument: seed and offset, low words first. */
 export function drawStart({ seed, offset }: RngState): Int32Array {
   return Int32Array.of(seed, seed / 2 ** 32, offset, offset / 2 ** 32);
 }
 
-/** The layer in which draws begin where `start` says when they run, and count from there as they now do from `from`. */
+/** A layer that makes draws relative to the state stored in `start` at run time instead of to `from`. */
 const drawingFrom = (from: RngState, start: Operand): Layer => ({
   over: ({ launch }) => ({
     launch(kernel, args) {
@@ -66,7 +66,7 @@ const drawingFrom = (from: RngState, start: Operand): Layer => ({
   }),
 });
 
-/** Runs `body`, which is recorded to be repeated: its draws begin where `start` says when that runs. Returns the words it draws. */
+/** Runs `body` for recording: on replay, draws begin at the state stored in `start`. Returns the number of words `body` draws. */
 export function recordDraws(start: Operand, body: () => void): number {
   const from = rngState();
   withLayer(drawingFrom(from, start), body);

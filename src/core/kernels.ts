@@ -63,7 +63,7 @@ export type Bf16Op = (typeof BF16_OPS)[number];
 
 /*
  * accumulate
- * into += from, and into = from: how autograd joins the gradients of a tensor that was used more than once.
+ * into += from, and into = from: accumulates the gradients of a tensor with several uses.
  */
 /** The arguments of accumulate_forward. */
 export interface AccumulateForward {
@@ -123,8 +123,8 @@ export interface AdamwNumbers {
 
 /*
  * arithmetic
- * y = a (op) b element by element over up to six dimensions, with a stride of 0 where an operand is repeated (NumPy
- * broadcasting), and the sum that takes a gradient back to an operand's shape.
+ * y = a (op) b, elementwise over up to six dimensions, with stride 0 for a repeated dimension of an operand (NumPy
+ * broadcasting), and the sum that reduces a gradient to an operand's shape.
  */
 /** The arguments of arithmetic_forward. */
 export interface ArithmeticForward {
@@ -157,9 +157,10 @@ export interface ArithmeticReduce {
 
 /*
  * batch_norm
- * BatchNorm over the rows of x[rows, cols] (PyTorch's semantics): in training by the batch's mean and biased variance,
- * and the running statistics move by `momentum` towards mean and unbiased variance; otherwise by the running
- * statistics. With gelu the exact GELU follows in the same pass. mean and rstd, as used, are written for the backward.
+ * BatchNorm over the rows of x[rows, cols] (PyTorch's semantics). Training normalises by the batch's mean and biased
+ * variance, and moves the running statistics by `momentum` towards mean and unbiased variance; evaluation normalises by
+ * the running statistics. With gelu the exact GELU is applied in the same pass. mean and rstd are written as used, for
+ * the backward.
  */
 /** The arguments of batch_norm_forward. */
 export interface BatchNormForward {
@@ -215,8 +216,8 @@ export interface BatchNormBackward {
 
 /*
  * cast
- * y = x in the other type: rounded to the nearest bf16, ties to even (a NaN stays one), or exact. The gradient of
- * either is the other.
+ * y = x in the other type: rounded to the nearest bf16, ties to even (NaN stays NaN), or exact. Each is the gradient
+ * of the other.
  */
 /** The arguments of cast_to_bf16. */
 export interface CastToBf16 {
@@ -238,9 +239,9 @@ export interface CastToF32 {
 
 /*
  * clip_input
- * The network's input of clips as bytes: x[clip, channel, t, y, x] = (pixel / 255 - mean) / std, by a table of what
- * each byte becomes in each channel, and mixed with the batch in reverse: inside a box `keep` times the clip's own
- * number plus `take` times that of clip B - 1 - b. So a batch goes to a GPU as a quarter of the bytes.
+ * Converts clips of bytes to the network's input: x[clip, channel, t, y, x] = (pixel / 255 - mean) / std by a lookup
+ * table per channel, mixed with the reversed batch: inside a box, `keep` times the clip's value plus `take` times that
+ * of clip B - 1 - b. Transferring bytes to a GPU takes a quarter of the bandwidth of f32.
  */
 /** The arguments of clip_input_forward. */
 export interface ClipInputForward {
@@ -260,8 +261,9 @@ export interface ClipInputForward {
  * conv3d
  * A 3-D convolution with zero padding, y[b, t', h', w', o] = bias[o] + sum over c and taps of weight[o, c, kt, kh, kw]
  * * x. The input is [B, T, H, W, C], or with `planar` PyTorch's [B, C, T, H, W] (the network's input); the output is
- * always channels last. With G `groups`, group g of the outputs sees group g of the channels alone, weight[out, C / G,
- * kt, kh, kw]; such an input is never planar. `padding` lies before each axis; that behind it shows in `out` alone.
+ * always channels last. With G `groups`, group g of the outputs depends on group g of the channels only, with
+ * weight[out, C / G, kt, kh, kw], and the input must not be planar. `padding` precedes each axis; `padding_behind`
+ * follows it and only determines `out`.
  */
 /** The arguments of conv3d_forward. */
 export interface Conv3dForward {
@@ -313,10 +315,10 @@ export interface Conv3dBackward {
 
 /*
  * conv_norm
- * A convolution and the BatchNorm behind it, with gelu and its GELU: conv3d_forward and batch_norm_forward as one. In
- * training a GPU takes the statistics from what the convolution has in registers; in evaluation, where no backward
- * follows (u null), its convolution stores y itself, and the CPU norms each block while it is in cache. What goes back
- * is batch_norm_backward, of u, then conv3d_backward.
+ * A convolution fused with the BatchNorm after it, and with gelu the GELU: conv3d_forward and batch_norm_forward. In
+ * training a GPU computes the statistics from the convolution's accumulators. In evaluation without a backward (u
+ * null) the GPU's convolution stores y directly, and the CPU normalises each block while it is in cache. The backward
+ * is batch_norm_backward of u, then conv3d_backward.
  */
 /** The arguments of conv_norm_forward. */
 export interface ConvNormForward {
@@ -360,8 +362,8 @@ export interface ConvNormForward {
 
 /*
  * cross_entropy
- * Softmax cross entropy with soft targets: loss = mean over rows of -sum(target * log_softmax(logits)); probabilities
- * are kept for the backward, dlogits = dloss / rows * (probabilities * sum(target) - target).
+ * Softmax cross entropy with soft targets: loss = mean over rows of -sum(target * log_softmax(logits)). probabilities
+ * are saved for the backward: dlogits = dloss / rows * (probabilities * sum(target) - target).
  */
 /** The arguments of cross_entropy_forward. */
 export interface CrossEntropyForward {
@@ -393,8 +395,8 @@ export interface CrossEntropyBackward {
 
 /*
  * dropout
- * factor[i] = 0 with probability p, else 1 / (1 - p), by the random numbers of src/core/generator.ts: the factors of dropout (one
- * an element) and of drop path (one a clip).
+ * factor[i] = 0 with probability p, else 1 / (1 - p), from the random words of src/core/generator.ts: the factors of
+ * dropout (one per element) and of drop path (one per clip).
  */
 /** The arguments of dropout_factors. */
 export interface DropoutFactors {
@@ -446,8 +448,8 @@ export interface GeluBackward {
 
 /*
  * grad_norm
- * The L2 norm of many tensors as one vector, summed in double and in a fixed order, and their scaling by one factor:
- * gradient clipping. lerp moves tensors towards others: the moving average of weights.
+ * Gradient clipping: the L2 norm of many tensors as one vector, accumulated in double in a fixed order, and scaling by
+ * one factor. lerp updates the moving average of weights.
  */
 /** The arguments of grad_norm_measure. */
 export interface GradNormMeasure {
@@ -477,8 +479,7 @@ export interface GradNormLerp {
 
 /*
  * index_rows
- * y[i, :] = x[index[i], :] for rows of `width` floats; the backward adds dy's rows back to where they came from, in
- * order.
+ * y[i, :] = x[index[i], :] for rows of `width` floats. The backward adds the rows of dy to dx[index[i], :] in order.
  */
 /** The arguments of index_rows_forward. */
 export interface IndexRowsForward {
@@ -509,7 +510,7 @@ export interface IndexRowsBackward {
 /*
  * layer_norm
  * LayerNorm over the last dimension of x[rows, cols]: y = (x - mean) * rstd * gamma + beta, rstd = 1 / sqrt(var + eps),
- * with the biased variance. mean and rstd (one a row) are written for the backward.
+ * with the biased variance. mean and rstd (one per row) are saved for the backward.
  */
 /** The arguments of layer_norm_forward. */
 export interface LayerNormForward {
@@ -555,7 +556,7 @@ export interface LayerNormBackward {
 /*
  * linear
  * y[rows, n] = x[rows, k] weight^T + bias, PyTorch's nn.Linear. With gelu: z = x weight^T + bias and y = gelu(z); z may
- * be null where no backward follows. The backward takes dz: the gradient before the GELU.
+ * be null if no backward follows. The backward takes dz, the gradient of the GELU's input, as dy.
  */
 /** The arguments of linear_forward. */
 export interface LinearForward {
@@ -596,8 +597,8 @@ export interface LinearBackward {
 
 /*
  * max
- * y[o, i] = the largest of x[o, :, i], and where it stands: at the first of equals, or at the first NaN. The gradient
- * goes there alone.
+ * y[o, i] = the maximum of x[o, :, i]; index: its position, the first of equal elements or the first NaN, which alone
+ * receives the gradient.
  */
 /** The arguments of max_forward. */
 export interface MaxForward {
@@ -627,7 +628,7 @@ export interface MaxBackward {
 
 /*
  * mean_pool
- * y[clip, c] = mean over the tokens of the sum of the inputs [clip, token, c]; the backward spreads dy / tokens over
+ * y[clip, c] = mean over the tokens of the sum of the inputs [clip, token, c]. The backward broadcasts dy / tokens to
  * all tokens.
  */
 /** The arguments of mean_pool_forward. */
@@ -656,11 +657,11 @@ export interface MeanPoolBackward {
 /*
  * morph_fc
  * MorphFC, one spatial branch (paper section 3.2, equation 2): the tokens of each frame are cut into chunks of `chunk`
- * tokens, the channels into `groups` groups, and each group of a chunk, chunk * (channels / groups) = row() numbers,
- * goes through one FC [row, row] and back to its places. The paper's network has as many groups as tokens in a chunk,
- * so that row() is `channels`; table 8 has twice and half as many. `vertical` counts tokens down the columns (height
- * branch); `strided` takes token l * J + j into chunk j (stage 4). Tokens beyond the frame's end are zeros, and their
- * outputs are dropped.
+ * tokens and the channels into `groups` groups. Each group of a chunk, chunk * (channels / groups) = row() numbers,
+ * passes through the same FC [row, row], whose outputs return to the same positions. The paper's network has as many
+ * groups as tokens in a chunk, so that row() is `channels`; table 8 has twice and half as many. `vertical` orders
+ * tokens by columns (height branch); `strided` puts token l * J + j into chunk j (stage 4). The last chunk is padded
+ * with zeros, and the outputs of the padding are dropped.
  */
 /** The arguments of morph_fc_forward. */
 export interface MorphFcForward {
@@ -723,8 +724,8 @@ export interface NonFiniteCount {
 /*
  * norm_mlp
  * The MLP part of a block as one kernel: y = x + scale * (gelu(LN(x) w1^T + b1) w2^T + b2), row by row, with LN's gamma
- * and beta. scale holds one number a clip (drop path) or is null. Only z = LN(x) w1^T + b1 and LN's statistics are kept
- * for the backward, and only where it follows (z null otherwise).
+ * and beta. scale has one number per clip (drop path) or is null. Only z = LN(x) w1^T + b1 and LN's statistics are saved
+ * for the backward; z is null if none follows.
  */
 /** The arguments of norm_mlp_forward. */
 export interface NormMlpForward {
@@ -803,14 +804,13 @@ export interface NormMlpBackward {
 
 /*
  * norm_spatial
- * The spatial part of a block in two steps, for tokens [clips, steps, height, width, C]; what weighs the branches lies
- * between them and is small:
+ * The spatial part of a block in two steps, for tokens [clips, steps, height, width, C]. Separate small kernels compute
+ * the branches' weights between them:
  *   branches: branch_i = FC_i(LN(x)) and their mean over the tokens of a clip, summed over i;
- *   mix: y = x + scale * proj(sum over i of weights_i * branch_i), with one scale a clip or null.
- * Without a backward the branches themselves are not needed, and their mean, being linear in LN(x), is known before
- * them:
+ *   mix: y = x + scale * proj(sum over i of weights_i * branch_i), with one scale per clip or null.
+ * Without a backward the branches need not be stored, because their mean is linear in LN(x) and can be computed first:
  *   pool: the mean of the branches' sum, from sums of LN(x) over the chunks' positions (C^2 multiply-adds a frame);
- *   apply: y as above, in one pass over tiles that stay in cache.
+ *   apply: y as above, in one pass over tiles that fit in cache.
  * With `strided` (stage 4) branch 0 is the horizontal FC in strided order and branch 1 the channel FC; otherwise they
  * are the vertical, the horizontal and the channel FC (morph_fc.h). branch is one tensor [branches, tokens, C], weights
  * is [clips, C, branches] (reweight.h).
@@ -1007,9 +1007,8 @@ export interface NormSpatialApply {
 
 /*
  * norm_temporal
- * The temporal part of a block as one kernel: y = x + proj(u), u = temporal FC of LN(x), for tokens [clips, steps,
- * positions, C] (temporal_fc.h says how they are mixed). u and LN's statistics are kept for the backward, u only where
- * it follows (null otherwise).
+ * The temporal part of a block as one kernel: y = x + proj(u), u = temporal FC of LN(x) (temporal_fc.def), for tokens
+ * [clips, steps, positions, C]. u and LN's statistics are saved for the backward; u is null if none follows.
  */
 /** The arguments of norm_temporal_forward. */
 export interface NormTemporalForward {
@@ -1087,7 +1086,7 @@ export interface NormTemporalBackward {
 /*
  * reweight
  * y[clip, token, c] = sum over i of branch_i[clip, token, c] * weights[clip, c, i]: the weighted sum of two or three
- * branches (paper section 3.2; the softmax over i has been taken).
+ * branches (paper section 3.2). weights are those after the softmax over i.
  */
 /** The arguments of reweight_forward. */
 export interface ReweightForward {
@@ -1124,8 +1123,8 @@ export interface ReweightBackward {
 /*
  * sgd
  * One SGD step with momentum over many tensors in one pass (PyTorch's formula, no dampening): g += decay * p; buffer =
- * momentum * buffer + g; p -= lr * (nesterov ? g + momentum * buffer : buffer). The first step has buffer = g: buffers
- * start at zero.
+ * momentum * buffer + g; p -= lr * (nesterov ? g + momentum * buffer : buffer). Buffers start at zero, so that the
+ * first step has buffer = g.
  */
 /** The arguments of sgd_step. */
 export interface SgdStep {
@@ -1172,8 +1171,8 @@ export interface SoftmaxBackward {
 /*
  * temporal_fc
  * MorphFC along time (paper section 3.3): at each position of a clip the channels are cut into `groups` groups of S =
- * channels / groups, and each group's steps * S numbers go through one FC [steps * S, steps * S] and back to their
- * places.
+ * channels / groups. The steps * S numbers of each group pass through the same FC [steps * S, steps * S], whose outputs
+ * return to the same positions.
  */
 /** The arguments of temporal_fc_forward. */
 export interface TemporalFcForward {

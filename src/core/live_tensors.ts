@@ -1,10 +1,10 @@
 import path from 'node:path';
 
-/** The live tensors that one line of source made. */
+/** Live tensors made by one source line. */
 export interface LiveTensors {
   /** The op or function that allocated them, such as `linear` or `zeros`. */
   op: string;
-  /** `file:line` of its caller; where that is a layer of this library, also the line outside that called it. */
+  /** `file:line` of its caller; if that is a layer of this library, also the caller's line outside of it. */
   line: string;
   count: number;
   /** Bytes of their elements. */
@@ -17,13 +17,13 @@ interface Frame {
   line: string;
 }
 
-/** What holds the memory of a tensor and its views. */
+/** The storage of a tensor and its views. */
 interface Owner {
   readonly freed: boolean;
 }
 
 interface Made {
-  owner: WeakRef<Owner>; // weak: what the garbage collector took is no longer live
+  owner: WeakRef<Owner>; // weak: collected storage is not live
   op: string;
   line: string;
   bytes: number;
@@ -47,7 +47,7 @@ function callers(): Frame[] {
 
 const ROOT = path.join(__dirname, '..');
 const isOurs = ({ file }: Frame) => file.startsWith(ROOT + path.sep);
-/** The engine: core and ops. */
+/** True for frames in core and ops. */
 const isEngine = (frame: Frame) => isOurs(frame) && /^(core|ops)[\\/]/.test(path.relative(ROOT, frame.file));
 const place = ({ file, line }: Frame) => `${path.relative(process.cwd(), file)}:${line}`;
 
@@ -65,7 +65,7 @@ function prune(list: Made[]): Made[] {
   return list.filter(({ owner }) => owner.deref()?.freed === false);
 }
 
-/** Notes who asked for a tensor's memory, while tracking is on. Called by `empty` alone. */
+/** Records the source line of an allocation while tracking is on. Only `empty` calls it. */
 export function noteMade(owner: Owner, bytes: number): void {
   if (!made) return;
   if (made.length >= pruneAt) {
@@ -76,9 +76,9 @@ export function noteMade(owner: Owner, bytes: number): void {
 }
 
 /**
- * Starts or stops noting which line makes each tensor; both forget what was noted before. Off at the start, and then free;
- * on, each new tensor costs a stack trace. The environment variable MORPHMLP_DEBUG_MEMORY=1 turns it on from the start and prints
- * the report to stderr when the process ends.
+ * Starts or stops recording the source line that makes each tensor; either discards earlier records. Off by default, at no
+ * cost; when on, each new tensor takes a stack trace. The environment variable MORPHMLP_DEBUG_MEMORY=1 turns it on at startup and
+ * prints the report to stderr at exit.
  */
 export function trackLiveTensors(on: boolean): void {
   made = on ? [] : null;
@@ -86,8 +86,8 @@ export function trackLiveTensors(on: boolean): void {
 }
 
 /**
- * The tensors made since tracking began whose memory is not freed, grouped by op and line, the most bytes first. Views count
- * as the tensor whose memory they share.
+ * Tensors made since tracking began and not freed, grouped by op and source line, largest total first. Views count as the
+ * tensor whose memory they share.
  * @throws when tracking is off
  */
 export function liveTensors(): LiveTensors[] {
@@ -101,7 +101,7 @@ export function liveTensors(): LiveTensors[] {
   return [...groups.values()].sort((a, b) => b.bytes - a.bytes || b.count - a.count);
 }
 
-/** `liveTensors` as text: a line with the total, then a line for each group. */
+/** `liveTensors` as text: a line with the total, then one line per group. */
 export function liveTensorReport(): string {
   const groups = liveTensors();
   const total = (key: 'count' | 'bytes') => groups.reduce((sum, group) => sum + group[key], 0);

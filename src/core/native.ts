@@ -7,13 +7,13 @@ export type { Device, Handle } from './operand';
 /** Element types of a buffer. */
 export type DType = 'f32' | 'bf16' | 'i32' | 'u8';
 
-/** Of what the activations of a network are: parameters, their gradients and the loss are f32 with either. */
+/** Element type of activations. Parameters, their gradients and the loss are always f32. */
 export type Precision = 'f32' | 'bf16';
 
-/** Instructions that multiply bf16 matrices on a GPU. */
+/** GPU instructions of bf16 matrix products. */
 export type GemmBackend = 'mma' | 'wgmma';
 
-/** Bytes of tensor memory: handed out, kept for reuse, and the highest `live` since the last reset. */
+/** Bytes of tensor memory: allocated, cached for reuse, and the maximum of `live` since the last reset. */
 export interface MemoryStats {
   live: number;
   cached: number;
@@ -21,12 +21,12 @@ export interface MemoryStats {
   liveBlocks: number;
 }
 
-/** Launches on the GPU that were recorded to be replayed: opaque; freed by `cudaForget` or, at the latest, with the garbage collector. */
+/** A recorded CUDA graph: opaque; freed by `cudaForget` or else by the garbage collector. */
 export interface Graph {
   readonly __graph: unique symbol;
 }
 
-/** What a GPU is; clocks are the highest it has. */
+/** Properties of a GPU; clocks are its maximum clocks. */
 export interface CudaFacts {
   name: string;
   architecture: string;
@@ -36,34 +36,34 @@ export interface CudaFacts {
   memoryClockMhz: number;
   memoryBusBits: number;
   l2Bytes: number;
-  /** The newest CUDA that the driver knows, and that of this build. */
+  /** CUDA versions: the newest that the driver supports, and that of this build. */
   driverCuda: string;
   runtimeCuda: string;
 }
 
-/** A kernel out of another library: opaque. */
+/** A loaded plugin kernel: opaque. */
 export interface PluginHandle {
   readonly __plugin: unique symbol;
 }
 
-/** What a library says of its kernel (`include/morphmlp_kernel.h`). */
+/** Description of a kernel by its plugin library (`include/morphmlp_kernel.h`). */
 export interface PluginDescription {
   plugin: PluginHandle;
   op: string;
   name: string;
-  /** Of the compiler. */
+  /** Compiler flags. */
   flags: string;
   device: Device;
-  /** Whether it has a backward. */
+  /** True if the kernel has a backward. */
   backward: boolean;
 }
 
-/** A tensor as a plugin is given it: name, shape, buffer (null: not there, or not wanted). */
+/** A tensor argument of a plugin: name, shape, buffer (null if absent or not requested). */
 export type PluginTensor = readonly [name: string, shape: readonly number[], buffer: Handle | null];
 
 /**
- * The addon's exports. Kernels, memory and plugins are called through `dispatch.ts`; only that file and the tests of the addon call them
- * directly.
+ * The addon's exports. Only `dispatch.ts` and the tests of the addon call kernels, memory and plugins directly; all other code
+ * goes through `dispatch.ts`.
  */
 export interface Addon {
   /** `spare`: a freed handle that nobody else uses, returned with the new buffer. */
@@ -75,19 +75,19 @@ export interface Addon {
   /** The whole buffer, or `length` elements of it from `first` on: as many bytes as `from` has. */
   bufferWrite(handle: Handle, from: ArrayBufferView, first?: number, length?: number): void;
   bufferRead(handle: Handle, into: ArrayBufferView): void;
-  /** Of one device, or of all together. */
+  /** Tensor memory of one device, or the sum over all devices. */
   memory(device?: Device): MemoryStats;
   memoryResetPeak(): void;
   memoryReleaseCache(): void;
-  /** Fills the memory kept for reuse with NaN, so that no output is right because it was there before. */
+  /** Fills cached memory with NaN, so that stale contents cannot pass for output. */
   memoryPoison(): void;
-  /** From now on each block ends at memory that may not be touched, and is checked when a plugin has run. Slow; for finding faults. */
+  /** Places a guard page after each new block and checks blocks after every plugin run. Slow; for debugging. */
   memoryGuard(on: boolean): void;
-  /** Loads a library; throws where it is none of ours, or of another version. */
+  /** Loads a plugin library. @throws if it is not a plugin, or of another ABI version */
   pluginOpen(path: string): PluginDescription;
-  /** The naive kernel for an op; null where there is none. */
+  /** The naive kernel of an op; null if it has none. */
   pluginNaive(op: string, device: Device): PluginDescription | null;
-  /** The kernels for an op of the BLAS libraries on this machine; none for an op that is no FC. */
+  /** Kernels of an op by the BLAS libraries on this machine; empty unless the op is an FC. */
   pluginBlas(op: string, device: Device): PluginDescription[];
   pluginRun(
     plugin: PluginHandle,
@@ -102,45 +102,45 @@ export interface Addon {
   setIsa(name: string): void;
   isas(): string[];
   cudaStatus(): string;
-  /** The architectures that this build has CUDA kernels for; empty where it has none. */
+  /** Architectures that this build has CUDA kernels for; empty for a build without CUDA. */
   cudaCompiled(): string;
-  /** The GPU in words: name, architecture, memory, driver. Throws where there is none. */
+  /** Description of the GPU: name, architecture, memory, driver. @throws if there is no GPU */
   cudaDevice(): string;
-  /** The compiler of the CUDA kernels and its flags; empty where there are none. */
+  /** Compiler and flags of the CUDA kernels; empty for a build without CUDA. */
   cudaFlags(): string;
-  /** Throws where there is no GPU, as all that follow. */
+  /** @throws if there is no GPU, like all functions below */
   cudaFacts(): CudaFacts;
-  /** Milliseconds on the GPU's clock when all that was asked of it is done; waits for that. */
+  /** Waits for the stream, then returns the GPU's time in milliseconds. */
   cudaClock(): number;
-  /** GB/s of a copy within the device, read and written, beyond its L2 cache. */
+  /** Bandwidth in GB/s of a copy within the device, larger than its L2 cache; reads and writes both count. */
   cudaCopyRate(): number;
-  /** cuBLASLt with its version, or why it is not there. */
+  /** Version of cuBLASLt, or the reason why it is unavailable. */
   cudaBlas(): string;
-  /** Instructions of bf16 products: `mma` (mma.sync) or `wgmma` (TMA and wgmma, sm_90a). */
+  /** The selected instructions of bf16 products: `mma` (mma.sync) or `wgmma` (TMA and wgmma, sm_90a). */
   cudaGemm(): GemmBackend;
-  /** @throws where the device or the build lacks them */
+  /** Selects the instructions of bf16 products. @throws if the device or the build lacks them */
   cudaUseGemm(name: GemmBackend): void;
-  /** Launches of wgmma kernels in this process. */
+  /** Number of wgmma kernels launched by this process. */
   cudaWgmmaLaunches(): number;
   cudaSynchronize(): void;
-  /** Between these two lies what the GPU is asked for meanwhile; the second waits, and gives milliseconds by the GPU's own clock. */
+  /** Times the launches between the two calls; the second one waits for them and returns milliseconds of the GPU's clock. */
   cudaStartTimer(): void;
   cudaStopTimer(): number;
-  /** Writes twice as much as the L2 cache holds. */
+  /** Evicts the L2 cache by writing twice its size. */
   cudaFlushCache(): void;
-  /** Keeps the GPU busy for some 0.1 ms, in which the host can ask for what comes next. */
+  /** Keeps the GPU busy for about 0.1 ms, so that the host can enqueue launches ahead of it. */
   cudaDelay(): void;
   /**
-   * Records what `body` launches, without running it. Copies to and from the host in it throw. `beside`: a graph that never runs at the
-   * same time, so both may use the memory that neither holds at the end of its recording.
+   * Records the launches of `body` without running them. Copies to and from the host throw. `beside`: a graph that never runs at
+   * the same time, so that both may use the memory that neither holds at the end of its recording.
    */
   cudaRecord(body: () => void, beside?: Graph): Graph;
   cudaReplay(graph: Graph): void;
   cudaForget(graph: Graph): void;
-  /** Of all threads, or of the whole GPU; in bf16 that of its tensor cores. */
+  /** Peak GFLOP/s of all threads or of the whole GPU; for bf16, of its tensor cores. */
   fmaPeak(seconds: number, device?: Device, precision?: Precision): number;
   kernels: NativeKernels;
-  /** Of these, the ones that take bf16 too. */
+  /** Kernels that also take bf16. */
   bf16Kernels: readonly string[];
 }
 

@@ -2,13 +2,13 @@
  * The project's only source of randomness: the counter-based generator Philox4x32-10 (Salmon, Moraes, Dror, Shaw,
  * "Parallel random numbers: as easy as 1, 2, 3", SC 2011).
  *
- * A generator is named by a 64-bit key (the seed) and a 64-bit stream; its output is the sequence of 32-bit words
+ * A generator is identified by a 64-bit key (the seed) and a 64-bit stream; its output is the sequence of 32-bit words
  *
  *     word(i) = philox4x32_10(counter = [n lo, n hi, stream lo, stream hi], key = [seed lo, seed hi])[i mod 4],   n = floor(i / 4)
  *
- * so that word i needs no word before it. Kernels use the same rule: src/core/generator.ts hands the kernel of a dropout a seed and an
- * offset, and its element i (row-major) is decided by word(offset + i) of `new Philox(seed)`, whatever the device and the number
- * of threads; a recomputed forward pass draws the same mask again. Everything else draws from other streams or from forks.
+ * so that word i does not depend on earlier words. Kernels use the same rule: src/core/generator.ts passes a seed and an offset to the
+ * dropout kernel, and word(offset + i) of `new Philox(seed)` decides its element i (row-major) on any device and any number of
+ * threads; a recomputed forward pass draws the same mask again. All other code draws from other streams or from forks.
  */
 
 const MULTIPLIER_A = 0xd2511f53;
@@ -16,7 +16,7 @@ const MULTIPLIER_B = 0xcd9e8d57;
 const WEYL_A = 0x9e3779b9;
 const WEYL_B = 0xbb67ae85;
 const ROUNDS = 10;
-/** Mixed into the key where a fork is derived, so that forks and draws never use the same block. */
+/** Mixed into the key of a fork, so that forks and draws never use the same block. */
 const FORK_DOMAIN = 0x464f524b;
 const TWO_32 = 4294967296;
 /** Looked up once: in a sandboxed context (jest, node:vm) every access to a global is slow. */
@@ -33,7 +33,7 @@ function multiplyHigh(a: number, b: number): number {
   return (aHigh * bHigh + (middle >>> 16) + (carry >>> 16)) >>> 0;
 }
 
-/** One block: four unsigned words written to `out[at .. at+3]`, of counter c0..c3 and key k0, k1. */
+/** Writes the block of counter c0..c3 and key k0, k1, four unsigned words, to `out[at .. at+3]`. */
 function philoxBlock(
   c0: number,
   c1: number,
@@ -71,7 +71,7 @@ export function philox4x32(counter: readonly number[], key: readonly number[]): 
   return [...out];
 }
 
-/** Everything a generator is: plain JSON, for checkpoints and for other threads. */
+/** The state of a generator as plain JSON, for checkpoints and other threads. */
 export interface PhiloxState {
   /** Seed, low word first. */
   key: [number, number];
@@ -106,7 +106,7 @@ function hashLabel(label: string, start: number): number {
   return hash;
 }
 
-/** Text and numbers are told apart by the third word, so that fork('1') and fork(1) differ. */
+/** The words of a label. The third one separates text from numbers, so that fork('1') and fork(1) differ. */
 function labelWords(label: string | number): [number, number, number] {
   if (typeof label === 'string') return [hashLabel(label, 0x811c9dc5), hashLabel(label, 0x2f0b4c47), 1];
   if (!Number.isSafeInteger(label)) throw new Error(`Philox.fork: a numeric label must be an integer, got ${label}`);
@@ -115,8 +115,8 @@ function labelWords(label: string | number): [number, number, number] {
 }
 
 /**
- * A random number generator. The same seed and stream give the same numbers on every machine, and `fork` gives
- * independent generators by name, so that "the choice for clip 17 of epoch 3" has a value of its own.
+ * A random number generator. The same seed and stream give the same numbers on every machine. `fork` returns independent
+ * generators by name, so that for example the crop of clip 17 in epoch 3 does not depend on any other draw.
  */
 export class Philox {
   private readonly key: [number, number];
@@ -133,7 +133,7 @@ export class Philox {
     this.stream = [stream, 0];
   }
 
-  /** A generator at the very position that `state()` described. */
+  /** A generator that continues from a state returned by `state()`. */
   static restore(state: PhiloxState): Philox {
     checkState(state);
     const made = new Philox(0);
@@ -143,12 +143,12 @@ export class Philox {
     return made;
   }
 
-  /** The whole state as plain JSON. */
+  /** A copy of the state as plain JSON. */
   state(): PhiloxState {
     return { key: [...this.key], stream: [...this.stream], position: this.position };
   }
 
-  /** word(index), without moving the generator: what a kernel draws. */
+  /** word(index), without advancing the generator: the word that a kernel draws. */
   wordAt(index: number): number {
     const number = floor(index / 4);
     if (number !== this.held) {
@@ -164,18 +164,18 @@ export class Philox {
     return this.wordAt(this.position++);
   }
 
-  /** The next number in [0, 1), a multiple of 2^-32. */
+  /** The next number in [low, high): the next word as a multiple of 2^-32 in [0, 1), scaled. */
   uniform(low = 0, high = 1): number {
     return low + (high - low) * (this.word() / TWO_32);
   }
 
-  /** A standard normal number (Box-Muller, two words each). */
+  /** A normally distributed number (Box-Muller; consumes two words). */
   normal(mean = 0, std = 1): number {
     const radius = sqrt(-2 * log((this.word() + 1) / TWO_32));
     return mean + std * radius * cos(2 * PI * (this.word() / TWO_32));
   }
 
-  /** An integer in 0..n-1, every one equally likely (words beyond the last full multiple of n are drawn again). */
+  /** A uniform integer in 0..n-1 (rejects words beyond the last full multiple of n). */
   int(n: number): number {
     if (!Number.isInteger(n) || n < 1 || n > TWO_32) throw new Error(`Philox.int: n must be in 1..2^32, got ${n}`);
     const limit = TWO_32 - (TWO_32 % n);
@@ -195,7 +195,7 @@ export class Philox {
     return array;
   }
 
-  /** `count` random bytes (the next words, low byte first; a started word is used up). */
+  /** `count` random bytes: the bytes of the next whole blocks, low byte of a word first. The rest of the last block is discarded. */
   bytes(count: number): Uint8Array {
     const first = ceil(this.position / 4);
     const blocks = ceil(count / 16);
@@ -211,8 +211,8 @@ export class Philox {
   }
 
   /**
-   * An independent generator named by `label`. It depends on this generator's seed, stream and the label, and not on
-   * how many numbers were drawn: `rng.fork('epoch').fork(3)` is the same at any time.
+   * An independent generator identified by `label`. It depends on this generator's seed, stream and the label, not on the
+   * position: `rng.fork('epoch').fork(3)` is the same at any time.
    */
   fork(label: string | number): Philox {
     const [low, high, kind] = labelWords(label);

@@ -1,4 +1,4 @@
-/** Kernels out of other libraries (`include/morphmlp_kernel.h`), and which of them stand in for ours at the moment: layers of the dispatcher. */
+/** Plugins: kernels of other libraries (`include/morphmlp_kernel.h`) that replace built-in ones, as layers of the dispatcher. */
 import path from 'node:path';
 import { addLayer, withLayer, type Backend, type GradientRule, type Layer } from './dispatch';
 import type { KernelArguments } from './kernels';
@@ -6,7 +6,7 @@ import { native, type PluginDescription, type PluginTensor } from './native';
 import type { Device, Handle, Operand } from './operand';
 import { requireDevice } from './runtime';
 
-/** The ops that a plugin can replace. */
+/** Ops that a plugin can replace. */
 export const PLUGGABLE = ['gelu', 'layer_norm', 'linear', 'morph_fc', 'temporal_fc'] as const;
 
 /** An op that a plugin can replace. */
@@ -16,7 +16,7 @@ export type PluggableOp = (typeof PLUGGABLE)[number];
 export interface Plugin extends PluginDescription {
   op: PluggableOp;
   device: Device;
-  /** Where it came from; 'built in' for a naive one. */
+  /** Path of the library; 'built in' for a naive kernel. */
   file: string;
 }
 
@@ -27,16 +27,16 @@ function checked(found: PluginDescription, file: string): Plugin {
   return { ...found, op: known, file };
 }
 
-/** Throws where a kernel is for another device than this one, or for one that is not there. */
+/** Throws if a plugin is for a device other than `here`, or for an unavailable one. */
 export function requirePluginDevice({ file, device }: Pick<Plugin, 'file' | 'device'>, here: Device): void {
   const names = { cpu: 'the CPU', cuda: 'CUDA' };
   if (device !== here) throw new Error(`${file}: it is a kernel for ${names[device]}; --device ${device} runs it`);
   requireDevice(device);
 }
 
-/** Loads a library; throws, with the file's name, where it is not there or not a kernel of this version. */
+/** Loads a plugin library. @throws with the file's name if it is missing or not a plugin of this ABI version */
 export function openPlugin(file: string): Plugin {
-  const full = path.resolve(file); // a name without a slash would be looked for in the system's folders
+  const full = path.resolve(file); // the loader searches the system's folders for a name without a slash
   try {
     return checked(native.pluginOpen(full), full);
   } catch (error) {
@@ -45,7 +45,7 @@ export function openPlugin(file: string): Plugin {
   }
 }
 
-/** The naive kernel of an op on a device: what others are ranked beside. */
+/** The naive kernel of an op on a device, the baseline of benchmarks. */
 export function naivePlugin(op: PluggableOp, device: Device = 'cpu'): Plugin {
   const found = native.pluginNaive(op, device);
   if (!found) throw new Error(`there is no naive kernel for ${op}`);
@@ -53,24 +53,24 @@ export function naivePlugin(op: PluggableOp, device: Device = 'cpu'): Plugin {
 }
 
 /**
- * The kernels for an op by the matrix product of the BLAS libraries on this machine (MKL, OpenBLAS, BLIS, or what MORPHMLP_BLAS names; on a
- * GPU cuBLASLt).
+ * Kernels of an op that call the BLAS libraries on this machine: MKL, OpenBLAS, BLIS, or the library in MORPHMLP_BLAS; on a GPU
+ * cuBLASLt.
  */
 export function blasPlugins(op: PluggableOp, device: Device = 'cpu'): Plugin[] {
   return native.pluginBlas(op, device).map((found) => ({ ...checked(found, op), file: found.flags }));
 }
 
-/** A tensor that a plugin is given, and the shape that it sees. */
+/** A tensor argument of a plugin, and its shape in the plugin's interface. */
 type Given = readonly [tensor: Operand | null, shape: readonly number[]];
 
-/** What a plugin is called with, in the order of the header; null for a bias that is not there. */
+/** Arguments of a plugin call, in the order of the header; an absent bias is null. */
 interface PluginCall {
   inputs: Readonly<Record<string, Given>>;
   attributes: Readonly<Record<string, number>>;
   y: Given;
 }
 
-/** A kernel that a plugin stands in for, and how its arguments become those of a plugin; null where it stays ours. */
+/** Converts the arguments of a built-in kernel to those of a plugin; null if the built-in kernel must run. */
 type Contract<K extends keyof KernelArguments> = (a: KernelArguments[K]) => PluginCall | null;
 
 const CONTRACTS: { [Op in PluggableOp]: Contract<`${Op}_forward`> } = {
@@ -82,7 +82,7 @@ const CONTRACTS: { [Op in PluggableOp]: Contract<`${Op}_forward`> } = {
   }),
   linear: ({ rows, n, k, gelu, x, weight, bias, y }) =>
     gelu
-      ? null // in one pass with the GELU: not the header's op
+      ? null // the header's op has no fused GELU
       : {
           inputs: { x: [x, [rows, k]], weight: [weight, [n, k]], bias: [bias, [n]] },
           attributes: {},
@@ -105,15 +105,15 @@ const CONTRACTS: { [Op in PluggableOp]: Contract<`${Op}_forward`> } = {
   },
 };
 
-/** A plugin said that it is not made for these shapes. */
+/** Thrown when a plugin does not support the given shapes. */
 export class UnsupportedError extends Error {}
 
-/** Is given each run of a plugin: its direction before, null when it is over. */
+/** Called before each plugin run with its direction, and after it with null. */
 export type PluginWatcher = (plugin: Plugin, direction: 'forward' | 'backward' | null) => void;
 
 let watcher: PluginWatcher | null = null;
 
-/** Calls `watch` before and after each run of a plugin, so that it is known what ran when nothing comes back; null ends it. */
+/** Calls `watch` before and after each plugin run, so that a hang or crash can be attributed; null removes the watcher. */
 export function watchPlugins(watch: PluginWatcher | null): void {
   watcher = watch;
 }
@@ -144,7 +144,7 @@ const tensorOf = (name: string, shape: readonly number[], t: Operand | null | un
   t?.handle ?? null,
 ];
 
-/** The plugin's gradient: a plugin that has none leaves the op without one. */
+/** The plugin's gradient. If the plugin has none, the op has none. */
 function ruleOf(below: Backend, plugin: Plugin, { inputs, attributes, y: [, shape] }: PluginCall): GradientRule {
   const shapes = Object.entries(inputs).map(([name, [, shape]]) => [name, shape] as const);
   const backward: GradientRule['backward'] = (dy, tensors, gradients) => {
@@ -155,7 +155,7 @@ function ruleOf(below: Backend, plugin: Plugin, { inputs, attributes, y: [, shap
   return { op: `${plugin.op} of ${plugin.name}`, backward: plugin.backward ? backward : null };
 }
 
-/** The layer in which a plugin takes the calls of its op's forward, and gives the gradient of what it made. */
+/** A layer that runs a plugin for the forward of its op and returns the plugin's gradient for the outputs. */
 function layerOf(plugin: Plugin): Layer {
   const kernel = `${plugin.op}_forward`;
   const contract = CONTRACTS[plugin.op] as (a: unknown) => PluginCall | null;
@@ -183,13 +183,13 @@ function layerOf(plugin: Plugin): Layer {
   return { replaces: [plugin.op], over };
 }
 
-/** The plugins that stand in for an op, the last one for ours. */
+/** Active plugins, in the order in which they were added. */
 let active: readonly Plugin[] = [];
 
-/** The plugin that stands in for an op now. */
+/** The active plugin of an op. */
 export const pluginFor = (op: PluggableOp): Plugin | undefined => active.filter((plugin) => plugin.op === op).at(-1);
 
-/** From now on this plugin stands in for its op; at most one may. */
+/** Replaces an op by a plugin for the rest of the process. @throws if the op is already replaced */
 export function usePlugin(plugin: Plugin): void {
   const before = pluginFor(plugin.op);
   if (before === plugin) return;
@@ -198,7 +198,7 @@ export function usePlugin(plugin: Plugin): void {
   addLayer(layerOf(plugin));
 }
 
-/** Lets the plugin stand in for its op while `body` runs. */
+/** Runs `body` with an op replaced by a plugin. */
 export function withPlugin<T>(plugin: Plugin, body: () => T): T {
   const before = active;
   active = [...active, plugin];

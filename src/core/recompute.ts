@@ -14,10 +14,10 @@ function withRandomState<T>(state: ReturnType<typeof rngState>, body: () => T): 
 }
 
 /**
- * Activation recompute: runs `fn` without keeping what its backward needs, and runs it again, with the same random numbers, when
- * the backward comes. Trades one more forward for the memory of its activations. Parameters that `fn` uses get their gradients
- * as usual. Buffers that `fn` updates (running statistics) are updated twice.
- * @param fn makes one tensor of the inputs
+ * Activation checkpointing: runs `fn` without saving activations, and runs it again with the same random numbers during the
+ * backward. Trades one more forward for the memory of the activations. Parameters that `fn` uses receive their gradients as
+ * usual. Buffers that `fn` updates (running statistics) are updated twice.
+ * @param fn returns one tensor
  */
 export function checkpoint(fn: (...inputs: Tensor[]) => Tensor, ...inputs: Tensor[]): Tensor {
   const state = rngState();

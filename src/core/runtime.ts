@@ -1,7 +1,7 @@
 import { backend } from './dispatch';
 import { native, type Device, type GemmBackend, type MemoryStats, type Precision } from './native';
 
-/** Bytes of tensor memory in use, cached and at the peak: of one device, or of all together. */
+/** Bytes of tensor memory in use, cached and at the peak, of one device or summed over all. */
 export function memory(device?: Device): MemoryStats {
   return backend.memory(device);
 }
@@ -11,35 +11,35 @@ export function resetPeakMemory(): void {
   backend.memoryResetPeak();
 }
 
-/** Gives the cached blocks back to the system. */
+/** Returns cached blocks to the system. */
 export function releaseMemoryCache(): void {
   native.memoryReleaseCache();
 }
 
-/** The number of threads the kernels use. Results do not depend on it. */
+/** The number of threads of CPU kernels. Results do not depend on it. */
 export function threads(): number {
   return native.threads();
 }
 
-/** Sets the number of threads (1 to 256); the environment variable MORPHMLP_THREADS sets it at the start. */
+/** Sets the number of threads of CPU kernels (1 to 256). The environment variable MORPHMLP_THREADS sets it at startup. */
 export function setThreads(n: number): void {
   native.setThreads(n);
 }
 
-/** The instruction set whose kernels run: baseline, avx2, avx512 or neon. */
+/** The instruction set of the CPU kernels in use: baseline, avx2, avx512 or neon. */
 export function instructionSet(): string {
   return native.isa();
 }
 
 /**
- * Multiply-adds a second with nothing but registers, on all threads or the whole GPU, in GFLOP/s: the limit that benchmarks divide by. In
- * bf16 (cuda alone) that of the tensor cores by `mma.sync`, which on Hopper is less than what its `wgmma` reaches.
+ * Measures the peak GFLOP/s of multiply-adds on registers, on all threads or the whole GPU: the compute roof of benchmarks. For
+ * bf16 (CUDA only) it is the peak of the tensor cores by `mma.sync`, which on Hopper is below that of `wgmma`.
  */
 export function fmaPeak(seconds = 0.2, device: Device = 'cpu', precision: Precision = 'f32'): number {
   return native.fmaPeak(seconds, device, precision);
 }
 
-/** Throws when the device is not there. */
+/** Throws if the device is unavailable. */
 export function requireDevice(device: Device): void {
   if (device === 'cpu') return;
   const status = native.cudaStatus();
@@ -49,18 +49,18 @@ export function requireDevice(device: Device): void {
 /**
  * Selects the instructions of bf16 products for this process: `mma` (mma.sync, the default) or `wgmma` (TMA and wgmma, on Hopper). With wgmma,
  * products whose operands TMA cannot read still run on mma.sync.
- * @throws where the device or the build lacks wgmma
+ * @throws if the device or the build lacks wgmma
  */
 export function useGemm(name: GemmBackend): void {
   native.cudaUseGemm(name);
 }
 
-/** A note on the selected instructions, to append to a description of the GPU; empty for the default. */
+/** A note on the selected instructions for descriptions of the GPU; empty for the default. */
 export function gemmNote(): string {
   return native.cudaGemm() === 'mma' ? '' : '; bf16 products by wgmma';
 }
 
-/** Throws when activations of this type are not computed on the device. */
+/** Throws if the device does not support activations of this type. */
 export function requirePrecision(precision: Precision, device: Device): void {
   if (precision === 'bf16' && device === 'cpu')
     throw new Error('bf16 is computed on cuda alone: give --device cuda too, or --precision f32');

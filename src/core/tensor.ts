@@ -13,11 +13,11 @@ export type NumericArray = Float32Array | Int32Array | Uint8Array | Uint16Array;
 
 /** Options of the creation functions. */
 export interface TensorOptions {
-  /** Default: that of `setDefaultDevice`. */
+  /** Device. Default `getDefaultDevice()`. */
   device?: Device;
   /** Element type. Default f32, for `tensor` that of its array. */
   dtype?: DType;
-  /** Whether `backward` computes a gradient; f32 and bf16 alone. Default false. */
+  /** Compute a gradient in `backward`; only for f32 and bf16. Default false. */
   requiresGrad?: boolean;
 }
 
@@ -85,7 +85,7 @@ function checkGradDtype(dtype: DType): void {
     throw new Error(`requiresGrad: only f32 and bf16 tensors have gradients, this is ${dtype}`);
 }
 
-/** The numbers of bf16: each is the upper half of a float. */
+/** Widens bf16, the upper half of a float, to f32. */
 function widened(bits: Uint16Array): Float32Array {
   const words = new Uint32Array(bits.length);
   for (let i = 0; i < bits.length; i++) words[i] = (bits[i] as number) << 16;
@@ -99,7 +99,7 @@ let created = 0;
  * by `dispose()`, by the `scope` it was made in, or with the graph that saved it; the garbage collector is only the last resort.
  */
 export class Tensor {
-  /** A number that rises with every tensor made: the order of creation. @internal */
+  /** Serial number: the order of creation. @internal */
   readonly id = created++;
   /** The gradient of the last `backward`, of this tensor's shape, where `requiresGrad` is set on a leaf. */
   grad: Tensor | null = null;
@@ -138,7 +138,7 @@ export class Tensor {
     return this.shape.length;
   }
 
-  /** True once the memory was given back. */
+  /** True after `dispose`. */
   get disposed(): boolean {
     return this.storage === null;
   }
@@ -232,8 +232,8 @@ export class Tensor {
   }
 
   /**
-   * Overwrites the elements in place by a rule: `write` fills an array with the elements from position `first` on. It is called
-   * for one piece after the other, so nothing as large as the tensor is held beside it.
+   * Overwrites the elements in place: `write` fills an array with the elements from position `first` on. It is called for one
+   * piece after the other, so that no second array of the tensor's size is needed.
    */
   fill(write: (piece: NumericArray, first: number) => void): this {
     const piece = new ARRAYS[this.dtype](Math.min(PIECE, this.size));
@@ -270,7 +270,7 @@ function asElements(values: ArrayLike<number>, dtype: DType): NumericArray {
   return array;
 }
 
-/** A new tensor whose elements are whatever the memory held: for kernels that write all of it. */
+/** A new tensor with uninitialised elements. */
 export function empty(shape: Shape, options: TensorOptions = {}): Tensor {
   checkShape(shape, 'tensor');
   const { dtype = 'f32', device = defaultDevice, requiresGrad = false } = options;

@@ -1,12 +1,12 @@
 /**
- * Files that are either whole or not there: written beside their place, flushed to the disk and renamed into it.
- * A reader, a crash or a full disk sees the previous file or the new one, never a part.
+ * Atomic file writes: to a temporary file in the same folder, flushed to the disk and renamed. A reader, a crash or a full disk
+ * sees the previous file or the new one, never a partial one.
  */
 import * as nodeFs from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import { basename, dirname, join } from 'node:path';
 
-/** The part of `node:fs` that is used; a test hands in one that fails. */
+/** The functions of `node:fs` in use; tests pass failing ones. */
 export type FileSystem = Pick<
   typeof nodeFs,
   'openSync' | 'writeSync' | 'fsyncSync' | 'closeSync' | 'renameSync' | 'unlinkSync' | 'realpathSync'
@@ -18,12 +18,12 @@ export type Write = (bytes: Uint8Array) => void;
 /**
  * Writes `path` through `fill`, which is called once with a function that appends bytes.
  *
- * The temporary file lies in the same folder (a rename within one file system is atomic) and is flushed before the
+ * The temporary file is in the same folder (a rename within one file system is atomic) and is flushed before the
  * rename, and the folder after it, so that after a power loss the name points at complete data. A symbolic link is
  * followed: its target is replaced, the link stays.
  *
- * @throws in one sentence where the file cannot be written; the previous file is then untouched and no temporary
- *   file is left. An error thrown by `fill` is passed on after the same cleaning up.
+ * @throws if the file cannot be written; the previous file is then untouched and no temporary file is left. An error thrown by
+ *   `fill` is rethrown after the same cleanup.
  */
 export function writeFileAtomic(path: string, fill: (write: Write) => void, fs: FileSystem = nodeFs): void {
   const target = resolveLink(path, fs);
@@ -56,7 +56,7 @@ function writeAndClose(path: string, fd: number, fill: (write: Write) => void, f
   }
 }
 
-/** The system may take fewer bytes than it was given, and Node refuses 2 GiB and more at once. */
+/** Writes in pieces: the system may write fewer bytes than requested, and Node refuses 2 GiB and more at once. */
 function writeAll(fd: number, bytes: Uint8Array, fs: FileSystem): void {
   for (let done = 0; done < bytes.length;) {
     const part = fs.writeSync(fd, bytes, done, Math.min(bytes.length - done, 1 << 30));
@@ -69,7 +69,7 @@ function removeQuietly(path: string, fs: FileSystem): void {
   try {
     fs.unlinkSync(path);
   } catch {
-    // The error that led here says more than this one could.
+    // The original error is more informative.
   }
 }
 

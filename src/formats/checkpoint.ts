@@ -1,6 +1,6 @@
 /**
- * Checkpoints: one safetensors file that holds everything, so that weights and training state can never belong to
- * different moments. Any safetensors reader can open it; what this project adds stands in the file's metadata.
+ * Checkpoints: one safetensors file with everything, so that weights and training state always belong to the same step. Any
+ * safetensors reader can open it; additional data are in the file's metadata.
  *
  *   NAME.safetensors   tensors of the model under their own names (parameters and buffers)
  *                      tensors of the optimizer under `optimizer.` + name (absent in weights-only files)
@@ -15,20 +15,20 @@ import { requireAllRead, withSafetensors, writeSafetensors } from './safetensors
 import type { SafetensorsFile } from './safetensors';
 import { compareUtf8 } from './safetensors_header';
 
-/** Plain JSON: what may stand in a checkpoint's `meta`. Numbers are finite; larger integers are kept as text. */
+/** A value of a checkpoint's `meta`: plain JSON. Numbers must be finite; store integers beyond 2^53 as text. */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
-/** A checkpoint in memory. Tensors keep their order on disk only up to sorting by type and name. */
+/** A checkpoint in memory. On disk, tensors are sorted by type and name. */
 export interface Checkpoint {
   /** Parameters and buffers of the model, by their PyTorch names. */
   tensors: Map<string, TensorData>;
   /** Moments and other tensors of the optimizer; empty in a weights-only file. */
   optimizer: Map<string, TensorData>;
-  /** Model configuration, class names, epoch, step, data cursor, random state …: the caller's own. */
+  /** The caller's data: model configuration, class names, epoch, step, data cursor, random state … */
   meta: { [key: string]: Json };
 }
 
-/** What {@link saveCheckpoint} takes: the optimizer's tensors may be left out. */
+/** Argument of {@link saveCheckpoint}: a checkpoint whose optimizer tensors are optional. */
 export type CheckpointInput = Omit<Checkpoint, 'optimizer'> & { optimizer?: Map<string, TensorData> };
 
 const FORMAT = 'morphmlp';
@@ -38,7 +38,7 @@ const PREFIX = 'optimizer.';
 /**
  * Writes a checkpoint atomically: after a crash at any moment the path holds the previous checkpoint or this one.
  * Equal contents give equal bytes.
- * @throws where a tensor's name starts with `optimizer.`, `meta` holds something that JSON cannot, or writing fails
+ * @throws if a tensor's name starts with `optimizer.`, `meta` is not plain JSON, or writing fails
  */
 export function saveCheckpoint(path: string, { tensors, optimizer = new Map(), meta }: CheckpointInput): void {
   const all = new Map<string, TensorData>();
@@ -60,8 +60,8 @@ export function saveCheckpoint(path: string, { tensors, optimizer = new Map(), m
 }
 
 /**
- * Reads a whole checkpoint. A safetensors file from elsewhere is accepted too: its `meta` is empty.
- * @throws where the file is invalid, or was written in a later version of this format
+ * Reads a whole checkpoint. Also accepts other safetensors files; their `meta` is empty.
+ * @throws if the file is invalid, or of a later version of this format
  */
 export function loadCheckpoint(path: string): Checkpoint {
   return withSafetensors(path, (file) => {
@@ -78,9 +78,9 @@ export function loadCheckpoint(path: string): Checkpoint {
 }
 
 /**
- * Reads tensors of an open file and compares each with its digest. Checkpoints from before there were digests, and files of
- * other programs, have none: then nothing is compared.
- * @throws where the digests are not readable or lack a tensor, and (the function) where a tensor's bytes have changed
+ * Returns a function that reads a tensor of an open file and verifies its CRC-32. Old checkpoints and files of other programs
+ * have no checksums and are not verified.
+ * @throws if the checksums are invalid or lack a tensor; the returned function throws if a tensor's bytes have changed
  */
 export function checkedReader(file: SafetensorsFile): (name: string) => TensorData {
   const text = file.metadata.get('format') === FORMAT ? file.metadata.get('crc32') : undefined;
@@ -105,12 +105,12 @@ function naming<T>(path: string, action: () => T): T {
   }
 }
 
-/** The `meta` of a checkpoint without its tensors; `{}` for a safetensors file from elsewhere. */
+/** Reads the `meta` of a checkpoint without its tensors; `{}` for other safetensors files. */
 export function readCheckpointMeta(path: string): Checkpoint['meta'] {
   return withSafetensors(path, metaOf);
 }
 
-/** The `meta` of an open checkpoint; `{}` for a safetensors file from elsewhere. */
+/** The `meta` of an open checkpoint; `{}` for other safetensors files. */
 export function metaOf(file: SafetensorsFile): Checkpoint['meta'] {
   if (file.metadata.get('format') !== FORMAT) return {};
   const version = file.metadata.get('version');
@@ -129,7 +129,7 @@ function parseMeta(path: string, text: string): Json {
   }
 }
 
-/** `JSON.stringify` turns NaN into null and drops functions without a word; a checkpoint must not. */
+/** Throws unless a value is plain JSON: `JSON.stringify` silently turns NaN into null and drops functions. */
 function requireJson(path: string, where: string, value: unknown): void {
   if (value === null || typeof value === 'string' || typeof value === 'boolean' || Number.isFinite(value)) return;
   if (Array.isArray(value)) return value.forEach((item, i) => requireJson(path, `${where}[${i}]`, item));

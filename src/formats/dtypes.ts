@@ -4,11 +4,11 @@ import { endianness } from 'node:os';
 /** Element types, named as safetensors names them. */
 export type DType = 'F64' | 'F32' | 'F16' | 'BF16' | 'I64' | 'I32' | 'I16' | 'I8' | 'U8' | 'BOOL';
 
-/** The typed array that holds a type's elements. F16 and BF16 are raw bits, BOOL is one byte an element. */
+/** Typed array of an element type. F16 and BF16 are stored as raw bits, BOOL as one byte per element. */
 export type TypedArray =
   Float64Array | Float32Array | Uint16Array | BigInt64Array | Int32Array | Int16Array | Int8Array | Uint8Array;
 
-/** A tensor on the host: row-major elements in the array type that belongs to its dtype. */
+/** A tensor on the host: row-major elements in the array type of its dtype. */
 export interface TensorData {
   dtype: DType;
   shape: number[];
@@ -20,7 +20,7 @@ interface ArrayOf {
   readonly BYTES_PER_ELEMENT: number;
 }
 
-/** Every dtype in the order of the reference library's enumeration, which sorts tensors in files. */
+/** Array types by dtype, in the order of the reference library's enumeration, which sorts tensors in files. */
 const ARRAYS: Record<DType, ArrayOf> = {
   BOOL: Uint8Array,
   U8: Uint8Array,
@@ -37,7 +37,7 @@ const ARRAYS: Record<DType, ArrayOf> = {
 /** All dtypes, smallest alignment first. */
 export const DTYPES = Object.keys(ARRAYS) as readonly DType[];
 
-/** Whether `text` names one of {@link DTYPES}. */
+/** True if `text` is one of {@link DTYPES}. */
 export function isDType(text: string): text is DType {
   return (DTYPES as readonly string[]).includes(text);
 }
@@ -62,7 +62,7 @@ export function bytesOf(data: ArrayBufferView): Uint8Array {
   return new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
 }
 
-/** Product of a shape (1 for a scalar), or undefined where it or a partial product is beyond 2^53. */
+/** Product of a shape (1 for a scalar), or undefined if it or a partial product exceeds 2^53. */
 export function elementCount(shape: readonly number[]): number | undefined {
   let count = 1;
   for (const n of shape) {
@@ -72,7 +72,7 @@ export function elementCount(shape: readonly number[]): number | undefined {
   return count;
 }
 
-/** Files hold little-endian numbers and are read straight into typed arrays. */
+/** Throws on a big-endian machine: little-endian files are read directly into typed arrays. */
 export function requireLittleEndian(): void {
   if (endianness() !== 'LE') throw new Error('tensor files can only be read and written on little-endian machines');
 }
@@ -115,7 +115,7 @@ export function toFloat32Into(out: Float32Array, dtype: DType, data: TypedArray)
   return out;
 }
 
-/** The tensor's elements as float32: the same array (not a copy) where it already is F32. */
+/** The tensor's elements as float32; the same array, not a copy, if it is F32. */
 export function toFloat32(tensor: TensorData): Float32Array {
   if (tensor.dtype === 'F32') return tensor.data as Float32Array;
   return toFloat32Into(new Float32Array(tensor.data.length), tensor.dtype, tensor.data);

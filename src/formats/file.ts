@@ -13,7 +13,7 @@ export interface Source {
   bytes(position: number, length: number, what: string): Buffer;
 }
 
-/** A source that already lies in memory. */
+/** A source in memory. */
 export class MemorySource implements Source {
   constructor(
     readonly path: string,
@@ -39,7 +39,7 @@ function requireInside({ path, size }: Source, position: number, length: number,
     throw new Error(`${path}: ${what} needs ${position + length} bytes, the file has ${size}: file truncated`);
 }
 
-/** An open regular file of known size. Close it, or leave that to {@link withFile}. */
+/** An open regular file of known size. Call `close`, or use {@link withFile}. */
 export class InputFile implements Source {
   private constructor(
     readonly path: string,
@@ -47,7 +47,7 @@ export class InputFile implements Source {
     readonly size: number,
   ) {}
 
-  /** @throws where there is no such file, it may not be read, or is a folder or device */
+  /** @throws if the file does not exist, is not readable, or is a folder or device */
   static open(path: string): InputFile {
     const fd = openOrExplain(path);
     const stat = fstatSync(fd);
@@ -58,7 +58,7 @@ export class InputFile implements Source {
 
   /**
    * Fills `target` with the bytes from `position` on.
-   * @param what names the bytes in the error where the file is too short or unreadable
+   * @param what names the bytes in the error if the file is too short or unreadable
    */
   read(target: Uint8Array, position: number, what: string): void {
     if (this.fd < 0) throw new Error(`${this.path}: reading ${what} after the file was closed`);

@@ -12,9 +12,9 @@ const REASONS: Record<string, string> = {
 };
 
 /**
- * Makes a folder and those above it, where they are not there yet. Step by step: the recursive way of Node never ends below a folder
- * that takes no new ones, such as /proc.
- * @throws one sentence with the path and the reason
+ * Creates a folder and its missing parents, one by one, because Node's recursive mkdir never returns below a folder that refuses
+ * new ones, such as /proc.
+ * @throws with the path and the reason
  */
 export function makeFolder(folder: string): void {
   try {

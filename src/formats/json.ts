@@ -1,9 +1,9 @@
 /**
- * A strict JSON reader for file headers from strangers. Unlike `JSON.parse` it refuses a key that stands twice in one
- * object, keeps objects as Maps (so a key like `__proto__` is only a key), keeps their order, and limits nesting.
+ * A strict JSON parser for headers of untrusted files. Unlike `JSON.parse` it refuses duplicate keys, returns objects as Maps (so
+ * that `__proto__` is an ordinary key), preserves their order, and limits nesting.
  */
 
-/** What {@link parseJson} gives back. */
+/** Result of {@link parseJson}. */
 export type JsonValue = null | boolean | number | string | JsonValue[] | JsonMap;
 export type JsonMap = Map<string, JsonValue>;
 
@@ -110,7 +110,7 @@ class Parser {
 
 /**
  * Parses one JSON document.
- * @throws naming what was expected and at which character; on a repeated key; on more than 32 levels of nesting
+ * @throws on a syntax error, with the expected token and the position; on a duplicate key; on more than 32 levels of nesting
  */
 export function parseJson(text: string): JsonValue {
   return new Parser(text).document();

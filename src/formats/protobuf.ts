@@ -1,4 +1,4 @@
-/** As much of the protobuf wire format as event files need: varints, doubles, floats, bytes. */
+/** The subset of the protobuf wire format that event and ONNX files need: varints, doubles, floats, bytes. */
 
 function varint(value: number): Buffer {
   if (!Number.isSafeInteger(value)) throw new Error(`protobuf: expected a whole number below 2^53, got ${value}`);
@@ -42,13 +42,13 @@ export function packedDoubles(field: number, values: ArrayLike<number>): Buffer 
   return bytesField(field, data);
 }
 
-/** A field as read: whole numbers, doubles and floats as `number`, all else as bytes. */
+/** A decoded field: integers, doubles and floats as `number`, others as bytes. */
 export interface Field {
   field: number;
   value: number | Buffer;
 }
 
-/** The fields of a message, in their order. @throws on data that ends too early or has an unknown wire type. */
+/** Decodes the fields of a message, in order. @throws on truncated data or an unknown wire type */
 export function readFields(data: Buffer): Field[] {
   const fields: Field[] = [];
   let at = 0;

@@ -1,13 +1,13 @@
 /**
  * The generator of reference data: inputs, weights and projection vectors are computed from their names, never stored.
  *
- * Element `i` of the array called `name` depends on nothing but `i` and the name, so two programs that agree on this
- * file agree on every weight of a model of any size. Digests summarise an array that is too large to store whole.
+ * Element `i` of the array `name` depends only on `i` and the name, so that two programs that implement this file agree on every
+ * weight of a model of any size. Digests summarise arrays that are too large to store.
  */
 
 import type { NumericArray, Tensor } from '../core/tensor';
 
-/** What a tensor of a model is, as far as its reference fill is concerned. */
+/** Kind of a model's tensor, which determines its reference values. */
 export type ParameterKind = 'weight' | 'bias' | 'normWeight' | 'runningMean' | 'runningVar' | 'counter';
 
 /** Scale and offset of a reference fill; see {@link value}. */
@@ -33,7 +33,7 @@ export interface DigestError {
 }
 
 const STEP = 0x9e3779b1;
-// Local names: where code runs in a context of its own, as tests do, looking up a global in these loops takes most of their time.
+// Local names: in a sandboxed context, such as a test, global lookups would dominate the time of these loops.
 const { fround, imul } = Math;
 
 /** FNV-1a hash (32 bits) of the UTF-8 bytes of `text`, as an unsigned integer. */
@@ -43,21 +43,21 @@ export function fnv1a32(text: string): number {
   return hash >>> 0;
 }
 
-/** The final mixing of MurmurHash3: every bit of the input reaches every bit of the output. */
+/** The finalizer of MurmurHash3: every input bit affects every output bit. */
 function mix(h: number): number {
   h = imul(h ^ (h >>> 16), 0x85ebca6b);
   h = imul(h ^ (h >>> 13), 0xc2b2ae35);
   return h ^ (h >>> 16);
 }
 
-/** Top 24 bits of a hash as a number in [-1, 1): exact in float32 as in float64. */
+/** Top 24 bits of a hash as a number in [-1, 1), exact in float32. */
 function unit(h: number): number {
   return (mix(h) >>> 8) * 2 ** -23 - 1;
 }
 
 /**
- * Fills `out` with the reference array called `name`: uniform in [offset - scale, offset + scale), rounded to float32
- * after the multiplication and after the addition, as float32 hardware does. `first`: where in that array `out` begins.
+ * Fills `out` with the reference array `name`: uniform in [offset - scale, offset + scale), rounded to float32 after the
+ * multiplication and after the addition, like float32 hardware. `first`: index in that array of the first element of `out`.
  */
 export function valueInto<T extends NumericArray>(out: T, name: string, scale = 1, offset = 0, first = 0): T {
   const s = fround(scale);
@@ -76,8 +76,8 @@ export function value(name: string, shape: readonly number[], scale = 1, offset 
 }
 
 /**
- * What the tensor with this PyTorch name is. A `weight` of one dimension belongs to a normalisation layer; all
- * linear and convolution weights have two dimensions or more.
+ * The kind of the tensor with this PyTorch name. A one-dimensional `weight` belongs to a normalisation layer; linear and
+ * convolution weights have two or more dimensions.
  */
 export function parameterKind(name: string, shape: readonly number[]): ParameterKind {
   const last = name.slice(name.lastIndexOf('.') + 1);
@@ -89,7 +89,7 @@ export function parameterKind(name: string, shape: readonly number[]): Parameter
   throw new Error(`reference fill: ${name} is neither a weight, a bias nor a BatchNorm buffer`);
 }
 
-/** Scale and offset with which a parameter is filled; a counter of batches is all zero. */
+/** Scale and offset of a parameter's reference values; a batch counter is zero. */
 export function fillFor(name: string, shape: readonly number[], kind = parameterKind(name, shape)): Fill {
   switch (kind) {
     case 'weight':
@@ -105,13 +105,13 @@ export function fillFor(name: string, shape: readonly number[], kind = parameter
   }
 }
 
-/** The reference values of a parameter, generated under `prefix + name` (prefix: `'<case>/'` for single layers). */
+/** The reference values of a parameter, generated as array `prefix + name` (prefix: `'<case>/'` for single layers). */
 export function fillParameter(name: string, shape: readonly number[], prefix = ''): Float32Array {
   const { scale, offset } = fillFor(name, shape);
   return value(prefix + name, shape, scale, offset);
 }
 
-/** Overwrites all tensors of a model, which `tensors` lists with their names, with their reference values. */
+/** Overwrites the named tensors of a model with their reference values. */
 export function fillModel(tensors: Iterable<readonly [name: string, t: Tensor]>): void {
   for (const [name, t] of tensors) {
     const { scale, offset } = fillFor(name, t.shape);
@@ -119,7 +119,7 @@ export function fillModel(tensors: Iterable<readonly [name: string, t: Tensor]>)
   }
 }
 
-/** Projection `k` of an array called `key`: sum(a * value(key#projk)) / sqrt(n), in float64. */
+/** Projection `k` of the array `key`: sum(a * value(key#projk)) / sqrt(n), in float64. */
 function projection(actual: ArrayLike<number>, key: string, k: number): number {
   let h = fnv1a32(`${key}#proj${k}`) | 0;
   let sum = 0;
@@ -138,8 +138,7 @@ export function l2norm(actual: ArrayLike<number>): number {
 }
 
 /**
- * The digest of an array called `key`, with the values at the positions `index`.
- * This is how the stored digests were made, so a program can also write them.
+ * The digest of the array `key`, with the values at the positions `index`. The stored digests were made by this rule.
  */
 export function digestOf(
   actual: Float32Array | Float64Array,

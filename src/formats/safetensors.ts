@@ -1,4 +1,4 @@
-/** Reading and writing safetensors files: byte-compatible with the reference library, one tensor in memory at a time. */
+/** Reads and writes safetensors files, byte-compatible with the reference library, one tensor in memory at a time. */
 import { writeFileAtomic } from './atomic';
 import { bytesOf, dtypeSize, elementCount, requireLittleEndian, toFloat32Into, viewAs } from './dtypes';
 import { allocate, DTYPES } from './dtypes';
@@ -9,7 +9,7 @@ import type { Header, OtherTensor, TensorInfo } from './safetensors_header';
 
 export type { TensorInfo } from './safetensors_header';
 
-/** Elements converted at a time where a file's type is not the wanted one. */
+/** Elements per piece of a conversion to float32. */
 const CHUNK = 1 << 18;
 
 /**
@@ -21,7 +21,7 @@ export class SafetensorsFile {
   readonly metadata: ReadonlyMap<string, string>;
   /** Type, shape and place of every tensor, in the order of their data. */
   readonly tensors: ReadonlyMap<string, TensorInfo>;
-  /** Tensors of element types that are not read: they may stand beside the others. */
+  /** Tensors of unsupported element types, which do not prevent reading the others. */
   readonly others: ReadonlyMap<string, OtherTensor>;
 
   private constructor(
@@ -34,7 +34,7 @@ export class SafetensorsFile {
     this.others = header.others ?? new Map();
   }
 
-  /** @throws where the file cannot be read, is truncated, or its header is invalid in any way */
+  /** @throws if the file cannot be read, is truncated, or has an invalid header */
   static open(path: string): SafetensorsFile {
     requireLittleEndian();
     const file = InputFile.open(path);
@@ -51,7 +51,7 @@ export class SafetensorsFile {
     return this.file.path;
   }
 
-  /** @throws where the file has no tensor of this name, or its element type is not read */
+  /** @throws if the file has no tensor of this name, or its element type is unsupported */
   info(name: string): TensorInfo {
     const info = this.tensors.get(name);
     if (info) return info;
@@ -68,7 +68,7 @@ export class SafetensorsFile {
     return { dtype, shape: [...shape], data };
   }
 
-  /** Reads one tensor into the caller's array, which must have as many bytes as the tensor in the file. */
+  /** Reads one tensor into the caller's array, which must have the tensor's size in bytes. */
   readInto(name: string, target: ArrayBufferView): void {
     const { dtype, shape, begin, end } = this.info(name);
     if (target.byteLength !== end - begin) {
@@ -80,7 +80,7 @@ export class SafetensorsFile {
     this.readBytes(bytesOf(target), name, begin);
   }
 
-  /** Reads one tensor as float32 into the caller's array, converting piece by piece where it has another type. */
+  /** Reads one tensor as float32 into the caller's array, converting other types piece by piece. */
   readFloat32Into(name: string, target: Float32Array): void {
     const { dtype, begin, end } = this.info(name);
     const size = dtypeSize(dtype);
@@ -104,7 +104,7 @@ export class SafetensorsFile {
     return target;
   }
 
-  /** Frees the file handle; arrays that were read stay valid. */
+  /** Closes the file; arrays read before stay valid. */
   close(): void {
     this.file.close();
   }
@@ -114,7 +114,7 @@ export class SafetensorsFile {
   }
 }
 
-/** The error where a tensor of an unknown element type is needed. */
+/** Message of the error for reading a tensor of an unsupported element type. */
 export function notReadReason(name: string, { dtype }: OtherTensor): string {
   return `tensor ${JSON.stringify(name)}: dtype ${JSON.stringify(dtype)} is not one that can be read`;
 }
@@ -144,7 +144,7 @@ export function withSafetensors<T>(path: string, use: (file: SafetensorsFile) =>
   }
 }
 
-/** @throws where the file has a tensor of an element type that is not read */
+/** @throws if the file has a tensor of an unsupported element type */
 export function requireAllRead(file: SafetensorsFile): void {
   for (const name of file.others.keys()) file.info(name);
 }
@@ -180,7 +180,7 @@ function requireConsistent(path: string, name: string, { dtype, shape, data }: T
 
 /**
  * Writes a safetensors file atomically (see `writeFileAtomic`): same tensors and metadata give the same bytes.
- * @throws where a tensor's data do not fit its dtype and shape, or the file cannot be written; the previous file stays
+ * @throws if a tensor's data do not fit its dtype and shape, or the file cannot be written; the previous file is then kept
  */
 export function writeSafetensors(
   path: string,

@@ -1,10 +1,10 @@
-/** The header of a safetensors file: checked completely before any tensor is read, and written as the reference library does. */
+/** The header of a safetensors file: validated before any tensor is read, and written like the reference library does. */
 import { dtypeSize, elementCount, isDType } from './dtypes';
 import type { DType } from './dtypes';
 import { parseJson } from './json';
 import type { JsonMap, JsonValue } from './json';
 
-/** Longest header that is read or written, as in the reference library. */
+/** Maximum header length in bytes, that of the reference library. */
 export const HEADER_LIMIT = 100_000_000;
 
 /** A tensor's entry in the header. `begin` and `end` count bytes from the end of the header. */
@@ -15,7 +15,7 @@ export interface TensorInfo {
   end: number;
 }
 
-/** A tensor whose element type is not read. It may stand beside others; its bytes are only counted. */
+/** A tensor of an unsupported element type. Its extent is validated, its bytes are not read. */
 export interface OtherTensor {
   dtype: string;
   begin: number;
@@ -26,11 +26,11 @@ export interface OtherTensor {
 export interface Header {
   metadata: Map<string, string>;
   tensors: Map<string, TensorInfo>;
-  /** Tensors of element types that are not read. */
+  /** Tensors of unsupported element types. */
   others?: Map<string, OtherTensor>;
 }
 
-/** Thrown without a file name; the reader puts it in front. */
+/** Throws a message without the file name, which the reader prepends. */
 function fail(message: string): never {
   throw new Error(message);
 }
@@ -93,7 +93,7 @@ function tensorInfo(name: string, value: JsonValue): TensorInfo | OtherTensor {
   return { dtype, shape, begin, end };
 }
 
-/** A type that can be read, or the name of another: the format goes on getting new ones (F8_E4M3, U16, C64, F4 …). */
+/** The dtype of an entry, which may be unsupported: the format keeps adding types (F8_E4M3, U16, C64, F4 …). */
 function dtypeOf(where: string, entry: JsonMap): string {
   const dtype = entry.get('dtype');
   if (typeof dtype === 'string' && /^[A-Z][A-Z0-9_]{0,30}$/.test(dtype)) return dtype;
@@ -129,8 +129,8 @@ function requireCover(tensors: [string, OtherTensor][], dataBytes: number): void
 }
 
 /**
- * The bytes before the data: length, JSON without white space, spaces up to a multiple of 8.
- * Metadata stand first, in the order of their keys; the tensors follow in the order of the map.
+ * The bytes before the data: length, JSON without white space, spaces up to a multiple of 8. Metadata come first, sorted by key,
+ * then the tensors in the order of the map.
  */
 export function formatHeader(header: Header): Buffer {
   const entries = [...header.tensors].map(([name, t]) => {

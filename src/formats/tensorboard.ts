@@ -35,13 +35,13 @@ function uint32(value: number): Buffer {
   return data;
 }
 
-/** A TFRecord. */
+/** Frames data as a TFRecord. */
 export function frame(data: Uint8Array): Buffer {
   const length = uint64(data.length);
   return Buffer.concat([length, uint32(maskedCrc32c(length)), data, uint32(maskedCrc32c(data))]);
 }
 
-/** How values are spread: counts of the values at or below each limit and above the one before. */
+/** A histogram: counts of the values at or below each limit and above the previous one. */
 export interface Histogram {
   min: number;
   max: number;
@@ -52,7 +52,7 @@ export interface Histogram {
   counts: number[];
 }
 
-/** Counts finite values in `buckets` ranges of equal width between the least and the greatest. */
+/** Counts finite values in `buckets` ranges of equal width between minimum and maximum. */
 export function histogramOf(values: ArrayLike<number>, buckets = 64): Histogram {
   const finite = Array.prototype.filter.call(values, Number.isFinite) as number[];
   const [min, max] = finite.reduce(([lo, hi], v) => [Math.min(lo, v), Math.max(hi, v)], [Infinity, -Infinity]);
@@ -91,7 +91,7 @@ export function pngSize(png: Uint8Array): { width: number; height: number } {
   return { width: data.readUInt32BE(16), height: data.readUInt32BE(20) };
 }
 
-/** Writes one event file into a folder, which is made where it is not there. */
+/** Writes one event file into a folder, which is created if missing. */
 export class TensorBoardWriter {
   readonly path: string;
   private fd: number | null;
@@ -109,19 +109,19 @@ export class TensorBoardWriter {
     this.event(0, bytesField(EVENT.fileVersion, 'brain.Event:2'));
   }
 
-  /** A number under a tag such as `train/loss`; NaN and infinities are kept. */
+  /** Writes a number under a tag such as `train/loss`; NaN and infinities are allowed. */
   scalar(tag: string, value: number, step: number): void {
     this.value(tag, step, floatField(VALUE.simple, value));
   }
 
-  /** An image, as the bytes of a PNG. */
+  /** Writes an image, given as the bytes of a PNG. */
   image(tag: string, png: Uint8Array, step: number): void {
     const { width, height } = pngSize(png);
     const size = [intField(IMAGE.height, height), intField(IMAGE.width, width), intField(IMAGE.colorspace, RGB)];
     this.value(tag, step, bytesField(VALUE.image, Buffer.concat([...size, bytesField(IMAGE.encoded, png)])));
   }
 
-  /** The distribution of some values, such as a weight's; values that are not finite are left out. */
+  /** Writes a histogram, for example of a weight; NaN and infinities are ignored. */
   histogram(tag: string, values: ArrayLike<number>, step: number): void {
     this.value(tag, step, bytesField(VALUE.histogram, encodeHistogram(histogramOf(values))));
   }
@@ -146,7 +146,7 @@ export class TensorBoardWriter {
   }
 }
 
-/** An event as read back. */
+/** A decoded event. */
 export interface TensorBoardEvent {
   wallTime: number;
   step: number;
@@ -214,7 +214,7 @@ function decodeEvent(data: Buffer): TensorBoardEvent {
   };
 }
 
-/** Reads an event file of one value an event, as `TensorBoardWriter` writes it. @throws on a wrong checksum or a cut file. */
+/** Reads an event file with one value per event, as `TensorBoardWriter` writes it. @throws on a wrong checksum or truncation */
 export function readEvents(file: string): TensorBoardEvent[] {
   return [...records(file, readFileSync(file))].map(decodeEvent);
 }

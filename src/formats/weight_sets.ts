@@ -1,48 +1,48 @@
 /**
- * Which tensors of a file are a model's. Training scripts put weights under keys and prefixes of their own (`state_dict`,
- * `module.`, `_orig_mod.`, `model_ema.module.` …), in any order and depth. So no such name is known here: one tensor that
- * every model has, its anchor, shows each set by what stands before it.
+ * Selects the tensors of a file that belong to a model. Training scripts use arbitrary keys and prefixes (`state_dict`, `module.`,
+ * `_orig_mod.`, `model_ema.module.` …) in any order and depth, so none is hard-coded: the prefix of one tensor that every model
+ * has, the anchor, identifies each set.
  */
 
 /** A dict of tensors in a file; a safetensors file is one. */
 export interface TensorDict {
-  /** The keys that lead to it, joined by dots; empty at the top. */
+  /** The keys on the path to the dict, joined by dots; empty at the top level. */
   path: string;
   names: readonly string[];
 }
 
-/** One set of weights: tensors of one dict whose names start with one prefix. */
+/** One set of weights: the tensors of a dict with a common prefix. */
 export interface WeightSet {
   dict: TensorDict;
   prefix: string;
-  /** Names of the model's tensors, by those that they have in the dict. */
+  /** Maps names in the dict to names of the model's tensors. */
   members: ReadonlyMap<string, string>;
 }
 
-/** Picks the wanted set of a file. @throws without the file's name */
+/** Picks one set of a file. @throws without the file's name */
 export type ChooseSet = (dicts: readonly TensorDict[]) => WeightSet;
 
-/** Counters of BatchNorm, which nothing reads and not every program saves. */
+/** Suffix of BatchNorm's batch counters, which are not used and which some programs do not save. */
 const COUNTER = '.num_batches_tracked';
 
-/** Most sets that are told apart in one file. */
+/** Maximum number of sets in one file. */
 const MOST_SETS = 64;
 
-/** Path and prefix as users write them: `state_dict.model`, or `.` for names of the model at the top of the file. */
+/** Path and prefix as a user writes them: `state_dict.model`, or `.` for unprefixed names at the top level of the file. */
 export function keyOf({ dict, prefix }: Pick<WeightSet, 'dict' | 'prefix'>): string {
   return [dict.path, prefix.replace(/\.$/, '')].filter((part) => part !== '').join('.') || '.';
 }
 
-/** The whole of a dict under its own names. */
+/** All tensors of a dict under their own names. */
 export function wholeDict(dict: TensorDict): WeightSet {
   return { dict, prefix: '', members: new Map(dict.names.map((name) => [name, name])) };
 }
 
 /**
- * A choice of the one set of weights in a file.
+ * Makes a chooser of one set of weights.
  * @param anchor a tensor that every model has, such as `head.weight`
- * @param key the set that is wanted where there are several, as {@link keyOf} writes it, or a start that only one has
- * @returns a function that throws where no set fits, several do and none was asked for, or `key` names none; lists them
+ * @param key the set to choose among several, as {@link keyOf} writes it, or a unique prefix of it
+ * @returns a function that throws, listing the sets, if there is none, several and no `key`, or `key` matches none
  */
 export function weightSet(anchor: string, key?: string): ChooseSet {
   return (dicts) => {
@@ -63,7 +63,7 @@ export function weightSet(anchor: string, key?: string): ChooseSet {
 function setsIn(dict: TensorDict, anchor: string): WeightSet[] {
   const { names } = dict;
   const prefixes = names.filter((name) => name.endsWith(anchor)).map((name) => name.slice(0, -anchor.length));
-  // The longest prefix that fits owns a name: weights at the top do not own those under `ema.`.
+  // A name belongs to the longest matching prefix: weights at the top level do not include those under `ema.`.
   const byLength = [...prefixes].sort((a, b) => b.length - a.length).slice(0, MOST_SETS + 1);
   const owned = new Map(prefixes.map((prefix) => [prefix, new Map<string, string>()]));
   for (const name of names) {
@@ -83,14 +83,14 @@ function contents(dicts: readonly TensorDict[], sets: readonly WeightSet[]): str
   return `${names.length} entries (${[...shown, ...(names.length > 3 ? ['…'] : [])].join(', ')})`;
 }
 
-/** The sets called so, else those whose keys start so. */
+/** The sets with this key, or else those whose keys start with it. */
 function named(sets: readonly WeightSet[], key: string): readonly WeightSet[] {
   const wanted = key.replace(/\.$/, '') || '.';
   const exact = sets.filter((set) => keyOf(set) === wanted);
   return exact.length > 0 ? exact : sets.filter((set) => keyOf(set).startsWith(`${wanted}.`));
 }
 
-/** Without the sets that have only a part of another's: the moments of an optimizer lack the running statistics. */
+/** Removes sets that are subsets of another, such as an optimizer's moments, which lack the running statistics. */
 function complete(sets: readonly WeightSet[]): readonly WeightSet[] {
   const names = new Map(
     sets.map((set) => [set, new Set([...set.members.values()].filter((name) => !name.endsWith(COUNTER)))]),

@@ -1,4 +1,4 @@
-/** Files of weights, whatever program wrote them and whatever they are called. */
+/** Reads weight files of any supported format, recognised by content. */
 import { checkedReader, metaOf } from './checkpoint';
 import type { Checkpoint } from './checkpoint';
 import type { TensorData } from './dtypes';
@@ -11,23 +11,23 @@ import type { SafetensorsFile } from './safetensors';
 import { keyOf } from './weight_sets';
 import type { ChooseSet } from './weight_sets';
 
-/** One set of weights out of a file. */
+/** One set of weights of a file. */
 export interface WeightsFile {
   tensors: Map<string, TensorData>;
-  /** Names of the set whose value is not read, and why: an error only where the model needs one. */
+  /** Tensors of the set that are not read, with the reason; an error only if the model needs one. */
   notRead: Map<string, string>;
-  /** Where the set stood: keys and prefix that its names had; `.` for the file's own names. */
+  /** Key of the set: path and removed prefix; `.` for unprefixed names at the top level. */
   key: string;
-  /** What a checkpoint of this program says of itself; empty for other files. */
+  /** Metadata of a checkpoint of this program; empty for other files. */
   meta: Checkpoint['meta'];
-  /** Plain values at the top of a PyTorch file. */
+  /** Plain values at the top level of a PyTorch file. */
   extra: PyTorchInfo['extra'];
 }
 
-/** Bytes that tell the kinds apart. */
+/** Bytes read to recognise the format. */
 const START = 512;
 
-/** Kinds that are met under the names of weights: the bytes at a place of the file, and what to do. */
+/** Other formats with the same file extensions: magic bytes at a position, and advice for the error message. */
 const FOREIGN: readonly (readonly [at: number, magic: string, what: string])[] = [
   [0, '\x1f\x8b', 'a gzip file; unpack it first'],
   [0, '\xfd7zXZ', 'an xz file; unpack it first'],
@@ -44,14 +44,14 @@ function startOf(source: Source): string {
   return source.bytes(0, Math.min(START, source.size), 'the first bytes').toString('latin1');
 }
 
-/** Whether the bytes are those of a safetensors file: eight of a length below 2^32, then JSON. */
+/** True for the start of a safetensors file: eight bytes of a length below 2^32, then JSON. */
 const isSafetensors = (start: string) => start.slice(4, 9) === '\0\0\0\0{';
 
 const isPyTorch = (start: string) => start.startsWith('PK\x03\x04') || (start[0] === '\x80' && start[1]! <= '\x05');
 
 /**
- * The kind of a file by its first bytes; where they say nothing, that of its name, whose reader then says what is wrong.
- * @throws where it is of a kind that is known and not read
+ * Recognises the format of a file by its first bytes, or else by its name; the format's reader then reports the error.
+ * @throws if the format is known but unsupported
  */
 export function weightsKind(path: string): 'safetensors' | 'pytorch' {
   const start = withFile(path, startOf);
@@ -63,9 +63,9 @@ export function weightsKind(path: string): 'safetensors' | 'pytorch' {
 }
 
 /**
- * Reads the set of weights that `choose` picks: from a checkpoint of this program, whose only set is its model, from a
- * safetensors file of another, or from a PyTorch file. Only these tensors are read from the disk.
- * @throws in one sentence that names the file
+ * Reads the set of weights that `choose` picks from a checkpoint of this program, whose only set is its model, a foreign
+ * safetensors file, or a PyTorch file. Other tensors are not read from the disk.
+ * @throws naming the file
  */
 export function readWeightsFile(path: string, choose: ChooseSet): WeightsFile {
   if (weightsKind(path) === 'safetensors') return withSafetensors(path, (file) => fromSafetensors(file, choose));

@@ -8,10 +8,10 @@ import { ablationOf, ablationWords, branchesOf, convolutionSide, groupScale, gro
 import type { MorphMlpConfig } from './config';
 import { Reweight } from './reweight';
 
-/** The part of a configuration that a block's spatial part is built from. */
+/** Configuration of a block's spatial part. */
 export type SpatialConfig = Pick<MorphMlpConfig, 'embedDims' | 'segmentDim' | 'qkvBias' | 'ablation'>;
 
-/** A convolution of each frame with a window of rows and columns, that keeps its size. */
+/** A convolution of each frame with a window of rows and columns; the output has the frame's size. */
 function frameConvolution(channels: number, [rows, columns]: readonly [number, number], groups: number): Conv3d {
   const before = [0, (rows - 1) >> 1, (columns - 1) >> 1] as const;
   const behind = [0, rows >> 1, columns >> 1] as const;
@@ -20,8 +20,8 @@ function frameConvolution(channels: number, [rows, columns]: readonly [number, n
 }
 
 /**
- * The spatial part with switches of the paper's ablations, of simple ops. Its FCs have the names of the published network's; convolutions
- * are called `conv`, or `conv_h` and `conv_w` in place of `mlp_h` and `mlp_w`. The published network does not use it.
+ * The spatial part with the switches of the paper's ablations (tables 8, 9 and 10), made of unfused ops. FCs have the names of the published
+ * network; convolutions are called `conv`, or `conv_h` and `conv_w` in place of `mlp_h` and `mlp_w`. The published network does not use it.
  */
 export class AblatedFc extends Module {
   readonly conv?: Conv3d;
@@ -32,7 +32,7 @@ export class AblatedFc extends Module {
   readonly mlp_c?: Linear;
   readonly reweight?: Reweight;
   readonly proj: Linear;
-  /** How it differs from the published network. */
+  /** Description of the differences from the published network. */
   readonly switches: string;
   private readonly branches: ((x: Tensor) => Tensor)[] = [];
 
@@ -55,7 +55,7 @@ export class AblatedFc extends Module {
     this.proj = new Linear(channels, channels);
   }
 
-  /** @param x [B, T, H, W, C] @param watch sees the branches' weights, where there are any @returns the shape of x */
+  /** @param x [B, T, H, W, C] @param watch called with the branches' weights, if there are any @returns the shape of x */
   forward(x: Tensor, watch?: WatchWeights): Tensor {
     return this.proj.forward(this.conv ? this.conv.forward(x) : this.mixed(x, watch));
   }
@@ -76,7 +76,7 @@ export class AblatedFc extends Module {
     }
     const fc = new Linear(channels * scale, channels * scale, { bias: config.qkvBias });
     const at: MorphFcOptions = { axis: stage < 3 && branch === 'h' ? 'height' : 'width', chunk, groups: chunk / scale };
-    if (stage === 3) at.order = 'strided'; // as in the published network, which calls it height all the same
+    if (stage === 3) at.order = 'strided'; // as in the published network, which also names it height
     Object.assign(this, { [`mlp_${branch}`]: fc });
     this.branches.push((x) => morphFc(x, fc.weight, fc.bias ?? null, at));
   }

@@ -1,24 +1,24 @@
 /**
- * The paper's ablations of the spatial part (tables 8, 9 and 10) as switches of the model. What a switch means in layers is in
- * ablated_fc.ts, what it costs in flops.ts.
+ * The paper's ablations of the spatial part (tables 8, 9 and 10) as switches of the model. ablated_fc.ts implements them, flops.ts
+ * counts their cost.
  */
 
-/** The switches. What is not given is as in the published network. */
+/** The switches. Defaults are those of the published network. */
 export interface Ablation {
-  /** Channels of a group in the spatial FCs of stages 1 to 3 (table 8): the chunk's FC is then C/2, C or 2C wide. */
+  /** Channels of a group in the spatial FCs of stages 1 to 3 (table 8). The FC is C wide for C/L, C/2 for C/2L and 2C for 2C/L. */
   groupDim: 'C/L' | 'C/2L' | '2C/L';
-  /** The branches (table 9): with or without that of the channels. Stage 4, which has no width, then has height alone. */
+  /** The branches (table 9): with or without the channel branch. Stage 4, which has no width branch, then has only height. */
   branches: 'H+W+C' | 'H+W';
-  /** How the branches are added (table 9): weighted by a softmax over them, or as they are. */
+  /** Weighting of the branches (table 9): by a softmax over them, or none. */
   weighting: 'softmax' | 'sum';
   /**
-   * What mixes the tokens of a frame (table 10): morph FCs; one convolution in place of all branches and their weighting; or a
-   * convolution with L groups and L taps, in a row and in a column, in place of each morph FC.
+   * The spatial operation (table 10): morph FCs; one convolution in place of all branches and their weighting; or a convolution
+   * with L groups and L taps, in a row and in a column, in place of each morph FC.
    */
   spatial: 'morph_fc' | 'conv_3x3' | 'conv_7x7' | 'group_conv';
 }
 
-/** What each switch may be; the first is that of the published network. */
+/** Allowed values of each switch; the first is that of the published network. */
 export const SWITCHES: { readonly [K in keyof Ablation]: readonly [Ablation[K], ...Ablation[K][]] } = {
   groupDim: ['C/L', 'C/2L', '2C/L'],
   branches: ['H+W+C', 'H+W'],
@@ -35,25 +35,25 @@ const NAMES: Record<keyof Ablation, string> = {
 
 const switches = Object.keys(SWITCHES) as (keyof Ablation)[];
 
-/** All switches of a model. */
+/** All switches of a model, with defaults filled in. */
 export function ablationOf({ ablation = {} }: { ablation?: Partial<Ablation> }): Ablation {
   const published = Object.fromEntries(switches.map((name) => [name, SWITCHES[name][0]]));
   return { ...published, ...ablation } as Ablation;
 }
 
-/** The switches that are not as published, such as `spatial part conv_3x3`. */
+/** Descriptions of the switches that differ from the published network, such as `spatial part conv_3x3`. */
 export function ablationWords(config: { ablation?: Partial<Ablation> }): string[] {
   const all = ablationOf(config);
   return switches.filter((name) => all[name] !== SWITCHES[name][0]).map((name) => `${NAMES[name]} ${all[name]}`);
 }
 
-/** A part of a configuration that holds the switches, where one is not as published: files of published models do not name them. */
+/** The switches as part of a configuration; empty for the published network, whose files do not name them. */
 export function withAblation(ablation: Ablation): { ablation?: Partial<Ablation> } {
   const changed = switches.filter((name) => ablation[name] !== SWITCHES[name][0]);
   return changed.length > 0 ? { ablation: Object.fromEntries(changed.map((name) => [name, ablation[name]])) } : {};
 }
 
-/** How many times C/L channels a group of stage `stage` (from 0) has. */
+/** Channels of a group in units of C/L, for stage `stage` (from 0). */
 export function groupScale({ groupDim }: Ablation, stage: number): number {
   if (stage === 3 || groupDim === 'C/L') return 1;
   return groupDim === 'C/2L' ? 0.5 : 2;
@@ -65,14 +65,14 @@ export function branchesOf({ branches }: Ablation, stage: number): ('h' | 'w' | 
   return branches === 'H+W' ? spatial : [...spatial, 'c'];
 }
 
-/** Side of the one convolution in place of the branches; null where there is none. */
+/** Kernel side of the single convolution that replaces the branches; null for the other operations. */
 export function convolutionSide({ spatial }: Ablation): number | null {
   return spatial === 'conv_3x3' ? 3 : spatial === 'conv_7x7' ? 7 : null;
 }
 
 /**
- * The window (rows, columns) of a group convolution, which has as many taps as a chunk has tokens: a column and a row; in stage 4, whose
- * chunks are whole frames, the rectangle nearest to a square.
+ * The window (rows, columns) of a group convolution with one tap per token of a chunk: a column or a row; in stage 4, whose chunks
+ * are whole frames, the rectangle closest to a square.
  */
 export function groupWindow(branch: 'h' | 'w', chunk: number, stage: number): [number, number] {
   if (stage < 3) return branch === 'h' ? [chunk, 1] : [1, chunk];
@@ -81,7 +81,7 @@ export function groupWindow(branch: 'h' | 'w', chunk: number, stage: number): [n
   return [rows, chunk / rows];
 }
 
-/** Throws one clear sentence where a switch has a value it cannot have, or two do not go together. */
+/** Throws if a switch has an unknown value, or two switches exclude each other. */
 export function checkAblation(config: { ablation?: Partial<Ablation> }): void {
   const all = ablationOf(config);
   for (const name of Object.keys(all) as (keyof Ablation)[]) {
@@ -97,7 +97,7 @@ export function checkAblation(config: { ablation?: Partial<Ablation> }): void {
       throw new Error(`model: spatial part ${all.spatial} has no ${NAMES[name]}, so that it cannot be ${all[name]}`);
 }
 
-/** Throws where the channels of a stage (from 0) cannot be cut into the groups that the switches ask for. */
+/** Throws if the channels of a stage (from 0) are not divisible into the groups that the switches require. */
 export function checkGroups(
   config: { ablation?: Partial<Ablation> },
   stage: number,

@@ -2,20 +2,20 @@ import type { Tensor } from '../core/tensor';
 import type { WatchWeights } from '../ops/norm_spatial';
 
 /**
- * Where the tokens of a block can be seen: its input x; xt = x + t(LN(x)), after the temporal part (x itself for an image); after
- * the spatial part; after the MLP, its output.
+ * Observable tokens of a block: its input x; xt = x + t(LN(x)) after the temporal part (x itself for an image); the result of the
+ * spatial part; the result of the MLP, which is the block's output.
  */
 export type BlockPlace = 'input' | 'temporal' | 'spatial' | 'mlp';
 
 /**
- * Looks into a block while it runs. What it is given lives until the block is done; what is kept for longer must be copied. To look
- * changes no bit of what the block computes.
+ * Observes a block during its forward. The tensors live until the block returns; copy those needed longer. Observing does not
+ * change the bits that the block computes.
  */
 export interface BlockWatch {
-  /** The tokens [B, T, H, W, C] as they are made. */
+  /** Called with the tokens [B, T, H, W, C] at each place. */
   tokens?: (place: BlockPlace, tokens: Tensor) => void;
-  /** The branches' softmax weights [B, C, branches]; others that it returns take their place (without gradients only). */
+  /** Called with the branches' softmax weights [B, C, branches]; a returned tensor replaces them (only without gradients). */
   weights?: WatchWeights;
-  /** Leaves the temporal part out: xt is x. */
+  /** Skips the temporal part: xt is x. */
   skipTemporal?: boolean;
 }

@@ -1,28 +1,28 @@
 import { checkAblation, checkGroups, type Ablation } from './ablation';
 
-/** What a MorphMLP is made of. Four stages; arrays have one entry a stage. */
+/** Configuration of a MorphMLP with four stages; arrays have one entry per stage. */
 export interface MorphMlpConfig {
   kind: 'video' | 'image';
-  /** Blocks a stage. */
+  /** Number of blocks. */
   layers: readonly [number, number, number, number];
-  /** Channels a stage. */
+  /** Number of channels. */
   embedDims: readonly [number, number, number, number];
   /** Chunk lengths L of the spatial FCs. */
   segmentDim: readonly [number, number, number, number];
   /** Frames of the input clip (video only): the stem halves them. */
   frames: number;
   numClasses: number;
-  /** Hidden width of a block's MLP, in channels. */
+  /** Hidden width of a block's MLP as a multiple of the channels. */
   mlpRatio: number;
-  /** Whether the FCs of the spatial branches and of time have a bias. */
+  /** Biases in the FCs of the spatial branches and of the temporal part. */
   qkvBias: boolean;
-  /** Stochastic depth of the last block; rises linearly from 0 at the first. */
+  /** Drop probability of the last block (stochastic depth); it rises linearly from 0 at the first. */
   dropPath: number;
-  /** Switches of the paper's ablations; absent in the published networks. */
+  /** Switches of the paper's ablations; absent for the published networks. */
   ablation?: Partial<Ablation>;
 }
 
-/** A published model and the figures the paper gives for it (parameters in millions, GMACs a view). */
+/** A published model and the paper's figures for it (parameters in millions, GMACs per view). */
 export interface Variant {
   config: MorphMlpConfig;
   paper: { params: number | null; gmacs: number };
@@ -40,7 +40,7 @@ function video(layers: Stage4, frames: number, dropPath: number): MorphMlpConfig
   return { ...image(layers, WIDE, dropPath), kind: 'video', frames, numClasses: 400 };
 }
 
-/** The models of the paper (tables 1, 3, 4 and 5), by the names the command line takes. 224 x 224 inputs. */
+/** The models of the paper (tables 1, 3, 4 and 5) by their names on the command line. Inputs are 224 x 224. */
 export const VARIANTS: Readonly<Record<string, Variant>> = {
   'image-t': { config: image([3, 4, 7, 3], [84, 168, 336, 588], 0.1), paper: { params: 23, gmacs: 3.9 } },
   'image-s': { config: image([3, 4, 9, 3], WIDE, 0.1), paper: { params: 38, gmacs: 7.0 } },
@@ -65,7 +65,7 @@ export function timeSteps(config: MorphMlpConfig): number {
   return config.kind === 'video' ? Math.ceil(config.frames / 2) : 1;
 }
 
-/** Channel groups of the temporal FC: the largest divisor of the channels that is not above the time steps. */
+/** Channel groups of the temporal FC: the largest divisor of the channels that does not exceed the time steps. */
 export function temporalGroups(channels: number, steps: number): number {
   for (let groups = Math.min(steps, channels); groups > 1; groups--) if (channels % groups === 0) return groups;
   return 1;
@@ -87,7 +87,7 @@ function checkStage(config: MorphMlpConfig, i: 0 | 1 | 2 | 3): void {
   checkGroups(config, i, channels, chunk);
 }
 
-/** Throws one clear sentence when a configuration cannot be built. */
+/** Throws if a configuration is invalid. */
 export function checkConfig(config: MorphMlpConfig): void {
   checkAblation(config);
   for (const i of STAGES) checkStage(config, i);

@@ -1,4 +1,4 @@
-/** The convolutions of MorphMLP: the stem that makes tokens of pixels, and the step between stages. */
+/** The convolutions of MorphMLP: the stem, and the downsampling between stages. */
 import { BatchNorm, Conv3d, convNormed, LayerNorm } from '../nn/layers';
 import { Module } from '../nn/module';
 import { scope } from '../core/scope';
@@ -7,7 +7,7 @@ import type { MorphMlpConfig } from './config';
 
 type Triple = readonly [number, number, number];
 
-/** The stem: two convolutions, each followed by BatchNorm, a GELU between; 1/4 of the size and, for video, half the frames. */
+/** The stem: two convolutions, each followed by BatchNorm, a GELU between them. Divides height and width by 4 and a video's frames by 2. */
 export class PatchEmbed extends Module {
   readonly proj1: Conv3d;
   readonly norm1: BatchNorm;
@@ -34,7 +34,7 @@ export class PatchEmbed extends Module {
   }
 }
 
-/** Halves the frame between stages: convolution 1×3×3 of stride (1, 2, 2), then LayerNorm. */
+/** Halves height and width between stages: convolution 1×3×3 with stride (1, 2, 2), then LayerNorm. */
 export class Downsample extends Module {
   readonly proj: Conv3d;
   readonly norm: LayerNorm;

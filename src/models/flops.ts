@@ -5,10 +5,10 @@ import { temporalGroups, timeSteps, type MorphMlpConfig } from './config';
 export interface CountedOp {
   /** Its PyTorch name, such as `blocks1.0.fc.mlp_h`. */
   name: string;
-  /** 0 the stem, 1 to 4 the stages, 5 the head. */
+  /** 0: stem, 1 to 4: stages, 5: head. */
   stage: number;
   kind: 'conv' | 'fc';
-  /** Rows × in × out of the matrix product it is. */
+  /** Rows of the equivalent matrix product rows × in × out. */
   rows: number;
   in: number;
   out: number;
@@ -20,7 +20,7 @@ export interface CountedOp {
 /** Parameters and multiply-adds of a model for one view. */
 export interface Count {
   ops: CountedOp[];
-  /** Normalisation parameters included. */
+  /** Parameters, including those of normalisations. */
   params: number;
   macs: number;
 }
@@ -54,7 +54,7 @@ class Counter {
   }
 }
 
-/** The branches, or what an ablation has in their place, their weighting and the projection. */
+/** Counts the branches or their replacement in an ablation, their weighting and the projection. */
 function countSpatial(counter: Counter, config: MorphMlpConfig, stage: Stage, name: string, tokens: number): void {
   const ablation = ablationOf(config);
   const [c, at, side] = [config.embedDims[stage], stage + 1, convolutionSide(ablation)];
@@ -98,8 +98,8 @@ function countBlock(counter: Counter, config: MorphMlpConfig, stage: Stage, name
 }
 
 /**
- * Counts the FCs and convolutions of a model on one view of height × width, without building it. Chunks that the frame does not
- * fill are counted as filled.
+ * Counts the FCs and convolutions of a model on one view of height × width, without building it. Padded chunks are counted in
+ * full.
  */
 export function countOps(config: MorphMlpConfig, { height = 224, width = 224 } = {}): Count {
   const counter = new Counter();

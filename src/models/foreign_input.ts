@@ -1,9 +1,9 @@
-/** Input specifications of files from elsewhere: out of SlowFast's configuration, options, and assumptions that are reported. */
+/** Input specifications of foreign weight files, from SlowFast's configuration, options, and reported assumptions. */
 import { parseDocument } from 'yaml';
 import { NORMALISATION, type Normalisation } from '../data/types';
 import type { MorphMlpConfig } from './config';
 
-/** Settings of an input as they are found: not checked yet (`readInput` does). */
+/** Input settings as found in a file, not validated yet (`readInput` validates them). */
 export interface InputGiven {
   frames?: unknown;
   rate?: unknown;
@@ -16,10 +16,10 @@ export interface InputGiven {
   std?: unknown;
 }
 
-/** What a SlowFast file's `cfg` says of its network. */
+/** Settings from the `cfg` of a SlowFast file. */
 export interface Cfg {
   input: InputGiven;
-  /** Chunk lengths, as MORPH.SEGMENT_DIM has them. */
+  /** Chunk lengths: MORPH.SEGMENT_DIM. */
   segmentDim?: unknown;
   channelOrder: 'rgb' | 'bgr';
 }
@@ -29,7 +29,7 @@ type Section = Readonly<Record<string, unknown>>;
 const isSection = (value: unknown): value is Section =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** A `cfg` that is text is YAML (`cfg.dump()`), with SlowFast's tags ignored; a dict is taken as it is. */
+/** The sections of a `cfg`: YAML text (`cfg.dump()`), whose tags are ignored, or a dict. */
 function sectionsOf(cfg: unknown): Section {
   if (isSection(cfg)) return cfg;
   if (typeof cfg !== 'string') throw new Error('cfg: expected YAML or a dict');
@@ -41,13 +41,13 @@ function sectionsOf(cfg: unknown): Section {
   return value;
 }
 
-/** Datasets of which SlowFast's code takes one frame of each part of a video: Something-Something in all its spellings. */
+/** True for datasets that SlowFast's code samples by segments: Something-Something in all its spellings. */
 const isSegmented = (dataset: unknown): boolean => typeof dataset === 'string' && /^(ss|sth|something)/i.test(dataset);
 
 const withoutUndefined = <T extends object>(value: T): T =>
   Object.fromEntries(Object.entries(value).filter(([, item]) => item !== undefined)) as T;
 
-/** Reads a SlowFast configuration: keys DATA.*, TRAIN.DATASET and MORPH.SEGMENT_DIM; others are of no concern here. */
+/** Reads DATA.*, TRAIN.DATASET and MORPH.SEGMENT_DIM of a SlowFast configuration; ignores other keys. */
 export function readCfg(cfg: unknown): Cfg {
   const sections = sectionsOf(cfg);
   const section = (name: string): Section => (isSection(sections[name]) ? (sections[name] as Section) : {});
@@ -67,10 +67,10 @@ export function readCfg(cfg: unknown): Cfg {
   return { input, channelOrder, ...(segmentDim === undefined ? {} : { segmentDim }) };
 }
 
-/** ImageNet's statistics, as the recipes of image models have them. */
+/** ImageNet's statistics, which the recipes of image models use. */
 const IMAGENET: Normalisation = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
 
-/** What the recipes of a kind of model say, for what a file says nothing of. */
+/** Settings of the published recipe of a kind of model, the defaults for settings missing in a file. */
 function recipeOf({ kind, frames }: MorphMlpConfig): InputGiven {
   const common = { frames, crop: 224 };
   if (kind === 'image') return { ...common, rate: 1, ...IMAGENET };
@@ -82,13 +82,13 @@ const words = (given: InputGiven): string =>
     .map(([name, value]) => `${name} ${Array.isArray(value) ? value.join(', ') : String(value)}`)
     .join('; ');
 
-/** A specification of unchecked settings, and sentences that say where they come from. */
+/** Unvalidated input settings, and sentences that report their origin. */
 export interface FoundInput {
   input: Record<string, unknown>;
   notes: string[];
 }
 
-/** Puts together what options, the file's `cfg` and the recipes say, the first that says something deciding. */
+/** Merges settings from options, the file's `cfg` and the recipe, in this order of precedence. */
 export function foreignInput(model: MorphMlpConfig, cfg: InputGiven | undefined, options: InputGiven): FoundInput {
   const recipe = recipeOf(model);
   const all: InputGiven = { ...recipe, ...cfg, ...options };

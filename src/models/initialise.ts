@@ -3,19 +3,19 @@ import type { Shape } from '../core/tensor';
 import type { MorphMLP } from './morphmlp';
 import { describeModel, expectSizes, recognise, type Hints } from './recognise';
 
-/** How a model starts from the weights of another. */
+/** Options of `initialise`. */
 export interface InitialiseOptions extends Hints {
-  /** Keep the head's initial values where the file has another number of classes. Without it that is an error. */
+  /** Keep the head's initial values if the file has another number of classes, which is otherwise an error. */
   resetHead?: boolean;
   /**
-   * How a 2-D kernel becomes one over three frames: `centre`, all of it on the middle frame, so that a still clip gives the
-   * image's features at every step; `mean`, a third on each, which at the first step, where the frame before is padding, gives
-   * two thirds.
+   * Inflation of a 2-D kernel to three frames: `centre` puts it on the middle frame, so that a still clip has the image's
+   * features at every step; `mean` puts a third on each frame, so that the first step, whose previous frame is padding, has two
+   * thirds of them.
    */
   inflate?: 'centre' | 'mean';
 }
 
-/** What was taken over, and what kept its initial values and why. */
+/** Report of `initialise`: copied tensors, and those that kept their initial values with the reason. */
 export interface Initialised {
   from: string;
   copied: number;
@@ -28,7 +28,7 @@ type State = Map<string, StoredTensor>;
 const isTemporal = (name: string) => /\.(t_fc|t_norm1)\./.test(name);
 const isHead = (name: string) => name.startsWith('head.');
 
-/** [out, in, 1, h, w] as [out, in, times, h, w]. */
+/** Inflates [out, in, 1, h, w] to [out, in, times, h, w]. */
 function inflated({ shape, data }: StoredTensor, times: number, how: 'centre' | 'mean'): StoredTensor {
   const [out, ins, , h, w] = shape as [number, number, number, number, number];
   const area = h * w;
@@ -59,11 +59,11 @@ function checkHead(state: State, model: MorphMLP, resetHead: boolean): string[] 
 }
 
 /**
- * Starts a model from the weights of a pretrained one: the same model, an image model of the same depths and widths for a video
- * model, or a video model of another number of frames. Everything but time is copied. The temporal parts keep their initial
- * values, with which they add nothing, where the file has none or was trained on other frames: their groups of channels depend
- * on the number of steps, so that even where shapes agree the weights of 16 frames mean something else on 32.
- * @throws where depths or widths differ, or the head does and `resetHead` is not set; the model is then unchanged
+ * Initialises a model from pretrained weights: of the same model, of an image model with the same depths and widths for a video
+ * model, or of a video model with another number of frames. Copies everything except the temporal parts of a file that has none
+ * or was trained on another number of frames; they keep their initial values, with which they add nothing. Their channel groups
+ * depend on the number of steps, so weights for 16 frames are wrong for 32 even if the shapes agree.
+ * @throws if depths or widths differ, or the head differs and `resetHead` is not set; the model is then unchanged
  */
 export function initialise(
   model: MorphMLP,

@@ -11,33 +11,33 @@ import { describeModel, expectVariant, recognise, type Hints } from './recognise
 export type { InputSpec } from '../data/input_spec';
 export type { ModelInfo } from './model_info';
 
-/** The weights of a file, and what is known of their model. */
+/** The weights of a file, with a description of their model. */
 export interface Weights {
   tensors: Map<string, StoredTensor>;
   info: ModelInfo;
-  /** The model in a few words. */
+  /** Short description of the model. */
   what: string;
-  /** Sentences about the input that a file from elsewhere says or leaves open. Empty for checkpoints of this program. */
+  /** Sentences on the origin of a foreign file's input settings. Empty for checkpoints of this program. */
   notes: string[];
-  /** Where in the file the weights stood, such as `state_dict.model`; `.` for the top. */
+  /** Key of the weights in the file, such as `state_dict.model`; `.` for the top level. */
   key: string;
 }
 
-/** What a caller knows of a file that comes from elsewhere. */
+/** Options of `load` and `readWeights`, mostly for foreign files. */
 export interface LoadOptions extends Hints {
-  /** The variant that it must hold. */
+  /** The required variant. */
   model?: string | undefined;
   /** Names of the classes; default `class 0`, `class 1`, … */
   classNames?: readonly string[] | undefined;
-  /** Settings of the input, in place of what the file says. */
+  /** Input settings that override those of the file. */
   input?: InputGiven | undefined;
-  /** Order in which the network takes its channels. Default that of the file's configuration, else rgb. */
+  /** Channel order of the network's input. Default: that of the file's configuration, else rgb. */
   channelOrder?: 'rgb' | 'bgr' | undefined;
-  /** The set of weights that is meant where the file holds several, such as `model_ema`. */
+  /** Key of the weights to read if the file holds several sets, such as `model_ema`. */
   weightsKey?: string | undefined;
 }
 
-/** A network with everything that belongs to it: its classes, and the specification of its input. */
+/** A network with its class names and input specification. */
 export interface LoadedModel extends ModelInfo {
   network: MorphMLP;
   /** See `Weights`. */
@@ -46,15 +46,15 @@ export interface LoadedModel extends ModelInfo {
   key: string;
 }
 
-/** A tensor that every MorphMLP has: what stands before its name shows where the weights are. */
+/** A tensor of every MorphMLP: the prefix of its name locates the weights. */
 const ANCHOR = 'blocks1.0.norm1.weight';
 
-/** The tensors of a file as `loadStateDict` takes them, all f32. */
+/** Converts the tensors of a file to f32 for `loadStateDict`. */
 export function storedTensors(tensors: Map<string, TensorData>): Map<string, StoredTensor> {
   return new Map([...tensors].map(([name, t]) => [name, { shape: t.shape, data: toFloat32(t) }]));
 }
 
-/** A tensor that could not be read: an error only where its shape or data are asked for. */
+/** A placeholder for a tensor that could not be read; throws when its shape or data are read. */
 function notReadTensor(reason: string): StoredTensor {
   const refuse = (): never => {
     throw new Error(reason);
@@ -67,7 +67,7 @@ function notReadTensor(reason: string): StoredTensor {
 
 interface FileContents {
   tensors: Map<string, StoredTensor>;
-  /** Those that were read, as they stand in the file. */
+  /** The tensors that were read, in the element types of the file. */
   stored: ReadonlyMap<string, TensorData>;
   key: string;
   meta: object;
@@ -82,7 +82,7 @@ function readFile(path: string, weightsKey: string | undefined): FileContents {
   return { tensors: stored, stored: tensors, key, meta, cfg: extra.get('cfg') };
 }
 
-/** Throws where a weight that was read is NaN or infinite: its scores would be too. */
+/** Throws if a weight is NaN or infinite, because the scores would be too. */
 function expectFinite(tensors: ReadonlyMap<string, TensorData>): void {
   for (const [name, tensor] of tensors) {
     const values = toFloat32(tensor);
@@ -104,7 +104,7 @@ function namesFor(classes: number, given: readonly string[] | undefined): string
 
 const STEM = 'patch_embed1.proj1.weight';
 
-/** Repacks the first convolution [out, 3, t, h, w] of a network that takes blue, green, red for red, green, blue. */
+/** Permutes the first convolution [out, 3, t, h, w] of a BGR network to take RGB. */
 function swapChannels(tensors: Map<string, StoredTensor>): void {
   const stem = tensors.get(STEM)!;
   const [out, , ...kernel] = stem.shape as [number, number, ...number[]];
@@ -117,7 +117,7 @@ function swapChannels(tensors: Map<string, StoredTensor>): void {
   tensors.set(STEM, { shape: stem.shape, data });
 }
 
-/** Frames and chunk lengths that `cfg` names, where the caller gives none. */
+/** The caller's hints, completed by the frames and chunk lengths in `cfg`. */
 function hintsOf(cfg: Cfg | null, { frames, segmentDim }: Hints): Hints {
   const said = cfg?.input.frames;
   const chunks = cfg?.segmentDim;
@@ -128,7 +128,7 @@ function hintsOf(cfg: Cfg | null, { frames, segmentDim }: Hints): Hints {
   };
 }
 
-/** A checkpoint of our own: its metadata, held against its tensors. */
+/** The metadata of a checkpoint of this program, verified against its tensors. */
 function ownInfo(tensors: Map<string, StoredTensor>, info: ModelInfo, { input }: LoadOptions): ModelInfo {
   const { frames, segmentDim } = info.model;
   expectSame(info.model, recognise(tensors, { frames, segmentDim }).config);
@@ -137,7 +137,7 @@ function ownInfo(tensors: Map<string, StoredTensor>, info: ModelInfo, { input }:
   return { ...info, input: readInput({ ...info.input, ...others, normalisation: { mean, std } }, frames) };
 }
 
-/** A file from elsewhere: recognised by its tensors and SlowFast's configuration. */
+/** The metadata of a foreign file, recognised from its tensors and SlowFast's configuration. */
 function foreignInfo(
   tensors: Map<string, StoredTensor>,
   cfg: Cfg | null,
@@ -172,7 +172,7 @@ function understand(
 }
 
 /**
- * The weights of a checkpoint of this program, a safetensors file of another, or a PyTorch file, with their model recognised.
+ * Reads the weights of a checkpoint of this program, a foreign safetensors file or a PyTorch file, and recognises their model.
  * @throws in one sentence that names the file, and the field or the tensor that is wrong
  */
 export function readWeights(path: string, options: LoadOptions = {}): Weights {
@@ -189,8 +189,8 @@ export function readWeights(path: string, options: LoadOptions = {}): Weights {
 }
 
 /**
- * A model with the weights of a file: a checkpoint of this program, safetensors from elsewhere, or PyTorch's `.pth`.
- * @throws where the file is not a MorphMLP, or not the variant asked for (`options.model`)
+ * Builds a model from a checkpoint of this program, a foreign safetensors file or a PyTorch file (`.pth`).
+ * @throws if the file is not a MorphMLP, or not the variant `options.model`
  */
 export function load(path: string, options: LoadOptions = {}): LoadedModel {
   const { tensors, info, notes, key } = readWeights(path, options);

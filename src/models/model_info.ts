@@ -1,17 +1,17 @@
-/** The metadata of a checkpoint: which model, which classes, which input. Read field by field, each within limits. */
+/** The metadata of a checkpoint: model, classes and input. Each field is validated against limits. */
 import { inputSpec, type InputSpec } from '../data/input_spec';
 import type { Normalisation } from '../data/types';
 import { ablationOf, SWITCHES, type Ablation } from './ablation';
 import type { MorphMlpConfig } from './config';
 
-/** What every checkpoint says of its model. */
+/** Description of a model in every checkpoint. */
 export interface ModelInfo {
   model: MorphMlpConfig;
   classNames: string[];
   input: InputSpec;
 }
 
-/** Largest values that a file may ask for: far above any model, far below what would exhaust a machine. */
+/** Maximum values in a file: far above any model, far below what would exhaust a machine's memory. */
 const MOST = {
   layers: 1000,
   channels: 65_536,
@@ -27,7 +27,7 @@ const shown = (value: unknown): string => {
   return text.length > 120 ? `${text.slice(0, 117)}...` : text;
 };
 
-/** The fields of one object. Every reading throws a sentence that names the field, what was expected and what came. */
+/** The fields of one object. Every method throws a sentence that names the field, the expected value and the actual one. */
 class Fields {
   private readonly fields: Record<string, unknown>;
 
@@ -53,7 +53,7 @@ class Fields {
     return this.checked(name, `a whole number from ${least} to ${most}`, fits);
   }
 
-  /** A finite number of at least `least` (above it, where `open`), at most `most`. */
+  /** A finite number in [least, most], or (least, most] if `open`. */
   real(name: string, [least, most]: readonly [number, number], open = false): number {
     const fits = (value: unknown) => isReal(value, least, most) && !(open && value === least);
     return this.checked(
@@ -120,7 +120,7 @@ function modelIn(value: unknown): MorphMlpConfig {
 
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
 
-/** Class names of a model: as many as it has classes, all different, no control characters. `where` names their origin. */
+/** Checks class names: one per class, all different, no control characters. `where` names their origin in errors. */
 export function checkClassNames(names: unknown, classes: number, where: string): string[] {
   if (!Array.isArray(names)) throw new Error(`${where}: expected a list of ${classes} names, got ${shown(names)}`);
   if (names.length !== classes)
@@ -143,13 +143,13 @@ function normalisationIn(value: unknown): Normalisation {
   return { mean, std };
 }
 
-/** That of the recipes. Checkpoints of the first versions do not name theirs. */
+/** Normalisation of the recipes, used for checkpoints of the first versions, which do not store theirs. */
 const FIRST: Normalisation = { mean: [0.45, 0.45, 0.45], std: [0.225, 0.225, 0.225] };
 
 /**
- * Checks an input specification: of a checkpoint's metadata, or put together from a foreign file and options. What the first
- * versions left out of their files has the value that they used.
- * @param frames those of the model
+ * Validates an input specification from a checkpoint's metadata, or from a foreign file and options. Fields that the first
+ * versions did not store get the values that they used.
+ * @param frames number of frames of the model
  */
 export function readInput(value: unknown, frames: number): InputSpec {
   const fields = new Fields(value, 'input');
@@ -172,8 +172,8 @@ export function readInput(value: unknown, frames: number): InputSpec {
 }
 
 /**
- * The metadata of a checkpoint of this program; null where it has none, as a file from elsewhere.
- * @param names class names in place of those in the file
+ * Reads the metadata of a checkpoint of this program; null for a foreign file, which has none.
+ * @param names class names that replace those in the file
  * @throws in one sentence that names the field
  */
 export function readModelInfo(meta: object, names?: readonly string[]): ModelInfo | null {
@@ -184,7 +184,7 @@ export function readModelInfo(meta: object, names?: readonly string[]): ModelInf
   return { model, classNames: checkClassNames(given, model.numClasses, where), input: readInput(input, model.frames) };
 }
 
-/** Throws where metadata names another model than the tensors show, naming the first field that differs. */
+/** Throws if the metadata contradict the model recognised from the tensors, naming the first field that differs. */
 export function expectSame(said: MorphMlpConfig, found: MorphMlpConfig): void {
   const hidden = ({ mlpRatio, embedDims }: MorphMlpConfig) => Math.trunc(embedDims[0] * mlpRatio);
   const pairs: [string, unknown, unknown][] = [

@@ -1,6 +1,6 @@
 /**
  * MorphMLP (Zhang et al., ECCV 2022, arXiv 2111.12527): layers, blocks and model. Parameter names are those of the authors' public
- * code, which decides where it and the paper's text differ. Tokens are x[B, T, H, W, C]; an image is a clip of one frame.
+ * code, which is followed if it differs from the paper's text. Tokens are x[B, T, H, W, C]; an image is a clip of one frame.
  */
 import { isGradEnabled } from '../core/autograd';
 import { checkpoint } from '../core/recompute';
@@ -28,8 +28,8 @@ import { Reweight } from './reweight';
 import type { BlockPlace, BlockWatch } from './block_watch';
 
 /**
- * MorphFC_s, the spatial MorphFC of stages 1 to 3 (section 3.2): an FC over chunks of tokens taken column by column (height), one over chunks
- * taken row by row (width), one over each token's channels; their weighted sum goes through a projection.
+ * MorphFC_s, the spatial MorphFC of stages 1 to 3 (section 3.2): an FC over chunks of tokens in column order (height), one over chunks in
+ * row order (width), one over each token's channels, and a projection of their weighted sum.
  */
 export class MorphFcS extends Module {
   readonly mlp_h: Linear;
@@ -66,8 +66,8 @@ export class MorphFcS extends Module {
 }
 
 /**
- * MorphFC_s of stage 4 (section 3.2, in the authors' code `MorphFC_S2`): the branch called height (tokens row by row, in strided order) and the
- * channel branch.
+ * MorphFC_s of stage 4 (section 3.2, in the authors' code `MorphFC_S2`): the branch named height (tokens in row order, strided) and
+ * the channel branch.
  */
 export class MorphFcS2 extends Module {
   readonly mlp_c: Linear;
@@ -100,7 +100,7 @@ export class MorphFcS2 extends Module {
   }
 }
 
-/** MorphFC_t, the temporal MorphFC (section 3.3). Starts as zero: `mlp_t` all 0, `proj` weight 1 and bias 0, as the authors have it. */
+/** MorphFC_t, the temporal MorphFC (section 3.3). Its initial output is zero: `mlp_t` is 0, `proj` has weight 1 and bias 0, as in the authors' code. */
 export class MorphFcT extends Module {
   readonly mlp_t: Linear;
   readonly proj: Linear;
@@ -140,9 +140,9 @@ export class Mlp extends Module {
 }
 
 /**
- * A block (section 3.4, figure 3): xt = x + t(LN(x)); x = x + drop(s(LN(xt))); x = x + drop(mlp(LN(x))). The second residual starts at x, not at xt.
- * Images have no temporal part. Each part is one fused kernel, or, where a plugin replaces an op inside it, those ops one by one. With
- * switches of the ablations the spatial part is always made of simple ops.
+ * A block (section 3.4, figure 3): xt = x + t(LN(x)); x = x + drop(s(LN(xt))); x = x + drop(mlp(LN(x))). The second residual is x, not xt.
+ * Images have no temporal part. Each part is one fused kernel, or separate ops if a plugin replaces one of them. With ablation
+ * switches the spatial part always consists of separate ops.
  */
 export class Block extends Module {
   readonly norm1: LayerNorm;
@@ -151,14 +151,14 @@ export class Block extends Module {
   readonly fc: MorphFcS | MorphFcS2 | AblatedFc;
   readonly norm2: LayerNorm;
   readonly mlp: Mlp;
-  /** Looks in while the block runs (see `watchBlocks`). @internal */
+  /** Observer of the block's forward (see `watchBlocks`). @internal */
   watch: BlockWatch | null = null;
 
   constructor(
     config: MorphMlpConfig,
     stage: 0 | 1 | 2 | 3,
     readonly drop: number,
-    /** Its place among the blocks of all stages. */
+    /** Index among the blocks of all stages. */
     readonly index = 0,
   ) {
     super();
@@ -225,7 +225,7 @@ export class Block extends Module {
     return add(x, scale ? mul(part, castLike(reshape(scale, [x.shape[0]!, 1, 1, 1, 1]), part)) : part);
   }
 
-  /** Drop path's factor for each clip; null where nothing is dropped. */
+  /** Drop path's factor for each clip, [B]; null if drop path is off. */
   private dropScale(x: Tensor): Tensor | null {
     return this.training && this.drop > 0 ? dropFactors(x.shape[0]!, this.drop, x) : null;
   }
@@ -250,16 +250,16 @@ function biasedFcOf({ weight, bias }: Linear): BiasedFc {
   return { weight, bias };
 }
 
-/** The outputs a caller may look at, in order: patch_embed1, blocks1, …, patch_embed4, blocks4, norm. */
+/** Names of the observable feature maps, in order: patch_embed1, blocks1, …, patch_embed4, blocks4, norm. */
 export type FeatureName = 'norm' | `${'patch_embed' | 'blocks'}${1 | 2 | 3 | 4}`;
 
-/** Called with each feature map [B, T, H, W, C] as it is made. What it keeps of it, it must copy. */
+/** Called with each feature map [B, T, H, W, C] during the forward. The tensor is freed afterwards: copy what is needed. */
 export type FeatureObserver = (name: FeatureName, tokens: Tensor) => void;
 
 /**
- * The whole network (figure 2): stem, four stages of blocks with a downsampling convolution between them, LayerNorm, mean over all tokens and a
- * linear head. Made by `create` from a published variant, or from any configuration.
- * @throws in the constructor, in one sentence, if the configuration cannot be built
+ * The whole network (figure 2): stem, four stages of blocks with a downsampling convolution between them, LayerNorm, mean over all
+ * tokens and a linear head. `create` makes one from a published variant.
+ * @throws in the constructor if the configuration is invalid
  */
 export class MorphMLP extends Module {
   readonly patch_embed1: PatchEmbed;
@@ -272,11 +272,11 @@ export class MorphMLP extends Module {
   readonly blocks4: Block[];
   readonly norm: LayerNorm;
   readonly head: Linear;
-  /** Number of blocks, from the first, that save only their input and are computed again in the backward. Default 0. */
+  /** Number of blocks, from the first, that save only their input and are recomputed in the backward. Default 0. */
   recompute = 0;
   /**
-   * Element type of activations. With bf16 (on CUDA alone) the clip is rounded first, all tokens and their gradients are bf16, products
-   * round the f32 weights as they load them, and all sums are f32; the mean over the tokens, the head and the logits are f32.
+   * Element type of activations. With bf16 (CUDA only) the clip is rounded first, all tokens and their gradients are bf16, products
+   * round the f32 weights on load and accumulate in f32; the mean over the tokens, the head and the logits are f32.
    */
   precision: Precision = 'f32';
 
@@ -345,7 +345,7 @@ export class MorphMLP extends Module {
   }
 }
 
-/** Frees the input of a step once its output exists (the graph keeps what it needs), unless it is the caller's. */
+/** Frees the input of a layer after its forward, unless it belongs to the caller; the graph keeps the tensors that it needs. */
 function release(before: Tensor, callers: Tensor, after: Tensor): Tensor {
   if (before !== callers && before !== after) before.dispose();
   return after;
@@ -359,8 +359,8 @@ function stageBlocks(config: MorphMlpConfig, stage: 0 | 1 | 2 | 3): Block[] {
 }
 
 /**
- * A model by its name in `VARIANTS`, with parts of its configuration replaced. Weights are initialised from `seedInit`'s seed.
- * @throws if the name is unknown, or the configuration cannot be built
+ * Creates a model by its name in `VARIANTS`, with overrides of its configuration. `seedInit` seeds the initial weights.
+ * @throws if the name is unknown or the configuration is invalid
  */
 export function create(name: string, overrides: Partial<MorphMlpConfig> = {}): MorphMLP {
   const variant = VARIANTS[name];

@@ -2,21 +2,21 @@ import type { Shape } from '../core/tensor';
 import { ablationWords, SWITCHES, withAblation, type Ablation } from './ablation';
 import { checkConfig, temporalGroups, VARIANTS, type MorphMlpConfig } from './config';
 
-/** What a file says of its tensors: shapes by PyTorch name. */
+/** Shapes of the tensors of a file by PyTorch name. */
 export type Shapes = ReadonlyMap<string, { readonly shape: Shape }>;
 
-/** What the tensors of a model cannot say, and a caller may know. */
+/** Properties of a model that its tensors do not determine. */
 export interface Hints {
-  /** Frames of a clip, where the temporal FCs fit several numbers. */
+  /** Frames of a clip, if the temporal FCs fit several numbers. */
   frames?: number | undefined;
-  /** Chunk lengths: no weight depends on them. */
+  /** Chunk lengths, on which no weight's shape depends. */
   segmentDim?: MorphMlpConfig['segmentDim'] | undefined;
 }
 
-/** A model as its tensors show it. */
+/** A model recognised from its tensors. */
 export interface Recognised {
   config: MorphMlpConfig;
-  /** Its name in `VARIANTS`, whatever the classes; null where no published model has these sizes. */
+  /** Name in `VARIANTS` for any number of classes; null if no published model has these sizes. */
   variant: string | null;
 }
 
@@ -45,10 +45,10 @@ class Reader {
   }
 }
 
-/** The row length of the temporal FC in a stage of `channels`, for a number of steps: steps × channels / groups. */
+/** Width of the temporal FC in a stage of `channels`: steps × channels / groups. */
 const rowOf = (channels: number, steps: number) => (steps * channels) / temporalGroups(channels, steps);
 
-/** The number of frames whose temporal FCs have these rows: the hint, else one of the published models' 16 and 32, else the least. */
+/** Number of frames whose temporal FCs have these widths: the hint, else a published model's 16 or 32, else the smallest. */
 function framesFor(channels: Four<number>, rows: Four<number>, hint: number | undefined): number {
   const fits = (frames: number) => channels.every((c, i) => rowOf(c, Math.ceil(frames / 2)) === rows[i]);
   const candidates = hint ? [hint] : [16, 32, ...Array.from({ length: 128 }, (_, i) => i + 1)];
@@ -69,7 +69,7 @@ const sameSizes = (a: Sizes, b: Sizes) =>
   list(a.embedDims) === list(b.embedDims) &&
   ablationWords(a).join() === ablationWords(b).join();
 
-/** The switches of the ablations, all of which show in the first block's tensors. */
+/** Ablation switches, which the first block's tensors determine. */
 function ablationIn(read: Reader, channels: number): Ablation {
   const has = (part: string) => read.has(`blocks1.0.fc.${part}.weight`);
   const side = has('conv') ? read.size('blocks1.0.fc.conv.weight', 3) : null;
@@ -89,13 +89,13 @@ function ablationIn(read: Reader, channels: number): Ablation {
   };
 }
 
-/** Whether the FCs of branches and time have a bias; where there is none of these (convolutions), that is the default. */
+/** True if the FCs of the branches and the temporal part have biases; the default if there are no such FCs (convolutions). */
 function biasIn(read: Reader): boolean {
   const fc = ['fc.mlp_c', 'fc.mlp_h', 't_fc.mlp_t'].find((name) => read.has(`blocks1.0.${name}.weight`));
   return fc === undefined || read.has(`blocks1.0.${fc}.bias`);
 }
 
-/** Widths of a published model mean its chunk lengths. */
+/** Chunk lengths: the hint, else those of the published model with these widths. */
 function chunksFor(channels: Four<number>, hint: Hints['segmentDim']): MorphMlpConfig['segmentDim'] {
   if (hint) return hint;
   const known = Object.values(VARIANTS).find(({ config }) => list(config.embedDims) === list(channels));
@@ -106,9 +106,9 @@ function chunksFor(channels: Four<number>, hint: Hints['segmentDim']): MorphMlpC
 }
 
 /**
- * The configuration of a MorphMLP from the names and shapes of its tensors: depths, widths, classes, MLP ratio, biases, and the
- * frames as far as the temporal FCs tell. Stochastic depth is that of the published model, or 0.
- * @throws where a tensor that every MorphMLP has is missing, or sizes contradict each other
+ * Recognises the configuration of a MorphMLP from the names and shapes of its tensors: depths, widths, classes, MLP ratio, biases,
+ * and the frames as far as the temporal FCs determine them. Stochastic depth is that of the published model, or 0.
+ * @throws if a tensor of every MorphMLP is missing, or sizes contradict each other
  */
 export function recognise(tensors: Shapes, hints: Hints = {}): Recognised {
   const read = new Reader(tensors);
@@ -131,7 +131,7 @@ export function recognise(tensors: Shapes, hints: Hints = {}): Recognised {
   return { config: found, variant };
 }
 
-/** A model in a few words: its name, or its kind, depths, widths and frames. */
+/** Short description of a model: its name, or its kind, depths, widths and frames. */
 export function describeModel({ config, variant }: Recognised): string {
   const sizes = [`layers ${list(config.layers)}`, `widths ${list(config.embedDims)}`, ...ablationWords(config)].join(
     ', ',
@@ -140,7 +140,7 @@ export function describeModel({ config, variant }: Recognised): string {
   return `${variant ?? (config.kind === 'image' ? 'an image model' : 'a video model')} (${sizes}${frames})`;
 }
 
-/** Throws where the tensors are not those of the variant that was asked for, naming both. */
+/** Throws if the tensors are not those of the variant `wanted`, naming both. */
 export function expectVariant(found: Recognised, wanted: string): void {
   const config = VARIANTS[wanted]?.config;
   if (!config) throw new Error(`model '${wanted}' is not one of ${Object.keys(VARIANTS).join(', ')}`);
@@ -148,7 +148,7 @@ export function expectVariant(found: Recognised, wanted: string): void {
   throw new Error(`it holds ${describeModel(found)}, not ${describeModel({ config, variant: wanted })}`);
 }
 
-/** Throws where weights have other depths, widths or switches than a model, or are of a video model and it is for images. */
+/** Throws if weights differ from a model in depths, widths or switches, or belong to a video model and it is for images. */
 export function expectSizes(found: MorphMlpConfig, wanted: Omit<MorphMlpConfig, 'numClasses'>): void {
   const sizes = (config: Pick<MorphMlpConfig, 'layers' | 'embedDims' | 'ablation'>) =>
     `${list(config.layers)}/${list(config.embedDims)}/${ablationWords(config).join()}`;
@@ -157,7 +157,7 @@ export function expectSizes(found: MorphMlpConfig, wanted: Omit<MorphMlpConfig, 
   throw new Error(`it holds ${describeModel({ config: found, variant: variantName(found) })}; this is ${ours}`);
 }
 
-/** The published model of these sizes, by its name in `VARIANTS`; null where there is none. */
+/** Name in `VARIANTS` of the published model with these sizes; null if there is none. */
 export function variantName(config: Sizes): string | null {
   return Object.entries(VARIANTS).find(([, known]) => sameSizes(known.config, config))?.[0] ?? null;
 }

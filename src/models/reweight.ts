@@ -21,7 +21,7 @@ export class Reweight extends Module {
     this.fc2 = new Linear(channels / 4, channels * branches);
   }
 
-  /** @param branches outputs [B, T, H, W, C] @param watch sees the weights, or replaces them @returns the branches' weighted sum */
+  /** @param branches tensors [B, T, H, W, C] @param watch called with the weights; may replace them @returns the weighted sum */
   forward(branches: Tensor[], watch?: WatchWeights): Tensor {
     const mean = meanPool(branches);
     const scores = this.fc2.forward(this.fc1.forward(mean, { gelu: true }));

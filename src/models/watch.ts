@@ -1,15 +1,15 @@
 import type { BlockWatch } from './block_watch';
 import type { Block, MorphMLP } from './morphmlp';
 
-/** A block and where it stands. */
+/** A block and its position in the model. */
 export interface PlacedBlock {
-  /** Its name in the weights' file, such as `blocks3.4`. */
+  /** Name in the weights' file, such as `blocks3.4`. */
   name: string;
   stage: 1 | 2 | 3 | 4;
   block: Block;
 }
 
-/** All blocks of a model, from the first on. */
+/** All blocks of a model, in order. */
 export function placedBlocks(model: MorphMLP): PlacedBlock[] {
   const stages = [model.blocks1, model.blocks2, model.blocks3, model.blocks4];
   return stages.flatMap((blocks, i) => {
@@ -18,7 +18,7 @@ export function placedBlocks(model: MorphMLP): PlacedBlock[] {
   });
 }
 
-/** Runs `body` with the watch that `watchOf` gives for each block, null for none; afterwards the blocks have those from before. */
+/** Runs `body` with the watch that `watchOf` returns for each block (null: none), then restores the previous watches. */
 export function watchBlocks<T>(model: MorphMLP, watchOf: (at: PlacedBlock) => BlockWatch | null, body: () => T): T {
   const before = placedBlocks(model).map((at) => ({ ...at, watch: at.block.watch }));
   try {

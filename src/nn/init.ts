@@ -4,7 +4,7 @@ import type { Tensor } from '../core/tensor';
 
 let generator = new Philox(0, 1);
 
-/** Restarts the numbers that initialise parameters. */
+/** Seeds the generator of initial parameter values. */
 export function seedInit(seed: number): void {
   generator = new Philox(seed, 1);
 }

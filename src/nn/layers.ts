@@ -22,7 +22,7 @@ export class Linear extends Module {
     if (bias) this.bias = parameter(zeros([outFeatures]));
   }
 
-  /** @param x [..., inFeatures] @returns [..., outFeatures], with `gelu` the exact GELU of it */
+  /** @param x [..., inFeatures] @param options `gelu`: apply the exact GELU to the result @returns [..., outFeatures] */
   forward(x: Tensor, options: { gelu?: boolean } = {}): Tensor {
     return linear(x, this.weight, this.bias ?? null, options);
   }
@@ -91,7 +91,7 @@ export class BatchNorm extends Module {
   }
 }
 
-/** `norm` of what `conv` makes of x, as one kernel. */
+/** `norm.forward(conv.forward(x))` in one kernel. */
 export function convNormed(conv: Conv3d, norm: BatchNorm, x: Tensor, options: { gelu?: boolean } = {}): Tensor {
   const { weight: gamma, bias: beta, running_mean: runningMean, running_var: runningVar, training } = norm;
   const p = { weight: conv.weight, bias: conv.bias, gamma, beta, runningMean, runningVar };

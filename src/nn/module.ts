@@ -1,11 +1,11 @@
 import type { Device } from '../core/native';
 import { show, Tensor, type NumericArray, type Shape } from '../core/tensor';
 
-/** A tensor as files hold it. */
+/** A tensor of a file. */
 export interface StoredTensor {
   shape: Shape;
   data: NumericArray;
-  /** Why the tensor could not be read: then asking for its shape or data throws. It does no harm where no model needs it. */
+  /** The reason why the tensor could not be read; reading its shape or data then throws. */
   notRead?: string;
 }
 
@@ -32,7 +32,7 @@ export type NamedTensor = readonly [name: string, tensor: Tensor];
  * tensors are parameters (or, without gradient, buffers), modules are children, arrays of modules are children named by index.
  */
 export abstract class Module {
-  /** Whether dropout, drop path and batch statistics are on. */
+  /** True in training mode: dropout, drop path and batch statistics are active. */
   training = true;
 
   /** The direct children with their names. */
@@ -68,7 +68,7 @@ export abstract class Module {
     return this.namedTensors().filter(([, t]) => !t.requiresGrad);
   }
 
-  /** The tensors that take gradients: what an optimizer updates. */
+  /** The tensors that take gradients, which an optimizer updates. */
   parameters(): Tensor[] {
     return this.namedParameters().map(([, t]) => t);
   }
@@ -114,9 +114,9 @@ export abstract class Module {
   }
 
   /**
-   * Copies values into the parameters and buffers. Every missing, unexpected and mis-shaped tensor is named in one error, and
-   * then nothing was changed. PyTorch's `num_batches_tracked` counters, which nothing here reads, may be present.
-   * @param strict false lets missing and unexpected tensors pass; wrong shapes never do.
+   * Copies values into the parameters and buffers. PyTorch's `num_batches_tracked` counters are ignored.
+   * @param strict false allows missing and unexpected tensors, but not wrong shapes
+   * @throws one error that names every missing, unexpected and mis-shaped tensor; nothing has changed then
    */
   loadStateDict(state: ReadonlyMap<string, StoredTensor>, { strict = true } = {}): void {
     const own = this.stateDict();

@@ -9,7 +9,7 @@ const MAX_DIMS = 6;
 const KINDS = { add: 0, sub: 1, mul: 2, div: 3 } as const;
 type Kind = keyof typeof KINDS;
 
-/** A dimension of a walk: its length, and each operand's stride. */
+/** A loop over one dimension: its length and the stride of each operand. */
 interface Dim {
   size: number;
   strides: number[];
@@ -37,7 +37,7 @@ function stridesIn(shape: Shape, out: Shape): number[] {
   });
 }
 
-/** Joins neighbours that every operand walks through in one go, and drops sizes of 1. */
+/** Merges adjacent dimensions that are contiguous in every operand, and drops sizes of 1. */
 function collapse(out: Shape, strides: number[][]): Dim[] {
   const dims: Dim[] = [];
   out.forEach((size, i) => {
@@ -51,7 +51,7 @@ function collapse(out: Shape, strides: number[][]): Dim[] {
   return dims;
 }
 
-/** What a kernel takes for a walk, padded in front to `MAX_DIMS`: sizes, and the strides of an operand. */
+/** The loop nest as kernel arguments, padded in front to `MAX_DIMS`: sizes, and the strides of an operand. */
 function walk(op: string, dims: Dim[]): { sizes: number[]; strides: (operand: number) => number[] } {
   if (dims.length > MAX_DIMS) throw new Error(`${op}: more than ${MAX_DIMS} dimensions that cannot be joined`);
   const pad = (values: number[], fill: number) => [...Array<number>(MAX_DIMS - values.length).fill(fill), ...values];
@@ -59,7 +59,7 @@ function walk(op: string, dims: Dim[]): { sizes: number[]; strides: (operand: nu
   return { sizes: pad(dims.map((d) => d.size), 1), strides }; // prettier-ignore
 }
 
-/** Sums x into y over the walk of `reduced`, for each element of that of `kept`. */
+/** Sums x into y over the dimensions `reduced`, for each element of the dimensions `kept`. */
 function reduceInto(y: Tensor, op: string, x: Tensor, kept: Dim[], reduced: Dim[]): Tensor {
   const [outer, inner] = [walk(op, kept), walk(op, reduced)];
   kernels.arithmeticReduce({
@@ -82,7 +82,7 @@ function compute(kind: Kind, a: Tensor, b: Tensor): Tensor {
   return y;
 }
 
-/** Sums x down to `shape`, which must broadcast to x's: the gradient of a broadcast, and what reductions are made of. */
+/** Sums x down to `shape`, which must broadcast to x's: the gradient of a broadcast, and the kernel of reductions. */
 export function sumTo(x: Tensor, shape: Shape): Tensor {
   if (show(x.shape) === show(shape)) return x;
   const missing = x.ndim - shape.length;
@@ -96,12 +96,12 @@ export function sumTo(x: Tensor, shape: Shape): Tensor {
   return reduceInto(emptyLike(x, shape), 'sum', x, part(false), part(true));
 }
 
-/** x's elements copied in the order of a walk over `shape` with these strides, which must visit each element once. */
+/** Copies the strided view of x with this shape into a new tensor. The strides must visit each element once. */
 export function strided(op: string, x: Tensor, shape: Shape, strides: readonly number[]): Tensor {
   return reduceInto(emptyLike(x, shape), op, x, collapse(shape, [[...strides]]), []);
 }
 
-/** The gradients of a and b before they are summed to the operands' shapes. */
+/** Gradients of a and b in the broadcast shape. */
 const RULES: Record<Kind, (dy: Tensor, a: Tensor, b: Tensor) => [() => Tensor, () => Tensor]> = {
   add: (dy) => [() => dy, () => dy],
   sub: (dy) => [() => dy, () => compute('mul', dy, numberLike(-1, dy))],

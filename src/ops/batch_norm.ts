@@ -6,7 +6,7 @@ import { expectFloats, expectShape } from './check';
 
 /** Options of `batchNorm`. */
 export interface BatchNormOptions {
-  /** true: the batch's statistics, and the running ones move; false: the running ones. */
+  /** true: normalise by the batch's statistics and update the running ones; false: normalise by the running ones. */
   training: boolean;
   momentum?: number;
   eps?: number;
@@ -21,7 +21,7 @@ function checkNumbers({ momentum, eps }: Checked): void {
   if (!(eps >= 0)) throw new Error(`batchNorm: eps must be a number of 0 or more, got ${eps}`);
 }
 
-/** Checks all but the type of what is to be normed, which has this shape: its rows and columns. */
+/** Checks the operands except the type of x, which has this shape. Returns its rows and columns. */
 export function checkNormed(shape: Shape, vectors: Record<string, Tensor>, options: Checked): [number, number] {
   checkNumbers(options);
   const cols = shape[shape.length - 1] ?? 0;
@@ -61,7 +61,7 @@ export function batchNorm(
   });
 }
 
-/** The gradients of x, gamma and beta. @param saved mean and rstd as they were used */
+/** Gradients of x, gamma and beta. @param saved mean and rstd that the forward used */
 export function batchNormBackward(
   at: Pick<BatchNormBackward, 'rows' | 'cols' | 'training' | 'gelu'>,
   saved: Record<'x' | 'gamma' | 'beta' | 'mean' | 'rstd', Tensor>,

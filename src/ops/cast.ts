@@ -10,9 +10,9 @@ function converted(x: Tensor, dtype: 'f32' | 'bf16'): Tensor {
 }
 
 /**
- * x in another floating-point type: to bf16 rounded to the nearest, ties to even, to f32 exact; x itself where it has the type. The
- * gradient goes back in x's own type.
- * @throws for a tensor of integers
+ * Converts x to another floating-point type: to bf16 by rounding to nearest, ties to even; to f32 exactly. Returns x itself if it
+ * has the type. The gradient has x's type.
+ * @throws for an integer tensor
  */
 export function cast(x: Tensor, dtype: 'f32' | 'bf16'): Tensor {
   const from = x.dtype;
@@ -21,7 +21,7 @@ export function cast(x: Tensor, dtype: 'f32' | 'bf16'): Tensor {
   return record({ op: 'cast', inputs: [x], output: converted(x, dtype), backward: (dy) => [converted(dy, from)] });
 }
 
-/** x in the type of `other`. */
+/** Casts x to the type of `other`. */
 export function castLike(x: Tensor, other: Tensor): Tensor {
   return cast(x, other.dtype === 'bf16' ? 'bf16' : 'f32');
 }

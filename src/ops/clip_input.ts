@@ -2,18 +2,18 @@ import { record } from '../core/autograd';
 import { kernels } from '../core/dispatch';
 import { empty, show, type Tensor } from '../core/tensor';
 
-/** How a batch of clips becomes the network's input. */
+/** Normalisation and mixing of a batch of clips. */
 export interface ClipSettings {
-  /** Of pixels scaled to [0, 1]: mean and standard deviation of red, green and blue. */
+  /** Mean and standard deviation of red, green and blue, for pixels scaled to [0, 1]. */
   normalisation: { mean: readonly number[]; std: readonly number[] };
-  /** How each clip is mixed with the batch in reverse: all of it, of which `lambda` stays, or a box, which is exchanged. */
+  /** Mixing of each clip with its partner in the reversed batch: mixup, which keeps the share `lambda`, or CutMix, which swaps `box`. */
   mix?: { lambda: number; box?: { x: number; y: number; width: number; height: number } } | null;
 }
 
 const EVERYWHERE = { x: 0, y: 0, width: 2 ** 24, height: 2 ** 24 };
 const NOWHERE = { x: 0, y: 0, width: 0, height: 0 };
 
-/** What each byte becomes in each channel, f32 [3 · 256]: (byte / 255 − mean) / std, rounded once. */
+/** Lookup tables of the normalisation, f32 [3 · 256]: (byte / 255 − mean) / std per channel, rounded once. */
 function pixelTables({ mean, std }: ClipSettings['normalisation']): Float32Array {
   const tables = new Float32Array(3 * 256);
   for (const channel of [0, 1, 2]) {
@@ -25,7 +25,7 @@ function pixelTables({ mean, std }: ClipSettings['normalisation']): Float32Array
   return tables;
 }
 
-/** The settings as `clipInput` takes them, f32 [774]. @throws where a mean or a standard deviation is none */
+/** Packs settings for `clipInput`: f32 [774]. @throws unless means are finite and standard deviations positive */
 export function clipSettings({ normalisation, mix }: ClipSettings): Float32Array {
   const [keep, take] = !mix || mix.box ? [0, 1] : [mix.lambda, 1 - mix.lambda];
   const { x, y, width, height } = !mix ? NOWHERE : (mix.box ?? EVERYWHERE);
@@ -33,11 +33,13 @@ export function clipSettings({ normalisation, mix }: ClipSettings): Float32Array
 }
 
 /**
- * The network's input [B, 3, T, H, W] of clips as bytes: normalised, and mixed with the batch in reverse (mixup, Zhang et al., 2018; CutMix,
- * Yun et al., 2019); the middle clip of an odd batch stays as it is. No gradient goes back, as bytes have none: settings that need one are refused.
+ * Converts clips of bytes to the network's input: normalises them and mixes each with its partner in the reversed batch (mixup, Zhang
+ * et al., 2018; CutMix, Yun et al., 2019). The middle clip of an odd batch is its own partner. Not differentiable.
  *
  * @param pixels u8 [B, T, H, W, 3]
- * @param settings f32 [774], of `clipSettings`
+ * @param settings f32 [774], made by `clipSettings`
+ * @returns [B, 3, T, H, W]
+ * @throws if `settings` requires a gradient
  */
 export function clipInput(pixels: Tensor, settings: Tensor, dtype: 'f32' | 'bf16' = 'f32'): Tensor {
   const [clips = 0, frames = 0, height = 0, width = 0, channels] = pixels.shape;

@@ -11,23 +11,23 @@ export type Triple = readonly [number, number, number];
 export interface Conv3dOptions {
   stride: Triple;
   padding: Triple;
-  /** Zeros behind each axis, where they are not as many as before it. */
+  /** Zeros after the end of each axis. Default `padding`. */
   paddingBehind?: Triple;
-  /** Groups of channels that are convolved apart; default 1. More need channels last. */
+  /** Groups of channels that are convolved separately; default 1. More than one requires channels last. */
   groups?: number;
   /** The order of x's dimensions: planar [B, C, T, H, W] (the network's input) or channels last [B, T, H, W, C]. */
   input: 'NCTHW' | 'NTHWC';
 }
 
-/** A convolution's sizes, once checked. */
+/** The checked sizes of a convolution. */
 export interface Conv3dGeometry {
   /** The output's shape. */
   shape: number[];
-  /** The sizes among the kernels' arguments. */
+  /** The size arguments of the kernels. */
   at: Omit<Conv3dForward, 'x' | 'weight' | 'bias' | 'y'>;
 }
 
-/** Checks the operands of a convolution, and works out its sizes. */
+/** Checks the operands of a convolution and computes its sizes. */
 export function conv3dGeometry(x: Tensor, weight: Tensor, bias: Tensor | null, options: Conv3dOptions): Conv3dGeometry {
   checkConv3d(x, weight, bias, options);
   return geometry(x, weight, options);
@@ -103,7 +103,7 @@ export function conv3d(x: Tensor, weight: Tensor, bias: Tensor | null, options: 
   });
 }
 
-/** The gradients of x (where `needsX`), weight and bias. */
+/** Gradients of x (null unless `needsX`), weight and bias. */
 export function conv3dBackward(
   at: Conv3dGeometry['at'],
   x: Tensor,

@@ -17,8 +17,8 @@ export interface ConvNormParameters {
 }
 
 /**
- * `conv3d`, and `batchNorm` (with its GELU) of what comes out, in one kernel. On CUDA the batch's statistics come from the
- * convolution's sums while they are in registers; where no backward follows, evaluation stores the normed result at once.
+ * `conv3d` followed by `batchNorm` (and its GELU), fused into one kernel. On CUDA the batch's statistics are computed from the
+ * accumulators of the convolution; in evaluation without a backward only the normalised result is stored.
  * @param x [B, C, T, H, W] or [B, T, H, W, C], by `conv.input`
  * @returns [B, T', H', W', out]
  */

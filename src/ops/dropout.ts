@@ -8,7 +8,7 @@ function checkProbability(op: string, p: number): void {
   if (!(p >= 0 && p < 1)) throw new Error(`${op}: the probability must be in [0, 1), got ${p}`);
 }
 
-/** n numbers, each 0 with probability p and 1/(1−p) otherwise, on the device of `like`. Draws n random words (src/core/generator.ts). */
+/** A tensor [n] of factors, 0 with probability p and else 1/(1−p), on the device of `like`. Draws n words (src/core/generator.ts). */
 export function dropFactors(n: number, p: number, like: Tensor): Tensor {
   checkProbability('dropFactors', p);
   const factor = floatsLike(like, [n]);
@@ -16,7 +16,7 @@ export function dropFactors(n: number, p: number, like: Tensor): Tensor {
   return factor;
 }
 
-/** x with every `size / factors` elements multiplied by their factor. */
+/** Multiplies each run of `size / factors` elements of x by its factor. */
 function applyFactors(op: string, x: Tensor, factors: Tensor): Tensor {
   const span = x.size / Math.max(1, factors.size);
   const times = (x: Tensor, factor: Tensor): Tensor => {

@@ -1,6 +1,6 @@
 import { emptyLike, type Tensor } from '../core/tensor';
 
-/** What the backward of an FC writes: the gradients of x, weight and bias, null where nobody needs them. */
+/** Allocates the outputs of an FC's backward: the gradients of x, weight and bias, null if not needed. */
 export function fcGradients(x: Tensor, weight: Tensor, needs: readonly boolean[]) {
   return {
     dx: needs[0] ? emptyLike(x) : null,

@@ -4,7 +4,7 @@ import { elements, emptyLike, show, type Tensor } from '../core/tensor';
 import { expectDims, expectF32 } from './check';
 
 /**
- * Rows of x by index, along the first dimension (PyTorch's index_select with dim 0); an index may come several times.
+ * Selects rows of x along the first dimension (PyTorch's index_select with dim 0). An index may repeat.
  * @param x [N, ...]
  * @param index i32 [M], each 0 to N - 1
  * @returns [M, ...]

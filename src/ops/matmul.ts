@@ -4,8 +4,8 @@ import { emptyLike, show, type Tensor } from '../core/tensor';
 import { expectDims, expectF32 } from './check';
 
 /**
- * The matrix product a b. It needs no kernel of its own: linear computes x wᵀ forward, dy w for its input's gradient, and dyᵀ x for
- * its weight's, which are the three products of a matmul and its gradients.
+ * The matrix product a b. It uses the kernels of `linear`, which compute x wᵀ, dy w and dyᵀ x: the three products of a matmul and its
+ * gradients.
  * @param a [M, K]
  * @param b [K, N]
  * @returns [M, N]

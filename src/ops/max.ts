@@ -5,17 +5,17 @@ import { expectF32 } from './check';
 
 /** Options of `max`. */
 export interface MaxOptions {
-  /** The dimension to reduce, a negative one counted from the end; all of them where nothing is said. */
+  /** The dimension to reduce; a negative one counts from the end. Default: all dimensions. */
   axis?: number;
   /** Keep reduced dimensions as size 1. */
   keepDims?: boolean;
 }
 
 /**
- * The largest element along one dimension, or of all. A NaN counts as larger than any number. The gradient goes to the first
- * of equals.
- * @returns the shape without the dimension (or with 1, `keepDims`)
- * @throws when there is nothing to choose from
+ * The maximum along one dimension, or of all elements. A NaN counts as larger than any number. Of equal elements the first
+ * receives the gradient.
+ * @returns x's shape without the dimension (size 1 with `keepDims`)
+ * @throws if the dimension is empty
  */
 export function max(x: Tensor, { axis, keepDims = false }: MaxOptions = {}): Tensor {
   expectF32('max', { x });

@@ -15,8 +15,8 @@ function checkMeanPool(inputs: readonly Tensor[]): { clips: number; tokens: numb
 }
 
 /**
- * The mean over all dimensions between the first and the last, of the sum of the inputs.
- * @param x [B, ..., C], or up to three of the same shape
+ * The mean over all dimensions between the first and the last; several inputs are summed first.
+ * @param x [B, ..., C], or up to three tensors of the same shape
  * @returns [B, C], f32 also for bf16
  */
 export function meanPool(x: Tensor | readonly Tensor[]): Tensor {

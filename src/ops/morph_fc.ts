@@ -4,9 +4,9 @@ import { emptyLike, type Tensor } from '../core/tensor';
 import { expectDims, expectFloats, expectInteger, expectShape } from './check';
 import { fcGradients } from './fc_gradients';
 
-/** Which tokens `morphFc` mixes. */
+/** Chunking of tokens and grouping of channels in `morphFc`. */
 export interface MorphFcOptions {
-  /** `width` counts the tokens of a frame along its rows, `height` down its columns. */
+  /** Order of a frame's tokens: `width` row by row, `height` column by column. */
   axis: 'width' | 'height';
   /** Tokens in a chunk, L. */
   chunk: number;
@@ -39,9 +39,9 @@ function checkMorphFc(x: Tensor, weight: Tensor, bias: Tensor | null, { chunk, g
 
 /**
  * One spatial branch of MorphFC (MorphMLP, section 3.2): the tokens of each frame in chunks of L, the channels in G groups of
- * S = C/G; group g of chunk j, the L·S numbers x[j·L + l, g·S + s] at index l·S + s, goes through one FC and back to its places.
- * With G = L, the default, those are C numbers.
- * Where H·W is not a multiple of L the last chunk is filled with zeros, whose outputs are dropped.
+ * S = C/G. Each group g of each chunk j, the L·S numbers x[j·L + l, g·S + s] at index l·S + s, passes through the same FC, whose
+ * outputs return to the same positions. With G = L, the default, the FC is C wide. If H·W is not a multiple of L, the last chunk
+ * is padded with zeros and the outputs of the padding are dropped.
  * @param x [B, T, H, W, C] @param weight [L·S, L·S] @param bias [L·S] or null
  * @returns [B, T, H, W, C]
  */

@@ -24,8 +24,8 @@ function checkNormMlp(x: Tensor, p: NormMlpParameters, scale: Tensor | null): vo
 }
 
 /**
- * The MLP part of a block in one kernel: x + scale · fc2(gelu(fc1(LN(x)))). Equal to layerNorm, linear with gelu, linear and add
- * one after the other; the hidden tile stays in cache.
+ * The MLP part of a block in one kernel: x + scale · fc2(gelu(fc1(LN(x)))). Equivalent to layerNorm, linear with gelu, linear and
+ * add; the hidden tile stays in cache.
  * @param x [B, ..., C]
  * @param scale [B] (drop path: 0 or 1/(1-p) for each clip) or null for 1
  */

@@ -27,7 +27,7 @@ export interface NormSpatialParameters {
   proj: BiasedFc;
 }
 
-/** Is given the weights of the branches [B, C, branches] before they are used; a tensor that it returns takes their place. */
+/** Called with the branches' weights [B, C, branches] before they are used; a returned tensor replaces them. */
 export type WatchWeights = (weights: Tensor) => Tensor | void;
 
 function checkSizes(p: NormSpatialParameters, channels: number): void {
@@ -64,7 +64,7 @@ function parameterList(p: NormSpatialParameters): (Tensor | null)[] {
   return [p.gamma, p.beta, ...fcs.flatMap(({ weight, bias }) => [weight, bias])];
 }
 
-/** What the kernels of one call share: the shape arguments, and what the FCs that weigh the branches see. */
+/** Sizes shared by the kernels of one call: the shape arguments, and the sizes of the FCs that weigh the branches. */
 interface Call {
   at: Pick<NormSpatialMix, 'clips' | 'steps' | 'height' | 'width' | 'channels' | 'chunk' | 'strided'>;
   clips: number;
@@ -80,13 +80,13 @@ function callOf(x: Tensor, p: NormSpatialParameters, chunk: number): Call {
   return { at, clips, channels, hidden: p.fc1.bias.size, branches };
 }
 
-/** The FCs of the branches as kernels take them. */
+/** The branches' FCs as kernel arguments. */
 const fcsOf = (p: NormSpatialParameters) => ({
   weight: p.branches.map(({ weight }) => weight),
   bias: p.branches.map(({ bias }) => bias),
 });
 
-/** The branches [branches, B, T, H, W, C], LN's statistics and the mean of the branches' sum over the tokens, [B, C]. */
+/** Computes the branches [branches, B, T, H, W, C], LN's statistics, and the mean over the tokens of the branches' sum, [B, C]. */
 function computeBranches(xt: Tensor, p: NormSpatialParameters, { at, clips, channels, branches }: Call, eps: number) {
   const rows = xt.size / channels;
   const branch = emptyLike(xt, [branches, ...xt.shape]);
@@ -97,7 +97,7 @@ function computeBranches(xt: Tensor, p: NormSpatialParameters, { at, clips, chan
   return { mean, rstd, branch, pooled };
 }
 
-/** The weights of the branches, softmax(fc2(gelu(fc1(pooled)))), and what its backward needs. */
+/** Computes the branches' weights, softmax(fc2(gelu(fc1(pooled)))), and the tensors that its backward reads. */
 function computeWeights(
   pooled: Tensor,
   p: NormSpatialParameters,
@@ -117,7 +117,7 @@ function computeWeights(
   return { z, activated, weights: watch ? watched(weights, watch) : weights };
 }
 
-/** Shows the weights to `watch`, and gives those that count from then on. */
+/** Calls `watch` with the weights; returns its replacement, or else the weights. */
 function watched(weights: Tensor, watch: WatchWeights): Tensor {
   const replaced = watch(weights);
   if (!replaced || replaced === weights) return weights;
@@ -126,14 +126,14 @@ function watched(weights: Tensor, watch: WatchWeights): Tensor {
   return replaced;
 }
 
-/** A watch that may look and no more: the backward knows the softmax's own weights only. */
+/** Wraps a watch so that it cannot replace the weights: the backward is that of the softmax. */
 const lookingOnly =
   (watch: WatchWeights): WatchWeights =>
   (weights) => {
     if (watch(weights)) throw new Error('normSpatial: weights in place of its own have no gradient: use noGrad');
   };
 
-/** What the backward reads; `fcs` are the weights of the branches' FCs. */
+/** Tensors that the backward reads; `fcs` are the weights of the branches' FCs. */
 type Saved = Record<
   | 'xt'
   | 'gamma'
@@ -153,14 +153,14 @@ type Saved = Record<
 
 /**
  * The spatial part of a block: x + scale · proj(Σᵢ wᵢ ⊙ FCᵢ(LN(xt))) with w = softmax(fc2(gelu(fc1(mean over all tokens of
- * Σᵢ FCᵢ(LN(xt)))))) (MorphMLP, section 3.2). Equal to layerNorm, morphFc and linear for the branches, meanPool, the two FCs,
- * softmax, reweight, linear and add one after the other. Only the branches themselves are written to memory; where no gradient
- * is wanted, not even they.
- * @param x [B, T, H, W, C], where the residual starts
- * @param xt [B, T, H, W, C], what is normed and mixed: x itself for images
+ * Σᵢ FCᵢ(LN(xt)))))) (MorphMLP, section 3.2). Equivalent to layerNorm, morphFc and linear for the branches, meanPool, the two FCs,
+ * softmax, reweight, linear and add. Of the intermediate activations only the branches are written to memory, and without a
+ * gradient not even they.
+ * @param x [B, T, H, W, C], the residual
+ * @param xt [B, T, H, W, C], the input of the LayerNorm: x itself for images
  * @param chunk tokens in a chunk of the morph FCs (see `morphFc`)
  * @param scale [B] (drop path: 0 or 1/(1-p) for each clip) or null for 1
- * @param watch sees the weights w; where no gradient is wanted it may give others in their place
+ * @param watch called with the weights w; may replace them if no gradient is needed
  * @returns the shape of x
  */
 export function normSpatial(
@@ -187,7 +187,7 @@ export function normSpatial(
   return recorded(y, x, p, call, saved);
 }
 
-/** The same where nothing is kept for a backward: the branches' mean comes first, and the branches never exist as tensors. */
+/** Inference: computes the pooled mean first, then the output, so that the branches are never stored. */
 function withoutBackward(
   x: Tensor,
   xt: Tensor,
@@ -211,7 +211,7 @@ function withoutBackward(
   return y;
 }
 
-/** Enters the call into the graph. Where x and xt are one tensor it is one input, and its gradient includes the residual's. */
+/** Records the call in the graph. If x and xt are the same tensor, it is one input, whose gradient includes the residual's. */
 function recorded(y: Tensor, x: Tensor, p: NormSpatialParameters, call: Call, saved: Saved): Tensor {
   const one = x === saved.xt;
   return record({
@@ -223,7 +223,7 @@ function recorded(y: Tensor, x: Tensor, p: NormSpatialParameters, call: Call, sa
   });
 }
 
-/** Gradients in the order of the inputs after x: xt, gamma, beta, the branches', fc1's, fc2's and proj's. */
+/** Gradients in the order of the inputs after x: xt, gamma, beta, and those of the branches' FCs, fc1, fc2 and proj. */
 function normSpatialBackward(
   dy: Tensor,
   saved: Saved,
@@ -242,7 +242,7 @@ function normSpatialBackward(
   return [dx, dgamma, dbeta, ...dweight.flatMap((d, i) => [d, dbias[i]!]), ...fc1, ...fc2, ...proj];
 }
 
-/** The gradients of the mixed branches, of their weights, and of the projection. */
+/** Gradients of the mixed branches, their weights and the projection. */
 function mixBackward(dy: Tensor, s: Saved, call: Call) {
   const [dmix, dweights] = [emptyLike(dy), emptyLike(s.weights)];
   const [dproj, dprojBias] = [emptyLike(s.proj), emptyLike(s.beta)];
@@ -251,7 +251,7 @@ function mixBackward(dy: Tensor, s: Saved, call: Call) {
   return { dmix, dweights, proj: [dproj, dprojBias] };
 }
 
-/** The gradients of the pooled branches and of the two FCs that weigh them. */
+/** Gradients of the pooled branches and of the two FCs that weigh them. */
 function weightsBackward(dweights: Tensor, s: Saved, { clips, channels, hidden, branches }: Call) {
   const [dscores, n] = [emptyLike(dweights), channels * branches];
   kernels.softmaxBackward({ rows: clips * channels, cols: branches, y: s.weights, dy: dweights, dx: dscores });

@@ -31,8 +31,8 @@ function checkNormTemporal(x: Tensor, p: NormTemporalParameters, groups: number)
 }
 
 /**
- * The temporal part of a block in one kernel: x + proj(temporalFc(LN(x))). Equal to layerNorm, temporalFc, linear and add one
- * after the other; what lies between stays in cache.
+ * The temporal part of a block in one kernel: x + proj(temporalFc(LN(x))). Equivalent to layerNorm, temporalFc, linear and add;
+ * intermediate tiles stay in cache.
  * @param x [B, T, H, W, C]
  * @param groups the temporal FC's channel groups G (see `temporalFc`)
  * @returns the shape of x

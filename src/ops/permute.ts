@@ -10,9 +10,9 @@ function reordered(x: Tensor, axes: readonly number[]): Tensor {
 }
 
 /**
- * x with its dimensions in another order, copied: dimension d of the result is dimension `axes[d]` of x. A zero loses its sign.
- * Kernels of this library take their layouts as they are; this is for what has no kernel.
- * @param axes each of 0 to ndim - 1 once, negative ones counted from the end
+ * Copies x with its dimensions reordered: dimension d of the result is dimension `axes[d]` of x. A zero loses its sign.
+ * The network does not need it, because each kernel reads the layout that it is given; it is meant for users' own ops.
+ * @param axes a permutation of 0 to ndim - 1; negative ones count from the end
  */
 export function permute(x: Tensor, axes: readonly number[]): Tensor {
   expectFloats('permute', 'arithmetic', { x });

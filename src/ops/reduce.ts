@@ -6,7 +6,7 @@ import { expectFloats } from './check';
 
 /** Options of `sum` and `mean`. */
 export interface ReduceOptions {
-  /** The dimensions to reduce, negative ones counted from the end; all of them where nothing is said. */
+  /** The dimensions to reduce; negative ones count from the end. Default: all dimensions. */
   axis?: number | readonly number[];
   /** Keep reduced dimensions as size 1. */
   keepDims?: boolean;
@@ -22,12 +22,12 @@ function reducedAxes(op: string, x: Tensor, axis: ReduceOptions['axis']): Set<nu
   );
 }
 
-/** The gradient of a sum: dy repeated over what was summed. */
+/** The gradient of a sum: dy repeated over the reduced dimensions. */
 function spread(dy: Tensor, kept: Shape, shape: Shape): Tensor {
   return scope(() => add(dy.view(kept), zeros(shape, { device: dy.device, dtype: dy.dtype })));
 }
 
-/** The sum over some dimensions, in double and in a fixed order. @returns the shape without them (or with 1, `keepDims`) */
+/** The sum over some dimensions, accumulated in double in a fixed order. @returns x's shape without them (size 1 with `keepDims`) */
 export function sum(x: Tensor, { axis, keepDims = false }: ReduceOptions = {}): Tensor {
   expectFloats('sum', 'arithmetic', { x });
   const axes = reducedAxes('sum', x, axis);

@@ -5,8 +5,8 @@ import { indexSelect } from './index_rows';
 import { reshape } from './reshape';
 
 /**
- * The elements from `start` up to, not including, `end` along one dimension, copied.
- * @param axis the dimension, a negative one counted from the end
+ * Copies the elements from `start` up to, not including, `end` along one dimension.
+ * @param axis the dimension; a negative one counts from the end
  * @throws unless 0 ≤ start ≤ end ≤ the size of the dimension
  */
 export function slice(x: Tensor, axis: number, start: number, end: number): Tensor {

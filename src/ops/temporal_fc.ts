@@ -16,8 +16,8 @@ function checkTemporalFc(x: Tensor, weight: Tensor, bias: Tensor | null, groups:
 }
 
 /**
- * MorphFC along time (MorphMLP, section 3.3): at each position the channels are cut into G groups of S = C/G, and each group's
- * T·S numbers x[t, g·S + s], at index t·S + s, go through one FC and back to their places.
+ * MorphFC along time (MorphMLP, section 3.3): at each position the channels are cut into G groups of S = C/G. The T·S numbers
+ * x[t, g·S + s] of each group, at index t·S + s, pass through the same FC, whose outputs return to the same positions.
  * @param x [B, T, H, W, C] @param weight [T·S, T·S] @param bias [T·S] or null
  * @returns [B, T, H, W, C]
  */

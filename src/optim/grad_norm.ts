@@ -4,12 +4,12 @@ import { empty, type Tensor } from '../core/tensor';
 
 const gradients = (params: readonly Tensor[]) => params.flatMap((p) => (p.grad ? [p.grad] : []));
 
-/** Writes the norm of all gradients to `into` [1], without waiting for it. */
+/** Writes the L2 norm of all gradients to `into` [1], without synchronising with the device. */
 export function measureGradNorm(params: readonly Tensor[], into: Tensor): void {
   kernels.gradNormMeasure({ norm: into, gradients: gradients(params) });
 }
 
-/** The L2 norm of all gradients as one vector; NaN or infinite when a gradient is. */
+/** The L2 norm of all gradients as one vector; NaN or infinite if a gradient is. */
 export function gradNorm(params: readonly Tensor[]): number {
   if (gradients(params).length === 0) return 0;
   return scope(() => {
@@ -19,13 +19,13 @@ export function gradNorm(params: readonly Tensor[]): number {
   });
 }
 
-/** By what gradients of this norm are multiplied so that it is at most `maxNorm` (PyTorch's clip_grad_norm_): at most 1. */
+/** The factor, at most 1, that scales gradients of this norm to a norm of at most `maxNorm` (PyTorch's clip_grad_norm_). */
 export function clipFactor(norm: number, maxNorm: number): number {
   if (!(maxNorm > 0)) throw new Error(`clipGradNorm: the norm must be above 0, got ${maxNorm}`);
   return Math.min(1, maxNorm / (norm + 1e-6));
 }
 
-/** Multiplies all gradients by a number, or by what a tensor [1] holds when that runs. */
+/** Multiplies all gradients by a number, or by the value of a tensor [1] at the time the kernel runs. */
 export function scaleGradients(params: readonly Tensor[], factor: number | Tensor): void {
   const by = typeof factor === 'number' ? { factor, factorOfStep: null } : { factor: 1, factorOfStep: factor };
   kernels.gradNormScale({ ...by, gradients: gradients(params) });

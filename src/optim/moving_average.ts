@@ -20,12 +20,12 @@ export class MovingAverage {
     this.reset();
   }
 
-  /** Starts from the parameters as they are: after weights were loaded. */
+  /** Restarts the averages from the current parameters, for example after weights were loaded. */
   reset(): void {
     this.params.forEach(([, p], i) => this.averages[i]!.copyFrom(p.floats()));
   }
 
-  /** Moves the averages towards the parameters: once after each step. */
+  /** Updates the averages. Call it once after each step. */
   update(): void {
     lerp(
       this.averages,
@@ -34,7 +34,7 @@ export class MovingAverage {
     );
   }
 
-  /** Exchanges parameters and averages; twice is as before. */
+  /** Exchanges parameters and averages; a second call undoes the first. */
   swap(): void {
     this.params.forEach(([, p], i) => {
       const average = this.averages[i]!;
@@ -49,7 +49,7 @@ export class MovingAverage {
     return new Map(this.params.map(([name], i) => [`ema.${name}`, this.averages[i]!.floats()]));
   }
 
-  /** Continues from a state. @throws naming the first average that is missing or of a wrong size */
+  /** Restores a state. @throws naming the first average that is missing or of a wrong size */
   loadStateDict(state: ReadonlyMap<string, Float32Array>): void {
     this.params.forEach(([name], i) => {
       const [values, average] = [state.get(`ema.${name}`), this.averages[i]!];

@@ -5,7 +5,7 @@ export interface ParameterGroup {
   params: readonly Tensor[];
   lr?: number;
   weightDecay?: number;
-  /** For messages. */
+  /** Name for messages. */
   name?: string;
 }
 
@@ -15,11 +15,11 @@ export interface Group {
   /** Learning rate of the next step. */
   lr: number;
   weightDecay: number;
-  /** `lr` as it was given: schedules multiply it. */
+  /** Initial `lr`; schedules scale it. */
   readonly baseLr: number;
 }
 
-/** State of an optimizer as a checkpoint keeps it: the step count, and one array per parameter and moment. */
+/** State of an optimizer for checkpoints: the step count, and one array per parameter and moment. */
 export interface OptimizerState {
   step: number;
   moments: Map<string, Float32Array>;
@@ -40,7 +40,7 @@ function checkParameters(groups: readonly ParameterGroup[]): void {
   if (seen.size === 0) throw new Error('optimizer: no parameters');
 }
 
-/** What AdamW and SGD share: parameter groups, gradients, moments and their state. */
+/** Base class of AdamW and SGD: parameter groups, gradients, moments and their state. */
 export abstract class Optimizer {
   /** The parameter groups, in the order given. */
   readonly groups: Group[];
@@ -86,29 +86,29 @@ export abstract class Optimizer {
     }
   }
 
-  /** The names of parameters that have no gradient: after a backward, a part of the network that nothing reaches. */
+  /** Names of parameters without a gradient: after a backward, those that the loss does not depend on. */
   missingGradients(): string[] {
     return this.all().flatMap((p) => (p.grad ? [] : [p.name || p.label()]));
   }
 
-  /** Takes one step along the gradients. Parameters without a gradient stay as they are. */
+  /** Updates the parameters from their gradients. Parameters without a gradient do not change. */
   step(): void {
     this.step_ += 1;
     this.launchStep();
   }
 
-  /** @internal For `countStep` and `launchStep`: a tensor for each group, on the device of the parameters. */
+  /** @internal Allocates the per-step scalars of `countStep` and `launchStep`: one tensor per group, on the parameters' device. */
   makeNumbers(): Tensor[] {
     return this.groups.map(({ params }) => zeros([this.numbersOfStep], { device: params[0]!.device }));
   }
 
-  /** @internal The first half of a step whose launches were recorded: counts it, and writes what is new in it to where they read it. */
+  /** @internal First half of a step in a CUDA graph: increments the step count and writes the per-step scalars to `numbers`. */
   countStep(numbers: readonly Tensor[]): void {
     this.step_ += 1;
     this.groups.forEach((group, i) => this.writeNumbers(group, numbers[i]!));
   }
 
-  /** @internal The other half: the launches. What is new in each step they read from `numbers`; without these it is of the step counted last. */
+  /** @internal Second half: the launches. They read the per-step scalars from `numbers`, or else take those of the current step. */
   launchStep(numbers?: readonly Tensor[]): void {
     let first = 0;
     for (const [index, group] of this.groups.entries()) {
@@ -132,7 +132,7 @@ export abstract class Optimizer {
     return { step: this.step_, moments: new Map(entries) };
   }
 
-  /** Continues from a state; names every moment that is missing or of the wrong size, and then changes nothing. */
+  /** Restores a state. @throws naming every moment that is missing or of the wrong size; nothing has changed then */
   loadStateDict(state: OptimizerState): void {
     const problems = this.named().flatMap(([name, t]) => {
       const size = state.moments.get(name)?.length;
@@ -156,7 +156,7 @@ export abstract class Optimizer {
     numbers: Tensor | undefined,
   ): void;
 
-  /** @internal How many numbers differ between steps, and those of a group in this one. */
+  /** @internal Number of per-step scalars of a group; `writeNumbers` writes those of the current step. */
   protected abstract readonly numbersOfStep: number;
   /** @internal */
   protected abstract writeNumbers(group: Group, into: Tensor): void;
@@ -179,8 +179,8 @@ function moment(p: Tensor): Tensor {
 }
 
 /**
- * Two groups: weights of two or more dimensions decay, 1-D parameters (biases, LayerNorm and BatchNorm) do not, as the authors'
- * recipes have it (ZERO_WD_1D_PARAM).
+ * Splits parameters into two groups: weights of two or more dimensions with weight decay, 1-D parameters (biases, LayerNorm and
+ * BatchNorm) without, as in the authors' recipes (ZERO_WD_1D_PARAM).
  */
 export function parameterGroups(parameters: readonly Tensor[], weightDecay: number): ParameterGroup[] {
   const groups = [

@@ -1,13 +1,13 @@
-/** Warm-up and cosine learning rate, by fractional epoch (or step: the unit is whatever the counts are in). */
+/** A learning rate with linear warm-up and cosine decay. All counts are in the same unit, epochs or steps. */
 export interface CosineSchedule {
   baseLr: number;
-  /** Where the cosine ends. */
+  /** Learning rate at the end of the cosine. */
   endLr: number;
-  /** Where the warm-up starts. */
+  /** Learning rate at the start of the warm-up. */
   warmupStartLr: number;
   warmupEpochs: number;
   maxEpoch: number;
-  /** Whether the cosine runs from the end of the warm-up (the authors' COSINE_AFTER_WARMUP) or from 0. */
+  /** true: the cosine starts at the end of the warm-up (the authors' COSINE_AFTER_WARMUP); false: at 0. */
   cosineAfterWarmup: boolean;
 }
 
@@ -17,7 +17,7 @@ function cosineAt(s: CosineSchedule, epoch: number): number {
   return s.endLr + (s.baseLr - s.endLr) * (Math.cos(Math.PI * progress) + 1) * 0.5;
 }
 
-/** The learning rate at a fractional epoch: linear from `warmupStartLr` to where the cosine takes over, then the cosine. */
+/** The learning rate at a fractional epoch: linear from `warmupStartLr` up to the cosine at the end of the warm-up, then the cosine. */
 export function learningRate(schedule: CosineSchedule, epoch: number): number {
   const { warmupEpochs, warmupStartLr } = schedule;
   if (epoch >= warmupEpochs) return cosineAt(schedule, epoch);

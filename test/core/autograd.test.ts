@@ -14,7 +14,7 @@ const gradOf = (t: Tensor) => [...t.grad!.floats()];
 let live = 0;
 beforeEach(() => void (live = memory().live));
 
-/** Runs a body whose leaves' gradients are freed, and shows that nothing else was left. */
+/** Runs a body, frees the gradients of its leaves, and expects no other live tensors. */
 function clean(body: (x: Tensor) => void): void {
   const x = leaf([1, 2, 3]);
   scope(() => body(x));
@@ -23,20 +23,20 @@ function clean(body: (x: Tensor) => void): void {
   expect(memory().live).toBe(live);
 }
 
-test('a tensor that is used several times gets the sum of its gradients', () =>
+test('a tensor with several uses gets the sum of their gradients', () =>
   clean((x) => {
     backward(sum(add(mul(x, x), add(x, x))));
     expect(gradOf(x)).toEqual([4, 6, 8]);
   }));
 
-test('gradients add up over several backwards until they are dropped', () =>
+test('gradients accumulate over several backwards until they are cleared', () =>
   clean((x) => {
     backward(sum(mul(x, 2)));
     backward(sum(mul(x, 3)));
     expect(gradOf(x)).toEqual([5, 5, 5]);
   }));
 
-test('a second backward says why it cannot, and retainGraph allows it', () =>
+test('a second backward throws unless retainGraph is set', () =>
   clean((x) => {
     const y = sum(mul(x, x));
     backward(y, undefined, { retainGraph: true });
@@ -47,14 +47,14 @@ test('a second backward says why it cannot, and retainGraph allows it', () =>
     );
   }));
 
-test('without a graph a backward says so', () =>
+test('a backward without a graph throws', () =>
   clean((x) => {
     const y = noGrad(() => sum(x));
     expect(() => backward(y)).toThrow(/was not computed from anything that requires a gradient/);
     expect(() => backward(mul(x, 2))).toThrow(/is not a scalar: pass its gradient/);
   }));
 
-test('hooks see and replace gradients, on leaves and between', () =>
+test('hooks receive and replace gradients of leaves and intermediate tensors', () =>
   clean((x) => {
     const seen: number[][] = [];
     const y = mul(x, 2);
@@ -74,7 +74,7 @@ test('an op without a gradient throws when one is needed', () =>
     expect(noGrad(() => record({ op: 'round', inputs: [x], output, backward: null }))).toBe(output);
   }));
 
-test('a gradient of the wrong shape is named', () =>
+test('a gradient of the wrong shape throws, naming the op', () =>
   clean((x) => {
     const y = record({ op: 'odd', inputs: [x], output: zeros([]), backward: () => [zeros([2])] });
     expect(() => backward(y)).toThrow(/backward of odd: gradient of shape \[2\] for an input of \[3\]/);
@@ -90,7 +90,7 @@ test('anomaly mode names the op that made the first NaN', () =>
     }
   }));
 
-test('with the names of parameters, anomaly mode names the layer too, forward and backward', () =>
+test('given parameter names, anomaly mode also names the layer, forward and backward', () =>
   clean((x) => {
     const named = [['blocks.3.fc.weight', x]] as const;
     setAnomalyDetection(true, named);
@@ -104,14 +104,14 @@ test('with the names of parameters, anomaly mode names the layer too, forward an
     }
   }));
 
-test('releaseGraph frees what was saved without a backward', () =>
+test('releaseGraph frees saved tensors without a backward', () =>
   clean((x) => {
     const y = sum(mul(x, x));
     releaseGraph(y);
     expect(() => backward(y)).toThrow(/was freed/);
   }));
 
-test('recompute gives the gradients of the plain function, with the same random numbers', () =>
+test('checkpoint has the gradients and random numbers of the plain function', () =>
   clean((x) => {
     const noisy = (t: Tensor) => sum(mul(dropout(mul(t, t), 0.5, true), 3));
     const gradient = (run: () => Tensor) => {
@@ -127,7 +127,7 @@ test('recompute gives the gradients of the plain function, with the same random 
     expect(plain.some((v) => v !== 0)).toBe(true);
   }));
 
-test('a scope frees what it made, also when the body throws, and keeps what it returns', () =>
+test('a scope frees its tensors, also if the body throws, except returned ones', () =>
   clean((x) => {
     const kept = scope(() => ({ y: mul(x, 2), other: [mul(x, 3)] }));
     expect(kept.y.disposed || kept.other[0]!.disposed).toBe(false);

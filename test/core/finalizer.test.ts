@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { loadAddon } from '../../src/core/addon_path';
 
-/** What a program that uses dist/ as `m` tells, with the garbage collector within its reach. */
+/** Runs a program that uses dist/ as `m` with --expose-gc; returns its output. */
 function run(program: string): unknown {
   const cwd = path.join(__dirname, '..', '..');
   const source = `const m = require('./dist');
@@ -22,7 +22,7 @@ function run(program: string): unknown {
 
 const BYTES = 20 * (1 << 20); // 20 tensors of 1 MiB each
 
-test('tensors that were dropped give their memory back when the event loop turns after a collection', () => {
+test('memory of unreachable tensors is freed in the event loop turn after a collection', () => {
   const program = `
     const before = m.memory().live;
     const made = (() => { let t = []; for (let i = 0; i < 20; i++) t.push(m.zeros([1 << 18])); return m.memory().live; })();
@@ -31,7 +31,7 @@ test('tensors that were dropped give their memory back when the event loop turns
   expect(run(program)).toEqual([BYTES, 0]);
 });
 
-test('a kept tensor, view or graph is not collected', () => {
+test('a reachable tensor, view or graph is not collected', () => {
   const program = `
     const before = m.memory().live;
     const view = (() => m.zeros([1 << 18]).view([1 << 9, 1 << 9]))();
@@ -42,8 +42,8 @@ test('a kept tensor, view or graph is not collected', () => {
   expect(run(program)).toEqual([true, 1 << 18, 6]);
 });
 
-// `process.memoryUsage().external` leaves out what addons report, so the two tests look at what the report does.
-test('the runtime is told the size of what is made: dropped tensors bring about their own collection', () => {
+// `process.memoryUsage().external` excludes memory reported by addons, so the two tests check the effect of the report.
+test('allocations are reported to the runtime: unreachable tensors trigger a collection', () => {
   const program = `
     let most = 0;
     for (let i = 0; i < 1500; i++) { m.empty([1 << 20]); most = Math.max(most, m.memory().live); await turn(); }
@@ -51,7 +51,7 @@ test('the runtime is told the size of what is made: dropped tensors bring about 
   expect(run(program)).toBeLessThan(300); // of 1500
 });
 
-test('the runtime is told the size of what is freed: disposed tensors bring about no collection', () => {
+test('frees are reported to the runtime: disposed tensors trigger no collection', () => {
   const program = `
     const { PerformanceObserver, constants } = require('node:perf_hooks');
     let collections = 0;

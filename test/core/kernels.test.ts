@@ -11,13 +11,13 @@ import { reshape } from '../../src/ops/reshape';
 import { backward } from '../../src/core/autograd';
 import { instead } from '../support/spoil';
 
-test('what is generated from native/ops/*.def is not stale', () => {
+test('files generated from native/ops/*.def are up to date', () => {
   const script = path.join(__dirname, '..', '..', 'tools', 'build', 'generate_kernels.cjs');
   const { status, stderr } = spawnSync(process.execPath, [script, '--check'], { encoding: 'utf8' });
   expect([status, stderr]).toEqual([0, '']);
 });
 
-test('buffers are told apart by name', () => {
+test('arguments are matched by name', () => {
   scope(() => {
     const [x, gamma, beta] = [tensor([1, 3]), tensor([2, 2]), tensor([5, 7])];
     const [y, mean, rstd] = [empty([1, 2]), empty([1]), empty([1])];
@@ -56,7 +56,7 @@ describe('layers', () => {
   const run = () => scope(() => [...gelu(tensor([0, 1e3])).floats()]);
   beforeEach(() => void (seen.length = 0));
 
-  test('the last one is over all others, and each is taken away alone', () => {
+  test('the last layer is on top, and each is removed separately', () => {
     const first = addLayer(noting('a'));
     const second = addLayer(noting('b'));
     expect(run()).toEqual([0, 1e3]);
@@ -69,7 +69,7 @@ describe('layers', () => {
     expect(run()).toEqual([0, 1e3]);
   });
 
-  test('one that throws leaves the others as they were', () => {
+  test('a layer whose body throws is removed', () => {
     const fault = instead('gelu_forward', () => {
       throw new Error('a fault');
     });
@@ -77,12 +77,12 @@ describe('layers', () => {
     expect(run()).toEqual([0, 1e3]);
   });
 
-  test('a dry run under a layer is still seen by it, and computes nothing', () => {
+  test('a layer observes a dry run below it, which computes nothing', () => {
     dryRun(() => withLayer(noting('over'), () => expect(run()).toEqual([0, 0])));
     expect(seen).toEqual(['over gelu_forward']);
   });
 
-  test('a layer says what it replaces, and only while it is there', () => {
+  test('isReplaced reports the ops of a layer only while it is active', () => {
     withPlugin(naivePlugin('gelu'), () => {
       expect([isReplaced('linear', 'gelu'), isReplaced('linear')]).toEqual([true, false]);
       withPlugin(naivePlugin('gelu'), () => expect(pluginFor('gelu')).toBeDefined());
@@ -90,7 +90,7 @@ describe('layers', () => {
     expect(isReplaced('gelu')).toBe(false);
   });
 
-  test("a plugin's gradient is that of its own output alone, not of a view of it", () => {
+  test("a plugin's gradient applies to its own output, not to a view of it", () => {
     const values = [-1, 0.5, 2, -0.25];
     const gradient = () =>
       scope(() => {
@@ -104,7 +104,7 @@ describe('layers', () => {
     found.forEach((v, i) => expect(v).toBeCloseTo(expected[i]!, 5));
   });
 
-  test('two plugins do not stand in for one op', () => {
+  test('two plugins cannot replace the same op', () => {
     const plugin = naivePlugin('temporal_fc');
     withPlugin(plugin, () => {
       usePlugin(plugin); // it does already

@@ -44,7 +44,7 @@ test('live tensors are grouped by the line that made them, the most bytes first'
   expect(liveTensorReport()).toBe('live tensors: 0 bytes in 0');
 });
 
-test('what an op made has the name of the op; what a scope freed is gone; a view counts as its memory', () => {
+test('outputs have the name of their op; freed tensors are not listed; a view counts as its tensor', () => {
   const line = here(2);
   const kept = scope(() => {
     const y = mul(mul(tensor([1, 2, 3]), 2), 3);
@@ -55,7 +55,7 @@ test('what an op made has the name of the op; what a scope freed is gone; a view
   expect(liveTensors()).toEqual([]);
 });
 
-test('inside a layer both are named: the line of the layer, and the line outside that called it', () => {
+test('tensors made in a layer have the lines of the layer and of its caller', () => {
   const layer = new Linear(4, 2);
   trackLiveTensors(true);
   const line = here(1);
@@ -70,14 +70,14 @@ test('inside a layer both are named: the line of the layer, and the line outside
   layer.dispose();
 });
 
-test('tensors that come and go are not reported, however many', () => {
+test('freed tensors are not reported, however many', () => {
   const kept = zeros([1]);
   for (let i = 0; i < 5000; i++) zeros([1]).dispose();
   expect(liveTensors()).toMatchObject([{ count: 1, bytes: 4 }]);
   dispose(kept);
 });
 
-test('off, nothing is noted, and asking says how to turn it on', () => {
+test('when off, nothing is recorded, and liveTensors says how to turn it on', () => {
   trackLiveTensors(false);
   const unseen = zeros([1]);
   expect(() => liveTensors()).toThrow('tracking is off; call trackLiveTensors(true) or set MORPHMLP_DEBUG_MEMORY=1');
@@ -86,7 +86,7 @@ test('off, nothing is noted, and asking says how to turn it on', () => {
   dispose(unseen);
 });
 
-/** Runs a program against dist/ with MORPHMLP_DEBUG_MEMORY=1; what it wrote to stderr. */
+/** Runs a program against dist/ with MORPHMLP_DEBUG_MEMORY=1; returns its stderr. */
 function report(program: string, ...flags: string[]): string {
   const env = { ...process.env, MORPHMLP_ADDON: loadAddon().file, MORPHMLP_DEBUG_MEMORY: '1' };
   const run = spawnSync(process.execPath, [...flags, '-e', program], {
@@ -105,7 +105,7 @@ test('MORPHMLP_DEBUG_MEMORY=1 prints the report at the end', () => {
   );
 });
 
-test('what the garbage collector took is not reported', () => {
+test('collected tensors are not reported', () => {
   const program = `(() => { for (let i = 0; i < 9; i++) require('./dist').zeros([5]) })(); setTimeout(() => gc(), 1)`;
   expect(report(program, '--expose-gc')).toBe('live tensors: 0 bytes in 0\n');
 });

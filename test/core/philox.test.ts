@@ -31,7 +31,7 @@ describe('Philox', () => {
     expect(hex(drawn)).toBe(block([1, 1, 3, 4], [1, 2]));
   });
 
-  test('a restored state goes on with the same numbers, through JSON', () => {
+  test('a state restored from JSON continues with the same numbers', () => {
     const rng = new Philox(42).fork('x');
     for (let i = 0; i < 7; i++) rng.normal();
     const copy = Philox.restore(JSON.parse(JSON.stringify(rng.state())));
@@ -39,7 +39,7 @@ describe('Philox', () => {
     expect(next(copy)).toEqual(next(rng));
   });
 
-  test('a fork depends on its label and not on what was drawn before', () => {
+  test('a fork depends on its label and not on earlier draws', () => {
     const rng = new Philox(1);
     const before = rng.fork('a').word();
     rng.word();
@@ -57,7 +57,7 @@ describe('Philox', () => {
     expect(new Set(words).size).toBe(5);
   });
 
-  test('uniform and normal have the moments they should', () => {
+  test('uniform and normal have the expected moments', () => {
     const rng = new Philox(3);
     const n = 40000;
     const u = Array.from({ length: n }, () => rng.uniform());

@@ -26,7 +26,7 @@ for (const op of PLUGGABLE)
     EDGE_SHAPES[op].map((c) => replaced(op, c)),
   );
 
-/** A BLAS of three loops: that our calls mean what they should is seen without a library on the machine. */
+/** A naive BLAS: tests our calls on machines without a BLAS library. */
 test('a BLAS library computes the FCs too, forward and gradients', () => {
   const library = path.join(mkdtempSync(path.join(os.tmpdir(), 'morphmlp-')), 'blas.so');
   const source = path.join(__dirname, '..', 'fixtures', 'plugins', 'blas.c');
@@ -63,7 +63,7 @@ test('a model computes the same with each op replaced, and with all of them', ()
     const found = logitsAndGradients(ops);
     found.forEach((values, i) => expect(relativeError(values, expected[i]!)).toBeLessThan(2e-5));
     expect(memory().live).toBe(live);
-    // Another order of adding: the ops were replaced indeed.
+    // A different summation order shows that the ops were replaced.
     expect(found.some((values, i) => values.some((v, j) => v !== expected[i]![j]))).toBe(true);
   }
 });
@@ -78,7 +78,7 @@ test('naive gradients have the same bits for any number of threads', () => {
   expect(one).toEqual(three);
 });
 
-test('a plugin stands in for its op only while it is asked to', () => {
+test('withPlugin replaces the op only while its body runs', () => {
   const plugin = naivePlugin('linear');
   withPlugin(plugin, () => expect(pluginFor('linear')).toBe(plugin));
   expect(pluginFor('linear')).toBeUndefined();
@@ -89,6 +89,6 @@ test('a plugin stands in for its op only while it is asked to', () => {
 test.each([
   ['/no/such/plugin.so', /^\/no\/such\/plugin\.so: .*cannot open shared object file|no such file/],
   [__filename, /^.*plugins\.test\.ts: .*(invalid ELF header|not a mach-o)/],
-])('openPlugin of %s is one clear sentence', (file, message) => {
+])('openPlugin of %s throws one clear sentence', (file, message) => {
   expect(() => openPlugin(file)).toThrow(message);
 });

@@ -41,7 +41,7 @@ describe('creation', () => {
     [Float32Array.of(1.5, -0, NaN), 'f32'],
     [Int32Array.of(-(2 ** 31), 2 ** 31 - 1), 'i32'],
     [Uint8Array.of(0, 255), 'u8'],
-  ])('%p becomes %s, and comes back as it was, a copy', (array, dtype) => {
+  ])('%p becomes %s, and data() returns an equal copy', (array, dtype) => {
     scope(() => {
       const t = tensor(array, [1, array.length]);
       const back = t.data();
@@ -53,7 +53,7 @@ describe('creation', () => {
   });
 
   test(
-    'a subarray of a larger buffer is taken where it lies',
+    'a subarray is read at its offset in the buffer',
     inScope(() => {
       expect([...tensor(Float32Array.of(1, 2, 3, 4).subarray(1, 3)).floats()]).toEqual([2, 3]);
     }),
@@ -110,7 +110,7 @@ describe('creation', () => {
     expect(() => scope(() => zeros([6]).view(shape))).toThrow(new RegExp(message.source.replace('tensor', 'view')));
   });
 
-  test('a shape of another size than the values is refused, and more memory than there is', () => {
+  test('a shape that does not match the values, and an allocation beyond memory, are refused', () => {
     expect(() => tensor([1, 2, 3], [2, 2])).toThrow('tensor: shape [2, 2] needs 4 values, got 3');
     expect(() => zeros([2 ** 45])).toThrow(/out of memory/);
   });
@@ -138,7 +138,7 @@ describe('creation', () => {
 
 describe('elements', () => {
   test(
-    'item, floats and copyFrom say what they need',
+    'item, floats and copyFrom report the expected argument',
     inScope(() => {
       expect([tensor([[7]]).item(), tensor(3).item(), tensor(Int32Array.of(4)).item()]).toEqual([7, 3, 4]);
       expect(() => zeros([2]).item()).toThrow('item: expected one element, got [2]');

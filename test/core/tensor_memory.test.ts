@@ -13,7 +13,7 @@ beforeAll(collectGarbage);
 beforeEach(() => void (live = memory().live));
 afterEach(() => expect(memory().live).toBe(live));
 
-test('views and detached tensors share memory, which lives until the last is disposed', () => {
+test('views and detached tensors share memory until the last is disposed', () => {
   const x = tensor(
     [
       [1, 2],
@@ -61,7 +61,7 @@ test.each(uses)('%s after dispose names the tensor and its shape', (_, use) => {
   });
 });
 
-test('nested scopes free what they made, keep what they return, and leave persistent tensors', () => {
+test('nested scopes free their tensors, except returned and persistent ones', () => {
   let [inner, outer, persistent]: Tensor[] = [];
   const kept = scope(() => {
     outer = zeros([10]);
@@ -80,7 +80,7 @@ test('nested scopes free what they made, keep what they return, and leave persis
   expect(() => scope(async () => zeros([1]))).toThrow('scope: the body must not be asynchronous');
 });
 
-test('noGrad builds no graph and ends where it ends, also by an error', () =>
+test('noGrad builds no graph, and restores the mode also after an error', () =>
   scope(() => {
     const x = tensor([1, 2], [2], { requiresGrad: true });
     const made = noGrad(() => [sum(x), enableGrad(() => sum(x))]);
@@ -156,7 +156,7 @@ test('blocks of all sizes keep their numbers while others come, go, and go back 
   releaseMemoryCache();
 });
 
-test('what one block held is enough for many, and what many held for one', () => {
+test('the memory of one block is reused for many, and that of many for one', () => {
   const script = path.join(__dirname, '..', 'support', 'run_pieces.ts');
   const out = execFileSync(process.execPath, ['--import', 'tsx', script], { encoding: 'utf8' });
   expect(out).toBe('0\n'.repeat(8));

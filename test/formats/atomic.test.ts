@@ -18,7 +18,7 @@ const fail = (code: string) => () => {
 /** The real file system with some calls replaced. */
 const broken = (calls: Partial<FileSystem>): FileSystem => ({ ...fs, ...calls });
 
-test('writes a new file, replaces one, and leaves nothing beside it', () => {
+test('writes a new file, replaces one, and leaves no temporary file', () => {
   const path = join(folder, 'a.txt');
   writeFileAtomic(path, text('one'));
   writeFileAtomic(path, (write) => ['t', '', 'wo'].forEach((part) => write(Buffer.from(part))));
@@ -53,7 +53,7 @@ test('flushes the file before the rename and the folder after it', () => {
   expect(calls).toEqual(['flush file', 'rename', 'flush folder']);
 });
 
-test('continues where the system took only some of the bytes', () => {
+test('continues after a partial write', () => {
   const path = join(folder, 'a.txt');
   const writeSync = ((fd: number, bytes: Uint8Array, from: number, length: number) =>
     fs.writeSync(fd, bytes, from, Math.min(2, length))) as typeof fs.writeSync;
@@ -95,7 +95,7 @@ describe('a failure leaves the previous file and no other', () => {
   });
 });
 
-test('a folder that cannot be flushed is said, unless its file system has no such thing', () => {
+test('a failed flush of the folder is reported, unless the file system does not support it', () => {
   const path = join(folder, 'a.txt');
   const failing = (code: string) => {
     let calls = 0;

@@ -38,7 +38,7 @@ function full() {
   };
 }
 
-test('a checkpoint comes back as it was', () => {
+test('a checkpoint is read as written', () => {
   saveCheckpoint(path, full());
   const loaded = loadCheckpoint(path);
   const expected = full();
@@ -94,14 +94,14 @@ test('weights only, and the file is an ordinary safetensors file', () => {
   expect([...readSafetensors(path).tensors.keys()].sort()).toEqual([...tensors.keys()].sort());
 });
 
-test('a safetensors file from elsewhere has tensors and no meta', () => {
+test('a foreign safetensors file has tensors and empty meta', () => {
   writeSafetensors(path, new Map([['w', tensor('w', 3)]]), new Map([['format', 'pt']]));
   const loaded = loadCheckpoint(path);
   expect(loaded.meta).toEqual({});
   expect(loaded.tensors.get('w')).toEqual(tensor('w', 3));
 });
 
-describe('what cannot be kept is refused, and the previous checkpoint stays', () => {
+describe('invalid contents are refused, and the previous checkpoint is kept', () => {
   const map = new Map<string, number>();
   test.each([
     ['NaN', { loss: NaN }, 'meta.loss is NaN'],

@@ -7,14 +7,14 @@ const folder = mkdtempSync(path.join(os.tmpdir(), 'morphmlp-'));
 const at = (...names: string[]) => path.join(folder, ...names);
 afterAll(() => rmSync(folder, { recursive: true }));
 
-test('a folder is made with those above it, and one that is there stays', () => {
+test('creates a folder and its parents; keeps an existing one', () => {
   makeFolder(at('a', 'b', 'c'));
   writeFileSync(at('a', 'b', 'c', 'kept'), '');
   makeFolder(at('a', 'b', 'c'));
   expect(existsSync(at('a', 'b', 'c', 'kept'))).toBe(true);
 });
 
-test('where none can be made, the path and the reason are told', () => {
+test('a failure reports the path and the reason', () => {
   writeFileSync(at('file'), '');
   expect(() => makeFolder(at('file'))).toThrow(
     `${at('file')}: expected a folder or a place for one: a file has this name`,
@@ -25,7 +25,7 @@ test('where none can be made, the path and the reason are told', () => {
   );
 });
 
-test('a folder that takes no new ones is told of, too', () => {
+test('a parent that refuses new folders is reported', () => {
   const there = process.platform === 'linux'; // elsewhere there may be no /proc, and none can be made in the root
   expect(() => makeFolder('/proc/none/deeper')).toThrow(
     there ? '/proc/none: expected a folder' : ': expected a folder',

@@ -1,6 +1,6 @@
 /**
- * Mutations of good files: what a reader makes of them must be a result or one clear sentence. Everything follows from
- * the seed, so that a failure can be repeated from its number.
+ * Fuzzing by mutations of valid files: a reader must return a result or throw one clear sentence. All randomness follows from the
+ * seed, so that a failure can be reproduced from its number.
  */
 import { crc32 } from 'node:zlib';
 import { readFileSync } from 'node:fs';
@@ -114,7 +114,7 @@ const KINDS: [name: string, files: Buffer[], make: (bytes: Buffer, dice: Dice) =
   ['random opcodes', ZIPS, randomPickle],
 ];
 
-/** What a run saw: how many mutations loaded and were refused, the slowest in ms, and the growth of memory in bytes. */
+/** Result of a run: how many mutations loaded and were refused, the slowest in ms, and the growth of memory in bytes. */
 export interface FuzzResult {
   loaded: number;
   refused: number;

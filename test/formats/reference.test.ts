@@ -116,7 +116,7 @@ describe('digests', () => {
     expect(digestError(wrong, digest, 'case/array').samples).toBeGreaterThan(0.1);
   });
 
-  test('NaN is looked for before the shape', () => {
+  test('NaN is reported before a wrong shape', () => {
     const broken = new Float32Array([1, NaN]);
     expect(() => digestError(broken, digest, 'case/array')).toThrow('case/array: element 1 is NaN');
     expect(() => digestError(new Float32Array(2), digest, 'case/array')).toThrow('expected shape [3,5,7]');

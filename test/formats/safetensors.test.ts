@@ -62,7 +62,7 @@ describe('files of the reference library', () => {
     expect(Array.from(special)).toEqual([NaN, Infinity, -Infinity, -0, 2 ** -24, 65504]);
   });
 
-  test('odd names stay what they are', () => {
+  test('unusual names are preserved', () => {
     const { tensors, metadata } = readSafetensors(mixed);
     expect(tensors.get('__proto__')!.data).toEqual(new Float32Array([4]));
     expect(tensors.get('a"quote\\and\nnewline')!.data).toEqual(new Float32Array([1]));
@@ -139,7 +139,7 @@ describe('invalid files are refused with one sentence', () => {
     ['an overlap', `{"a":${entry(0, 8)},"b":${entry(4, 12)}}`, 12, 'tensor "b": starts at byte 4, which overlaps'],
     ['too little data', `{"a":${entry(0, 8)}}`, 7, 'the tensors need 8 bytes, the file holds 7: file truncated'],
     ['too much data', `{"a":${entry(0, 8)}}`, 9, 'the tensors end at byte 8, the file holds 9: 1 bytes too many'],
-    ['metadata that are no strings', '{"__metadata__":{"a":1}}', 0, '__metadata__: expected a string for "a", got 1'],
+    ['metadata other than strings', '{"__metadata__":{"a":1}}', 0, '__metadata__: expected a string for "a", got 1'],
     ['metadata that are a list', '{"__metadata__":[]}', 0, '__metadata__: expected an object of strings, got []'],
     ['deep nesting', '{"a":'.repeat(40), 0, 'at most 32 levels of nesting'],
     ['an open string', '{"a', 0, 'expected a closing quote'],

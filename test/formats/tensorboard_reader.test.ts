@@ -38,7 +38,7 @@ async function readElsewhere(file: string): Promise<Record<string, unknown>[]> {
   return events;
 }
 
-test('a reader of TensorFlow records and a decoder of protocol buffers find what was written', async () => {
+test('independent TFRecord and protobuf readers read the written events', async () => {
   const png = await sharp({ create: { width: 5, height: 3, channels: 3, background: 'red' } })
     .png()
     .toBuffer();

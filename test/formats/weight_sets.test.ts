@@ -61,7 +61,7 @@ describe('several sets', () => {
   });
 });
 
-test('no set: the names that are there', () => {
+test('no set: the error lists the names in the file', () => {
   expect(() => choose([at('', ['x', 'y', 'z']), at('m', ['a.bias'])])).toThrow(
     'expected weights with a tensor a.weight, under any prefix; found 4 entries (x, y, z, …)',
   );

@@ -31,7 +31,7 @@ test.each(['x.pth.tar', 'x', 'x.pkl', 'x.ckpt', 'x.bin', 'x.safetensors', 'x.onn
   },
 );
 
-test('where the bytes say nothing, the reader of the name says what is wrong', () => {
+test('an unrecognised file is reported by the reader of its extension', () => {
   expect(weightsKind(put('x.safetensors', '<html>'))).toBe('safetensors');
   expect(weightsKind(put('x.pth', '<html>'))).toBe('pytorch');
   expect(weightsKind(put('empty', ''))).toBe('pytorch');
@@ -47,7 +47,7 @@ test.each([
   expect(() => weightsKind(path)).toThrow(`${path}: expected a PyTorch or safetensors file, got ${what}`);
 });
 
-test('a file that is not there, and a folder', () => {
+test('a missing file, and a folder', () => {
   expect(() => weightsKind(join(folder, 'none'))).toThrow('none: no such file');
   expect(() => weightsKind(folder)).toThrow('expected a file, got a folder');
 });

@@ -64,7 +64,7 @@ function oracle(a: Arrays, ablation: Ablation, stage: number, chunk: number): Ar
   return shaped(shape, linear64(sum, a['proj.weight']!, a['proj.bias']));
 }
 
-/** Puts other tensors in the place of a module's own. */
+/** Replaces a module's tensors. */
 function withTensors(module: AblatedFc, tensors: Record<string, Tensor>): AblatedFc {
   for (const [name, own] of module.namedTensors()) {
     const parts = name.split('.');

@@ -129,14 +129,14 @@ describe('files', () => {
     },
   );
 
-  test('another switch than was asked for is refused, with both named', () => {
+  test('a switch other than the requested one is refused, naming both', () => {
     const config: MorphMlpConfig = { ...VARIANTS['image-t']!.config, ablation: { spatial: 'conv_3x3' } };
     expect(() => expectVariant(recognise(shapesOf(config)), 'image-t')).toThrow(
       'it holds an image model (layers 3, 4, 7, 3, widths 84, 168, 336, 588, spatial part conv_3x3), not image-t (layers 3, 4, 7, 3, widths 84, 168, 336, 588)',
     );
   });
 
-  test('a checkpoint gives back the model it was made of, and starts no other', () => {
+  test('a checkpoint restores its own model, and initialises no other', () => {
     const file = path.join(folder, 'sum.safetensors');
     const model = new MorphMLP({ ...IMAGE, ablation: { weighting: 'sum' } });
     const info = {
@@ -189,7 +189,7 @@ test.each([
   expect(() => new MorphMLP({ ...VIDEO, ...change })).toThrow(message),
 );
 
-test('keys of a configuration set the switches, and what is printed sets them again', () => {
+test('configuration keys set the switches, and the printed configuration sets them again', () => {
   const config = withSettings(withSettings(defaults(), presetSettings('quickstart')), [
     { key: 'MORPH.GROUP_DIM', value: 'C/2L', where: 'test' },
     { key: 'MORPH.WEIGHTING', value: 'sum', where: 'test' },

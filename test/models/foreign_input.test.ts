@@ -69,7 +69,7 @@ describe("SlowFast's configuration", () => {
     ],
   ])('is read as %s', (_, cfg) => expect(readCfg(cfg)).toEqual({ input: FOUND, channelOrder: 'bgr' }));
 
-  test('the crop of training where there is none of testing, dense sampling of Kinetics, and chunks', () =>
+  test('uses the training crop without a test crop, dense sampling for Kinetics, and the chunks', () =>
     expect(
       readCfg(
         'DATA: {TRAIN_CROP_SIZE: 160, TARGET_FPS: 25, USE_OFFSET_SAMPLING: false}\nTRAIN: {DATASET: kinetics}\nMORPH: {SEGMENT_DIM: [1, 2, 3, 4]}',
@@ -85,7 +85,7 @@ describe("SlowFast's configuration", () => {
     [7, /^cfg: expected YAML or a dict$/],
   ])('%p is an error', (cfg, message) => expect(() => readCfg(cfg)).toThrow(message));
 
-  test('a pickled dict becomes plain, and a part that is no data is left out', () => {
+  test('a pickled dict becomes plain data without its other objects', () => {
     const dict = (entries: [PickleValue, PickleValue][]) => {
       const made = new PickleDict();
       entries.forEach(([key, value]) => made.entries.set(key, value));
@@ -103,10 +103,10 @@ describe("SlowFast's configuration", () => {
   });
 });
 
-describe('what decides', () => {
+describe('precedence', () => {
   const video = VARIANTS['video-s']!.config;
 
-  test('options, then cfg, then the recipe; what was taken and what was assumed is said', () => {
+  test('options, then cfg, then the recipe; notes report sources and assumptions', () => {
     const { input, notes } = foreignInput(
       video,
       { rate: 8, mean: [0, 0, 0] },
@@ -126,7 +126,7 @@ describe('what decides', () => {
     expect(readInput(input, 1).normalisation).toEqual({ mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] });
   });
 
-  test('a value that cannot be is an error that names it', () => {
+  test('an invalid value throws, naming it', () => {
     const { input } = foreignInput(video, { rate: 'often' }, { frames: 16 });
     expect(() => readInput(input, 16)).toThrow('input.rate: expected a whole number from 1 to 10000, got "often"');
   });
@@ -161,7 +161,7 @@ describe('morphmlp convert', () => {
   const out = at('out.safetensors');
   const run = (...args: string[]) => runCli(['convert', from, out, '--segment-dim', '8,8,16,4', ...args]);
 
-  test('writes what its options say, and says what it took and assumed', () => {
+  test('writes the given options, and reports sources and assumptions', () => {
     const { err, out: said } = run(
       '--mean',
       '0.5',
@@ -190,7 +190,7 @@ describe('morphmlp convert', () => {
     expect(notes).toEqual([]);
   });
 
-  test('changes the specification of a checkpoint of our own, and keeps the rest', () => {
+  test('changes the specification of a checkpoint of this program, and keeps the rest', () => {
     const again = at('again.safetensors');
     expect(runCli(['convert', out, again, '--std', '1', '--crop', '96']).status).toBe(0);
     const { network, input } = load(again);

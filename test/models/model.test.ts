@@ -106,7 +106,7 @@ test.each([
   },
 );
 
-test('an image may come without a dimension of time', () => {
+test('an image may have no time dimension', () => {
   const model = filled(IMAGE).eval() as MorphMLP;
   const x = uniform(1, 2 * 3 * 40 * 36);
   const [flat, clip] = [
@@ -130,10 +130,10 @@ test('at the initial values the temporal part adds nothing', () => {
   });
 });
 
-test('a pass leaves nothing behind', () => {
+test('a forward pass leaves no live tensors', () => {
   const model = filled(VIDEO);
   const x = uniform(1, 3 * 6 * 40 * 40);
-  // Twice: weights that are used again unchanged keep their packed form from then on.
+  // Twice: the packed form of weights is cached from their second unchanged use on.
   for (let i = 0; i < 2; i++) pass(model, (t) => model.forward(t), x, [1, 3, 6, 40, 40]);
   model.zeroGrad();
   const { live } = memory();

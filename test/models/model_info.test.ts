@@ -44,13 +44,13 @@ const set = (part: string, field: string, value: Json | undefined) => (meta: Met
   else meta[part]![field] = value;
 };
 
-test('a good one is read as it was written', () => {
+test('valid metadata are read as written', () => {
   const { network, ...info } = load(good);
   expect(info).toEqual({ model: CONFIG, classNames: ['a', 'b', 'c'], input: INPUT, notes: [], key: '.' });
   network.dispose();
 });
 
-test('what the first versions left out has the value that they used', () => {
+test('fields that the first versions did not store get the values that they used', () => {
   const file = changed((meta) => (meta['input'] = { frames: 4, rate: 2, crop: 32 }));
   const { network, input } = load(file);
   network.dispose();
@@ -172,7 +172,7 @@ test.each(WRONG)('%s: one sentence that starts with the file and names the field
   expect(() => load(file)).toThrow(`${file}: ${message}`);
 });
 
-test('names that are given take the place of wrong ones', () => {
+test('given names replace invalid ones', () => {
   const file = changed((meta) => (meta['classNames'] = ['a', 'a', 'a'] as never));
   const { network, classNames } = load(file, { classNames: ['x', 'y', 'z'] });
   network.dispose();
@@ -205,10 +205,10 @@ describe('NaN and infinity', () => {
   });
 });
 
-test('a specification of settings that are no metadata has the same limits', () =>
+test('a specification from other settings has the same limits', () =>
   expect(() => readInput({ ...INPUT, crop: NaN }, 4)).toThrow('input.crop: expected a whole number from 1 to 16384'));
 
-test('the metadata of a file says all of the specification', () => {
+test('the metadata of a file contain the whole specification', () => {
   const bytes = readFileSync(good);
   const header = bytes.subarray(8, 8 + Number(bytes.readBigUInt64LE(0))).toString();
   const { __metadata__: metadata } = JSON.parse(header) as { __metadata__: { meta: string } };

@@ -146,7 +146,7 @@ describe('morphmlp export', () => {
   const converted = path.join(folder, 'tiny.safetensors');
   const run = (...args: string[]) => spawnSync(process.execPath, [cli, ...args], { encoding: 'utf8' });
 
-  test('writes a converted checkpoint, and says in one line what is wrong', () => {
+  test('exports a converted checkpoint, and reports errors in one line', () => {
     expect(run('convert', weights, converted, '--segment-dim', '8,8,16,4').status).toBe(0);
     const out = path.join(folder, 'tiny.onnx');
     expect(run('export', converted, out, '--size', '64').stdout).toMatch(

@@ -37,19 +37,19 @@ describe('recognition', () => {
     expect(recognise(shapesOf(name))).toEqual({ variant: name, config: VARIANTS[name]!.config }),
   );
 
-  test('B published as S is refused, with both named', () =>
+  test('B loaded as S is refused, naming both', () =>
     expect(() => expectVariant(recognise(shapesOf('video-b')), 'video-s')).toThrow(
       'it holds video-b (layers 4, 6, 15, 4, widths 112, 224, 392, 784, 16 frames), not video-s (layers 3, 4, 9, 3, widths 112, 224, 392, 784, 16 frames)',
     ));
 
-  test('16 and 32 frames are told apart, and a hint that cannot be is refused', () => {
+  test('16 and 32 frames are distinguished, and an impossible hint is refused', () => {
     expect(recognise(shapesOf('video-s-32')).config.frames).toBe(32);
     expect(() => recognise(shapesOf('video-s-32'), { frames: 16 })).toThrow(
       'the temporal FCs have rows of 112, 224, 448, 784; 16 frames need 112, 224, 392, 784',
     );
   });
 
-  test('what is no MorphMLP, and widths without known chunks', () => {
+  test('other networks, and widths without known chunks, are refused', () => {
     expect(() => recognise(new Map([['conv1.weight', { shape: [1] }]]))).toThrow(
       'these are not the weights of a MorphMLP: there is no tensor blocks1.0.norm1.weight',
     );
@@ -134,7 +134,7 @@ describe('the weights of one model under the keys and prefixes of training scrip
     expect(found.tensors).toEqual(expected);
   });
 
-  test('of two sets none is taken unasked', () => {
+  test('two sets are ambiguous without a key', () => {
     const from = put('two', torchFile({ state_dict: weights, state_dict_ema: moved }));
     expect(() => read(from)).toThrow(`${from}: 2 sets of weights fit: state_dict, state_dict_ema; choose one with: `);
     expect(read(from, 'state_dict').tensors).toEqual(expected);
@@ -166,7 +166,7 @@ describe('the weights of one model under the keys and prefixes of training scrip
   });
 });
 
-test('convert says what is wrong in one line, and writes nothing', () => {
+test('convert reports errors in one line, and writes nothing', () => {
   const cli = path.join(__dirname, '..', '..', 'bin', 'morphmlp.js');
   const names = path.join(folder, 'names.txt');
   writeFileSync(names, 'a\nb\n');
@@ -290,7 +290,7 @@ describe('starting from other weights', () => {
   });
 });
 
-test('a safetensors file from elsewhere is recognised too', () => {
+test('a foreign safetensors file is recognised', () => {
   const from = load(file('tiny_video16.pth'), { segmentDim: SEGMENTS }).network;
   const out = path.join(folder, 'plain.safetensors');
   const tensors = [...from.stateDict()].map(([name, t]): [string, TensorData] => [

@@ -24,11 +24,7 @@ test.each([
   ],
   ['integers', () => normed(tensor(new Int32Array(4), [2, 2])), 'batchNorm: x must be f32, got i32'],
   ['a negative eps', () => normed(ones([2, 2]), { eps: -1 }), 'batchNorm: eps must be a number of 0 or more, got -1'],
-  [
-    'an eps that is no number',
-    () => normed(ones([2, 2]), { eps: NaN }),
-    'batchNorm: eps must be a number of 0 or more, got NaN',
-  ],
+  ['eps is NaN', () => normed(ones([2, 2]), { eps: NaN }), 'batchNorm: eps must be a number of 0 or more, got NaN'],
   ['too much momentum', () => normed(ones([2, 2]), { momentum: 2 }), 'batchNorm: momentum must be from 0 to 1, got 2'],
 ])('%s: refused with what was expected and what came', (_, run, message) => {
   scope(() => expect(run).toThrow(message));

@@ -1,4 +1,4 @@
-/** Clips as bytes become the network's input: to the bit, as float64 rounded once has it. */
+/** clipInput equals float64 rounded once, bit for bit. */
 import { drawMix } from '../../src/data/augment';
 import { NORMALISATION } from '../../src/data/types';
 import { clipInput, clipSettings, type ClipSettings } from '../../src/ops';
@@ -18,7 +18,7 @@ function pixelsOf([b, t, h, w]: Size): Uint8Array {
 const inBox = (x: number, y: number, box: { x: number; y: number; width: number; height: number }): boolean =>
   x >= box.x && x < box.x + box.width && y >= box.y && y < box.y + box.height;
 
-/** Number by number, from the definition. */
+/** Reference implementation, element by element. */
 function expected([b, t, h, w]: Size, pixels: Uint8Array, { normalisation, mix }: ClipSettings): number[] {
   const { mean, std } = normalisation;
   const at = (clip: number, c: number, i: number) =>
@@ -48,7 +48,7 @@ const SIZES: Size[] = [
   [4, 2, 19, 12],
 ];
 
-test.each(SIZES)('%i clips of %i x %i x %i, planes first', (...size) => {
+test.each(SIZES)('%i clips of %i x %i x %i: normalised, channels first', (...size) => {
   const pixels = pixelsOf(size);
   expect(found(size, pixels, SETTINGS)).toEqual(expected(size, pixels, SETTINGS));
 });
@@ -92,7 +92,7 @@ test('lambda of a drawn cutmix is the share of the clip that stays', () => {
   }
 });
 
-test('a box that is none mixes nothing, and writes nowhere else', () => {
+test('an invalid box mixes nothing and writes nowhere else', () => {
   const size = [2, 1, 4, 8] as const;
   const [pixels, settings] = [pixelsOf(size), clipSettings(SETTINGS)];
   settings.set([0, 1, NaN, NaN, NaN, NaN], settings.length - 6);
@@ -110,7 +110,7 @@ test('settings that need a gradient are refused', () => {
   });
 });
 
-test('what is no clip, and a standard deviation of 0, are refused', () => {
+test('tensors that are not clips, and a standard deviation of 0, are refused', () => {
   scope(() => {
     const settings = tensor(clipSettings(SETTINGS));
     expect(() => clipInput(zeros([1, 2, 3, 3], { dtype: 'u8' }), settings)).toThrow(

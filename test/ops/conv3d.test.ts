@@ -48,7 +48,7 @@ test.each([
     'conv3d: the weight takes 2 groups of 4 channels, x of shape [1, 2, 3, 3, 4] (NTHWC) has 4',
   ],
   [
-    'outputs that are no multiple of the groups',
+    'outputs not a multiple of the groups',
     () => run(ok[0], [5, 2, 1, 3, 3], { groups: 2 }),
     'conv3d: 5 outputs are not a multiple of 2 groups',
   ],
@@ -157,7 +157,7 @@ test.each(large)('%s: the bits do not depend on the number of threads', (_, geom
   }
 });
 
-/** Both orders of one convolution; x's gradient is brought to channels last. */
+/** One convolution in both input orders; x's gradient is converted to channels last. */
 test('both orders of the input agree at a size of many blocks', () => {
   const [c, pixels] = [3, 6 * 30 * 31];
   const [b, , t, h, w] = large[0]![1].x as [number, number, number, number, number];
@@ -184,7 +184,7 @@ test('both orders of the input agree at a size of many blocks', () => {
   });
 });
 
-test('a weight whose packed form was kept for one use is packed anew for another', () => {
+test('the cached packed form of a weight is not reused for another layout', () => {
   scope(() => {
     const weight = tensor(uniform(1, 24), [2, 3, 1, 2, 2]);
     const x = { last: tensor(uniform(2, 12), [1, 1, 2, 2, 3]), planar: tensor(uniform(2, 12), [1, 3, 1, 2, 2]) };

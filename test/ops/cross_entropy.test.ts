@@ -57,7 +57,7 @@ test.each([
     'crossEntropy: labelSmoothing must be in [0, 1], got 1.5',
   ],
   [
-    'smoothing that is no number',
+    'smoothing is NaN',
     () => crossEntropy(zeros([1, 3]), labels(0), { labelSmoothing: NaN }),
     'crossEntropy: labelSmoothing must be in [0, 1], got NaN',
   ],
@@ -74,7 +74,7 @@ test('the gradient scales with that of the loss', () => {
   });
 });
 
-test('a class ruled out by a logit of minus infinity costs nothing where it is not the label', () => {
+test('a logit of minus infinity adds no loss unless its class is the label', () => {
   scope(() => {
     const logits = tensor([[0, -Infinity, 0]], undefined, { requiresGrad: true });
     const loss = crossEntropy(logits, labels(0));

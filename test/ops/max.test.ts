@@ -38,7 +38,7 @@ test('large tensors, whose rows are spread over threads', () => {
   });
 });
 
-test('nothing to choose from and dimensions that are not there are refused', () => {
+test('an empty dimension and a missing dimension are refused', () => {
   scope(() => {
     expect(() => max(zeros([2, 0]), { axis: 1 })).toThrow('max: nothing to choose from in shape [2, 0]');
     expect(() => max(zeros([0]))).toThrow('max: nothing to choose from in shape [0]');

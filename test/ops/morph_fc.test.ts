@@ -17,7 +17,7 @@ test('groups that do not fit, and a weight that does not fit them, are refused',
   expect(() => run(8, { groups: 0 })).toThrow('morphFc: groups must be a whole number of at least 1, got 0');
 });
 
-test('a kernel of another library is not given groups that its interface does not know', () =>
+test('a plugin is not called for groups that its interface does not support', () =>
   expect(() => withPlugin(naivePlugin('morph_fc'), () => run(8, { groups: 2 }, 16))).toThrow(
     'morphFc: kernels of others have as many groups as tokens in a chunk, 4, not 2',
   ));

@@ -39,8 +39,8 @@ function composed(t: Record<string, Tensor>, c: SpatialCase): Tensor {
   return add(t.x!, scale);
 }
 
-// Several blocks a frame; frames enough to go in tiles (whole ones and several a frame), and so few that they are shared
-// out; padding.
+// Several blocks per frame; enough frames for tiles (of whole frames, and several per frame), and so few that threads share one;
+// padding.
 const large: SpatialCase[] = [
   { shape: [2, 3, 14, 14, 56], chunk: 14, branches: 3, scale: [1.5, 0] },
   { shape: [1, 1, 19, 17, 28], chunk: 14, branches: 3, same: true },
@@ -51,15 +51,15 @@ const large: SpatialCase[] = [
   { shape: [1, 2, 9, 8, 32], chunk: 16, branches: 2, same: true },
 ];
 
-// On the numbers of this case fc2's gradient is a small difference of large sums: both ways lie 4e-6 to 6e-6 from float64. With the
-// sanitizer's flags they round apart.
+// On the numbers of this case fc2's gradient is a small difference of large sums: both paths differ by 4e-6 to 6e-6 from float64. With the
+// sanitizer's flags they round differently.
 const delicate = (c: SpatialCase): boolean => process.env['MORPHMLP_SANITIZED'] === '1' && c.shape[4] === 98;
 for (const c of large) {
   const allowed = delicate(c) ? 5e-6 : undefined;
   runComposed(normSpatialCase(c), (inputs) => composed(inputs, c), allowed);
 }
 
-test('the sums of a weight that are kept for one size, or for its old numbers, serve no other', () => {
+test('cached sums of a weight are recomputed for another size and after an update', () => {
   const sizes = [4, 5, 7].map((side): SpatialCase => ({ shape: [1, 1, side, side, 12], chunk: 6, branches: 3 }));
   scope(() => {
     const inputs = Object.entries(normSpatialCase(sizes[0]!).inputs).filter(([name]) => !name.startsWith('x'));

@@ -15,6 +15,6 @@ function composed(inputs: Record<string, Tensor>, groups: number): Tensor {
   return add(inputs.x!, linear(mixed, p.proj, p.projBias));
 }
 
-// Several blocks, runs longer than a vector.
+// Several blocks, contiguous runs longer than a vector.
 runComposed(normTemporalCase([2, 4, 9, 8, 72], 4), (inputs) => composed(inputs, 4));
 runComposed(normTemporalCase([1, 8, 7, 7, 48], 8, false), (inputs) => composed(inputs, 8));

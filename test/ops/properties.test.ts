@@ -22,7 +22,7 @@ const check = <T>(arbitrary: fc.Arbitrary<T>, body: (value: T) => void, numRuns 
 const size = fc.integer({ min: 0, max: 5 });
 const shapes = fc.array(size, { maxLength: 4 });
 
-/** Values away from zero, so that they divide; multiples of 2^-23, so that float64 has them exactly. */
+/** Values bounded away from zero, for division; multiples of 2^-23, for exact float64. */
 const values = (n: number, seed: number): Float32Array => uniform(seed, n, 0.5).map((v) => v + (v < 0 ? -0.5 : 0.5));
 const leaf = (shape: Shape, seed: number) => tensor(values(elements(shape), seed), shape, { requiresGrad: true });
 
@@ -47,7 +47,7 @@ function expectClose(actual: Tensor, shape: Shape, expected: Float64Array, toler
   if (expected.length > 0) expect(worstElement(got, expected)).toBeLessThan(10 * tolerance);
 }
 
-/** Runs a backward from `y` with a gradient of its own and returns that; disposes of the leaves' gradients at the end. */
+/** Runs a backward from `y` with a random gradient and returns that gradient; disposes the leaves' gradients at the end. */
 function withGradients(y: Tensor, leaves: Tensor[], body: (dy: Float32Array) => void): void {
   const dy = values(y.size, 99);
   backward(y, tensor(dy, y.shape));
@@ -55,7 +55,7 @@ function withGradients(y: Tensor, leaves: Tensor[], body: (dy: Float32Array) => 
   for (const t of leaves) t.grad!.dispose();
 }
 
-/** A shape that broadcasts to `out`: some leading dimensions left away, some sizes 1. */
+/** A shape that broadcasts to `out`: some leading dimensions removed, some sizes 1. */
 const operandOf = (out: Shape): fc.Arbitrary<number[]> =>
   fc
     .tuple(fc.nat(out.length), fc.array(fc.boolean(), { minLength: out.length, maxLength: out.length }))
@@ -150,7 +150,7 @@ test('matmul agrees with float64 at any sizes, with both gradients', () => {
   });
 });
 
-test('matmul refuses all shapes that are no pair of matrices', () => {
+test('matmul refuses shapes other than two matrices', () => {
   const fits = (a: Shape, b: Shape) => a.length === 2 && b.length === 2 && a[1] === b[0];
   check(
     fc.tuple(shapes, shapes).filter(([a, b]) => !fits(a, b)),

@@ -22,7 +22,7 @@ function setGradients(params: Tensor[], step: number): void {
   params.forEach((p, i) => (p.grad = tensor(gradientAt(step, i, p.size), p.shape)));
 }
 
-/** Takes STEPS steps with gradients of their own and returns what became of the parameters. */
+/** Takes STEPS steps with different gradients and returns the parameters. */
 function train(optimizer: Optimizer, params: Tensor[], from = 1, to = STEPS): Float32Array[] {
   for (let step = from; step <= to; step++) {
     setGradients(params, step);
@@ -131,7 +131,7 @@ test.each(MAKERS)('%s continues from a state bit for bit', (_, make) => {
   expect(train(second, stopped, 6)).toEqual(expected);
 });
 
-test.each(MAKERS)('%s takes the same steps by numbers that were written down before', (_, make) => {
+test.each(MAKERS)('%s takes the same steps with scalars written in advance', (_, make) => {
   const [stepped, launched] = [makeParameters(), makeParameters()];
   const expected = train(make(stepped), stepped);
   const optimizer = make(launched);
@@ -146,7 +146,7 @@ test.each(MAKERS)('%s takes the same steps by numbers that were written down bef
   expect(optimizer.steps).toBe(STEPS);
 });
 
-test('a parameter without a gradient stays as it is, and is named', () => {
+test('a parameter without a gradient does not change, and is reported', () => {
   const params = makeParameters();
   const optimizer = new AdamW(params, { lr: 0.1 });
   setGradients(params, 1);
@@ -174,7 +174,7 @@ describe('gradient norm', () => {
   const norm64 = (params: Tensor[]) =>
     Math.sqrt(params.reduce((sum, p) => sum + p.grad!.floats().reduce((s, g) => s + g * g, 0), 0));
 
-  test('is that of all gradients as one vector, and clips to the bound', () => {
+  test('treats all gradients as one vector, and clips to the bound', () => {
     const params = makeParameters();
     setGradients(params, 1);
     const [norm, before] = [norm64(params), params.map((p) => p.grad!.floats())];
@@ -193,7 +193,7 @@ describe('gradient norm', () => {
     );
   });
 
-  test('gradients are scaled by a number or by what a tensor holds, to the same bits', () => {
+  test('scaling by a number and by the value of a tensor gives the same bits', () => {
     const [one, other] = [makeParameters(), makeParameters()];
     for (const params of [one, other]) setGradients(params, 1);
     scaleGradients(one, 0.3);
@@ -202,14 +202,14 @@ describe('gradient norm', () => {
     expect(one[1]!.grad!.floats()).toEqual(gradientAt(1, 1, 33).map((g) => Math.fround(g) * Math.fround(0.3)));
   });
 
-  test.each([NaN, Infinity])('of a gradient with %d in it is not a number to go on with', (bad) => {
+  test.each([NaN, Infinity])('a gradient with %d makes the norm non-finite', (bad) => {
     const params = makeParameters();
     setGradients(params, 1);
     params[2]!.grad!.copyFrom(new Float32Array(24).fill(bad));
     expect(Number.isFinite(gradNorm(params))).toBe(false);
   });
 
-  test('of nothing is 0', () => expect(gradNorm(makeParameters())).toBe(0));
+  test('is 0 without gradients', () => expect(gradNorm(makeParameters())).toBe(0));
 });
 
 describe('bad input', () => {
@@ -228,7 +228,7 @@ describe('bad input', () => {
     [() => clipGradNorm([p!], 0), 'clipGradNorm: the norm must be above 0, got 0'],
   ])('%#', (make, message) => expect(make).toThrow(message));
 
-  test('a state that does not fit changes nothing and names what is wrong', () => {
+  test('an unsuitable state is refused with the reason, and changes nothing', () => {
     const params = makeParameters().slice(0, 2);
     const optimizer = new AdamW(params);
     const before = optimizer.stateDict();

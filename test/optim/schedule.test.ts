@@ -25,7 +25,7 @@ test.each(recipes)("%s: the authors' learning rate at every epoch of the list", 
   }
 });
 
-test('without COSINE_AFTER_WARMUP the cosine runs from the start, and the warm-up ends on it', () => {
+test('without COSINE_AFTER_WARMUP the cosine starts at 0, and the warm-up ends on it', () => {
   const schedule = { baseLr: 1, endLr: 0, warmupStartLr: 0, warmupEpochs: 5, maxEpoch: 10, cosineAfterWarmup: false };
   expect(learningRate(schedule, 5)).toBeCloseTo(0.5, 12);
   expect(learningRate(schedule, 2.5)).toBeCloseTo(0.25, 12);

@@ -1,25 +1,25 @@
-/** ONNX files, as much of them as a network needs: nodes, weights, shapes (onnx.proto3, IR version 8). */
+/** A writer of the subset of ONNX that the network needs: nodes, weights, shapes (onnx.proto3, IR version 8). */
 import { bytesField, floatField, intField } from '../protobuf';
 
-/** A weight that is part of the file. */
+/** A weight stored in the file. */
 export interface Initialiser {
   name: string;
   dims: readonly number[];
-  /** The bytes of its elements, little-endian. */
+  /** Little-endian bytes of the elements. */
   data: Uint8Array;
   type: 'float' | 'int64';
 }
 
-/** Attributes of a node: whole numbers, lists of them, or a float as `{ float }`. */
+/** Attributes of a node: integers, lists of integers, or a float as `{ float }`. */
 export type Attributes = Record<string, number | readonly number[] | { float: number }>;
 
-/** An input or output: its name, and its sizes, of which a text is a name for any size. */
+/** An input or output: its name and sizes; a string names a dynamic size. */
 export interface Port {
   name: string;
   shape: readonly (number | string)[];
 }
 
-/** Where a weight's bytes lie in the file beside the model, for models that protobuf cannot hold. */
+/** Location of a weight's bytes in an external data file, for models above protobuf's limit; null for a weight in the model file. */
 export type Place = { file: string; offset: number } | null;
 
 const FLOAT = 1;
@@ -50,25 +50,25 @@ function tensorProto({ name, dims, data, type }: Initialiser, place: Place): Buf
   return Buffer.concat([...head, ...entries, intField(14, 1)]);
 }
 
-/** A graph as it is built: each node's output has the node's name, and every name is there once. */
+/** A graph under construction. A node's output has the node's name; names are unique. */
 export class Graph {
   readonly initialisers: Initialiser[] = [];
   private readonly nodes: Buffer[] = [];
   private readonly names = new Set<string>();
 
-  /** Adds a node with one output and returns the output's name. `where` is the part of the network that it belongs to. */
+  /** Adds a node with one output and returns the output's name. `where` is the layer that the node belongs to. */
   node(op: string, where: string, inputs: readonly string[], attributes: Attributes = {}): string {
     const name = this.unique(`${where}/${op}`);
     this.addNamed(op, name, inputs, name, attributes);
     return name;
   }
 
-  /** The last node: its output is the model's. */
+  /** Adds the last node, whose output is the model's. */
   output(name: string, from: string): void {
     this.addNamed('Identity', this.unique(`${name}/Identity`), [from], name, {});
   }
 
-  /** A float weight. */
+  /** Adds a float weight and returns its name. */
   weight(name: string, dims: readonly number[], values: Float32Array): string {
     this.initialisers.push({
       name,
@@ -79,7 +79,7 @@ export class Graph {
     return name;
   }
 
-  /** Whole numbers, such as a shape; equal ones are there once. */
+  /** Returns the name of an integer constant, such as a shape; equal ones are shared. */
   ints(values: readonly number[]): string {
     const name = `ints/${values.join('_') || 'none'}`;
     if (this.names.has(name)) return name;
@@ -89,7 +89,7 @@ export class Graph {
     return name;
   }
 
-  /** A float scalar; equal ones are there once. */
+  /** Returns the name of a float scalar; equal ones are shared. */
   scalar(value: number): string {
     const name = `float/${value}`;
     if (!this.names.has(name)) this.weight(name, [], Float32Array.of(value));
@@ -97,7 +97,7 @@ export class Graph {
     return name;
   }
 
-  /** The model's bytes. `placeOf` says which weights lie in another file, and where. */
+  /** The model's bytes. `placeOf` returns the location of a weight in the external data file. */
   encode(
     about: { opset: number; producer: string; version: string; metadata: Readonly<Record<string, string>> },
     [input, output]: [Port, Port],

@@ -9,11 +9,11 @@ import { FormatError, NotRead, PickleDict, PickleList, describe } from './values
 import type { PickleValue, StorageRef } from './values';
 import { ZipArchive } from './zip';
 
-/** A file whose pickle was read; storages wait until they are asked for. */
+/** An open file whose pickle was read; storages are read on demand. */
 export interface Container {
   kind: 'zip' | 'legacy';
   root: PickleValue;
-  /** Bytes of the file, unpacked. */
+  /** Uncompressed bytes of the file. */
   size: number;
   /** Fills `target` with the little-endian bytes of a whole storage. */
   readStorage(storage: StorageRef, target: Uint8Array): void;
@@ -29,7 +29,7 @@ const NO_STORAGES: PickleHost = {
   },
 };
 
-/** Before the data of a legacy file nothing but plain values is expected. */
+/** Refuses every global: the pickles before the data of a legacy file contain plain values only. */
 function refuseUnknown(name: string): void {
   try {
     requireKnown(name);
@@ -42,7 +42,7 @@ function hostOf(table: StorageTable): PickleHost {
   return { call: construct, requireKnown, persistent: (id) => table.resolve(id) };
 }
 
-/** Opens either kind. @throws FormatError where the file is neither, is damaged, or its storages have wrong sizes */
+/** Opens either container. @throws FormatError if the file is of another kind or damaged, or storages have wrong sizes */
 export function openContainer(source: Source): Container {
   const start = source.bytes(0, Math.min(16, source.size), 'the first bytes');
   if (start.toString('latin1', 0, 4) === 'PK\u0003\u0004') return openZip(source);
@@ -73,7 +73,7 @@ function openZip(source: Source): Container {
   return { kind: 'zip', root: value, size: Math.max(source.size, archive.size), readStorage };
 }
 
-/** The folder that holds `data.pkl`, with its slash: `torch.save` writes one level, an archive packed anew may have others. */
+/** The folder of `data.pkl`, with trailing slash: `torch.save` writes one level, a repacked archive may have more. */
 function rootFolder(archive: ZipArchive): string {
   const roots = archive.names.filter((name) => /(^|\/)data\.pkl$/.test(name)).map((name) => name.slice(0, -8));
   if (roots.length !== 1)
@@ -149,7 +149,7 @@ function requireLittle(info: PickleValue): void {
   );
 }
 
-/** The storages follow in the order of their keys, each with its number of elements in front. */
+/** Computes the positions of a legacy file's storages: in the order of the keys, each preceded by its number of elements. */
 function placeStorages(source: Source, keys: PickleValue, table: StorageTable, at: number): Map<string, number> {
   if (!(keys instanceof PickleList)) throw new FormatError(`storage keys: expected a list, got ${describe(keys)}`);
   const places = new Map<string, number>();
@@ -165,12 +165,12 @@ function placeStorages(source: Source, keys: PickleValue, table: StorageTable, a
   return places;
 }
 
-/** How much room a storage takes, also one whose elements are not read. */
+/** Size of a storage, including those of unsupported types. */
 interface StorageSize {
   key: string;
   type: string;
   total: number;
-  /** Bytes an element. */
+  /** Bytes per element. */
   size: number;
 }
 

@@ -1,4 +1,4 @@
-/** The names of globals that are read, and the inert data that they stand for; objects of others are placeholders. */
+/** The allowlist of globals and the inert data that they construct; objects of other classes become placeholders. */
 import { numpyScalar } from './numpy_scalar';
 import { rebuildTensor, STORAGE_TYPES } from './rebuild';
 import { FormatError, NotRead, PickleDict, PickleGlobal, PickleList, PickleObject, PickleTuple } from './values';
@@ -7,7 +7,7 @@ import type { PickleValue } from './values';
 
 type Constructor = (args: readonly PickleValue[], name: string) => PickleValue;
 
-/** Types that appear as plain values, for example in a saved configuration. */
+/** Types that occur as plain values, for example in a saved configuration. */
 const CONSTANTS = new Set(
   ['float64', 'float32', 'float16', 'bfloat16', 'int64', 'int32', 'int16', 'int8', 'uint8', 'bool'].map(
     (name) => `torch.${name}`,
@@ -33,10 +33,10 @@ const CONSTRUCTORS = new Map<string, Constructor>([
   ['numpy._core.multiarray.scalar', numpyScalar],
 ]);
 
-/** Classes of tensors without values of their own: a tensor with attributes is saved with its class. */
+/** Classes of tensors; a tensor with attributes is saved with its class. */
 const TENSOR_CLASSES = new Set(['torch.Tensor', 'torch._tensor.Tensor', 'torch.nn.parameter.Parameter']);
 
-/** @throws NotRead naming the global, unless it is on the list */
+/** @throws NotRead naming the global, unless it is on the allowlist */
 export function requireKnown(name: string): void {
   if (CONSTRUCTORS.has(name) || STORAGE_TYPES.has(name) || CONSTANTS.has(name)) return;
   const advice = name.startsWith('torch.nn.') ? '; save model.state_dict() instead of the model' : '';
@@ -46,8 +46,8 @@ export function requireKnown(name: string): void {
 }
 
 /**
- * The data that a constructor call stands for.
- * @throws FormatError where a tensor does not fit its storage, {@link NotRead} for other calls than those of PyTorch
+ * The inert data for a constructor call.
+ * @throws FormatError if a tensor does not fit its storage, {@link NotRead} for calls that PyTorch does not write
  */
 export function construct({ name }: PickleGlobal, { items }: PickleTuple): PickleValue {
   const constructor = CONSTRUCTORS.get(name);
@@ -59,7 +59,7 @@ function wrongCall(name: string, args: readonly PickleValue[]): never {
   throw new NotRead(`calls ${name} with (${args.slice(0, 4).map(describe).join(', ')})`);
 }
 
-/** A constructor that takes one value of a type and gives it back (no copy: a pickle can repeat a call cheaply). */
+/** A constructor that returns its only argument, of a given type, without a copy: a pickle can repeat a call cheaply. */
 function only<T extends PickleValue & object>(type: new (...args: never[]) => T): Constructor {
   return (args, name) => {
     const [value] = args;
@@ -92,7 +92,7 @@ function parameter(args: readonly PickleValue[], name: string): PickleValue {
   return data instanceof TensorRef || data instanceof PickleObject ? data : wrongCall(name, args);
 }
 
-/** A tensor with attributes: (how it is rebuilt, its class, the arguments, its attributes). */
+/** A tensor with attributes: (rebuild function, class, arguments, attributes). */
 function fromType(args: readonly PickleValue[], name: string): PickleValue {
   const [rebuild, type, data] = args;
   if (!(rebuild instanceof PickleGlobal && type instanceof PickleGlobal && data instanceof PickleTuple))
@@ -102,7 +102,7 @@ function fromType(args: readonly PickleValue[], name: string): PickleValue {
   return rebuild.name.startsWith('torch._utils.') ? construct(rebuild, data) : wrongCall(name, args);
 }
 
-/** How protocol 2 writes bytes. Long ones are refused: the call could be repeated at little cost to the file. */
+/** `_codecs.encode`: bytes in protocol 2. Refuses long ones, because a small file could repeat the call. */
 function encode(args: readonly PickleValue[], name: string): PickleValue {
   const [text, encoding] = args;
   const valid = typeof text === 'string' && text.length <= 64 && encoding === 'latin1';

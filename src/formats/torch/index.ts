@@ -1,4 +1,4 @@
-/** PyTorch checkpoints (`.pth`, `.pt`, `.pyth`) read without Python, and without running anything that they hold. */
+/** Reads PyTorch checkpoints (`.pth`, `.pt`, `.pyth`) without Python and without executing any of their code. */
 import { allocate, bytesOf, dtypeSize, requireLittleEndian } from '../dtypes';
 import type { DType, TensorData, TypedArray } from '../dtypes';
 import { withFile } from '../file';
@@ -12,36 +12,36 @@ import type { FoundDict } from './state';
 import { FormatError, TensorRef } from './values';
 import type { StorageRef } from './values';
 
-/** How a file was recognised, and what it says beside the weights. */
+/** Container, location of the weights, and plain values of a file. */
 export interface PyTorchInfo {
   container: Container['kind'];
-  /** Where the tensors stood: the keys that lead to their dict, and the prefix of their names, which was taken away. */
+  /** Location of the tensors: the keys of their dict, and the prefix that was removed from their names. */
   key: string;
-  /** Texts, numbers and the like at the top: `epoch`, `cfg` (SlowFast's configuration as YAML) … */
+  /** Plain values at the top level: `epoch`, `cfg` (SlowFast's configuration as YAML) … */
   extra: ReturnType<typeof scalarsOf>;
 }
 
-/** The weights of a file: contiguous, row-major, each with memory of its own. */
+/** The weights of a file: contiguous, row-major, without shared memory. */
 export interface PyTorchFile {
   tensors: Map<string, TensorData>;
-  /** Names of the set whose value is not read (of another class or element type, for example), and why. */
+  /** Tensors of the set that are not read, with the reason, such as another class or element type. */
   notRead: Map<string, string>;
   info: PyTorchInfo;
 }
 
 /**
- * Reads one set of tensors of a PyTorch file, zip or legacy container: the one that `choose` picks among all dicts that hold
- * tensors, however deep. Without it, the first such dict.
+ * Reads one set of tensors of a PyTorch file, zip or legacy container: the one that `choose` picks among all dicts with tensors, at
+ * any depth. Default: the first such dict.
  *
- * The pickle is read by a machine that knows tensors and plain containers only and runs nothing; other objects are
- * placeholders. All sizes are checked before memory is taken; tensors that are not chosen are not read from the disk.
- * @throws in one sentence that names the file, what was expected and where; a refused global is named
+ * The pickle machine supports only tensors and plain containers and executes no code; other objects become placeholders. All sizes
+ * are checked before memory is allocated; tensors that were not chosen are not read from the disk.
+ * @throws naming the file, what was expected and where, and a refused global
  */
 export function loadPyTorch(path: string, choose?: ChooseSet): PyTorchFile {
   return withFile(path, (file) => loadPyTorchFrom(file, choose));
 }
 
-/** The same from any source of bytes. */
+/** `loadPyTorch` from any source of bytes. */
 export function loadPyTorchFrom(source: Source, choose: ChooseSet = wholeFirst): PyTorchFile {
   requireLittleEndian();
   try {
@@ -77,7 +77,7 @@ function chosen(
   return { key: keyOf(set), tensors, notRead };
 }
 
-/** Where no set fits, the weights may be in an object that is not read, such as a whole module. */
+/** Chooses a set. If none fits, the error names objects that are not read: the weights may be in one, such as a whole module. */
 function chooseOrExplain(dicts: FoundDict[], choose: ChooseSet): WeightSet {
   try {
     return choose(dicts);
@@ -92,7 +92,7 @@ function chooseOrExplain(dicts: FoundDict[], choose: ChooseSet): WeightSet {
   }
 }
 
-/** Views can name one storage many times, and repeat its elements: together they may not become much larger than the file. */
+/** Limits the memory of all tensors relative to the file's size: views can share a storage and repeat its elements. */
 function requireMemory(tensors: Map<string, TensorRef>, fileSize: number): void {
   const limit = 4 * fileSize + (16 << 20);
   let total = 0;
@@ -106,7 +106,7 @@ function requireMemory(tensors: Map<string, TensorRef>, fileSize: number): void 
   }
 }
 
-/** Reads every storage once. One that is exactly one tensor becomes it without a copy. */
+/** Reads each storage once. A tensor that covers its storage exactly is not copied. */
 function materialise(tensors: Map<string, TensorRef>, container: Container): Map<string, TensorData> {
   const byStorage = new Map<string, [string, TensorRef][]>();
   for (const pair of tensors) {
@@ -160,14 +160,14 @@ function gather(tensor: TensorRef, whole: TypedArray): TypedArray {
   return out;
 }
 
-/** Changes the sign of every element in place; F16 and BF16 are raw bits, whose highest is the sign. */
+/** Negates every element in place; F16 and BF16 are raw bits with the sign in the highest. */
 function negate(data: TypedArray, dtype: DType): void {
   if (dtype === 'F16' || dtype === 'BF16') for (let i = 0; i < data.length; i++) (data as Uint16Array)[i]! ^= 0x8000;
   else if (data instanceof BigInt64Array) for (let i = 0; i < data.length; i++) data[i] = -data[i]!;
   else if (dtype !== 'BOOL') for (let i = 0; i < data.length; i++) data[i] = -(data[i] as number);
 }
 
-/** Counts through all indices, the last fastest, and keeps the position in the storage. */
+/** Copies a strided view in row-major order. */
 function copyStrided(out: TypedArray, whole: ArrayLike<unknown>, start: number, { shape, stride }: TensorRef): void {
   const index = shape.map(() => 0);
   let from = start;

@@ -1,7 +1,6 @@
 /**
- * A pickle reader that builds inert data and runs nothing: a stack machine of its own over the opcodes that PyTorch
- * writes (protocols 2 to 5). Names of globals go through a list of known ones, see `globals.ts`; an object of any other
- * is only a placeholder.
+ * A pickle reader that builds inert data and executes no code: a stack machine for the opcodes that PyTorch writes (protocols 2 to
+ * 5). Globals are checked against the allowlist in `globals.ts`; objects of other classes become placeholders.
  */
 import {
   FormatError,
@@ -16,22 +15,22 @@ import {
 import type { PickleValue } from './values';
 
 /**
- * What the machine asks of its surroundings. All throw {@link NotRead} for what becomes a placeholder and another
- * {@link FormatError} for what ends the reading.
+ * Callbacks of the machine. They throw {@link NotRead} for an object that becomes a placeholder and another {@link FormatError} to
+ * abort.
  */
 export interface PickleHost {
   /** The value of `callable(*args)`. */
   call(callable: PickleGlobal, args: PickleTuple): PickleValue;
-  /** Called for every global that the pickle names, before it exists. */
+  /** Called for every global of the pickle, before it is created. */
   requireKnown(name: string): void;
   /** The object behind a persistent id; PyTorch uses them for storages. */
   persistent(id: PickleValue): PickleValue;
 }
 
-/** Largest pickle that is looked at; that of a model with a billion parameters is below 1 MiB. */
+/** Maximum size of a pickle in bytes; that of a model with a billion parameters is below 1 MiB. */
 export const PICKLE_LIMIT = 64 << 20;
 
-/** Most opcodes that are carried out: bounds the memory that a hostile pickle can ask for. */
+/** Maximum number of opcodes, which bounds the memory that a hostile pickle can allocate. */
 const OPCODE_LIMIT = 2_000_000;
 
 type Opcode = (machine: Machine) => void;
@@ -61,7 +60,7 @@ class Machine {
     return this.fail(`more than ${OPCODE_LIMIT} opcodes`);
   }
 
-  /** Where the current opcode stands, for errors of the host. */
+  /** Position of the current opcode, for error messages. */
   get where(): string {
     return `${this.what}, byte ${this.opcodeAt}`;
   }
@@ -116,7 +115,7 @@ class Machine {
     return this.stack.pop() as PickleValue;
   }
 
-  /** The values since the last mark, which is removed. */
+  /** Pops the values since the last mark, and the mark. */
   popMark(): PickleValue[] {
     const mark = this.marks.pop();
     return mark === undefined ? this.fail('has no mark before it') : this.stack.splice(mark);
@@ -186,7 +185,7 @@ class Machine {
     this.push(this.attempt(() => this.host.persistent(id)));
   }
 
-  /** Attributes of an object: a Namespace keeps them as entries, those of other objects (`_metadata`) are not needed. */
+  /** Sets attributes: a Namespace keeps them as entries; those of other objects (`_metadata`) are discarded. */
   build(): void {
     const state = this.pop();
     const target = this.peek();
@@ -199,7 +198,7 @@ class Machine {
     if (target.isNamespace) for (const [key, value] of state.entries) target.entries.set(key, value);
   }
 
-  /** Puts the position in front of what the host refuses, and a placeholder in the place of what it does not read. */
+  /** Runs a callback: prepends the position to its errors, and returns a placeholder for {@link NotRead}. */
   attempt<T>(action: () => T): T | PickleObject {
     try {
       return action();
@@ -266,7 +265,7 @@ const OPCODES = new Map<number, Opcode>([
   [0x51, (m) => m.persistent()], // BINPERSID
 ]);
 
-/** Names of opcodes that other pickles hold, for the error message. */
+/** Names of unsupported opcodes, for error messages. */
 const NAMES = new Map<number, string>(
   Object.entries({ i: 'INST', o: 'OBJ', P: 'PERSID', I: 'INT', L: 'LONG', F: 'FLOAT', S: 'STRING', V: 'UNICODE' }).map(
     ([letter, name]) => [letter.charCodeAt(0), ` (${name})`],
@@ -277,7 +276,7 @@ const NAMES = new Map<number, string>(
  * Reads the pickle that starts at byte `start`.
  * @param what names the pickle in errors
  * @returns the value and the position after it
- * @throws FormatError on anything that PyTorch would not have written, with the byte where it stands
+ * @throws FormatError with the byte position, on anything that PyTorch does not write
  */
 export function unpickle(
   bytes: Buffer,

@@ -1,11 +1,11 @@
-/** Plain data that stands beside the weights, such as SlowFast's configuration as a dict. */
+/** Converts plain data next to the weights, such as SlowFast's configuration as a dict. */
 import { PickleDict, PickleList, PickleTuple } from './values';
 import type { PickleValue } from './values';
 
-/** Items of all containers together, and levels of them: a configuration has some hundreds, in three. */
+/** Limits on the total number of items and on nesting; a configuration has some hundreds in three levels. */
 const [MOST, DEEPEST] = [10_000, 8];
 
-/** A dict under text keys, a list or a scalar as JSON would have it; undefined where a part is anything else, or too much. */
+/** Converts dicts with text keys, lists and scalars to JSON values; undefined if any part is of another type or a limit is exceeded. */
 export function plainOf(value: PickleValue): unknown {
   let items = 0;
   const visit = (item: PickleValue, depth: number): unknown => {

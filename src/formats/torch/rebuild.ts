@@ -1,4 +1,4 @@
-/** Storages and tensors as a pickle describes them: every size is checked here, before any memory is taken. */
+/** Storages and tensors of a pickle. Every size is checked here, before memory is allocated. */
 import { elementCount } from '../dtypes';
 import type { DType } from '../dtypes';
 import {
@@ -14,7 +14,7 @@ import {
 import { describe } from './values';
 import type { PickleValue } from './values';
 
-/** Element types of the storages that can be read, by the names that pickles give them. */
+/** Supported element types by the class names of storages in pickles. */
 export const STORAGE_TYPES = new Map<string, DType>(
   Object.entries({
     Double: 'F64',
@@ -30,7 +30,7 @@ export const STORAGE_TYPES = new Map<string, DType>(
   } as const).map(([name, dtype]) => [`torch.${name}Storage`, dtype]),
 );
 
-/** Bytes an element of the storages that are not read: in a legacy file others lie behind them. */
+/** Bytes per element of unsupported storages, needed to skip them in a legacy file. */
 const OTHER_STORAGES = new Map<string, number>(
   Object.entries({
     'torch.ComplexFloatStorage': 8,
@@ -45,7 +45,7 @@ const OTHER_STORAGES = new Map<string, number>(
   }),
 );
 
-/** More dimensions than PyTorch allows. */
+/** Maximum number of dimensions; PyTorch's limit is lower. */
 const MOST_DIMENSIONS = 64;
 
 function isSize(value: PickleValue | undefined): value is number {
@@ -60,8 +60,8 @@ function sizes(value: PickleValue | undefined, what: string): number[] {
 }
 
 /**
- * The tensor behind `_rebuild_tensor_v2(storage, offset, size, stride, requires_grad, hooks[, bits])`.
- * @throws FormatError where it reaches beyond its storage, {@link NotRead} where it has other bits than PyTorch's own
+ * The result of `_rebuild_tensor_v2(storage, offset, size, stride, requires_grad, hooks[, bits])`.
+ * @throws FormatError if the tensor exceeds its storage, {@link NotRead} if it has unknown bits
  */
 export function rebuildTensor([storage, offset, size, strides, , , bits]: readonly PickleValue[]):
   TensorRef | PickleObject {
@@ -78,7 +78,7 @@ export function rebuildTensor([storage, offset, size, strides, , , bits]: readon
   return new TensorRef(storage, offset, shape, stride, count, isNegative(bits));
 }
 
-/** Whether the negative bit is set; the conjugate bit means nothing for real numbers, which alone are read. */
+/** True if the negative bit is set. The conjugate bit has no effect on real numbers, the only supported ones. */
 function isNegative(bits: PickleValue | undefined): boolean {
   if (bits === undefined || bits === null) return false;
   if (!(bits instanceof PickleDict)) throw new NotRead(`a tensor with the bits ${describe(bits)}, expected a dict`);
@@ -98,15 +98,15 @@ function requireInside(storage: StorageRef, offset: number, shape: number[], str
   );
 }
 
-/** Storages by key. One key always means one type and one size. */
+/** Storages by key. All uses of a key must agree on type and size. */
 export class StorageTable {
   readonly byKey = new Map<string, StorageRef>();
-  /** Elements and bytes an element of storages whose type is not read. */
+  /** Number of elements and bytes per element of unsupported storages. */
   readonly others = new Map<string, { total: number; size: number | undefined }>();
 
   /**
-   * The storage behind a persistent id ('storage', type, key, device, elements[, view]); a placeholder where its type is not
-   * read. Legacy files also name classes so: ('module', class, …).
+   * The storage of a persistent id ('storage', type, key, device, elements[, view]); a placeholder if its type is unsupported. Legacy
+   * files also use persistent ids for classes: ('module', class, …).
    */
   resolve(id: PickleValue): StorageRef | PickleGlobal | PickleObject {
     const [kind, source] = id instanceof PickleTuple ? id.items : [];
@@ -141,7 +141,7 @@ export class StorageTable {
   }
 }
 
-/** Legacy files describe a part of a storage as (key of the view, offset, elements). */
+/** A view of a storage in a legacy file: (key of the view, offset, elements). */
 function viewOf(whole: StorageRef, view: PickleValue): StorageRef {
   const [, start, count] = view instanceof PickleTuple ? view.items : [];
   if (!isSize(start) || !isSize(count) || start + count > whole.total)

@@ -1,24 +1,24 @@
-/** Finds tensors in what a training script saved, wherever they stand in it. */
+/** Finds the dicts of tensors in a training script's checkpoint, at any depth. */
 import { plainOf } from './plain';
 import type { TensorDict } from '../weight_sets';
 import { FormatError, PickleDict, PickleGlobal, PickleList, PickleObject, PickleTuple, TensorRef } from './values';
 import { describe } from './values';
 import type { PickleValue } from './values';
 
-/** A dict of the file that holds tensors, or objects that are not read. */
+/** A dict of the file with tensors, or with objects that are not read. */
 export interface FoundDict extends TensorDict {
   entries: Map<string, TensorRef | PickleObject>;
 }
 
-/** Levels of containers that are looked through; checkpoints have at most about six. */
+/** Maximum depth of the search; checkpoints have at most about six levels. */
 const DEEPEST = 16;
 
-/** Longest path that is looked at: keys can be repeated at little cost to the file. */
+/** Maximum length of a path: a small file can repeat long keys. */
 const LONGEST = 1000;
 
 /**
- * Every dict with tensors, in the order of the file; one that stands in two places is taken once.
- * @throws FormatError where there are no tensors under names, with what there is instead
+ * All dicts with tensors, in the order of the file; a dict with several paths is listed once.
+ * @throws FormatError if there are no named tensors, describing the contents
  */
 export function tensorDicts(root: PickleValue): FoundDict[] {
   const found: FoundDict[] = [];
@@ -41,7 +41,7 @@ export function tensorDicts(root: PickleValue): FoundDict[] {
   throw new FormatError(withoutTensors(root, found[0]));
 }
 
-/** Whether something can be read of it. */
+/** True if the dict has a readable tensor. */
 export function hasTensors({ entries }: FoundDict): boolean {
   return [...entries.values()].some((entry) => entry instanceof TensorRef);
 }
@@ -71,7 +71,7 @@ function withoutTensors(root: PickleValue, first: FoundDict | undefined): string
   return `the dict holds no tensors; its keys: ${keys.join(', ').slice(0, 400) || 'none'}`;
 }
 
-/** Texts, numbers, plain lists and dicts at the top of a file: `epoch`, `cfg` (SlowFast's configuration as YAML) … */
+/** Strings, numbers, plain lists and dicts at the top level of a file: `epoch`, `cfg` (SlowFast's configuration as YAML) … */
 export function scalarsOf(root: PickleValue): Map<string, unknown> {
   const extra: ReturnType<typeof scalarsOf> = new Map();
   if (!(root instanceof PickleDict)) return extra;

@@ -1,10 +1,10 @@
-/** What a pickle may hold: inert data. Nothing here is ever called, and no key of a file becomes a property. */
+/** Values of a pickle, as inert data: nothing is ever called, and no key of a file becomes a property. */
 import type { DType } from '../dtypes';
 
-/** Anything wrong with the content of a file. The message says what was expected and where, without the file's name. */
+/** Invalid contents of a file. The message says what was expected and where, without the file's name. */
 export class FormatError extends Error {}
 
-/** Something that is not read but does no harm where it is not needed: the machine puts a {@link PickleObject} in its place. */
+/** An unsupported object, which matters only if it is needed: the machine replaces it by a {@link PickleObject}. */
 export class NotRead extends FormatError {}
 
 /** Python's dict, OrderedDict, Counter or Namespace. */
@@ -16,8 +16,8 @@ export class PickleDict {
 }
 
 /**
- * An object that is not read. It may stand beside the weights; where it is needed, `reason` is the error. Nothing of the
- * object is made or run; the items that the pickle sets in it (as in a defaultdict) are kept, as those of a dict.
+ * A placeholder for an object that is not read. If it is needed, `reason` is the error. Nothing of the object is constructed or
+ * executed; items that the pickle sets (as in a defaultdict) are kept like those of a dict.
  */
 export class PickleObject extends PickleDict {
   constructor(readonly reason: string) {
@@ -35,16 +35,16 @@ export class PickleTuple {
   constructor(readonly items: readonly PickleValue[]) {}
 }
 
-/** A name that stands for a constructor or constant. */
+/** The name of a constructor or constant. */
 export class PickleGlobal {
-  /** @param refusal the error where the global is needed and is not on the list in `globals.ts` */
+  /** @param refusal the error if the global is needed and not on the allowlist in `globals.ts` */
   constructor(
     readonly name: string,
     readonly refusal?: string,
   ) {}
 }
 
-/** Part of a storage: `count` elements from element `start` of the storage called `key`. */
+/** Part of a storage: `count` elements from element `start` of storage `key`. */
 export class StorageRef {
   constructor(
     readonly key: string,
@@ -64,7 +64,7 @@ export class TensorRef {
     readonly shape: readonly number[],
     readonly stride: readonly number[],
     readonly count: number,
-    /** Whether the values are those of the storage with the other sign, as in a view of a conjugate's imaginary part. */
+    /** True if the values are the negated elements of the storage, as in a view of a conjugate's imaginary part. */
     readonly negative = false,
   ) {}
 }
@@ -83,7 +83,7 @@ export type PickleValue =
   | StorageRef
   | TensorRef;
 
-/** A value in words, short enough for an error message. */
+/** Short description of a value for error messages. */
 export function describe(value: PickleValue | undefined): string {
   if (value === undefined) return 'nothing';
   if (value === null) return 'None';

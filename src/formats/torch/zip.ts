@@ -1,13 +1,12 @@
 /**
- * The part of the zip format that `torch.save` and common packers write: stored and deflated entries and folders, found
- * through the central directory, with zip64. Whatever could make two readers see different contents, or a small file very
- * large, is refused.
+ * A reader of the subset of zip that `torch.save` and common packers write: stored and deflated entries and folders, found through
+ * the central directory, with zip64. Refuses ambiguous archives, which two readers could interpret differently, and zip bombs.
  */
 import { crc32, inflateRawSync } from 'node:zlib';
 import type { Source } from '../file';
 import { FormatError } from './values';
 
-/** An entry of `packed` bytes in the file that hold `size`. `limit` is where the next one (or the directory) starts. */
+/** An entry of `packed` bytes in the file and `size` uncompressed bytes. `limit` is the start of the next entry or the directory. */
 interface Entry {
   name: string;
   method: number;
@@ -30,23 +29,22 @@ const ENCRYPTED = 1;
 const STORED = 0;
 const DEFLATED = 8;
 
-/** Most that all contents together may take: weights shrink by little, a bomb a thousandfold. */
+/** Maximum total of uncompressed bytes: weights compress by little, a zip bomb a thousandfold. */
 const unpackedLimit = (fileSize: number) => 100 * fileSize + (16 << 20);
 
-/** Where the central directory lies. */
+/** Position of the central directory. */
 interface Directory {
   at: number;
   size: number;
   count: number;
 }
 
-/** An open archive: names and sizes are known and checked, contents are read on demand. */
+/** An open archive: names and sizes are validated, contents are read on demand. */
 export class ZipArchive {
   private readonly entries = new Map<string, Entry>();
-  /** Bytes of all contents, unpacked. */
   private unpacked = 0;
 
-  /** @throws FormatError where the archive is truncated, ambiguous, expands without bound or has a name that is no plain path */
+  /** @throws FormatError if the archive is truncated, ambiguous or a zip bomb, or has a name that is not a plain path */
   constructor(private readonly source: Source) {
     const directory = findDirectory(source);
     const sorted = readDirectory(source, directory).sort((a, b) => a.header - b.header);
@@ -69,7 +67,7 @@ export class ZipArchive {
     this.entries.set(entry.name, entry);
   }
 
-  /** Bytes of all contents, unpacked. */
+  /** Total of uncompressed bytes. */
   get size(): number {
     return this.unpacked;
   }
@@ -78,19 +76,19 @@ export class ZipArchive {
     return [...this.entries.keys()];
   }
 
-  /** Bytes of an entry's contents, or undefined where there is none of this name. */
+  /** Uncompressed bytes of an entry, or undefined if there is no entry of this name. */
   sizeOf(name: string): number | undefined {
     return this.entries.get(name)?.size;
   }
 
-  /** Fills `target`, which must have the entry's size. @throws FormatError where the checksum does not match */
+  /** Fills `target`, which must have the entry's size. @throws FormatError if the checksum does not match */
   readInto(name: string, target: Uint8Array): void {
     const entry = this.entries.get(name);
     if (!entry) throw new FormatError(`has no zip entry ${name}`);
     const start = this.locate(entry);
     if (entry.method === STORED) this.source.read(target, start, `zip entry ${name}`);
     else target.set(inflated(entry, this.source.bytes(start, entry.packed, `zip entry ${name}`)));
-    // PyTorch can be told not to compute checksums, and then writes 0.
+    // PyTorch writes 0 if computing checksums is disabled.
     if (entry.crc !== 0 && crc32(target) !== entry.crc)
       throw new FormatError(`the zip entry ${name} is damaged: its checksum does not match`);
   }
@@ -101,7 +99,7 @@ export class ZipArchive {
     return target;
   }
 
-  /** Where an entry's data start: its own header may have more extra fields than the directory says. */
+  /** Start of an entry's data, from its local header, which may have more extra fields than the directory's. */
   private locate(entry: Entry): number {
     const { name, method, packed, header, limit } = entry;
     const local = this.source.bytes(header, 30, `zip header of ${name}`);
@@ -116,7 +114,7 @@ export class ZipArchive {
   }
 }
 
-/** Exactly the bytes that the directory announces: not one more is unpacked. */
+/** Inflates an entry to exactly the size in the directory; never more. */
 function inflated({ name, size }: Entry, packed: Buffer): Buffer {
   try {
     const bytes = inflateRawSync(packed, { maxOutputLength: Math.max(size, 1) });
@@ -134,7 +132,7 @@ function dataStart({ name, header }: Entry, extraLength: number): number {
   return header + 30 + Buffer.byteLength(name) + extraLength;
 }
 
-/** A 64-bit number of the file, which must be exact in float64. */
+/** Reads a 64-bit integer, which must be below 2^53. */
 function u64(bytes: Buffer, at: number): number {
   const n = bytes.readBigUInt64LE(at);
   if (n > BigInt(Number.MAX_SAFE_INTEGER)) throw new FormatError(`the zip directory holds the size ${n}`);
@@ -169,7 +167,7 @@ function checkedDirectory(source: Source, end: Buffer, endAt: number): Directory
   return directory;
 }
 
-/** The zip64 record, where a locator stands right before the ordinary end record. */
+/** Reads the zip64 end record, if its locator precedes the ordinary end record. */
 function extendedEnd(source: Source, endAt: number): { directory: Directory; at: number } | undefined {
   if (endAt < 20) return undefined;
   const locator = source.bytes(endAt - 20, 20, 'the zip64 locator');
@@ -218,7 +216,7 @@ function readEntry(record: Buffer): Entry {
   return { name, method, size, packed, crc: record.readUInt32LE(16), header, limit: 0 };
 }
 
-/** Replaces sizes and offset that are all ones by their 64-bit values from the extra field 1, in this order. */
+/** Replaces sizes and offset with all bits set by their 64-bit values from extra field 1, in this order. */
 function wideFields(name: string, extra: Buffer, fields: number[]): number[] {
   if (!fields.includes(0xffffffff)) return fields;
   const wide = extraField(extra, 1);
@@ -241,7 +239,7 @@ function extraField(extra: Buffer, id: number): Buffer | undefined {
   return undefined;
 }
 
-/** Entry names become keys only, never paths; one that tries to be more is a sign of a crafted file. */
+/** Validates an entry name. Names are only keys, never paths on disk; an absolute or relative one indicates a crafted file. */
 function plainPath(bytes: Buffer): string {
   const name = bytes.toString('utf8');
   const faithful = Buffer.from(name, 'utf8').equals(bytes);

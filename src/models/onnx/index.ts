@@ -6,24 +6,24 @@ import type { MorphMLP } from '../morphmlp';
 import { Graph, type Initialiser, type Place } from '../../formats/onnx/graph';
 import { writeNetwork } from './network';
 
-/** A network as a file holds it. The side of the frames is `input.crop`: fixed in the file, as the chunks depend on it. */
+/** A network to export. The side of its frames is `input.crop`; the file fixes it, because the chunks depend on it. */
 export type Exported = Pick<ModelInfo, 'input' | 'classNames'> & { network: MorphMLP };
 
-/** What may be chosen of an export. */
+/** Options of an export. */
 export interface ExportOptions {
-  /** Written into the file as the producer's version. */
+  /** The producer's version in the file. */
   version: string;
-  /** Weights of more bytes in all than this lie in a second file, NAME.data: protobuf ends at 2 GB. */
+  /** Total bytes of weights above which they go to a second file, NAME.data: protobuf is limited to 2 GB. */
   external?: number;
 }
 
-/** The version of ONNX's operators that files are written for. */
+/** ONNX operator set version of exported files. */
 export const OPSET = 17;
 
-const SMALL = 1024; // bytes; below this a weight stays in the model file, where optimisers read constants
-const ALIGNMENT = 4096; // of each weight in the second file, so that it can be mapped
+const SMALL = 1024; // bytes; smaller weights stay in the model file, where optimisers can read them as constants
+const ALIGNMENT = 4096; // offset alignment in the second file, so that weights can be memory-mapped
 
-/** Where the float weights lie in a second file. */
+/** Assigns each large weight its offset in the second file. */
 function layOut(weights: readonly Initialiser[], file: string): Map<Initialiser, Place> {
   const places = new Map<Initialiser, Place>();
   let end = 0;
@@ -47,8 +47,9 @@ function writeData(file: string, places: ReadonlyMap<Initialiser, Place>): void 
 }
 
 /**
- * Writes a model as ONNX (opset 17), for inference, with its input specification and class names as JSON in `metadata_props`: input `pixels` [batch, 3, T, H, W] (images: [batch, 3, H, W]), output
- * `logits` [batch, classes], any batch. Names of weights are the model's own; those of FCs are stored as [in, out].
+ * Writes a model as ONNX (opset 17) for inference, with its input specification and class names as JSON in `metadata_props`. Its
+ * input is `pixels` [batch, 3, T, H, W] (images: [batch, 3, H, W]), its output `logits` [batch, classes], for any batch. Weights
+ * have the model's names; those of FCs are stored as [in, out].
  */
 export function exportOnnx(
   { network, input, classNames }: Exported,

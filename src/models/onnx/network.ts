@@ -1,4 +1,4 @@
-/** The network as ONNX nodes (opset 17), layer by layer as in models/morphmlp.ts. Sizes are fixed but for the batch. */
+/** The network as ONNX nodes (opset 17), layer by layer as in models/morphmlp.ts. All sizes except the batch are fixed. */
 import { timeSteps, type MorphMlpConfig } from '../config';
 import { AblatedFc } from '../ablated_fc';
 import type { Downsample, PatchEmbed } from '../embed';
@@ -40,7 +40,7 @@ class Writer {
     return this.g.node('Mul', where, [this.g.node('Mul', where, [x, gate]), this.g.scalar(0.5)]);
   }
 
-  /** x is [B, C, T, H, W], and so is the result. */
+  /** A convolution from [B, C, T, H, W] to [B, C', T', H', W']. */
   conv(x: string, where: string, { weight, bias, kernel, options: { stride, padding } }: Conv3d): string {
     const inputs = [x, this.tensor(`${where}.weight`, weight), this.tensor(`${where}.bias`, bias)];
     return this.g.node('Conv', where, inputs, {
@@ -99,7 +99,7 @@ class Writer {
     return this.linear(this.weigh(branches, `${where}.reweight`, at, fc.reweight), `${where}.proj`, fc.proj);
   }
 
-  /** The branches' sum with weights softmax(fc2(gelu(fc1(mean of their sum)))). */
+  /** The weighted sum of the branches, with weights softmax(fc2(gelu(fc1(mean of their sum)))). */
   private weigh(branches: string[], where: string, at: Tokens, { fc1, fc2 }: MorphFcS['reweight']): string {
     const sum = branches.reduce((a, b) => this.g.node('Add', where, [a, b]));
     const hidden = this.gelu(this.linear(this.mean(sum, where, at), `${where}.fc1`, fc1), where);
@@ -112,7 +112,7 @@ class Writer {
     return weighed.reduce((a, b) => this.g.node('Add', where, [a, b]));
   }
 
-  /** MorphFC_s of one branch: pad the frame's tokens, cut them into chunks, one row for each chunk and group, and back. */
+  /** MorphFC_s of one branch: pads the frame's tokens, gathers one row per chunk and group, applies the FC, and scatters back. */
   private morph(
     x: string,
     where: string,
@@ -159,7 +159,7 @@ class Writer {
   }
 }
 
-/** The shape of the input of a model on frames of `size`: images have no dimension of time. */
+/** The model's input for frames of `size` × `size`; images have no time dimension. */
 export function inputPort({ kind, frames }: MorphMlpConfig, size: number): Port {
   return { name: 'pixels', shape: kind === 'image' ? ['batch', 3, size, size] : ['batch', 3, frames, size, size] };
 }

@@ -45,7 +45,7 @@ describe('whole models', () => {
     expect(tensors.get('head.weight')!.shape).toEqual([8, 64]);
   });
 
-  test('a SlowFast checkpoint says its epoch and configuration', () => {
+  test('a SlowFast checkpoint has its epoch and configuration', () => {
     const slowfast = loadPyTorch(checkpoint('tiny_video16_slowfast.pyth'), weightSet('head.weight'));
     const { extra } = slowfast.info;
     expect(extra.get('epoch')).toBe(3);
@@ -125,7 +125,7 @@ describe('objects beside the weights', () => {
     expect(Object.fromEntries(tensors)).toEqual({ w: { dtype: 'F32', shape: [6, 8], data: w } });
   });
 
-  test('each is an error where it is asked for', () => {
+  test('each is an error if it is needed', () => {
     const asked = (name: string) => () =>
       loadPyTorch(own('objects_beside_2.pth'), (dicts) => {
         const dict = dicts.find(({ path }) => path === 'beside')!;

@@ -20,7 +20,7 @@ export interface ZipEntry {
   wide?: boolean;
 }
 
-/** What can be set on the archive as a whole. */
+/** Options of the whole archive. */
 export interface ZipOptions {
   count?: number;
   directoryAt?: number;
@@ -130,7 +130,7 @@ export function tuple(...values: Buffer[]): Buffer {
   return Buffer.concat([op.mark, ...values, op.tuple]);
 }
 
-/** What a tensor pickle is made of; each part can be set to something wrong. */
+/** Parts of a tensor pickle; each can be invalid. */
 export interface TensorParts {
   type?: string;
   key?: string;
@@ -190,7 +190,7 @@ export function legacy(
   return Buffer.concat([magic, pickle(op.int(1001)), system, data, list, ...blocks]);
 }
 
-/** What {@link torchFile} saves: dicts of dicts, numbers, and tensors by name. */
+/** Contents for {@link torchFile}: nested dicts, numbers, and tensors by name. */
 export type Tree = number | ReadonlyMap<string, TensorData> | { [key: string]: Tree };
 
 const STORAGE_NAMES: Partial<Record<DType, string>> = { F32: 'FloatStorage', I64: 'LongStorage' };

@@ -19,7 +19,7 @@ test('the builders make files that load', () => {
   expect(load(legacy(pickle(dict({ w: tensor() })))).get('w')).toEqual(two);
 });
 
-test('big-endian archives are turned round', () => {
+test('big-endian archives are converted', () => {
   const swapped = Buffer.from(TWO).swap32();
   const entries = archive(pickle(dict({ w: tensor() })), { 0: swapped });
   expect(load(zip([...entries, { name: 'a/byteorder', data: Buffer.from('big') }])).get('w')).toEqual(two);
@@ -74,7 +74,7 @@ describe('objects that are not read', () => {
     expect(existsSync('morphmlp_ran')).toBe(false);
   });
 
-  test('containers that hold themselves, and one in many places', () => {
+  test('containers that contain themselves, and one in several places', () => {
     const self = Buffer.concat([op.dict, Buffer.from('q\x00'), op.text('self'), Buffer.from('h\x00'), op.setItem]);
     expect(load(zip(archive(pickle(dict({ a: self, w: tensor() }))))).get('w')).toEqual(two);
     // 60 levels, each of which holds the one below twice: 2^60 paths.
@@ -109,7 +109,7 @@ describe('deflated archives', () => {
   const large = (parts: object) =>
     zip([archive(pickle(dict({ w: tensor({ total: 2 ** 18, shape: [2] }) })))[0]!, { ...storage, ...parts }]);
 
-  test('contents that shrink well are no bomb', () => {
+  test('highly compressible contents are not a zip bomb', () => {
     expect(load(large(deflated(million))).get('w')!.data).toEqual(new Float32Array(2));
   });
 
@@ -199,7 +199,7 @@ describe('tensors', () => {
     ['a bomb of repeated elements', { shape: [2 ** 30], stride: [0] }, 'repeats stored elements: 4294967296 bytes'],
     ['a negative storage', { total: -2 }, 'a storage called "0" of -2 elements'],
     ['a path as key', { key: '../x' }, 'needs 8 bytes in the zip entry a/data/../x, which is not there'],
-    ['a type that is no storage', { type: 'float32' }, 'a storage of type torch.float32'],
+    ['a type other than a storage', { type: 'float32' }, 'a storage of type torch.float32'],
     ['an unknown type', { type: 'QInt8Storage' }, 'refuses the global torch.QInt8Storage'],
   ])('%s', (_name, parts, message) => expectRefused(make(parts), message));
 
@@ -226,7 +226,7 @@ describe('pickles', () => {
     ['a global of two opcodes', run(op.text('os'), op.text('system'), raw([0x93])), 'refuses the global os.system'],
     ['torch.load inside', call('torch.storage', '_load_from_bytes', op.text('')), 'torch.storage._load_from_bytes'],
     [
-      'a global that is no text',
+      'a global whose name is not text',
       run(op.int(1), op.text('x'), raw([0x93])),
       'a global called 1."x", expected two texts',
     ],
@@ -307,7 +307,7 @@ describe('pickles', () => {
     expectRefused(run(op.none, Buffer.alloc(2_000_001, 'N0')), 'more than 2000000 opcodes');
   });
 
-  test('a list that holds itself is no trouble', () => {
+  test('a list that contains itself is read', () => {
     const self = Buffer.concat([op.list, raw('q\x00'), raw('h\x00'), raw('a')]);
     expect(load(run(dict({ self, w: tensor() }))).get('w')).toEqual(two);
   });
