@@ -21,11 +21,11 @@ export function wholeNumber(min: number): (text: string) => number {
   };
 }
 
-/** Where a command computes. A device that is not there is an error. */
+/** Device of a command; throws if it is unavailable. */
 export const deviceOption = (): Option =>
   new Option('--device <name>', 'where to compute').choices(['cpu', 'cuda']).default('cpu');
 
-/** Of what the activations are. */
+/** Element type of activations. */
 export const precisionOption = (): Option =>
   new Option('--precision <name>', 'of activations: bf16 is for --device cuda').choices(['f32', 'bf16']).default('f32');
 

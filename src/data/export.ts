@@ -41,7 +41,7 @@ interface Task {
 
 interface Layout {
   classes: readonly string[];
-  /** Where a clip goes, relative to the exported folder. */
+  /** Path of a clip relative to the exported folder. */
   place(task: Task): string;
   write(file: string, task: Task, options: ExportOptions): Promise<void>;
   /** The lists of files, by name. */

@@ -3,7 +3,7 @@ import type { VideoOptions } from './video/clip_plan';
 import type { Normalisation } from './types';
 
 /**
- * What a network was trained on and must be given again. It belongs to the checkpoint; train, evaluate, predict, study and
+ * Preprocessing with which a network was trained. It is stored in the checkpoint; train, evaluate, predict, study and
  * export all take it from there. Frames are resized by the bicubic kernel, and channels are red, green, blue: the first
  * convolution of a network that takes blue, green, red is repacked where its file is read.
  */
@@ -25,7 +25,7 @@ export interface InputSpec {
   /** Whether stored pixels are taken as squares, whatever aspect the file gives them. */
   ignoreSar: boolean;
   channelOrder: 'rgb';
-  /** Of pixels in [0, 1], a channel. */
+  /** Mean and standard deviation of each channel for pixels in [0, 1]. */
   normalisation: Normalisation;
 }
 

@@ -1,4 +1,4 @@
-/** Opens a dataset by what its list is. */
+/** Opens a dataset by the kind of its list. */
 import { existsSync } from 'node:fs';
 import type { VideoOptions } from './video/clip_plan';
 import type { DecodePool } from './video/decode_pool';
@@ -8,7 +8,7 @@ import { DrawnDataset } from './synthetic/drawn_dataset';
 import type { Dataset } from './types';
 import { VideoDataset } from './video/video_dataset';
 
-/** Where labelled clips are, and how they are listed. */
+/** Location and format of a dataset. */
 export interface DataSpec {
   /** `list`: a csv of path and label, or a folder of class folders; `frames`: a list of folders of frames; `motion`: drawn. */
   kind: 'list' | 'frames' | 'motion';
@@ -27,12 +27,12 @@ export interface DataSpec {
 /** Clips of the embedded dataset: training and validation. */
 export const MOTION_SIZES = { train: 768, val: 256 } as const;
 
-/** What opening takes besides the place. */
+/** Options of `openDataset`. */
 export interface OpenOptions {
   clips: VideoOptions;
   /** The classes in order, where they are known. */
   known?: readonly string[] | undefined;
-  /** What they come from, for messages: the training list, a checkpoint. */
+  /** Source of `known`, for messages: the training list, a checkpoint. */
   knownFrom?: string | undefined;
   /** Classes of the head, where they are given. */
   classes?: number | undefined;
@@ -41,7 +41,7 @@ export interface OpenOptions {
 
 const MOTION = /^motion(?::(\d+))?$/;
 
-/** What a path on the command line means: the embedded dataset by name, else a list. */
+/** Dataset of a command-line argument: the embedded dataset by name, else a list. */
 export function specOf(text: string, separator = ','): DataSpec {
   return { kind: MOTION.test(text) ? 'motion' : 'list', path: text, separator };
 }

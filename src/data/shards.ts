@@ -25,7 +25,7 @@ export interface ShardHeader {
   /** Listed files that were not on the disk, and repeated lines. */
   missing: string[];
   duplicates: number;
-  /** What files are encoded with; a set is of one kind throughout. */
+  /** Encoding of all files of the set. */
   encoding: Record<string, string | number>;
 }
 

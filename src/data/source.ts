@@ -1,4 +1,4 @@
-/** What a clip can be read from: a video (or a part of a file that is one), a picture, a folder of frames, raw frames. */
+/** Sources of clips: a video (or the part of a file that is a video), a picture, a folder of frames, raw frames. */
 import { open, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { frameFiles } from './pictures/frame_folder';
@@ -77,7 +77,7 @@ function drawFrames({ index, options }: Source & { kind: 'drawn' }, numbers: rea
 
 /**
  * Size, frame rate, length and the index of frames. `byDecoding`: a video's frames are found by decoding all of it. Rejects with
- * `UnreadableClip` where the source is none.
+ * `UnreadableClip` if the source cannot be read.
  */
 export async function probeSource(source: Source, call: CallOptions = {}, byDecoding = false): Promise<VideoInfo> {
   if (source.kind === 'video')

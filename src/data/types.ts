@@ -1,4 +1,4 @@
-/** What every source of clips looks like, and how clips become batches. Nothing here knows of models or of tensors. */
+/** The interface of datasets, and collation of clips to batches. Independent of models and tensors. */
 import type { Philox } from '../core/philox';
 import type { Mix } from './augment';
 import type { Views } from './sampling';
@@ -43,7 +43,7 @@ export interface Dataset {
   views?(i: number, sets: readonly Views[], signal?: AbortSignal): Promise<Clip[]>;
   /** The order of an epoch, where clips are best read in another than any; else it is a shuffle of all. */
   order?(random: Philox): Int32Array | undefined;
-  /** What a report says about the data: source, counts, what is missing. */
+  /** Summary of the data for reports: source, counts, missing files. */
   describe(): Record<string, string | number>;
 }
 
@@ -84,7 +84,7 @@ export interface Normalisation {
   std: readonly number[];
 }
 
-/** That of the authors' recipes. */
+/** Normalisation of the authors' recipes. */
 export const NORMALISATION: Normalisation = { mean: [0.45, 0.45, 0.45], std: [0.225, 0.225, 0.225] };
 
 const sizeOf = ({ frames, height, width }: Clip): string => `${frames}x${height}x${width}`;

@@ -4,7 +4,7 @@ import { clipInput, clipSettings } from '../ops/clip_input';
 import { scope } from '../core/scope';
 import { tensor, type Tensor } from '../core/tensor';
 
-/** What becomes the input of a network. */
+/** Clips or a batch from which the network's input is made. */
 export type ClipInput = Pick<Batch, 'pixels' | 'shape' | 'normalisation'> & Partial<Pick<Batch, 'mix'>>;
 
 /** The network's input [B, 3, T, H, W] of a batch, on the current device. */
@@ -12,7 +12,7 @@ export function inputOf({ pixels, shape, ...settings }: ClipInput, dtype: 'f32' 
   return clipInput(tensor(pixels, shape), tensor(clipSettings(settings)), dtype);
 }
 
-/** The same as numbers on the host, for those who change them. */
+/** The network's input as f32 on the host. */
 export function normalised(clips: readonly Clip[], normalisation: Normalisation): { x: Float32Array; shape: number[] } {
   return scope(() => {
     const x = inputOf({ ...stackClips(clips), normalisation });

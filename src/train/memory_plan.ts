@@ -9,16 +9,16 @@ import { memory, resetPeakMemory } from '../core/runtime';
 import { scope } from '../core/scope';
 import { zeros } from '../core/tensor';
 
-/** What a training step is given. */
+/** Size and element type of a training step. */
 export interface StepSize {
   batch: number;
   /** Side of the square frames. */
   crop: number;
-  /** Of the activations; default f32. */
+  /** Element type of activations. Default f32. */
   precision?: Precision;
 }
 
-/** How many blocks, from the first, are computed again in the backward, and the most that tensors then hold, in bytes. */
+/** Number of recomputed blocks, counted from the first, and the resulting peak of tensor memory in bytes. */
 export interface MemoryPlan {
   recompute: number;
   peak: number;
@@ -58,7 +58,7 @@ export function predictPeaks(config: MorphMlpConfig, size: StepSize): number[] {
 /**
  * The fewest recomputed blocks with which a training step fits `budget` bytes. The first blocks hold the most bytes for each
  * multiply-add, so they are the cheapest to compute again.
- * @throws when nothing fits, with what the least would be
+ * @throws if no choice fits, with the least possible peak
  */
 export function planMemory(config: MorphMlpConfig, size: StepSize, budget: number): MemoryPlan {
   const peaks = predictPeaks(config, size);

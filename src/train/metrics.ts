@@ -6,10 +6,10 @@ export interface Metrics {
   top5: number;
 }
 
-/** Sums of nothing. */
+/** Sums over zero clips. */
 export const emptyMetrics = (): Metrics => ({ clips: 0, loss: 0, top1: 0, top5: 0 });
 
-/** How many scores of a row are above that of `label`; a NaN never ranks well. */
+/** Number of scores of a row above that of `label`; NaN ranks last. */
 export function rankOf(scores: ArrayLike<number>, row: number, classes: number, label: number): number {
   const own = scores[row * classes + label] as number;
   let above = 0;

@@ -5,7 +5,7 @@ import { isUnreadable, type Clip, type Dataset } from '../data/types';
 import { Tally, type Evaluation } from './evaluate';
 import { meanOfRows, viewLogits, type Classifier } from './views';
 
-/** How a model is tested. */
+/** Options of a test. */
 export interface TestOptions {
   views: Views;
   /** Views that go through the network at a time. */
@@ -13,7 +13,7 @@ export interface TestOptions {
   onVideo?: (done: number, total: number) => void;
 }
 
-/** What a test finds: over all views, and beside it with the one view of the middle clip and the centre crop. */
+/** Results of a test: over all views, and for the single view (middle clip, centre crop). */
 export interface TestResult {
   views: Views;
   evaluation: Evaluation;

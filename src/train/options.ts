@@ -10,7 +10,7 @@ import type { CosineSchedule } from '../optim';
 /** Which optimizer a run uses. `decayAll`: weight decay on biases and norms too (ZERO_WD_1D_PARAM off). */
 export interface OptimizerChoice {
   method: 'adamw' | 'sgd';
-  /** Of sgd. */
+  /** Momentum of SGD. */
   momentum: number;
   nesterov: boolean;
   weightDecay: number;
@@ -24,7 +24,7 @@ export interface StartFrom {
   inflate: 'centre' | 'mean';
 }
 
-/** How a run is tested when it is over. */
+/** Settings of the test after training. */
 export interface Testing {
   data: DataSpec;
   views: Views;
@@ -32,13 +32,13 @@ export interface Testing {
   batch: number;
   /** Weights to test; null for the best of the run. */
   checkpoint: string | null;
-  /** Where the results go. */
+  /** Path of the results. */
   results: string;
 }
 
-/** Everything a training run is told. */
+/** All options of a training run. */
 export interface RunOptions {
-  /** What the run trains, for people. */
+  /** Name of the model, for messages and reports. */
   name: string;
   architecture: Omit<MorphMlpConfig, 'numClasses'>;
   /** Classes of the head; null for those of the training list. */
@@ -53,7 +53,7 @@ export interface RunOptions {
   batchSize: number;
   microBatch: number;
   mix: (MixOptions & { smoothing: number }) | null;
-  /** Where batches are not mixed. */
+  /** Label smoothing of batches that are not mixed. */
   labelSmoothing: number;
   optimizer: OptimizerChoice;
   schedule: CosineSchedule;
@@ -68,7 +68,7 @@ export interface RunOptions {
   emaDecay: number;
   seed: number;
   workers: number;
-  /** Of the activations. */
+  /** Element type of activations. */
   precision: Precision;
   /** Whether steps are replayed as CUDA graphs. */
   cudaGraph: boolean;
@@ -78,7 +78,7 @@ export interface RunOptions {
   cacheMemory: number | null;
   init: StartFrom | null;
   out: string;
-  /** Continue the run in `out`: `must` is an error where there is none. */
+  /** Continue the run in `out`; with `must`, throw if there is none. */
   resume: 'never' | 'auto' | 'must';
   /** Folder of TensorBoard's event files. */
   tensorboard: string | null;

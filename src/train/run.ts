@@ -22,7 +22,7 @@ import type { RunOptions } from './options';
 import { loadRun, readRunState, saveRun, saveWeights, type RunState } from './state';
 import { Trainer, type EpochEnd, type TrainerEvents, type TrainerState } from './trainer';
 
-/** What a run writes into its folder. */
+/** Files in a run's folder. */
 export const runFiles = (out: string) => ({
   best: path.join(out, 'best.safetensors'),
   last: path.join(out, 'last.safetensors'),
@@ -30,7 +30,7 @@ export const runFiles = (out: string) => ({
   report: path.join(out, 'report.html'),
 });
 
-/** How clips are taken in validation and later: what a checkpoint keeps beside the weights. */
+/** Input specification for validation and inference, which a checkpoint stores with the weights. */
 export function runInput({ clips, testCrop, normalisation }: RunOptions): InputSpec {
   const { frames, rate, sampling, targetFps, offset, testScale, ignoreSar } = clips;
   const settings = { frames, rate, crop: testCrop, sampling, targetFps, offset, testScale, ignoreSar };
@@ -50,7 +50,7 @@ function makeOptimizer(model: MorphMLP, { optimizer, schedule }: RunOptions): Op
   return new SGD(groups, { lr: schedule.baseLr, momentum, nesterov: nesterov && momentum > 0 });
 }
 
-/** What a resumed run must have in common with the one it goes on with, so that its cursor means the same clips. */
+/** Settings that a resumed run must share with the original, so that its cursor refers to the same clips. */
 function settingsOf(options: RunOptions, train: Dataset): Record<string, string | number> {
   const { batchSize, microBatch, seed, emaDecay, clips } = options;
   const facts = train.describe();
@@ -79,7 +79,7 @@ export class Run {
   readonly info: ModelInfo;
   /** How the run keeps to its memory budget, where it has one. */
   readonly plan: MemoryPlan | null;
-  /** What `options.init` gave the model; null where there is none, or the run was resumed. */
+  /** Result of loading `options.init`; null without it or for a resumed run. */
   readonly started: Initialised | null = null;
   /** Whether this run goes on with an earlier one. */
   readonly resumed: boolean;
@@ -130,7 +130,7 @@ export class Run {
     return this.trainer.options.model.parameters().reduce((sum, p) => sum + p.size, 0);
   }
 
-  /** What was found wrong with the lists of files. */
+  /** Problems of the lists of files. */
   get remarks(): string[] {
     const sets = [this.loaders.train.dataset, this.loaders.val?.dataset];
     const listings = sets.flatMap((set) => (set instanceof VideoDataset ? [set.listing] : []));
@@ -146,7 +146,7 @@ export class Run {
     ];
   }
 
-  /** How the cache of decoded frames was used so far; null where there is none. */
+  /** Use of the cache of decoded frames so far; null without a cache. */
   get cacheUse(): { held: number; reads: number; decoded: number } | null {
     const { cacheMemory, counts } = this.pool;
     return cacheMemory && { held: cacheMemory.held, ...counts };

@@ -6,7 +6,7 @@ import { expectSizes } from '../models/recognise';
 import type { MovingAverage, Optimizer } from '../optim';
 import { rngState, setRngState, type RngState } from '../core/generator';
 
-/** Where a run stands: what a resumed run needs besides weights, moments and random state. */
+/** Progress of a run: all that resuming needs besides weights, moments and random state. */
 export interface RunState {
   epoch: number;
   /** Batches of the epoch that are done. */
@@ -31,7 +31,7 @@ export function saveWeights(path: string, model: MorphMLP, info: ModelInfo): voi
   saveCheckpoint(path, { tensors: weightsOf(model), meta: { ...(info as unknown as Record<string, Json>) } });
 }
 
-/** What changes in training besides the random state: weights, moments, their average. */
+/** State that training changes, besides the random state: weights, moments, averaged weights. */
 export interface Learned {
   model: MorphMLP;
   optimizer: Optimizer;
@@ -48,7 +48,7 @@ export function saveRun(path: string, { model, optimizer, average }: Learned, in
   saveCheckpoint(path, { tensors: weightsOf(model), optimizer: kept, meta });
 }
 
-/** Where a saved run stands, without its tensors. @throws where the file holds weights alone */
+/** Reads the progress of a saved run without its tensors. @throws if the file contains weights only */
 export function readRunState(path: string): RunState {
   const training = readCheckpointMeta(path).training as unknown as { run: RunState } | undefined;
   if (!training) throw new Error(`${path}: it holds weights alone; a run resumes from last.safetensors`);

@@ -1,4 +1,4 @@
-/** What a training step computes: of each batch the gradients, of their sum the norm, and the new weights. */
+/** Computation of a training step: gradients of each batch, the norm of their sum, and the new weights. */
 import { backward } from '../core/autograd';
 import type { MorphMLP } from '../models/morphmlp';
 import { clipInput, clipSettings } from '../ops/clip_input';
@@ -8,7 +8,7 @@ import { scope } from '../core/scope';
 import { tensor, type Tensor } from '../core/tensor';
 import type { ClipInput } from './input';
 
-/** What a step changes. */
+/** Model, optimizer and average that a step updates. */
 export interface StepParts {
   model: MorphMLP;
   optimizer: Optimizer;
@@ -20,15 +20,15 @@ export interface StepInputs {
   clips: ClipInput;
   /** f32 [B, classes] */
   targets: Float32Array;
-  /** Of the batch in the sum of gradients. */
+  /** Weight of the batch in the sum of gradients. */
   weight: number;
 }
 
-/** What a batch came to. */
+/** Results of a batch. */
 export interface Outcome {
   loss: number;
   logits: Float32Array;
-  /** Milliseconds of the forward; null where it cannot be told from the backward. */
+  /** Milliseconds of the forward; null if it is not measured apart from the backward. */
   forwardMs: number | null;
 }
 

@@ -31,7 +31,7 @@ export interface Shares {
   optimizer: number;
 }
 
-/** What a trainer needs, and the switches of its steps. */
+/** Options of a trainer. */
 export interface TrainerOptions {
   model: MorphMLP;
   optimizer: Optimizer;
@@ -77,7 +77,7 @@ function rateText(rate: number): string {
   return rate >= 1e-3 && rate < 1e4 ? String(rate) : rate.toExponential().replace('e+', 'e');
 }
 
-/** What happens while a trainer runs. */
+/** Callbacks of a trainer. */
 export interface TrainerEvents {
   step?(event: StepEvent): void;
   validating?(done: number, total: number): void;
@@ -85,7 +85,7 @@ export interface TrainerEvents {
   warning?(text: string): void;
 }
 
-/** Where a trainer stands: plain JSON, kept in checkpoints. */
+/** Progress of a trainer: plain JSON, stored in checkpoints. */
 export interface TrainerState {
   epoch: number;
   batch: number;

@@ -13,7 +13,7 @@ export interface Classifier {
   input: InputSpec;
 }
 
-/** What the network makes of clips [clips, classes], without graph; NaN where it makes that. The model should be in evaluation mode. */
+/** Logits of clips [clips, classes] without graph, unchecked (may be NaN). The model should be in evaluation mode. */
 export function forwardClips(model: MorphMLP, clips: readonly Clip[], normalisation: Normalisation): Float32Array {
   const batch = { ...stackClips(clips), normalisation };
   return scope(() => noGrad(() => model.forward(inputOf(batch, model.precision)).floats()));

@@ -19,7 +19,7 @@ import { othersText, printFailures, printMissing, printRows } from './kernel_tab
 import { checkOutputs } from './outputs';
 import { withProgress, type Progress } from '../../terminal/progress';
 
-/** What `morphmlp bench kernels` is given. */
+/** Arguments of `morphmlp bench kernels`. */
 export interface BenchKernelsArguments {
   op?: string[];
   plugin?: string[];
@@ -51,13 +51,13 @@ function checkAsked({ precision, device, plugin, launch, clock }: BenchKernelsAr
 const either = <T extends string>(asked: T | 'both', all: readonly T[]): readonly T[] =>
   asked === 'both' ? all : [asked];
 
-/** What is measured of each op: on a GPU all four regimes, unless some are asked for. */
+/** Cache states and launch modes to measure: on a GPU all four combinations by default. */
 function regimesOf({ device, cache, launch }: BenchKernelsArguments) {
   const caches = either(cache ?? (device === 'cuda' ? 'both' : 'warm'), ['warm', 'cold']);
   return device === 'cuda' ? { caches, launches: either(launch ?? 'both', ['launched', 'graph']) } : { caches };
 }
 
-/** What is to be measured: cases, and the plugins for each op. */
+/** Cases to measure, and the plugins for each op. */
 interface Work {
   cases: KernelCase[];
   pluginsOf: (c: KernelCase) => string[];

@@ -11,7 +11,7 @@ import { percent, significant, table } from '../../terminal/format';
 import { checkOutputs } from './outputs';
 import { withProgress } from '../../terminal/progress';
 
-/** What `morphmlp bench models` is given. */
+/** Arguments of `morphmlp bench models`. */
 export interface BenchModelsArguments {
   cases?: string[];
   device: Device;

@@ -14,7 +14,7 @@ import { Progress, withProgress } from '../../terminal/progress';
 import { RunLog } from './run_log';
 import { resolveConfig, type TrainFlags } from './train_settings';
 
-/** What `morphmlp bench train` is given. */
+/** Arguments of `morphmlp bench train`. */
 export type BenchTrainArguments = TrainFlags & { steps: number; rounds: number; json?: string };
 
 /** The bookkeeping of `morphmlp train`, drawn on no terminal. */

@@ -7,7 +7,7 @@ import { describeModel, recognise } from '../../models/recognise';
 import { saveWeights } from '../../train/state';
 import { showNotes } from './notes';
 
-/** What the command line gives. */
+/** Arguments of `morphmlp convert`. */
 export interface ConvertArguments extends Omit<LoadOptions, 'input'> {
   /** A file of class names, one a line. */
   classes?: string;

@@ -13,7 +13,7 @@ import { checkOutputs } from './outputs';
 import { Progress } from '../../terminal/progress';
 import { resolveConfig, type TrainFlags } from './train_settings';
 
-/** What `morphmlp data preview` is given. */
+/** Arguments of `morphmlp data preview`. */
 export type PreviewArguments = Pick<
   TrainFlags,
   'cfg' | 'preset' | 'data' | 'separator' | 'model' | 'frames' | 'crop' | 'augment' | 'seed'
@@ -75,7 +75,7 @@ export async function preview(pairs: string[], { count, out, ...flags }: Preview
   }
 }
 
-/** What `morphmlp data export` is given. */
+/** Arguments of `morphmlp data export`. */
 export interface ExportArguments {
   as: ExportLayout;
   train: number;

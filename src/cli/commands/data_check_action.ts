@@ -11,7 +11,7 @@ import { printable } from '../../terminal/text_width';
 import { runOptions } from '../../train/config/recipe';
 import { resolveConfig, type TrainFlags } from './train_settings';
 
-/** What `morphmlp data check` is given. */
+/** Arguments of `morphmlp data check`. */
 export type CheckArguments = Pick<
   TrainFlags,
   'cfg' | 'preset' | 'val' | 'separator' | 'model' | 'frames' | 'rate' | 'workers'
@@ -99,7 +99,7 @@ function listText(list: ListCheck): string {
 const some = (files: readonly string[], what: string): string[] =>
   files.length === 0 ? [] : [`${files.length} ${what}, the first is ${files[0]}`];
 
-/** What should be mended before a run, a line each. */
+/** Problems to fix before a run, one per line. */
 function warningsOf({ lists, shared }: DataCheck): string[] {
   const each = lists.flatMap(({ source, missing, repeated, unreadable, cut, equal }) =>
     [

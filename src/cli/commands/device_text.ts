@@ -4,7 +4,7 @@ import { getDefaultDevice } from '../../core/tensor';
 
 const gpu = (): string => native.cudaDevice() + gemmNote();
 
-/** Where a command computes, in words: `cpu (avx512, 2 threads)`, or `cuda` with the GPU. */
+/** Description of the default device: `cpu (avx512, 2 threads)`, or `cuda` with the GPU. */
 export function deviceText(): string {
   if (getDefaultDevice() === 'cuda') return `cuda (${gpu()})`;
   return `cpu (${instructionSet()}, ${threads()} threads)`;

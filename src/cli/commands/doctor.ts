@@ -33,7 +33,7 @@ export type AddonInfo =
     }
   | { missing: string };
 
-/** What a self-test of the kernels found: a line for each check, and whether all passed. */
+/** Result of a self-test of the kernels: one line per check, and whether all passed. */
 export interface SelfTest {
   ok: boolean;
   lines: string[];
@@ -48,7 +48,7 @@ export interface DoctorReport {
   cmake: Found;
   cpu: CpuInfo;
   memory: { total: number; available: number };
-  /** What decodes videos. */
+  /** The video decoder. */
   decoder: Found;
   cuda: { nvcc: Found; driver: Found; backend: string };
   addon: AddonInfo;

@@ -6,7 +6,7 @@ import { exportOnnx, OPSET } from '../../formats/onnx';
 import { packageVersion } from '../../core/version';
 import { showNotes } from './notes';
 
-/** What the command line gives. */
+/** Arguments of `morphmlp export`. */
 export interface ExportArguments {
   opset: number;
   size?: number;

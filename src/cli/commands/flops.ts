@@ -4,7 +4,7 @@ import { countOps } from '../../models/flops';
 import { table } from '../../terminal/format';
 import { wholeNumber } from '../options';
 
-/** What the command line gives. */
+/** Arguments of `morphmlp flops`. */
 interface FlopsArguments {
   all?: boolean;
   ops?: boolean;

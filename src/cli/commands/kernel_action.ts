@@ -14,7 +14,7 @@ import { table } from '../../terminal/format';
 import { printFailures } from './kernel_table';
 import { withProgress, type Progress } from '../../terminal/progress';
 
-/** What `morphmlp kernel new` is given. */
+/** Arguments of `morphmlp kernel new`. */
 export interface NewArguments {
   op?: string;
   lang: Language;
@@ -57,7 +57,7 @@ export function printInclude(): void {
   console.log(INCLUDE);
 }
 
-/** What `morphmlp kernel check` is given. */
+/** Arguments of `morphmlp kernel check`. */
 export interface CheckArguments {
   stage?: number[];
   threads?: number;
@@ -65,7 +65,7 @@ export interface CheckArguments {
   timeout: number;
 }
 
-/** Where one library was right. */
+/** An op and stage for which a library passed the check. */
 type Row = VerifiedPlugin & { op: string; stage: number };
 
 interface Check {

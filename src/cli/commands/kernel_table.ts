@@ -60,7 +60,7 @@ export function printRows(rows: readonly KernelRow[]): void {
   if (several) for (const [variant, text] of flags) console.log(`${variant}: ${text}`);
 }
 
-/** What others took of the processors while all this was measured, and whether it matters. */
+/** Largest share of the processors that other programs used during the measurement, and whether it matters. */
 export function othersText(rows: readonly KernelRow[]): string {
   const most = Math.max(...rows.map(({ others }) => others));
   const text = `others took at most ${percent(most, 0)} of the processors' time beside an op`;
@@ -74,7 +74,7 @@ export function printFailures(failures: readonly Failure[]): void {
   if (failures.length > 0) process.exitCode = 1;
 }
 
-/** What can stand beside our products on a GPU, for which ops, and why it is not there. */
+/** Libraries to compare our products with on a GPU, the ops they cover, and the reason if one is unavailable. */
 const BESIDE: ({ name: string; why: () => string | undefined } & Record<Precision, string[]>)[] = [
   { name: 'cuBLASLt', f32: ['linear', 'morph_fc', 'temporal_fc'], bf16: [], why: () => native.cudaBlas() },
   { name: 'wgmma', f32: [], bf16: ['linear'], why: wgmmaUnavailable },

@@ -85,12 +85,12 @@ export function testText(record: TestRecord): string {
   ].join('\n');
 }
 
-/** What a test is made with. */
+/** Settings of a test. */
 export interface TestSetting {
   testing: Pick<Testing, 'data' | 'views' | 'batch'>;
   checkpoint: string;
   workers: number;
-  /** Of the activations. */
+  /** Element type of activations. */
   precision: Precision;
   /** Whether to show progress. */
   quiet?: boolean;

@@ -43,7 +43,7 @@ export function guessLines(guesses: readonly Guess[]): string[] {
   );
 }
 
-/** What the command line gives. */
+/** Arguments of `morphmlp predict`. */
 export interface PredictArguments {
   checkpoint: string;
   top: number;
@@ -58,7 +58,7 @@ export interface PredictArguments {
   precision: Precision;
 }
 
-/** What became of one input. */
+/** Predictions for one input. */
 interface Seen {
   name: string;
   guesses: Guess[];
@@ -79,13 +79,13 @@ async function gather(given: readonly string[], args: PredictArguments): Promise
 /** Inputs that are read ahead of the network. */
 const AHEAD = 2;
 
-/** What was read of an input: its views, and what is wrong with the file in spite of that. */
+/** Views of an input, and a warning if its file is damaged but readable. */
 interface Read {
   clips: Clip[];
   warning: string | undefined;
 }
 
-/** The views of each input in turn, or the error that stands in their way; the next ones are read meanwhile. */
+/** Yields the views of each input, or the error of reading it, in order; reads `AHEAD` inputs ahead. */
 async function* readAll(
   inputs: readonly Input[],
   spec: InputSpec,
@@ -114,7 +114,7 @@ async function* readAll(
   }
 }
 
-/** What stands in an input's way, under the name that it was given by. */
+/** Message of an input's error, with the name that the user gave in place of the path. */
 function problemOf({ input: { name, source }, error: { message } }: { input: Input; error: Error }): string {
   const text = message.replaceAll(source.path, name);
   return text.includes(name) ? text : `${name}: ${text}`;

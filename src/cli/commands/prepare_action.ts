@@ -11,7 +11,7 @@ import { bytes } from '../../terminal/format';
 import { Progress } from '../../terminal/progress';
 import { printable } from '../../terminal/text_width';
 
-/** What `morphmlp prepare` is given. */
+/** Arguments of `morphmlp prepare`. */
 export interface PrepareArguments {
   separator: string;
   root?: string;

@@ -55,7 +55,7 @@ export interface Finding {
   what: string;
   error: number;
   tolerance: number;
-  /** Of many compared tensors, the worst; or why the comparison failed. */
+  /** The tensor with the largest error if several were compared, or the reason why the comparison failed. */
   detail?: string;
 }
 

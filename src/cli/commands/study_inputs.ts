@@ -1,4 +1,4 @@
-/** What `morphmlp study` was asked to look at. */
+/** The model and clips of `morphmlp study`. */
 import { existsSync } from 'node:fs';
 import { DecodePool } from '../../data/video/decode_pool';
 import { testClips, type InputSpec } from '../../data/input_spec';
@@ -10,7 +10,7 @@ import { randomSubject, STUDY_MODELS, trainedSubject, type Subject } from '../..
 import { didYouMean } from '../../terminal/format';
 import { fileInputs } from './predict_inputs';
 
-/** What names a model and its clips. */
+/** Arguments that select a model and its clips. */
 export interface Asked {
   checkpoint?: string;
   data?: string;

@@ -19,7 +19,7 @@ import { printable } from '../../terminal/text_width';
 import { TrainingView } from './training_view';
 import { isWatched, trainWatched, usePlugins } from './watched_run';
 
-/** What the command line gives: only what was named there. */
+/** Arguments of `morphmlp train`; options that were not given are absent. */
 export type TrainArguments = TrainFlags & { resume?: boolean; overwrite?: boolean; printConfig?: boolean };
 
 const mib = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MiB`;

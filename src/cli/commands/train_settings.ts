@@ -12,7 +12,7 @@ import {
 import type { Config, KeyName } from '../../train/config/keys';
 import { QUICKSTART, VARIANTS, type MorphMlpConfig } from '../../models/config';
 
-/** What the flags of `morphmlp train` give: only what was named there. */
+/** Flags of `morphmlp train` that set configuration keys; flags that were not given are absent. */
 export interface TrainFlags {
   cfg?: string;
   preset?: string;

@@ -13,10 +13,10 @@ export class TrainingView implements TrainerEvents {
   private run: Run | null = null;
   private log: RunLog | null = null;
   private startedAt = { time: 0, batch: 0 };
-  /** What the report will want to know. */
+  /** Records for the report. */
   readonly notes: RunNotes = { startedAt: new Date(), steps: [], warnings: [] };
 
-  /** Names the run to show, and opens its logs; a resumed run goes on with them where it stands. */
+  /** Starts showing a run and opens its logs; a resumed run appends to its logs. */
   attach(run: Run): void {
     this.run = run;
     this.log = new RunLog(run);

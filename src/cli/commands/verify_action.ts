@@ -5,7 +5,7 @@ import { setDefaultDevice } from '../../core/tensor';
 import { deviceText } from './device_text';
 import { checkModel, checkTrajectory, type Finding, type ModelCase, type TrajectoryCase } from './reference_case';
 
-/** What the command line gives. */
+/** Arguments of `morphmlp verify`. */
 export interface VerifyArguments {
   device: Device;
   case?: string;

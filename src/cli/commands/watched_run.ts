@@ -22,10 +22,10 @@ const TIMEOUT_MS = 120_000;
 /** Whether this is the process that is watched. */
 export const isWatched = (): boolean => process.env[WATCHED] === '1';
 
-/** What the watched process is in: a kernel, and of which library. */
+/** The plugin kernel that the watched process is running; null outside of plugins. */
 type Inside = { file: string; op: string; direction: string } | null;
 
-/** In the watched process: these libraries stand in for their ops from now on, and each of their runs is told. */
+/** In the watched process: uses the plugins `files` for their ops and reports the start and end of each call on pipe 3. */
 export function usePlugins(files: readonly string[]): string[] {
   const plugins = files.map(openPlugin);
   for (const plugin of plugins) {

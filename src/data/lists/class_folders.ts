@@ -3,7 +3,7 @@ import { readdirSync, realpathSync, statSync, type Dirent } from 'node:fs';
 import path from 'node:path';
 import { hasKnownEnding, kindOfFile } from './file_kind';
 
-/** What operating systems leave behind. */
+/** Files that operating systems add to folders. */
 const isLitter = (name: string): boolean =>
   name.startsWith('.') || /^(__MACOSX|Thumbs\.db|desktop\.ini|\$RECYCLE\.BIN|@eaDir|lost\+found)$/i.test(name);
 
@@ -71,11 +71,11 @@ export interface FolderFile {
   kind?: 'video' | 'picture';
 }
 
-/** What the class folders hold. */
+/** Contents of class folders. */
 export interface ClassFolders {
   /** The folders that are classes, sorted, and the files of each. */
   classes: Map<string, FolderFile[]>;
-  /** What is left out, a line each. */
+  /** Files left out, one line per kind. */
   notes: string[];
 }
 

@@ -7,11 +7,11 @@ import path from 'node:path';
 import type { ListedLabel } from './table';
 import { readLines } from './text_file';
 
-/** What is known of the classes before a list is read. */
+/** Classes known before a list is read. */
 export interface ClassOptions {
   /** The classes in order, when they are known already (from the training list or a checkpoint). */
   known?: readonly string[];
-  /** What `known` comes from, for messages. */
+  /** Source of `known`, for messages. */
   knownFrom?: string;
   /** File of class names, a line each, in place of classes.txt beside the list. */
   classesFile?: string;
@@ -112,7 +112,7 @@ function unknownLabel(label: string, { names, from }: ClassList): string {
   return `label "${label}" is none of the ${names.length} classes${ofWhom(from)} (${someNames(names)})${hint}`;
 }
 
-/** Why the class `name` of one list is none of another. */
+/** Error for a class `name` of one list that is unknown in another. */
 function unknownClass(name: string, own: ClassList, known: ClassList): string {
   return `class "${name}" of ${own.from} is none of the ${known.names.length} classes${ofWhom(known.from)} (${someNames(known.names)})`;
 }
@@ -217,7 +217,7 @@ export function twins(names: readonly string[]): string[] {
   });
 }
 
-/** Labels of both kinds cannot be told apart: the rarer kind is shown. */
+/** Error for a list with both indices and names; shows a label of the rarer kind. */
 function mixedLabels(source: string, labels: readonly ListedLabel[]): Error {
   const rows = (kind: readonly ListedLabel[]): number => kind.reduce((sum, { count }) => sum + count, 0);
   const [numbers, others] = [
@@ -255,7 +255,7 @@ function fromLabel(least: number, most: number): string {
   );
 }
 
-/** What to do where labels that are indices leave classes without a file. */
+/** Advice if index labels leave classes without files. */
 export function gapHint(labels: readonly ListedLabel[], classNames: readonly string[]): string {
   if (!isUnnamed(classNames)) return '';
   const numbers = labels.map(({ text }) => wholeNumber(text) ?? 0);

@@ -1,4 +1,4 @@
-/** What a file is: a picture or a video that can be decoded, by its ending where that is sure, else by its first bytes. */
+/** Recognises decodable pictures and videos: by known extensions, else by the first bytes. */
 import { closeSync, openSync, readSync } from 'node:fs';
 import path from 'node:path';
 import { IMAGE_ENDINGS } from '../pictures/pictures';

@@ -35,7 +35,7 @@ function distinct(rows: readonly FrameRow[]): { labels: ListedLabel[]; labelOf: 
 
 /** Reads a list of folders of frames whose names follow `template` (`{:05d}.jpg`), numbered from anything. */
 export function readFrameList(source: string, template: string, options: ListingOptions = {}): Listing {
-  frameName(template, 1); // a wrong template is told before any folder is looked for
+  frameName(template, 1); // throws for a bad template before any folder is opened
   const rows = readLines(source).map((line) => parseLine(source, line));
   if (rows.length === 0)
     throw new Error(`${source}: the list is empty; expected lines of folder number-of-frames label`);

@@ -17,7 +17,7 @@ import type { VideoInfo } from '../video/info';
 export { VIDEO_ENDINGS };
 
 export interface ListingOptions extends ClassOptions {
-  /** What stands between path and label, if the list does not say otherwise. Default ','. */
+  /** Preferred separator between path and label if the list is ambiguous. Default ','. */
   separator?: string;
   /** Folder that relative paths start from. Default: the folder of the csv. */
   root?: string;
@@ -50,11 +50,11 @@ export interface Listing {
   /** Files that could not be read when the clips were prepared. */
   unreadable?: number;
   emptyClasses: string[];
-  /** What else a person should know: how the list was read, what was left out. */
+  /** Notes for the user: how the list was read, files left out. */
   notes: string[];
   /** SHA-256 over the listed paths (as they were listed) and labels: tells whether two runs saw the same list. */
   digest: string;
-  /** Of prepared clips: where each block of neighbours begins in `items`, and the end. */
+  /** For prepared clips: start of each block of neighbours in `items`, and the end. */
   blocks?: number[];
 }
 
@@ -77,7 +77,7 @@ export interface Listed {
   lines: ArrayLike<number>;
   classNames: string[];
   notes: string[];
-  /** Where labels are indices, what to do about classes that lack a file. */
+  /** Advice on classes without files, if labels are indices. */
   hint?: string;
   /** How to read file i, where its name does not say. */
   sourceOf?: (i: number) => Source | undefined;
@@ -110,7 +110,7 @@ function sourceByContent(file: string): Source | undefined {
   return kindOfFile(file).kind === 'picture' ? { kind: 'image', path: file } : undefined;
 }
 
-/** What may be wrong with a list of which no file exists. */
+/** Likely cause if no file of a list exists. */
 function columnsHint({ labels, labelOf, firstFile, columns }: Table, root: string): string {
   if (existsSync(path.resolve(root, labels[labelOf[0]!]!.text)))
     return `; the second column holds paths: put paths first, or write a heading (label,path) over the columns`;
@@ -250,7 +250,7 @@ export function imbalance({ items, classNames }: Listing): string[] {
   return [`class ${large} has ${most} files (${share}% of all), class ${small} ${least}`];
 }
 
-/** What a person should know of a listing, a line each; the first is always there. */
+/** Summary of a listing for the user, one line per finding; never empty. */
 export function describeListing(listing: Listing): string[] {
   const { source, items, classNames, missing, duplicates, unreadable = 0, emptyClasses, notes } = listing;
   const lines = [`${source}: ${items.length} files in ${classNames.length} classes`];

@@ -11,7 +11,7 @@ function namesIn(folder: string): Map<string, number> {
     for (const entry of readdirSync(folder, { withFileTypes: true }))
       if (!entry.isSymbolicLink()) names.set(entry.name, -1);
   } catch {
-    // A folder that cannot be read has no file that could be: each is asked for alone, and is missing.
+    // An unreadable folder: its files are looked up one by one and reported missing.
   }
   return names;
 }
@@ -43,11 +43,11 @@ function byFolder(files: readonly string[]): ByFolder {
   return { folders: [...numbers.keys()], order, starts };
 }
 
-/** What was found about each listed file. */
+/** Missing and duplicate files of a list. */
 export interface Presence {
-  /** 1 where the file is not there. */
+  /** 1 for a missing file. */
   missing: Uint8Array;
-  /** For each file the first with the same path: its own number, where it is the first. */
+  /** For each file, the number of the first file with the same path (its own number if unique so far). */
   first: Int32Array;
 }
 

@@ -16,14 +16,14 @@ export interface Table {
   source: string;
   /** Absolute paths. */
   files: string[];
-  /** The path of the first row as it stands in the list. */
+  /** The path of the first row as written in the list. */
   firstFile: string;
   /** Number of each row's label in `labels`. */
   labelOf: Int32Array;
   labels: ListedLabel[];
   /** Line of each row, from 1. */
   lines: Int32Array;
-  /** What a person should know of how the list was read. */
+  /** Notes for the user on how the list was read. */
   notes: string[];
   /** Columns of the first row. */
   columns: number;
@@ -98,14 +98,14 @@ function separatorOf(lines: readonly string[], preferred: string, exists: (file:
   return equal[found.indexOf(Math.max(...found))]!.separator;
 }
 
-/** Where path and label stand. */
+/** Columns of path and label. */
 interface Heading {
   columns: string[];
   path: number;
   label: number;
 }
 
-/** The one column of a kind; null where there is none. @throws where there are several */
+/** The column whose name matches `names`, or -1. @throws if several match */
 function onlyColumn(source: string, columns: string[], names: RegExp): number {
   const found = columns.flatMap((column, i) => (names.test(bareName(column)) ? [i] : []));
   if (found.length < 2) return found[0] ?? -1;

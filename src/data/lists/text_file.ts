@@ -1,4 +1,4 @@
-/** Reads text files of other people: the encoding is found out from the bytes, and what is no text is refused by name. */
+/** Reads text files: detects UTF-8 and UTF-16, and rejects files that are not text. */
 import { isUtf8 } from 'node:buffer';
 import { readFileSync } from 'node:fs';
 
@@ -66,7 +66,7 @@ function decode(file: string, data: Buffer): string {
 
 /**
  * The text of a file in UTF-8 or UTF-16, with \n for every line break and without byte order mark.
- * @throws in one sentence where the file is not text, or in an encoding that cannot be told from others
+ * @throws if the file is not text or its encoding is ambiguous
  */
 export function readText(file: string): string {
   const text = decode(file, readFileSync(file)).replace(/^\uFEFF/, '');

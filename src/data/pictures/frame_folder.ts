@@ -22,7 +22,7 @@ interface Frame {
 
 const NUMBERED = /^(.*?)(\d{1,15})(\.[^.]+)$/;
 
-/** Numbered pictures by what stands before and after the number. */
+/** Numbered pictures grouped by prefix and suffix of the number. */
 function series(names: readonly string[]): Map<string, Frame[]> {
   const found = new Map<string, Frame[]>();
   for (const name of names) {
@@ -56,7 +56,7 @@ function gapsIn(frames: readonly Frame[]): number[] {
 
 /**
  * The frames among the files of a folder: those that `template` (such as {:05d}.jpg) fits but for its padding, else the only series
- * of numbered pictures. @throws UnreadableClip where there is none, or several and the template fits none
+ * of numbered pictures. @throws UnreadableClip if there are no numbered pictures, or several series and no match of the template
  */
 export function numberedFrames(folder: string, names: readonly string[], template: string): NumberedFrames {
   const found = series(names);
@@ -116,7 +116,7 @@ class Findings {
   }
 }
 
-/** What a person should know of one folder. */
+/** Adds the findings about one folder. */
 function inspect({ path: folder, count }: ListedFolder, template: string, findings: Findings): void {
   try {
     const { files, first, gaps, template: names } = numberedFrames(folder, readdirSync(folder), template);

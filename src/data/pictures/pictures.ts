@@ -26,7 +26,7 @@ export interface PictureFile {
   part?: Part;
 }
 
-/** What the picture library opens: a name, or the bytes of a part. */
+/** Input of sharp: a path, or the bytes of a part. */
 async function pictureInput({ path: file, part }: PictureFile): Promise<string | Uint8Array> {
   if (part === undefined) return file;
   const handle = await open(file);

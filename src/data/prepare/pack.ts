@@ -19,13 +19,13 @@ export interface Encoding {
   crf: number;
   /** Frames between two that can be decoded by themselves: a clip that begins in between costs up to so many more. */
   keyframes: number;
-  /** Of JPEG pictures, 1 to 100. */
+  /** JPEG quality, 1 to 100. */
   quality: number;
 }
 
 export const ENCODING: Encoding = { shortSide: 320, crf: 20, keyframes: 32, quality: 92 };
 
-/** What goes into a shard. */
+/** An encoded clip, ready for a shard. */
 export interface Packed {
   bytes: Uint8Array;
   kind: 'video' | 'image';
@@ -57,12 +57,12 @@ function checkLength(source: Source, before: VideoInfo, after: VideoInfo): void 
   throw new UnreadableClip(`${source.path}: only ${after.frames} of its ${before.frames} frames can be decoded`);
 }
 
-/** What a shard tells of its clip: the index of frames is read with the clip. */
+/** The info stored in a shard's index; the index of frames is read with the clip. */
 function withoutIndex({ index: _, ...info }: VideoInfo): VideoInfo {
   return info;
 }
 
-/** What cannot be decoded ends the run, in place of being papered over. */
+/** Encodes a video. Any decoding error rejects: FFmpeg would otherwise conceal damaged frames. */
 async function encodeVideo(source: Source, folder: string, encoding: Encoding, signal?: AbortSignal): Promise<Packed> {
   const call = { signal, timeoutMs: TIMEOUT_MS };
   const before = await probeSource(source, call);

@@ -16,14 +16,14 @@ export interface PrepareOptions {
   shardSize: number;
   /** Files that are encoded at the same time. */
   workers: number;
-  /** Of the order in which clips are written. */
+  /** Seed of the order in which clips are written. */
   seed: number;
   signal?: AbortSignal;
   /** After every file: how many are done, and how many of them could not be read. */
   onFile?: (done: number, failed: number) => void;
 }
 
-/** What came of it. */
+/** Result of `prepare`. */
 export interface Prepared {
   clips: number;
   /** Clips that an earlier run had prepared. */

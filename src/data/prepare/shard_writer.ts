@@ -74,7 +74,7 @@ function differences(before: ShardHeader, now: ShardHeader): string[] {
 
 /** Writes one set, from its start or from where an earlier run stopped. */
 export class ShardWriter {
-  /** What is in the set so far, in its order. */
+  /** Entries written so far, in order. */
   readonly entries: ShardEntry[] = [];
   private shard = 0;
   private size = 0;

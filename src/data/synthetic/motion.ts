@@ -25,7 +25,7 @@ export const MOTION_CLASSES = [
   'turning-anticlockwise',
 ] as const;
 
-/** What is seen in each sixteenth of a clip: 0 nothing, 1 the first pose, 2 the second. */
+/** Visible pose in each sixteenth of a clip: 0 none, 1 the first, 2 the second. */
 const SCRIPT = [0, 0, 1, 1, 1, 1, 0, 0, 0, 0, 2, 2, 2, 2, 0, 0] as const;
 
 export const MOTION_SIDE = 64;

@@ -1,4 +1,4 @@
-/** What the drawn datasets have in common: a dull background, a coloured and textured figure, noise. */
+/** Scene of the synthetic datasets: a dull background, a coloured and textured figure, noise. */
 import type { Philox } from '../../core/philox';
 import { hsv, texture, TEXTURES, type Figure, type Outline, type Rgb } from './shapes';
 

@@ -74,7 +74,7 @@ export const TEXTURES = 4;
 
 export type Rgb = readonly [r: number, g: number, b: number];
 
-/** Where and how a shape is drawn; lengths in pixels, angles in radians, clockwise. */
+/** Position, size and orientation of a shape; lengths in pixels, angles in radians, clockwise. */
 export interface Pose {
   x: number;
   y: number;

@@ -19,7 +19,7 @@ const decoders: { 'node-av'?: Decoder; ffmpeg?: Decoder } = {};
 
 /**
  * The decoder of this thread: the FFmpeg program where MORPHMLP_FFMPEG is set, else node-av where it is installed, else ffmpeg on the
- * PATH. @throws FfmpegMissing where there is none
+ * PATH. @throws FfmpegMissing if no decoder is found
  */
 export function decoder(): Decoder {
   if (process.env.MORPHMLP_FFMPEG) return (decoders.ffmpeg ??= new ProgramDecoder());
@@ -28,7 +28,7 @@ export function decoder(): Decoder {
   throw new FfmpegMissing(NO_DECODER);
 }
 
-/** What decodes here, with its version. Rejects with `FfmpegMissing` where nothing does. */
+/** Name and version of the decoder in use. Rejects with `FfmpegMissing` if there is none. */
 export const decoderVersion = async (): Promise<string> => decoder().version();
 
 /** Both decoders as far as they are there: what `bench data` compares. */

@@ -32,7 +32,7 @@ export interface Augmentation {
   randAugment?: string;
   /** Whether the policy sees whole frames (as in the authors' video code, the default) or what was cut out (images). */
   on?: 'frame' | 'crop';
-  /** Of rotations and shears. Default bicubic. */
+  /** Interpolation of rotations and shears. Default bicubic. */
   interpolation?: 'bicubic' | 'bilinear';
   /** Largest change of brightness, contrast and saturation. */
   colorJitter?: number;
@@ -75,7 +75,7 @@ export interface VideoOptions {
 /** One clip of a video: sample `sample` (default 0) of those drawn from a generator, or view `view` of the test views. */
 export type ClipChoice = { random: PhiloxState; sample?: number } | { view: number; views: Views };
 
-/** What to decode, to cut out and to change for one clip. */
+/** Frames to decode, box to cut out and augmentations to apply for one clip. */
 export interface ClipPlan {
   /** Frame numbers from 0; a video shorter than the clip repeats its last frame. */
   frames: number[];
@@ -91,7 +91,7 @@ export interface ClipPlan {
   side: number;
   flip: boolean;
   erased: readonly ErasedBox[];
-  /** What erased boxes are filled from. */
+  /** Generator for the fill of erased boxes. */
   noise: PhiloxState | null;
 }
 

@@ -18,9 +18,9 @@ export interface DecodeRequest {
   part?: Part | undefined;
   /** Frame numbers from 0, in order of presentation; in any order, repeats allowed. */
   numbers: readonly number[];
-  /** What the pictures are scaled to. */
+  /** Size of the returned pictures. */
   size: readonly [width: number, height: number];
-  /** What `probe` told of the video. */
+  /** Result of `probe` for this video. */
   info: VideoInfo;
 }
 
@@ -51,7 +51,7 @@ function framesFrom(request: DecodeRequest, unique: Uint8Array): Frames {
 }
 
 /**
- * Decodes exactly the frames that each request names, each told apart by its timestamp. Rejects with `FramesMissing` where a frame of
+ * Decodes exactly the frames of each request, identified by timestamp. Rejects with `FramesMissing` if a frame of
  * any of them cannot be had, with `UnreadableClip` where a file cannot be read.
  */
 export async function decodeVideos(

@@ -62,7 +62,7 @@ export class DecodePool {
     this.cache = cacheMemory > 0 ? new FrameCache(cacheMemory, share) : null;
   }
 
-  /** Memory of the cache: its limit and what it has taken; null where there is none. */
+  /** Limit and use of the cache, in bytes; null without a cache. */
   get cacheMemory(): { limit: number; held: number } | null {
     return this.cache && { limit: this.cache.limit, held: this.cache.held };
   }

@@ -7,7 +7,7 @@ import { decode, frameTimes } from './av_frames';
 import { lib, loadAv, messages, scan } from './av_input';
 import type { Coding, FrameRequest, RawFrames, Recoding, VideoFile } from './decoder';
 
-/** What the parent asks for. */
+/** Request of the parent process. */
 export type Job =
   | { do: 'version' }
   | { do: 'scan'; file: VideoFile }

@@ -5,11 +5,11 @@
 import { parentPort } from 'node:worker_threads';
 import { readClips, readTogether, type ReadRequest, type ReadResult } from './video_clips';
 
-/** What the main thread says. */
+/** Message from the main thread. */
 export type ToWorker =
   { id: number; request: ReadRequest } | { cancel: number } | { close: true } | { slab: SharedArrayBuffer };
 
-/** What comes back: the result, or the message and the code of an error. */
+/** Answer: the result, or the message and code of an error. */
 export type FromWorker = { id: number; result: ReadResult } | { id: number; error: string; code: string | null };
 
 interface Job {

@@ -1,7 +1,7 @@
-/** What decodes videos; see choose.ts for which one does. */
+/** Interface of video decoders; choose.ts selects one. */
 import type { CallOptions, FrameIndex, Part } from './info';
 
-/** What the packets of a video's picture stream say. */
+/** Packets of a video stream, and the properties of the stream. */
 export interface Scan {
   stream: number;
   /** FFmpeg's name. */
@@ -41,7 +41,7 @@ export interface FrameRequest extends VideoFile {
   index: FrameIndex;
   /** Frame numbers, rising, each once. */
   numbers: readonly number[];
-  /** What frames are scaled to, after turning. */
+  /** Size to which frames are scaled after rotation. */
   size: readonly [width: number, height: number];
 }
 

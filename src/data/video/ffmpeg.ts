@@ -37,7 +37,7 @@ export function hasProgram(): boolean {
 }
 
 export interface RunOptions {
-  /** What the sentence of an error begins with: the file that is read or written. */
+  /** Prefix of error messages: the file that is read or written. */
   subject: string;
   /** Kills the program after so many milliseconds. Default 60,000. */
   timeoutMs?: number;
@@ -51,7 +51,7 @@ export interface RunOptions {
 interface Outcome {
   stdout: Buffer;
   stderr: string;
-  /** What came through each of the further pipes. */
+  /** Output of each of the further pipes. */
   pipes: Buffer[];
 }
 
@@ -107,7 +107,7 @@ function collect(stream: NodeJS.ReadableStream, limit = Infinity): Buffer[] {
   return parts;
 }
 
-/** Writes the input; a program that ended early has told why on its standard error, so a broken pipe says nothing new. */
+/** Writes the input. Ignores a broken pipe: a program that exits early reports the reason on stderr. */
 function feed(child: ChildProcess, input: Uint8Array | undefined): void {
   child.stdin?.on('error', () => undefined);
   child.stdin?.end(input);

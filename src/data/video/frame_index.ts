@@ -14,7 +14,7 @@ const FIELD_PACKETS = new Set(['h264', 'hevc']);
 /** Farthest that a frame is stored from where it is shown; more is a break in the file's clock. */
 const MOST_REORDERED = 64;
 
-/** For each packet the timestamp of the key frame that it is decoded from; NaN where there is none. */
+/** For each packet, the timestamp of the key frame from which it is decoded; NaN without one. */
 function keysOf({ timestamps, flags }: Scan): Float64Array {
   const keys: number[] = [];
   return timestamps.map((time, i) => {

@@ -34,7 +34,7 @@ export interface FrameIndex {
   turn: string;
 }
 
-/** What is known of a video's picture stream. */
+/** Properties of a video stream. */
 export interface VideoInfo {
   /** As shown: the aspect of pixels and the rotation applied. */
   width: number;

@@ -38,7 +38,7 @@ const SCANNED = [
   'stream_side_data=displaymatrix',
 ].join(':');
 
-/** A number out of ffprobe's texts ("30000/1001", "16:11", "N/A"); 0 where there is none. */
+/** Parses a number of ffprobe's output ("30000/1001", "16:11", "N/A"); 0 if it is not a number. */
 function number(text: string | undefined): number {
   const [above, below = '1'] = (text ?? '').split(/[/:]/);
   const value = Number(above) / Number(below);
@@ -58,7 +58,7 @@ function matrixOf({ side_data_list = [] }: ProbedStream): number[] | null {
   return numbers.length === 9 ? numbers : null;
 }
 
-/** What ffprobe says where a file ends in the midst of a frame; its flags do not. */
+/** Message of ffprobe for a file that ends within a frame; the packet flags do not show this. */
 const CUT = /partial file|ended prematurely|Invalid NAL unit size|missing picture in access unit|Truncat|truncat/;
 const CUT_FRAME = /partial file|Invalid NAL unit size|missing picture in access unit/;
 
@@ -119,10 +119,10 @@ function countExpression(numbers: readonly number[]): string {
 export const selectExpression = (numbers: readonly number[], name: 'n' | 'pts' = 'n'): string =>
   countExpression(numbers).replaceAll('NAME', name);
 
-/** How long before a key frame FFmpeg seeks to, so that it lands before it: frames are told apart by their timestamps. */
+/** Seconds by which a seek precedes the key frame, so that it never lands after it; timestamps identify the frames. */
 const SEEK_MARGIN = 1;
 
-/** Where to seek so that the key frame of a request's first frame is still to come; null: do not seek. */
+/** Seek time before the key frame of a request's first frame; null: do not seek. */
 function seekSeconds({ index, numbers }: FrameRequest): number | null {
   const key = Math.min(...numbers.map((n) => (Number.isNaN(index.keys[n]!) ? -Infinity : index.keys[n]!)));
   const first = index.timestamps[0]!;

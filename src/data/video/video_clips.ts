@@ -9,7 +9,7 @@ import { decodeSource, probeSource, sourceOf, type Source } from '../source';
 import { isUnreadable, UnreadableClip, type Clip, type SeenFrame } from '../types';
 import { frameTime, type CallOptions, type VideoInfo } from './info';
 
-/** What to read of one video, picture or folder of frames. */
+/** Request to read clips of one video, picture or folder of frames. */
 export interface ReadRequest {
   source: Source;
   options: VideoOptions;
@@ -43,7 +43,7 @@ interface Group {
   wanted: number[];
 }
 
-/** What a request comes to: the facts about its file, and its clips. */
+/** A planned request: info of its file, and its clips. */
 interface Planned {
   request: ReadRequest;
   info: VideoInfo;

@@ -5,7 +5,7 @@ import { Document, isAlias, isMap, isNode, isSeq, LineCounter, parse, parseDocum
 import { didYouMean } from '../../terminal/format';
 import { KEYS, type Config, type KeyName } from './keys';
 
-/** Where the presets lie: beside `src` and `dist`. */
+/** Folder of the presets, a sibling of `src` and `dist`. */
 const PRESETS = path.join(__dirname, '..', '..', '..', 'configs');
 
 /** A value for a key, and where it was said. */
@@ -121,7 +121,7 @@ class SettingReader {
     if (++this.seen > MOST_SETTINGS) throw new Error(`${this.file}: more than ${MOST_SETTINGS} settings`);
   }
 
-  /** A node itself, or what an alias stands for. */
+  /** The node, or the target of an alias. */
   private resolved(node: unknown): unknown {
     if (!isAlias(node)) return node;
     const target = node.resolve(this.document);

@@ -1,4 +1,4 @@
-/** What the values of configuration keys may be. */
+/** Types of configuration keys. */
 
 /** A key: what it is where nothing is said, what it does, and how a value is read. */
 export interface Key<T> {

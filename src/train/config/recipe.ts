@@ -1,4 +1,4 @@
-/** From a configuration to what a run is told. */
+/** Converts a configuration to the options of a training run. */
 import path from 'node:path';
 import type { Augmentation, VideoOptions } from '../../data/video/clip_plan';
 import { specOf, type DataSpec } from '../../data/open';
@@ -51,7 +51,7 @@ function architectureOf(config: Config): Omit<MorphMlpConfig, 'numClasses'> {
   return architecture;
 }
 
-/** What a model is called: a published one by its name. */
+/** Name of a model: the published name if there is one. */
 function modelName(architecture: Omit<MorphMlpConfig, 'numClasses'>): string {
   const sizes = ({ layers, embedDims }: typeof architecture) => `${layers.join()}/${embedDims.join()}`;
   const name =
@@ -190,7 +190,7 @@ function checkDevice(config: Config): void {
     throw new Error('RUN.PRECISION bf16: kernels of your own (RUN.PLUGINS) are f32');
 }
 
-/** What a training run is told, and what is impossible about it in one sentence. Nothing is read but the configuration. */
+/** Options of a training run. Reads nothing but the configuration. @throws if the configuration is inconsistent */
 export function runOptions(config: Config): RunOptions {
   checkDevice(config);
   const [batchSize, budget] = [config['TRAIN.BATCH_SIZE'], config['RUN.MEMORY_BUDGET']];
@@ -231,7 +231,7 @@ export function runOptions(config: Config): RunOptions {
   };
 }
 
-/** How the trained model is tested, or null where it is not. */
+/** Settings of the test after training; null without a test. */
 export function testingOf(config: Config): Testing | null {
   const data = config['TEST.ENABLE'] ? specFor(config, 'test') : null;
   if (data === null) return null;
