@@ -61,7 +61,7 @@ export class Tally {
   }
 }
 
-/** Evaluates a model on all clips of a loader, one view each; the model is in evaluation mode for the time. */
+/** Evaluates a model on all clips of a loader, one view each, in evaluation mode; restores the mode afterwards. */
 export async function evaluate(model: MorphMLP, loader: Loader, onBatch?: (done: number) => void): Promise<Evaluation> {
   const tally = new Tally(loader.dataset.classNames.length);
   const wasTraining = model.training;

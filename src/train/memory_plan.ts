@@ -22,7 +22,7 @@ export interface StepSize {
 export interface MemoryPlan {
   recompute: number;
   peak: number;
-  /** The peak with nothing recomputed. */
+  /** Peak without recomputation, in bytes. */
   full: number;
 }
 
@@ -37,7 +37,7 @@ function step(model: MorphMLP, optimizer: AdamW, { batch, crop }: StepSize): voi
 }
 
 /**
- * The most bytes that tensors hold during a training step, for each number of recomputed blocks from none to all of them, by a
+ * Peak tensor memory of a training step in bytes for each number of recomputed blocks from 0 to all, by a
  * dry run. The kernels' own workspace (packed weights, sums of weight gradients: some tens of MiB) comes on top.
  */
 export function predictPeaks(config: MorphMlpConfig, size: StepSize): number[] {
@@ -56,8 +56,8 @@ export function predictPeaks(config: MorphMlpConfig, size: StepSize): number[] {
 }
 
 /**
- * The fewest recomputed blocks with which a training step fits `budget` bytes. The first blocks hold the most bytes for each
- * multiply-add, so they are the cheapest to compute again.
+ * The fewest recomputed blocks with which a training step fits `budget` bytes. The first blocks hold the most bytes per
+ * multiply-add, so they are the cheapest to recompute.
  * @throws if no choice fits, with the least possible peak
  */
 export function planMemory(config: MorphMlpConfig, size: StepSize, budget: number): MemoryPlan {

@@ -58,7 +58,7 @@ function settingsOf(options: RunOptions, train: Dataset): Record<string, string 
   return { batchSize, microBatch, seed, emaDecay, samples: clips.samples ?? 1, clips: train.length, list };
 }
 
-/** Errors of `body` begin with the file they are about. */
+/** Prefixes errors of `body` with the file's path. */
 function naming<T>(file: string, body: () => T): T {
   try {
     return body();
@@ -68,24 +68,24 @@ function naming<T>(file: string, body: () => T): T {
   }
 }
 
-/** A quarter of the free memory, as far as this process may use it (`availableMemory` came with Node 20.13). */
+/** A quarter of the memory available to this process (`availableMemory` needs Node 20.13). */
 function defaultCacheMemory(): number {
   const { availableMemory } = process as Partial<Pick<typeof process, 'availableMemory'>>;
   return Math.floor((availableMemory?.() ?? os.freemem()) / 4);
 }
 
-/** A run that is ready to go: its data, model and trainer. */
+/** A prepared run: its data, model and trainer. */
 export class Run {
   readonly info: ModelInfo;
-  /** How the run keeps to its memory budget, where it has one. */
+  /** Recomputation that meets the memory budget, if there is one. */
   readonly plan: MemoryPlan | null;
   /** Result of loading `options.init`; null without it or for a resumed run. */
   readonly started: Initialised | null = null;
-  /** Whether this run goes on with an earlier one. */
+  /** Whether this run resumes an earlier one. */
   readonly resumed: boolean;
   readonly trainer: Trainer;
   readonly files;
-  /** Most bytes of decoded frames that are kept; 0 for none. */
+  /** Limit of the cache of decoded frames, in bytes; 0 without cache. */
   readonly cacheMemory: number;
   readonly loaders: { train: Loader; val: Loader | null };
   private readonly average: MovingAverage | null;
@@ -120,12 +120,12 @@ export class Run {
       if (this.resumed) this.resume();
       else if (weights) this.started = this.startFrom(weights);
     } catch (error) {
-      this.dispose(); // a run that cannot begin leaves no tensors behind
+      this.dispose(); // frees all tensors if the run cannot begin
       throw error;
     }
   }
 
-  /** Parameters of the network. */
+  /** Number of parameters of the network. */
   get parameters(): number {
     return this.trainer.options.model.parameters().reduce((sum, p) => sum + p.size, 0);
   }
@@ -152,14 +152,14 @@ export class Run {
     return cacheMemory && { held: cacheMemory.held, ...counts };
   }
 
-  /** Files that could not be read so far, of both sets. */
+  /** Unreadable files so far, of training and validation. */
   get skipped(): Skipped[] {
     return [this.loaders.train, this.loaders.val].flatMap((l) => (l ? [...l.skipped.values()] : []));
   }
 
   /**
-   * Trains. Writes `last` after every epoch, every few minutes and when stopped; `best` when an epoch is the best so far; and a
-   * checkpoint of its own every `keepEvery` epochs.
+   * Trains. Writes `last` after every epoch, every few minutes and when stopped; `best` after the best epoch so far; and a
+   * separate checkpoint every `keepEvery` epochs.
    */
   async train(): Promise<void> {
     try {
@@ -171,7 +171,7 @@ export class Run {
     }
   }
 
-  /** Ends the decoding threads. Only needed where `train` was not called. */
+  /** Ends the decoding threads. Only needed if `train` was not called. */
   close(): Promise<void> {
     return this.pool.close();
   }
@@ -185,7 +185,7 @@ export class Run {
     this.average?.dispose();
   }
 
-  /** Whether there is a run to go on with. */
+  /** Whether there is a run to resume. */
   private goesOn(): boolean {
     const { resume } = this.options;
     const there = existsSync(this.files.last);
@@ -194,7 +194,7 @@ export class Run {
     return resume !== 'never' && there;
   }
 
-  /** Opens the clips of a split; validation has the classes of training. */
+  /** Opens the dataset of a split; validation uses the classes of training. */
   private dataset(spec: DataSpec, train: boolean, known?: readonly string[]): Dataset {
     const { clips, classes, seed, testCrop } = this.options;
     const crop = train ? clips.crop : testCrop;
@@ -244,7 +244,7 @@ export class Run {
     saveRun(file, { model, optimizer: this.optimizer, average: this.average }, this.info, run);
   }
 
-  /** The weights that were validated: their average, where there is one. */
+  /** The validated weights: the moving average if there is one. */
   private saveBest(): void {
     this.average?.swap();
     try {
@@ -254,7 +254,7 @@ export class Run {
     }
   }
 
-  /** Reads weights and compares their sizes before any data is looked at. */
+  /** Reads weights and checks their sizes before any data is read. */
   private readStart(file: string): Weights {
     const { architecture } = this.options;
     return naming(file, () => {

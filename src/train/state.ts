@@ -9,7 +9,7 @@ import { rngState, setRngState, type RngState } from '../core/generator';
 /** Progress of a run: all that resuming needs besides weights, moments and random state. */
 export interface RunState {
   epoch: number;
-  /** Batches of the epoch that are done. */
+  /** Completed batches of the epoch. */
   batch: number;
   [key: string]: Json;
 }
@@ -38,7 +38,7 @@ export interface Learned {
   average: MovingAverage | null;
 }
 
-/** Writes everything a run needs to go on as if it had never stopped. */
+/** Writes all state that resuming needs. */
 export function saveRun(path: string, { model, optimizer, average }: Learned, info: ModelInfo, run: RunState): void {
   const { step, moments } = optimizer.stateDict();
   const all = [...moments, ...(average?.stateDict() ?? [])];
@@ -55,7 +55,7 @@ export function readRunState(path: string): RunState {
   return training.run;
 }
 
-/** Another depth, width or switch is one sentence with both models, not a list of tensors. */
+/** Throws one sentence with both models if depth, width or a switch differs, in place of a list of tensors. */
 function expectModel(path: string, { model: saved }: Partial<ModelInfo>, model: MorphMLP): void {
   try {
     if (saved) expectSizes(saved, model.config);
@@ -64,7 +64,7 @@ function expectModel(path: string, { model: saved }: Partial<ModelInfo>, model: 
   }
 }
 
-/** Puts a saved run back into a model and its optimizer, and the random state; says where the run stood. */
+/** Restores a saved run's model, optimizer and random state; returns its progress. */
 export function loadRun(path: string, { model, optimizer, average }: Learned): RunState {
   const checkpoint = loadCheckpoint(path);
   const training = checkpoint.meta.training as unknown as { step: number; random: RngState; run: RunState } | undefined;

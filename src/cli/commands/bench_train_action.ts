@@ -17,7 +17,7 @@ import { resolveConfig, type TrainFlags } from './train_settings';
 /** Arguments of `morphmlp bench train`. */
 export type BenchTrainArguments = TrainFlags & { steps: number; rounds: number; json?: string };
 
-/** The bookkeeping of `morphmlp train`, drawn on no terminal. */
+/** Logging as in `morphmlp train`, without terminal output. */
 function bookkeeping(run: Run): (event: StepEvent) => void {
   const log = new RunLog(run);
   const { batches } = run.loaders.train;

@@ -10,7 +10,7 @@ export function deviceText(): string {
   return `cpu (${instructionSet()}, ${threads()} threads)`;
 }
 
-/** The same for a report, with the kernels of others that stand in for ours. */
+/** The device for a report, with the plugins in use. */
 export function deviceFacts(plugins: readonly string[]): { name: string; kernels?: string; threads?: number } {
   if (getDefaultDevice() === 'cuda') return { name: 'cuda', kernels: gpu() };
   return { name: 'cpu', kernels: [instructionSet(), ...plugins].join(' + '), threads: threads() };

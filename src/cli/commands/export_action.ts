@@ -12,7 +12,7 @@ export interface ExportArguments {
   size?: number;
 }
 
-/** The input at another side, its short side in proportion. */
+/** Input specification for another crop, with the short side scaled in proportion. */
 function resized(input: InputSpec, size: number | undefined): InputSpec {
   if (size === undefined) return input;
   return { ...input, crop: size, testScale: Math.round((input.testScale * size) / input.crop) };

@@ -7,7 +7,7 @@ import { VIDEO_ENDINGS } from '../../data/lists/listing';
 import { isImage } from '../../data/pictures/pictures';
 import { sourceOf, type Source } from '../../data/source';
 
-/** Something to classify, and what to call it. */
+/** An input and its name. */
 export interface Input {
   name: string;
   source: Source;
@@ -38,7 +38,7 @@ export function fileInputs(given: readonly string[], asClip: boolean): Input[] {
   });
 }
 
-/** Standard input in a file of its own, because FFmpeg must seek. `dispose` removes it. */
+/** Standard input copied to a temporary file, because FFmpeg must seek. `dispose` removes it. */
 export interface StreamInput extends Input {
   dispose(): void;
 }

@@ -7,7 +7,7 @@ import { RunLog } from './run_log';
 import type { RunNotes } from './run_report';
 import { printable } from '../../terminal/text_width';
 
-/** Shows a run: one bar an epoch, then a line with its figures. */
+/** Shows a run: a progress bar per epoch, then a line with its metrics. */
 export class TrainingView implements TrainerEvents {
   private bar: Progress | null = null;
   private run: Run | null = null;

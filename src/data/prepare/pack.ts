@@ -1,4 +1,4 @@
-/** One file as it goes into a shard: decoded to its end, which shows that it can be, and encoded anew at one size. */
+/** Prepares one file for a shard: decodes it to its end, as a check, and encodes it at one size. */
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
@@ -11,13 +11,13 @@ import type { Recoding } from '../video/decoder';
 import { probe } from '../video/frame_index';
 import type { VideoInfo } from '../video/info';
 
-/** How files are encoded. */
+/** Encoding settings. */
 export interface Encoding {
   /** Short side in pixels; smaller pictures keep their size. */
   shortSide: number;
   /** libx264's constant rate factor: 0 loses nothing, 51 most. */
   crf: number;
-  /** Frames between two that can be decoded by themselves: a clip that begins in between costs up to so many more. */
+  /** Largest keyframe distance, in frames: a clip that begins in between decodes up to as many extra frames. */
   keyframes: number;
   /** JPEG quality, 1 to 100. */
   quality: number;
@@ -32,12 +32,12 @@ export interface Packed {
   info: VideoInfo;
 }
 
-/** Most milliseconds for one file. */
+/** Timeout per file, in milliseconds. */
 const TIMEOUT_MS = 30 * 60_000;
 
 const even = (pixels: number): number => Math.max(2, 2 * Math.round(pixels / 2));
 
-/** H.264 halves the colour's resolution, which takes even sizes. */
+/** Size of the encoded video; even, because H.264 subsamples chroma by 2. */
 function videoSize({ width, height }: VideoInfo, shortSide: number): [number, number] {
   const [w, h] = scaleShortSide(width, height, Math.min(shortSide, width, height));
   return [even(w), even(h)];
@@ -77,7 +77,7 @@ async function encodeVideo(source: Source, folder: string, encoding: Encoding, s
   return { bytes: await readFile(file), kind: 'video', info: withoutIndex(info) };
 }
 
-/** A picture file, upright and without what is not its pixels. */
+/** Encodes a picture, upright and without metadata. */
 async function packPicture(source: Source & { kind: 'image' }, { shortSide, quality }: Encoding): Promise<Packed> {
   const before = await probeSource(source);
   const size = scaleShortSide(before.width, before.height, Math.min(shortSide, before.width, before.height));
@@ -85,7 +85,7 @@ async function packPicture(source: Source & { kind: 'image' }, { shortSide, qual
   return { bytes, kind: 'image', info: { ...before, width: size[0], height: size[1] } };
 }
 
-/** Names every missing frame's file where a folder lacks some: FFmpeg would only end early. */
+/** Throws for missing frames of a folder, with their names: FFmpeg would only end early. */
 async function expectFrames(source: Source & { kind: 'frames' }): Promise<void> {
   const there = new Set(await readdir(source.path).catch(() => []));
   for (let n = 1; n <= source.count; n++) {

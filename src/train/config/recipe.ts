@@ -15,7 +15,7 @@ type Four = readonly [number, number, number, number];
 
 const FRAMES: Readonly<Record<string, number>> = { MorphMLP: 16, MorphMLP_32: 32, MorphMLP_image: 1 };
 
-/** The authors have a class for 16 frames and one for 32; the wrong one cannot run (as their SSV1_MLP_S32.yaml cannot). */
+/** The authors have one class for 16 frames and one for 32; other combinations cannot run (such as their SSV1_MLP_S32.yaml). */
 function checkFrames(config: Config): void {
   const [name, frames] = [config['MODEL.MODEL_NAME'], config['DATA.NUM_FRAMES']];
   const wanted = FRAMES[name];
@@ -63,7 +63,7 @@ function modelName(architecture: Omit<MorphMlpConfig, 'numClasses'>): string {
 
 const FOLDER_NAMES: Record<Split, string> = { train: 'train', val: 'val', test: 'val' };
 
-/** The place of a split in the authors' layout of a dataset. */
+/** Path of a split in the authors' layout of a dataset. */
 function layoutPath(config: Config, split: Split): DataSpec {
   const dataset = config[split === 'test' ? 'TEST.DATASET' : 'TRAIN.DATASET'];
   const folder = config['DATA.PATH_TO_DATA_DIR'];
@@ -82,11 +82,11 @@ function specFor(config: Config, split: Split): DataSpec | null {
   const named = classesFile === '' ? {} : { classesFile };
   const given = split === 'test' ? own.test || own.val : own[split];
   if (given !== '') return { ...specOf(given, config['DATA.PATH_LABEL_SEPARATOR']), ...named };
-  if (own.train !== '' && split !== 'train') return null; // one's own clips, and none to validate on
+  if (own.train !== '' && split !== 'train') return null; // the user's clips, without a validation list
   return { ...layoutPath(config, split), ...named };
 }
 
-/** As the authors have it: colour jitter only without RandAugment, and RandAugment on whole frames of clips, but on cut images. */
+/** As in the authors' code: colour jitter only without RandAugment; RandAugment on whole frames of videos, on cropped images. */
 function augmentationOf(config: Config): Augmentation | undefined {
   if (!config['AUG.ENABLE']) return undefined;
   const policy = config['AUG.AA_TYPE'];
@@ -160,7 +160,7 @@ function scheduleOf(config: Config): RunOptions['schedule'] {
   };
 }
 
-/** Weights to start from: pretrained ones lose a head of other classes, as in the authors' code. */
+/** Initial weights. A pretrained head for other classes is dropped, as in the authors' code. */
 function startOf(config: Config): StartFrom | null {
   const inflate = config['RUN.INFLATE'];
   const own = config['TRAIN.CHECKPOINT_FILE_PATH'];
