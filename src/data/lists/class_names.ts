@@ -129,7 +129,7 @@ function disagreement(own: ClassList, known: ClassList): string | undefined {
   return `${own.from} names ${own.names[i]} as class ${i}, ${other}`;
 }
 
-/** Index in `known` of class `index` of `own`: by name, or the same index if a list has no names. */
+/** Index in `known` of class `index` of `own`: by name, or the same index if a list has no names; -1 if unknown. */
 function translate(own: ClassList, index: number, known: ClassList): number {
   const place = known.names.indexOf(own.names[index]!);
   if (place >= 0) return place;

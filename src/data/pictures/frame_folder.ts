@@ -37,7 +37,7 @@ function series(names: readonly string[]): Map<string, Frame[]> {
   return found;
 }
 
-/** Template of a series; numbers are padded if some of equal length begin with 0. */
+/** Template of a series. Numbers count as padded if one begins with 0, or if all have the same length above 1. */
 function templateOf(key: string, frames: readonly Frame[]): string {
   const width = Math.min(...frames.map(({ digits }) => digits.length));
   const padded =

@@ -1,4 +1,4 @@
-/** Decodes through the programs ffmpeg and ffprobe. */
+/** Decodes with the programs ffmpeg and ffprobe. */
 import path from 'node:path';
 import { UnreadableClip } from '../types';
 import { PACKET, type Coding, type Decoder, type FrameRequest, type Pixels, type RawFrames } from './decoder';
@@ -50,7 +50,7 @@ function fraction(text: string | undefined): [number, number] {
   return above! > 0 && below! > 0 ? [above!, below!] : [1, 1];
 }
 
-/** The nine numbers of ffprobe's drawing of a display matrix: three lines of "address: a b c". */
+/** Parses ffprobe's display matrix: three lines of "address: a b c". */
 function matrixOf({ side_data_list = [] }: ProbedStream): number[] | null {
   const text = side_data_list.find((data) => data.displaymatrix !== undefined)?.displaymatrix;
   const rows = (text ?? '').trim().split('\n');
@@ -100,7 +100,7 @@ async function ffprobe(
   return { probed: JSON.parse(stdout.toString()) as Probed, stderr };
 }
 
-/** Runs of evenly spaced numbers are one condition each. */
+/** Condition for frame numbers; a run of evenly spaced numbers is one term. */
 function countExpression(numbers: readonly number[]): string {
   const parts: string[] = [];
   for (let i = 0; i < numbers.length;) {
@@ -130,7 +130,7 @@ function seekSeconds({ index, numbers }: FrameRequest): number | null {
   return index.counted || !(seconds > 0) ? null : (key * index.timeBase[0]) / index.timeBase[1] - SEEK_MARGIN;
 }
 
-/** FFmpeg's arguments for one video: how it is opened, and what of input `place` goes to which pipe. */
+/** FFmpeg's arguments for one video: its input, and the mapping of input `place` to a pipe. */
 function decodeArguments(
   request: FrameRequest,
   place: number,
@@ -182,7 +182,7 @@ function recodingInput(input: Recoding['input']): string[] {
   return ['-f', 'image2', '-framerate', '30', '-start_number', '1', '-i', pattern];
 }
 
-/** See `Decoder`. Every call is a process of its own. */
+/** See `Decoder`. Every call starts a process. */
 export class ProgramDecoder implements Decoder {
   readonly name = 'ffmpeg';
 

@@ -34,7 +34,7 @@ export function withSettings(config: Config, settings: readonly Setting[]): Conf
   return result as Config;
 }
 
-/** Message of a YAML error without its excerpt, in simpler words where possible. */
+/** Error for invalid YAML, with the parser's first message without its excerpt; null if valid. */
 function yamlError(file: string, { errors }: Document): Error | null {
   const [first] = errors;
   return first ? new Error(`${file}: not valid YAML: ${first.message.split('\n')[0]!.replace(/:$/, '')}`) : null;
