@@ -42,9 +42,9 @@ test('a run is not overwritten without --overwrite', () => {
   expect(morphmlp(...args)).toMatchObject({ status: 0 });
   const kept = readFileSync(at('kept/last.safetensors'));
   const again = morphmlp(...args, '--seed', '1');
-  const told = `${at('kept')} has a run already (last.safetensors): give --resume, --overwrite or another --out`;
+  const message = `${at('kept')} has a run already (last.safetensors): give --resume, --overwrite or another --out`;
   expect(again).toMatchObject({ status: 1, out: '' });
-  expect(again.err).toContain(told);
+  expect(again.err).toContain(message);
   expect(morphmlp(...args, '--overwrite', '--resume')).toMatchObject({ status: 1 });
   expect(readFileSync(at('kept/last.safetensors')).equals(kept)).toBe(true);
   expect(morphmlp(...args, '--seed', '1', '--overwrite')).toMatchObject({ status: 0 });
