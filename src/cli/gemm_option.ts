@@ -12,7 +12,7 @@ export function addGemmOption(command: Command): void {
   command.hook('preAction', () => applyGemm(command.opts()));
 }
 
-/** Selects the instructions of bf16 products. @throws where --device is not cuda, or the device lacks them */
+/** Selects the instructions of bf16 products. @throws if --device is not cuda, or the device lacks them */
 async function applyGemm({ gemm, device }: { gemm?: GemmBackend; device?: string }): Promise<void> {
   if (!gemm) return;
   if (device !== 'cuda') throw new Error(`--gemm ${gemm}: expected --device cuda, got ${device ?? 'no --device'}`);

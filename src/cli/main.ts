@@ -49,13 +49,13 @@ program
   .option('--json', 'print as JSON')
   .action(doctor);
 
-// A reader that leaves (`| head`) is no failure: the work goes on, and what goes to files is complete.
+// A closed pipe (`| head`) is not an error: the command continues and its output files are complete.
 for (const stream of [process.stdout, process.stderr])
   stream.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;
   });
 
-// Names out of files and lists cannot move the cursor, set titles or write over lines, wherever they are printed.
+// Escapes control characters in all output, so that names from files and lists cannot move the cursor or set titles.
 for (const method of ['log', 'error', 'warn'] as const) {
   const print = console[method].bind(console);
   console[method] = (...values: unknown[]) => print(printableColoured(format(...values)));

@@ -1,7 +1,7 @@
 import { InvalidArgumentError, Option } from 'commander';
 import { parseBytes, parseCacheBytes } from '../train/config/bytes';
 
-/** A parser for a number option within bounds; commander names the option in the message. */
+/** Parser of a number within bounds; commander adds the option's name to the error. */
 export function numberIn(min: number, max = Infinity): (text: string) => number {
   return (text) => {
     const value = Number(text);
@@ -12,7 +12,7 @@ export function numberIn(min: number, max = Infinity): (text: string) => number 
   };
 }
 
-/** A parser for a whole-number option of at least `min`. */
+/** Parser of a whole number of at least `min`. */
 export function wholeNumber(min: number): (text: string) => number {
   return (text) => {
     const value = Number(text);
@@ -21,31 +21,31 @@ export function wholeNumber(min: number): (text: string) => number {
   };
 }
 
-/** Where a command computes. A device that is not there is an error. */
+/** Device of a command; throws if it is unavailable. */
 export const deviceOption = (): Option =>
   new Option('--device <name>', 'where to compute').choices(['cpu', 'cuda']).default('cpu');
 
-/** Of what the activations are. */
+/** Element type of activations. */
 export const precisionOption = (): Option =>
   new Option('--precision <name>', 'of activations: bf16 is for --device cuda').choices(['f32', 'bf16']).default('f32');
 
-/** A parser for a switch. */
+/** Parser of a switch. */
 export function onOff(text: string): boolean {
   if (text === 'on' || text === 'off') return text === 'on';
   throw new InvalidArgumentError('Expected on or off.');
 }
 
-/** A parser for an amount of memory, kept as text: bytes, or a number with K, M or G (of 1024). */
+/** Parser of a memory size: bytes, or a number with K, M or G (powers of 1024). Returns the text. */
 export function byteSize(text: string): string {
   if (parseBytes(text) !== null) return text;
   throw new InvalidArgumentError('Expected an amount of memory such as 1500M or 2G.');
 }
 
-/** The same for a cache, which 0 switches off. */
+/** Parser of a cache size; 0 disables the cache. */
 export function cacheSize(text: string): string {
   if (parseCacheBytes(text) !== null) return text;
   throw new InvalidArgumentError('Expected an amount of memory such as 1500M or 2G, or 0 for no cache.');
 }
 
-/** For an option that may be repeated. */
+/** Collects the values of an option that may be repeated. */
 export const collect = (value: string, before: string[] = []): string[] => [...before, value];

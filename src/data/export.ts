@@ -1,4 +1,4 @@
-/** Writes the drawn datasets as files, in the three layouts in which real ones come. */
+/** Writes the synthetic datasets as files, in the layouts of three real datasets. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import sharp from 'sharp';
@@ -16,7 +16,7 @@ export type ExportLayout = 'video' | 'frames' | 'images';
 export interface ExportOptions {
   layout: ExportLayout;
   seed: number;
-  /** Number of training and of validation clips. */
+  /** Numbers of training and validation clips. */
   train: number;
   val: number;
   /** Height and width. Default 64. */
@@ -31,7 +31,7 @@ export interface ExportOptions {
 
 type Split = 'train' | 'val';
 
-/** One clip or picture to write: validation is stream 1, so that it shares nothing with training. */
+/** One clip or picture to write; validation is stream 1, which shares no clip with training. */
 interface Task {
   split: Split;
   stream: number;
@@ -41,10 +41,10 @@ interface Task {
 
 interface Layout {
   classes: readonly string[];
-  /** Where a clip goes, relative to the exported folder. */
+  /** Path of a clip relative to the exported folder. */
   place(task: Task): string;
   write(file: string, task: Task, options: ExportOptions): Promise<void>;
-  /** The lists of files, by name. */
+  /** Contents of the lists, by file name. */
   lists(tasks: readonly Task[], options: ExportOptions): Record<string, string>;
 }
 
@@ -76,7 +76,7 @@ const VIDEO: Layout = {
 
 const TEMPLATE = '{:05d}.jpg';
 
-/** Like the recipes' quality, without halving the colour's resolution, which small figures would lose much by. */
+/** JPEG quality; colours keep their full resolution, because chroma subsampling would blur small figures. */
 const JPEG = { quality: 95, chromaSubsampling: '4:4:4' } as const;
 
 async function writeJpeg(file: string, pixels: Uint8Array, size: number): Promise<void> {
@@ -119,7 +119,7 @@ const IMAGES: Layout = {
 
 const LAYOUTS: Readonly<Record<ExportLayout, Layout>> = { video: VIDEO, frames: FRAMES, images: IMAGES };
 
-/** Writes a drawn dataset in one of the layouts; see `ExportLayout`. Returns the names of the lists, relative to `folder`. */
+/** Writes a synthetic dataset in one of the layouts; see `ExportLayout`. Returns the paths of the lists relative to `folder`. */
 export async function exportDataset(folder: string, options: ExportOptions): Promise<string[]> {
   const layout = LAYOUTS[options.layout];
   const tasksOf = (split: Split, stream: number): Task[] =>

@@ -1,9 +1,9 @@
-/** Input specification of a network: how its clips are taken out of files, and which numbers their pixels become. */
+/** Input specification of a network: sampling and normalisation of its clips. */
 import type { VideoOptions } from './video/clip_plan';
 import type { Normalisation } from './types';
 
 /**
- * What a network was trained on and must be given again. It belongs to the checkpoint; train, evaluate, predict, study and
+ * Preprocessing with which a network was trained. It is stored in the checkpoint; train, evaluate, predict, study and
  * export all take it from there. Frames are resized by the bicubic kernel, and channels are red, green, blue: the first
  * convolution of a network that takes blue, green, red is repacked where its file is read.
  */
@@ -22,14 +22,14 @@ export interface InputSpec {
   offset: boolean;
   /** Short side of frames before the crop, in pixels. */
   testScale: number;
-  /** Whether stored pixels are taken as squares, whatever aspect the file gives them. */
+  /** Whether stored pixels are treated as square, whatever their aspect in the file. */
   ignoreSar: boolean;
   channelOrder: 'rgb';
-  /** Of pixels in [0, 1], a channel. */
+  /** Mean and standard deviation of each channel for pixels in [0, 1]. */
   normalisation: Normalisation;
 }
 
-/** Settings of a specification; those that must be given have no default. */
+/** Settings of a specification; the required ones have no default. */
 export type InputSettings = Pick<InputSpec, 'frames' | 'rate' | 'crop' | 'normalisation'> & {
   [Name in keyof InputSpec]?: InputSpec[Name] | undefined;
 };
@@ -42,7 +42,7 @@ export function inputSpec(given: InputSettings): InputSpec {
   return { frames, rate, crop, sampling, targetFps, offset, testScale, ignoreSar, channelOrder, normalisation };
 }
 
-/** How test clips are taken: fixed places, never mirrored. */
+/** Options of test clips: fixed positions, never mirrored. */
 export function testClips(spec: InputSpec): VideoOptions {
   const { frames, rate, crop, sampling, targetFps, offset, testScale, ignoreSar } = spec;
   return { frames, rate, crop, sampling, targetFps, offset, testScale, ignoreSar, train: false, flip: false };
@@ -51,7 +51,7 @@ export function testClips(spec: InputSpec): VideoOptions {
 const numbers = (values: readonly number[]): string =>
   new Set(values).size === 1 ? String(values[0]) : values.join(', ');
 
-/** A specification in a few words. */
+/** Short text of a specification. */
 export function describeInput({
   frames,
   rate,

@@ -1,38 +1,38 @@
-/** Batches of a dataset, in an order that a seed fixes, read ahead of the computation. */
+/** Batches of a dataset in a seeded order, prefetched. */
 import { setMaxListeners } from 'node:events';
 import { Philox } from '../core/philox';
 import { drawMix, softTargets, type MixOptions } from './augment';
 import { isUnreadable, stackClips } from './types';
 import type { Batch, Clip, Dataset, Normalisation } from './types';
 
-/** How a loader makes batches. */
+/** Options of a loader. */
 export interface LoaderOptions {
   batchSize: number;
   seed: number;
-  /** Whether each epoch has an order of its own; otherwise the dataset's. */
+  /** Whether each epoch is shuffled; otherwise the order is the dataset's. */
   shuffle: boolean;
-  /** Leave out a last batch that is not full. Default false. */
+  /** Drop a partial last batch. Default false. */
   dropLast?: boolean;
-  /** Batches that belong together (gradient accumulation): an epoch has a whole number of such groups. Default 1. */
+  /** Batches per group (gradient accumulation); an epoch has a whole number of groups. Default 1. */
   group?: number;
   normalisation: Normalisation;
-  /** Mixup and cutmix of every batch, and the smoothing of its labels. */
+  /** Mixup, CutMix and label smoothing of every batch. */
   mix?: MixOptions & { smoothing: number };
-  /** Batches that are read ahead of the one in use: bounds the memory. Default 2. */
+  /** Number of prefetched batches, which bounds the memory. Default 2. */
   prefetch?: number;
-  /** Ends every epoch under way with the signal's reason. */
+  /** Aborts running epochs with the signal's reason. */
   signal?: AbortSignal;
 }
 
-/** A file that could not be read, and why. */
+/** An unreadable file, and the reason. */
 export interface Skipped {
   name: string;
   reason: string;
 }
 
-/** The clips of one batch; fewer than the batch size where files were skipped or the epoch ends. */
+/** Clips of one batch; fewer than the batch size if files were skipped or the epoch ends. */
 export interface ClipGroup {
-  /** Number of the batch within its epoch. */
+  /** Index of the batch in its epoch. */
   index: number;
   clips: Clip[];
 }
@@ -43,14 +43,14 @@ function checkCount(what: string, value: number, least: number): void {
 }
 
 /**
- * Batch k of epoch e depends on (seed, e, k) alone: not on what was read before, nor on how many workers read ahead. So
- * `epoch(e, k)` goes on with exactly what an uninterrupted run would have seen. A file that cannot be read is left out of its
- * batch, and the other batches do not change.
+ * Batch k of epoch e depends only on (seed, e, k), not on earlier reads or the number of workers. Therefore
+ * `epoch(e, k)` resumes with the batches of an uninterrupted run. An unreadable file is dropped from its
+ * batch and does not change other batches.
  */
 export class Loader {
-  /** Files skipped so far, each once. */
+  /** Skipped files so far, without duplicates. */
   readonly skipped = new Map<string, Skipped>();
-  /** Milliseconds spent waiting for a batch that was not ready. */
+  /** Milliseconds spent waiting for batches. */
   waited = 0;
 
   constructor(
@@ -65,19 +65,19 @@ export class Loader {
       );
   }
 
-  /** How the pixels of its batches become numbers. */
+  /** Normalisation of the pixels. */
   get normalisation(): Normalisation {
     return this.options.normalisation;
   }
 
-  /** Batches an epoch. */
+  /** Batches per epoch. */
   get batches(): number {
     const { batchSize, dropLast = false, group = 1 } = this.options;
     if (!dropLast) return Math.ceil(this.dataset.length / batchSize);
     return Math.floor(this.dataset.length / (batchSize * group)) * group;
   }
 
-  /** The item numbers of an epoch, in its order. */
+  /** Item numbers of an epoch in order. */
   order(epoch: number): Int32Array {
     const order = Int32Array.from({ length: this.dataset.length }, (_, i) => i);
     if (!this.options.shuffle) return order;
@@ -85,7 +85,7 @@ export class Loader {
     return this.dataset.order?.(random) ?? random.shuffle(order);
   }
 
-  /** The batches of an epoch from batch `first` on, and how they are mixed where the options say so; see `clips`. */
+  /** Batches of an epoch from batch `first` on, with their mix if the options enable it; see `clips`. */
   async *epoch(epoch: number, first = 0): AsyncGenerator<{ index: number; batch: Batch }> {
     for await (const { index, clips } of this.clips(epoch, first)) {
       const { normalisation } = this;
@@ -93,7 +93,7 @@ export class Loader {
     }
   }
 
-  /** The batch mixed with itself in reverse; which way depends on (seed, epoch, index) alone. */
+  /** Draws the mix of the batch with its reverse, which depends only on (seed, epoch, index). */
   private mixed(batch: Batch, epoch: number, index: number): Batch {
     const { mix, seed } = this.options;
     if (!mix) return batch;
@@ -106,12 +106,12 @@ export class Loader {
   }
 
   /**
-   * The batches of an epoch from batch `first` on, as bytes. Throws where no clip of a whole epoch could be read, and for any
-   * error but an unreadable file. Leaving the loop early stops what is being read ahead.
+   * Batches of an epoch from batch `first` on, as bytes. Throws if no clip of a whole epoch is readable, and for any
+   * error other than an unreadable file. Leaving the loop early aborts prefetching.
    */
   async *clips(epoch: number, first = 0): AsyncGenerator<ClipGroup> {
     const stop = new AbortController();
-    setMaxListeners(0, stop.signal); // each clip under way listens
+    setMaxListeners(0, stop.signal); // each clip being read adds a listener
     const onAbort = (): void => stop.abort(this.options.signal?.reason);
     if (this.options.signal?.aborted) onAbort();
     this.options.signal?.addEventListener('abort', onAbort, { once: true });
@@ -125,7 +125,7 @@ export class Loader {
     }
   }
 
-  /** Lines for the end of a run: how many files were skipped, and the first `limit` of them with the reason. */
+  /** Summary lines for the end of a run: number of skipped files, and the first `limit` of them with reasons. */
   skippedLines(limit = 20): string[] {
     if (this.skipped.size === 0) return [];
     const reasons = [...this.skipped.values()].map(({ reason }) => `  ${reason}`);
@@ -168,7 +168,7 @@ export class Loader {
     return value;
   }
 
-  /** Reads one batch. All its clips settle before it does, so that nothing is left under way after an error. */
+  /** Reads one batch. Settles after all its clips, so that no read is pending after an error. */
   private load(order: Int32Array, epoch: number, index: number, signal: AbortSignal): Promise<Clip[]> {
     const { batchSize, seed } = this.options;
     const items = [...order.subarray(index * batchSize, (index + 1) * batchSize)];
@@ -178,7 +178,7 @@ export class Loader {
       if (failed !== undefined) throw failed.reason as Error;
       return results.flatMap((result) => (result.status === 'fulfilled' ? result.value : []));
     });
-    loading.catch(() => undefined); // an error of a batch read ahead is raised when its turn comes
+    loading.catch(() => undefined); // the error of a prefetched batch is thrown when the batch is taken
     return loading;
   }
 

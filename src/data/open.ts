@@ -1,4 +1,4 @@
-/** Opens a dataset by what its list is. */
+/** Opens a dataset by the kind of its list. */
 import { existsSync } from 'node:fs';
 import type { VideoOptions } from './video/clip_plan';
 import type { DecodePool } from './video/decode_pool';
@@ -9,40 +9,40 @@ import { DrawnDataset } from './synthetic/drawn_dataset';
 import type { Dataset } from './types';
 import { VideoDataset } from './video/video_dataset';
 
-/** Where labelled clips are, and how they are listed. */
+/** Location and format of a dataset. */
 export interface DataSpec {
-  /** `list`: a csv of path and label, or a folder of class folders; `frames`: a list of folders of frames; `motion`: drawn. */
+  /** `list`: a csv of path and label, or a folder of class folders; `frames`: a list of folders of frames; `motion`: synthetic. */
   kind: 'list' | 'frames' | 'motion';
   /** The list or the folder; `motion` or `motion:N` for N clips. */
   path: string;
-  /** Folder that the paths in the list start from. Default: that of the list. */
+  /** Base folder of the paths in the list. Default: the folder of the list. */
   root?: string;
-  /** Between path and label, if the list does not say otherwise. Default ','. */
+  /** Preferred separator between path and label if the list is ambiguous. Default ','. */
   separator?: string;
-  /** Names of the frames. Default {:05d}.jpg. */
+  /** Template of the frames' names. Default {:05d}.jpg. */
   template?: string;
-  /** File of class names, in place of classes.txt beside the list. */
+  /** File of class names. Default: classes.txt in the folder of the list. */
   classesFile?: string;
 }
 
-/** Clips of the embedded dataset: training and validation. */
+/** Numbers of training and validation clips of the embedded dataset. */
 export const MOTION_SIZES = { train: 768, val: 256 } as const;
 
-/** What opening takes besides the place. */
+/** Options of `openDataset`. */
 export interface OpenOptions {
   clips: VideoOptions;
-  /** The classes in order, where they are known. */
+  /** Class names in order, if known. */
   known?: readonly string[] | undefined;
-  /** What they come from, for messages: the training list, a checkpoint. */
+  /** Source of `known`, for messages: the training list, a checkpoint. */
   knownFrom?: string | undefined;
-  /** Classes of the head, where they are given. */
+  /** Number of classes of the head, if given. */
   classes?: number | undefined;
   seed?: number;
 }
 
 const MOTION = /^motion(?::(\d+))?$/;
 
-/** What a path on the command line means: the embedded dataset by name, else a list. */
+/** Dataset of a command-line argument: the embedded dataset by name, else a list. */
 export function specOf(text: string, separator = ','): DataSpec {
   return { kind: MOTION.test(text) ? 'motion' : 'list', path: text, separator };
 }
@@ -69,13 +69,13 @@ function listingOptions(
   };
 }
 
-/** Opens a dataset; its videos are read by `pool`. @throws in one sentence, with file and line, where a list is wrong */
+/** Opens a dataset whose videos are read by `pool`. @throws with file and line if a list is invalid */
 export function openDataset(spec: DataSpec, options: OpenOptions, pool: DecodePool): Dataset {
   if (spec.kind === 'motion') return openMotion(spec, options, pool);
   return new VideoDataset(openList(spec, options), options.clips, pool);
 }
 
-/** Reads the list of a dataset of files. @throws in one sentence, with file and line, where it is wrong */
+/** Reads the list of a dataset of files. @throws with file and line if it is invalid */
 export function openList(spec: DataSpec, options: OpenOptions): Listing {
   const reading = listingOptions(spec, options);
   if (spec.kind === 'motion') throw new Error(`${spec.path}: drawn clips have no list`);

@@ -1,8 +1,8 @@
 /**
- * Prepared clips: a folder of large files (shards) in which small videos or pictures lie one after the other, and an index
- * that names them. `morphmlp prepare` writes it; reading one means reading the disk in sequence.
+ * Prepared clips: a folder of large files (shards), concatenations of small videos or pictures, and an index
+ * of them. `morphmlp prepare` writes it; the layout allows sequential reads.
  *
- * index.jsonl: a first line that describes the set, then a line per clip, in the order of the bytes.
+ * index.jsonl: a header line, then one line per clip in storage order.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
@@ -17,33 +17,33 @@ import type { VideoInfo } from './video/info';
 export interface ShardHeader {
   format: 'morphmlp-shards';
   version: 1;
-  /** Clips that the whole set has, readable or not. */
+  /** Clips of the whole set, including unreadable ones. */
   clips: number;
   classes: string[];
-  /** SHA-256 of the list that was prepared. */
+  /** SHA-256 of the prepared list. */
   list: string;
-  /** Listed files that were not on the disk, and repeated lines. */
+  /** Numbers of missing files and of duplicate lines. */
   missing: string[];
   duplicates: number;
-  /** What files are encoded with; a set is of one kind throughout. */
+  /** Encoding of all files of the set. */
   encoding: Record<string, string | number>;
 }
 
-/** A clip that is in a shard. */
+/** A clip in a shard. */
 export interface PackedClip {
   path: string;
   label: number;
   kind: 'video' | 'image';
   shard: number;
-  /** Its bytes: from `start` up to, not with, `end`. */
+  /** Its bytes `start` to `end` (exclusive). */
   start: number;
   end: number;
-  /** CRC-32 of them. */
+  /** CRC-32 of its bytes. */
   crc: number;
   info: VideoInfo;
 }
 
-/** A file that could not be read, and why. */
+/** An unreadable file, and the reason. */
 export interface FailedClip {
   path: string;
   label: number;
@@ -55,7 +55,7 @@ export type ShardEntry = PackedClip | FailedClip;
 export interface ShardIndex {
   header: ShardHeader;
   entries: ShardEntry[];
-  /** Bytes of the index up to the end of the last whole line: what follows was being written when a run was killed. */
+  /** Bytes of the index up to its last complete line; a killed run may leave a partial line. */
   whole: number;
 }
 
@@ -85,7 +85,7 @@ function parseLine<T>(file: string, line: string, number: number): T {
   }
 }
 
-/** Reads an index as far as it was written. */
+/** Reads the complete lines of an index. */
 export function readIndex(folder: string): ShardIndex {
   const file = path.join(folder, INDEX_FILE);
   const text = readFileSync(file, 'utf8');
@@ -101,7 +101,7 @@ function itemOf(folder: string, clip: PackedClip, label: number): LabelledFile {
   return { path: name, label, source, info };
 }
 
-/** Prepared clips as a listing. @throws where the preparation was not finished, or the classes are others */
+/** Prepared clips as a listing. @throws if the preparation is incomplete, or the classes differ */
 export function readShards(folder: string, options: ClassOptions = {}): Listing {
   const { header, entries } = readIndex(folder);
   if (entries.length < header.clips)
@@ -130,11 +130,11 @@ export function readShards(folder: string, options: ClassOptions = {}): Listing 
   };
 }
 
-/** Neighbours on the disk that are read close together, and how many such blocks are read from at a time. */
+/** Clips per block of neighbours on disk, and number of blocks open at the same time. */
 const BLOCK = 32;
 const OPEN_BLOCKS = 16;
 
-/** The clips of each shard in blocks: where each begins in the list, and the end. */
+/** Divides the clips of each shard into blocks: the start of each block in the list, and the end. */
 function blocksOf(shards: readonly number[]): number[] {
   const starts: number[] = [];
   shards.forEach((shard, i) => {
@@ -143,14 +143,14 @@ function blocksOf(shards: readonly number[]): number[] {
   return [...starts, shards.length];
 }
 
-/** The clips of block `b`, in a drawn order. */
+/** The clips of block `b` in random order. */
 const drawBlock = (blocks: readonly number[], b: number, random: Philox): number[] =>
   random.shuffle(Array.from({ length: blocks[b + 1]! - blocks[b]! }, (_, i) => blocks[b]! + i));
 
 /**
- * An order for an epoch that stays in a few places of the disk at a time: blocks are opened in a drawn order, each in a drawn
- * order of its own, and the next clip comes from one drawn among the open ones. With up to 512 clips every order may come; with
- * more, two clips that a batch shares are as good as drawn from all, because a set is written in a drawn order to begin with.
+ * Order of an epoch that reads few regions of the disk at a time: blocks are opened in random order, each in a random
+ * order of its clips, and the next clip comes from a random open block. With up to 512 clips every order is possible; with
+ * more, the clips of a batch are still nearly a random sample, because a set is written in random order.
  */
 export function shardOrder(blocks: readonly number[], random: Philox): Int32Array {
   const order = new Int32Array(blocks.at(-1)!);

@@ -1,4 +1,4 @@
-/** What a clip can be read from: a video (or a part of a file that is one), a picture, a folder of frames, raw frames. */
+/** Sources of clips: a video (or the part of a file that is a video), a picture, a folder of frames, raw frames. */
 import { open, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { frameFiles } from './pictures/frame_folder';
@@ -11,9 +11,9 @@ import type { CallOptions, Part, VideoInfo } from './video/info';
 
 export type Source =
   | { kind: 'video'; path: string; part?: Part }
-  /** A picture: a video of one frame. */
+  /** A picture, treated as a video of one frame. */
   | { kind: 'image'; path: string; part?: Part }
-  /** The numbered pictures of a folder, at most the first `count`; the template says which, where there are several kinds. */
+  /** The numbered pictures of a folder, at most the first `count`; the template selects among several series. */
   | { kind: 'frames'; path: string; count: number; template: string }
   /** The named pictures of a folder, in this order. */
   | { kind: 'files'; path: string; files: readonly string[] }
@@ -22,10 +22,10 @@ export type Source =
   /** Clip `index` of the embedded motion dataset; `path` names it and its options. */
   | { kind: 'drawn'; path: string; index: number; options: Required<MotionOptions> };
 
-/** A file by its name: a picture, or else a video. */
+/** Source of a file by its name: a picture, else a video. */
 export const sourceOf = (file: string): Source => ({ kind: isImage(file) ? 'image' : 'video', path: file });
 
-/** Tells sources apart, also those of one path. */
+/** Unique key of a source, also among those of one path. */
 export function sourceKey(source: Source): string {
   const { kind, path: file } = source;
   if (kind === 'frames') return `${kind} ${file} ${source.template} ${source.count}`;
@@ -35,7 +35,7 @@ export function sourceKey(source: Source): string {
   return `${kind} ${file}${part}`;
 }
 
-/** Pictures have no frame rate; they count as frames of a video at the rate that recipes refer to. */
+/** Frame rate assigned to pictures, which have none: the rate to which recipes refer. */
 const NOMINAL_FPS = 30;
 
 function infoOf(size: { width: number; height: number }, frames: number): VideoInfo {
@@ -66,7 +66,7 @@ function drawnInfo({ size, frames }: Required<MotionOptions>): VideoInfo {
   return infoOf({ width: size, height: size }, frames);
 }
 
-/** All frames of a drawn clip are drawn together. */
+/** Draws all frames of a synthetic clip, and selects some. */
 function drawFrames({ index, options }: Source & { kind: 'drawn' }, numbers: readonly number[]): Frames {
   const [side, whole] = [options.size, motionClip(index, options).pixels];
   const bytes = side * side * 3;
@@ -76,8 +76,8 @@ function drawFrames({ index, options }: Source & { kind: 'drawn' }, numbers: rea
 }
 
 /**
- * Size, frame rate, length and the index of frames. `byDecoding`: a video's frames are found by decoding all of it. Rejects with
- * `UnreadableClip` where the source is none.
+ * Probes size, frame rate, length and the index of frames. `byDecoding` decodes a whole video to find its frames. Rejects with
+ * `UnreadableClip` if the source cannot be read.
  */
 export async function probeSource(source: Source, call: CallOptions = {}, byDecoding = false): Promise<VideoInfo> {
   if (source.kind === 'video')
@@ -113,7 +113,7 @@ function frameAt(source: Pictures, files: readonly PictureFile[], number: number
   return file;
 }
 
-/** The frames `numbers` (from 0) scaled to `size` [width, height], in the order asked for. */
+/** Decodes the frames `numbers` (from 0), scaled to `size` [width, height], in the given order. */
 export async function decodeSource(
   source: Source,
   numbers: readonly number[],

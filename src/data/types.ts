@@ -1,4 +1,4 @@
-/** What every source of clips looks like, and how clips become batches. Nothing here knows of models or of tensors. */
+/** The interface of datasets, and collation of clips to batches. Independent of models and tensors. */
 import type { Philox } from '../core/philox';
 import type { Mix } from './augment/mix';
 import type { Views } from './sampling';
@@ -10,40 +10,40 @@ export interface Clip {
   frames: number;
   height: number;
   width: number;
-  /** Class number, from 0; -1 where none is known. */
+  /** Class index, from 0; -1 if unknown. */
   label: number;
-  /** The file, or a name for a drawn clip. */
+  /** The file, or the name of a synthetic clip. */
   path: string;
-  /** The frames of the file that the clip shows, where they were asked for. */
+  /** The file's frames in the clip, if requested. */
   seen?: readonly SeenFrame[];
 }
 
-/** A frame of a file: its number in order of presentation, from 0, and its time in seconds by the file's own clock (null: it has none). */
+/** A frame of a file: its number in presentation order, from 0, and its timestamp in seconds (null without one). */
 export interface SeenFrame {
   number: number;
   timestamp: number | null;
 }
 
-/** A numbered set of labelled clips. Clip i may be asked for at any time, in any order, by several callers at once. */
+/** An indexed set of labelled clips. Clips may be requested in any order and concurrently. */
 export interface Dataset {
   readonly length: number;
   readonly classNames: readonly string[];
-  /** The file of item i, or what else names it. */
+  /** The file or name of item i. */
   name(i: number): string;
   /** The true class of item i. */
   label(i: number): number;
   /**
-   * Item i. Every random choice (time, crop, flip) comes from `random` alone, so the same generator gives the same bytes.
-   * Rejects with an `UnreadableClip` where the file cannot be decoded; gives up early when `signal` aborts.
+   * Item i. All random choices (time, crop, flip) come from `random`, so equal generators give equal bytes.
+   * Rejects with an `UnreadableClip` if the file cannot be decoded, and early when `signal` aborts.
    */
   clip(i: number, random: Philox, signal?: AbortSignal): Promise<Clip>;
-  /** The clips that one reading of item i gives in training, where it gives more than one. */
+  /** Training clips from one read of item i; absent if a read yields one. */
   samples?(i: number, random: Philox, signal?: AbortSignal): Promise<Clip[]>;
-  /** The test views of item i: those of the first set, of the second, … Absent where an item has one view only. */
+  /** Test views of item i, for each element of `views` in order. Absent if items have a single view. */
   views?(i: number, sets: readonly Views[], signal?: AbortSignal): Promise<Clip[]>;
-  /** The order of an epoch, where clips are best read in another than any; else it is a shuffle of all. */
+  /** Order of an epoch for efficient reading; if absent, the loader shuffles all items. */
   order?(random: Philox): Int32Array | undefined;
-  /** What a report says about the data: source, counts, what is missing. */
+  /** Summary of the data for reports: source, counts, missing files. */
   describe(): Record<string, string | number>;
 }
 
@@ -54,12 +54,12 @@ export class UnreadableClip extends Error {
   readonly code = UNREADABLE;
 }
 
-/** Whether an error is an UnreadableClip, also when it comes from another realm (a test's sandbox, a worker). */
+/** Whether an error is an UnreadableClip, also from another realm (a test's sandbox, a worker). */
 export function isUnreadable(error: unknown): boolean {
   return (error as { code?: unknown } | undefined)?.code === UNREADABLE;
 }
 
-/** Clips of one size as bytes: what goes to the device, which normalises and mixes them (`clipInput`). */
+/** Clips of one size as bytes. The device normalises and mixes them (`clipInput`). */
 export interface ClipBatch {
   /** u8 [B, T, H, W, 3]. */
   pixels: Uint8Array;
@@ -69,12 +69,12 @@ export interface ClipBatch {
   clips: readonly Clip[];
 }
 
-/** A batch, and how it becomes the input of a network. */
+/** A batch, with its normalisation and mix. */
 export interface Batch extends ClipBatch {
   normalisation: Normalisation;
-  /** How the batch is mixed with itself in reverse; null where it is not. */
+  /** Mix of the batch with its reverse; null if it is not mixed. */
   mix: Mix | null;
-  /** f32 [B, classes]: the shares of the classes, where clips were mixed or labels smoothed. */
+  /** f32 [B, classes]: soft targets, if clips are mixed or labels smoothed. */
   targets?: Float32Array;
 }
 
@@ -84,12 +84,12 @@ export interface Normalisation {
   std: readonly number[];
 }
 
-/** That of the authors' recipes. */
+/** Normalisation of the authors' recipes. */
 export const NORMALISATION: Normalisation = { mean: [0.45, 0.45, 0.45], std: [0.225, 0.225, 0.225] };
 
 const sizeOf = ({ frames, height, width }: Clip): string => `${frames}x${height}x${width}`;
 
-/** The clips' common size; throws where there is no clip or two sizes differ. */
+/** The clips' common size. @throws without clips or if sizes differ */
 function commonSize(clips: readonly Clip[]): Clip {
   const first = clips[0];
   if (first === undefined) throw new Error(`clips of a batch: expected at least one clip, got none`);

@@ -4,14 +4,14 @@ import type { MorphMLP } from '../models/morphmlp';
 import { bestClass, crossEntropyOf, rankOf } from './metrics';
 import { forwardClips, probabilities } from './views';
 
-/** A clip that was taken for another class. */
+/** A misclassified clip. */
 export interface Mistake {
   clip: Clip;
   predicted: number;
   probability: number;
 }
 
-/** What an evaluation finds. */
+/** Result of an evaluation. */
 export interface Evaluation {
   clips: number;
   loss: number;
@@ -20,13 +20,13 @@ export interface Evaluation {
   top5: number;
   /** [true class][predicted class] */
   confusion: number[][];
-  /** The surest mistakes, at most 12. */
+  /** The mistakes with the highest predicted probability, at most 12. */
   mistakes: Mistake[];
 }
 
 const MISTAKES = 12;
 
-/** Counts the answers to labelled clips, one after the other. */
+/** Accumulates loss, accuracy and confusion over clips. */
 export class Tally {
   private readonly found: Evaluation;
 
@@ -35,7 +35,7 @@ export class Tally {
     this.found = { clips: 0, loss: 0, top1: 0, top5: 0, confusion, mistakes: [] };
   }
 
-  /** Adds the logits [classes] that a clip got. */
+  /** Adds the logits [classes] of a clip. */
   add(logits: Float32Array, clip: Clip): void {
     const { found } = this;
     const rank = rankOf(logits, 0, logits.length, clip.label);
@@ -61,7 +61,7 @@ export class Tally {
   }
 }
 
-/** Evaluates a model on all clips of a loader, one view each; the model is in evaluation mode for the time. */
+/** Evaluates a model on all clips of a loader, one view each, in evaluation mode; restores the mode afterwards. */
 export async function evaluate(model: MorphMLP, loader: Loader, onBatch?: (done: number) => void): Promise<Evaluation> {
   const tally = new Tally(loader.dataset.classNames.length);
   const wasTraining = model.training;

@@ -5,19 +5,19 @@ import type { Outcome, StepInputs, StepParts, StepRunner, StepTensors } from './
 import { StepGraphs } from './step_graphs';
 
 /**
- * Steps that are replayed as CUDA graphs. Launched one by one are the first step, so that whatever is made at first use is there when the
- * second is recorded, and all batches that are not full: graphs are of one shape.
+ * Steps that are replayed as CUDA graphs. The first step is launched kernel by kernel, so that lazily created state exists when the
+ * second is recorded. Partial batches are launched too, because graphs have fixed shapes.
  */
 export class RecordedSteps implements StepRunner {
   private readonly launched: LaunchedSteps;
   private graphs: { steps: StepGraphs; batch: StepTensors } | null = null;
-  /** How the step that is under way is computed; null between steps. */
+  /** Implementation of the current step; null between steps. */
   private step: 'launched' | 'replayed' | null = null;
   private launchedOne = false;
-  /** The gradients that replays write, during a launched step, which has its own. */
+  /** Gradients of the replays, set aside during a launched step. */
   private aside: (Tensor | null)[] = [];
 
-  /** @param fullBatch clips of a batch that is recorded @param clipping whether gradients are ever clipped */
+  /** @param fullBatch clips of a recorded batch @param clipping whether gradients may be clipped */
   constructor(
     private readonly parts: StepParts,
     private readonly fullBatch: number,
@@ -45,7 +45,7 @@ export class RecordedSteps implements StepRunner {
   }
 
   again(inputs: StepInputs): void {
-    this.forget(); // what is launched needs the memory
+    this.forget(); // frees memory for the launched step
     this.launched.again(inputs);
   }
 
@@ -98,6 +98,6 @@ export class RecordedSteps implements StepRunner {
     this.graphs.steps.dispose();
     for (const t of Object.values(this.graphs.batch)) t.dispose();
     this.graphs = null;
-    this.parts.optimizer.zeroGrad(); // what is recorded next begins without gradients
+    this.parts.optimizer.zeroGrad(); // the recording starts without gradients
   }
 }

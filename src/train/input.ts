@@ -1,18 +1,18 @@
-/** Clips as the network takes them: they go to the device as bytes, and are normalised and mixed there. */
+/** Input of the network: clips are copied to the device as bytes, then normalised and mixed there. */
 import { stackClips, type Batch, type Clip, type Normalisation } from '../data/types';
 import { clipInput, clipSettings } from '../ops/clip_input';
 import { scope } from '../core/scope';
 import { tensor, type Tensor } from '../core/tensor';
 
-/** What becomes the input of a network. */
+/** Clips or a batch from which the network's input is made. */
 export type ClipInput = Pick<Batch, 'pixels' | 'shape' | 'normalisation'> & Partial<Pick<Batch, 'mix'>>;
 
-/** The network's input [B, 3, T, H, W] of a batch, on the current device. */
+/** Input [B, 3, T, H, W] of the network for a batch, on the current device. */
 export function inputOf({ pixels, shape, ...settings }: ClipInput, dtype: 'f32' | 'bf16' = 'f32'): Tensor {
   return clipInput(tensor(pixels, shape), tensor(clipSettings(settings)), dtype);
 }
 
-/** The same as numbers on the host, for those who change them. */
+/** The network's input as f32 on the host. */
 export function normalised(clips: readonly Clip[], normalisation: Normalisation): { x: Float32Array; shape: number[] } {
   return scope(() => {
     const x = inputOf({ ...stackClips(clips), normalisation });

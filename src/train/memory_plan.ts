@@ -9,20 +9,20 @@ import { memory, resetPeakMemory } from '../core/runtime';
 import { scope } from '../core/scope';
 import { zeros } from '../core/tensor';
 
-/** What a training step is given. */
+/** Size and element type of a training step. */
 export interface StepSize {
   batch: number;
   /** Side of the square frames. */
   crop: number;
-  /** Of the activations; default f32. */
+  /** Element type of activations. Default f32. */
   precision?: Precision;
 }
 
-/** How many blocks, from the first, are computed again in the backward, and the most that tensors then hold, in bytes. */
+/** Number of recomputed blocks, counted from the first, and the resulting peak of tensor memory in bytes. */
 export interface MemoryPlan {
   recompute: number;
   peak: number;
-  /** The peak with nothing recomputed. */
+  /** Peak without recomputation, in bytes. */
   full: number;
 }
 
@@ -37,7 +37,7 @@ function step(model: MorphMLP, optimizer: AdamW, { batch, crop }: StepSize): voi
 }
 
 /**
- * The most bytes that tensors hold during a training step, for each number of recomputed blocks from none to all of them, by a
+ * Peak tensor memory of a training step in bytes for each number of recomputed blocks from 0 to all, by a
  * dry run. The kernels' own workspace (packed weights, sums of weight gradients: some tens of MiB) comes on top.
  */
 export function predictPeaks(config: MorphMlpConfig, size: StepSize): number[] {
@@ -56,9 +56,9 @@ export function predictPeaks(config: MorphMlpConfig, size: StepSize): number[] {
 }
 
 /**
- * The fewest recomputed blocks with which a training step fits `budget` bytes. The first blocks hold the most bytes for each
- * multiply-add, so they are the cheapest to compute again.
- * @throws when nothing fits, with what the least would be
+ * The fewest recomputed blocks with which a training step fits `budget` bytes. The first blocks hold the most bytes per
+ * multiply-add, so they are the cheapest to recompute.
+ * @throws if no choice fits, with the least possible peak
  */
 export function planMemory(config: MorphMlpConfig, size: StepSize, budget: number): MemoryPlan {
   const peaks = predictPeaks(config, size);

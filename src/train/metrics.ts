@@ -6,10 +6,10 @@ export interface Metrics {
   top5: number;
 }
 
-/** Sums of nothing. */
+/** Sums over zero clips. */
 export const emptyMetrics = (): Metrics => ({ clips: 0, loss: 0, top1: 0, top5: 0 });
 
-/** How many scores of a row are above that of `label`; a NaN never ranks well. */
+/** Number of scores of a row above that of `label`; NaN ranks last. */
 export function rankOf(scores: ArrayLike<number>, row: number, classes: number, label: number): number {
   const own = scores[row * classes + label] as number;
   let above = 0;
@@ -17,7 +17,7 @@ export function rankOf(scores: ArrayLike<number>, row: number, classes: number, 
   return above;
 }
 
-/** The class with the highest score of a row. */
+/** Class with the highest score of a row. */
 export function bestClass(scores: ArrayLike<number>, row: number, classes: number): number {
   let best = 0;
   for (let c = 1; c < classes; c++)
@@ -37,7 +37,7 @@ export function addBatch(into: Metrics, loss: number, scores: Float32Array, labe
   });
 }
 
-/** Mean loss and shares of clips in [0, 1]. */
+/** Mean loss, and accuracies in [0, 1]. */
 export function averages({ clips, loss, top1, top5 }: Metrics): { loss: number; top1: number; top5: number } {
   const n = Math.max(1, clips);
   return { loss: loss / n, top1: top1 / n, top5: top5 / n };

@@ -5,15 +5,15 @@ import { isUnreadable, type Clip, type Dataset } from '../data/types';
 import { Tally, type Evaluation } from './evaluate';
 import { meanOfRows, viewLogits, type Classifier } from './views';
 
-/** How a model is tested. */
+/** Options of a test. */
 export interface TestOptions {
   views: Views;
-  /** Views that go through the network at a time. */
+  /** Views per forward pass. */
   batch: number;
   onVideo?: (done: number, total: number) => void;
 }
 
-/** What a test finds: over all views, and beside it with the one view of the middle clip and the centre crop. */
+/** Results of a test: over all views, and for the single view (middle clip, centre crop). */
 export interface TestResult {
   views: Views;
   evaluation: Evaluation;
@@ -21,10 +21,10 @@ export interface TestResult {
   skipped: Skipped[];
 }
 
-/** Videos that are read ahead of the network. */
+/** Number of videos read ahead of the network. */
 const AHEAD = 2;
 
-/** The views of every video in turn, the next ones being read meanwhile; null where a video cannot be read. */
+/** Yields the views of every video in order, or null for an unreadable one; reads ahead. */
 async function* readVideos(
   dataset: Dataset,
   read: (item: number) => Promise<Clip[]>,
@@ -52,7 +52,7 @@ async function* readVideos(
 
 /**
  * Tests a model on every video of a dataset, `views.clips` clips of `views.crops` crops each, their logits averaged (the authors'
- * NUM_ENSEMBLE_VIEWS and NUM_SPATIAL_CROPS). @throws where the dataset has one view only and more are asked for, or nothing could be read
+ * NUM_ENSEMBLE_VIEWS and NUM_SPATIAL_CROPS). @throws if several views are requested of a single-view dataset, or no video is readable
  */
 export async function testViews(model: Classifier, dataset: Dataset, options: TestOptions): Promise<TestResult> {
   const { views, batch } = options;

@@ -7,79 +7,79 @@ import type { Normalisation } from '../data/types';
 import type { MorphMlpConfig } from '../models/config';
 import type { CosineSchedule } from '../optim';
 
-/** Which optimizer a run uses. `decayAll`: weight decay on biases and norms too (ZERO_WD_1D_PARAM off). */
+/** Optimizer of a run. `decayAll`: weight decay on biases and norms too (ZERO_WD_1D_PARAM off). */
 export interface OptimizerChoice {
   method: 'adamw' | 'sgd';
-  /** Of sgd. */
+  /** Momentum of SGD. */
   momentum: number;
   nesterov: boolean;
   weightDecay: number;
   decayAll: boolean;
 }
 
-/** Weights to start from. */
+/** Initial weights. */
 export interface StartFrom {
   file: string;
   resetHead: boolean;
   inflate: 'centre' | 'mean';
 }
 
-/** How a run is tested when it is over. */
+/** Settings of the test after training. */
 export interface Testing {
   data: DataSpec;
   views: Views;
-  /** Views that go through the network at a time. */
+  /** Views per forward pass. */
   batch: number;
-  /** Weights to test; null for the best of the run. */
+  /** File of the weights to test; null for the run's best. */
   checkpoint: string | null;
-  /** Where the results go. */
+  /** Path of the results. */
   results: string;
 }
 
-/** Everything a training run is told. */
+/** All options of a training run. */
 export interface RunOptions {
-  /** What the run trains, for people. */
+  /** Name of the model, for messages and reports. */
   name: string;
   architecture: Omit<MorphMlpConfig, 'numClasses'>;
-  /** Classes of the head; null for those of the training list. */
+  /** Number of classes of the head; null for that of the training list. */
   classes: number | null;
   train: DataSpec;
   val: DataSpec | null;
   clips: Omit<VideoOptions, 'train'>;
-  /** Side of clips in validation and test. */
+  /** Crop in validation and test, in pixels. */
   testCrop: number;
   normalisation: Normalisation;
-  /** Videos a step, and how many of them go through the network at a time. */
+  /** Videos per step, and per forward pass. */
   batchSize: number;
   microBatch: number;
   mix: (MixOptions & { smoothing: number }) | null;
-  /** Where batches are not mixed. */
+  /** Label smoothing of batches that are not mixed. */
   labelSmoothing: number;
   optimizer: OptimizerChoice;
   schedule: CosineSchedule;
-  /** Largest norm of the gradient; 0 for any. */
+  /** Largest gradient norm; 0 disables clipping. */
   clipNorm: number;
-  /** Epochs between validations, and between checkpoints that are kept (0: none is). */
+  /** Epochs between validations, and between kept checkpoints (0: none). */
   evalEvery: number;
   keepEvery: number;
   /** Minutes between saves within an epoch. */
   saveMinutes: number;
-  /** Decay of the average of the weights; 0 for none. */
+  /** Decay of the moving average of the weights; 0 disables it. */
   emaDecay: number;
   seed: number;
   workers: number;
-  /** Of the activations. */
+  /** Element type of activations. */
   precision: Precision;
   /** Whether steps are replayed as CUDA graphs. */
   cudaGraph: boolean;
-  /** Most bytes that tensors may hold in a step, or null for no limit; the first blocks are recomputed as it needs. */
+  /** Limit of tensor memory in a step, in bytes; null for none. The first blocks are recomputed as needed. */
   memoryBudget: number | null;
-  /** Most bytes of decoded frames that are kept, 0 for none; null for a quarter of the free memory. */
+  /** Limit of the cache of decoded frames, in bytes; 0 disables it, null means a quarter of the free memory. */
   cacheMemory: number | null;
   init: StartFrom | null;
   out: string;
-  /** Continue the run in `out`: `must` is an error where there is none. */
+  /** Continue the run in `out`; with `must`, throw if there is none. */
   resume: 'never' | 'auto' | 'must';
-  /** Folder of TensorBoard's event files. */
+  /** Folder of TensorBoard event files. */
   tensorboard: string | null;
 }

@@ -23,7 +23,7 @@ import type { RunOptions } from './options';
 import { loadRun, readRunState, saveRun, saveWeights, type RunState } from './state';
 import { Trainer, type EpochEnd, type TrainerEvents, type TrainerState } from './trainer';
 
-/** What a run writes into its folder. */
+/** Files in a run's folder. */
 export const runFiles = (out: string) => ({
   best: path.join(out, 'best.safetensors'),
   last: path.join(out, 'last.safetensors'),
@@ -31,7 +31,7 @@ export const runFiles = (out: string) => ({
   report: path.join(out, 'report.html'),
 });
 
-/** How clips are taken in validation and later: what a checkpoint keeps beside the weights. */
+/** Input specification for validation and inference, which a checkpoint stores with the weights. */
 export function runInput({ clips, testCrop, normalisation }: RunOptions): InputSpec {
   const { frames, rate, sampling, targetFps, offset, testScale, ignoreSar } = clips;
   const settings = { frames, rate, crop: testCrop, sampling, targetFps, offset, testScale, ignoreSar };
@@ -51,7 +51,7 @@ function makeOptimizer(model: MorphMLP, { optimizer, schedule }: RunOptions): Op
   return new SGD(groups, { lr: schedule.baseLr, momentum, nesterov: nesterov && momentum > 0 });
 }
 
-/** What a resumed run must have in common with the one it goes on with, so that its cursor means the same clips. */
+/** Settings that a resumed run must share with the original, so that its cursor refers to the same clips. */
 function settingsOf(options: RunOptions, train: Dataset): Record<string, string | number> {
   const { batchSize, microBatch, seed, emaDecay, clips } = options;
   const facts = train.describe();
@@ -59,7 +59,7 @@ function settingsOf(options: RunOptions, train: Dataset): Record<string, string 
   return { batchSize, microBatch, seed, emaDecay, samples: clips.samples ?? 1, clips: train.length, list };
 }
 
-/** Errors of `body` begin with the file they are about. */
+/** Prefixes errors of `body` with the file's path. */
 function naming<T>(file: string, body: () => T): T {
   try {
     return body();
@@ -69,24 +69,24 @@ function naming<T>(file: string, body: () => T): T {
   }
 }
 
-/** A quarter of the free memory, as far as this process may use it (`availableMemory` came with Node 20.13). */
+/** A quarter of the memory available to this process (`availableMemory` needs Node 20.13). */
 function defaultCacheMemory(): number {
   const { availableMemory } = process as Partial<Pick<typeof process, 'availableMemory'>>;
   return Math.floor((availableMemory?.() ?? os.freemem()) / 4);
 }
 
-/** A run that is ready to go: its data, model and trainer. */
+/** A prepared run: its data, model and trainer. */
 export class Run {
   readonly info: ModelInfo;
-  /** How the run keeps to its memory budget, where it has one. */
+  /** Recomputation that meets the memory budget, if there is one. */
   readonly plan: MemoryPlan | null;
-  /** What `options.init` gave the model; null where there is none, or the run was resumed. */
+  /** Result of loading `options.init`; null without it or for a resumed run. */
   readonly started: Initialised | null = null;
-  /** Whether this run goes on with an earlier one. */
+  /** Whether this run resumes an earlier one. */
   readonly resumed: boolean;
   readonly trainer: Trainer;
   readonly files;
-  /** Most bytes of decoded frames that are kept; 0 for none. */
+  /** Limit of the cache of decoded frames, in bytes; 0 without cache. */
   readonly cacheMemory: number;
   readonly loaders: { train: Loader; val: Loader | null };
   private readonly average: MovingAverage | null;
@@ -121,17 +121,17 @@ export class Run {
       if (this.resumed) this.resume();
       else if (weights) this.started = this.startFrom(weights);
     } catch (error) {
-      this.dispose(); // a run that cannot begin leaves no tensors behind
+      this.dispose(); // frees all tensors if the run cannot begin
       throw error;
     }
   }
 
-  /** Parameters of the network. */
+  /** Number of parameters of the network. */
   get parameters(): number {
     return this.trainer.options.model.parameters().reduce((sum, p) => sum + p.size, 0);
   }
 
-  /** What was found wrong with the lists of files. */
+  /** Problems of the lists of files. */
   get remarks(): string[] {
     const sets = [this.loaders.train.dataset, this.loaders.val?.dataset];
     const listings = sets.flatMap((set) => (set instanceof VideoDataset ? [set.listing] : []));
@@ -147,20 +147,20 @@ export class Run {
     ];
   }
 
-  /** How the cache of decoded frames was used so far; null where there is none. */
+  /** Use of the cache of decoded frames so far; null without a cache. */
   get cacheUse(): { held: number; reads: number; decoded: number } | null {
     const { cacheMemory, counts } = this.pool;
     return cacheMemory && { held: cacheMemory.held, ...counts };
   }
 
-  /** Files that could not be read so far, of both sets. */
+  /** Unreadable files so far, of training and validation. */
   get skipped(): Skipped[] {
     return [this.loaders.train, this.loaders.val].flatMap((l) => (l ? [...l.skipped.values()] : []));
   }
 
   /**
-   * Trains. Writes `last` after every epoch, every few minutes and when stopped; `best` when an epoch is the best so far; and a
-   * checkpoint of its own every `keepEvery` epochs.
+   * Trains. Writes `last` after every epoch, every few minutes and when stopped; `best` after the best epoch so far; and a
+   * separate checkpoint every `keepEvery` epochs.
    */
   async train(): Promise<void> {
     try {
@@ -172,7 +172,7 @@ export class Run {
     }
   }
 
-  /** Ends the decoding threads. Only needed where `train` was not called. */
+  /** Ends the decoding threads. Only needed if `train` was not called. */
   close(): Promise<void> {
     return this.pool.close();
   }
@@ -186,7 +186,7 @@ export class Run {
     this.average?.dispose();
   }
 
-  /** Whether there is a run to go on with. */
+  /** Whether there is a run to resume. */
   private goesOn(): boolean {
     const { resume } = this.options;
     const there = existsSync(this.files.last);
@@ -195,7 +195,7 @@ export class Run {
     return resume !== 'never' && there;
   }
 
-  /** Opens the clips of a split; validation has the classes of training. */
+  /** Opens the dataset of a split; validation uses the classes of training. */
   private dataset(spec: DataSpec, train: boolean, known?: readonly string[]): Dataset {
     const { clips, classes, seed, testCrop } = this.options;
     const crop = train ? clips.crop : testCrop;
@@ -245,7 +245,7 @@ export class Run {
     saveRun(file, { model, optimizer: this.optimizer, average: this.average }, this.info, run);
   }
 
-  /** The weights that were validated: their average, where there is one. */
+  /** The validated weights: the moving average if there is one. */
   private saveBest(): void {
     this.average?.swap();
     try {
@@ -255,7 +255,7 @@ export class Run {
     }
   }
 
-  /** Reads weights and compares their sizes before any data is looked at. */
+  /** Reads weights and checks their sizes before any data is read. */
   private readStart(file: string): Weights {
     const { architecture } = this.options;
     return naming(file, () => {

@@ -6,10 +6,10 @@ import { expectSizes } from '../models/recognise';
 import type { MovingAverage, Optimizer } from '../optim';
 import { rngState, setRngState, type RngState } from '../core/generator';
 
-/** Where a run stands: what a resumed run needs besides weights, moments and random state. */
+/** Progress of a run: all that resuming needs besides weights, moments and random state. */
 export interface RunState {
   epoch: number;
-  /** Batches of the epoch that are done. */
+  /** Completed batches of the epoch. */
   batch: number;
   [key: string]: Json;
 }
@@ -31,14 +31,14 @@ export function saveWeights(path: string, model: MorphMLP, info: ModelInfo): voi
   saveCheckpoint(path, { tensors: weightsOf(model), meta: { ...(info as unknown as Record<string, Json>) } });
 }
 
-/** What changes in training besides the random state: weights, moments, their average. */
+/** State that training changes, besides the random state: weights, moments, averaged weights. */
 export interface Learned {
   model: MorphMLP;
   optimizer: Optimizer;
   average: MovingAverage | null;
 }
 
-/** Writes everything a run needs to go on as if it had never stopped. */
+/** Writes all state that resuming needs. */
 export function saveRun(path: string, { model, optimizer, average }: Learned, info: ModelInfo, run: RunState): void {
   const { step, moments } = optimizer.stateDict();
   const all = [...moments, ...(average?.stateDict() ?? [])];
@@ -48,14 +48,14 @@ export function saveRun(path: string, { model, optimizer, average }: Learned, in
   saveCheckpoint(path, { tensors: weightsOf(model), optimizer: kept, meta });
 }
 
-/** Where a saved run stands, without its tensors. @throws where the file holds weights alone */
+/** Reads the progress of a saved run without its tensors. @throws if the file contains weights only */
 export function readRunState(path: string): RunState {
   const training = readCheckpointMeta(path).training as unknown as { run: RunState } | undefined;
   if (!training) throw new Error(`${path}: it holds weights alone; a run resumes from last.safetensors`);
   return training.run;
 }
 
-/** Another depth, width or switch is one sentence with both models, not a list of tensors. */
+/** Throws one sentence with both models if depth, width or a switch differs, in place of a list of tensors. */
 function expectModel(path: string, { model: saved }: Partial<ModelInfo>, model: MorphMLP): void {
   try {
     if (saved) expectSizes(saved, model.config);
@@ -64,7 +64,7 @@ function expectModel(path: string, { model: saved }: Partial<ModelInfo>, model: 
   }
 }
 
-/** Puts a saved run back into a model and its optimizer, and the random state; says where the run stood. */
+/** Restores a saved run's model, optimizer and random state; returns its progress. */
 export function loadRun(path: string, { model, optimizer, average }: Learned): RunState {
   const checkpoint = loadCheckpoint(path);
   const training = checkpoint.meta.training as unknown as { step: number; random: RngState; run: RunState } | undefined;

@@ -1,4 +1,4 @@
-/** What a training step computes: of each batch the gradients, of their sum the norm, and the new weights. */
+/** Computation of a training step: gradients of each batch, the norm of their sum, and the new weights. */
 import { backward } from '../core/autograd';
 import type { MorphMLP } from '../models/morphmlp';
 import { clipInput, clipSettings } from '../ops/clip_input';
@@ -8,44 +8,44 @@ import { scope } from '../core/scope';
 import { tensor, type Tensor } from '../core/tensor';
 import type { ClipInput } from './input';
 
-/** What a step changes. */
+/** Model, optimizer and average that a step updates. */
 export interface StepParts {
   model: MorphMLP;
   optimizer: Optimizer;
   average?: MovingAverage | null;
 }
 
-/** A batch as a step is given it. */
+/** Input of a step for one batch. */
 export interface StepInputs {
   clips: ClipInput;
   /** f32 [B, classes] */
   targets: Float32Array;
-  /** Of the batch in the sum of gradients. */
+  /** Weight of the batch in the sum of gradients. */
   weight: number;
 }
 
-/** What a batch came to. */
+/** Results of a batch. */
 export interface Outcome {
   loss: number;
   logits: Float32Array;
-  /** Milliseconds of the forward; null where it cannot be told from the backward. */
+  /** Milliseconds of the forward; null if it is not measured apart from the backward. */
   forwardMs: number | null;
 }
 
-/** How steps are computed: `gradients` for each batch of a step, `norm` where it is wanted, then `update`. */
+/** Implementation of steps: `gradients` for each batch, `norm` if needed, then `update`. */
 export interface StepRunner {
-  /** Adds the gradients of a batch to those of the step's batches before. */
+  /** Adds the gradients of a batch to those of the step's earlier batches. */
   gradients(inputs: StepInputs): Outcome;
   /** The norm of the gradients so far. */
   norm(): number;
-  /** The optimizer's step on the gradients, multiplied by `factor` where it is below 1; they are dropped. */
+  /** Takes the optimizer's step on the gradients, scaled by `factor` if it is below 1, and frees them. */
   update(factor: number): void;
-  /** Computes a batch once more and op by op, for anomaly detection to find the first that is wrong. */
+  /** Recomputes a batch op by op, so that anomaly detection finds the first NaN. */
   again(inputs: StepInputs): void;
   dispose(): void;
 }
 
-/** A batch's tensors on the device; pixels and settings as `clipInput` takes them. */
+/** Tensors of a batch on the device; pixels and settings are arguments of `clipInput`. */
 export interface StepTensors {
   pixels: Tensor;
   settings: Tensor;
@@ -53,7 +53,7 @@ export interface StepTensors {
   weight: Tensor;
 }
 
-/** Puts a batch onto the device. */
+/** Copies a batch to the device. */
 export function stepTensors({ clips, targets, weight }: StepInputs): StepTensors {
   const { pixels, shape, ...settings } = clips;
   const rows = [shape[0], targets.length / shape[0]];
@@ -65,12 +65,12 @@ export function stepTensors({ clips, targets, weight }: StepInputs): StepTensors
   };
 }
 
-/** The network's input out of a batch on the device. */
+/** The network's input from a batch on the device. */
 export function stepInput(model: MorphMLP, { pixels, settings }: StepTensors): Tensor {
   return clipInput(pixels, settings, model.precision);
 }
 
-/** Steps whose kernels are launched one by one. */
+/** Steps with individual kernel launches. */
 export class LaunchedSteps implements StepRunner {
   constructor(private readonly parts: StepParts) {}
 

@@ -7,20 +7,20 @@ import { scope } from '../core/scope';
 import { zeros, type Tensor } from '../core/tensor';
 import type { StepParts } from './step';
 
-/** Launches that were recorded, what they leave where it lies, and how many random words they draw. */
+/** A recorded graph, its results in fixed memory, and the number of random words it draws. */
 interface Recorded<T> {
   graph: Graph;
   made: T;
   words: number;
 }
 
-/** Results of a batch, in the memory that each replay writes. */
+/** Results of a batch; each replay overwrites them. */
 interface Found {
   loss: Tensor;
   logits: Tensor;
 }
 
-/** A batch on the device, where each replay finds it; `input` is recorded with the rest. */
+/** A batch in fixed device memory that replays read; `input` is recorded too. */
 export interface GraphBatch {
   input: () => Tensor;
   targets: Tensor;
@@ -30,9 +30,9 @@ export interface GraphBatch {
 const kept = <T extends Tensor>(t: T): T => Object.assign(t, { persistent: true });
 
 /**
- * The parts of a training step as CUDA graphs, each recorded when it is first asked for and then replayed. What differs between steps they
- * read from the device: a batch, the numbers of the optimizer, the clip factor, where the random numbers begin. The gradients stay
- * where they are from the first step on.
+ * The parts of a training step as CUDA graphs, each recorded at first use and then replayed. Values that change between steps are
+ * read from device memory: the batch, the optimizer's settings, the clip factor, the random offset. The gradients keep
+ * their addresses from the first step on.
  */
 export class StepGraphs {
   private readonly recorded = new Map<string, Recorded<unknown>>();
@@ -53,7 +53,7 @@ export class StepGraphs {
     this.drawStart = kept(zeros([4], { device, dtype: 'i32' }));
   }
 
-  /** The gradients of the batch: in place of those before, or added to them. */
+  /** Computes the gradients of the batch, and replaces the previous ones or adds to them. */
   gradients(add: boolean): Found {
     return this.replay(add ? 'gradients, added' : 'gradients', () => this.computeGradients());
   }
@@ -64,14 +64,14 @@ export class StepGraphs {
     return this.gradNorm.item();
   }
 
-  /** The optimizer's step on the gradients multiplied by `factor`, and that of the average. */
+  /** Takes the optimizer's step on the gradients times `factor`, and updates the average. */
   update(factor: number): void {
     this.parts.optimizer.countStep(this.numbers);
     if (this.clipping) this.factor.copyFrom([factor]);
     this.replay('update', () => this.computeUpdate());
   }
 
-  /** Gives the graphs' memory back; the batch and the gradients are the caller's. */
+  /** Frees the graphs' memory; the caller owns the batch and the gradients. */
   dispose(): void {
     for (const { graph, made } of this.recorded.values()) {
       native.cudaForget(graph);
@@ -107,7 +107,7 @@ export class StepGraphs {
     return made;
   }
 
-  /** All parts share their memory, as one runs after the other. */
+  /** All parts share one memory pool, because they run one after the other. */
   private record<T>(name: string, body: () => T): Recorded<T> {
     const [beside] = this.recorded.values();
     let [made, words] = [undefined as T, 0];

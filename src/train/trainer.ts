@@ -23,7 +23,7 @@ export interface EpochRecord {
   nonFinite?: true;
 }
 
-/** Milliseconds spent on the parts of all steps so far. Where steps are replayed, all of a batch is `forward`. */
+/** Milliseconds spent on the parts of all steps so far. For replayed steps, `forward` is the whole batch. */
 export interface Shares {
   data: number;
   forward: number;
@@ -31,7 +31,7 @@ export interface Shares {
   optimizer: number;
 }
 
-/** What a trainer needs, and the switches of its steps. */
+/** Options of a trainer. */
 export interface TrainerOptions {
   model: MorphMLP;
   optimizer: Optimizer;
@@ -39,11 +39,11 @@ export interface TrainerOptions {
   train: Loader;
   val: Loader | null;
   labelSmoothing: number;
-  /** Batches whose gradients are summed for one step. Default 1. */
+  /** Batches per step, whose gradients are summed. Default 1. */
   accumulate?: number;
-  /** Clips of a full batch: a batch that lacks some counts for less where several are summed. */
+  /** Clips of a full batch: in sums, a partial batch has a proportionally smaller weight. */
   clipsPerBatch?: number;
-  /** The average of the weights that is validated and kept in place of the weights. */
+  /** Moving average of the weights, which is validated and saved in their place. */
   average?: MovingAverage | null;
   /** Milliseconds between saves within an epoch; Infinity for none. Default Infinity. */
   saveEvery?: number;
@@ -55,7 +55,7 @@ export interface TrainerOptions {
   evalEvery: number;
 }
 
-/** A step that was taken: `loss` is the batch's own, `running` the epoch's so far. Counts: epoch from 0, batch from 1. */
+/** A completed step: `loss` of its batch, `running` averages of the epoch. Counts: epoch from 0, batch from 1. */
 export interface StepEvent {
   epoch: number;
   batch: number;
@@ -64,20 +64,20 @@ export interface StepEvent {
   running: { loss: number; top1: number };
 }
 
-/** An epoch that is over: its number from 1, and whether it was the best so far. */
+/** A completed epoch: its number from 1, and whether it is the best so far. */
 export interface EpochEnd {
   epoch: number;
   best: boolean;
-  /** Why the run cannot go on after this epoch. */
+  /** Reason why the run ends after this epoch. */
   failed?: string;
 }
 
-/** 1e4, 6e-4, 0.02: as people write rates. */
+/** Short text of a learning rate: 1e4, 6e-4, 0.02. */
 function rateText(rate: number): string {
   return rate >= 1e-3 && rate < 1e4 ? String(rate) : rate.toExponential().replace('e+', 'e');
 }
 
-/** What happens while a trainer runs. */
+/** Callbacks of a trainer. */
 export interface TrainerEvents {
   step?(event: StepEvent): void;
   validating?(done: number, total: number): void;
@@ -85,7 +85,7 @@ export interface TrainerEvents {
   warning?(text: string): void;
 }
 
-/** Where a trainer stands: plain JSON, kept in checkpoints. */
+/** Progress of a trainer: plain JSON, stored in checkpoints. */
 export interface TrainerState {
   epoch: number;
   batch: number;
@@ -94,20 +94,20 @@ export interface TrainerState {
   history: EpochRecord[];
 }
 
-/** The measures of an epoch's validation; null where it had none that is finite. */
+/** Metrics of an epoch's validation; null without a validation or if its loss is not finite. */
 const measures = (valid: Evaluation | null): Pick<EpochRecord, 'valLoss' | 'valTop1' | 'valTop5'> =>
   valid
     ? { valLoss: valid.loss, valTop1: valid.top1, valTop5: valid.top5 }
     : { valLoss: null, valTop1: null, valTop5: null };
 
-/** A step of which gradients are being summed: the number of the batch after its last, losses so far, the latest batch. */
+/** A step in progress: the number of the batch after its last, losses so far, the latest batch. */
 interface OpenStep {
   end: number;
   losses: number[];
   batch: Batch;
 }
 
-/** The labels that accuracy counts: of a mixed clip the class with the larger share. */
+/** Labels for the accuracy: for a mixed clip, the class with the larger share. */
 function primaryLabels({ labels, targets }: Batch): Int32Array {
   if (!targets) return labels;
   return labels.map((_, row) => bestClass(targets, row, targets.length / labels.length));
@@ -119,7 +119,7 @@ export class Trainer {
   readonly shares: Shares = { data: 0, forward: 0, backward: 0, optimizer: 0 };
   lastEvaluation: Evaluation | null = null;
   private readonly steps: StepRunner;
-  /** Why the run ended early; null where it did not. */
+  /** Reason why the run ended early, or null. */
   failed: string | null = null;
   private stopping = false;
   private checked = false;
@@ -135,7 +135,7 @@ export class Trainer {
 
   private savedAt = performance.now();
 
-  /** Ends the run after the step that is under way. */
+  /** Ends the run after the current step. */
   stop(): void {
     this.stopping = true;
   }
@@ -146,8 +146,8 @@ export class Trainer {
   }
 
   /**
-   * Runs to the last epoch, or until `stop`. After each epoch `save` is called with the end of the epoch, and within one where
-   * `saveEvery` has passed. @throws after the save where the validation loss is NaN or infinite
+   * Runs to the last epoch, or until `stop`. Calls `save` after each epoch with its `EpochEnd`, and within an epoch whenever
+   * `saveEvery` has passed. @throws after the save if the validation loss is NaN or infinite
    */
   async run(save: (end: EpochEnd | null) => void): Promise<void> {
     while (!this.finished && !this.stopping) {
@@ -161,7 +161,7 @@ export class Trainer {
     }
   }
 
-  /** Gives back what steps hold beside weights, moments and averages. */
+  /** Frees the memory of steps other than weights, moments and averages. */
   dispose(): void {
     this.steps.dispose();
   }
@@ -181,7 +181,7 @@ export class Trainer {
       if (open.losses.length < accumulate) continue;
       this.takeStep(open);
       open = null;
-      await new Promise<void>((resolve) => setImmediate(resolve)); // lets signals and readers have their turn
+      await new Promise<void>((resolve) => setImmediate(resolve)); // lets signal handlers and readers run
       if (this.stopping) break;
       this.saveInTime(save);
     }
@@ -196,7 +196,7 @@ export class Trainer {
     this.savedAt = performance.now();
   }
 
-  /** The optimizer's step on the gradients of one group of batches. */
+  /** Takes the optimizer's step on the gradients of one group of batches. */
   private takeStep({ end, losses, batch }: OpenStep): void {
     const { state } = this;
     const { optimizer, schedule, clipNorm, accumulate = 1, train } = this.options;
@@ -219,7 +219,7 @@ export class Trainer {
     return { clips: batch, targets: targets ?? labelTargets(labels, model.config.numClasses, labelSmoothing), weight };
   }
 
-  /** Forward and backward of a batch, its gradients added to those of its group; returns its loss. */
+  /** Runs forward and backward of a batch, adds its gradients to those of its group, and returns its loss. */
   private gradients(batch: Batch): number {
     const start = performance.now();
     const { loss, logits, forwardMs } = this.steps.gradients(this.inputsOf(batch));
@@ -230,7 +230,7 @@ export class Trainer {
     return loss;
   }
 
-  /** A step on one batch alone, without data, events and figures: for measurements. It changes the weights. */
+  /** Takes a step on one batch without loader, events and records, for benchmarks. It changes the weights. */
   repeat(batch: Batch): void {
     const { accumulate = 1, clipNorm } = this.options;
     const inputs = this.inputsOf(batch);
@@ -240,8 +240,8 @@ export class Trainer {
   }
 
   /**
-   * The norm of the gradients. Names parameters without gradient after the first step, and stops at the first NaN, before it reaches the
-   * weights, with the op and the layer that made it.
+   * Returns the gradient norm. Reports parameters without gradient after the first step, and throws at the first NaN, before it reaches the
+   * weights, with the op and the layer that produced it.
    */
   private checkedNorm(batch: Batch): number {
     const { model, optimizer } = this.options;

@@ -7,13 +7,13 @@ import { scope } from '../core/scope';
 import type { Tensor } from '../core/tensor';
 import { inputOf } from './input';
 
-/** A network and the specification of its input. */
+/** A network and its input specification. */
 export interface Classifier {
   network: MorphMLP;
   input: InputSpec;
 }
 
-/** What the network makes of clips [clips, classes], without graph; NaN where it makes that. The model should be in evaluation mode. */
+/** Logits of clips [clips, classes] without graph, unchecked (may be NaN). The model should be in evaluation mode. */
 export function forwardClips(model: MorphMLP, clips: readonly Clip[], normalisation: Normalisation): Float32Array {
   const batch = { ...stackClips(clips), normalisation };
   return scope(() => noGrad(() => model.forward(inputOf(batch, model.precision)).floats()));
@@ -21,7 +21,7 @@ export function forwardClips(model: MorphMLP, clips: readonly Clip[], normalisat
 
 const isFinite = (values: Float32Array): boolean => values.every((value) => Number.isFinite(value));
 
-/** The weight that is NaN or infinite, or else the first tokens that are. */
+/** Names the weight that is NaN or infinite, or else the first such tokens. */
 function firstNotFinite(model: MorphMLP, clips: readonly Clip[], normalisation: Normalisation): string {
   const weight = model.namedTensors().find(([, t]) => t.dtype !== 'i32' && !isFinite(t.floats()));
   if (weight) return `tensor ${weight[0]} holds NaN or infinity`;
@@ -36,8 +36,8 @@ function firstNotFinite(model: MorphMLP, clips: readonly Clip[], normalisation: 
 }
 
 /**
- * The logits of clips [clips, classes], without graph; the model should be in evaluation mode.
- * @throws where one is NaN or infinite, with the tensor that makes it so
+ * Logits of clips [clips, classes] without graph. The model should be in evaluation mode.
+ * @throws if a logit is NaN or infinite, with the tensor that causes it
  */
 export function logitsOf(model: MorphMLP, clips: readonly Clip[], normalisation: Normalisation): Float32Array {
   const logits = forwardClips(model, clips, normalisation);
@@ -53,14 +53,14 @@ export function probabilities(logits: Float32Array): Float32Array {
   return Float32Array.from(powers, (p) => p / sum);
 }
 
-/** The mean of rows of one length. */
+/** Elementwise mean of rows. */
 export function meanOfRows(rows: readonly Float32Array[]): Float32Array {
   return Float32Array.from(rows[0]!, (_, c) => rows.reduce((sum, row) => sum + row[c]!, 0) / rows.length);
 }
 
 /**
- * The logits [classes] of each view of a video, `batch` views at a time. A video's score is the mean of them, as the authors'
- * test code adds them up: their network ends in logits, so it is these that are averaged and not probabilities.
+ * Logits [classes] of each view of a video, `batch` views at a time. A video's score is their mean, as in the authors'
+ * test code, whose network returns logits: logits are averaged, not probabilities.
  */
 export function viewLogits({ network, input }: Classifier, views: readonly Clip[], batch = 1): Float32Array[] {
   const rows: Float32Array[] = [];

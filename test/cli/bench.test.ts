@@ -43,7 +43,7 @@ withoutGpu('bench kernels --device cuda without a GPU is one clear sentence that
   expect({ status, out }).toEqual({ status: 1, out: '' });
 });
 
-test('bench profile sums a step by kernel, and its parts are its time', () => {
+test('bench profile sums a step by kernel, and the kernels add up to its time', () => {
   const { status, out } = runCli(['bench', 'profile', '--model', 'quickstart', '--work', 'train', '--steps', '1']);
   expect(status).toBe(0);
   const rows = out.split('\n').map((line) => line.trim().split(/\s{2,}/));
@@ -54,7 +54,7 @@ test('bench profile sums a step by kernel, and its parts are its time', () => {
   expect(out).toMatch(/limits here and now: [\d.]+ GFLOP\/s, [\d.]+ GB\/s/);
 });
 
-test('bench profile names the models there are', () => {
+test('bench profile lists the known models', () => {
   const { status, err } = runCli(['bench', 'profile', '--model', 'video-x']);
   expect(err).toMatch(/^morphmlp: model 'video-x' is not one of quickstart, image-t, .*video-b-32\n$/);
   expect(status).toBe(1);

@@ -37,14 +37,14 @@ beforeAll(async () => {
   writeFileSync(at('unreadable.csv'), [0, 1, 2, 3].map((i) => `videos/bad${i}.mp4,0`).join('\n'));
 });
 
-test('a run is not written over unasked', () => {
+test('a run is not overwritten without --overwrite', () => {
   const args = ['train', '--data', at('val.csv'), ...SMALL, '--out', at('kept')];
   expect(morphmlp(...args)).toMatchObject({ status: 0 });
   const kept = readFileSync(at('kept/last.safetensors'));
   const again = morphmlp(...args, '--seed', '1');
-  const told = `${at('kept')} has a run already (last.safetensors): give --resume, --overwrite or another --out`;
+  const message = `${at('kept')} has a run already (last.safetensors): give --resume, --overwrite or another --out`;
   expect(again).toMatchObject({ status: 1, out: '' });
-  expect(again.err).toContain(told);
+  expect(again.err).toContain(message);
   expect(morphmlp(...args, '--overwrite', '--resume')).toMatchObject({ status: 1 });
   expect(readFileSync(at('kept/last.safetensors')).equals(kept)).toBe(true);
   expect(morphmlp(...args, '--seed', '1', '--overwrite')).toMatchObject({ status: 0 });
@@ -117,7 +117,7 @@ test.each([
   });
 });
 
-test('labels that the checkpoint does not know are refused with their line', () => {
+test('labels unknown to the checkpoint are rejected with their line', () => {
   const { err, status } = morphmlp(
     'evaluate',
     '--data',
@@ -129,7 +129,7 @@ test('labels that the checkpoint does not know are refused with their line', () 
   expect(status).toBe(1);
 });
 
-test('prepared clips train as the list does, and bench data measures both', () => {
+test('training on prepared clips equals training on the list, and bench data measures both', () => {
   expect(morphmlp('prepare', at('all.csv'), at('packed')).err).toMatch(/broken.mp4/);
   const train = morphmlp('train', '--data', at('packed'), '--val', at('val.csv'), ...SMALL, '--out', at('packed_run'));
   expect(train).toMatchObject({ status: 0, out: expect.stringMatching(/data: 8 clips/) as string });
@@ -144,7 +144,7 @@ test('prepared clips train as the list does, and bench data measures both', () =
   expect(figures.worker).toBeGreaterThan(0);
 });
 
-test('a reader that leaves early is no failure', () => {
+test('a closed pipe is not an error', () => {
   const bin = path.join(__dirname, '..', '..', 'bin', 'morphmlp.js');
   for (const args of ['train --preset quickstart --print-config', 'flops --all --ops']) {
     const line = `'${process.execPath}' '${bin}' ${args} | true; exit \${PIPESTATUS[0]}`;

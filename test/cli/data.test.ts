@@ -30,7 +30,7 @@ describe('morphmlp data', () => {
     expect(readFileSync(at('again.png')).equals(readFileSync(at('mixed.png')))).toBe(true);
   });
 
-  test('a sheet of another kind is refused', () => {
+  test('a sheet of another format is rejected', () => {
     const { status, err } = runCli(['data', 'preview', '--data', 'motion', '--out', at('sheet.jpg')]);
     expect(status).toBe(1);
     expect(err).toMatch(/--out .*sheet.jpg: expected a name that ends in .png/);

@@ -47,7 +47,7 @@ describe('doctor', () => {
     expect(report.compiler).toMatchObject({ missing: expect.stringContaining('neither g++ nor clang++') as string });
   });
 
-  test('turns what a self-test throws into a failed self-test', async () => {
+  test('reports an exception of the self-test as a failed self-test', async () => {
     const failing = () => {
       throw new Error('linear is wrong');
     };
@@ -56,7 +56,7 @@ describe('doctor', () => {
     expect((await collectDoctor(() => passing)).selfTest).toEqual(passing);
   });
 
-  test('prints a line for each thing, its value in one column', async () => {
+  test('prints one line per item, with aligned values', async () => {
     const report: DoctorReport = { ...(await collectDoctor()), selfTest: { ok: false, lines: ['gelu: NaN'] } };
     const lines = doctorText(report).split('\n');
     expect(lines.filter((line) => line[11] !== ' ' || line[12] === ' ')).toEqual([]);

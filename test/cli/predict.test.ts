@@ -73,14 +73,14 @@ describe('predict', () => {
         expect(guesses.find((g) => g.label === label)!.probability).toBeCloseTo(probability, 2);
   });
 
-  test('the frames of each view are told by number and time', () => {
+  test('JSON lists number and time of the frames of each view', () => {
     const { frames } = lines(predict([at('clip.mp4')], ['--json', '--clips', '2']).out)[0]!;
     const whole = Array.from({ length: 16 }, (_, number) => number);
     expect(frames.map((view) => view.map(({ number }) => number))).toEqual([whole, whole]);
     for (const { number, timestamp } of frames[1]!) expect(timestamp).toBeCloseTo(number / 30, 6);
   });
 
-  test('a folder stands for its videos and pictures; what is broken is named and the rest goes on', () => {
+  test('a folder is expanded to its videos and pictures; broken files are reported and the others classified', () => {
     const { status, out, err } = predict([at('mixed')], ['--top', '2', '--sheet', at('sheet.png')]);
     expect(status).toBe(1);
     expect(err).toMatch(/mixed\/broken.mp4: it is empty, cut short or no video/);
@@ -89,7 +89,7 @@ describe('predict', () => {
     expect(out).not.toMatch(/notes|broken/);
   });
 
-  test('without a decoder each video is named, and pictures are classified', () => {
+  test('without a decoder each video is reported, and pictures are classified', () => {
     const args = ['predict', at('mixed'), at('clip.mp4'), '--checkpoint', at('model.safetensors')];
     const { status, out, err } = runCli(args, undefined, { MORPHMLP_FFMPEG: '/nowhere/ffmpeg' });
     const problem = 'MORPHMLP_FFMPEG is /nowhere/ffmpeg, but /nowhere/ffprobe does not exist';
@@ -100,14 +100,14 @@ describe('predict', () => {
     expect(status).toBe(1);
   });
 
-  test('the contact sheet shows the frames that the network saw', async () => {
+  test('the contact sheet shows the input frames of the network', async () => {
     predict([at('clip.mp4')], ['--sheet', at('one.png')]);
     const { width, height } = await sharp(at('one.png')).metadata();
     expect(width).toBeGreaterThan(16 * 96);
     expect(height).toBeGreaterThan(96);
   });
 
-  test('views are averaged as logits, and their number is told', () => {
+  test('views are averaged as logits, and their number is printed', () => {
     const one = lines(predict([at('clip.mp4')], ['--json', '--top', '3']).out)[0]!;
     const many = lines(predict([at('clip.mp4')], ['--json', '--top', '3', '--clips', '2', '--crops', '3']).out)[0]!;
     expect([one.views, many.views]).toEqual([1, 6]);

@@ -33,7 +33,7 @@ test('a training step of a model on drawn clips: tables, sentences, page, figure
   expect(readFileSync(file('page.html'), 'utf8')).toContain('data-mixing="grid"');
 });
 
-test('parts are studied alone', () => {
+test('parts can be studied separately', () => {
   const { status, out } = runCli([
     'study',
     'quickstart',
@@ -68,7 +68,7 @@ test.each([
   expect({ out, lines: err.trim().split('\n').length }).toEqual({ out: '', lines: 1 });
 });
 
-test('a file that is no video is named', () => {
+test('a file that is not a video is reported', () => {
   writeFileSync(file('broken.mp4'), 'no video');
   const { status, err } = runCli(['study', 'quickstart', file('broken.mp4'), '--out', file('b.html')]);
   expect(status).toBe(1);

@@ -53,7 +53,7 @@ async function bytes(loader: Loader, epoch: number, first = 0): Promise<Record<n
 const randomDelay = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, Math.random() * 5));
 
 describe('Loader', () => {
-  test('an epoch has every clip once, in an order of its own', async () => {
+  test('an epoch has every clip once, in a different order than others', async () => {
     const loader = new Loader(new FakeDataset(10), options());
     const [first, second] = [loader.order(0), loader.order(1)];
     expect([...first].sort((a, b) => a - b)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
@@ -80,7 +80,7 @@ describe('Loader', () => {
     expect(Object.keys(await bytes(loader, 0))).toEqual(['0', '1']);
   });
 
-  test('epoch gives the same clips, and how they are normalised', async () => {
+  test('epoch yields the same clips, with their normalisation', async () => {
     const loader = new Loader(new FakeDataset(8), options());
     const raw = await bytes(loader, 0);
     for await (const { index, batch } of loader.epoch(0)) {
@@ -100,7 +100,7 @@ describe('Loader', () => {
     expect(Math.max(...most)).toBe(8);
   });
 
-  test('unreadable files leave the other batches as they are, and are listed once', async () => {
+  test('unreadable files do not change other batches, and are listed once', async () => {
     const whole = await bytes(new Loader(new FakeDataset(12), options()), 0);
     const bad = (i: number): void => {
       if (i === 3 || i === 7) throw new UnreadableClip(`clip ${i}: it is not a video`);
@@ -134,7 +134,7 @@ describe('Loader', () => {
     expect(Object.keys(await bytes(half, 0))).toEqual(['1']);
   });
 
-  test('any other error ends the epoch, after what is under way has ended', async () => {
+  test('any other error ends the epoch, after pending reads have settled', async () => {
     const dataset = new FakeDataset(40, async (i) => {
       await randomDelay();
       if (i === 9) throw new TypeError('a mistake');
@@ -144,7 +144,7 @@ describe('Loader', () => {
     expect(dataset.asked.length).toBeLessThan(40);
   });
 
-  test('leaving the loop early aborts what is read ahead', async () => {
+  test('leaving the loop early aborts prefetching', async () => {
     const endless = (i: number, signal?: AbortSignal): unknown =>
       i < 4
         ? undefined

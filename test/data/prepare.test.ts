@@ -80,7 +80,7 @@ describe('prepared videos', () => {
     await pool.close();
   });
 
-  test('a run that was killed anywhere goes on to the same bytes', async () => {
+  test('a run that is killed anywhere continues to the same bytes', async () => {
     const whole = contents(at('whole'));
     for (const [set, harm] of Object.entries({
       line: (set: string) => truncateSync(path.join(set, 'index.jsonl'), 1000), // in the middle of a line
@@ -125,7 +125,7 @@ describe('prepared videos', () => {
     await expect(prepare(listing, at('part'), options)).rejects.toThrow(/is preparing clips there already/);
   });
 
-  test('an aborted run keeps what it has', async () => {
+  test('an aborted run keeps its finished clips', async () => {
     const stop = new AbortController();
     const onFile = (done: number) => done === 3 && stop.abort(new Error('enough'));
     await expect(prepare(listing, at('aborted'), { ...options, onFile, signal: stop.signal })).rejects.toThrow(

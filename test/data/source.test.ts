@@ -87,7 +87,7 @@ describe('sources', () => {
     expect(await numbersIn(source(), wanted)).toEqual(wanted);
   });
 
-  test('a part of a file is a video of its own, whatever stands around it', async () => {
+  test('a part of a file is read as a video, whatever surrounds it', async () => {
     writeFileSync(at('packed'), Buffer.alloc(1000, 7));
     appendFileSync(at('packed'), readFileSync(at('n.mp4')));
     const end = statSync(at('packed')).size;

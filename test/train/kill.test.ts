@@ -80,7 +80,7 @@ test('where the disk takes no more, the checkpoint before is intact and the mess
   expect(readFileSync(path.join(out, 'last.safetensors')).equals(before)).toBe(true);
 });
 
-test('an output folder that cannot be made is told', () => {
+test('an output folder that cannot be created is reported', () => {
   const out = path.join(folder, 'whole', 'config.yaml', 'run');
   const { status, err } = runCli(['train', '--preset', 'quickstart', '--data', 'motion:16', '--out', out]);
   expect(status).toBe(1);

@@ -45,7 +45,7 @@ test(
   600_000,
 );
 
-test('with MorphFC_t silenced only the pairs are told apart: about half', async () => {
+test('with MorphFC_t silenced only the pairs are recognised: about half', async () => {
   const share = await accuracy(true);
   expect(share).toBeGreaterThan(0.4);
   expect(share).toBeLessThan(0.6);

@@ -116,7 +116,7 @@ function saved({ config, input }: Case, file: string): void {
   model.dispose();
 }
 
-/** What ONNX Runtime makes of the file's bytes with what the ONNX file says of its input. */
+/** Scores of ONNX Runtime for the file, preprocessed according to the metadata of the ONNX file. */
 function onnxScores(
   file: string,
   pixels: Uint8Array,

@@ -97,7 +97,7 @@ test('a run leaves no tensor memory behind', async () => {
   expect(memory().live).toBe(live);
 });
 
-test('resuming where nothing was saved says so', () => {
+test('resuming without a saved run is an error', () => {
   expect(() => new Run({ ...options('nothing'), resume: 'must' }, {})).toThrow(
     /last.safetensors does not exist; start without --resume/,
   );

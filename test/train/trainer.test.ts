@@ -53,7 +53,7 @@ test('summed micro-batches take the steps of the whole batch', async () => {
   expect(relativeError(parts.changed, whole.changed)).toBeLessThan(1e-3);
 });
 
-test('of epochs that are as good as each other the first is the best', async () => {
+test('of equally good epochs the first is the best', async () => {
   const { ends, accuracies } = await train(8, 0, 3);
   expect(accuracies).toEqual([accuracies[0], accuracies[0], accuracies[0]]);
   expect(ends.map(({ best }) => best)).toEqual([true, false, false]);

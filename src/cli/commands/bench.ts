@@ -12,23 +12,23 @@ function registerBenchData(bench: Command): void {
   bench
     .command('data')
     .description(
-      'clips a second that come off the disk, beside decoders alone, and how long a training step waits for them',
+      'clips per second read from disk, compared with decoders alone, and the time that a training step waits',
     )
     .argument('[pairs...]', 'KEY VALUE pairs that go over the recipe')
     .option('--cfg <file>', "a recipe: one of the authors' YAML files, or your own of the same form")
     .option('--preset <name>', 'a recipe that comes with the program')
     .option('--data <path>', 'training clips: a csv, a folder of class folders, or prepared clips')
-    .option('--separator <text>', 'between path and label in a csv')
+    .option('--separator <text>', 'separator between path and label in a csv')
     .option('--model <name>', 'quickstart, video-s, image-t, …')
     .option('--frames <n>', 'frames of a clip', wholeNumber(1))
     .option('--crop <pixels>', 'side of the square crop', wholeNumber(32))
     .option('--augment', "the recipes' RandAugment, erasing, resized crops, mixup and cutmix")
     .option('--workers <n>', 'decoding threads', wholeNumber(1))
-    .option('--batch-size <n>', 'clips a step', wholeNumber(1))
-    .option('--count <n>', 'clips of a round', wholeNumber(1), 16)
-    .option('--rounds <n>', 'measurements of which the median counts', wholeNumber(1), 5)
-    .option('--steps <n>', 'training steps of which the waiting is measured; 0 for none', wholeNumber(0), 4)
-    .option('--json <file>', 'write the figures')
+    .option('--batch-size <n>', 'clips per step', wholeNumber(1))
+    .option('--count <n>', 'clips per round', wholeNumber(1), 16)
+    .option('--rounds <n>', 'measurements (the median is reported)', wholeNumber(1), 5)
+    .option('--steps <n>', 'training steps whose waiting is measured; 0 for none', wholeNumber(0), 4)
+    .option('--json <file>', 'write the results')
     .addHelpText(
       'after',
       '\nExamples:\n  morphmlp bench data --data train.csv --crop 224\n  morphmlp bench data --cfg K400_MLP_S16x4.yaml --data prepared/train --workers 4 --steps 0',

@@ -6,15 +6,11 @@ import { numberIn } from '../options';
 export function registerBenchCompare(bench: Command): void {
   bench
     .command('compare')
-    .description('two results files beside each other: what became faster, slower, or neither')
+    .description('compare two results files: which rows became faster or slower')
     .argument('<before>', 'JSON of bench kernels, bench paper or bench models')
     .argument('<after>', 'a later one of the same kind')
-    .option(
-      '--fail-above <percent>',
-      'exit status 1 when something takes so much more time, beyond the noise',
-      numberIn(0),
-    )
-    .option('--force', 'compare although machine, threads, instruction set or flags differ')
+    .option('--fail-above <percent>', 'exit status 1 if a row takes this much more time, beyond the noise', numberIn(0))
+    .option('--force', 'compare even if machine, threads, instruction set or flags differ')
     .option('--out <file>', 'write the comparison as JSON')
     .addHelpText(
       'after',
@@ -24,10 +20,10 @@ Examples:
   morphmlp bench compare before.json after.json
   morphmlp bench compare before.json after.json --fail-above 5
 
-Rows match by op, stage, shape, direction, dtype, variant and cache, or by network and batch. The two files come from different moments, so a
-quotient of their times also holds what the machine did meanwhile (clocks, neighbours). Beside it stands the quotient of times in units of
-the shortest that the machine's limit allowed, which each file measured next to its rows, and that of the processor's time, which other programs hardly change (where the files have
-it: bench paper's do). Faster or slower is what all of these say, each with its interval of 95%, which knows the noise within the two files alone: on a busy machine measure again before you believe a few percent.`,
+Rows match by op, stage, shape, direction, dtype, variant and cache, or by network and batch. The files were measured at different times, so the
+ratio of their times also contains changes of the machine (clocks, other programs). Two further ratios reduce this effect: that of times relative
+to the machine's limit, which each file measured with its rows, and that of processor times (if the files have them: bench paper's do), which
+other programs hardly change. A row is faster or slower if all ratios agree, each by its 95% interval, which covers only the noise within the files.`,
     )
     .action(async (before: string, after: string, given: BenchCompareArguments) =>
       (await import('./bench_compare_action.js')).benchCompare(before, after, given),

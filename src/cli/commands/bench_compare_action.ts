@@ -5,14 +5,14 @@ import type { Ratio } from '../../bench/statistics';
 import { writeFileAtomic } from '../../formats/atomic';
 import { percent, significant, table } from '../../terminal/format';
 
-/** What `morphmlp bench compare` is given. */
+/** Arguments of `morphmlp bench compare`. */
 export interface BenchCompareArguments {
   failAbove?: number;
   force?: boolean;
   out?: string;
 }
 
-/** Comparisons keep their terms equal: others are refused, or with --force told of. */
+/** Differences in the conditions of the two files: an error, or a warning with --force. */
 function checkTerms(before: Results, after: Results, force: boolean): void {
   const differ = differingTerms(before, after).map((d) => `${d.term} (${d.before}; ${d.after})`);
   if (differ.length === 0) return;
@@ -51,7 +51,7 @@ const HEAD = [
 ];
 const ALIGN = ['left', 'right', 'right', 'right', 'right', 'right', 'right', 'left'] as const;
 
-/** Where a file came from, and how busy others kept the machine. */
+/** Machine and commit of a results file, and the share of the processors that other programs used. */
 function whenceText({ commit, date, rows }: Results): string {
   const shares = rows.flatMap(({ others }) => others ?? []);
   const busy = shares.length > 0 ? `, others took at most ${percent(Math.max(...shares), 0)} of the processors` : '';

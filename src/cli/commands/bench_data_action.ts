@@ -13,13 +13,13 @@ import { checkOutputs } from './outputs';
 import { withProgress, type Progress } from '../../terminal/progress';
 import { resolveConfig, type TrainFlags } from './train_settings';
 
-/** What `morphmlp bench data` is given. */
+/** Arguments of `morphmlp bench data`. */
 export type BenchDataArguments = Pick<
   TrainFlags,
   'cfg' | 'preset' | 'data' | 'separator' | 'model' | 'frames' | 'crop' | 'augment' | 'workers' | 'batchSize'
 > & { count: number; rounds: number; steps: number; json?: string };
 
-/** Where the milliseconds of `steps` training steps go; the first step, which finds nothing read ahead, does not count. */
+/** Milliseconds spent in the parts of `steps` training steps, without the first, for which nothing has been read ahead. */
 async function timeSteps(options: RunOptions, steps: number, bar: Progress): Promise<Shares | null> {
   const out = mkdtempSync(path.join(os.tmpdir(), 'morphmlp-'));
   let [taken, first] = [0, null as Shares | null];

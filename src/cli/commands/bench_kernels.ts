@@ -16,20 +16,20 @@ export function stages(text: string): number[] {
 export function registerBenchKernels(bench: Command): void {
   bench
     .command('kernels')
-    .description("every op at the network's shapes: held to float64, then timed, beside the machine's limit")
+    .description("compare every op with float64 at the network's shapes, then time it against the machine's limit")
     .option('--op <names>', 'norm_spatial, norm_mlp, norm_temporal, morph_fc, temporal_fc, linear, …', words)
-    .option('--plugin <file>', 'a kernel of yours, ranked beside ours and a naive one; may be repeated', collect)
-    .option('--stage <numbers>', 'of the network, 1 to 4', stages)
+    .option('--plugin <file>', 'a kernel to rank with ours and a naive one; may be repeated', collect)
+    .option('--stage <numbers>', 'stages of the network, 1 to 4', stages)
     .addOption(deviceOption())
     .addOption(precisionOption())
-    .addOption(new Option('--dtype <name>', 'another name of --precision').choices(['f32', 'bf16']))
+    .addOption(new Option('--dtype <name>', 'alias of --precision').choices(['f32', 'bf16']))
     .addOption(
-      new Option('--cache <state>', 'what the caches hold')
+      new Option('--cache <state>', 'state of the caches before each measurement')
         .choices(['warm', 'cold', 'both'])
         .default(undefined, 'warm; both on a GPU'),
     )
     .addOption(
-      new Option('--launch <how>', 'on a GPU: one launch after the other, or replayed as a CUDA graph')
+      new Option('--launch <how>', 'on a GPU: individual launches, or replay of a CUDA graph')
         .choices(['launched', 'graph', 'both'])
         .default(undefined, 'both'),
     )
@@ -39,20 +39,20 @@ export function registerBenchKernels(bench: Command): void {
     .option('--threads <n>', 'threads that compute (default: physical cores)', wholeNumber(1))
     .option(
       '--rounds <n>',
-      'measurements of which the median counts; at least 3 of a variant that takes seconds',
+      'measurements (the median is reported); variants that take seconds have fewer, at least 3',
       wholeNumber(1),
       15,
     )
     .option(
       '--passes <n>',
-      'over all ops, among which the rounds are divided: for a machine with slow spells',
+      'passes over all ops, which divide the rounds: for a machine whose speed varies',
       wholeNumber(1),
       1,
     )
-    .option('--seed <n>', 'of the random numbers (default: another each time)', wholeNumber(0))
-    .option('--timeout <seconds>', 'after which a silent plugin hangs', wholeNumber(1), 60)
-    .option('--no-verify', 'time without holding to float64 first')
-    .option('--out <file>', 'write the figures as JSON')
+    .option('--seed <n>', 'seed of the random inputs (default: random)', wholeNumber(0))
+    .option('--timeout <seconds>', 'time after which a plugin counts as hanging', wholeNumber(1), 60)
+    .option('--no-verify', 'skip the comparison with float64')
+    .option('--out <file>', 'write the results as JSON')
     .addHelpText(
       'after',
       `
@@ -66,13 +66,13 @@ Examples:
   morphmlp bench kernels --device cuda --op norm_mlp --launch graph --cache cold
   morphmlp bench kernels --device cuda --precision bf16 --out gpu_bf16.json
 
-The error is the relative one against a float64 oracle, on fresh random numbers; zeros, outputs for other inputs and transposed outputs are
-shown to be refused before each. A share is of the shortest time that the machine's multiply-adds and memory allow, both measured
-beside. A time below that is refused as wrong. The speed of a variant is the median over rounds in which all took turns, with an
-interval of 95%; where that holds 1, there is no difference. On a GPU its own timer counts, in four regimes: the op launched out of the program
-to a GPU that waits, or replayed as a CUDA graph (the GPU's time alone), each with what a run leaves in the L2 cache or nothing. In bf16
-the numbers are bf16 already, each op may be off by as many roundings as it makes, and the limit is that of the tensor cores by mma.sync. A plugin runs in a process of its own: one that crashes, hangs, leaves its
-memory or is wrong is told of, and the others are measured.`,
+The error is relative to a float64 oracle on random inputs. Before each comparison, the check verifies that it rejects zeros, outputs for other
+inputs and transposed outputs. The share of the limit is the least time that the machine's FMA peak and memory bandwidth allow, both measured
+in the same run, over the measured time; a time below the limit is rejected. The speed of a variant is the median over rounds in which all take
+turns, with a 95% interval; if it contains 1, there is no difference. On a GPU, CUDA events measure four regimes: the op launched by the program
+on an idle GPU, or replayed as a CUDA graph (GPU time only), each with a warm or a cold L2 cache. In bf16 the inputs are bf16, the tolerance is
+the sum of the op's roundings, and the limit is that of the tensor cores by mma.sync. Plugins run in a child process: one that crashes, hangs,
+writes out of bounds or is wrong is reported, and the others are still measured.`,
     )
     .action(async ({ dtype, ...given }: BenchKernelsArguments & { dtype?: Precision }) =>
       (await import('./bench_kernels_action.js')).benchKernels({ ...given, precision: dtype ?? given.precision }),

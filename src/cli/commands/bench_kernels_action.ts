@@ -19,7 +19,7 @@ import { othersText, printFailures, printMissing, printRows } from './kernel_tab
 import { checkOutputs } from './outputs';
 import { withProgress, type Progress } from '../../terminal/progress';
 
-/** What `morphmlp bench kernels` is given. */
+/** Arguments of `morphmlp bench kernels`. */
 export interface BenchKernelsArguments {
   op?: string[];
   plugin?: string[];
@@ -38,7 +38,7 @@ export interface BenchKernelsArguments {
   out?: string;
 }
 
-/** Nothing is measured in place of something else. */
+/** Throws if the requested combination cannot be measured; nothing is substituted. */
 function checkAsked({ precision, device, plugin, launch, clock }: BenchKernelsArguments): void {
   requirePrecision(precision, device);
   if (plugin && precision === 'bf16')
@@ -51,20 +51,20 @@ function checkAsked({ precision, device, plugin, launch, clock }: BenchKernelsAr
 const either = <T extends string>(asked: T | 'both', all: readonly T[]): readonly T[] =>
   asked === 'both' ? all : [asked];
 
-/** What is measured of each op: on a GPU all four regimes, unless some are asked for. */
+/** Cache states and launch modes to measure: on a GPU all four combinations by default. */
 function regimesOf({ device, cache, launch }: BenchKernelsArguments) {
   const caches = either(cache ?? (device === 'cuda' ? 'both' : 'warm'), ['warm', 'cold']);
   return device === 'cuda' ? { caches, launches: either(launch ?? 'both', ['launched', 'graph']) } : { caches };
 }
 
-/** What is to be measured: cases, and the plugins for each op. */
+/** Cases to measure, and the plugins for each op. */
 interface Work {
   cases: KernelCase[];
   pluginsOf: (c: KernelCase) => string[];
   failures: Failure[];
 }
 
-/** Asks each plugin for its op; those that do not answer are failures. */
+/** Reads the op of each plugin; plugins that cannot be loaded are added to the failures. */
 async function openAll(files: readonly string[], device: Device, timeout: number) {
   const [ops, failures] = [new Map<string, string>(), [] as Failure[]];
   for (const file of files.map((name) => path.resolve(name))) {
@@ -89,7 +89,7 @@ async function workOf({ op, stage, plugin = [], device, precision, timeout }: Be
   return { cases: precision === 'bf16' ? casesInBf16(cases) : cases, pluginsOf, failures };
 }
 
-/** Ours; on a GPU the FCs by cuBLASLt too, where it is: in bf16 `linear` alone. */
+/** Variants without plugins: ours, and on a GPU the available library products (see `kernel_table.ts`). */
 function besideOurs(c: KernelCase, device: Device): Variant[] {
   const op = device === 'cuda' && PLUGGABLE.find((name) => name === stemOf(c));
   if (!op) return [OURS];
@@ -101,7 +101,7 @@ const placeOf = ({ op, stage }: Pick<KernelCase, 'op' | 'stage'>) => `${op} stag
 type Timing = Omit<KernelOptions, 'onStep'>;
 type OnStep = (file: string | null, doing: string) => void;
 
-/** One case in this process, or, where there are plugins, in theirs. */
+/** Measures one case in this process, or with plugins in a child process. */
 async function measureCase(
   given: BenchKernelsArguments,
   c: KernelCase,
@@ -114,7 +114,7 @@ async function measureCase(
   return runKernelJob(job, { timeout: 1000 * given.timeout, onStep });
 }
 
-/** The same; an error becomes a failure of ours, so that one bad case does not discard the rows of the others. */
+/** As `measureCase`, but records an error as a failure of ours, so that the rows of other cases are kept. */
 async function tryCase(...args: Parameters<typeof measureCase>): Promise<{ rows: KernelRow[]; failures: Failure[] }> {
   try {
     return await measureCase(...args);
@@ -123,7 +123,7 @@ async function tryCase(...args: Parameters<typeof measureCase>): Promise<{ rows:
   }
 }
 
-/** Every case once, without the plugins that failed at it in an earlier pass, nor cases at which our own kernels did. */
+/** Measures every case once; skips plugins and cases that failed in an earlier pass. */
 async function onePass(given: BenchKernelsArguments, work: Work, time: Timing, bar: Progress): Promise<KernelRow[]> {
   const { cases, pluginsOf, failures } = work;
   const rows: KernelRow[] = [];
@@ -142,7 +142,7 @@ async function onePass(given: BenchKernelsArguments, work: Work, time: Timing, b
   return rows;
 }
 
-/** All passes; the first one alone holds to float64, all compare what was timed. */
+/** Runs all passes. Only the first compares with float64; all verify the timed outputs. */
 async function measure(given: BenchKernelsArguments, work: Work): Promise<KernelRow[]> {
   const { passes, verify, clock } = given;
   const rounds = Math.ceil(given.rounds / passes);
@@ -157,7 +157,7 @@ async function measure(given: BenchKernelsArguments, work: Work): Promise<Kernel
   return joinPasses(all);
 }
 
-/** The device in words. */
+/** Description of the device. */
 function whereText({ gpu, cpu, threads: count, kernels }: Machine): string {
   if (!gpu) return `${cpu}, ${count} threads, ${kernels}`;
   const driver = gpu.driver ? `driver ${gpu.driver}` : `driver for CUDA ${gpu.driverCuda}`;

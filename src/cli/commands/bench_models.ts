@@ -15,12 +15,12 @@ function cases(text: string): string[] {
 export function registerBenchModels(bench: Command): void {
   bench
     .command('models')
-    .description('whole networks, forward and training step, beside PyTorch and ONNX Runtime')
+    .description('forward and training step of whole networks, compared with PyTorch and ONNX Runtime')
     .option('--cases <list>', `'VARIANT forward|train BATCH', separated by commas (default: ${CASES.cpu[0]}, …)`, cases)
     .addOption(deviceOption())
     .addOption(precisionOption())
     .addOption(
-      new Option('--launch <how>', 'of ours on a GPU: one launch after the other, or replayed as CUDA graphs')
+      new Option('--launch <how>', 'our kernels on a GPU: individual launches, or replay of CUDA graphs')
         .choices(['launched', 'graph'])
         .default(undefined, 'launched'),
     )
@@ -45,10 +45,10 @@ Examples:
   morphmlp bench models --device cuda --precision bf16 --peers
   morphmlp bench models --device cuda --launch graph
 
-Every output is held to float64 before it is timed, and ours to those of the peers; in bf16 ours may be twice as far from float64 as
-PyTorch's is. Each has a process of its own, and all take turns, so that a noisy moment meets all of them. A GFLOP is two operations a
-multiply-add, a training step counts three forwards, and a share is of the multiply-adds from registers that the device did in the same
-rounds (in bf16 those of its tensor cores by mma.sync). How to get the peers: bench/peers/README.md in the repository.`,
+Every output is compared with float64 before it is timed, and ours with the peers'; in bf16 the error of ours may be twice that of
+PyTorch. Each runs in its own process, and all take turns, so that noise affects all of them. GFLOPs count two operations per
+multiply-add and three forwards per training step. The share is relative to the FMA peak (multiply-adds from registers) measured in the same
+rounds (in bf16 that of the tensor cores by mma.sync). Installation of the peers: bench/peers/README.md in the repository.`,
     )
     .action(async (given: BenchModelsArguments) => (await import('./bench_models_action.js')).benchModels(given));
 }

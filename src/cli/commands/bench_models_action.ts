@@ -11,7 +11,7 @@ import { percent, significant, table } from '../../terminal/format';
 import { checkOutputs } from './outputs';
 import { withProgress } from '../../terminal/progress';
 
-/** What `morphmlp bench models` is given. */
+/** Arguments of `morphmlp bench models`. */
 export interface BenchModelsArguments {
   cases?: string[];
   device: Device;
@@ -57,7 +57,7 @@ async function measureAll(names: readonly string[], given: BenchModelsArguments)
     for (const [i, name] of names.entries()) {
       const onStep = (doing: string) => bar.update(i, [name, doing]);
       rows.push(...(await measureModel(name, { ...terms, onStep, onMissing })));
-      if (out) write(out, rows); // what is measured is kept, whatever comes after
+      if (out) write(out, rows); // keeps results if a later case fails
       bar.update(i + 1);
     }
   });
@@ -65,7 +65,7 @@ async function measureAll(names: readonly string[], given: BenchModelsArguments)
   return rows;
 }
 
-/** Nothing that was asked for is left out in silence. */
+/** Throws if an option does not apply or the output file cannot be written. */
 function checkAsked(
   names: readonly string[],
   { recompute, device, precision, launch, out }: BenchModelsArguments,

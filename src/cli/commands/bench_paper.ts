@@ -13,13 +13,13 @@ function tables(text: string): TableNumber[] {
 export function registerBenchPaper(bench: Command): void {
   bench
     .command('paper')
-    .description("the paper's networks: what they cost beside the paper's figures, and how fast they are here")
-    .option('--table <numbers>', `of the paper: ${TABLES.join(', ')} (default: all)`, tables)
-    .option('--no-time', 'count alone')
-    .option('--batch <n>', 'views at a time (default: 8 images, 1 video)', wholeNumber(1))
-    .option('--rounds <n>', 'measurements of which the median counts', wholeNumber(1), 9)
+    .description("cost of the paper's networks with the paper's figures, and their speed on this machine")
+    .option('--table <numbers>', `tables of the paper: ${TABLES.join(', ')} (default: all)`, tables)
+    .option('--no-time', 'count without timing')
+    .option('--batch <n>', 'batch size (default: 8 images, 1 video)', wholeNumber(1))
+    .option('--rounds <n>', 'measurements (the median is reported)', wholeNumber(1), 9)
     .option('--threads <n>', 'threads that compute (default: physical cores)', wholeNumber(1))
-    .option('--out <file>', 'write the figures as JSON (morphmlp bench compare takes two of these)')
+    .option('--out <file>', 'write the results as JSON for morphmlp bench compare')
     .addHelpText(
       'after',
       `
@@ -28,12 +28,12 @@ Examples:
   morphmlp bench paper --table 10 --rounds 15 --out table10.json
   morphmlp bench paper --table 1,3 --threads 1
 
-GMACs are giga multiply-adds, which the paper calls GFLOPs; a GFLOP/s is two operations a multiply-add. All networks of tables 8 to 10
-take turns, and so do those of table 1 and those of tables 3 to 5; the share is of the multiply-adds from registers that the machine
-did in the same rounds. Table 10 runs for real: convolutions in place of MorphFC in the same network. Its networks and those of tables 8 and
-9 are made of simple ops, so MorphFC stands there twice, with the fused kernels and without. A speed is the median over rounds with an
-interval of 95%; where that holds 1, there is no difference. The error is that of the logits against the same network made of simple ops;
-a network that is wrong is not timed.`,
+GMACs are giga multiply-adds, which the paper calls GFLOPs; GFLOP/s count two operations per multiply-add. All networks of tables 8 to 10
+take turns, and so do those of table 1 and those of tables 3 to 5; the share is relative to the FMA peak (multiply-adds from registers)
+measured in the same rounds. Table 10 runs convolutions in place of MorphFC in the same network. Its networks and those of tables 8 and
+9 use simple ops, so MorphFC is listed twice, with and without fused kernels. A speed is the median over rounds with a
+95% interval; if it contains 1, there is no difference. The error compares the logits with those of the same network made of simple ops;
+a wrong network is not timed.`,
     )
     .action(async (given: BenchPaperArguments) => (await import('./bench_paper_action.js')).benchPaper(given));
 }

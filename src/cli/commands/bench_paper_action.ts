@@ -8,7 +8,7 @@ import { checkOutputs } from './outputs';
 import { printTables } from './paper_table';
 import { withProgress } from '../../terminal/progress';
 
-/** What `morphmlp bench paper` is given. */
+/** Arguments of `morphmlp bench paper`. */
 export interface BenchPaperArguments {
   table?: TableNumber[];
   time: boolean;

@@ -6,7 +6,7 @@ import { deviceOption, precisionOption, wholeNumber } from '../options';
 export function registerBenchProfile(bench: Command): void {
   bench
     .command('profile')
-    .description('where the time of a whole network goes, kernel by kernel, with bytes and the share of the limit')
+    .description('time of each kernel of a whole network, with bytes and the share of the limit')
     .option('--model <name>', 'quickstart, video-s, image-t, …', 'video-s')
     .addOption(
       new Option('--work <name>', 'a pass in evaluation, or a training step')
@@ -14,11 +14,11 @@ export function registerBenchProfile(bench: Command): void {
         .default('forward'),
     )
     .option('--batch <n>', 'clips or images', wholeNumber(1), 1)
-    .option('--steps <n>', 'of which the medians count', wholeNumber(1), 5)
+    .option('--steps <n>', 'measured steps (medians are reported)', wholeNumber(1), 5)
     .addOption(deviceOption())
     .addOption(precisionOption())
     .option('--threads <n>', 'threads that compute (default: physical cores)', wholeNumber(1))
-    .option('--out <file>', 'write the figures as JSON')
+    .option('--out <file>', 'write the results as JSON')
     .addHelpText(
       'after',
       `

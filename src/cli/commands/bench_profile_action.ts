@@ -9,7 +9,7 @@ import { bytes, percent, significant, table } from '../../terminal/format';
 import { checkOutputs } from './outputs';
 import { withProgress } from '../../terminal/progress';
 
-/** What `morphmlp bench profile` is given. */
+/** Arguments of `morphmlp bench profile`. */
 export interface BenchProfileArguments {
   model: string;
   work: 'forward' | 'train';

@@ -6,12 +6,12 @@ import { cacheSize, wholeNumber } from '../options';
 export function registerBenchTrain(bench: Command): void {
   bench
     .command('train')
-    .description('the training loop beside its steps alone, by turns, and what the difference is spent on')
+    .description('time the training loop in turn with its steps alone, and itemise the difference')
     .argument('[pairs...]', 'KEY VALUE pairs that go over the recipe')
     .option('--cfg <file>', "a recipe: one of the authors' YAML files, or your own of the same form")
     .option('--preset <name>', 'a recipe that comes with the program')
     .option('--data <path>', 'training clips: a csv, a folder of class folders, prepared clips, or motion')
-    .option('--separator <text>', 'between path and label in a csv')
+    .option('--separator <text>', 'separator between path and label in a csv')
     .option('--model <name>', 'quickstart, video-s, image-t, …')
     .option('--frames <n>', 'frames of a clip', wholeNumber(1))
     .option('--rate <n>', 'distance between frames', wholeNumber(1))
@@ -19,15 +19,15 @@ export function registerBenchTrain(bench: Command): void {
     .option('--augment', "the recipes' RandAugment, erasing, resized crops, mixup and cutmix")
     .option('--workers <n>', 'threads that decode and augment', wholeNumber(1))
     .option('--threads <n>', 'threads that compute', wholeNumber(1))
-    .option('--batch-size <n>', 'clips a step', wholeNumber(1))
-    .option('--cache-memory <size>', 'most memory for decoded frames, such as 2G; 0 for none', cacheSize)
-    .option('--steps <n>', 'steps of a round', wholeNumber(1), 24)
-    .option('--rounds <n>', 'measurements of which the median counts', wholeNumber(1), 7)
-    .option('--json <file>', 'write the figures')
+    .option('--batch-size <n>', 'clips per step', wholeNumber(1))
+    .option('--cache-memory <size>', 'limit of the cache of decoded frames, such as 2G; 0 for no cache', cacheSize)
+    .option('--steps <n>', 'steps per round', wholeNumber(1), 24)
+    .option('--rounds <n>', 'measurements (the median is reported)', wholeNumber(1), 7)
+    .option('--json <file>', 'write the results')
     .addHelpText(
       'after',
       `
-The first epoch fills the cache of decoded frames; the rounds are of those after it.
+The first epoch fills the cache of decoded frames; the rounds measure later epochs.
 
 Examples:
   morphmlp bench train --preset quickstart

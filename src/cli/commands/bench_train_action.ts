@@ -14,10 +14,10 @@ import { Progress, withProgress } from '../../terminal/progress';
 import { RunLog } from './run_log';
 import { resolveConfig, type TrainFlags } from './train_settings';
 
-/** What `morphmlp bench train` is given. */
+/** Arguments of `morphmlp bench train`. */
 export type BenchTrainArguments = TrainFlags & { steps: number; rounds: number; json?: string };
 
-/** The bookkeeping of `morphmlp train`, drawn on no terminal. */
+/** Logging as in `morphmlp train`, without terminal output. */
 function bookkeeping(run: Run): (event: StepEvent) => void {
   const log = new RunLog(run);
   const { batches } = run.loaders.train;

@@ -10,9 +10,9 @@ Examples:
   morphmlp convert own_widths.pth own.safetensors --segment-dim 8,8,16,4
   morphmlp convert image.pth image.safetensors --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 --test-scale 256
 
-Reads PyTorch files without Python and without running anything they hold. The weights may stand under any keys and prefixes
+Reads PyTorch files without Python and without running code in them. The weights may have any keys and prefixes
 (state_dict, model_state, module., _orig_mod. ...); objects beside them that are not tensors are passed over.
-How clips become numbers (mean, std, crop, frames, rate, sampling, channel order) goes into the written file, and every command
+The preprocessing (mean, std, crop, frames, rate, sampling, channel order) is stored in the written file, and every command
 takes it from there. It comes from these options, else from the \`cfg\` of a SlowFast file (DATA.*, TRAIN.DATASET), else from the
 recipes; what was assumed is reported.`;
 
@@ -35,14 +35,14 @@ function channels(text: string): number[] {
 export function registerConvert(program: Command): void {
   program
     .command('convert')
-    .description('turn a PyTorch checkpoint into a safetensors file that every command takes')
-    .argument('<from>', 'a file of torch.save or safetensors, whatever its name')
+    .description('convert a PyTorch checkpoint to a safetensors file that every command reads')
+    .argument('<from>', 'a torch.save or safetensors file with any name')
     .argument('<to>', 'the safetensors file to write')
-    .option('--model <name>', 'the variant it must be; another is refused, with both named')
-    .option('--frames <n>', 'frames of a clip, where the weights fit several numbers (default: 16)', wholeNumber(1))
-    .option('--segment-dim <a,b,c,d>', 'chunk lengths, where the widths are of no published model', chunkLengths)
-    .option('--weights-key <key>', 'which weights, where the file holds several sets, such as model_ema')
-    .option('--classes <file>', 'class names, one a line')
+    .option('--model <name>', 'expected variant; other variants are rejected')
+    .option('--frames <n>', 'frames of a clip, if the weights fit several numbers (default: 16)', wholeNumber(1))
+    .option('--segment-dim <a,b,c,d>', 'chunk lengths, for unpublished widths', chunkLengths)
+    .option('--weights-key <key>', 'key of the weights, if the file has several sets, such as model_ema')
+    .option('--classes <file>', 'file of class names, one per line')
     .option('--mean <r,g,b>', 'mean of pixels in [0, 1]: red, green, blue, or one number', channels)
     .option('--std <r,g,b>', 'standard deviation of pixels in [0, 1]', channels)
     .option('--rate <n>', 'distance between the frames of a clip', wholeNumber(1))

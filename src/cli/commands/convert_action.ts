@@ -7,9 +7,9 @@ import { describeModel, recognise } from '../../models/recognise';
 import { saveWeights } from '../../train/state';
 import { showNotes } from './notes';
 
-/** What the command line gives. */
+/** Arguments of `morphmlp convert`. */
 export interface ConvertArguments extends Omit<LoadOptions, 'input'> {
-  /** A file of class names, one a line. */
+  /** File of class names, one per line. */
   classes?: string;
   mean?: number[];
   std?: number[];
@@ -23,7 +23,7 @@ export interface ConvertArguments extends Omit<LoadOptions, 'input'> {
 /** Runs `morphmlp convert`. */
 export function convert(from: string, to: string, given: ConvertArguments): void {
   const { classes, mean, std, rate, crop, testScale, sampling, targetFps, ...options } = given;
-  // Another ending would be a lie; files are recognised by their bytes, so a name may do without any.
+  // Rejects a misleading extension; a name without extension is fine, because files are recognised by their bytes.
   if (!['.safetensors', ''].includes(extname(to))) throw new Error(`${to}: expected a name that ends in .safetensors`);
   const classNames = classes ? readClassNames(classes) : undefined;
   const settings = Object.entries({ mean, std, rate, crop, testScale, sampling, targetFps });

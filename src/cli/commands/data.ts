@@ -7,26 +7,28 @@ import { wholeNumber } from '../options';
 function registerCheck(data: Command): void {
   data
     .command('check')
-    .description('check lists before a run: labels, classes, missing, unreadable and repeated files, what splits share')
+    .description(
+      'check lists before a run: labels, classes, missing, unreadable and duplicate files, overlap of splits',
+    )
     .argument('[list]', 'a csv, a folder of class folders, or a list of frame folders; KEY VALUE pairs may follow')
     .argument('[pairs...]', 'KEY VALUE pairs that go over the recipe')
-    .option('--val <path>', 'the validation list: its classes and files are held against those of the first list')
+    .option('--val <path>', 'the validation list; its classes and files are compared with those of the first list')
     .option('--cfg <file>', "a recipe: one of the authors' YAML files, or your own of the same form")
     .option('--preset <name>', 'a recipe that comes with the program')
-    .option('--separator <text>', 'between path and label, if the list does not say otherwise')
-    .option('--root <folder>', 'what the paths in a list start from')
-    .option('--template <text>', 'lists of frame folders: names of the frames, such as {:05d}.jpg')
-    .option('--classes-file <file>', 'names of the classes, a line each; else classes.txt beside the list')
+    .option('--separator <text>', 'separator between path and label, for ambiguous lists')
+    .option('--root <folder>', 'folder to which the paths in a list are relative')
+    .option('--template <text>', 'for lists of frame folders: names of the frames, such as {:05d}.jpg')
+    .option('--classes-file <file>', 'class names, one per line (default: classes.txt in the folder of the list)')
     .option('--model <name>', 'quickstart, video-s, image-t, …: models of images take pictures from class folders')
     .option('--frames <n>', 'frames of a clip', wholeNumber(1))
-    .option('--rate <n>', 'distance of its frames at 30 frames a second', wholeNumber(1))
-    .option('--clips <n>', 'test clips of a video, whose frames --json names', wholeNumber(1), 1)
-    .addOption(new Option('--crops <n>', 'crops of a test clip').choices(['1', '3']).default('1'))
-    .option('--workers <n>', 'files that are opened at a time', wholeNumber(1))
-    .option('--json', 'all that is known of every file, as JSON')
+    .option('--rate <n>', 'distance between frames, at 30 frames per second', wholeNumber(1))
+    .option('--clips <n>', 'test clips per video; --json lists their frames', wholeNumber(1), 1)
+    .addOption(new Option('--crops <n>', 'crops per test clip').choices(['1', '3']).default('1'))
+    .option('--workers <n>', 'files opened at the same time', wholeNumber(1))
+    .option('--json', 'print all facts about every file as JSON')
     .addHelpText(
       'after',
-      '\nExit status: 0 where nothing is to be mended, 1 for errors (a run would stop or learn wrong labels), 2 for warnings.' +
+      '\nExit status: 0 without findings, 1 for errors (a run would stop or learn wrong labels), 2 for warnings.' +
         '\n\nExamples:\n  morphmlp data check train.csv --val val.csv\n  morphmlp data check photos/train --val photos/val --model image-t' +
         '\n  morphmlp data check sthv1/train.txt --template {:05d}.jpg --root /data/frames' +
         '\n  morphmlp data check --cfg K400_MLP_S16x4.yaml DATA.PATH_TO_DATA_DIR lists DATA.PATH_PREFIX /data/k400 --json > check.json',
@@ -40,22 +42,22 @@ function registerCheck(data: Command): void {
 export function registerData(program: Command): void {
   const data = program
     .command('data')
-    .description('check lists, look at training clips, write the embedded datasets as files');
+    .description('check lists, preview training clips, write the embedded datasets as files');
   registerCheck(data);
   data
     .command('preview')
-    .description('draw the first training batch as the network gets it: augmented, mixed, cropped')
+    .description('draw the first training batch as the network receives it: augmented, mixed, cropped')
     .argument('[pairs...]', 'KEY VALUE pairs that go over the recipe')
     .option('--cfg <file>', "a recipe: one of the authors' YAML files, or your own of the same form")
     .option('--preset <name>', 'a recipe that comes with the program')
     .option('--data <path>', 'training clips: a csv, a folder of class folders, or motion')
-    .option('--separator <text>', 'between path and label in a csv')
+    .option('--separator <text>', 'separator between path and label in a csv')
     .option('--model <name>', 'quickstart, video-s, image-t, …')
     .option('--frames <n>', 'frames of a clip', wholeNumber(1))
     .option('--crop <pixels>', 'side of the square crop', wholeNumber(32))
     .option('--augment', "the recipes' RandAugment, erasing, resized crops, mixup and cutmix")
-    .option('--seed <n>', 'of every random choice', wholeNumber(0))
-    .option('--count <n>', 'clips to draw', wholeNumber(1), 8)
+    .option('--seed <n>', 'seed of all random choices', wholeNumber(0))
+    .option('--count <n>', 'number of clips', wholeNumber(1), 8)
     .option('--out <file.png>', 'the contact sheet', 'preview.png')
     .addHelpText(
       'after',
@@ -67,7 +69,7 @@ export function registerData(program: Command): void {
   data
     .command('export')
     .description('write the embedded motion dataset as videos or frames, or its still counterpart as pictures')
-    .argument('<folder>', 'where to')
+    .argument('<folder>', 'output folder')
     .addOption(
       new Option(
         '--as <layout>',
@@ -80,7 +82,7 @@ export function registerData(program: Command): void {
     .option('--val <n>', 'validation clips', wholeNumber(1), 256)
     .option('--size <pixels>', 'height and width', wholeNumber(16), 64)
     .option('--frames <n>', 'frames, a multiple of 16', wholeNumber(16), 16)
-    .option('--seed <n>', 'of the clips', wholeNumber(0), 0)
+    .option('--seed <n>', 'seed of the clips', wholeNumber(0), 0)
     .addHelpText(
       'after',
       '\nExamples:\n  morphmlp data export motion\n  morphmlp train --preset quickstart --data motion/train.csv --val motion/val.csv --out runs/motion\n  morphmlp data export shapes --as images --train 4096\n  morphmlp train --preset shapes DATA.PATH_TO_DATA_DIR shapes',

@@ -13,7 +13,7 @@ import { checkOutputs } from './outputs';
 import { Progress } from '../../terminal/progress';
 import { resolveConfig, type TrainFlags } from './train_settings';
 
-/** What `morphmlp data preview` is given. */
+/** Arguments of `morphmlp data preview`. */
 export type PreviewArguments = Pick<
   TrainFlags,
   'cfg' | 'preset' | 'data' | 'separator' | 'model' | 'frames' | 'crop' | 'augment' | 'seed'
@@ -30,7 +30,7 @@ function pixelsOf(x: Float32Array, batch: Batch, row: number): Uint8Array {
   return new Uint8Array(pixels.buffer);
 }
 
-/** The classes of a clip: its own, or the shares of a mixed one. */
+/** Label of a clip: its class, or the shares of the classes of a mixed clip. */
 function captionOf(batch: Batch, row: number, names: readonly string[]): string {
   const { targets, labels, clips } = batch;
   const shares = targets
@@ -52,7 +52,7 @@ function rowsOf(batch: Batch, names: readonly string[]): SheetRow[] {
   }));
 }
 
-/** Runs `morphmlp data preview`: the first batch of the first epoch, taken back from what the network would be given. */
+/** Runs `morphmlp data preview`: draws the first batch of the first epoch from the network's normalised input. */
 export async function preview(pairs: string[], { count, out, ...flags }: PreviewArguments): Promise<void> {
   if (!/\.png$/i.test(out)) throw new Error(`--out ${out}: expected a name that ends in .png`);
   checkOutputs({ out });
@@ -75,7 +75,7 @@ export async function preview(pairs: string[], { count, out, ...flags }: Preview
   }
 }
 
-/** What `morphmlp data export` is given. */
+/** Arguments of `morphmlp data export`. */
 export interface ExportArguments {
   as: ExportLayout;
   train: number;

@@ -11,7 +11,7 @@ import { printable } from '../../terminal/text_width';
 import { runOptions } from '../../train/config/recipe';
 import { resolveConfig, type TrainFlags } from './train_settings';
 
-/** What `morphmlp data check` is given. */
+/** Arguments of `morphmlp data check`. */
 export type CheckArguments = Pick<
   TrainFlags,
   'cfg' | 'preset' | 'val' | 'separator' | 'model' | 'frames' | 'rate' | 'workers'
@@ -24,7 +24,7 @@ export type CheckArguments = Pick<
   json?: boolean;
 };
 
-/** A list named on the command line, with what the flags say of it. */
+/** Dataset of a list on the command line, with its flags. */
 function specWith(spec: DataSpec, { root, template, classesFile }: CheckArguments): DataSpec {
   return {
     ...spec,
@@ -36,7 +36,7 @@ function specWith(spec: DataSpec, { root, template, classesFile }: CheckArgument
 
 const isKey = (text: string): boolean => /^[A-Z_]+(\.[A-Z0-9_]+)+$/.test(text);
 
-/** The lists, training first, and how clips are taken from their files. */
+/** The lists, training first, and the sampling of clips. */
 function openLists(
   given: readonly string[],
   args: CheckArguments,
@@ -78,7 +78,7 @@ function rangeText(range: Range | null, text: (value: number) => string): string
   return least === most ? text(least) : `${text(least)} to ${text(most)}, median ${text(median)}`;
 }
 
-/** One list in words. */
+/** Text about one list. */
 function listText(list: ListCheck): string {
   const { source, files, sizes, rates, durations, frames, bytes: size } = list;
   const facts = [
@@ -99,7 +99,7 @@ function listText(list: ListCheck): string {
 const some = (files: readonly string[], what: string): string[] =>
   files.length === 0 ? [] : [`${files.length} ${what}, the first is ${files[0]}`];
 
-/** What should be mended before a run, a line each. */
+/** Problems to fix before a run, one per line. */
 function warningsOf({ lists, shared }: DataCheck): string[] {
   const each = lists.flatMap(({ source, missing, repeated, unreadable, cut, equal }) =>
     [
@@ -128,7 +128,7 @@ function notesOf({ lists }: DataCheck): string[] {
   );
 }
 
-/** The whole check as JSON: beside each file the frames (number, timestamp in seconds) that each test view of it sees. */
+/** The check as JSON, with the frames (number, timestamp in seconds) of each test view of each file. */
 function jsonOf(found: DataCheck, warnings: string[]): string {
   const lists = found.lists.map((list) => ({
     ...list,
@@ -141,7 +141,7 @@ function jsonOf(found: DataCheck, warnings: string[]): string {
   return JSON.stringify({ ...found, lists, warnings, notes: notesOf(found) });
 }
 
-/** Runs `morphmlp data check`: exit status 0 where nothing is to be mended, 1 for errors, 2 for warnings. */
+/** Runs `morphmlp data check`: exit status 0 without findings, 1 for errors, 2 for warnings. */
 export async function check(given: string[], args: CheckArguments): Promise<void> {
   const { listings, clips, workers } = openLists(given, args);
   const bar = new Progress({ label: 'checking', total: listings.reduce((sum, { items }) => sum + items.length, 0) });

@@ -6,20 +6,20 @@ import { loadAddon, type TriedAddon } from '../../core/addon_path';
 import { packageVersion } from '../../core/version';
 import { decoderVersion } from '../../data/video/choose';
 
-/** A program or library: its version where it was found, or the reason why it does not count. */
+/** A program or library: its version, or the reason why it is unusable. */
 export type Found = { version: string } | { missing: string };
 
-/** The processor as the kernels see it. */
+/** Properties of the processor that kernels depend on. */
 export interface CpuInfo {
   model: string;
-  /** The vector extensions among those the kernels have code for. */
+  /** Available vector extensions for which kernels exist. */
   features: string[];
   physicalCores: number;
   /** Processors this process may use. */
   logicalCores: number;
 }
 
-/** The addon: where it was loaded from and what it says, or why it could not be loaded. */
+/** The addon: its path and properties, or the reason why it could not be loaded. */
 export type AddonInfo =
   | {
       file: string;
@@ -27,19 +27,19 @@ export type AddonInfo =
       instructionSet: string;
       threads: number;
       cuda: string;
-      /** The architectures that the addon has CUDA kernels for; empty where it has none. */
+      /** Architectures of the addon's CUDA kernels; empty without CUDA. */
       cudaCompiled: string;
       tried: TriedAddon[];
     }
   | { missing: string };
 
-/** What a self-test of the kernels found: a line for each check, and whether all passed. */
+/** Result of a self-test of the kernels: one line per check, and whether all passed. */
 export interface SelfTest {
   ok: boolean;
   lines: string[];
 }
 
-/** All that `morphmlp doctor` knows about this machine. Memory is in bytes. */
+/** Report of `morphmlp doctor`. Memory is in bytes. */
 export interface DoctorReport {
   version: string;
   node: string;
@@ -48,7 +48,7 @@ export interface DoctorReport {
   cmake: Found;
   cpu: CpuInfo;
   memory: { total: number; available: number };
-  /** What decodes videos. */
+  /** The video decoder. */
   decoder: Found;
   cuda: { nvcc: Found; driver: Found; backend: string };
   addon: AddonInfo;
@@ -72,7 +72,7 @@ function firstLine(text: string): string {
   return (text.split('\n').find((line) => line.trim() !== '') ?? '').trim();
 }
 
-// Runs a program for its version; `pick` finds it in the output.
+// Runs a program to read its version; `pick` extracts it from the output.
 async function probe(program: string, args: string[], pick: (out: string) => string, hint: string): Promise<Found> {
   try {
     const { stdout } = await run(program, args, { timeout: 10000, env: process.env });
@@ -110,7 +110,7 @@ function readText(file: string): string {
   }
 }
 
-/** Counts the distinct pairs of package and core in the text of /proc/cpuinfo; 0 where it does not tell. */
+/** Number of distinct pairs of package and core in the text of /proc/cpuinfo; 0 if it has none. */
 export function countPhysicalCores(cpuinfo: string): number {
   const cores = new Set<string>();
   for (const block of cpuinfo.split(/\n\n+/)) {
@@ -120,7 +120,7 @@ export function countPhysicalCores(cpuinfo: string): number {
   return cores.size;
 }
 
-/** The vector extensions that the text of /proc/cpuinfo names, in the order from old to new. */
+/** Vector extensions in the text of /proc/cpuinfo, from old to new. */
 export function cpuFeatures(cpuinfo: string): string[] {
   const flags = new Set((/^(?:flags|Features)\s*:\s*(.*)$/m.exec(cpuinfo)?.[1] ?? '').split(/\s+/));
   return [...KNOWN_FEATURES, ...OTHER_FEATURES].filter((name) => flags.has(name));
@@ -154,7 +154,7 @@ async function findCpu(): Promise<CpuInfo> {
   };
 }
 
-/** Bytes: what the machine or its container has, and what is free. */
+/** Total and available memory of the machine or its container, in bytes. */
 function findMemory(): { total: number; available: number } {
   const limit = process.constrainedMemory?.() ?? 0;
   const total = limit > 0 && limit < os.totalmem() ? limit : os.totalmem();
@@ -164,7 +164,7 @@ function findMemory(): { total: number; available: number } {
 
 const LIBCUDA = ['/usr/lib/x86_64-linux-gnu', '/usr/lib/aarch64-linux-gnu', '/usr/lib64', '/usr/lib/wsl/lib'];
 
-// nvidia-smi answers from the driver; without it, the driver's library and its module tell what is missing.
+// nvidia-smi reports the driver; without it, the driver's library and kernel module show what is missing.
 async function findDriver(): Promise<Found> {
   const query = ['--query-gpu=name,driver_version,memory.total', '--format=csv,noheader'];
   const smi = await probe('nvidia-smi', query, (out) => out.trim().split('\n').join('; '), '');
@@ -205,8 +205,8 @@ function findAddon(): AddonInfo {
 }
 
 /**
- * Looks at this machine: tools, processor, memory, decoder, CUDA and the addon. Nothing missing makes it fail; each missing thing
- * carries its reason. `selfTest` is called only where the addon loaded; what it throws becomes a failed self-test.
+ * Inspects this machine: tools, processor, memory, decoder, CUDA and the addon. Missing items do not make it fail; each
+ * has a reason. `selfTest` is called only if the addon loaded; an exception becomes a failed self-test.
  */
 export async function collectDoctor(selfTest?: () => SelfTest | Promise<SelfTest>): Promise<DoctorReport> {
   const [compiler, cmake, decoder, nvcc, driver, cpu] = await Promise.all([

@@ -10,9 +10,9 @@ export function registerEvaluate(program: Command): void {
     .description('measure a trained model on labelled clips')
     .requiredOption('--data <path>', 'clips: a csv, a folder of class folders, or motion (motion:N for N clips)')
     .requiredOption('--checkpoint <file>', 'a .safetensors file that training wrote')
-    .option('--batch-size <n>', 'views of a video at a time', wholeNumber(1), 8)
+    .option('--batch-size <n>', 'views of a video per forward pass', wholeNumber(1), 8)
     .option('--workers <n>', 'threads that decode videos', wholeNumber(1), Math.max(1, os.cpus().length - 1))
-    .option('--separator <text>', 'between path and label in a csv', ',')
+    .option('--separator <text>', 'separator between path and label in a csv', ',')
     .option('--clips <n>', 'views in time, evenly spread; scores are averaged', wholeNumber(1), 1)
     .addOption(
       new Option('--crops <n>', 'views in space: 1 (centre) or 3 (left, centre, right)')

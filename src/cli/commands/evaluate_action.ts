@@ -4,7 +4,7 @@ import { requirePrecision } from '../../core/runtime';
 import { setDefaultDevice } from '../../core/tensor';
 import { runTest, showSkippedVideos, testText } from './multi_view_test';
 
-/** What the command line gives. */
+/** Arguments of `morphmlp evaluate`. */
 export interface EvaluateArguments {
   data: string;
   checkpoint: string;

@@ -9,7 +9,7 @@ export function registerExport(program: Command): void {
     .description('write a model as an ONNX file for inference, with any batch')
     .argument('<checkpoint>', 'a .safetensors file, or a PyTorch .pth')
     .argument('<file>', 'the .onnx file to write')
-    .option('--opset <n>', "version of ONNX's operators; 17 is the one that is written", wholeNumber(1), 17)
+    .option('--opset <n>', 'version of the ONNX operators; only 17 is supported', wholeNumber(1), 17)
     .option('--size <pixels>', "side of the square frames (default: the checkpoint's crop)", wholeNumber(32))
     .addHelpText(
       'after',

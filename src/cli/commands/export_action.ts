@@ -6,13 +6,13 @@ import { exportOnnx, OPSET } from '../../models/onnx';
 import { packageVersion } from '../../core/version';
 import { showNotes } from './notes';
 
-/** What the command line gives. */
+/** Arguments of `morphmlp export`. */
 export interface ExportArguments {
   opset: number;
   size?: number;
 }
 
-/** The input at another side, its short side in proportion. */
+/** Input specification for another crop, with the short side scaled in proportion. */
 function resized(input: InputSpec, size: number | undefined): InputSpec {
   if (size === undefined) return input;
   return { ...input, crop: size, testScale: Math.round((input.testScale * size) / input.crop) };

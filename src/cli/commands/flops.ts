@@ -4,7 +4,7 @@ import { countOps } from '../../models/flops';
 import { table } from '../../terminal/format';
 import { wholeNumber } from '../options';
 
-/** What the command line gives. */
+/** Arguments of `morphmlp flops`. */
 interface FlopsArguments {
   all?: boolean;
   ops?: boolean;
@@ -71,10 +71,10 @@ function flops(model: string | undefined, { all, ops, json, size }: FlopsArgumen
 export function registerFlops(program: Command): void {
   program
     .command('flops')
-    .description('count parameters and multiply-adds, beside the figures of the paper')
+    .description("count parameters and multiply-adds, with the paper's figures")
     .argument('[model]', `quickstart, ${Object.keys(VARIANTS).join(', ')}`)
-    .option('--all', 'every model (the default without a name)')
-    .option('--ops', 'a line for each FC and convolution')
+    .option('--all', 'all models (default without a name)')
+    .option('--ops', 'one line per FC and convolution')
     .option('--size <pixels>', 'height and width of the input', wholeNumber(32), 224)
     .option('--json', 'print as JSON')
     .addHelpText('after', '\nExamples:\n  morphmlp flops --all\n  morphmlp flops video-s --ops')

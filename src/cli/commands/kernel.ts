@@ -16,11 +16,11 @@ const action = async () => import('./kernel_action.js');
 function registerNew(kernel: Command): void {
   kernel
     .command('new')
-    .description('write the source of a kernel that works, to be made fast')
-    .argument('<name>', 'of the kernel and its file; the op it ends in is the one it computes: my_morph_fc')
+    .description('write the source of a correct but slow kernel')
+    .argument('<name>', 'name of the kernel and its file; its end selects the op: my_morph_fc')
     .option('--op <name>', 'gelu, layer_norm, linear, morph_fc or temporal_fc')
-    .addOption(new Option('--lang <name>', 'what it is written in').choices(['c++', 'cuda']).default('c++'))
-    .option('--out <folder>', 'where it goes', '.')
+    .addOption(new Option('--lang <name>', 'language of the source').choices(['c++', 'cuda']).default('c++'))
+    .option('--out <folder>', 'output folder', '.')
     .addHelpText('after', EXAMPLES)
     .action(async (name: string, given: NewArguments) => (await action()).newKernel(name, given));
 }
@@ -28,12 +28,12 @@ function registerNew(kernel: Command): void {
 function registerCheck(kernel: Command): void {
   kernel
     .command('check')
-    .description('hold kernels to float64, on ragged shapes and on those of the network, in a process of their own')
+    .description('compare kernels with float64 on ragged shapes and those of the network, in a child process')
     .argument('<libraries...>', 'shared libraries with morphmlp_kernel_entry')
-    .option('--stage <numbers>', 'of the network, 1 to 4 (default: all)', stages)
+    .option('--stage <numbers>', 'stages of the network, 1 to 4 (default: all)', stages)
     .option('--threads <n>', 'threads that compute (default: physical cores)', wholeNumber(1))
-    .option('--seed <n>', 'of the random numbers (default: another each time)', wholeNumber(0))
-    .option('--timeout <seconds>', 'after which a silent kernel hangs', wholeNumber(1), 60)
+    .option('--seed <n>', 'seed of the random inputs (default: random)', wholeNumber(0))
+    .option('--timeout <seconds>', 'time after which a kernel counts as hanging', wholeNumber(1), 60)
     .addHelpText(
       'after',
       '\nExamples:\n  morphmlp kernel check ./my_morph_fc.so --threads 3 --seed 7\n  morphmlp kernel check ./my_morph_fc.so --stage 4    (in a moment, while you work on it)',
@@ -50,14 +50,14 @@ export function registerKernel(program: Command): void {
   registerNew(kernel);
   kernel
     .command('build')
-    .description('compile a kernel into a library beside it')
+    .description('compile a kernel to a library in the folder of its source')
     .argument('<source>', 'C++ (.cc) or CUDA (.cu)')
-    .argument('[flags...]', 'more for the compiler, after --')
+    .argument('[flags...]', 'further compiler flags, after --')
     .addHelpText('after', '\nExamples:\n  morphmlp kernel build my_morph_fc.cc -- -ffast-math -funroll-loops')
     .action(async (source: string, flags: string[]) => (await action()).build(source, flags));
   registerCheck(kernel);
   kernel
     .command('include')
-    .description('print the folder of morphmlp_kernel.h, for build systems of your own')
+    .description('print the folder of morphmlp_kernel.h, for other build systems')
     .action(async () => (await action()).printInclude());
 }

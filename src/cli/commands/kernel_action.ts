@@ -14,7 +14,7 @@ import { table } from '../../terminal/format';
 import { printFailures } from './kernel_table';
 import { withProgress, type Progress } from '../../terminal/progress';
 
-/** What `morphmlp kernel new` is given. */
+/** Arguments of `morphmlp kernel new`. */
 export interface NewArguments {
   op?: string;
   lang: Language;
@@ -29,7 +29,7 @@ function opFor(name: string, asked: string | undefined): PluggableOp {
   throw new Error(`${name} ends in the name of no op; name one with --op: ${names}`);
 }
 
-/** Runs `morphmlp kernel new`. A file that is there already stays as it is. */
+/** Runs `morphmlp kernel new`. Does not overwrite an existing file. */
 export function newKernel(name: string, { op: asked, lang, out }: NewArguments): void {
   if (!/^[A-Za-z_]\w*$/.test(name))
     throw new Error(`'${name}' cannot name a kernel: expected letters, digits and _, as in my_morph_fc`);
@@ -57,7 +57,7 @@ export function printInclude(): void {
   console.log(INCLUDE);
 }
 
-/** What `morphmlp kernel check` is given. */
+/** Arguments of `morphmlp kernel check`. */
 export interface CheckArguments {
   stage?: number[];
   threads?: number;
@@ -65,7 +65,7 @@ export interface CheckArguments {
   timeout: number;
 }
 
-/** Where one library was right. */
+/** An op and stage for which a library passed the check. */
 type Row = VerifiedPlugin & { op: string; stage: number };
 
 interface Check {
@@ -93,7 +93,7 @@ async function checkLibrary(file: string, check: Check, bar: Progress, failures:
     const found = await runKernelJob(job, { timeout: check.timeout, onStep });
     failures.push(...found.failures);
     rows.push(...found.checked.map((one) => ({ ...one, op: c.op, stage: c.stage })));
-    if (found.failures.length > 0) break; // the shapes that follow are larger, and would say the same
+    if (found.failures.length > 0) break; // later shapes are larger and would fail in the same way
   }
   return rows;
 }
@@ -108,7 +108,7 @@ function printChecked(rows: readonly Row[]): void {
   console.log(table(cells, { head, align: ['left', 'left', 'right', 'right', 'right'] }));
 }
 
-/** Runs `morphmlp kernel check`; status 1 where a library is wrong. */
+/** Runs `morphmlp kernel check`; exit status 1 if a library is wrong. */
 export async function checkKernels(libraries: readonly string[], given: CheckArguments): Promise<void> {
   const { seed = randomInt(2 ** 20), timeout } = given;
   const check = { stages: given.stage, seed, threads: given.threads ?? threads(), timeout: 1000 * timeout };

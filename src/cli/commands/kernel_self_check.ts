@@ -7,7 +7,7 @@ import { scope } from '../../core/scope';
 import { tensor } from '../../core/tensor';
 import type { SelfTest } from './doctor';
 
-/** A kernel's output and the same in float64. */
+/** Output of a kernel and of its float64 reference. */
 interface Check {
   name: string;
   got: Float32Array;

@@ -11,7 +11,7 @@ import { percent, significant, table } from '../../terminal/format';
 const HEAD = ['op', 'stage', '', 'variant', 'cache', 'ms', 'middle half', 'GFLOP/s', 'GB/s', 'of limit', 'error'];
 const ALIGN = ['left', 'right', 'left', 'left', 'left', 'right', 'right', 'right', 'right', 'right', 'right'] as const;
 
-/** A ratio with its interval, or with the verdict that there is no difference. */
+/** A ratio with its interval, or 'no difference'. */
 export function speedText({ median, low, high, verdict }: Ratio): string {
   const times = significant(median, 3);
   return verdict === 'no difference'
@@ -19,7 +19,7 @@ export function speedText({ median, low, high, verdict }: Ratio): string {
     : `${times} (${significant(low, 3)}–${significant(high, 3)})`;
 }
 
-/** Milliseconds; where they are a fraction of one, to three digits. */
+/** Milliseconds; below 1 ms with three digits. */
 const inMs = (ms: number): string => (ms < 1 ? significant(ms, 3) : ms.toFixed(2));
 
 function cells(row: KernelRow, several: boolean): (string | number)[] {
@@ -33,7 +33,7 @@ function cells(row: KernelRow, several: boolean): (string | number)[] {
   ];
 }
 
-/** The rows of one op, stage, direction and regime beside each other, the fastest first. */
+/** Groups rows by op, stage, direction and regime, the fastest first. */
 function ranked(rows: readonly KernelRow[]): KernelRow[] {
   const key = (r: KernelRow) => [r.op, r.stage, r.direction, r.cache, r.launch].join(' ');
   const groups = new Map<string, KernelRow[]>();
@@ -41,7 +41,7 @@ function ranked(rows: readonly KernelRow[]): KernelRow[] {
   return [...groups.values()].flatMap((group) => [...group].sort((a, b) => a.median - b.median));
 }
 
-/** Prints what was measured; where there are several variants, ranked, with their speed against ours and their compiler flags. */
+/** Prints the results; several variants are ranked, with their speed relative to ours and their compiler flags. */
 export function printRows(rows: readonly KernelRow[]): void {
   const flags = new Map(rows.map((r) => [r.variant, r.flags]));
   const several = flags.size > 1;
@@ -60,27 +60,27 @@ export function printRows(rows: readonly KernelRow[]): void {
   if (several) for (const [variant, text] of flags) console.log(`${variant}: ${text}`);
 }
 
-/** What others took of the processors while all this was measured, and whether it matters. */
+/** Largest share of the processors that other programs used during the measurement, and whether it matters. */
 export function othersText(rows: readonly KernelRow[]): string {
   const most = Math.max(...rows.map(({ others }) => others));
   const text = `others took at most ${percent(most, 0)} of the processors' time beside an op`;
   return most > QUIET_SHARE ? `${text}: the machine was busy, and times and shares of limits say little` : text;
 }
 
-/** Prints the plugins that failed; then the program ends with status 1. */
+/** Prints the plugins that failed, and sets exit status 1 if there are any. */
 export function printFailures(failures: readonly Failure[]): void {
   for (const { plugin, at, problem } of failures)
     console.error(`${pc.red('failed')}  ${path.basename(plugin)}${at && ` (${at})`}: ${problem}`);
   if (failures.length > 0) process.exitCode = 1;
 }
 
-/** What can stand beside our products on a GPU, for which ops, and why it is not there. */
+/** Libraries to compare our products with on a GPU, the ops they cover, and the reason if one is unavailable. */
 const BESIDE: ({ name: string; why: () => string | undefined } & Record<Precision, string[]>)[] = [
   { name: 'cuBLASLt', f32: ['linear', 'morph_fc', 'temporal_fc'], bf16: [], why: () => native.cudaBlas() },
   { name: 'wgmma', f32: [], bf16: ['linear'], why: wgmmaUnavailable },
 ];
 
-/** Says why there is no row of cuBLASLt or wgmma where one could stand. */
+/** Prints why there are no rows of cuBLASLt or wgmma for ops that they cover. */
 export function printMissing(rows: readonly KernelRow[], on: { device: Device; precision: Precision }): void {
   if (on.device !== 'cuda') return;
   for (const { name, why, ...ops } of BESIDE) {

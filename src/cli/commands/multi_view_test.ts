@@ -17,7 +17,7 @@ import { showNotes } from './notes';
 import { Progress } from '../../terminal/progress';
 import { displayWidth, padWidth, printable } from '../../terminal/text_width';
 
-/** Results of a test as they are written: shares in [0, 1], `confusion[true][predicted]` counts videos. */
+/** Results of a test as written to JSON: accuracies in [0, 1], `confusion[true][predicted]` counts videos. */
 export interface TestRecord {
   checkpoint: string;
   data: Record<string, string | number>;
@@ -29,7 +29,7 @@ export interface TestRecord {
   loss: number;
   top1: number;
   top5: number;
-  /** With the middle clip and the centre crop alone. */
+  /** Results of the single view: middle clip, centre crop. */
   single: { loss: number; top1: number; top5: number };
   classes: { name: string; videos: number; top1: number | null }[];
   confusion: number[][];
@@ -54,7 +54,7 @@ function recordOf(checkpoint: string, dataset: Dataset, info: ModelInfo, result:
   };
 }
 
-/** Classes that a terminal shows: all of a few, the worst of many. */
+/** Classes to print: all if there are few, else the worst. */
 const FEW = 20;
 
 /** The accuracy of each class that has clips. */
@@ -67,7 +67,7 @@ function classLines({ classes }: TestRecord): string[] {
   return left > 0 ? [...lines, `  the worst ${FEW} classes; ${left} more have clips`] : lines;
 }
 
-/** A test in words: the result, what it cost, and the single view beside it. */
+/** Text about a test: result, cost, and the single view. */
 export function testText(record: TestRecord): string {
   const { views, single, videos, macsPerView, macsPerVideo, top1, top5, loss } = record;
   const several = views.clips * views.crops > 1;
@@ -85,18 +85,18 @@ export function testText(record: TestRecord): string {
   ].join('\n');
 }
 
-/** What a test is made with. */
+/** Settings of a test. */
 export interface TestSetting {
   testing: Pick<Testing, 'data' | 'views' | 'batch'>;
   checkpoint: string;
   workers: number;
-  /** Of the activations. */
+  /** Element type of activations. */
   precision: Precision;
   /** Whether to show progress. */
   quiet?: boolean;
 }
 
-/** Loads a checkpoint and tests it on a dataset of the same classes. */
+/** Loads a checkpoint and tests it on a dataset with the same classes. */
 export async function runTest({ testing, checkpoint, workers, precision, quiet }: TestSetting): Promise<TestRecord> {
   const model = load(checkpoint);
   model.network.precision = precision;
@@ -117,13 +117,13 @@ export async function runTest({ testing, checkpoint, workers, precision, quiet }
   }
 }
 
-/** Lines about files that could not be read, to standard error. */
+/** Prints the unreadable files to standard error. */
 export function showSkippedVideos({ skipped }: TestRecord): void {
   if (skipped.length === 0) return;
   console.error(`${skipped.length} files skipped:\n${skipped.map((s) => `  ${printable(s.reason)}`).join('\n')}`);
 }
 
-/** The test at the end of a run: shown, and written as JSON. */
+/** Tests the model at the end of a run; prints the result and writes it as JSON. */
 export async function testRun(testing: Testing, config: Config): Promise<void> {
   const checkpoint = testing.checkpoint ?? runFiles(config['OUTPUT_DIR']).best;
   const { 'DATA_LOADER.NUM_WORKERS': workers, 'RUN.PRECISION': precision } = config;

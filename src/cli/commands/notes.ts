@@ -1,6 +1,6 @@
 import pc from 'picocolors';
 
-/** Prints what a weights file from elsewhere says of its input, and what was assumed, to standard error. */
+/** Prints the input specification found in a foreign weights file, and the assumptions, to standard error. */
 export function showNotes(file: string, { notes }: { notes: readonly string[] }): void {
   for (const note of notes) console.error(pc.dim(`note: ${file}: ${note}`));
 }

@@ -1,7 +1,7 @@
 import { accessSync, constants, statSync } from 'node:fs';
 import path from 'node:path';
 
-/** Why a file cannot be written there, or null. */
+/** Reason why a file cannot be written, or null. */
 function whyNot(file: string): string | null {
   const folder = path.dirname(path.resolve(file));
   if (statSync(file, { throwIfNoEntry: false })?.isDirectory()) return 'expected a file, got a folder';
@@ -15,8 +15,8 @@ function whyNot(file: string): string | null {
 }
 
 /**
- * Throws where a file cannot be written, before minutes of work go into it.
- * @param files by the option that names them, without its dashes; undefined where it was not given
+ * Throws if an output file cannot be written, before minutes of work are lost.
+ * @param files paths by option name without dashes; undefined for options that were not given
  */
 export function checkOutputs(files: Readonly<Record<string, string | undefined>>): void {
   for (const [option, file] of Object.entries(files)) {

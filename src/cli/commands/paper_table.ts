@@ -3,7 +3,7 @@ import { TITLES } from '../../bench/paper/tables';
 import { percent, significant, table } from '../../terminal/format';
 import { speedText } from './kernel_table';
 
-/** Ours less the paper's, as a share of the paper's; a dash where the paper's is unknown. */
+/** Relative difference (ours − paper) / paper; a dash if the paper has no figure. */
 function difference(ours: number, paper: number | null): string {
   if (paper === null) return '–';
   const share = ours / paper - 1;
@@ -42,7 +42,7 @@ function headOf(viewed: boolean, timed: boolean, compared: boolean): string[] {
   return [...counted, 'batch', 'ms', 'middle half', ...rates, 'GFLOP/s', 'of FMA peak', 'error', ...speed];
 }
 
-/** Prints one table of the paper beside ours, with what is to be said of its rows below. */
+/** Prints one table of the paper with our results, and notes on its rows. */
 function printTable(rows: readonly PaperRow[]): void {
   const number = rows[0]!.table;
   const [viewed, compared, timed] = [number >= 3 && number <= 5, number >= 8, rows.some(({ time }) => time !== null)];

@@ -25,7 +25,7 @@ export interface Guess {
   probability: number;
 }
 
-/** The `top` most probable classes of a video of which `views` are seen, best first. */
+/** The `top` most probable classes of a video from its `views`, best first. */
 export function classify(model: LoadedModel, views: readonly Clip[], top: number): Guess[] {
   model.network.eval();
   const scores = probabilities(meanOfRows(viewLogits(model, views)));
@@ -35,7 +35,7 @@ export function classify(model: LoadedModel, views: readonly Clip[], top: number
 
 const bar = (share: number): string => pc.cyan('█'.repeat(Math.round(share * 30)));
 
-/** One line for each guess, as the terminal shows them. */
+/** Text with one line per guess. */
 export function guessLines(guesses: readonly Guess[]): string[] {
   const width = Math.max(...guesses.map((g) => displayWidth(printable(g.label))));
   return guesses.map(
@@ -43,7 +43,7 @@ export function guessLines(guesses: readonly Guess[]): string[] {
   );
 }
 
-/** What the command line gives. */
+/** Arguments of `morphmlp predict`. */
 export interface PredictArguments {
   checkpoint: string;
   top: number;
@@ -58,13 +58,13 @@ export interface PredictArguments {
   precision: Precision;
 }
 
-/** What became of one input. */
+/** Predictions for one input. */
 interface Seen {
   name: string;
   guesses: Guess[];
 }
 
-/** Clips that a contact sheet shows at most: a longer picture opens nowhere. */
+/** Most clips on a contact sheet: viewers cannot open taller pictures. */
 const SHEET_ROWS = 64;
 
 async function gather(given: readonly string[], args: PredictArguments): Promise<(Input | StreamInput)[]> {
@@ -76,16 +76,16 @@ async function gather(given: readonly string[], args: PredictArguments): Promise
   return given.includes('-') ? [...files, await standardInput(args.frameSize)] : files;
 }
 
-/** Inputs that are read ahead of the network. */
+/** Number of inputs read ahead of the network. */
 const AHEAD = 2;
 
-/** What was read of an input: its views, and what is wrong with the file in spite of that. */
+/** Views of an input, and a warning if its file is damaged but readable. */
 interface Read {
   clips: Clip[];
   warning: string | undefined;
 }
 
-/** The views of each input in turn, or the error that stands in their way; the next ones are read meanwhile. */
+/** Yields the views of each input, or the error of reading it, in order; reads `AHEAD` inputs ahead. */
 async function* readAll(
   inputs: readonly Input[],
   spec: InputSpec,
@@ -114,7 +114,7 @@ async function* readAll(
   }
 }
 
-/** What stands in an input's way, under the name that it was given by. */
+/** Message of an input's error, with the name that the user gave in place of the path. */
 function problemOf({ input: { name, source }, error: { message } }: { input: Input; error: Error }): string {
   const text = message.replaceAll(source.path, name);
   return text.includes(name) ? text : `${name}: ${text}`;
@@ -138,7 +138,7 @@ async function writeSheet(file: string, rows: readonly SheetRow[], inputs: numbe
   if (inputs > rows.length) console.error(`note: ${file} shows the first ${rows.length} of ${inputs}`);
 }
 
-/** A sheet that cannot be written should be known before an hour of work. */
+/** Checks that the sheet can be written before any work is done. */
 function checkSheet(file: string): void {
   if (!/\.png$/i.test(file)) throw new Error(`--sheet ${file}: expected a name that ends in .png`);
   checkOutputs({ sheet: file });

@@ -1,4 +1,4 @@
-/** What `morphmlp predict` was asked to look at. */
+/** Inputs of `morphmlp predict`. */
 import { createWriteStream, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -7,7 +7,7 @@ import { VIDEO_ENDINGS } from '../../data/lists/listing';
 import { isImage } from '../../data/pictures/pictures';
 import { sourceOf, type Source } from '../../data/source';
 
-/** Something to classify, and what to call it. */
+/** An input and its name. */
 export interface Input {
   name: string;
   source: Source;
@@ -29,7 +29,7 @@ function folderInputs(folder: string, asClip: boolean): Input[] {
   return found.map((file) => ({ name: file, source: sourceOf(file) }));
 }
 
-/** Files and folders, each as what it is: a folder stands for the videos and pictures in it, or for one clip of frames. */
+/** Inputs from paths. A folder is expanded to the videos and pictures in it, or is one clip of frames. */
 export function fileInputs(given: readonly string[], asClip: boolean): Input[] {
   return given.flatMap((input) => {
     const found = statSync(input, { throwIfNoEntry: false });
@@ -38,7 +38,7 @@ export function fileInputs(given: readonly string[], asClip: boolean): Input[] {
   });
 }
 
-/** Standard input in a file of its own, because FFmpeg must seek. `dispose` removes it. */
+/** Standard input copied to a temporary file, because FFmpeg must seek. `dispose` removes it. */
 export interface StreamInput extends Input {
   dispose(): void;
 }

@@ -12,7 +12,7 @@ import { bytes } from '../../terminal/format';
 import { Progress } from '../../terminal/progress';
 import { printable } from '../../terminal/text_width';
 
-/** What `morphmlp prepare` is given. */
+/** Arguments of `morphmlp prepare`. */
 export interface PrepareArguments {
   separator: string;
   root?: string;
@@ -37,7 +37,7 @@ function readList(list: string, { separator, root, template, classesFile }: Prep
   return readListing(list, { ...places, separator, pictures: true });
 }
 
-/** How many reasons a terminal shows; all are in the index. */
+/** Number of failures printed; the index has all. */
 const SHOWN = 10;
 
 function showFailed(folder: string, failed: Prepared['failed']): void {
@@ -50,7 +50,7 @@ function showFailed(folder: string, failed: Prepared['failed']): void {
     console.error(`  … and ${failed.length - SHOWN} more in ${path.join(folder, 'index.jsonl')}`);
 }
 
-/** A signal that aborts with the first Ctrl-C. */
+/** Signal that aborts at the first Ctrl-C. */
 function interruption(): AbortSignal {
   const stop = new AbortController();
   const reason = 'stopped; the same command goes on from here';

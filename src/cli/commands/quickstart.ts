@@ -14,21 +14,21 @@ import { classify, guessLines } from './predict_action';
 const EXAMPLE_STREAM = 2; // neither training nor validation clips
 const EXAMPLE = 3;
 
-/** How the command line was started: as a package's, or out of a clone, where npx would install the clone first. */
+/** Command prefix for hints: npx for an installed package; in a clone the script, because npx would install the clone first. */
 function thisCommand(): string {
   const script = path.relative('', process.argv[1] ?? '');
   const inClone = path.basename(script) === 'morphmlp.js' && !script.includes('node_modules');
   return inClone ? `node ${script}` : 'npx morphmlp';
 }
 
-/** A video to show: its name, its true class, how it is read. */
+/** Example video: its name, true class and source. */
 interface Example {
   file: string;
   label: number;
   source: Source;
 }
 
-/** A drawn clip that the model has not seen, encoded as an .mp4. */
+/** An unseen synthetic clip, encoded as an .mp4. */
 async function drawnExample({ options: { seed, out, testCrop } }: Run): Promise<Example> {
   const file = path.join(out, 'example.mp4');
   const drawn = new MotionDataset({ seed, stream: EXAMPLE_STREAM, length: 8, size: testCrop }).render(EXAMPLE);
@@ -36,7 +36,7 @@ async function drawnExample({ options: { seed, out, testCrop } }: Run): Promise<
   return { file, label: drawn.label, source: sourceOf(file) };
 }
 
-/** The first validation clip that can be read. */
+/** The first readable validation clip. */
 async function firstReadable(
   dataset: VideoDataset,
   input: InputSpec,
@@ -66,8 +66,8 @@ async function exampleOf(run: Run, input: InputSpec): Promise<{ example: Example
 }
 
 /**
- * After the quick start: classifies a video. On the embedded data that is a clip which the model has not seen, encoded as an .mp4
- * and read back; on data of the user's one of the validation clips, and nothing where there are none.
+ * Classifies a video after the quick start. On the embedded data this is an unseen clip, encoded as an .mp4
+ * and read back; on the user's data it is a validation clip, if there is one.
  */
 export async function afterQuickstart(run: Run): Promise<void> {
   const model = load(run.files.best);

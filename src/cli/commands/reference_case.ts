@@ -7,7 +7,7 @@ import { AdamW, gradNorm, learningRate, parameterGroups } from '../../optim';
 import { scope } from '../../core/scope';
 import { tensor, type Tensor } from '../../core/tensor';
 
-/** A configuration as the reference files write it. */
+/** A configuration in the format of the reference files. */
 interface FileConfig {
   kind: 'video' | 'image';
   layers: MorphMlpConfig['layers'];
@@ -50,21 +50,21 @@ export interface TrajectoryCase {
   buffers: Digests;
 }
 
-/** One comparison: what, its error (NaN when it could not be compared) and the largest allowed. */
+/** One comparison: its subject, its error (NaN if it could not be compared) and the tolerance. */
 export interface Finding {
   what: string;
   error: number;
   tolerance: number;
-  /** Of many compared tensors, the worst; or why the comparison failed. */
+  /** The tensor with the largest error if several were compared, or the reason why the comparison failed. */
   detail?: string;
 }
 
-/** Relative L2 errors that are allowed (DESIGN.md, numbers that settle arguments). */
+/** Tolerances of relative L2 errors. */
 export const TOLERANCES = { output: 2e-6, gradient: 2e-5, parameter: 1e-5, schedule: 1e-12 } as const;
 
-/** A convolution's bias before a BatchNorm has a true gradient of zero: what is computed is rounding (reference README). */
+/** Biases of convolutions before a BatchNorm: their true gradient is zero, so the computed one is rounding error. */
 const ZERO_GRADIENT = /^patch_embed1\.proj[12]\.bias$/;
-/** After AdamW turned that rounding into steps, these have no defined value either. */
+/** Parameters that AdamW updates from such gradients: their values are undefined. */
 const UNDEFINED_AFTER_STEPS = /^patch_embed1\.(proj[12]\.bias|norm[12]\.running_mean)$/;
 
 function build(config: FileConfig): MorphMLP {
@@ -87,7 +87,7 @@ function softTargets(name: string, batch: number, classes: number): Tensor {
   return tensor(targets, [batch, classes]);
 }
 
-/** Runs a comparison; one that throws (a NaN, a wrong shape) is a failure that says why. */
+/** Runs a comparison; an exception (NaN, wrong shape) becomes a failed finding with its reason. */
 function compare(what: string, tolerance: number, error: () => number): Finding {
   try {
     return { what, tolerance, error: error() };
@@ -102,7 +102,7 @@ function digestOf(t: Float32Array, digest: Digest | undefined, key: string): num
   return Math.max(norm, proj, samples);
 }
 
-/** The worst of many findings, with its name. */
+/** The finding with the largest error, with its name. */
 function worst(what: string, tolerance: number, findings: Finding[]): Finding {
   const failed = findings.find((f) => !(f.error <= f.tolerance));
   const top = failed ?? findings.reduce((a, b) => (b.error / b.tolerance > a.error / a.tolerance ? b : a));
@@ -182,7 +182,7 @@ function checkTraining(name: string, model: MorphMLP, c: ModelCase): Finding[] {
   ];
 }
 
-/** Evaluation, and where the file has it one training pass, of a case of tiny.json or models_full.json. */
+/** Compares evaluation and, if the file has it, one training pass of a case of tiny.json or models_full.json. */
 export function checkModel(name: string, c: ModelCase): Finding[] {
   const model = build(c.config);
   try {
@@ -192,7 +192,7 @@ export function checkModel(name: string, c: ModelCase): Finding[] {
   }
 }
 
-/** The steps of a case of trajectory.json: losses, gradient norms, learning rates, and the parameters after the last. */
+/** Compares the steps of a case of trajectory.json: losses, gradient norms, learning rates, and the final parameters. */
 export function checkTrajectory(c: TrajectoryCase): Finding[] {
   const model = build(c.config).train();
   const optimizer = new AdamW(parameterGroups(model.parameters(), c.weight_decay), { lr: c.base_lr });

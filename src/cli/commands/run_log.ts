@@ -6,7 +6,7 @@ import type { StepPoint } from '../../report/types';
 import type { Run } from '../../train/run';
 import type { EpochRecord, StepEvent } from '../../train/trainer';
 
-/** Steps of an earlier part of the run, for the curves of its report. */
+/** Steps before a resume, for the curves of the report. */
 function earlierSteps(file: string, before: number, stepsAnEpoch: number): StepPoint[] {
   if (!existsSync(file)) return [];
   return readMetrics(file).records.flatMap(({ kind, step, loss, learningRate }) => {
@@ -15,12 +15,12 @@ function earlierSteps(file: string, before: number, stepsAnEpoch: number): StepP
   });
 }
 
-/** Writes what a run measures: metrics.jsonl, TensorBoard's event file, and the points of the report's curves. */
+/** Writes the metrics of a run: metrics.jsonl, TensorBoard's event file, and the points of the report's curves. */
 export class RunLog {
   readonly steps: StepPoint[];
   private readonly metrics: MetricLog;
   private readonly board: TensorBoardWriter | null;
-  /** Steps of the optimizer an epoch, and batches a step. */
+  /** Optimizer steps per epoch, and batches per step. */
   private readonly size: { epoch: number; step: number };
 
   constructor(run: Run) {
@@ -35,7 +35,7 @@ export class RunLog {
     this.board = tensorboard === null ? null : new TensorBoardWriter(tensorboard);
   }
 
-  /** Notes a step. */
+  /** Records a step. */
   step({ epoch, batch, learningRate, loss, running }: StepEvent): void {
     const step = this.stepOf(epoch, batch);
     this.steps.push({ step, epoch: step / this.size.epoch, loss, learningRate });
@@ -45,7 +45,7 @@ export class RunLog {
     this.board?.scalar('train/running_top1', running.top1, step);
   }
 
-  /** Notes an epoch. */
+  /** Records an epoch. */
   epoch(record: EpochRecord): void {
     const step = record.epoch * this.size.epoch;
     this.metrics.append({ kind: 'epoch', step, ...record });

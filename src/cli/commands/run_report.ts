@@ -6,7 +6,7 @@ import type { Run } from '../../train/run';
 import { packageVersion } from '../../core/version';
 import { deviceFacts } from './device_text';
 
-/** What the view noted while the run went on. */
+/** Records that the view collected during the run. */
 export interface RunNotes {
   startedAt: Date;
   steps: StepPoint[];

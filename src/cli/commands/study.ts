@@ -24,30 +24,26 @@ A model by name has random weights. Without clips the page shows a plain grid, a
 export function registerStudy(program: Command): void {
   program
     .command('study')
-    .description('what each op of a model costs, which tokens it mixes, what it learned, and a page to look at it')
+    .description('cost of each op of a model, tokens that it mixes, what it learned; tables and a page')
     .argument('[inputs...]', 'a model by name (quickstart, video-s, image-t, …), and clips: videos, pictures, folders')
     .option('--checkpoint <file>', 'weights that training wrote, or a PyTorch .pth')
     .option('--data <path>', 'labelled clips: a csv, a folder of class folders, or motion')
-    .option('--count <n>', 'clips to take of --data', wholeNumber(1), 8)
-    .option('--parts <names>', `what to study: ${PARTS.join(',')} (default: all)`, parts)
-    .addOption(new Option('--work <name>', 'what is measured').choices(['forward', 'train']).default('forward'))
+    .option('--count <n>', 'number of clips from --data', wholeNumber(1), 8)
+    .option('--parts <names>', `parts of the study: ${PARTS.join(',')} (default: all)`, parts)
+    .addOption(new Option('--work <name>', 'work to measure').choices(['forward', 'train']).default('forward'))
     .option('--batch <n>', 'clips in a measured step', wholeNumber(1), 1)
-    .option('--steps <n>', 'measured steps of which the median counts', wholeNumber(1), 5)
+    .option('--steps <n>', 'measured steps (the median is reported)', wholeNumber(1), 5)
     .option('--tokens <n>', 'tokens of each stage whose gradients are measured, at most 5', wholeNumber(1), 3)
     .addOption(
-      new Option('--others <name>', 'where a branch is switched off, what becomes of the weights of the others')
+      new Option('--others <name>', 'weights of the other branches when a branch is switched off')
         .choices(['kept', 'renormalised'])
         .default('kept'),
     )
-    .option(
-      '--block <name>',
-      'whose weights are drawn in full before others, such as blocks3.4; may be repeated',
-      collect,
-    )
-    .option('--copies <n>', 'noisy copies of a clip that saliency is averaged over', wholeNumber(0), 0)
+    .option('--block <name>', 'block whose full weights are drawn first, such as blocks3.4; may be repeated', collect)
+    .option('--copies <n>', 'noisy copies of a clip over which saliency is averaged', wholeNumber(0), 0)
     .option('--threads <n>', 'threads that compute (default: physical cores)', wholeNumber(1))
     .option('--out <file>', 'the page', 'study.html')
-    .option('--json <file>', 'write the figures')
+    .option('--json <file>', 'write the results')
     .option('--trace <file>', 'write the measured step for Perfetto or chrome://tracing')
     .addHelpText('after', EXAMPLES)
     .action(async (inputs: string[], given: StudyArguments) =>

@@ -17,7 +17,7 @@ import { learnedText } from './study_learned_text';
 import { costText, mixingText } from './study_text';
 import { openSubject } from './study_inputs';
 
-/** What the command line gives. */
+/** Arguments of `morphmlp study`. */
 export interface StudyArguments {
   checkpoint?: string;
   data?: string;
@@ -36,7 +36,7 @@ export interface StudyArguments {
   trace?: string;
 }
 
-/** What the parts find out. */
+/** Results of the parts. */
 type Found = Omit<Study, 'model' | 'machine'>;
 
 /** One part of a study. A new part is a line in `PARTS`, a member of `Study` and a section of the page. */
@@ -67,7 +67,7 @@ async function studyParts(subject: Subject, given: StudyArguments): Promise<Foun
   return found;
 }
 
-/** What a trace says of where it came from. */
+/** Metadata of a trace: the model and the machine. */
 const aboutOf = ({ model, machine: where }: Study): Record<string, unknown> => ({ model: model.name, ...where });
 
 function checkFiles({ out, json, trace, parts }: StudyArguments): void {

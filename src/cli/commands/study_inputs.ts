@@ -1,4 +1,4 @@
-/** What `morphmlp study` was asked to look at. */
+/** The model and clips of `morphmlp study`. */
 import { existsSync } from 'node:fs';
 import { DecodePool } from '../../data/video/decode_pool';
 import { testClips, type InputSpec } from '../../data/input_spec';
@@ -10,7 +10,7 @@ import { randomSubject, STUDY_MODELS, trainedSubject, type Subject } from '../..
 import { didYouMean } from '../../terminal/format';
 import { fileInputs } from './predict_inputs';
 
-/** What names a model and its clips. */
+/** Arguments that select a model and its clips. */
 export interface Asked {
   checkpoint?: string;
   data?: string;
@@ -19,7 +19,7 @@ export interface Asked {
 
 const MODELS = Object.keys(STUDY_MODELS);
 
-/** The model's name among the words of the command line, and the files. */
+/** Splits the positional arguments into the model's name and files. */
 function sortInputs(inputs: readonly string[]): { names: string[]; files: string[] } {
   const isModel = (word: string) => MODELS.includes(word) && !existsSync(word);
   const [names, files] = [inputs.filter(isModel), inputs.filter((word) => !isModel(word))];
@@ -42,7 +42,7 @@ async function labelledClips(
     const known = subject.checkpoint ? { known: subject.classNames, knownFrom: subject.checkpoint } : {};
     const dataset = openDataset(specOf(path), { clips, ...known }, pool);
     const wanted = Math.min(count, dataset.length);
-    // Drawn, the same ones each time: lists are sorted by class, or have the classes by turns.
+    // A fixed random sample, because lists are sorted by class or alternate classes.
     const indices = new Philox(0, 0)
       .shuffle(Int32Array.from({ length: dataset.length }, (_, i) => i))
       .subarray(0, wanted);
@@ -63,7 +63,7 @@ async function fileClips(files: readonly string[], input: InputSpec): Promise<Cl
   return clips;
 }
 
-/** The model and the clips that the command line names. @throws in one sentence where it names none */
+/** Loads the model and clips of the command line. @throws if it names no model */
 export async function openSubject(inputs: readonly string[], { checkpoint, data, count }: Asked): Promise<Subject> {
   const { names, files } = sortInputs(inputs);
   if (!checkpoint && names.length === 0)

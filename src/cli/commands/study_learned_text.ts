@@ -39,7 +39,7 @@ function ablationText(ablation: AblationStudy): string {
   return `Parts switched off: ${base}; the weights of the other branches are ${others}\n${rows}`;
 }
 
-/** What was learned, for a terminal. */
+/** Text of the part `learned` for the terminal. */
 export function learnedText({ weights, ablation, clips }: LearnedStudy): string {
   if (!weights || !ablation)
     return '\nWhat was learned: without clips, only the FC matrices are looked at (see the page)';

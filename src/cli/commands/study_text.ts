@@ -29,7 +29,7 @@ function opTable({ ops, total }: Cost): string {
   return table(rows, { head, align: ['left', 'left', 'left', ...HEAD.map(() => 'right' as const), 'right'] });
 }
 
-/** What the terminal shows of a cost: stages, the dearest ops, and a sentence for each stage. */
+/** Text of the part `cost` for the terminal: stages, the most expensive ops, and a sentence for each stage. */
 export function costText(cost: Cost): string {
   const { limits, ms, outsideMs, work, batch, steps } = cost;
   const step = `${work === 'train' ? 'training step' : 'forward pass'} of ${batch} ${batch === 1 ? 'clip' : 'clips'}`;
@@ -43,7 +43,7 @@ export function costText(cost: Cost): string {
   ].join('\n');
 }
 
-/** What the terminal shows of what is mixed: a sentence for the end of each stage. */
+/** Text of the part `mixing` for the terminal: a sentence for the end of each stage. */
 export function mixingText(mixing: Mixing): string {
   const { levels, sensitivities, clip } = mixing;
   const middle = sensitivities.filter(({ level, token }) => token === middleOf(levels[level]!.size));

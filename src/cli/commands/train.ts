@@ -14,9 +14,9 @@ Examples:
   morphmlp train --cfg K400_MLP_S16x4.yaml DATA.PATH_PREFIX /data/k400 OUTPUT_DIR runs/k400 --print-config
 
 A csv has lines of path,label: paths relative to the csv, labels as indices or names. A folder has one folder of videos (for
-an image model: of pictures) for each class. Recipes are the authors' YAML files, or ours of the same form; KEY VALUE pairs go
-over them. Ctrl-C saves; --resume goes on bit for bit as if the run had never stopped. A folder with
-a run in it is refused without --resume or --overwrite.`;
+an image model: of pictures) for each class. Recipes are the authors' YAML files, or ours of the same form; KEY VALUE pairs
+override them. Ctrl-C saves; --resume continues bit for bit as if the run had never stopped. A folder that contains
+a run is rejected without --resume or --overwrite.`;
 
 /** Adds `morphmlp train`. */
 export function registerTrain(program: Command): void {
@@ -26,28 +26,32 @@ export function registerTrain(program: Command): void {
     .argument('[pairs...]', "KEY VALUE pairs that go over the recipe, as the authors' command line takes them")
     .option('--cfg <file>', "a recipe: one of the authors' YAML files, or your own of the same form")
     .option('--preset <name>', 'a recipe that comes with the program: quickstart, k400_s16, ssv2_b32, imagenet_t, …')
-    .option('--print-config', 'print the whole configuration that results, and do nothing else')
+    .option('--print-config', 'print the resulting configuration and exit')
     .option('--data <path>', 'training clips: a csv, a folder of class folders, or motion (motion:N for N clips)')
     .option('--val <path>', 'validation clips, in the same forms')
-    .option('--separator <text>', 'between path and label in a csv')
+    .option('--separator <text>', 'separator between path and label in a csv')
     .option('--model <name>', 'quickstart, video-s, video-b, image-t, … (default: video-s)')
     .option('--frames <n>', 'frames of a clip (default: 16)', wholeNumber(1))
     .option('--rate <n>', 'distance between frames (default: 4)', wholeNumber(1))
     .option('--crop <pixels>', 'side of the square crop (default: 224)', wholeNumber(32))
-    .option('--flip', 'mirror half of the training clips, over the recipe')
-    .option('--no-flip', 'do not: for classes that tell left from right')
+    .option('--flip', 'mirror half of the training clips, whatever the recipe')
+    .option('--no-flip', 'mirror no clips: for classes that depend on left and right')
     .option('--augment', "the recipes' RandAugment, erasing, resized crops, mixup and cutmix")
-    .option(
-      '--init <file>',
-      'start from these weights: .safetensors or .pth; an image model of the same widths will do',
-    )
-    .option('--reset-head', 'with --init: start the head anew where the file has other classes')
+    .option('--init <file>', 'initial weights: .safetensors or .pth, also of an image model of the same widths')
+    .option('--reset-head', 'with --init: initialise the head if the file has other classes')
     .addOption(
-      new Option('--inflate <how>', 'with --init from an image model: its stem over time').choices(['centre', 'mean']),
+      new Option('--inflate <how>', 'with --init from an image model: inflation of its stem over time').choices([
+        'centre',
+        'mean',
+      ]),
     )
     .option('--epochs <n>', 'passes over the training clips (default: 60)', wholeNumber(1))
-    .option('--batch-size <n>', 'clips a step (default: 8)', wholeNumber(1))
-    .option('--micro-batch <n>', 'clips at a time, gradients summed to the batch (default: all)', wholeNumber(1))
+    .option('--batch-size <n>', 'clips per step (default: 8)', wholeNumber(1))
+    .option(
+      '--micro-batch <n>',
+      'clips per forward pass; gradients are summed over the batch (default: all)',
+      wholeNumber(1),
+    )
     .option('--lr <rate>', 'learning rate after the warm-up (default: 2e-4)', numberIn(0))
     .option('--end-lr <rate>', 'learning rate at the end of the cosine (default: 1e-6)', numberIn(0))
     .option('--warmup-epochs <n>', 'epochs of linear warm-up (default: 10, at most a sixth of the epochs)', numberIn(0))
@@ -61,7 +65,7 @@ export function registerTrain(program: Command): void {
       numberIn(0, 0.999999),
     )
     .option('--eval-every <n>', 'epochs between validations (default: 1)', wholeNumber(1))
-    .option('--seed <n>', 'of every random choice (default: 0)', wholeNumber(0))
+    .option('--seed <n>', 'seed of all random choices (default: 0)', wholeNumber(0))
     .option('--workers <n>', 'threads that decode and augment', wholeNumber(1))
     .option('--threads <n>', 'threads that compute (default: physical cores)', wholeNumber(1))
     .option(

@@ -19,7 +19,7 @@ import { printable } from '../../terminal/text_width';
 import { TrainingView } from './training_view';
 import { isWatched, trainWatched, usePlugins } from './watched_run';
 
-/** What the command line gives: only what was named there. */
+/** Arguments of `morphmlp train`; options that were not given are absent. */
 export type TrainArguments = TrainFlags & { resume?: boolean; overwrite?: boolean; printConfig?: boolean };
 
 const mib = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
@@ -99,7 +99,7 @@ function optionsFor(config: Config, resume: boolean): RunOptions {
   return resume ? { ...options, resume: 'must' } : options;
 }
 
-/** A run that is there may be days of work: it is not written over unasked. */
+/** Throws if the folder contains a run, which may be days of work, unless it is to be resumed or overwritten. */
 function checkFree({ out, resume }: RunOptions, overwrite = false): void {
   const { last, best } = runFiles(out);
   const there = [last, best].find((file) => existsSync(file));
@@ -107,7 +107,7 @@ function checkFree({ out, resume }: RunOptions, overwrite = false): void {
   throw new Error(`${out} has a run already (${path.basename(there)}): give --resume, --overwrite or another --out`);
 }
 
-/** Trains to the end, or until it is stopped; writes the report. Returns whether the end was reached. */
+/** Trains to the end or until stopped, and writes the report. Returns whether the run is complete. */
 async function trainRun(run: Run, view: TrainingView, config: Config): Promise<boolean> {
   writeFileAtomic(run.files.config, (write) => write(Buffer.from(printConfig(config))));
   const release = stopOnInterrupt(run);
@@ -147,7 +147,7 @@ async function trainFirst(config: Config, given: TrainArguments): Promise<boolea
   return finished;
 }
 
-/** Runs `morphmlp train`: training, then the test, as far as the configuration has them. */
+/** Runs `morphmlp train`: training, then the test, if the configuration enables them. */
 export async function train(pairs: string[], given: TrainArguments): Promise<void> {
   const { config, notes } = resolveConfig(given, pairs);
   if (given.printConfig) return void process.stdout.write(printConfig(config));

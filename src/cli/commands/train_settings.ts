@@ -1,4 +1,4 @@
-/** From the command line of `morphmlp train` to one configuration: defaults, preset or file, flags, then KEY VALUE pairs. */
+/** Builds the configuration of `morphmlp train`: defaults, preset or file, flags, then KEY VALUE pairs. */
 import os from 'node:os';
 import {
   defaults,
@@ -12,7 +12,7 @@ import {
 import type { Config, KeyName } from '../../train/config/keys';
 import { QUICKSTART, VARIANTS, type MorphMlpConfig } from '../../models/config';
 
-/** What the flags of `morphmlp train` give: only what was named there. */
+/** Flags of `morphmlp train` that set configuration keys; flags that were not given are absent. */
 export interface TrainFlags {
   cfg?: string;
   preset?: string;
@@ -52,7 +52,7 @@ export interface TrainFlags {
   out?: string;
 }
 
-/** Flags that are another name for one key. */
+/** Flags that are aliases of one key. */
 const SAME: Readonly<Partial<Record<keyof TrainFlags, KeyName>>> = {
   data: 'RUN.TRAIN_DATA',
   val: 'RUN.VAL_DATA',
@@ -91,7 +91,7 @@ type Values = Partial<Record<KeyName, unknown>>;
 const CLASSES: Readonly<Record<number, string>> = { 16: 'MorphMLP', 32: 'MorphMLP_32' };
 const classFor = (frames: number): string => CLASSES[frames] ?? 'MorphMLP_any';
 
-/** Sizes of a model by its name, as keys. */
+/** Keys of a published model. */
 function modelValues(name: string): Values {
   const models: Record<string, MorphMlpConfig> = { quickstart: QUICKSTART };
   for (const [variant, { config }] of Object.entries(VARIANTS)) models[variant] = config;
@@ -107,7 +107,7 @@ function modelValues(name: string): Values {
   };
 }
 
-/** One crop for training and test, and the recipes' 256 to 320 in proportion to it. */
+/** Sets the crop of training and test, and scales the recipes' range of 256 to 320 in proportion. */
 function cropValues(crop: number): Values {
   const scaled = (of224: number): number => Math.round((crop * of224) / 224);
   return {
@@ -117,7 +117,7 @@ function cropValues(crop: number): Values {
   };
 }
 
-/** Strong augmentation as the recipes have it. */
+/** Keys of the recipes' strong augmentation. */
 const AUGMENTED: Values = {
   'AUG.ENABLE': true,
   'AUG.AA_TYPE': 'rand-m7-n4-mstd0.5-inc1',
@@ -144,17 +144,17 @@ function flagSettings(flags: TrainFlags): Setting[] {
   return settings;
 }
 
-/** With as few as 5 epochs, the 10 of warm-up that suit 60 would be the whole run. */
+/** Limits the warm-up to a sixth of the epochs: the default of 10 suits 60 epochs, not 5. */
 function fitWarmup(config: Config, settings: readonly Setting[]): Config {
   if (settings.some(({ key }) => key === 'SOLVER.WARMUP_EPOCHS')) return config;
   const warmup = Math.min(config['SOLVER.WARMUP_EPOCHS'], config['SOLVER.MAX_EPOCH'] / 6);
   return { ...config, 'SOLVER.WARMUP_EPOCHS': warmup };
 }
 
-/** A recipe for one's own clips, when neither a file nor a preset is named. */
+/** Default recipe for the user's clips, if neither a file nor a preset is given. */
 const OWN = 'own';
 
-/** The configuration that a command line means, and lines that a person should know of. */
+/** The configuration of a command line, and notes for the user. */
 export function resolveConfig(flags: TrainFlags, pairs: readonly string[]): { config: Config; notes: string[] } {
   if (flags.cfg !== undefined && flags.preset !== undefined)
     throw new Error('--cfg and --preset both name a recipe: give one of them');

@@ -7,16 +7,16 @@ import { RunLog } from './run_log';
 import type { RunNotes } from './run_report';
 import { printable } from '../../terminal/text_width';
 
-/** Shows a run: one bar an epoch, then a line with its figures. */
+/** Shows a run: a progress bar per epoch, then a line with its metrics. */
 export class TrainingView implements TrainerEvents {
   private bar: Progress | null = null;
   private run: Run | null = null;
   private log: RunLog | null = null;
   private startedAt = { time: 0, batch: 0 };
-  /** What the report will want to know. */
+  /** Records for the report. */
   readonly notes: RunNotes = { startedAt: new Date(), steps: [], warnings: [] };
 
-  /** Names the run to show, and opens its logs; a resumed run goes on with them where it stands. */
+  /** Starts showing a run and opens its logs; a resumed run appends to its logs. */
   attach(run: Run): void {
     this.run = run;
     this.log = new RunLog(run);

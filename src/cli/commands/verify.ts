@@ -9,12 +9,15 @@ export function registerVerify(program: Command): void {
     .description(
       "hold this machine's kernels to reference numbers: logits, features, loss, gradients, buffers, training steps",
     )
-    .argument('<file>', 'a file in the form of test/fixtures/reference/tiny.json, models_full.json or trajectory.json')
+    .argument(
+      '<file>',
+      'a file in the format of test/fixtures/reference/tiny.json, models_full.json or trajectory.json',
+    )
     .addOption(deviceOption())
-    .option('--case <name>', 'one case of the file')
+    .option('--case <name>', 'run one case of the file')
     .addHelpText(
       'after',
-      '\nExamples:\n  morphmlp verify test/fixtures/reference/tiny.json\n  morphmlp verify test/fixtures/reference/models_full.json --case video_s16\n\nExit status 1 when a comparison fails.',
+      '\nExamples:\n  morphmlp verify test/fixtures/reference/tiny.json\n  morphmlp verify test/fixtures/reference/models_full.json --case video_s16\n\nExit status 1 if a comparison fails.',
     )
     .action(async (file: string, given: VerifyArguments) => (await import('./verify_action.js')).verify(file, given));
 }

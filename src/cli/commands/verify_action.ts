@@ -5,7 +5,7 @@ import { setDefaultDevice } from '../../core/tensor';
 import { deviceText } from './device_text';
 import { checkModel, checkTrajectory, type Finding, type ModelCase, type TrajectoryCase } from './reference_case';
 
-/** What the command line gives. */
+/** Arguments of `morphmlp verify`. */
 export interface VerifyArguments {
   device: Device;
   case?: string;
@@ -13,7 +13,7 @@ export interface VerifyArguments {
 
 type Case = ModelCase | TrajectoryCase;
 
-/** The cases of a reference file; throws one sentence when it has another form. */
+/** Cases of a reference file. @throws if the file has another format */
 export function readCases(file: string, only?: string): [string, Case][] {
   const text = withFile(file, (source) => source.bytes(0, source.size, 'its text').toString());
   let parsed: unknown;
@@ -36,7 +36,7 @@ export function readCases(file: string, only?: string): [string, Case][] {
   return chosen;
 }
 
-/** Whether a comparison holds; an error that is NaN does not. */
+/** Whether a finding is within its tolerance; NaN is not. */
 export const holds = ({ error, tolerance }: Finding): boolean => error <= tolerance;
 
 /** Compares one case with this machine's kernels. */

@@ -1,6 +1,6 @@
 /**
- * Training with kernels out of other libraries. They are held to ours first, in this model and in a process of their own; then the run goes
- * on in a process that this one watches, so that a kernel which crashes or hangs is named, and what was saved is not lost.
+ * Training with plugins. A child process first compares the model with and without them; then the run goes
+ * on in a second one that this process watches: a kernel that crashes or hangs is reported, and the last checkpoint is kept.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { randomInt } from 'node:crypto';
@@ -19,13 +19,13 @@ import { withProgress } from '../../terminal/progress';
 const WATCHED = 'MORPHMLP_WATCHED';
 const TIMEOUT_MS = 120_000;
 
-/** Whether this is the process that is watched. */
+/** Whether this is the watched process. */
 export const isWatched = (): boolean => process.env[WATCHED] === '1';
 
-/** What the watched process is in: a kernel, and of which library. */
+/** The plugin kernel that the watched process is running; null outside of plugins. */
 type Inside = { file: string; op: string; direction: string } | null;
 
-/** In the watched process: these libraries stand in for their ops from now on, and each of their runs is told. */
+/** In the watched process: uses the plugins `files` for their ops and reports the start and end of each call on pipe 3. */
 export function usePlugins(files: readonly string[]): string[] {
   const plugins = files.map(openPlugin);
   for (const plugin of plugins) {
@@ -39,7 +39,7 @@ export function usePlugins(files: readonly string[]): string[] {
   return plugins.map(({ file, op }) => `${path.basename(file)} stands in for ${op}`);
 }
 
-/** Holds the model of a run with these libraries to the same model without; throws where they differ, or one fails. */
+/** Compares the model of a run with and without the plugins. @throws if they differ or a plugin fails */
 async function holdPlugins(files: readonly string[], { architecture, classes, clips }: RunOptions): Promise<void> {
   const plugins = files.map((file) => path.resolve(file));
   const model = { ...architecture, numClasses: classes ?? 10 };
@@ -63,7 +63,7 @@ async function holdPlugins(files: readonly string[], { architecture, classes, cl
   });
 }
 
-/** Starts this command again, in a group of its own: signals reach it through us alone, and once. */
+/** Starts this command again in its own process group, so that only this process forwards signals, once. */
 function startAgain(): ChildProcess {
   const child = spawn(process.execPath, [...process.execArgv, ...process.argv.slice(1)], {
     stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
@@ -77,7 +77,7 @@ function startAgain(): ChildProcess {
 const describe = ({ file, op, direction }: NonNullable<Inside>) =>
   `${path.basename(file)}, in the ${direction} of ${op},`;
 
-/** Waits for the watched run; resolves with what ended it, null where it ended by itself. */
+/** Waits for the watched run; resolves to the failure that ended it, or null after a normal exit. */
 function watch(child: ChildProcess): Promise<string | null> {
   let [inside, problem]: [Inside, string | null] = [null, null];
   let timer: NodeJS.Timeout | undefined;
@@ -103,7 +103,7 @@ function watch(child: ChildProcess): Promise<string | null> {
   });
 }
 
-/** Trains with plugins: checks them, then runs the same command in a watched process. @throws what ended it */
+/** Trains with plugins: checks them, then runs the same command in a watched process. @throws the failure that ended it */
 export async function trainWatched(files: readonly string[], options: RunOptions): Promise<void> {
   await holdPlugins(files, options);
   const problem = await watch(startAgain());

@@ -1,23 +1,23 @@
 /**
- * Turns, shears and shifts of frames as Pillow's `Image.transform` makes them: the centre of each pixel of the result is looked
+ * Rotation, shear and translation of frames, equal to Pillow's `Image.transform`: the centre of each pixel of the result is looked
  * up in the frame by bilinear or bicubic interpolation in double precision; outside is grey.
  */
 import type { ClipSize } from './size';
 
-/** Looked up once: in a sandboxed context (jest, node:vm) every access to a global is slow. */
+/** Cached because access to a global is slow in a sandboxed context (jest, node:vm). */
 const { cos, floor, max, min, sin, PI } = Math;
 
-/** Where a pixel of the result comes from: x' = a·x + b·y + c, y' = d·x + e·y + f. */
+/** Maps a pixel (x, y) of the result to its source (x', y'): x' = a·x + b·y + c, y' = d·x + e·y + f. */
 export type Matrix = readonly [a: number, b: number, c: number, d: number, e: number, f: number];
 
 export type Interpolation = 'bilinear' | 'bicubic';
 
-/** Grey of what lies outside the frame. */
+/** Grey level outside the frame. */
 const FILL = 128;
 
 const round15 = (x: number): number => Number(x.toFixed(15));
 
-/** Turns by `degrees`, anticlockwise, about the centre. */
+/** Rotation by `degrees`, anticlockwise, about the centre. */
 export function rotation(degrees: number, { width, height }: { width: number; height: number }): Matrix {
   const angle = (-degrees * PI) / 180;
   const [c, s] = [round15(cos(angle)), round15(sin(angle))];
@@ -25,11 +25,11 @@ export function rotation(degrees: number, { width, height }: { width: number; he
   return [c, s, c * -x + s * -y + x, -s, c, -s * -x + c * -y + y];
 }
 
-/** Shifts rows by `factor` times their height, or columns (`vertical`) by `factor` times their place. */
+/** Shear: shifts rows by `factor` · y, or columns (`vertical`) by `factor` · x. */
 export const shear = (factor: number, vertical: boolean): Matrix =>
   vertical ? [1, 0, 0, factor, 1, 0] : [1, factor, 0, 0, 1, 0];
 
-/** Shifts by `pixels` to the left, or upwards (`vertical`). */
+/** Translation by `pixels` to the left, or upwards (`vertical`). */
 export const shift = (pixels: number, vertical: boolean): Matrix =>
   vertical ? [1, 0, 0, 0, 1, pixels] : [1, 0, pixels, 0, 1, 0];
 
@@ -92,7 +92,7 @@ function bicubicSampler({ width, height }: ClipSize): Sampler {
   };
 }
 
-/** The clip seen through `matrix`, the same for every frame: newly made u8 [frames, height, width, 3]. */
+/** Applies `matrix` to every frame. Returns a new u8 [frames, height, width, 3]. */
 export function transform(
   pixels: Uint8Array,
   size: ClipSize,

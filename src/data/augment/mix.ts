@@ -1,4 +1,4 @@
-/** Mixup (Zhang et al., 2018) and CutMix (Yun et al., 2019) of a batch with itself in reverse, as the authors' code has them. */
+/** Mixup (Zhang et al., 2018) and CutMix (Yun et al., 2019) of a batch with its reverse, as in the authors' code. */
 import type { Philox } from '../../core/philox';
 import type { Box } from '../sampling';
 
@@ -6,20 +6,20 @@ import type { Box } from '../sampling';
 export interface MixOptions {
   /** Parameter of mixup's beta distribution; 0: no mixup. */
   alpha: number;
-  /** The same of cutmix. */
+  /** Parameter of CutMix's beta distribution; 0: no CutMix. */
   cutmixAlpha: number;
   /** Share of batches that are mixed. */
   prob: number;
-  /** Share of mixed batches that are cutmix, where both are on. */
+  /** Share of mixed batches that use CutMix if both are on. */
   switchProb: number;
 }
 
-/** What was drawn for a batch: `lambda` is the share that stays. */
+/** Random parameters of a mixed batch; `lambda` is the weight of a clip's own pixels. */
 export type Mix = { kind: 'mixup'; lambda: number } | { kind: 'cutmix'; lambda: number; box: Box };
 
 const { floor, max, min, sqrt } = Math;
 
-/** A gamma number of shape `a` (Marsaglia and Tsang, 2000; below 1 by the power of a uniform one). */
+/** Gamma variate of shape `a` (Marsaglia and Tsang, 2000; a < 1 by their power of a uniform variate). */
 function gamma(a: number, random: Philox): number {
   if (a < 1) return gamma(a + 1, random) * (1 - random.uniform()) ** (1 / a);
   const d = a - 1 / 3;
@@ -30,13 +30,13 @@ function gamma(a: number, random: Philox): number {
   }
 }
 
-/** A number of the symmetric beta distribution. */
+/** Variate of the symmetric beta distribution. */
 export function beta(a: number, random: Philox): number {
   const [x, y] = [gamma(a, random), gamma(a, random)];
   return x / (x + y);
 }
 
-/** A box of the area 1 − lambda about a random centre; lambda becomes the true share where the border cuts it. */
+/** Box of area 1 − lambda about a random centre. If the border clips it, lambda is corrected to the true area. */
 function cutmix(lambda: number, { height, width }: { height: number; width: number }, random: Philox): Mix {
   const half = (side: number): number => floor(floor(side * sqrt(1 - lambda)) / 2);
   const [cy, cx] = [random.int(height), random.int(width)];
@@ -45,7 +45,7 @@ function cutmix(lambda: number, { height, width }: { height: number; width: numb
   return { kind: 'cutmix', lambda: 1 - (box.width * box.height) / (height * width), box };
 }
 
-/** Draws how a batch is mixed; null where it is not. */
+/** Draws the mix of a batch; null if the batch is not mixed. */
 export function drawMix(options: MixOptions, size: { height: number; width: number }, random: Philox): Mix | null {
   const { alpha, cutmixAlpha, prob, switchProb } = options;
   if (random.uniform() >= prob || (alpha === 0 && cutmixAlpha === 0)) return null;
@@ -54,7 +54,7 @@ export function drawMix(options: MixOptions, size: { height: number; width: numb
   return cut ? cutmix(lambda, size, random) : { kind: 'mixup', lambda };
 }
 
-/** Targets f32 [B, classes] of a mixed batch: lambda of a clip's own smoothed label and the rest of its partner's. */
+/** Targets f32 [B, classes] of a mixed batch: lambda · smoothed label + (1 − lambda) · smoothed label of the partner. */
 export function softTargets(labels: Int32Array, classes: number, smoothing: number, lambda: number): Float32Array {
   const targets = new Float32Array(labels.length * classes).fill(smoothing / classes);
   labels.forEach((label, i) => {

@@ -1,5 +1,5 @@
 /**
- * RandAugment (Cubuk et al., 2020) in the notation and with the operations of timm, as the authors' recipes name it. The
+ * RandAugment (Cubuk et al., 2020) with timm's notation and operations, which the authors' recipes use. The
  * operations are drawn once and applied to every frame of a clip.
  */
 import type { Philox } from '../../core/philox';
@@ -7,20 +7,20 @@ import { rotation, shear, shift, transform, type Interpolation, type Matrix } fr
 import { forEachFrame, type ClipSize } from './size';
 import * as tone from './tone_ops';
 
-/** A policy: how many operations, how strong. */
+/** A RandAugment policy. */
 export interface RandAugment {
   /** 0 to 10. */
   magnitude: number;
   layers: number;
   /** Standard deviation of the magnitude. */
   magnitudeStd: number;
-  /** Whether every operation grows with the magnitude (`inc1`). */
+  /** Whether a larger magnitude makes every operation stronger (`inc1`). */
   increasing: boolean;
 }
 
 const GRAMMAR = 'expected rand-m7-n4-mstd0.5-inc1 or the like (m magnitude, n layers, mstd its deviation, inc1)';
 
-/** Reads a policy such as `rand-m7-n4-mstd0.5-inc1`. @throws in one sentence where a part is not known */
+/** Reads a policy such as `rand-m7-n4-mstd0.5-inc1`. @throws if a part is unknown */
 export function parseRandAugment(text: string): RandAugment {
   const [name, ...parts] = text.split('-');
   if (name !== 'rand') throw new Error(`RandAugment ${text}: ${GRAMMAR}`);
@@ -41,18 +41,18 @@ export function parseRandAugment(text: string): RandAugment {
 type ToneName = 'autoContrast' | 'equalize' | 'invert' | 'posterize' | 'solarize' | 'solarizeAdd';
 type EnhanceName = 'colour' | 'contrast' | 'brightness' | 'sharpness';
 
-/** One operation with all that was drawn for it. */
+/** One operation with its random parameters. */
 export type AugmentOp =
   { name: ToneName | EnhanceName; value: number } | { name: 'affine'; matrix: Matrix; interpolation: Interpolation };
 
-/** What operations need to know of the frames. */
+/** Properties of the frames that operations depend on. */
 export interface AugmentTarget {
   width: number;
   height: number;
   interpolation: Interpolation;
 }
 
-/** Makes an operation of a magnitude in [0, 10]. */
+/** Creates an operation from a magnitude in [0, 10]. */
 type Maker = (level: number, target: AugmentTarget, random: Philox) => AugmentOp;
 
 const signed = (value: number, random: Philox): number => (random.uniform() < 0.5 ? -value : value);
@@ -61,7 +61,7 @@ const toneOp =
   (name: ToneName, value: (level: number) => number): Maker =>
   (level) => ({ name, value: value(level) });
 
-/** Colour, contrast, brightness, sharpness: away from 1 in either direction, or from 0.1 to 1.9. */
+/** Colour, contrast, brightness, sharpness: factors on either side of 1 (increasing), or from 0.1 to 1.9. */
 const enhanceOp =
   (name: EnhanceName, increasing: boolean): Maker =>
   (level, _, random) => ({

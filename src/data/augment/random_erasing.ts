@@ -1,12 +1,12 @@
-/** Random erasing (Zhong et al., 2017): one box for all frames of a clip, as the authors' video code has it. */
+/** Random erasing (Zhong et al., 2017): one box for all frames of a clip, as in the authors' video code. */
 import type { Philox } from '../../core/philox';
 import { NORMALISATION } from '../types';
 import { forEachFrame, type ClipSize } from './size';
 
-/** Looked up once: in a sandboxed context (jest, node:vm) every access to a global is slow. */
+/** Cached because access to a global is slow in a sandboxed context (jest, node:vm). */
 const { exp, log, max, min, round, sqrt } = Math;
 
-/** Which share of clips, how many boxes at most, and what fills them. */
+/** Probability per clip, largest number of boxes, and their fill. */
 export interface Erasing {
   prob: number;
   /** `const`: the mean colour; `rand`: one normal colour a frame; `pixel`: normal noise. */
@@ -14,7 +14,7 @@ export interface Erasing {
   count: number;
 }
 
-/** A box and what it is filled with. */
+/** A box and its fill. */
 export interface ErasedBox {
   x: number;
   y: number;
@@ -39,7 +39,7 @@ function drawBox(size: { height: number; width: number }, count: number, random:
   return [];
 }
 
-/** The boxes of one clip: none, or 1 to `count` of which each has 2% to a third of the area, divided by their number. */
+/** Boxes of one clip: none, or n = 1 to `count` boxes, each of area (2% to 33% of the frame) / n. */
 export function drawErasing(
   { prob, mode, count }: Erasing,
   size: { height: number; width: number },

@@ -1,9 +1,9 @@
-/** A box of a random share of the frame, resized to the network's input (Szegedy et al., 2015). */
+/** Random resized crop (Szegedy et al., 2015). */
 import type { Philox } from '../../core/philox';
 import type { Box } from '../sampling';
 import type { ClipSize } from './size';
 
-/** Looked up once: in a sandboxed context (jest, node:vm) every access to a global is slow. */
+/** Cached because access to a global is slow in a sandboxed context (jest, node:vm). */
 const { exp, floor, log, max, min, round, sqrt } = Math;
 
 type Range = readonly [least: number, most: number];
@@ -18,7 +18,7 @@ function middleBox(width: number, height: number, [narrow, broad]: Range): Box {
   return { x: floor((width - w) / 2), y: floor((height - h) / 2), width: w, height: h };
 }
 
-/** A box of an area of `scale` times the frame's and an aspect ratio in `aspect` (drawn evenly in its logarithm). */
+/** Draws a box whose area is a share in `scale` of the frame's and whose aspect ratio is log-uniform in `aspect`. */
 export function drawResizedCrop(
   width: number,
   height: number,
@@ -36,7 +36,7 @@ export function drawResizedCrop(
   return middleBox(width, height, aspect);
 }
 
-/** For each place of the result its two neighbours in the source and the share of the second. */
+/** For each output position: its two neighbours in the source and the weight of the second. */
 interface Taps {
   at: Int32Array;
   next: Int32Array;
@@ -67,7 +67,7 @@ export function resizeCrop(
   return resample(pixels, { frames, height, width }, across, down);
 }
 
-/** Taps of the places from `start` on, `count` of them. */
+/** Taps of `count` output positions from `start` on. */
 const slice = ({ at, next, share }: Taps, start: number, count: number): Taps => ({
   at: at.subarray(start, start + count),
   next: next.subarray(start, start + count),

@@ -1,9 +1,9 @@
 /**
- * Changes of brightness and colour of one frame u8 [height, width, 3], in place, with Pillow's arithmetic on bytes to the bit
+ * Tone and colour operations on one frame u8 [height, width, 3], in place, bit-equal to Pillow's
  * (ImageOps, ImageEnhance): the authors' recipes apply Pillow's.
  */
 
-/** Looked up once: in a sandboxed context (jest, node:vm) every access to a global is slow. */
+/** Cached because access to a global is slow in a sandboxed context (jest, node:vm). */
 const { floor, fround, max, min, trunc } = Math;
 
 type Table = Uint8Array;
@@ -22,7 +22,7 @@ function applyTable(frame: Uint8Array, table: Table): void {
   applyTables(frame, [table, table, table]);
 }
 
-/** How often each byte occurs in each channel. */
+/** Histogram of each channel. */
 function histograms(frame: Uint8Array): [Uint32Array, Uint32Array, Uint32Array] {
   const [red, green, blue] = [new Uint32Array(256), new Uint32Array(256), new Uint32Array(256)];
   for (let i = 0; i < frame.length; i += 3) {

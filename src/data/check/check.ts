@@ -5,24 +5,24 @@ import { surveyFrames } from '../pictures/frame_folder';
 import { inspectFile, type FileFacts, type SeenViews } from './inspect';
 import { sameContent } from './same_content';
 
-/** How many files have a value, the most frequent first. */
+/** Numbers of files by value, most frequent first. */
 export type Counts = { value: string; files: number }[];
 
-/** Least, median and greatest. */
+/** Minimum, median and maximum. */
 export interface Range {
   least: number;
   median: number;
   most: number;
 }
 
-/** A file of a list and what is known of it. */
+/** A listed file and its facts. */
 export interface CheckedFile {
   path: string;
   class: string;
   facts: FileFacts;
 }
 
-/** What a check found about one list. */
+/** Findings about one list. */
 export interface ListCheck {
   source: string;
   files: CheckedFile[];
@@ -31,28 +31,28 @@ export interface ListCheck {
   /** Lines that repeat a file. */
   repeated: number;
   unreadable: string[];
-  /** One sentence for each file that is cut short or damaged, and can be read in part. */
+  /** A warning for each truncated or damaged file that can be read in part. */
   cut: string[];
   /** Groups of files with the same content. */
   equal: string[][];
   sizes: Counts;
   rates: Counts;
-  /** Seconds, and frames of a file. */
+  /** Duration in seconds, and frames per file. */
   durations: Range | null;
   frames: Range | null;
   bytes: number;
   /** Files with fewer frames than a clip spans. */
   short: number;
-  /** How the list was read, what was left out, how classes are balanced. */
+  /** Notes on how the list was read, files left out, and class balance. */
   notes: string[];
 }
 
-/** What a check found about training and validation. */
+/** Findings about training and validation lists together. */
 export interface DataCheck {
   lists: ListCheck[];
   /** Files of equal content in both lists: [training, validation]. */
   shared: [string, string][];
-  /** What a run would do wrong: the same content under two classes. */
+  /** Errors: the same content under two classes. */
   errors: string[];
 }
 
@@ -60,13 +60,13 @@ export interface CheckOptions {
   /** Frames that a clip spans at the rate of the file: shorter files repeat their last frame. */
   span: (facts: { fps: number }) => number;
   workers: number;
-  /** Views of each file whose frames are wanted. */
+  /** Test views for which the frames are listed. */
   see?: SeenViews;
   onFile?: (done: number, total: number) => void;
   signal?: AbortSignal;
 }
 
-/** Facts of all items, `workers` at a time, in their order. */
+/** Inspects all items, `workers` at a time; returns facts in the order of items. */
 async function inspectAll(
   items: readonly LabelledFile[],
   options: CheckOptions,
@@ -100,7 +100,7 @@ function rangeOf(values: readonly number[]): Range | null {
 type Readable = Exclude<FileFacts, { unreadable: string }>;
 const isReadable = (facts: FileFacts): facts is Readable => !('unreadable' in facts);
 
-/** Findings about folders of frames: of all, where a run looks into some. */
+/** Findings about all folders of frames (a training run samples some). */
 function frameNotes({ items }: Listing): string[] {
   const folders = items.flatMap(({ source }) => (source?.kind === 'frames' ? [source] : []));
   return folders.length === 0 ? [] : surveyFrames(folders, folders[0]!.template, Infinity);
@@ -143,7 +143,7 @@ interface Entry {
   name: string;
 }
 
-/** Items of one group that have another class than its first, as a sentence; null where all agree. */
+/** Error if the items of a group have different classes, else null. */
 function contradiction(group: readonly Entry[]): string | null {
   const [first] = group;
   const other = group.find(({ name }) => name !== first!.name);
@@ -151,7 +151,7 @@ function contradiction(group: readonly Entry[]): string | null {
   return `${first!.item.path} and ${other.item.path} have the same content, and are of class ${first!.name} and ${other.name}`;
 }
 
-/** Checks a training list, and beside it a validation list of the same classes. Every file is opened. */
+/** Checks a training list and, optionally, a validation list with the same classes. Opens every file. */
 export async function checkData(listings: readonly Listing[], options: CheckOptions): Promise<DataCheck> {
   const total = listings.reduce((sum, { items }) => sum + items.length, 0);
   let done = 0;

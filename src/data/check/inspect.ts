@@ -1,4 +1,4 @@
-/** The facts of one listed file: the one place where `data check` asks the decoder. */
+/** Inspects one listed file with the decoder, for `data check`. */
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { LabelledFile } from '../lists/types';
@@ -8,25 +8,25 @@ import type { Views } from '../sampling';
 import { isUnreadable, type SeenFrame } from '../types';
 import { frameTime, type VideoInfo } from '../video/info';
 
-/** Size, length and bytes of a file that can be read, or why it cannot. */
+/** Frame size, length and bytes of a readable file, or the reason why it is unreadable. */
 export type FileFacts =
   | (Pick<VideoInfo, 'width' | 'height' | 'fps' | 'frames' | 'duration' | 'warning'> & {
       bytes: number;
-      /** The frames that each test view of the file shows, where they were asked for. */
+      /** Frames of each test view, if `SeenViews` was given. */
       views?: SeenFrame[][];
     })
   | { unreadable: string };
 
-/** Test views whose frames are wanted. */
+/** Test views for which the frames are listed. */
 export interface SeenViews {
   clips: VideoOptions;
   views: Views;
 }
 
-/** How item i of a listing is read. */
+/** Source of item i of a listing. */
 export const itemSource = ({ path: file, source }: LabelledFile): Source => source ?? sourceOf(file);
 
-/** Files that hold the pictures of a source, and the part of them that is meant. */
+/** Files that contain the pictures of a source. */
 export async function contentFiles(source: Source): Promise<string[]> {
   if (source.kind === 'files') return source.files.map((name) => path.join(source.path, name));
   if (source.kind !== 'frames') return [source.path];
@@ -39,17 +39,17 @@ async function bytesOf(source: Source): Promise<number> {
   return sizes.reduce((sum, size) => sum + size, 0);
 }
 
-/** Pictures of this size are made of a first frame, to see whether it decodes. */
+/** Size to which the first frame is decoded as a test. */
 const TINY = [16, 16] as const;
 
-/** The frames that the network would see in each view: their numbers from 0, and when they are shown. */
+/** Numbers (from 0) and times of the frames in each view. */
 function framesSeen(info: VideoInfo, { clips, views }: SeenViews): SeenFrame[][] {
   return allViews(views).map((choice) =>
     planClip(clips, info, choice).frames.map((number) => ({ number, timestamp: frameTime(info, number) })),
   );
 }
 
-/** Reads a file's index and decodes its first frame. Rejects only where no file is to blame (there is no decoder). */
+/** Reads a file's index and decodes its first frame. Rejects only if there is no decoder. */
 export async function inspectFile(item: LabelledFile, see?: SeenViews, signal?: AbortSignal): Promise<FileFacts> {
   const source = itemSource(item);
   try {

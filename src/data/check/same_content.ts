@@ -1,4 +1,4 @@
-/** Files that are equal byte for byte, whatever they are called. */
+/** Finds files with identical bytes. */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import type { LabelledFile } from '../lists/types';

@@ -1,13 +1,13 @@
-/** Folders with one folder of files for each class: what in them is a video or a picture, and what else there is. */
+/** Datasets of class folders: finds their videos and pictures, and reports other files. */
 import { readdirSync, realpathSync, statSync, type Dirent } from 'node:fs';
 import path from 'node:path';
 import { hasKnownEnding, kindOfFile } from './file_kind';
 
-/** What operating systems leave behind. */
+/** Files that operating systems add to folders. */
 const isLitter = (name: string): boolean =>
   name.startsWith('.') || /^(__MACOSX|Thumbs\.db|desktop\.ini|\$RECYCLE\.BIN|@eaDir|lost\+found)$/i.test(name);
 
-/** Entries of a folder without litter, sorted; links count as what they lead to, and are left out where that is not there. */
+/** Sorted entries of a folder without system files. Links are followed; dead links are skipped. */
 function entriesOf(folder: string): { name: string; folder: boolean; link: boolean }[] {
   const kind = (entry: Dirent): { folder: boolean; link: boolean } | null => {
     if (!entry.isSymbolicLink()) return { folder: entry.isDirectory(), link: false };
@@ -22,7 +22,7 @@ function entriesOf(folder: string): { name: string; folder: boolean; link: boole
   return found.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** Paths below a folder, sorted; folders that a link leads back to are looked into once. */
+/** Sorted paths below a folder; visits folders in a cycle of links once. */
 function filesBelow(folder: string): string[] {
   const [files, seen]: [string[], Set<string>] = [[], new Set([realpathSync(folder)])];
   const walk = (below: string): void => {
@@ -42,7 +42,7 @@ function filesBelow(folder: string): string[] {
   return files;
 }
 
-/** Files that are not used, by ending and reason. */
+/** Ignored files by extension and reason. */
 class LeftOut {
   private readonly kinds = new Map<string, { count: number; first: string }>();
 
@@ -67,19 +67,19 @@ class LeftOut {
 export interface FolderFile {
   /** Relative to the root of the class folders. */
   path: string;
-  /** Its kind, where the ending does not say it. */
+  /** Its kind, if the extension does not determine it. */
   kind?: 'video' | 'picture';
 }
 
-/** What the class folders hold. */
+/** Contents of class folders. */
 export interface ClassFolders {
-  /** The folders that are classes, sorted, and the files of each. */
+  /** Sorted class folders and their files. */
   classes: Map<string, FolderFile[]>;
-  /** What is left out, a line each. */
+  /** Files left out, one line per kind. */
   notes: string[];
 }
 
-/** A file as it is used, or null where it is left out. */
+/** The file of a class, or null if it is ignored. */
 function usable(root: string, name: string, pictures: boolean, left: LeftOut): FolderFile | null {
   const found = kindOfFile(path.join(root, name));
   if (found.kind === 'other') left.add(name, found.what);
@@ -90,7 +90,7 @@ function usable(root: string, name: string, pictures: boolean, left: LeftOut): F
 
 const SPLITS = /^(train|training|val|valid|validation|test|testing|dev|eval)$/i;
 
-/** Data in parts, one level above the class folders, would make classes of the parts. */
+/** Rejects a folder of splits (train, val), which would become classes. */
 function refuseSplits(root: string, folders: readonly string[]): void {
   if (folders.length < 1 || !folders.every((name) => SPLITS.test(name))) return;
   const [first] = folders;
@@ -100,8 +100,8 @@ function refuseSplits(root: string, folders: readonly string[]): void {
 }
 
 /**
- * Looks through the class folders of `root`, folders within them too. A folder without any file is no class.
- * @throws where there is no folder, or the folders are `train` and `val`
+ * Scans the class folders of `root` recursively. A folder without files is not a class.
+ * @throws if there is no folder, or the folders are `train` and `val`
  */
 export function readClassFolders(root: string, pictures: boolean): ClassFolders {
   const entries = entriesOf(root);

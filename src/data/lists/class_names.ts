@@ -1,17 +1,17 @@
 /**
- * Which class a label means. The class list of a run decides, never the look of one list: a label is the class of that name; where
- * no class is named by a number, a whole number is an index. Two lists that say different things of one index are an error.
+ * Classes of labels. The class list of a run determines their meaning, never the form of one list: a label is the class of that name; if
+ * no class name is a number, a whole number is an index. Two class lists that name an index differently are an error.
  */
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { ListedLabel } from './table';
 import { readLines } from './text_file';
 
-/** What is known of the classes before a list is read. */
+/** Classes known before a list is read. */
 export interface ClassOptions {
   /** The classes in order, when they are known already (from the training list or a checkpoint). */
   known?: readonly string[];
-  /** What `known` comes from, for messages. */
+  /** Source of `known`, for messages. */
   knownFrom?: string;
   /** File of class names, a line each, in place of classes.txt beside the list. */
   classesFile?: string;
@@ -19,24 +19,24 @@ export interface ClassOptions {
   classes?: number;
 }
 
-/** Class names and where they come from. */
+/** Class names and their source. */
 interface ClassList {
   names: readonly string[];
   from: string;
 }
 
-/** Name of the optional file with one class name a line, beside the csv or in the folder of class folders. */
+/** Name of the optional file with one class name per line, in the folder of the csv or of the class folders. */
 const CLASSES_FILE = 'classes.txt';
 
-/** Guards against a column of something else than labels. */
+/** Limit that detects a column without labels. */
 const MOST_CLASSES = 1_000_000;
 
-/** Names in a message: the first few. */
+/** The first few names, for messages. */
 export function someNames(names: readonly string[], most = 8): string {
   return names.slice(0, most).join(', ') + (names.length > most ? ', …' : '');
 }
 
-/** Class names of a file, one a line. @throws where a name is there twice, a line before the last is empty, or it is no list of names */
+/** Reads class names, one per line. @throws for duplicates, empty lines before the last, and files that are not lists of names */
 export function readClassNames(file: string): string[] {
   const lines = readLines(file);
   if (lines.length === 0) throw new Error(`${file}: expected a class name a line, and the file is empty`);
@@ -52,13 +52,13 @@ export function readClassNames(file: string): string[] {
   return lines.map(({ text }) => text);
 }
 
-/** The names, if they are as many as the head has classes. */
+/** Returns the names. @throws if their number differs from the classes of the head */
 export function expectClasses(source: string, names: string[], { classes }: ClassOptions): string[] {
   if (classes === undefined || names.length === classes) return names;
   throw new Error(`${source}: ${names.length} classes, but the head is to have ${classes} (MODEL.NUM_CLASSES)`);
 }
 
-/** The class list that belongs to a list in `folder`: the file that is named, or classes.txt; undefined where there is neither. */
+/** Class list of a list in `folder`: the given file, or classes.txt; undefined without either. */
 function ownClasses(folder: string, options: ClassOptions): ClassList | undefined {
   const beside = path.join(folder, CLASSES_FILE);
   const file = options.classesFile ?? (existsSync(beside) ? beside : undefined);
@@ -70,7 +70,7 @@ function ownClasses(folder: string, options: ClassOptions): ClassList | undefine
 const knownClasses = ({ known, knownFrom = '' }: ClassOptions): ClassList | undefined =>
   known && { names: known, from: knownFrom };
 
-/** The whole number that a label is: 3, 03 and 3.0 (as pandas writes a column with gaps) are one; null for other text. */
+/** Parses a whole number: 3, 03 and 3.0 (as pandas writes a column with gaps) are equal; null for other text. */
 function wholeNumber(text: string): number | null {
   return /^[+-]?\d{1,15}(\.0*)?$/.test(text) ? Number(text) : null;
 }
@@ -78,17 +78,17 @@ function wholeNumber(text: string): number | null {
 const isNumber = (text: string): boolean =>
   wholeNumber(text) !== null || (text !== '' && Number.isFinite(Number(text)));
 
-/** Whether a list has numbers in place of names: `0`, `1`, … of a csv of indices, `class 0`, … of weights from elsewhere. */
+/** Whether names are only numbers: `0`, `1`, … of a csv of indices, `class 0`, … of foreign weights. */
 const isUnnamed = (names: readonly string[]): boolean =>
   names.every((name, i) => name === String(i) || name === `class ${i}`);
 
-/** A class, and whether a label named it or counted it. */
+/** A class, and whether the label is its name or its index. */
 interface Found {
   index: number;
   byIndex: boolean;
 }
 
-/** The class of a label in a class list; null where it has none. */
+/** Class of a label in a class list; null if unknown. */
 function labelReader({ names }: ClassList): (label: string) => Found | null {
   const places = new Map(names.map((name, i) => [name, i]));
   const namedByNumbers = names.some((name) => wholeNumber(name) !== null);
@@ -103,7 +103,7 @@ function labelReader({ names }: ClassList): (label: string) => Found | null {
 
 const ofWhom = (from: string): string => (from === '' ? '' : ` of ${from}`);
 
-/** Why a label means no class. */
+/** Error for a label without a class. */
 function unknownLabel(label: string, { names, from }: ClassList): string {
   const numeric = wholeNumber(label) !== null;
   if (numeric && (isUnnamed(names) || !names.some(isNumber)))
@@ -112,12 +112,12 @@ function unknownLabel(label: string, { names, from }: ClassList): string {
   return `unknown label "${label}": expected one of ${names.length} classes${ofWhom(from)} (${someNames(names)})${hint}`;
 }
 
-/** Why the class `name` of one list is none of another. */
+/** Error for a class `name` of one list that is unknown in another. */
 function unknownClass(name: string, own: ClassList, known: ClassList): string {
   return `unknown class "${name}" of ${own.from}: expected one of ${known.names.length} classes${ofWhom(known.from)} (${someNames(known.names)})`;
 }
 
-/** The first index that two class lists name differently, as a sentence; undefined where they agree. */
+/** Error for the first index that two class lists name differently; undefined if they agree. */
 function disagreement(own: ClassList, known: ClassList): string | undefined {
   const i = own.names.findIndex((name, at) => name !== known.names[at]);
   if (i < 0) return undefined;
@@ -129,14 +129,14 @@ function disagreement(own: ClassList, known: ClassList): string | undefined {
   return `${own.from} names ${own.names[i]} as class ${i}, ${other}`;
 }
 
-/** The place of class `index` of `own` among `known`: the class of that name, or the same number where a list has no names. */
+/** Index in `known` of class `index` of `own`: by name, or the same index if a list has no names; -1 if unknown. */
 function translate(own: ClassList, index: number, known: ClassList): number {
   const place = known.names.indexOf(own.names[index]!);
   if (place >= 0) return place;
   return (isUnnamed(own.names) || isUnnamed(known.names)) && index < known.names.length ? index : -1;
 }
 
-/** Places among the known classes of the classes that a prepared set or a folder has. @throws where one is unknown */
+/** Indices in the known classes of the classes of a prepared set or folder. @throws if one is unknown */
 export function placesAmong(names: readonly string[], from: string, options: ClassOptions): number[] {
   const known = knownClasses(options);
   if (known === undefined) return names.map((_, i) => i);
@@ -148,14 +148,14 @@ export function placesAmong(names: readonly string[], from: string, options: Cla
   });
 }
 
-/** The classes of a list, and the class number of each of its labels. */
+/** Classes of a list, and the class index of each of its labels. */
 export interface ResolvedLabels {
   classNames: string[];
   places: number[];
   notes: string[];
 }
 
-/** Labels whose meaning a class list of the list's own gives, among the classes of the run. */
+/** Resolves labels by the list's own class list, then maps them to the classes of the run. */
 function throughOwn(source: string, labels: readonly ListedLabel[], own: ClassList, known: ClassList): number[] {
   const [read, readKnown] = [labelReader(own), labelReader(known)];
   const differ = isUnnamed(known.names) || isUnnamed(own.names) ? undefined : disagreement(own, known);
@@ -187,7 +187,7 @@ function through(source: string, labels: readonly ListedLabel[], list: ClassList
 
 const MISSING_VALUE = /^(nan|na|n\/a|none|null|nil|\?|-|#n\/a)$/i;
 
-/** Labels that are names: sorted, each a class. */
+/** Labels that are names: the sorted names are the classes. */
 function namesFound(source: string, labels: readonly ListedLabel[], options: ClassOptions): ResolvedLabels {
   const sorted = [...labels].sort((a, b) => (a.text < b.text ? -1 : 1));
   const classNames = expectClasses(
@@ -203,7 +203,7 @@ function namesFound(source: string, labels: readonly ListedLabel[], options: Cla
   return { classNames, places: labels.map(({ text }) => places.get(text)!), notes: [...notes, ...twins(classNames)] };
 }
 
-/** Names that differ in nothing but case or spaces. */
+/** Names that differ only in case or spaces. */
 export function twins(names: readonly string[]): string[] {
   const seen = new Map<string, string>();
   return names.flatMap((name) => {
@@ -217,7 +217,7 @@ export function twins(names: readonly string[]): string[] {
   });
 }
 
-/** Labels of both kinds cannot be told apart: the rarer kind is shown. */
+/** Error for a list with both indices and names; shows a label of the rarer kind. */
 function mixedLabels(source: string, labels: readonly ListedLabel[]): Error {
   const rows = (kind: readonly ListedLabel[]): number => kind.reduce((sum, { count }) => sum + count, 0);
   const [numbers, others] = [
@@ -234,7 +234,7 @@ function mixedLabels(source: string, labels: readonly ListedLabel[]): Error {
   );
 }
 
-/** Labels that are indices: the classes are the numbers from 0 to the largest, or to the head's last. */
+/** Labels that are indices: the classes are the numbers from 0 to the largest index, or to the head's last class. */
 function indicesFound(source: string, labels: readonly ListedLabel[], { classes }: ClassOptions): ResolvedLabels {
   const places = labels.map(({ text }) => wholeNumber(text)!);
   const beyond = labels.find((_, i) => places[i]! > MOST_CLASSES);
@@ -255,7 +255,7 @@ function fromLabel(least: number, most: number): string {
   );
 }
 
-/** What to do where labels that are indices leave classes without a file. */
+/** Advice if index labels leave classes without files. */
 export function gapHint(labels: readonly ListedLabel[], classNames: readonly string[]): string {
   if (!isUnnamed(classNames)) return '';
   const numbers = labels.map(({ text }) => wholeNumber(text) ?? 0);
@@ -272,7 +272,7 @@ export function gapHint(labels: readonly ListedLabel[], classNames: readonly str
   );
 }
 
-/** Labels that only the list itself explains: all indices, or all names. */
+/** Labels without any class list: all indices, or all names. */
 function fromLabels(source: string, labels: readonly ListedLabel[], options: ClassOptions): ResolvedLabels {
   const whole = labels.filter(({ text }) => wholeNumber(text) !== null).length;
   if (whole === labels.length) return indicesFound(source, labels, options);
@@ -286,8 +286,8 @@ function fromLabels(source: string, labels: readonly ListedLabel[], options: Cla
 }
 
 /**
- * The classes of a list in `folder`, and what each of its labels means among them.
- * @throws with file and line where a label means no class, or where two class lists disagree about an index
+ * Classes of a list in `folder`, and the class of each of its labels.
+ * @throws with file and line if a label has no class, or if two class lists name an index differently
  */
 export function resolveLabels(
   source: string,
@@ -306,8 +306,8 @@ export function resolveLabels(
 }
 
 /**
- * The classes of class folders, and the class number of each folder: names, never indices.
- * @throws where a folder is no class of the class list or of the run
+ * Classes of class folders, and the class index of each folder. Folder names are never indices.
+ * @throws if a folder is not in the class list or the classes of the run
  */
 export function resolveFolders(source: string, folders: string[], options: ClassOptions): ResolvedLabels {
   const [known, own] = [knownClasses(options), ownClasses(source, options)];

@@ -1,15 +1,15 @@
-/** What a file is: a picture or a video that can be decoded, by its ending where that is sure, else by its first bytes. */
+/** Recognises decodable pictures and videos: by known extensions, else by the first bytes. */
 import { closeSync, openSync, readSync } from 'node:fs';
 import path from 'node:path';
 import { IMAGE_ENDINGS } from '../pictures/pictures';
 
-/** Endings of videos that nothing else has. */
+/** Unambiguous extensions of videos. */
 export const VIDEO_ENDINGS = [
   ...['.mp4', '.webm', '.mkv', '.avi', '.mov', '.m4v', '.mpg', '.mpeg', '.flv', '.wmv', '.3gp', '.gif'],
   ...['.mts', '.m2ts', '.ogv', '.m2v', '.vob', '.3g2', '.asf', '.f4v', '.mxf', '.divx', '.qt'],
 ];
 
-/** A file's kind; `other` says what it is instead, where that is known. */
+/** Kind of a file; `other` names its format if known. */
 export type FileKind = { kind: 'picture' | 'video' } | { kind: 'other'; what: string };
 
 const VIDEO: FileKind = { kind: 'video' };
@@ -17,7 +17,7 @@ const PICTURE: FileKind = { kind: 'picture' };
 const undecodable: FileKind = { kind: 'other', what: 'cannot be decoded' };
 const neither: FileKind = { kind: 'other', what: 'neither picture nor video' };
 
-/** Beginnings of files: bytes as Latin-1 text, from a place. The first that fits wins. */
+/** Signatures: bytes as Latin-1 text at an offset. The first match wins. */
 const MAGIC: readonly (readonly [pattern: RegExp, kind: FileKind])[] = [
   [/^\xff\xd8\xff|^\x89PNG\r\n|^RIFF[^]{4}WEBP|^II\*\0|^MM\0\*/, PICTURE],
   [/^[^]{4}ftyp(avif|avis)/, PICTURE],
@@ -43,7 +43,7 @@ const MAGIC: readonly (readonly [pattern: RegExp, kind: FileKind])[] = [
 
 const PACKETS = [188, 192, 204] as const;
 
-/** MPEG transport streams: a 0x47 at the same place of every packet. */
+/** MPEG transport streams: 0x47 at the same offset of every packet. */
 function isTransportStream(data: Buffer): boolean {
   return PACKETS.some((size) => {
     for (let first = 0; first < size; first++) {
@@ -57,7 +57,7 @@ function isTransportStream(data: Buffer): boolean {
   });
 }
 
-/** The kind of a file by its first bytes. */
+/** Kind of a file by its first bytes. */
 export function kindOfBytes(data: Buffer): FileKind {
   const text = data.subarray(0, 64).toString('latin1');
   const found = MAGIC.find(([pattern]) => pattern.test(text))?.[1];
@@ -79,13 +79,13 @@ function firstBytes(file: string): Buffer {
 const VIDEOS = new Set(VIDEO_ENDINGS);
 const PICTURES = new Set(IMAGE_ENDINGS);
 
-/** Whether the ending alone says what a file is. */
+/** Whether the extension alone determines the kind. */
 export const hasKnownEnding = (file: string): boolean => {
   const ending = path.extname(file).toLowerCase();
   return VIDEOS.has(ending) || PICTURES.has(ending);
 };
 
-/** The kind of a file. Only files whose ending does not say it are opened. */
+/** Kind of a file. Opens only files whose extension does not determine it. */
 export function kindOfFile(file: string): FileKind {
   const ending = path.extname(file).toLowerCase();
   if (VIDEOS.has(ending)) return VIDEO;

@@ -1,4 +1,4 @@
-/** Lists of folders of frames, as Something-Something's come: `folder number-of-frames label` a line. */
+/** Lists of folders of frames, as in Something-Something: lines of `folder number-of-frames label`. */
 import path from 'node:path';
 import { gapHint, resolveLabels } from './class_names';
 import { surveyFrames } from '../pictures/frame_folder';
@@ -22,7 +22,7 @@ function parseLine(source: string, { text, number }: { text: string; number: num
   throw new Error(`${source}:${number}: expected folder number-of-frames label, got "${text.slice(0, 80)}"`);
 }
 
-/** The distinct labels of rows, and the number of each row's. */
+/** Distinct labels, and the index of each row's label. */
 function distinct(rows: readonly FrameRow[]): { labels: ListedLabel[]; labelOf: number[] } {
   const [labels, numbers]: [ListedLabel[], Map<string, number>] = [[], new Map()];
   const labelOf = rows.map(({ label, line }) => {
@@ -34,9 +34,9 @@ function distinct(rows: readonly FrameRow[]): { labels: ListedLabel[]; labelOf: 
   return { labels, labelOf };
 }
 
-/** Reads a list of folders of frames whose names follow `template` (`{:05d}.jpg`), numbered from anything. */
+/** Reads a list of folders of frames with names like `template` (`{:05d}.jpg`), numbered from any start. */
 export function readFrameList(source: string, template: string, options: ListingOptions = {}): Listing {
-  frameName(template, 1); // a wrong template is told before any folder is looked for
+  frameName(template, 1); // throws for a bad template before any folder is opened
   const rows = readLines(source).map((line) => parseLine(source, line));
   if (rows.length === 0)
     throw new Error(`${source}: the list is empty; expected lines of folder number-of-frames label`);

@@ -17,13 +17,13 @@ import { isPrepared, readShards } from '../shards';
 export { VIDEO_ENDINGS };
 
 export interface ListingOptions extends ClassOptions {
-  /** What stands between path and label, if the list does not say otherwise. Default ','. */
+  /** Preferred separator between path and label if the list is ambiguous. Default ','. */
   separator?: string;
-  /** Folder that relative paths start from. Default: the folder of the csv. */
+  /** Base folder of relative paths. Default: the folder of the csv. */
   root?: string;
-  /** Whether a class without a file is an error. Default: yes, unless classes or their number were given. */
+  /** Whether a class without files is an error. Default: yes, unless classes or their number are given. */
   allowEmptyClasses?: boolean;
-  /** Whether pictures are taken from class folders beside videos. Default false. */
+  /** Whether class folders contribute pictures too. Default false. */
   pictures?: boolean;
 }
 
@@ -35,20 +35,20 @@ export function readListing(source: string, options: ListingOptions = {}): Listi
   return isPrepared(source) ? readShards(source, options) : readFolders(source, options);
 }
 
-/** All that a list names, before anything is looked for on the disk. */
+/** Contents of a list, before files are looked up. */
 export interface Listed {
   source: string;
   /** Absolute paths. */
   files: string[];
-  /** Class number of each. */
+  /** Class index of each file. */
   labels: Int32Array;
-  /** Line of each, from 1. */
+  /** Line of each file, from 1. */
   lines: ArrayLike<number>;
   classNames: string[];
   notes: string[];
-  /** Where labels are indices, what to do about classes that lack a file. */
+  /** Advice on classes without files, if labels are indices. */
   hint?: string;
-  /** How to read file i, where its name does not say. */
+  /** Source of file i, if its name does not determine it. */
   sourceOf?: (i: number) => Source | undefined;
 }
 
@@ -63,7 +63,7 @@ export function readCsv(source: string, options: ListingOptions = {}): Listing {
     labels: table.labelOf.map((id) => places[id]!),
     lines: table.lines,
   };
-  let ending = '\0'; // that of the file before: most lists have one
+  let ending = '\0'; // extension of the preceding file: most lists have only one
   listed.sourceOf = (i) => {
     const file = listed.files[i]!;
     if (file.endsWith(ending)) return undefined;
@@ -74,12 +74,12 @@ export function readCsv(source: string, options: ListingOptions = {}): Listing {
   return finish(listed, options, () => columnsHint(table, root));
 }
 
-/** How to read a file whose ending says nothing: by its first bytes. */
+/** Source of a file with an unknown extension, by its first bytes. */
 function sourceByContent(file: string): Source | undefined {
   return kindOfFile(file).kind === 'picture' ? { kind: 'image', path: file } : undefined;
 }
 
-/** What may be wrong with a list of which no file exists. */
+/** Likely cause if no file of a list exists. */
 function columnsHint({ labels, labelOf, firstFile, columns }: Table, root: string): string {
   if (existsSync(path.resolve(root, labels[labelOf[0]!]!.text)))
     return `; the second column holds paths: put paths first, or write a heading (label,path) over the columns`;
@@ -89,7 +89,7 @@ function columnsHint({ labels, labelOf, firstFile, columns }: Table, root: strin
   return path.isAbsolute(firstFile) ? '' : `; paths start from ${root}`;
 }
 
-/** Reads a folder with one folder per class; the classes are the folders' names, sorted, or those of classes.txt. */
+/** Reads a folder with one folder per class; the classes are the sorted folder names, or those of classes.txt. */
 export function readFolders(source: string, options: ListingOptions = {}): Listing {
   const found = readClassFolders(source, options.pictures ?? false);
   const folders = [...found.classes.keys()];
@@ -119,7 +119,7 @@ export function readFolders(source: string, options: ListingOptions = {}): Listi
   );
 }
 
-/** The items that are there, each once. @throws where a file has two labels */
+/** Existing items without duplicates. @throws if a file has two labels */
 function present({
   source,
   files,
@@ -145,7 +145,7 @@ function present({
   return { items, gone, duplicates, missing: gone.map((i) => files[i]!) };
 }
 
-/** A listing of all that was read: takes out what is not on the disk and looks for classes that have nothing left. */
+/** Builds the listing: removes missing files and finds classes without files. */
 export function finish(listed: Listed, options: ListingOptions, whyNone: () => string = () => ''): Listing {
   const { source, files, labels, lines, classNames, notes } = listed;
   const { items, gone, missing, duplicates } = present(listed);
@@ -193,7 +193,7 @@ function emptyMessage(names: string[]): string {
   return `${names.length === 1 ? 'class' : 'classes'} without a file: ${someNames(names)}`;
 }
 
-/** Files that are in both lists by their paths, as a line; by content, `morphmlp data check` finds them. */
+/** Note on files in both lists, by path; `morphmlp data check` compares contents. */
 export function sharedFiles(a: Listing, b: Listing): string[] {
   const paths = new Set(a.items.map((item) => item.path));
   const shared = b.items.filter((item) => paths.has(item.path));
@@ -204,10 +204,10 @@ export function sharedFiles(a: Listing, b: Listing): string[] {
   return [`${files} in both ${a.source} and ${b.source}, the first is ${shared[0]!.path}`];
 }
 
-/** Classes whose sizes differ so much that accuracy says little. */
+/** Ratio of class sizes above which accuracy is misleading. */
 const IMBALANCE = 10;
 
-/** A line where the largest class has more than ten times the files of the smallest. */
+/** Note if the largest class has more than ten times the files of the smallest. */
 export function imbalance({ items, classNames }: Listing): string[] {
   const counts = new Int32Array(classNames.length);
   for (const { label } of items) counts[label]!++;
@@ -219,7 +219,7 @@ export function imbalance({ items, classNames }: Listing): string[] {
   return [`class ${large} has ${most} files (${share}% of all), class ${small} ${least}`];
 }
 
-/** What a person should know of a listing, a line each; the first is always there. */
+/** Summary of a listing for the user, one line per finding; never empty. */
 export function describeListing(listing: Listing): string[] {
   const { source, items, classNames, missing, duplicates, unreadable = 0, emptyClasses, notes } = listing;
   const lines = [`${source}: ${items.length} files in ${classNames.length} classes`];

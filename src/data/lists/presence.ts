@@ -1,25 +1,25 @@
-/** Which of many listed files are there, and which are listed twice: a folder with many of them is read once. */
+/** Finds missing and duplicate files of large lists; a folder with many of them is read once. */
 import { existsSync, readdirSync } from 'node:fs';
 
-/** Files of one folder from which on reading the folder costs less than asking for each. */
+/** Number of files above which reading the folder is cheaper than a lookup of each. */
 const MANY = 16;
 
-/** For names that are certainly there -1; links are left out, since what they lead to may not be. */
+/** Names that exist, with value -1; links are omitted, because their targets may be missing. */
 function namesIn(folder: string): Map<string, number> {
   const names = new Map<string, number>();
   try {
     for (const entry of readdirSync(folder, { withFileTypes: true }))
       if (!entry.isSymbolicLink()) names.set(entry.name, -1);
   } catch {
-    // A folder that cannot be read has no file that could be: each is asked for alone, and is missing.
+    // An unreadable folder: its files are looked up one by one and reported missing.
   }
   return names;
 }
 
-/** The folder of an absolute path, with the / at its end. */
+/** Folder of an absolute path, with a trailing /. */
 const folderOfPath = (file: string): string => file.slice(0, file.lastIndexOf('/') + 1);
 
-/** Item numbers by folder: those of folder f are `order[starts[f]]` up to, not with, `order[starts[f + 1]]`. */
+/** Item numbers by folder: folder f has `order[starts[f]]` to `order[starts[f + 1] - 1]`. */
 interface ByFolder {
   folders: string[];
   order: Int32Array;
@@ -43,22 +43,22 @@ function byFolder(files: readonly string[]): ByFolder {
   return { folders: [...numbers.keys()], order, starts };
 }
 
-/** What was found about each listed file. */
+/** Missing and duplicate files of a list. */
 export interface Presence {
-  /** 1 where the file is not there. */
+  /** 1 for a missing file. */
   missing: Uint8Array;
-  /** For each file the first with the same path: its own number, where it is the first. */
+  /** For each file, the number of the first file with the same path (its own number if unique so far). */
   first: Int32Array;
 }
 
-/** Looks for files by their absolute paths. */
+/** Looks up files by their absolute paths. */
 export function lookFor(files: readonly string[]): Presence {
   const missing = new Uint8Array(files.length);
   const first = new Int32Array(files.length);
   const { folders, order, starts } = byFolder(files);
   folders.forEach((folder, f) => {
     const items = order.subarray(starts[f], starts[f + 1]);
-    // A name's first item: -1 for a file that no item has named yet.
+    // First item of each name; -1 before any item names it.
     const named = items.length >= MANY ? namesIn(folder) : new Map<string, number>();
     for (const i of items) {
       const name = files[i]!.slice(folder.length);

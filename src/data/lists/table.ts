@@ -1,29 +1,29 @@
-/** Tables of `path,label`: which separator, which columns, quoted fields. Labels stay text here; `class_names.ts` resolves them. */
+/** Tables of `path,label`: detects separator and columns, parses quoted fields. Labels stay text; `class_names.ts` resolves them. */
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { eachLine, readText } from './text_file';
 
-/** A label as the list has it. */
+/** A label as written in the list. */
 export interface ListedLabel {
   text: string;
-  /** Line that has it first, and lines that have it. */
+  /** Its first line, and the number of its lines. */
   line: number;
   count: number;
 }
 
-/** Rows of a list, by columns: a million rows are three arrays. */
+/** Rows of a list, stored by columns, so that a million rows are three arrays. */
 export interface Table {
   source: string;
   /** Absolute paths. */
   files: string[];
-  /** The path of the first row as it stands in the list. */
+  /** The path of the first row as written in the list. */
   firstFile: string;
-  /** Number of each row's label in `labels`. */
+  /** Index of each row's label in `labels`. */
   labelOf: Int32Array;
   labels: ListedLabel[];
   /** Line of each row, from 1. */
   lines: Int32Array;
-  /** What a person should know of how the list was read. */
+  /** Notes for the user on how the list was read. */
   notes: string[];
   /** Columns of the first row. */
   columns: number;
@@ -34,10 +34,10 @@ const PATHS =
 const LABELS =
   /^(labels?|class(es)?|target|category|action|activity|y|(label|class|category|target|action)(name|id|idx|index|label|class))$/;
 
-/** `Video_Path` and `video path` are one name. */
+/** Normalised name of a column: `Video_Path` and `video path` are equal. */
 const bareName = (column: string): string => column.toLowerCase().replace(/[^a-z0-9]/g, '');
 
-/** One field from `at` on: quoted as RFC 4180 has it, or up to the next separator. */
+/** Parses the field at `at`: quoted (RFC 4180), or up to the next separator. */
 function fieldAt(line: string, at: number, separator: string): { field: string; end: number } {
   const quoted = /^\s*"((?:[^"]|"")*)"\s*/.exec(line.slice(at));
   if (quoted) {
@@ -65,7 +65,7 @@ export function splitFields(line: string, separator: string): string[] {
   return fields;
 }
 
-/** Path and label of a line without a heading: what is before the last separator, which a path may contain, and what is after. */
+/** Splits a line of a list without heading at its last separator, because paths may contain separators. */
 function splitLast(line: string, separator: string): [path: string, label: string] {
   if (line.includes('"')) {
     const fields = splitFields(line, separator);
@@ -81,7 +81,7 @@ const NAMES: Readonly<Record<string, string>> = { '\t': 'tabs', ',': 'commas', '
 const nameOf = (separator: string): string => NAMES[separator] ?? `"${separator}"`;
 
 /**
- * The separator that most of the first lines have; among equals that which makes paths that exist, then the preferred one.
+ * The separator of most of the first lines; among ties the one that yields existing paths, then the preferred one.
  */
 function separatorOf(lines: readonly string[], preferred: string, exists: (file: string) => boolean): string {
   const candidates = [preferred, ...SEPARATORS.filter((one) => one !== preferred)];
@@ -98,14 +98,14 @@ function separatorOf(lines: readonly string[], preferred: string, exists: (file:
   return equal[found.indexOf(Math.max(...found))]!.separator;
 }
 
-/** Where path and label stand. */
+/** Columns of path and label. */
 interface Heading {
   columns: string[];
   path: number;
   label: number;
 }
 
-/** The one column of a kind; null where there is none. @throws where there are several */
+/** The column whose name matches `names`, or -1. @throws if several match */
 function onlyColumn(source: string, columns: string[], names: RegExp): number {
   const found = columns.flatMap((column, i) => (names.test(bareName(column)) ? [i] : []));
   if (found.length < 2) return found[0] ?? -1;
@@ -113,7 +113,7 @@ function onlyColumn(source: string, columns: string[], names: RegExp): number {
   throw new Error(`${source}:1: columns ${a} and ${b} of the heading mean the same; keep one of them`);
 }
 
-/** The heading of a list; null where the first line is a row. @throws where it is a heading that lacks a column */
+/** The heading of a list; null if the first line is a row. @throws if a heading lacks a column */
 function headingOf(source: string, line: string, separator: string, exists: (file: string) => boolean): Heading | null {
   const columns = splitFields(line, separator);
   const bare = columns.map(bareName);
@@ -130,7 +130,7 @@ function headingOf(source: string, line: string, separator: string, exists: (fil
   );
 }
 
-/** How the rows of a list are taken apart. */
+/** Format of the rows of a list. */
 interface Layout {
   separator: string;
   heading: Heading | null;
@@ -138,7 +138,7 @@ interface Layout {
   columns: number;
 }
 
-/** Reads the first lines and decides for all. */
+/** Detects the format from the first lines. */
 function layoutOf(source: string, text: string, preferred: string, exists: (file: string) => boolean): Layout {
   const sample: string[] = [];
   eachLine(text.slice(0, text.indexOf('\n', 65_536) + 1 || undefined), (line) => {
@@ -157,7 +157,7 @@ function layoutOf(source: string, text: string, preferred: string, exists: (file
   return { separator, heading, notes, columns };
 }
 
-/** Takes a row apart into path and label. */
+/** Returns a parser of rows to path and label. */
 function rowReader(source: string, { separator, heading }: Layout): (line: string, number: number) => [string, string] {
   const inOrder = heading === null || (heading.columns.length === 2 && heading.path === 0);
   if (inOrder) return (line) => splitLast(line, separator);
@@ -171,15 +171,15 @@ function rowReader(source: string, { separator, heading }: Layout): (line: strin
   };
 }
 
-/** The absolute path of a listed file. Most are plain names below the root, which need no resolving. */
+/** Absolute path of a listed file. Skips the slow `path.resolve` for plain names below the root, the common case. */
 function absolute(root: string, file: string): string {
   const plain = !file.startsWith('/') && !file.endsWith('/') && !file.includes('//') && !/(^|\/)\.\.?(\/|$)/.test(file);
   return plain ? `${root}/${file}` : path.resolve(root, file);
 }
 
 /**
- * Reads a list of `path,label` whose paths start from `root` (absolute). Which files are there tells a heading from a row and one
- * separator from another. @throws with file and line where a row lacks path or label
+ * Reads a list of `path,label` with paths relative to `root` (absolute). Existing files distinguish a heading from a row and one
+ * separator from another. @throws with file and line if a row lacks path or label
  */
 export function readTable(source: string, root: string, preferred: string): Table {
   const text = readText(source);

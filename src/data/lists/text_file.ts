@@ -1,8 +1,8 @@
-/** Reads text files of other people: the encoding is found out from the bytes, and what is no text is refused by name. */
+/** Reads text files: detects UTF-8 and UTF-16, and rejects files that are not text. */
 import { isUtf8 } from 'node:buffer';
 import { readFileSync } from 'node:fs';
 
-/** First bytes of files that are not text, and what to do about them. */
+/** Signatures of files that are not text, and advice for each. */
 const NOT_TEXT: readonly (readonly [number[], string])[] = [
   [[0x50, 0x4b, 0x03, 0x04], 'a zip file or a spreadsheet (.xlsx); save the list as csv'],
   [[0x1f, 0x8b], 'compressed by gzip; unpack it first'],
@@ -12,7 +12,7 @@ const NOT_TEXT: readonly (readonly [number[], string])[] = [
 
 const startsWith = (data: Uint8Array, bytes: readonly number[]): boolean => bytes.every((byte, i) => data[i] === byte);
 
-/** Zero bytes at even and at odd places of the beginning: text of the West in UTF-16 has nothing but zeros at one of them. */
+/** Counts zero bytes at even and odd offsets: Latin text in UTF-16 has zeros at all offsets of one parity. */
 function zeros(data: Uint8Array): { even: number; odd: number; pairs: number } {
   const pairs = Math.min(512, data.length >> 1);
   let [even, odd] = [0, 0];
@@ -23,7 +23,7 @@ function zeros(data: Uint8Array): { even: number; odd: number; pairs: number } {
   return { even, odd, pairs };
 }
 
-/** The byte order of UTF-16 text, by its mark or by its zeros; null for other text. */
+/** Byte order of UTF-16 text by its mark or its zeros; null for other text. */
 function utf16Order(data: Uint8Array): 'little' | 'big' | null {
   if (startsWith(data, [0xff, 0xfe])) return 'little';
   if (startsWith(data, [0xfe, 0xff])) return 'big';
@@ -65,15 +65,15 @@ function decode(file: string, data: Buffer): string {
 }
 
 /**
- * The text of a file in UTF-8 or UTF-16, with \n for every line break and without byte order mark.
- * @throws in one sentence where the file is not text, or in an encoding that cannot be told from others
+ * Reads a UTF-8 or UTF-16 file. Line breaks become \n; the byte order mark is removed.
+ * @throws if the file is not text or its encoding is ambiguous
  */
 export function readText(file: string): string {
   const text = decode(file, readFileSync(file)).replace(/^\uFEFF/, '');
   return text.includes('\r') ? text.replace(/\r\n?/g, '\n') : text;
 }
 
-/** Calls `line` for every line that is not empty, trimmed, with its number from 1. */
+/** Calls `line` for every non-empty line, trimmed, with its number from 1. */
 export function eachLine(text: string, line: (text: string, number: number) => void): void {
   for (let [start, number] = [0, 1]; start < text.length; number++) {
     const end = text.indexOf('\n', start);
@@ -84,7 +84,7 @@ export function eachLine(text: string, line: (text: string, number: number) => v
   }
 }
 
-/** Lines of a text file that are not empty, trimmed, with their numbers from 1. */
+/** Non-empty lines of a text file, trimmed, with their numbers from 1. */
 export function readLines(file: string): { text: string; number: number }[] {
   const lines: { text: string; number: number }[] = [];
   eachLine(readText(file), (text, number) => lines.push({ text, number }));

@@ -1,4 +1,4 @@
-/** Folders of numbered frames: their numbering is found out from the names, whatever it starts at and however it is padded. */
+/** Folders of numbered frames: the numbering (start, padding) is detected from the names. */
 import { readdir } from 'node:fs/promises';
 import { readdirSync } from 'node:fs';
 import { isImage } from './pictures';
@@ -8,9 +8,9 @@ import { UnreadableClip } from '../types';
 export interface NumberedFrames {
   files: string[];
   first: number;
-  /** Numbers between the first and the last that no frame has. */
+  /** Missing numbers between the first and the last. */
   gaps: number[];
-  /** The names, as a template: `{:05d}.jpg`. */
+  /** Template of the names: `{:05d}.jpg`. */
   template: string;
 }
 
@@ -22,7 +22,7 @@ interface Frame {
 
 const NUMBERED = /^(.*?)(\d{1,15})(\.[^.]+)$/;
 
-/** Numbered pictures by what stands before and after the number. */
+/** Numbered pictures grouped by prefix and suffix of the number. */
 function series(names: readonly string[]): Map<string, Frame[]> {
   const found = new Map<string, Frame[]>();
   for (const name of names) {
@@ -37,7 +37,7 @@ function series(names: readonly string[]): Map<string, Frame[]> {
   return found;
 }
 
-/** Digits are padded where those of equal length begin with 0. */
+/** Template of a series. Numbers count as padded if one begins with 0, or if all have the same length above 1. */
 function templateOf(key: string, frames: readonly Frame[]): string {
   const width = Math.min(...frames.map(({ digits }) => digits.length));
   const padded =
@@ -46,7 +46,7 @@ function templateOf(key: string, frames: readonly Frame[]): string {
   return key.replace('{}', padded ? `{:0${width}d}` : '{:d}');
 }
 
-/** The gaps of a numbering; only the first hundred are named. */
+/** Gaps of a numbering, at most the first hundred. */
 function gapsIn(frames: readonly Frame[]): number[] {
   const gaps: number[] = [];
   for (let i = 1; i < frames.length && gaps.length < 100; i++)
@@ -56,7 +56,7 @@ function gapsIn(frames: readonly Frame[]): number[] {
 
 /**
  * The frames among the files of a folder: those that `template` (such as {:05d}.jpg) fits but for its padding, else the only series
- * of numbered pictures. @throws UnreadableClip where there is none, or several and the template fits none
+ * of numbered pictures. @throws UnreadableClip if there are no numbered pictures, or several series and no match of the template
  */
 export function numberedFrames(folder: string, names: readonly string[], template: string): NumberedFrames {
   const found = series(names);
@@ -83,7 +83,7 @@ function unreadable(folder: string, error: unknown): UnreadableClip {
   return new UnreadableClip(`${folder}: ${why}`);
 }
 
-/** Names of the frames of a folder, at most the first `count` (those that the list counts). Rejects with `UnreadableClip`. */
+/** Names of at most the first `count` frames of a folder (the listed number). Rejects with `UnreadableClip`. */
 export async function frameFiles(folder: string, template: string, count: number): Promise<string[]> {
   const names = await readdir(folder).catch((error: unknown) => {
     throw unreadable(folder, error);
@@ -91,13 +91,13 @@ export async function frameFiles(folder: string, template: string, count: number
   return numberedFrames(folder, names, template).files.slice(0, count);
 }
 
-/** A folder of frames and how many its list counts. */
+/** A folder of frames and its listed number of frames. */
 export interface ListedFolder {
   path: string;
   count: number;
 }
 
-/** Counts what is unusual about folders, by sentence, with the first example. */
+/** Counts findings about folders, each with its first example. */
 class Findings {
   private readonly found = new Map<string, { count: number; first: string }>();
 
@@ -116,7 +116,7 @@ class Findings {
   }
 }
 
-/** What a person should know of one folder. */
+/** Adds the findings about one folder. */
 function inspect({ path: folder, count }: ListedFolder, template: string, findings: Findings): void {
   try {
     const { files, first, gaps, template: names } = numberedFrames(folder, readdirSync(folder), template);
@@ -131,10 +131,10 @@ function inspect({ path: folder, count }: ListedFolder, template: string, findin
   }
 }
 
-/** Folders that are looked into before a run; `data check` looks into all. */
+/** Number of folders examined before a run; `data check` examines all. */
 export const SURVEYED = 500;
 
-/** How the frames of listed folders are numbered, a line for each finding; of many folders `limit` evenly spread ones are read. */
+/** Findings about the numbering of frames, one line each; reads at most `limit` evenly spaced folders. */
 export function surveyFrames(folders: readonly ListedFolder[], template: string, limit = SURVEYED): string[] {
   const seen = Math.min(folders.length, limit);
   const findings = new Findings();

@@ -1,4 +1,4 @@
-/** Still pictures, and the numbered frames of a folder, as bytes of one size. */
+/** Decodes still pictures and frames of folders to bytes of one size. */
 import { existsSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import path from 'node:path';
@@ -9,10 +9,10 @@ import type { Part } from '../video/info';
 
 export const IMAGE_ENDINGS = ['.jpg', '.jpeg', '.jpe', '.jfif', '.png', '.webp', '.tif', '.tiff', '.avif'];
 
-/** Whether a file's name says that it is a picture. */
+/** Whether a file has the extension of a picture. */
 export const isImage = (file: string): boolean => IMAGE_ENDINGS.includes(path.extname(file).toLowerCase());
 
-sharp.cache(false); // a file that is written anew between two readings must be read anew
+sharp.cache(false); // the cache would return old contents of a rewritten file
 
 function unreadable(file: string, error: unknown): UnreadableClip {
   if (!existsSync(file)) return new UnreadableClip(`${file}: the file does not exist`);
@@ -20,13 +20,13 @@ function unreadable(file: string, error: unknown): UnreadableClip {
   return new UnreadableClip(`${file}: it is not a picture that can be read: ${why}`);
 }
 
-/** A picture, or the part of a file that is one. */
+/** A picture file, or the part of a file that is a picture. */
 export interface PictureFile {
   path: string;
   part?: Part;
 }
 
-/** What the picture library opens: a name, or the bytes of a part. */
+/** Input of sharp: a path, or the bytes of a part. */
 async function pictureInput({ path: file, part }: PictureFile): Promise<string | Uint8Array> {
   if (part === undefined) return file;
   const handle = await open(file);
@@ -38,12 +38,12 @@ async function pictureInput({ path: file, part }: PictureFile): Promise<string |
   }
 }
 
-/** Largest picture that is decoded, in pixels: 16,384 x 16,384. A small file can claim far more than a machine's memory. */
+/** Limit of decoded pictures, in pixels: 16,384 x 16,384. A small file can claim more than a machine's memory. */
 const MOST_PIXELS = 2 ** 28;
 
 const LIMITS = { failOn: 'error', limitInputPixels: MOST_PIXELS } as const;
 
-/** Width and height of a picture as it is shown: its EXIF orientation applied. */
+/** Width and height of a picture after its EXIF orientation. */
 export async function pictureSize(file: PictureFile): Promise<{ width: number; height: number }> {
   try {
     const { autoOrient } = await sharp(await pictureInput(file), LIMITS).metadata();
@@ -54,10 +54,10 @@ export async function pictureSize(file: PictureFile): Promise<{ width: number; h
 }
 
 /**
- * Any picture as 8-bit red, green, blue, upright, in the size [width, height]: the one way from a picture file to pixels. Grey,
- * palettes, 16 bits, CMYK and embedded profiles become sRGB; of an animation the first frame is taken. The alpha channel is dropped
- * before resizing, so that the colours below transparent pixels stay (as Pillow's convert('RGB') keeps them). Resized by the cubic
- * kernel, wide enough for reduction (Pillow's bicubic within 2 levels).
+ * Decodes any picture to upright 8-bit RGB of the size [width, height]; the only function that does. Grey,
+ * palettes, 16 bits, CMYK and embedded profiles become sRGB; of an animation the first frame is used. The alpha channel is dropped
+ * before resizing, which keeps the colours below transparent pixels (as Pillow's convert('RGB') does). Resized by the cubic
+ * kernel, widened for reduction (within 2 levels of Pillow's bicubic).
  */
 async function rgbPicture(file: PictureFile, size: readonly [number, number]): Promise<Sharp> {
   const picture = sharp(await pictureInput(file), LIMITS).autoOrient();
@@ -65,7 +65,7 @@ async function rgbPicture(file: PictureFile, size: readonly [number, number]): P
   return scaled(hasAlpha ? await withoutAlpha(picture) : picture, size);
 }
 
-/** The colours alone, decoded: resizing a picture that has an alpha channel would weigh colours by it. */
+/** Decoded colours without alpha: sharp would weight colours by alpha when resizing. */
 async function withoutAlpha(picture: Sharp): Promise<Sharp> {
   const { data, info } = await picture.toColourspace('srgb').removeAlpha().raw().toBuffer({ resolveWithObject: true });
   const { width, height, channels } = info;
@@ -85,7 +85,7 @@ export async function readPicture(file: PictureFile, size: readonly [number, num
   }
 }
 
-/** The same picture as JPEG of a quality from 1 to 100, with the colours' whole resolution. */
+/** Encodes a picture of `rgbPicture` as JPEG of quality 1 to 100 without chroma subsampling. */
 export async function encodePicture(
   file: PictureFile,
   size: readonly [number, number],
@@ -98,7 +98,7 @@ export async function encodePicture(
   }
 }
 
-/** Raw bytes u8 [height, width, 3] in another size. */
+/** Resizes raw bytes u8 [height, width, 3]. */
 export async function resizePicture(
   pixels: Uint8Array,
   from: readonly [width: number, height: number],
@@ -117,7 +117,7 @@ export function frameName(template: string, number: number): string {
   return template.replace(field, String(number).padStart(Number(width), '0'));
 }
 
-/** Pictures one after the other as the frames of a clip; each file is read once, however often it is asked for. */
+/** Reads pictures as the frames of a clip; reads each file once, even if it is repeated. */
 export async function readFrames(
   numbers: readonly number[],
   size: readonly [width: number, height: number],

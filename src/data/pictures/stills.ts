@@ -1,4 +1,4 @@
-/** The still-image counterpart of the motion dataset: which of four shapes is in the picture, wherever it is, tilted by up to 34 degrees. */
+/** Still-image counterpart of the motion dataset: the class is the shape, at a random position, tilted by up to 34 degrees. */
 import { Philox } from '../../core/philox';
 import { addNoise, drawBackground, drawColours, noiseTable } from '../synthetic/scene';
 import { drawFigure, OUTLINES, type Pose } from '../synthetic/shapes';

@@ -1,4 +1,4 @@
-/** One file as it goes into a shard: decoded to its end, which shows that it can be, and encoded anew at one size. */
+/** Prepares one file for a shard: decodes it to its end, as a check, and encodes it at one size. */
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
@@ -11,33 +11,33 @@ import type { Recoding } from '../video/decoder';
 import { probe } from '../video/frame_index';
 import type { VideoInfo } from '../video/info';
 
-/** How files are encoded. */
+/** Encoding settings. */
 export interface Encoding {
   /** Short side in pixels; smaller pictures keep their size. */
   shortSide: number;
   /** libx264's constant rate factor: 0 loses nothing, 51 most. */
   crf: number;
-  /** Frames between two that can be decoded by themselves: a clip that begins in between costs up to so many more. */
+  /** Largest keyframe distance, in frames: a clip that begins in between decodes up to as many extra frames. */
   keyframes: number;
-  /** Of JPEG pictures, 1 to 100. */
+  /** JPEG quality, 1 to 100. */
   quality: number;
 }
 
 export const ENCODING: Encoding = { shortSide: 320, crf: 20, keyframes: 32, quality: 92 };
 
-/** What goes into a shard. */
+/** An encoded clip, ready for a shard. */
 export interface Packed {
   bytes: Uint8Array;
   kind: 'video' | 'image';
   info: VideoInfo;
 }
 
-/** Most milliseconds for one file. */
+/** Timeout per file, in milliseconds. */
 const TIMEOUT_MS = 30 * 60_000;
 
 const even = (pixels: number): number => Math.max(2, 2 * Math.round(pixels / 2));
 
-/** H.264 halves the colour's resolution, which takes even sizes. */
+/** Size of the encoded video; even, because H.264 subsamples chroma by 2. */
 function videoSize({ width, height }: VideoInfo, shortSide: number): [number, number] {
   const [w, h] = scaleShortSide(width, height, Math.min(shortSide, width, height));
   return [even(w), even(h)];
@@ -57,12 +57,12 @@ function checkLength(source: Source, before: VideoInfo, after: VideoInfo): void 
   throw new UnreadableClip(`${source.path}: only ${after.frames} of its ${before.frames} frames can be decoded`);
 }
 
-/** What a shard tells of its clip: the index of frames is read with the clip. */
+/** The info stored in a shard's index; the index of frames is read with the clip. */
 function withoutIndex({ index: _, ...info }: VideoInfo): VideoInfo {
   return info;
 }
 
-/** What cannot be decoded ends the run, in place of being papered over. */
+/** Encodes a video. Any decoding error rejects: FFmpeg would otherwise conceal damaged frames. */
 async function encodeVideo(source: Source, folder: string, encoding: Encoding, signal?: AbortSignal): Promise<Packed> {
   const call = { signal, timeoutMs: TIMEOUT_MS };
   const before = await probeSource(source, call);
@@ -77,7 +77,7 @@ async function encodeVideo(source: Source, folder: string, encoding: Encoding, s
   return { bytes: await readFile(file), kind: 'video', info: withoutIndex(info) };
 }
 
-/** A picture file, upright and without what is not its pixels. */
+/** Encodes a picture, upright and without metadata. */
 async function packPicture(source: Source & { kind: 'image' }, { shortSide, quality }: Encoding): Promise<Packed> {
   const before = await probeSource(source);
   const size = scaleShortSide(before.width, before.height, Math.min(shortSide, before.width, before.height));
@@ -85,7 +85,7 @@ async function packPicture(source: Source & { kind: 'image' }, { shortSide, qual
   return { bytes, kind: 'image', info: { ...before, width: size[0], height: size[1] } };
 }
 
-/** Names every missing frame's file where a folder lacks some: FFmpeg would only end early. */
+/** Throws for missing frames of a folder, with their names: FFmpeg would only end early. */
 async function expectFrames(source: Source & { kind: 'frames' }): Promise<void> {
   const there = new Set(await readdir(source.path).catch(() => []));
   for (let n = 1; n <= source.count; n++) {

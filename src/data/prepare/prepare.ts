@@ -12,21 +12,21 @@ import { ShardWriter } from './shard_writer';
 
 export interface PrepareOptions {
   encoding: Encoding;
-  /** Bytes at which a shard is full. */
+  /** Size of a full shard, in bytes. */
   shardSize: number;
-  /** Files that are encoded at the same time. */
+  /** Files encoded at the same time. */
   workers: number;
-  /** Of the order in which clips are written. */
+  /** Seed of the order in which clips are written. */
   seed: number;
   signal?: AbortSignal;
-  /** After every file: how many are done, and how many of them could not be read. */
+  /** Called after every file with the numbers of finished and of unreadable files. */
   onFile?: (done: number, failed: number) => void;
 }
 
-/** What came of it. */
+/** Result of `prepare`. */
 export interface Prepared {
   clips: number;
-  /** Clips that an earlier run had prepared. */
+  /** Clips prepared by an earlier run. */
   before: number;
   failed: { path: string; reason: string }[];
   bytes: number;
@@ -39,7 +39,7 @@ function headerOf({ items, classNames, digest, missing, duplicates }: Listing, o
   return { format: 'morphmlp-shards', version: 1, ...counts, classes: classNames, list: digest, encoding };
 }
 
-/** The name that a clip keeps: its place below the list. */
+/** Name of a clip: its path relative to the list. */
 const nameOf = ({ source }: Listing, { path: file }: LabelledFile): string =>
   path.relative(path.dirname(path.resolve(source)), file);
 
@@ -54,7 +54,7 @@ async function attempt(item: LabelledFile, { encoding, signal }: PrepareOptions)
   }
 }
 
-/** Results in the order of `items`, with up to `workers` on their way. */
+/** Yields results in the order of `items`, with up to `workers` in progress. */
 async function* outcomes(
   items: readonly LabelledFile[],
   options: PrepareOptions,
@@ -62,7 +62,7 @@ async function* outcomes(
   const ahead: Promise<Outcome>[] = [];
   const start = (item: LabelledFile): void => {
     const promise = attempt(item, options);
-    promise.catch(() => undefined); // raised when its turn comes
+    promise.catch(() => undefined); // thrown when the result is taken
     ahead.push(promise);
   };
   items.slice(0, options.workers).forEach(start);
@@ -104,7 +104,7 @@ function isRunning(pid: number): boolean {
   }
 }
 
-/** Keeps a second run out of the folder. The lock of a run that was killed does not count. */
+/** Locks the folder against a second run. Ignores the lock of a killed run. */
 function lock(folder: string): () => void {
   const file = path.join(folder, '.lock');
   try {
@@ -129,9 +129,9 @@ function summary({ entries }: ShardWriter, before: number): Prepared {
 }
 
 /**
- * Prepares `listing` in `folder`. What is there from an interrupted run of the same list and encoding is kept, and the rest is
- * done; files that cannot be decoded to their end are noted in the index and left out. Rejects with the signal's reason when
- * that aborts: the same call goes on later.
+ * Prepares `listing` in `folder`. Continues an interrupted run of the same list and encoding;
+ * files that cannot be decoded to their end are recorded in the index and skipped. Rejects with the signal's reason when
+ * it aborts; the same call continues later.
  */
 export async function prepare(listing: Listing, folder: string, options: PrepareOptions): Promise<Prepared> {
   makeFolder(folder);

@@ -1,4 +1,4 @@
-/** Appends clips to shards so that a run may be killed at any time: the index names only what is wholly there. */
+/** Appends clips to shards, safely against kills: the index contains only complete clips. */
 import { crc32 } from 'node:zlib';
 import {
   closeSync,
@@ -24,7 +24,7 @@ import {
 } from '../shards';
 import type { Packed } from './pack';
 
-/** The disk's words for what keeps a file from growing. */
+/** Error with a readable reason for a failed write. */
 function explain(file: string, error: unknown): Error {
   const { code, message } = error as NodeJS.ErrnoException;
   const reason = code === 'ENOSPC' ? 'no space left on the disk' : message;
@@ -39,7 +39,7 @@ function append(file: string, fd: number, bytes: Uint8Array): void {
   }
 }
 
-/** Whether the bytes that the index speaks of are on the disk. */
+/** Whether the bytes of a clip are intact on disk. */
 function isIntact(folder: string, { shard, start, end, crc }: PackedClip): boolean {
   const file = shardFile(folder, shard);
   if (!existsSync(file) || statSync(file).size < end) return false;
@@ -53,14 +53,14 @@ function isIntact(folder: string, { shard, start, end, crc }: PackedClip): boole
   }
 }
 
-/** Entries up to the first of the last shard that is damaged: a power cut can lose what was written last. */
+/** Entries before the first damaged one of the last shard: a power cut can lose the latest writes. */
 function intactEntries(folder: string, entries: readonly ShardEntry[]): ShardEntry[] {
   const last = entries.findLast(isPacked)?.shard;
   const damaged = entries.findIndex((entry) => isPacked(entry) && entry.shard === last && !isIntact(folder, entry));
   return damaged < 0 ? [...entries] : entries.slice(0, damaged);
 }
 
-/** Settings in which a started set differs from the one that is asked for. */
+/** Settings in which an existing set differs from the requested one. */
 function differences(before: ShardHeader, now: ShardHeader): string[] {
   const facts = ({ list, clips, encoding, classes }: ShardHeader) => ({
     list,
@@ -72,9 +72,9 @@ function differences(before: ShardHeader, now: ShardHeader): string[] {
   return Object.keys(b!).filter((name) => a![name] !== b![name]);
 }
 
-/** Writes one set, from its start or from where an earlier run stopped. */
+/** Writes one set, from its start or continuing an earlier run. */
 export class ShardWriter {
-  /** What is in the set so far, in its order. */
+  /** Entries written so far, in order. */
   readonly entries: ShardEntry[] = [];
   private shard = 0;
   private size = 0;
@@ -105,7 +105,7 @@ export class ShardWriter {
     this.note({ path: name, label, kind, shard: this.shard, start, end, crc: crc32(bytes), info });
   }
 
-  /** Notes that a file cannot be read. */
+  /** Records an unreadable file. */
   note(entry: ShardEntry): void {
     append(this.indexFile, this.index, line(entry));
     this.entries.push(entry);
@@ -119,7 +119,7 @@ export class ShardWriter {
     }
   }
 
-  /** Takes over what is whole, and cuts off the rest. */
+  /** Keeps complete entries of an earlier run and truncates the rest. */
   private goOn(header: ShardHeader): void {
     const { header: before, entries, whole } = readIndex(this.folder);
     const other = differences(before, header);
@@ -135,7 +135,7 @@ export class ShardWriter {
     [this.shard, this.size] = [last?.shard ?? 0, last?.end ?? 0];
   }
 
-  /** Opens the shard in hand, without what an interrupted run left behind its last clip. */
+  /** Opens the current shard and truncates it after its last complete clip. */
   private openShard(): number {
     const file = shardFile(this.folder, this.shard);
     const fd = openSync(file, 'a');

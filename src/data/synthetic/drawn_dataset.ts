@@ -1,4 +1,4 @@
-/** The embedded motion dataset, drawn and kept by the threads that decode videos. */
+/** The embedded motion dataset, drawn and cached by the decoding threads. */
 import { MIDDLE, type VideoOptions } from '../video/clip_plan';
 import type { DecodePool } from '../video/decode_pool';
 import { MOTION_FRAMES, MOTION_SIDE, MotionDataset } from './motion';
@@ -7,7 +7,7 @@ import { viewCount, type Views } from '../sampling';
 import type { Source } from '../source';
 import type { Clip } from '../types';
 
-/** Gives the clips of `MotionDataset`, made on other threads. */
+/** `MotionDataset` whose clips are drawn on other threads. */
 export class DrawnDataset extends MotionDataset {
   constructor(
     options: ConstructorParameters<typeof MotionDataset>[0],

@@ -1,8 +1,8 @@
 /**
  * The embedded motion dataset: clips drawn from a seed, so that training can be shown on any machine without a
- * download. A textured shape is shown twice over a noisy background. What tells the two classes of a pair apart is only
- * which appearance came first: a clip with an odd index is the clip before it, frame for frame in reverse. A network
- * that does not mix tokens over time can find the pair but not the class, and stays near 50%.
+ * download. A textured shape is shown twice over a noisy background. The two classes of a pair differ only in
+ * which appearance comes first: a clip with an odd index is the preceding clip in reverse. A network
+ * that does not mix tokens over time can recognise the pair but not the class, and stays near 50%.
  *
  * Each appearance lasts four frames (of 16) that differ in noise alone, between gaps of at least two frames that
  * divide evenly by the stem's temporal stride, so a 3-frame kernel sees both appearances in the same way.
@@ -13,7 +13,7 @@ import type { Clip, Dataset } from '../types';
 import { addNoise, drawBackground, drawColours, noiseTable } from './scene';
 import { drawFigure, OUTLINES, type Pose } from './shapes';
 
-/** The eight classes, plain names of folders; 2p and 2p+1 are each other in reverse. */
+/** The eight classes, valid folder names; 2p and 2p+1 are reversals of each other. */
 export const MOTION_CLASSES = [
   'left-to-right',
   'right-to-left',
@@ -25,7 +25,7 @@ export const MOTION_CLASSES = [
   'turning-anticlockwise',
 ] as const;
 
-/** What is seen in each sixteenth of a clip: 0 nothing, 1 the first pose, 2 the second. */
+/** Visible pose in each sixteenth of a clip: 0 none, 1 the first, 2 the second. */
 const SCRIPT = [0, 0, 1, 1, 1, 1, 0, 0, 0, 0, 2, 2, 2, 2, 0, 0] as const;
 
 export const MOTION_SIDE = 64;
@@ -85,7 +85,7 @@ function checkOptions(index: number, size: number, frames: number): void {
   }
 }
 
-/** The class of clip `index`: the classes take turns. */
+/** The class of clip `index`; the classes alternate. */
 export const motionLabel = (index: number): number => index % MOTION_CLASSES.length;
 
 /**
@@ -109,7 +109,7 @@ export function motionClip(index: number, options: MotionOptions): MotionClip {
   return { pixels, label };
 }
 
-/** `length` clips of the motion dataset; the classes take turns, so each has its share. */
+/** `length` clips of the motion dataset; the classes alternate, so all are equally frequent. */
 export class MotionDataset implements Dataset {
   readonly classNames: readonly string[] = MOTION_CLASSES;
   readonly length: number;
@@ -134,12 +134,12 @@ export class MotionDataset implements Dataset {
     return { source: 'embedded motion dataset', clips: this.length, seed: String(seed), stream, frames, size };
   }
 
-  /** Clip i; there is nothing random about it beyond the dataset's seed. */
+  /** Clip i, which depends only on the dataset's seed. */
   clip(i: number, _random?: Philox, _signal?: AbortSignal): Promise<Clip> {
     return Promise.resolve(this.render(i));
   }
 
-  /** A drawn clip fills its frames whole: whatever the views, they are the clip. */
+  /** Every view is the whole clip. */
   views(i: number, sets: readonly Views[], _signal?: AbortSignal): Promise<Clip[]> {
     const clip = this.render(i);
     return Promise.resolve(sets.flatMap((views) => Array.from({ length: viewCount(views) }, () => clip)));

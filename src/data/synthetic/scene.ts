@@ -1,4 +1,4 @@
-/** What the drawn datasets have in common: a dull background, a coloured and textured figure, noise. */
+/** Scene of the synthetic datasets: a dull background, a coloured and textured figure, noise. */
 import type { Philox } from '../../core/philox';
 import { hsv, texture, TEXTURES, type Figure, type Outline, type Rgb } from './shapes';
 
@@ -26,7 +26,7 @@ function normalBelow(x: number): number {
 /** The 256 values of Gaussian noise of a standard deviation, in levels of brightness. */
 export const noiseTable = (sigma: number): Float32Array => QUANTILES.map((q) => q * sigma);
 
-/** A figure of drawn colours and texture; `outline` draws or names its shape. */
+/** A figure with random colours and texture; `outline` draws or names its shape. */
 export function drawColours(rng: Philox, outline: (rng: Philox) => Outline): Figure {
   const hue = rng.uniform();
   const main = hsv(hue, rng.uniform(0.1, 0.4), rng.uniform(0.9, 1));

@@ -2,10 +2,10 @@
  * Anti-aliased drawing of textured shapes into a small RGB picture: the figures of the embedded motion dataset.
  *
  * A shape is a signed distance function in its own coordinates (u to the right, v down, unit radius, pointing up
- * at angle 0), negative inside. None has a rotational symmetry, so a turn can always be seen.
+ * at angle 0), negative inside. No shape has a rotational symmetry, so every rotation is visible.
  */
 
-/** Looked up once: in a sandboxed context (jest, node:vm) every access to a global is slow. */
+/** Cached because access to a global is slow in a sandboxed context (jest, node:vm). */
 const { ceil, cos, floor, hypot, max, min, sin } = Math;
 
 /** Signed distance of (u, v) to a shape's outline, in units of its radius. */
@@ -48,7 +48,7 @@ const union =
   (u, v) =>
     min(...parts.map((part) => part(u, v)));
 
-/** A triangle, a drop, an arrow and a house, all longer than wide: that makes a turn easy to see. */
+/** A triangle, a drop, an arrow and a house, all longer than wide, which makes rotation easy to see. */
 export const OUTLINES: readonly Outline[] = [
   polygon([0, -1], [0.55, 0.9], [-0.55, 0.9]),
   union(disc(0, 0.5, 0.45), polygon([0, -1], [0.43, 0.37], [0, 0.6], [-0.43, 0.37])),
@@ -74,7 +74,7 @@ export const TEXTURES = 4;
 
 export type Rgb = readonly [r: number, g: number, b: number];
 
-/** Where and how a shape is drawn; lengths in pixels, angles in radians, clockwise. */
+/** Position, size and orientation of a shape; lengths in pixels, angles in radians, clockwise. */
 export interface Pose {
   x: number;
   y: number;

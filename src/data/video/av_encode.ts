@@ -1,4 +1,4 @@
-/** Writes H.264 files with node-av: runs in the decoding process only. */
+/** Writes H.264 files with node-av. Runs only in the decoding process. */
 import { check, closeInput, constants, lib, readPacket, select, type Of, openInput, type Input } from './av_input';
 import { Converter, framesOf, openDecoder } from './av_frames';
 import type { Coding, RawFrames, Recoding } from './decoder';
@@ -38,7 +38,7 @@ class Writer {
     this.encoder.framerate = new Rational(rate.num, rate.den);
     if (keyframes !== undefined) this.encoder.gopSize = keyframes;
     this.encoder.setFlags(AV_CODEC_FLAG_GLOBAL_HEADER);
-    // Not by open2Sync's dictionary, which node-av 6.1.1 frees twice.
+    // Avoids open2Sync's dictionary, which node-av 6.1.1 frees twice.
     this.encoder.setOption('preset', 'veryfast', AV_OPT_TYPE_STRING, AV_OPT_SEARCH_CHILDREN);
     this.encoder.setOption('crf', crf, AV_OPT_TYPE_FLOAT, AV_OPT_SEARCH_CHILDREN);
     if (this.encoder.open2Sync(codec, null) < 0)
@@ -90,7 +90,7 @@ class Writer {
   }
 }
 
-/** Rate as a fraction of thousandths at most. */
+/** Rate as a fraction, to three decimals. */
 const fraction = (fps: number): Rational => ({ num: Math.round(fps * 1000), den: 1000 });
 
 /** See `Decoder.encode`. */

@@ -1,4 +1,4 @@
-/** Decodes frames with node-av: runs in the decoding process only. */
+/** Decodes frames with node-av. Runs only in the decoding process. */
 import { constants, closeInput, lib, openInput, readPacket, select, ticks, type Input, type Of } from './av_input';
 import type { FrameRequest, Pixels, VideoFile } from './decoder';
 import { frameFilters } from './filters';
@@ -18,7 +18,7 @@ export function openDecoder(path: string, stream: Of<'Stream'>): Of<'CodecContex
   return context;
 }
 
-/** Frames that a decoder gives for what it was sent; a frame counts until the next is taken. */
+/** Frames that a decoder has ready; each is valid until the next is taken. */
 export function* framesOf(decoder: Of<'CodecContext'>, frame: Of<'Frame'>): Generator<Of<'Frame'>> {
   while (decoder.receiveFrameSync(frame) >= 0) {
     yield frame;
@@ -26,10 +26,10 @@ export function* framesOf(decoder: Of<'CodecContext'>, frame: Of<'Frame'>): Gene
   }
 }
 
-/** Whether parts of a frame could not be decoded and were made up. */
+/** Whether the decoder concealed errors in a frame. */
 const isDamaged = (frame: Of<'Frame'>): boolean => frame.decodeErrorFlags !== 0;
 
-/** Turns, scales and converts frames to RGB by FFmpeg's filters. */
+/** Rotates, scales and converts frames to RGB by FFmpeg's filters. */
 export class Converter {
   private graph: Of<'FilterGraph'> | null = null;
   private key = '';
@@ -45,7 +45,7 @@ export class Converter {
     this.out.alloc();
   }
 
-  /** The converted frame; it counts until the next call. */
+  /** The converted frame, valid until the next call. */
   convert(frame: Of<'Frame'>): Of<'Frame'> {
     this.configure(frame);
     this.out.unref();
@@ -76,14 +76,14 @@ export class Converter {
   }
 }
 
-/** Frames that are decoded from one key frame on. */
+/** Requested frames that are decoded from the same key frame. */
 interface Stretch {
   /** Ticks of the key frame; NaN: the start of the file. */
   key: number;
   numbers: number[];
 }
 
-/** Frames between two that are wanted which are rather decoded than skipped by a seek. */
+/** Largest gap between requested frames that is decoded rather than skipped by a seek. */
 const WORTH_A_SEEK = 12;
 
 /** Number of the last frame at or before `time`. */
@@ -97,7 +97,7 @@ function frameAt({ timestamps }: FrameRequest['index'], time: number): number {
   return low;
 }
 
-/** The wanted frames by the key frames to seek to. */
+/** Groups the requested frames by key frame. */
 export function stretches({ index, numbers }: Pick<FrameRequest, 'index' | 'numbers'>): Stretch[] {
   const made: Stretch[] = [];
   for (const n of numbers) {
@@ -111,7 +111,7 @@ export function stretches({ index, numbers }: Pick<FrameRequest, 'index' | 'numb
   return made;
 }
 
-/** Reads on until the key frame at `key` is the current packet; false where the file was entered behind it. */
+/** Reads until the key frame at `key` is the current packet; false if the seek landed after it. */
 function reach(input: Input, stream: number, key: number): boolean {
   const { AV_PKT_FLAG_KEY } = constants();
   while (readPacket(input, stream)) {
@@ -122,10 +122,10 @@ function reach(input: Input, stream: number, key: number): boolean {
   return false;
 }
 
-/** Seconds before a key frame at which a second attempt enters the file. */
+/** Seconds before a key frame to which a second attempt seeks. */
 const EARLIER = 3;
 
-/** Makes the key frame at `key` the current packet (NaN: the file's first packet). Reopens the file where it cannot be entered well. */
+/** Makes the key frame at `key` the current packet (NaN: the file's first packet). Reopens the file if seeking fails. */
 async function enter(request: FrameRequest, input: Input, key: number, fresh: boolean): Promise<[Input, boolean]> {
   const { index } = request;
   const { AVSEEK_FLAG_BACKWARD } = constants();
@@ -145,7 +145,7 @@ async function enter(request: FrameRequest, input: Input, key: number, fresh: bo
   return [current, found];
 }
 
-/** Decodes on from the current packet, until `take` says that it has enough or the file ends. */
+/** Decodes from the current packet until `take` is satisfied or the file ends. */
 function decodeOn(
   decoder: Of<'CodecContext'>,
   frame: Of<'Frame'>,

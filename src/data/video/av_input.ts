@@ -1,4 +1,4 @@
-/** Opens videos with node-av: runs in the decoding process only. */
+/** Opens videos with node-av. Runs only in the decoding process. */
 import type * as AvConstantsModule from 'node-av/constants' with { 'resolution-mode': 'import' };
 import type * as AvLib from 'node-av/lib' with { 'resolution-mode': 'import' };
 import type { Scan, VideoFile } from './decoder';
@@ -15,7 +15,7 @@ let loaded: { av: Av; constants: AvConstants } | undefined;
 /** FFmpeg's messages since the last call of `messages`. */
 const log: string[] = [];
 
-/** Loads node-av and collects FFmpeg's messages of errors. */
+/** Loads node-av and collects FFmpeg's error messages. */
 export async function loadAv(): Promise<void> {
   if (loaded !== undefined) return;
   const [av, constants] = await Promise.all([import('node-av/lib'), import('node-av/constants')]);
@@ -26,13 +26,13 @@ export async function loadAv(): Promise<void> {
 export const lib = (): Av => loaded!.av;
 export const constants = (): AvConstants => loaded!.constants;
 
-/** Takes FFmpeg's messages, which arrive with the next turn of the event loop. */
+/** Returns and clears FFmpeg's messages, which arrive in the next turn of the event loop. */
 export async function messages(): Promise<string> {
   await new Promise((resolve) => setImmediate(resolve));
   return log.splice(0).join('\n');
 }
 
-/** @throws UnreadableClip by FFmpeg's messages, or by the code's own text where there are none */
+/** @throws UnreadableClip with FFmpeg's messages, or with the text of the error code without messages */
 export async function check(code: number, file: string): Promise<number> {
   if (code >= 0) return code;
   const text = `${await messages()}\n${lib().FFmpegError.strerror(code)}`;
@@ -45,10 +45,10 @@ export interface Input {
   packet: Of<'Packet'>;
 }
 
-/** Containers whose headers tell all that decoding needs: what FFmpeg would find out by decoding some frames is not needed. */
+/** Containers whose headers suffice for decoding, so that FFmpeg need not probe frames. */
 const COMPLETE_HEADERS = new Set(['mov,mp4,m4a,3gp,3g2,mj2', 'matroska,webm']);
 
-/** Opens a file. `fully`: also what only its first frames tell. */
+/** Opens a file. `fully`: also probes its first frames. */
 export async function openInput({ path, part }: VideoFile, fully: boolean): Promise<Input> {
   const { FormatContext, Dictionary, Packet } = lib();
   const context = new FormatContext();
@@ -71,7 +71,7 @@ export function closeInput({ context, packet }: Input): void {
   context.closeInputSync();
 }
 
-/** The first picture stream that is no cover. */
+/** The first video stream that is not a cover. */
 function pictureStream(path: string, { context }: Input): Of<'Stream'> {
   const { AVMEDIA_TYPE_VIDEO, AV_DISPOSITION_ATTACHED_PIC } = constants();
   const stream = context.streams.find(
@@ -81,7 +81,7 @@ function pictureStream(path: string, { context }: Input): Of<'Stream'> {
   return stream;
 }
 
-/** Leaves the packets of all other streams out. */
+/** Discards the packets of all other streams. */
 export function select(input: Input, stream: number): Of<'Stream'> {
   const { AVDISCARD_ALL, AVDISCARD_DEFAULT } = constants();
   for (const one of input.context.streams) one.discard = one.index === stream ? AVDISCARD_DEFAULT : AVDISCARD_ALL;

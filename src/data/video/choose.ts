@@ -1,4 +1,4 @@
-/** Who decodes videos: node-av in a process of its own, or the FFmpeg program. Both give the same bytes. */
+/** Selects the video decoder: node-av in a child process, or the FFmpeg program. Both give the same bytes. */
 import { createRequire } from 'node:module';
 import type { Decoder } from './decoder';
 import { FfmpegMissing, hasProgram, NO_DECODER } from './ffmpeg';
@@ -18,8 +18,8 @@ function hasNodeAv(): boolean {
 const decoders: { 'node-av'?: Decoder; ffmpeg?: Decoder } = {};
 
 /**
- * The decoder of this thread: the FFmpeg program where MORPHMLP_FFMPEG is set, else node-av where it is installed, else ffmpeg on the
- * PATH. @throws FfmpegMissing where there is none
+ * The decoder of this thread: the FFmpeg program if MORPHMLP_FFMPEG is set, else node-av if installed, else ffmpeg on the
+ * PATH. @throws FfmpegMissing if no decoder is found
  */
 export function decoder(): Decoder {
   if (process.env.MORPHMLP_FFMPEG) return (decoders.ffmpeg ??= new ProgramDecoder());
@@ -28,10 +28,10 @@ export function decoder(): Decoder {
   throw new FfmpegMissing(NO_DECODER);
 }
 
-/** What decodes here, with its version. Rejects with `FfmpegMissing` where nothing does. */
+/** Name and version of the decoder in use. Rejects with `FfmpegMissing` if there is none. */
 export const decoderVersion = async (): Promise<string> => decoder().version();
 
-/** Both decoders as far as they are there: what `bench data` compares. */
+/** The available decoders, for `bench data`. */
 export function allDecoders(): Decoder[] {
   const nodeAv = hasNodeAv() ? [(decoders['node-av'] ??= new NodeAvDecoder())] : [];
   return process.env.MORPHMLP_FFMPEG || hasProgram() ? [...nodeAv, (decoders.ffmpeg ??= new ProgramDecoder())] : nodeAv;

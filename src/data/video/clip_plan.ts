@@ -1,4 +1,4 @@
-/** Which frames of a video make a clip, and what becomes of their pixels: drawn at random for training, fixed for tests. */
+/** Plans of clips (frames, geometry, augmentation): random for training, fixed for tests. */
 import { Philox, type PhiloxState } from '../../core/philox';
 import {
   drawColorJitter,
@@ -26,20 +26,20 @@ import type { VideoInfo } from './info';
 
 type Range = readonly [least: number, most: number];
 
-/** How training clips are changed beyond place, size and mirroring. Every choice is the same for all frames of a clip. */
+/** Augmentation of training clips beyond crop and flip. All frames of a clip get the same choices. */
 export interface Augmentation {
   /** A policy in timm's notation, such as `rand-m7-n4-mstd0.5-inc1`. */
   randAugment?: string;
-  /** Whether the policy sees whole frames (as in the authors' video code, the default) or what was cut out (images). */
+  /** Whether the policy applies to whole frames (as in the authors' video code, the default) or to the crop (images). */
   on?: 'frame' | 'crop';
-  /** Of rotations and shears. Default bicubic. */
+  /** Interpolation of rotations and shears. Default bicubic. */
   interpolation?: 'bicubic' | 'bilinear';
   /** Largest change of brightness, contrast and saturation. */
   colorJitter?: number;
   erasing?: Erasing;
 }
 
-/** How clips are taken out of videos, folders of frames and pictures. */
+/** Sampling of clips from videos, folders of frames and pictures. */
 export interface VideoOptions {
   /** Frames of a clip. */
   frames: number;
@@ -47,43 +47,43 @@ export interface VideoOptions {
   rate: number;
   /** Side of the square crop. */
   crop: number;
-  /** true: random time, size, place and mirroring; false: the middle clip and the centre crop. */
+  /** true: random time, size, position and flip; false: the middle clip and the centre crop. */
   train: boolean;
-  /** Mirror half of the training clips. Off for classes that tell left from right. */
+  /** Mirror half of the training clips. Disable for classes that depend on left and right. */
   flip: boolean;
   /** `dense` (Kinetics) takes frames a fixed step apart, `segment` (Something-Something) one of each part of the video. */
   sampling?: 'dense' | 'segment';
   /** Frame rate that `rate` refers to. Default 30. */
   targetFps?: number;
-  /** Test clips start at multiples of a whole step. Default true, as the recipes have it. */
+  /** Test clips start at multiples of a whole step. Default true, as in the recipes. */
   offset?: boolean;
   /** Range of the training clips' short side. Default 256 to 320 for a crop of 224, in proportion for others. */
   jitter?: Range;
-  /** Cut out a box of a share of the frame's area and resize it, in place of a plain crop of a jittered size. */
+  /** Random resized crop in place of a plain crop at a jittered size. */
   resizedCrop?: { scale: Range; aspect: Range };
   augmentation?: Augmentation;
-  /** Differently augmented clips of one decoding (the recipes' NUM_SAMPLE). Default 1. */
+  /** Differently augmented clips per decoding (the recipes' NUM_SAMPLE). Default 1. */
   samples?: number;
   /** Short side of test frames before the crop. Default the crop. */
   testScale?: number;
-  /** Take stored pixels as squares, as decord and torchvision do. Default false: videos are seen at the aspect that players show. */
+  /** Treat stored pixels as square, as decord and torchvision do. Default false: the aspect is that of players. */
   ignoreSar?: boolean;
-  /** Gives a video up where decoding takes longer. Default 60,000. */
+  /** Timeout of decoding a video, in milliseconds. Default 60,000. */
   timeoutMs?: number;
 }
 
-/** One clip of a video: sample `sample` (default 0) of those drawn from a generator, or view `view` of the test views. */
+/** One clip of a video: random sample `sample` (default 0) of a generator, or test view `view`. */
 export type ClipChoice = { random: PhiloxState; sample?: number } | { view: number; views: Views };
 
-/** What to decode, to cut out and to change for one clip. */
+/** Frames to decode, box to cut out and augmentations to apply for one clip. */
 export interface ClipPlan {
   /** Frame numbers from 0; a video shorter than the clip repeats its last frame. */
   frames: number[];
-  /** Size at which frames are decoded: one for all clips of a file that are drawn alike, so that decoded frames can be kept. */
+  /** Size at which frames are decoded: equal for all clips of a file with the same options, so that frames can be cached. */
   decoded: [width: number, height: number];
   /** Size that the whole frame is scaled to before `box` is cut out. */
   size: [width: number, height: number];
-  /** Changes of the whole frames before the box is cut out, or of what was cut out. */
+  /** Augmentation of the whole frames before cropping, or of the crop. */
   ops: readonly AugmentOp[];
   on: 'frame' | 'crop';
   box: Box;
@@ -91,7 +91,7 @@ export interface ClipPlan {
   side: number;
   flip: boolean;
   erased: readonly ErasedBox[];
-  /** What erased boxes are filled from. */
+  /** Generator for the fill of erased boxes. */
   noise: PhiloxState | null;
 }
 
@@ -105,7 +105,7 @@ function framesFor(options: VideoOptions, info: VideoInfo, time: View | Philox):
   return denseFrames(info.frames, info.fps, options, time);
 }
 
-/** The size to decode training frames at: the file's own, or that of the longest jitter where it is smaller. */
+/** Decoded size of training frames: the smaller of the file's size and the largest jittered size. */
 function decodedSize({ width, height }: VideoInfo, longest: number): [number, number] {
   return longest < Math.min(width, height) ? scaleShortSide(width, height, longest) : [width, height];
 }
@@ -152,7 +152,7 @@ function viewPlan(options: VideoOptions, info: VideoInfo, view: number, views: V
   return { frames, decoded: size, size, box: uniformCrop(...size, side, crop), side, flip: false, ...NONE };
 }
 
-/** The frames and pixels of one clip in a video of which `known` is known. */
+/** Plans one clip of a video with the properties `known`. */
 export function planClip(options: VideoOptions, known: VideoInfo, choice: ClipChoice): ClipPlan {
   const [width, height] = (options.ignoreSar && known.stored) || [known.width, known.height];
   const info = { ...known, width, height };
@@ -160,7 +160,7 @@ export function planClip(options: VideoOptions, known: VideoInfo, choice: ClipCh
   return viewPlan(options, info, choice.view, choice.views);
 }
 
-/** Every view of a video in order: the crops of the first clip, of the second, … */
+/** All views of a video in order: the crops of the first clip, of the second, … */
 export function allViews(views: Views): ClipChoice[] {
   return Array.from({ length: viewCount(views) }, (_, view) => ({ view, views }));
 }

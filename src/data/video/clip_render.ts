@@ -1,11 +1,11 @@
-/** Makes a clip of decoded frames as its plan says. */
+/** Renders clips from decoded frames according to their plans. */
 import { Philox } from '../../core/philox';
 import { applyAugment, erase, resizeCrop, scaleAndCrop, type ClipSize } from '../augment';
 import type { ClipPlan } from './clip_plan';
 import type { Box } from '../sampling';
 import type { Frames } from './decode';
 
-/** Copies a box out of every frame, mirrored if wished: u8 [count, box.height, box.width, 3]. */
+/** Copies a box of every frame, optionally mirrored: u8 [count, box.height, box.width, 3]. */
 export function cropFrames(frames: Frames, box: Box, flip: boolean): Uint8Array {
   const count = frames.pixels.length / (frames.width * frames.height * 3);
   const cropped = new Uint8Array(count * box.width * box.height * 3);
@@ -33,7 +33,7 @@ function mirrorRows(pixels: Uint8Array, width: number): void {
   }
 }
 
-/** Whether frames of one size are of the other. */
+/** Whether two sizes are equal. */
 const isSize = ({ width, height }: Frames, size: readonly [number, number]): boolean =>
   width === size[0] && height === size[1];
 
@@ -43,7 +43,7 @@ const clipSize = (plan: ClipPlan, { width, height }: Frames): ClipSize => ({
   width,
 });
 
-/** The frames scaled whole and changed, as augmentation of whole frames sees them. */
+/** Scales whole frames and applies the augmentation of whole frames. */
 function changeFrames(frames: Frames, plan: ClipPlan): Frames {
   const [width, height] = plan.size;
   const pixels = isSize(frames, plan.size)
@@ -65,7 +65,7 @@ function cutOut(frames: Frames, plan: ClipPlan): Uint8Array {
   return cut;
 }
 
-/** Scales, changes, cuts, mirrors and erases: u8 [frames, side, side, 3]. `frames` may be changed. */
+/** Renders a plan: scales, augments, crops, mirrors and erases. Returns u8 [frames, side, side, 3]; may modify `frames`. */
 export function renderClip(frames: Frames, plan: ClipPlan): Uint8Array {
   const { side } = plan;
   const square = { frames: plan.frames.length, height: side, width: side };

@@ -1,4 +1,4 @@
-/** Exactly the frames of videos that are asked for. */
+/** Decodes requested frames of videos by number. */
 import { UnreadableClip } from '../types';
 import { decoder } from './choose';
 import type { Decoder } from './decoder';
@@ -18,16 +18,16 @@ export interface DecodeRequest {
   part?: Part | undefined;
   /** Frame numbers from 0, in order of presentation; in any order, repeats allowed. */
   numbers: readonly number[];
-  /** What the pictures are scaled to. */
+  /** Size of the returned pictures. */
   size: readonly [width: number, height: number];
-  /** What `probe` told of the video. */
+  /** Result of `probe` for this video. */
   info: VideoInfo;
 }
 
 /** A frame that the index promises cannot be decoded. */
 export class FramesMissing extends UnreadableClip {}
 
-/** The frames of a request, each once and in order. */
+/** The frames of a request, sorted, without duplicates. */
 function framesWanted({ numbers, info }: DecodeRequest): number[] {
   const wanted = [...new Set(numbers)].sort((a, b) => a - b);
   if (wanted.length > 0 && wanted[0]! >= 0 && wanted.at(-1)! < info.frames) return wanted;
@@ -36,7 +36,7 @@ function framesWanted({ numbers, info }: DecodeRequest): number[] {
   );
 }
 
-/** The decoded bytes of a request as its pictures, in the order asked for. */
+/** The decoded frames of a request in the requested order. */
 function framesFrom(request: DecodeRequest, unique: Uint8Array): Frames {
   const { numbers, size } = request;
   const [width, height] = size;
@@ -51,8 +51,8 @@ function framesFrom(request: DecodeRequest, unique: Uint8Array): Frames {
 }
 
 /**
- * Decodes exactly the frames that each request names, each told apart by its timestamp. Rejects with `FramesMissing` where a frame of
- * any of them cannot be had, with `UnreadableClip` where a file cannot be read.
+ * Decodes exactly the frames of each request, identified by timestamp. Rejects with `FramesMissing` if a frame of
+ * a request cannot be decoded, with `UnreadableClip` if a file cannot be read.
  */
 export async function decodeVideos(
   requests: readonly DecodeRequest[],

@@ -13,7 +13,7 @@ interface Waiting {
   key: string;
   resolve(result: ReadResult): void;
   reject(error: Error): void;
-  /** Stops listening to the caller's signal. */
+  /** Removes the listener of the caller's signal. */
   release(): void;
 }
 
@@ -23,10 +23,10 @@ interface Thread {
   ended: Promise<void>;
 }
 
-/** How long a closed thread may take to get rid of its FFmpeg before it is terminated. */
+/** Milliseconds that a closed thread may take to end its FFmpeg before it is terminated. */
 const CLOSE_MS = 5000;
 
-/** Starts the worker beside this file; from the TypeScript sources (tests, development) through tsx. */
+/** Starts decode_worker; the TypeScript source (tests, development) runs through tsx. */
 function startWorker(): Worker {
   const isSource = __filename.endsWith('.ts');
   const file = path.join(__dirname, isSource ? 'decode_worker.ts' : 'decode_worker.js');
@@ -39,8 +39,8 @@ function rebuild(message: string, code: string | null): Error {
 }
 
 /**
- * A fixed number of threads, each with at most one FFmpeg at a time. They start when they are first needed and do not keep
- * the process alive while nothing is asked of them.
+ * A fixed number of threads, each with at most one FFmpeg at a time. They start when first needed, and idle threads do not keep
+ * the process alive.
  */
 export class DecodePool {
   private readonly threads: Thread[] = [];
@@ -48,10 +48,10 @@ export class DecodePool {
   private next = 0;
   private closed = false;
   private readonly cache: FrameCache | null;
-  /** Reads so far, and those of which a frame had to be decoded. */
+  /** Numbers of reads, and of reads that decoded a frame. */
   readonly counts = { reads: 0, decoded: 0 };
 
-  /** @param cacheMemory bytes of decoded frames that are kept; 0 for none */
+  /** @param cacheMemory limit of the cache of decoded frames, in bytes; 0 disables it */
   constructor(
     readonly size: number,
     cacheMemory = 0,
@@ -62,12 +62,12 @@ export class DecodePool {
     this.cache = cacheMemory > 0 ? new FrameCache(cacheMemory, share) : null;
   }
 
-  /** Memory of the cache: its limit and what it has taken; null where there is none. */
+  /** Limit and use of the cache, in bytes; null without a cache. */
   get cacheMemory(): { limit: number; held: number } | null {
     return this.cache && { limit: this.cache.limit, held: this.cache.held };
   }
 
-  /** Reads clips on one of the threads (see `readClips`). What a video is like is asked of ffprobe only once. */
+  /** Reads clips on one of the threads (see `readClips`). Probes each file only once. */
   read(request: ReadRequest, signal?: AbortSignal): Promise<ReadResult> {
     if (this.closed) return Promise.reject(new Error('the decoder was closed'));
     if (signal?.aborted) return Promise.reject(signal.reason as Error);
@@ -90,7 +90,7 @@ export class DecodePool {
     });
   }
 
-  /** Ends the threads and the FFmpeg processes they run; what was still asked for is rejected. May be called twice. */
+  /** Ends the threads and their FFmpeg processes; pending requests reject. May be called twice. */
   async close(): Promise<void> {
     this.closed = true;
     const threads = this.threads.splice(0);
@@ -101,7 +101,7 @@ export class DecodePool {
     await Promise.all(threads.map(endOf));
   }
 
-  /** A thread with the fewest jobs; a new one while not all are started and all are busy. */
+  /** The thread with the fewest jobs, or a new one if all started threads are busy. */
   private pick(): Thread {
     const least = this.threads.reduce<Thread | undefined>(
       (best, thread) => (best === undefined || thread.waiting.size < best.waiting.size ? thread : best),
@@ -159,7 +159,7 @@ export class DecodePool {
   }
 }
 
-/** Waits for a closed thread; terminates it where it does not end. */
+/** Waits for a closed thread; terminates it after a timeout. */
 async function endOf({ worker, ended }: Thread): Promise<void> {
   worker.ref();
   const timer = setTimeout(() => void worker.terminate(), CLOSE_MS);

@@ -1,13 +1,13 @@
 /**
- * The decoding process: node-av decodes here, so that a file which crashes its libraries costs a clip and not the training. It ends
- * when its parent does.
+ * The decoding process. It isolates node-av: a file that crashes its libraries loses a clip, not the training. It ends
+ * with its parent.
  */
 import { encode, recode } from './av_encode';
 import { decode, frameTimes } from './av_frames';
 import { lib, loadAv, messages, scan } from './av_input';
 import type { Coding, FrameRequest, RawFrames, Recoding, VideoFile } from './decoder';
 
-/** What the parent asks for. */
+/** Request of the parent process. */
 export type Job =
   | { do: 'version' }
   | { do: 'scan'; file: VideoFile }
@@ -47,7 +47,7 @@ async function answer(id: number, job: Job): Promise<Answer> {
   }
 }
 
-/** One job after the other. */
+/** Runs jobs sequentially. */
 let turn = Promise.resolve();
 process.on('message', ({ id, job }: { id: number; job: Job }) => {
   turn = turn.then(async () => {

@@ -1,15 +1,15 @@
 /**
- * A thread that reads videos. Reading FFmpeg's pipes on the main thread would wait for the kernels that keep it busy, and
- * FFmpeg with it: its pipe holds 64 KiB, a clip has megabytes. Jobs are done one after the other.
+ * A thread that reads videos. On the main thread, reading FFmpeg's pipes would wait for kernels, and stall
+ * FFmpeg: its pipe holds 64 KiB, a clip has megabytes. Jobs run sequentially.
  */
 import { parentPort } from 'node:worker_threads';
 import { readClips, readTogether, type ReadRequest, type ReadResult } from './video_clips';
 
-/** What the main thread says. */
+/** Message from the main thread. */
 export type ToWorker =
   { id: number; request: ReadRequest } | { cancel: number } | { close: true } | { slab: SharedArrayBuffer };
 
-/** What comes back: the result, or the message and the code of an error. */
+/** Answer: the result, or the message and code of an error. */
 export type FromWorker = { id: number; result: ReadResult } | { id: number; error: string; code: string | null };
 
 interface Job {
@@ -23,14 +23,14 @@ const slabs: SharedArrayBuffer[] = [];
 const queue: Job[] = [];
 let current: Job[] = [];
 
-/** Most jobs that share a run of FFmpeg: its start is then a small part of it, and their pictures a few megabytes. */
+/** Most jobs per run of FFmpeg: amortises its start, and limits the pictures to a few megabytes. */
 const TOGETHER = 4;
 
 function answer(message: FromWorker, moved: ArrayBuffer[] = []): void {
   parentPort?.postMessage(message, moved);
 }
 
-/** Bytes in a buffer of their own, which can be moved to another thread. */
+/** Bytes in a separate buffer, which can be transferred to another thread. */
 const owned = (pixels: Uint8Array): Uint8Array =>
   pixels.length === pixels.buffer.byteLength ? pixels : new Uint8Array(pixels);
 
@@ -52,7 +52,7 @@ async function perform({ id, request, stop }: Job): Promise<void> {
   }
 }
 
-/** One run of FFmpeg for all jobs; each by itself where that fails, or where one of them was cancelled. */
+/** Runs all jobs in one run of FFmpeg; runs them separately if that fails or one is cancelled. */
 async function performAll(jobs: readonly Job[]): Promise<void> {
   const requests = jobs.map(({ request }) => request);
   const signal = AbortSignal.any(jobs.map(({ stop }) => stop.signal));

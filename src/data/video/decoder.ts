@@ -1,36 +1,36 @@
-/** What decodes videos; see choose.ts for which one does. */
+/** Interface of video decoders; choose.ts selects one. */
 import type { CallOptions, FrameIndex, Part } from './info';
 
-/** What the packets of a video's picture stream say. */
+/** Packets of a video stream, and the properties of the stream. */
 export interface Scan {
   stream: number;
   /** FFmpeg's name. */
   codec: string;
   width: number;
   height: number;
-  /** Width over height of a pixel; 0 where it is unknown. */
+  /** Width / height of a pixel; 0 if unknown. */
   pixelAspect: number;
   /** Nine 16.16 numbers. */
   matrix: readonly number[] | null;
   rotateTag: string | null;
-  /** The rate in the header, 0 where it is unknown. */
+  /** Frame rate in the header; 0 if unknown. */
   rate: number;
   timeBase: readonly [number, number];
-  /** Number of frames that the header tells; 0 where it does not. */
+  /** Number of frames in the header; 0 if absent. */
   headerFrames: number;
   /** Whether a frame may be stored as two fields. */
   interlaced: boolean;
-  /** Ticks of each packet in order of storage; NaN where it has none. */
+  /** Timestamp of each packet in ticks, in storage order; NaN without one. */
   timestamps: Float64Array;
   /** Bits of `PACKET`. */
   flags: Uint8Array;
-  /** Whether the file ends before its packets do. */
+  /** Whether the file ends within a packet. */
   cut: boolean;
 }
 
 export const PACKET = { key: 1, corrupt: 2, discard: 4 } as const;
 
-/** A video, or a part of a file that is one. */
+/** A video file, or the part of a file that is a video. */
 export interface VideoFile {
   path: string;
   part?: Part | undefined;
@@ -39,20 +39,20 @@ export interface VideoFile {
 /** Frames of one video to decode. */
 export interface FrameRequest extends VideoFile {
   index: FrameIndex;
-  /** Frame numbers, rising, each once. */
+  /** Frame numbers, strictly increasing. */
   numbers: readonly number[];
-  /** What frames are scaled to, after turning. */
+  /** Size to which frames are scaled after rotation. */
   size: readonly [width: number, height: number];
 }
 
-/** u8 [height, width, 3] of each frame of a request, one after the other; null where one of them cannot be decoded. */
+/** Frames of a request, u8 [count, height, width, 3]; null if one of them cannot be decoded. */
 export type Pixels = Uint8Array | null;
 
-/** How a video is written. */
+/** Encoding settings of a video. */
 export interface Coding {
   /** libx264's constant rate factor. */
   crf: number;
-  /** Frames between two key frames; libx264's own default where it is absent. */
+  /** Largest distance between key frames; libx264's default if absent. */
   keyframes?: number;
 }
 
@@ -64,10 +64,10 @@ export interface RawFrames {
   fps: number;
 }
 
-/** A video, or the numbered pictures of a folder (FFmpeg's image2 pattern), to encode anew. */
+/** A video, or numbered pictures of a folder (FFmpeg's image2 pattern), to re-encode. */
 export interface Recoding extends Coding {
   input: VideoFile | { path: string; pattern: string };
-  /** How many frames, from the first. */
+  /** Number of frames, from the first. */
   frames: number;
   /** Stream of a video; ignored for pictures. */
   stream: number;
@@ -76,14 +76,14 @@ export interface Recoding extends Coding {
   file: string;
 }
 
-/** Each call rejects with an `UnreadableClip` ("<path>: <reason>") where the file is at fault. */
+/** Each call rejects with an `UnreadableClip` ("<path>: <reason>") if the file is invalid. */
 export interface Decoder {
   readonly name: 'node-av' | 'ffmpeg';
   /** Name and version in a line. */
   version(): Promise<string>;
-  /** Reads the packets of the first picture stream that is not a cover. */
+  /** Reads the packets of the first video stream that is not a cover. */
   scan(file: VideoFile, call: CallOptions): Promise<Scan>;
-  /** Decodes a whole stream: the ticks of each frame, NaN where it has none. */
+  /** Decodes a whole stream; resolves to the timestamp of each frame in ticks, NaN without one. */
   frameTimes(file: VideoFile, stream: number, call: CallOptions): Promise<Float64Array>;
   decode(requests: readonly FrameRequest[], call: CallOptions): Promise<Pixels[]>;
   /** Writes an H.264 file. */

@@ -6,15 +6,15 @@ import type { Clip } from '../types';
 
 type Pictures = Pick<Clip, 'pixels' | 'frames' | 'height' | 'width'>;
 
-/** libx264 halves the colour's resolution, which takes even sizes. */
+/** libx264 subsamples chroma by 2, which requires even sizes. */
 function checkEven({ width, height }: Pictures, file: string): void {
   if (width % 2 === 0 && height % 2 === 0) return;
   throw new Error(`${file}: an H.264 file needs even sizes, got ${width}x${height}`);
 }
 
 /**
- * Writes a clip as an H.264 file; the folder is made if need be. At the default of 30 frames a second a clip
- * that is read back at rate 1 has the frames it was written with.
+ * Writes a clip as an H.264 file; creates the folder if needed. At the default of 30 frames per second, a clip
+ * read back at rate 1 has the same frames.
  */
 export async function writeVideo(clip: Pictures, file: string, fps = 30, signal?: AbortSignal): Promise<void> {
   checkEven(clip, file);

@@ -1,17 +1,17 @@
-/** Runs the system's FFmpeg in a process of its own, and turns what it says into one sentence. */
+/** Runs the system's FFmpeg, and condenses its messages to one sentence. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
 import { UnreadableClip } from '../types';
 
-/** The error where nothing decodes. */
+/** Message if no decoder is available. */
 export const NO_DECODER =
   'videos need a decoder: npm install node-av, or install FFmpeg (Debian: apt-get install ffmpeg) and put it on the PATH or set MORPHMLP_FFMPEG';
 
 export type Program = 'ffmpeg' | 'ffprobe';
 
-/** FFmpeg itself is absent or does not start: no file is to blame, so nothing is skipped for it. */
+/** FFmpeg is missing or does not start. No file is at fault, so the loader does not skip files for it. */
 export class FfmpegMissing extends Error {
   readonly code = 'FFMPEG_MISSING';
 }
@@ -37,31 +37,31 @@ export function hasProgram(): boolean {
 }
 
 export interface RunOptions {
-  /** What the sentence of an error begins with: the file that is read or written. */
+  /** Prefix of error messages: the file that is read or written. */
   subject: string;
-  /** Kills the program after so many milliseconds. Default 60,000. */
+  /** Timeout in milliseconds, after which the program is killed. Default 60,000. */
   timeoutMs?: number;
   signal?: AbortSignal | undefined;
-  /** Bytes for its standard input. */
+  /** Bytes for standard input. */
   input?: Uint8Array;
-  /** Pipes that it writes to besides its standard output: numbers 3, 4, … Default 0. */
+  /** Number of further output pipes: file descriptors 3, 4, … Default 0. */
   pipes?: number;
 }
 
 interface Outcome {
   stdout: Buffer;
   stderr: string;
-  /** What came through each of the further pipes. */
+  /** Output of each of the further pipes. */
   pipes: Buffer[];
 }
 
 const STDERR_KEPT = 16_384;
 const running = new Set<ChildProcess>();
 
-/** Number of FFmpeg processes this thread has under way. */
+/** Number of running FFmpeg processes of this thread. */
 export const runningPrograms = (): number => running.size;
 
-/** Messages that are common and that FFmpeg puts in its own terms. The first that fits wins. */
+/** Clearer texts for common messages of FFmpeg. The first match wins. */
 const PLAIN: readonly (readonly [RegExp, string])[] = [
   [/not on whitelist|[Nn]ot whitelisted/, 'it is not a video: playlists and other lists of files are not read'],
   [/No such file or directory/, 'the file does not exist'],
@@ -81,7 +81,7 @@ const PLAIN: readonly (readonly [RegExp, string])[] = [
   ],
 ];
 
-/** One sentence out of FFmpeg's messages, without the file's name and memory addresses. */
+/** One sentence from FFmpeg's messages, without file name and memory addresses. */
 export function explain(stderr: string): string {
   const plain = PLAIN.find(([pattern]) => pattern.test(stderr));
   if (plain !== undefined) return plain[1];
@@ -97,7 +97,7 @@ function startError(program: Program, error: NodeJS.ErrnoException): Error {
   return new FfmpegMissing(`${program} is not on the PATH; ${NO_DECODER}`);
 }
 
-/** Collects a stream's data up to a limit; what is beyond is dropped. */
+/** Collects a stream's data up to a limit, and discards the rest. */
 function collect(stream: NodeJS.ReadableStream, limit = Infinity): Buffer[] {
   const parts: Buffer[] = [];
   let length = 0;
@@ -108,16 +108,16 @@ function collect(stream: NodeJS.ReadableStream, limit = Infinity): Buffer[] {
   return parts;
 }
 
-/** Writes the input; a program that ended early has told why on its standard error, so a broken pipe says nothing new. */
+/** Writes the input. Ignores a broken pipe: a program that exits early reports the reason on stderr. */
 function feed(child: ChildProcess, input: Uint8Array | undefined): void {
   child.stdin?.on('error', () => undefined);
   child.stdin?.end(input);
 }
 
 /**
- * Runs a program to its end and gives its output. Rejects with an `UnreadableClip` ("<subject>: <reason>") where it fails or
- * takes too long, with `FfmpegMissing` where it cannot be started, and with the signal's reason where that aborts; in each
- * case the process is gone before the promise settles.
+ * Runs a program to its end and returns its output. Rejects with an `UnreadableClip` ("<subject>: <reason>") if it fails or
+ * times out, with `FfmpegMissing` if it cannot be started, and with the signal's reason if that aborts; in each
+ * case the process has ended before the promise settles.
  */
 export function runProgram(program: Program, args: readonly string[], options: RunOptions): Promise<Outcome> {
   const { subject, timeoutMs = 60_000, signal, input, pipes = 0 } = options;
@@ -159,7 +159,7 @@ export function runProgram(program: Program, args: readonly string[], options: R
   });
 }
 
-/** FFmpeg's version line. Rejects with `FfmpegMissing` where FFmpeg or ffprobe cannot be started. */
+/** FFmpeg's version line. Rejects with `FfmpegMissing` if FFmpeg or ffprobe cannot be started. */
 export async function ffmpegVersion(): Promise<string> {
   await runProgram('ffprobe', ['-version'], { subject: 'ffprobe', timeoutMs: 10_000 });
   const { stdout } = await runProgram('ffmpeg', ['-version'], { subject: 'ffmpeg', timeoutMs: 10_000 });

@@ -1,6 +1,6 @@
-/** FFmpeg's filters from a stored frame to one of a wanted size; the same for both decoders. */
+/** FFmpeg filters from a stored frame to the requested size, the same for both decoders. */
 
-/** Turns, then scales. Bicubic, as the filter's own default of both decoders. */
+/** Rotates, then scales. Bicubic, the default of the filter. */
 export function frameFilters(turn: string, [width, height]: readonly [number, number]): string {
   return `${turn === '' ? '' : `${turn},`}scale=${width}:${height}:flags=bicubic`;
 }

@@ -1,9 +1,9 @@
-/** Which files are opened as videos. */
+/** Containers that may be opened as videos. */
 import type { Part } from './info';
 
 /**
- * FFmpeg's names of the containers that are read. Formats that name other files or addresses (playlists: hls, dash, concat, sdp, …),
- * that draw text, or that are pictures are not among them.
+ * FFmpeg's names of the accepted containers. Excluded are formats that refer to other files or addresses (playlists: hls, dash, concat,
+ * sdp, …), render text, or are pictures.
  */
 export const CONTAINERS = [
   ...[
@@ -63,18 +63,18 @@ export const CONTAINERS = [
 
 const PROTOCOLS = 'file,subfile';
 
-/** Options for FFmpeg's opening of a file: nothing outside it is read, whatever it says. */
+/** FFmpeg options for opening a file, which prevent access to anything outside of it. */
 export const OPENING: Readonly<Record<string, string>> = {
   protocol_whitelist: PROTOCOLS,
   format_whitelist: CONTAINERS.join(','),
 };
 
-/** The address by which FFmpeg opens a file, or a part of it. */
+/** FFmpeg URL of a file or a part of it. */
 export function addressOf(path: string, part?: Part): string {
   return part === undefined ? `file:${path}` : `subfile,,start,${part.start},end,${part.end},,:${path}`;
 }
 
-/** The same as arguments of ffmpeg and ffprobe. */
+/** Input arguments of ffmpeg and ffprobe. */
 export function inputArguments(path: string, part?: Part): string[] {
   return [...Object.entries(OPENING).flatMap(([name, value]) => [`-${name}`, value]), '-i', addressOf(path, part)];
 }

@@ -1,12 +1,12 @@
 /**
- * A bounded cache of decoded frames that all reading threads share.
+ * A bounded cache of decoded frames, shared by all reading threads.
  *
- * Its memory is one table of pages: shared buffers are not counted by V8's collector, so buffers that are merely dropped would
- * stay allocated for an unknown time. Pages are taken and given back by hand instead, and never exceed the limit.
+ * Its memory is one table of pages, allocated and freed explicitly within the limit: V8's collector does not account for shared
+ * buffers, so buffers that are merely dropped would stay allocated for an unknown time.
  */
 import type { Frames } from './decode';
 
-/** Bytes of a page, and pages of one shared buffer. */
+/** Size of a page in bytes, and pages per shared buffer. */
 const PAGE = 64 * 1024;
 const SLAB = 256;
 
@@ -15,17 +15,17 @@ export interface NumberedFrames extends Frames {
   numbers: readonly number[];
 }
 
-/** Frames of one size that are kept of a source, as a reading thread is given them. */
+/** Cached frames of a source at one size, as passed to a reading thread. */
 export interface KeptFrames {
   width: number;
   height: number;
-  /** The frame at each place, from 0. */
+  /** Frame number at each position. */
   numbers: readonly number[];
-  /** The pages in which the frames lie one after the other. */
+  /** Pages that contain the frames contiguously. */
   pages: readonly number[];
 }
 
-/** Calls `body` with each piece of bytes `start` to `start + length` of the memory that `pages` make up. */
+/** Calls `body` with each contiguous piece of the bytes `start` to `start + length` in `pages`. */
 function forPieces(
   slabs: readonly SharedArrayBuffer[],
   pages: readonly number[],
@@ -42,7 +42,7 @@ function forPieces(
   }
 }
 
-/** Copies the frame at `place` of kept frames to `target` from byte `to` on. */
+/** Copies the frame at position `place` to `target` from byte `to` on. */
 export function copyKept(
   slabs: readonly SharedArrayBuffer[],
   { width, height, pages }: KeptFrames,
@@ -61,18 +61,18 @@ interface Entry extends KeptFrames {
   known: Set<number>;
 }
 
-/** Keeps decoded frames up to a limit of bytes; what was not used for the longest time goes first. */
+/** Caches decoded frames up to a limit in bytes; evicts the least recently used. */
 export class FrameCache {
-  /** The memory, to hand to reading threads. */
+  /** The memory, shared with reading threads. */
   readonly slabs: SharedArrayBuffer[] = [];
   private readonly free: number[] = [];
-  /** By source and size, the one used last at the end. */
+  /** Entries by source and size, most recently used last. */
   private readonly entries = new Map<string, Entry>();
   private readonly sizes = new Map<string, Set<string>>();
   private readonly users = new Map<string, number>();
   private readonly capacity: number;
 
-  /** @param limit bytes, of which whole pages of 64 KiB are used @param onSlab is called with each new buffer of `slabs` */
+  /** @param limit bytes, rounded down to pages of 64 KiB @param onSlab is called with each new buffer of `slabs` */
   constructor(
     readonly limit: number,
     private readonly onSlab: (slab: SharedArrayBuffer) => void = () => undefined,
@@ -80,17 +80,17 @@ export class FrameCache {
     this.capacity = Math.floor(limit / PAGE);
   }
 
-  /** Bytes of memory taken so far; never above the limit, and never given back before the cache is dropped. */
+  /** Allocated bytes; at most the limit, and not freed before the cache is dropped. */
   get held(): number {
     return this.slabs.reduce((sum, slab) => sum + slab.byteLength, 0);
   }
 
-  /** Bytes of the pages that hold frames. */
+  /** Bytes of used pages. */
   get used(): number {
     return this.held - this.free.length * PAGE;
   }
 
-  /** The frames that are kept of a source, in every size. They stay until `release` is called as often. */
+  /** Cached frames of a source in every size. They are not evicted until `release` has been called as often. */
   borrow(source: string): KeptFrames[] {
     this.users.set(source, (this.users.get(source) ?? 0) + 1);
     return [...(this.sizes.get(source) ?? [])].map((key) => {
@@ -102,14 +102,14 @@ export class FrameCache {
     });
   }
 
-  /** Ends a use of `borrow`. */
+  /** Releases frames of `borrow`. */
   release(source: string): void {
     const users = this.users.get(source)! - 1;
     if (users > 0) this.users.set(source, users);
     else this.users.delete(source);
   }
 
-  /** Keeps frames of a source, those it lacks. Frames for which no room can be made are not kept. */
+  /** Caches frames of a source that are missing, as far as room can be made. */
   add(source: string, frames: NumberedFrames): void {
     const { width, height } = frames;
     const key = `${width}x${height} ${source}`;
@@ -131,7 +131,7 @@ export class FrameCache {
     this.sizes.set(source, (this.sizes.get(source) ?? new Set()).add(key));
   }
 
-  /** Makes `pages` pages free, by new memory first, then by what was not used for the longest time, but not of `source`. */
+  /** Frees `pages` pages: allocates memory first, then evicts the least recently used entries, except those of `source`. */
   private makeRoom(pages: number, source: string): boolean {
     while (this.free.length < pages && this.grow());
     if (this.free.length >= pages) return true;
@@ -156,7 +156,7 @@ export class FrameCache {
     this.free.push(...pages);
   }
 
-  /** Takes another buffer, as far as the limit and the machine allow. */
+  /** Allocates another buffer if the limit and the machine allow it. */
   private grow(): boolean {
     const first = this.slabs.length * SLAB;
     const pages = Math.min(SLAB, this.capacity - first);
@@ -166,7 +166,7 @@ export class FrameCache {
       this.slabs.push(slab);
       this.onSlab(slab);
     } catch {
-      return false; // the machine has no more: what is there serves
+      return false; // out of memory: the existing buffers are used
     }
     for (let i = 0; i < pages; i++) this.free.push(first + i);
     return true;

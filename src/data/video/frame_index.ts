@@ -1,25 +1,25 @@
-/** From the packets of a video to the index of the frames that it presents. */
+/** Builds the index of presented frames from the packets of a video. */
 import { UnreadableClip } from '../types';
 import { decoder } from './choose';
 import { PACKET, type Decoder, type Scan, type VideoFile } from './decoder';
 import type { CallOptions, FrameIndex, VideoInfo } from './info';
 import { turnOf } from './orientation';
 
-/** Codecs that store frames which are never shown, or show one several times: their packets are not their frames. */
+/** Codecs with hidden or repeated frames: their packets do not correspond to presented frames. */
 const HIDDEN_FRAMES = new Set(['vp8', 'theora']);
 
-/** Codecs whose containers may hold the two fields of a frame as packets of their own. */
+/** Codecs whose containers may store the two fields of a frame as separate packets. */
 const FIELD_PACKETS = new Set(['h264', 'hevc']);
 
-/** Farthest that a frame is stored from where it is shown; more is a break in the file's clock. */
+/** Largest reordering distance between storage and presentation; more is a discontinuity of timestamps. */
 const MOST_REORDERED = 64;
 
-/** For each packet the timestamp of the key frame that it is decoded from; NaN where there is none. */
+/** For each packet, the timestamp of the key frame from which it is decoded; NaN without one. */
 function keysOf({ timestamps, flags }: Scan): Float64Array {
   const keys: number[] = [];
   return timestamps.map((time, i) => {
     if (flags[i]! & PACKET.key) keys.push(time);
-    // A picture shown before the key frame that it is stored after may refer to what came before that.
+    // A leading picture (stored after a key frame, shown before it) may refer to earlier frames.
     let at = keys.length - 1;
     while (at >= 0 && !(keys[at]! <= time)) at--;
     return at < 0 ? NaN : keys[at]!;
@@ -31,7 +31,7 @@ interface Times {
   keys: Float64Array;
 }
 
-/** Frames in order of presentation, out of the packets; null where these do not tell. */
+/** Frames in presentation order from the packets; null if the packets do not determine them. */
 function fromPackets(scan: Scan): Times | null {
   if (HIDDEN_FRAMES.has(scan.codec) || (scan.interlaced && FIELD_PACKETS.has(scan.codec))) return null;
   const keys = keysOf(scan);
@@ -47,7 +47,7 @@ function fromPackets(scan: Scan): Times | null {
 
 const rising = (times: Float64Array): boolean => times.every((time, i) => i === 0 || time > times[i - 1]!);
 
-/** Frames by decoding all of them. */
+/** Frames found by decoding the whole file. */
 function fromDecoding(scan: Scan, decoded: Float64Array): Times & { counted: boolean } {
   const keys = keysOf(scan);
   const keyOf = new Map([...scan.timestamps].map((time, i) => [time, keys[i]!]));
@@ -59,15 +59,15 @@ function fromDecoding(scan: Scan, decoded: Float64Array): Times & { counted: boo
   };
 }
 
-/** Rates that cameras and programs write: halves of whole numbers, and those of NTSC. */
+/** Common rates: multiples of 1/2, and those of NTSC. */
 const USUAL_RATES = [
   ...Array.from({ length: 480 }, (_, i) => (i + 1) / 2),
   ...[24, 30, 48, 60, 120].map((rate) => (rate * 1000) / 1001),
 ];
 
 /**
- * Mean rate of frames at `timestamps`. Containers round timestamps to ticks: where a usual rate is no farther away than one tick in
- * the whole length, that is the rate.
+ * Mean rate of frames at `timestamps`. Containers round timestamps to ticks, so a common rate within one tick over
+ * the whole length is preferred.
  */
 function rateOf({ rate, timeBase }: Scan, timestamps: Float64Array): number {
   const span = timestamps.at(-1)! - timestamps[0]!;
@@ -75,11 +75,11 @@ function rateOf({ rate, timeBase }: Scan, timestamps: Float64Array): number {
   if (!(mean > 0 && Number.isFinite(mean))) return rate;
   const off = (usual: number): number => Math.abs(usual / mean - 1);
   const nearest = USUAL_RATES.reduce((best, usual) => (off(usual) < off(best) ? usual : best));
-  const isRounded = mean * timeBase[0] < timeBase[1] / 2; // ticks of whole frames are not
+  const isRounded = mean * timeBase[0] < timeBase[1] / 2; // false if a tick is a whole frame
   return off(nearest) <= (isRounded ? 1 / span : 1e-6) ? nearest : mean;
 }
 
-/** Rate of a file that has none: a single frame. */
+/** Rate of a file without one (a single frame). */
 const NOMINAL_FPS = 30;
 
 function warningOf({ headerFrames, cut, flags }: Scan, frames: number): string | undefined {
@@ -114,7 +114,7 @@ function infoOf(path: string, scan: Scan, found: Times & Pick<FrameIndex, 'count
   };
 }
 
-/** Size, frame rate, length and the index of frames. Rejects with `UnreadableClip` where the file is no video. */
+/** Probes size, frame rate, length and the index of frames. Rejects with `UnreadableClip` if the file is not a video. */
 export async function probe(path: string, call: CallOptions = {}, by: Decoder = decoder()): Promise<VideoInfo> {
   const file = { path, part: call.part };
   const scan = await by.scan(file, call);
@@ -123,7 +123,7 @@ export async function probe(path: string, call: CallOptions = {}, by: Decoder = 
   return decodedInfo(file, scan, call, by);
 }
 
-/** As `probe`, the frames found by decoding the whole file: for files that have not all the frames that their packets promise. */
+/** As `probe`, but decodes the whole file to find the frames: for files whose packets cannot all be decoded. */
 export async function probeByDecoding(path: string, call: CallOptions = {}, by = decoder()): Promise<VideoInfo> {
   const file = { path, part: call.part };
   const scan = await by.scan(file, call);

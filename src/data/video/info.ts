@@ -1,6 +1,6 @@
-/** Facts about a video file, and the index of its frames. */
+/** Properties of a video file, and the index of its frames. */
 
-/** The bytes of a file that are a video of their own: from `start` up to, not with, `end`. */
+/** Bytes `start` to `end` (exclusive) of a file, which form a video. */
 export interface Part {
   start: number;
   end: number;
@@ -9,53 +9,53 @@ export interface Part {
 export interface CallOptions {
   timeoutMs?: number;
   signal?: AbortSignal | undefined;
-  /** Only this part of the file is the video. */
+  /** The part of the file that is the video; default all of it. */
   part?: Part | undefined;
 }
 
 /**
- * The frames that a video presents, in order of presentation. Frames that an edit list hides, that are cut off, or that no
- * key frame leads to are not among them.
+ * The presented frames of a video in presentation order, without frames that an edit list hides, that are cut off, or that depend
+ * on no key frame.
  */
 export interface FrameIndex {
   /** Number of the stream in the file. */
   stream: number;
-  /** Seconds of one tick, as a fraction. */
+  /** Duration of a tick in seconds, as a fraction. */
   timeBase: readonly [number, number];
-  /** Ticks of each frame, rising; counted frames may lack them (NaN). */
+  /** Timestamp of each frame in ticks, increasing; NaN for counted frames without one. */
   timestamps: Float64Array;
-  /** Ticks of the key frame that each frame is decoded from; NaN: decode from the start of the file. */
+  /** Timestamp in ticks of the key frame from which each frame is decoded; NaN: from the start of the file. */
   keys: Float64Array;
-  /** The container has no usable timestamps: frame n is the n-th that the decoder gives from the start of the file. */
+  /** Whether frames are counted, for lack of timestamps: frame n is the n-th decoded from the start of the file. */
   counted: boolean;
   /** Whether the frames were found by decoding the whole file, not from its packets. */
   decoded: boolean;
-  /** FFmpeg filters that turn or mirror a frame as a player shows it; '' for none. */
+  /** FFmpeg filters that rotate or mirror a frame as players do; '' for none. */
   turn: string;
 }
 
-/** What is known of a video's picture stream. */
+/** Properties of a video stream. */
 export interface VideoInfo {
-  /** As shown: the aspect of pixels and the rotation applied. */
+  /** Displayed size, after pixel aspect and rotation. */
   width: number;
   height: number;
-  /** As shown, but each stored pixel taken as a square. Absent where that is the same. */
+  /** Size with stored pixels treated as square, after rotation. Absent if it is the same. */
   stored?: readonly [width: number, height: number];
-  /** Mean rate of the frames. */
+  /** Mean frame rate. */
   fps: number;
-  /** Number of frames presented. */
+  /** Number of presented frames. */
   frames: number;
-  /** Seconds. */
+  /** Duration in seconds. */
   duration: number;
-  /** Degrees clockwise that a player turns the pictures by: 0, 90, 180 or 270. */
+  /** Clockwise rotation by players in degrees: 0, 90, 180 or 270. */
   rotation: number;
-  /** One sentence where frames are missing: the file is cut short or damaged. */
+  /** Warning if frames are missing because the file is truncated or damaged. */
   warning?: string;
-  /** Absent for pictures and raw frames, and where it is not read yet. */
+  /** Absent for pictures and raw frames, and before it is read. */
   index?: FrameIndex;
 }
 
-/** Seconds at which frame `number` is presented, by the file's own clock; null where it has none. */
+/** Presentation time of frame `number` in seconds; null without timestamp. */
 export function frameTime(info: VideoInfo, number: number): number | null {
   const { index } = info;
   if (index === undefined) return number / info.fps;

@@ -1,4 +1,4 @@
-/** Decodes with node-av, in a process of its own. */
+/** Decodes with node-av in a child process. */
 import { fork, type ChildProcess } from 'node:child_process';
 import { createRequire } from 'node:module';
 import path from 'node:path';
@@ -16,7 +16,7 @@ interface Waiting {
   reject(error: Error): void;
 }
 
-/** Starts the process beside this file; from the TypeScript sources (tests, development) through tsx. */
+/** Starts decode_process; the TypeScript source (tests, development) runs through tsx. */
 function startProcess(): ChildProcess {
   const isSource = __filename.endsWith('.ts');
   const file = path.join(__dirname, isSource ? 'decode_process.ts' : 'decode_process.js');
@@ -36,7 +36,7 @@ function rebuild(message: string, code: string | null): Error {
   return new Error(message);
 }
 
-/** See `Decoder`. Its process starts with the first call, and again where it had to be ended. */
+/** See `Decoder`. Its process starts at the first call, and restarts after it was ended. */
 export class NodeAvDecoder implements Decoder {
   readonly name = 'node-av';
   private child: ChildProcess | null = null;
@@ -134,14 +134,14 @@ export class NodeAvDecoder implements Decoder {
     child?.kill('SIGKILL');
   }
 
-  /** Gives up on a job that may be under way: its process ends, and another does the jobs that waited behind it. */
+  /** Cancels a job that may be running: ends the process, and starts another for the queued jobs. */
   private abandon(id: number, why: Error): void {
     this.kill();
     this.settle(id)?.reject(why);
     for (const [other, { job }] of this.waiting) this.send(other, job);
   }
 
-  /** The process ended by itself: the file of the first job is at fault. */
+  /** Handles a crash of the process: rejects the first job, whose file is at fault. */
   private lose(child: ChildProcess, how: string): void {
     if (child !== this.child) return;
     this.child = null;

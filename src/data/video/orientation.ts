@@ -1,10 +1,10 @@
-/** How a player turns the pictures of a video. */
+/** Display rotation of videos. */
 import { UnreadableClip } from '../types';
 
 export interface Turn {
   /** Degrees clockwise. */
   rotation: number;
-  /** FFmpeg filters that turn a stored frame; '' for none. */
+  /** FFmpeg filters that rotate a stored frame; '' for none. */
   filters: string;
 }
 
@@ -22,7 +22,7 @@ const TURNS: Readonly<Record<string, Turn>> = {
 
 const BY_DEGREES = ['1,0,0,1', '0,1,-1,0', '-1,0,0,-1', '0,-1,1,0'];
 
-/** By a display matrix of nine 16.16 numbers. @throws UnreadableClip where it is no quarter turn */
+/** Rotation of a display matrix of nine 16.16 numbers. @throws UnreadableClip unless it is a multiple of 90 degrees */
 function matrixTurn(path: string, [a, b, , c, d]: readonly number[]): Turn {
   const largest = Math.max(...[a, b, c, d].map((x) => Math.abs(x!)));
   const signs = [a, b, c, d].map((x) => Math.round((x! / largest) * 50) / 50 || 0);
@@ -34,7 +34,7 @@ function matrixTurn(path: string, [a, b, , c, d]: readonly number[]): Turn {
   );
 }
 
-/** By the tag "rotate": degrees clockwise. */
+/** Rotation of the tag "rotate": degrees clockwise. */
 function tagTurn(path: string, tag: string): Turn {
   const quarters = Number(tag) / 90;
   if (tag.trim() === '' || !Number.isInteger(quarters))
@@ -42,7 +42,7 @@ function tagTurn(path: string, tag: string): Turn {
   return TURNS[BY_DEGREES[((quarters % 4) + 4) % 4]!]!;
 }
 
-/** The turn that a stream asks for: by its display matrix, or else by its tag. */
+/** Rotation of a stream: by its display matrix, else by its tag. */
 export function turnOf(path: string, matrix: readonly number[] | null, tag: string | null): Turn {
   if (matrix !== null) return matrixTurn(path, matrix);
   return tag === null ? TURNS['1,0,0,1']! : tagTurn(path, tag);

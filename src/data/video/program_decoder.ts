@@ -1,4 +1,4 @@
-/** Decodes through the programs ffmpeg and ffprobe. */
+/** Decodes with the programs ffmpeg and ffprobe. */
 import path from 'node:path';
 import { UnreadableClip } from '../types';
 import { PACKET, type Coding, type Decoder, type FrameRequest, type Pixels, type RawFrames } from './decoder';
@@ -38,7 +38,7 @@ const SCANNED = [
   'stream_side_data=displaymatrix',
 ].join(':');
 
-/** A number out of ffprobe's texts ("30000/1001", "16:11", "N/A"); 0 where there is none. */
+/** Parses a number of ffprobe's output ("30000/1001", "16:11", "N/A"); 0 if it is not a number. */
 function number(text: string | undefined): number {
   const [above, below = '1'] = (text ?? '').split(/[/:]/);
   const value = Number(above) / Number(below);
@@ -50,7 +50,7 @@ function fraction(text: string | undefined): [number, number] {
   return above! > 0 && below! > 0 ? [above!, below!] : [1, 1];
 }
 
-/** The nine numbers of ffprobe's drawing of a display matrix: three lines of "address: a b c". */
+/** Parses ffprobe's display matrix: three lines of "address: a b c". */
 function matrixOf({ side_data_list = [] }: ProbedStream): number[] | null {
   const text = side_data_list.find((data) => data.displaymatrix !== undefined)?.displaymatrix;
   const rows = (text ?? '').trim().split('\n');
@@ -58,7 +58,7 @@ function matrixOf({ side_data_list = [] }: ProbedStream): number[] | null {
   return numbers.length === 9 ? numbers : null;
 }
 
-/** What ffprobe says where a file ends in the midst of a frame; its flags do not. */
+/** Message of ffprobe for a file that ends within a frame; the packet flags do not show this. */
 const CUT = /partial file|ended prematurely|Invalid NAL unit size|missing picture in access unit|Truncat|truncat/;
 const CUT_FRAME = /partial file|Invalid NAL unit size|missing picture in access unit/;
 
@@ -100,7 +100,7 @@ async function ffprobe(
   return { probed: JSON.parse(stdout.toString()) as Probed, stderr };
 }
 
-/** Runs of evenly spaced numbers are one condition each. */
+/** Condition for frame numbers; a run of evenly spaced numbers is one term. */
 function countExpression(numbers: readonly number[]): string {
   const parts: string[] = [];
   for (let i = 0; i < numbers.length;) {
@@ -119,10 +119,10 @@ function countExpression(numbers: readonly number[]): string {
 export const selectExpression = (numbers: readonly number[], name: 'n' | 'pts' = 'n'): string =>
   countExpression(numbers).replaceAll('NAME', name);
 
-/** How long before a key frame FFmpeg seeks to, so that it lands before it: frames are told apart by their timestamps. */
+/** Seconds by which a seek precedes the key frame, so that it never lands after it; timestamps identify the frames. */
 const SEEK_MARGIN = 1;
 
-/** Where to seek so that the key frame of a request's first frame is still to come; null: do not seek. */
+/** Seek time before the key frame of a request's first frame; null: do not seek. */
 function seekSeconds({ index, numbers }: FrameRequest): number | null {
   const key = Math.min(...numbers.map((n) => (Number.isNaN(index.keys[n]!) ? -Infinity : index.keys[n]!)));
   const first = index.timestamps[0]!;
@@ -130,7 +130,7 @@ function seekSeconds({ index, numbers }: FrameRequest): number | null {
   return index.counted || !(seconds > 0) ? null : (key * index.timeBase[0]) / index.timeBase[1] - SEEK_MARGIN;
 }
 
-/** FFmpeg's arguments for one video: how it is opened, and what of input `place` goes to which pipe. */
+/** FFmpeg's arguments for one video: its input, and the mapping of input `place` to a pipe. */
 function decodeArguments(
   request: FrameRequest,
   place: number,
@@ -182,7 +182,7 @@ function recodingInput(input: Recoding['input']): string[] {
   return ['-f', 'image2', '-framerate', '30', '-start_number', '1', '-i', pattern];
 }
 
-/** See `Decoder`. Every call is a process of its own. */
+/** See `Decoder`. Every call starts a process. */
 export class ProgramDecoder implements Decoder {
   readonly name = 'ffmpeg';
 

@@ -1,4 +1,4 @@
-/** From a video, a picture or a folder of frames to clips: what the decoding threads do. */
+/** Reads clips of videos, pictures and folders of frames, in the decoding threads. */
 import { allViews, MIDDLE, planClip, type ClipChoice, type ClipPlan, type VideoOptions } from './clip_plan';
 import { renderClip } from './clip_render';
 import { testClips, type InputSpec } from '../input_spec';
@@ -9,17 +9,17 @@ import { decodeSource, probeSource, sourceOf, type Source } from '../source';
 import { isUnreadable, UnreadableClip, type Clip, type SeenFrame } from '../types';
 import { frameTime, type CallOptions, type VideoInfo } from './info';
 
-/** What to read of one video, picture or folder of frames. */
+/** Request to read clips of one video, picture or folder of frames. */
 export interface ReadRequest {
   source: Source;
   options: VideoOptions;
   choices: readonly ClipChoice[];
-  /** Spares the probe where the video was read before. */
+  /** Info of an earlier read, which saves the probe. */
   info?: VideoInfo | undefined;
-  /** Frames that need not be decoded, in the memory `slabs`. */
+  /** Cached frames in the memory `slabs`. */
   kept?: readonly KeptFrames[];
   slabs?: readonly SharedArrayBuffer[];
-  /** Present where decoded frames are to be kept: videos of which all frames take up to `whole` bytes are decoded whole. */
+  /** Present if decoded frames are to be cached: videos of at most `whole` bytes of frames are decoded whole. */
   keep?: { whole: number } | undefined;
 }
 
@@ -27,23 +27,23 @@ export interface ReadResult {
   /** For each choice u8 [frames, crop, crop, 3]. */
   clips: Uint8Array[];
   info: VideoInfo;
-  /** Frames that were decoded and are to be kept. */
+  /** Decoded frames to cache. */
   decoded: NumberedFrames[];
-  /** For each choice the frames of the clip. */
+  /** For each choice, the frames of the clip. */
   seen: SeenFrame[][];
 }
 
-/** Clips that are cut out of frames of one size: they share one decoding. */
+/** Clips from frames of one decoded size, which share one decoding. */
 interface Group {
   size: readonly [width: number, height: number];
   plans: ClipPlan[];
   kept: KeptFrames | undefined;
-  /** Frames that the clips need beyond those kept, and those that are decoded for later clips too. */
+  /** Frames that the clips need and the cache lacks, and those to decode for later clips too. */
   missing: number[];
   wanted: number[];
 }
 
-/** What a request comes to: the facts about its file, and its clips. */
+/** A planned request: info of its file, and its clips. */
 interface Planned {
   request: ReadRequest;
   info: VideoInfo;
@@ -53,7 +53,7 @@ interface Planned {
 
 const keeps = ({ keep }: ReadRequest): boolean => keep !== undefined;
 
-/** The frames to decode: those missing, or all that are not kept where the whole video is to be had. */
+/** Frames to decode: the missing ones, or all uncached ones if the whole video is to be decoded. */
 function framesToDecode(request: ReadRequest, info: VideoInfo, group: Omit<Group, 'wanted'>): number[] {
   const bytes = group.size[0] * group.size[1] * 3;
   const drawn = request.options.train && request.source.kind === 'video';
@@ -73,10 +73,10 @@ function groupOf(request: ReadRequest, info: VideoInfo, plans: ClipPlan[]): Grou
   return { ...group, wanted: framesToDecode(request, info, group) };
 }
 
-/** Largest frame that is scaled to, in pixels: 8192 x 8192. A picture of 1 x 100000 would be scaled to far more. */
+/** Limit of scaled frames, in pixels: 8192 x 8192. A picture of 1 x 100000 would exceed it. */
 const MOST_PIXELS = 2 ** 26;
 
-/** Rejects a source whose frames become too large when their short side is scaled to the crop's. */
+/** Throws if frames become too large when their short side is scaled to the crop. */
 function expectSizes({ path }: Source, { width, height }: VideoInfo, plans: readonly ClipPlan[]): void {
   const large = plans.flatMap(({ size, decoded }) => [size, decoded]).find(([w, h]) => !(w * h <= MOST_PIXELS));
   if (large)
@@ -85,7 +85,7 @@ function expectSizes({ path }: Source, { width, height }: VideoInfo, plans: read
     );
 }
 
-/** Whether enough is known of the source to decode it. */
+/** Whether the info suffices to decode the source. */
 const isComplete = ({ source }: ReadRequest, info: VideoInfo | undefined): info is VideoInfo =>
   info !== undefined && (source.kind !== 'video' || info.index !== undefined);
 
@@ -110,7 +110,7 @@ const callOf = ({ options }: ReadRequest, signal?: AbortSignal): CallOptions => 
   timeoutMs: options.timeoutMs ?? 60_000,
 });
 
-/** The pictures that a plan wants, out of those decoded and those kept. */
+/** Frames of a plan from the decoded and cached ones. */
 function framesOf(
   plan: ClipPlan,
   group: Group,
@@ -128,7 +128,7 @@ function framesOf(
   return { pixels, width, height };
 }
 
-/** The clips of a request out of what was decoded for each of its groups. */
+/** Renders the clips of a request from the decoded frames of each group. */
 function rendered({ request, info, plans, groups }: Planned, decoded: readonly (NumberedFrames | null)[]): ReadResult {
   const clips = new Map<ClipPlan, Uint8Array>();
   groups.forEach((group, i) => {
@@ -140,7 +140,7 @@ function rendered({ request, info, plans, groups }: Planned, decoded: readonly (
   return { clips: plans.map((plan) => clips.get(plan)!), info, decoded: fresh, seen };
 }
 
-/** The one run of FFmpeg that a request takes; null where it takes several or none. */
+/** The decoding of a request; null if it needs several or none. */
 function decodeRequest({ request: { source }, info, groups }: Planned): DecodeRequest | null {
   const [group, ...others] = groups;
   if (source.kind !== 'video' || group === undefined || others.length > 0 || group.wanted.length === 0) return null;
@@ -148,8 +148,8 @@ function decodeRequest({ request: { source }, info, groups }: Planned): DecodeRe
 }
 
 /**
- * Reads clips of several videos in one run of FFmpeg; null where one of them takes more than that, or cannot be read: then
- * `readClips` of each tells which, and why.
+ * Reads clips of several videos in one run of FFmpeg; null if one of them needs more than one run, or cannot be read: then
+ * `readClips` of each gives the error.
  */
 export async function readTogether(
   requests: readonly ReadRequest[],
@@ -169,7 +169,7 @@ export async function readTogether(
   }
 }
 
-/** Decodes what a group lacks. Where the whole video cannot be had, only what its clips need decides. */
+/** Decodes the missing frames of a group. If the whole video cannot be decoded, retries with the frames of its clips. */
 async function decodeGroup(
   source: Source,
   { size, missing, wanted }: Group,
@@ -189,8 +189,8 @@ async function decodeGroup(
 }
 
 /**
- * Reads clips of one video: one probe (unless `info` is given), then one decoding for all clips of one scale, for the
- * frames that are not kept. Where a promised frame cannot be decoded, frames are found by decoding the whole file. Rejects with `UnreadableClip` where the file cannot be read.
+ * Reads clips of one video: one probe (unless `info` is given), then one decoding per scale for the uncached frames. If an
+ * indexed frame cannot be decoded, the whole file is decoded to find its frames. Rejects with `UnreadableClip` if the file is unreadable.
  */
 export async function readClips(request: ReadRequest, signal?: AbortSignal): Promise<ReadResult> {
   const call = callOf(request, signal);
@@ -210,7 +210,7 @@ async function readPlanned(plan: Planned, call: CallOptions): Promise<ReadResult
   return rendered(plan, decoded);
 }
 
-/** Reads the test views of one video (a file, or any source) on this thread, all in one run of FFmpeg; label -1. */
+/** Reads the test views of one video (a file, or any source) on this thread in one run of FFmpeg; label -1. */
 export async function readViews(
   from: string | Source,
   input: InputSpec,

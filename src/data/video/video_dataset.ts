@@ -1,4 +1,4 @@
-/** Clips of what a listing names: videos, folders of frames, pictures. */
+/** Dataset of the videos, folders of frames and pictures of a listing. */
 import type { Philox } from '../../core/philox';
 import type { DecodePool } from './decode_pool';
 import type { LabelledFile, Listing } from '../lists/types';
@@ -13,8 +13,8 @@ export type { VideoOptions } from './clip_plan';
 const WHOLE = ['frames', 'rate', 'crop'] as const;
 
 /**
- * Most bytes of a video that is decoded whole on first sight, so that its later clips need no decoding. Less where the set is large: a
- * video then takes its share of three quarters of the cache, the rest being for validation.
+ * Limit in bytes of videos that are decoded whole at first use, so that their later clips need no decoding. In large sets a
+ * video may use at most its share of three quarters of the cache; the rest is for validation.
  */
 const WHOLE_VIDEO = 128 * 2 ** 20;
 
@@ -31,8 +31,8 @@ function checkOptions(options: VideoOptions): void {
 }
 
 /**
- * One clip per video. In training its time, scale, place and mirroring are drawn from the generator that `clip` is given;
- * otherwise it is the middle clip, scaled so that the short side is the crop, and cut at the centre.
+ * One clip per video. In training, its time, scale, position and flip are drawn from the generator passed to `clip`;
+ * otherwise it is the middle clip, scaled so that the short side is the crop, with the centre crop.
  */
 export class VideoDataset implements Dataset {
   readonly length: number;
@@ -76,7 +76,7 @@ export class VideoDataset implements Dataset {
     return clip!;
   }
 
-  /** The differently augmented clips of one decoding of item i (`options.samples`). */
+  /** Differently augmented clips from one decoding of item i (`options.samples`). */
   async samples(i: number, random: Philox, signal?: AbortSignal): Promise<Clip[]> {
     if (!this.options.train) return [await this.clip(i, random, signal)];
     const state = random.state();
@@ -88,7 +88,7 @@ export class VideoDataset implements Dataset {
     return this.clips(i, sets.flatMap(allViews), signal);
   }
 
-  /** Several clips of item i (test views, repeated augmentation), one run of FFmpeg for all of one scale. */
+  /** Several clips of item i (test views, repeated augmentation), with one run of FFmpeg per scale. */
   async clips(i: number, choices: readonly ClipChoice[], signal?: AbortSignal): Promise<Clip[]> {
     const { path, label, source = sourceOf(path), info } = this.item(i);
     const { frames, crop } = this.options;

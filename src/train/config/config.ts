@@ -5,10 +5,10 @@ import { Document, isAlias, isMap, isNode, isSeq, LineCounter, parse, parseDocum
 import { didYouMean } from '../../terminal/format';
 import { KEYS, type Config, type KeyName } from './keys';
 
-/** Where the presets lie: beside `src` and `dist`. */
+/** Folder of the presets, a sibling of `src` and `dist`. */
 const PRESETS = path.join(__dirname, '..', '..', '..', 'configs');
 
-/** A value for a key, and where it was said. */
+/** A value for a key, and its origin. */
 export interface Setting {
   key: string;
   value: unknown;
@@ -22,7 +22,7 @@ export function defaults(): Config {
 
 const isKey = (name: string): name is KeyName => Object.hasOwn(KEYS, name);
 
-/** Puts settings over a configuration, one after the other. @throws for an unknown key or a value of a wrong type */
+/** Applies settings to a configuration in order. @throws for an unknown key or a value of a wrong type */
 export function withSettings(config: Config, settings: readonly Setting[]): Config {
   const result: Record<string, unknown> = { ...config };
   for (const { key, value, where } of settings) {
@@ -34,16 +34,16 @@ export function withSettings(config: Config, settings: readonly Setting[]): Conf
   return result as Config;
 }
 
-/** The nearest words that YAML's own messages have for a person, without the excerpt below them. */
+/** Error for invalid YAML, with the parser's first message without its excerpt; null if valid. */
 function yamlError(file: string, { errors }: Document): Error | null {
   const [first] = errors;
   return first ? new Error(`${file}: not valid YAML: ${first.message.split('\n')[0]!.replace(/:$/, '')}`) : null;
 }
 
-/** Files that a file may be based on, one on the other. */
+/** Longest chain of `_BASE_` files. */
 const DEEPEST = 8;
 
-/** The settings of a YAML file, sections joined to keys by dots; those of the file that `_BASE_` names go first. */
+/** Settings of a YAML file, with sections joined to keys by dots; those of its `_BASE_` file come first. */
 export function readSettings(file: string, above: readonly string[] = []): Setting[] {
   const chain = [...above, path.resolve(file)];
   if (chain.indexOf(path.resolve(file)) < chain.length - 1)
@@ -55,7 +55,7 @@ export function readSettings(file: string, above: readonly string[] = []): Setti
   return [...readSettings(baseOf(file, base), chain), ...settings.filter(({ key }) => key !== '_BASE_')];
 }
 
-/** The file that a `_BASE_` names, beside the one that names it. */
+/** Path of a `_BASE_` file, relative to the file that names it. */
 function baseOf(file: string, { value, where }: Setting): string {
   if (typeof value !== 'string' || !/\.ya?ml$/i.test(value))
     throw new Error(`${where}: _BASE_: expected the name of a .yaml file, got ${JSON.stringify(value)}`);
@@ -77,10 +77,10 @@ function settingsIn(file: string): Setting[] {
   return reader.settings;
 }
 
-/** Sections within sections, and settings in all: far more than any recipe, and the end of aliases that multiply. */
+/** Limits of nesting and of settings: far above any recipe; they stop exponential aliases. */
 const [NESTED, MOST_SETTINGS] = [8, 10_000];
 
-/** Collects the settings of a document in order; aliases (`*name`) and merges (`<<: *name`) are read as what they stand for. */
+/** Collects the settings of a document in order; resolves aliases (`*name`) and merges (`<<: *name`). */
 class SettingReader {
   readonly settings: Setting[] = [];
   private seen = 0;
@@ -91,7 +91,7 @@ class SettingReader {
     private readonly lines: LineCounter,
   ) {}
 
-  /** The pairs of a section; of a merge the merged keys go first, so that the section's own overrule them. */
+  /** Pairs of a section. Merged keys come first, so that the section's own keys override them. */
   read(node: unknown, section: readonly string[]): void {
     const map = this.resolved(node);
     const where = section.length === 0 ? this.file : `${this.placeOf(node)}: ${section.join('.')}`;
@@ -103,7 +103,7 @@ class SettingReader {
     for (const pair of map.items.filter((one) => !isMerge(one))) this.pair(pair, [...section, String(pair.key)]);
   }
 
-  /** `<<` names a section, or a list of them of which the first that has a key decides. */
+  /** `<<` names a section, or a list of sections whose earlier ones take precedence. */
   private merge({ value }: Pair, section: readonly string[]): void {
     const merged = this.resolved(value);
     for (const one of isSeq(merged) ? merged.items.toReversed() : [value]) this.read(one, section);
@@ -116,12 +116,12 @@ class SettingReader {
     this.settings.push({ key: names.join('.'), value: this.valueOf(node), where: this.placeOf(key) });
   }
 
-  /** Counts sections and settings, each as often as aliases repeat it. */
+  /** Counts sections and settings with the repetitions by aliases. */
   private count(): void {
     if (++this.seen > MOST_SETTINGS) throw new Error(`${this.file}: more than ${MOST_SETTINGS} settings`);
   }
 
-  /** A node itself, or what an alias stands for. */
+  /** The node, or the target of an alias. */
   private resolved(node: unknown): unknown {
     if (!isAlias(node)) return node;
     const target = node.resolve(this.document);
@@ -154,7 +154,7 @@ export function presetSettings(name: string): Setting[] {
   return readSettings(path.join(PRESETS, `${name}.yaml`));
 }
 
-/** `KEY VALUE KEY VALUE …`, as the authors' command line takes them. Values are read as YAML: 2e-4, True, [1, 2], text. */
+/** Settings from `KEY VALUE KEY VALUE …`, as on the authors' command line. Values are YAML: 2e-4, True, [1, 2], text. */
 export function overrideSettings(words: readonly string[]): Setting[] {
   if (words.length % 2 === 1)
     throw new Error(`expected pairs of KEY VALUE, got ${words.length} words, the last is ${words.at(-1)}`);
@@ -173,7 +173,7 @@ function valueOf(text: string): unknown {
   }
 }
 
-/** A configuration as YAML, in sections, keys in the order of the table, lists on one line; `readSettings` reads it back. */
+/** Formats a configuration as YAML: sections, keys in the order of the table, lists on one line. `readSettings` reads it. */
 export function printConfig(config: Config): string {
   const sections: Record<string, unknown> = {};
   for (const name of Object.keys(KEYS) as KeyName[]) {
@@ -186,7 +186,7 @@ export function printConfig(config: Config): string {
   return document.toString({ flowCollectionPadding: false, lineWidth: 0 });
 }
 
-/** A line about the keys that were set to something else than their default and change nothing here, with the reasons. */
+/** Note about ignored keys with values other than their defaults, with the reasons. */
 export function withoutEffect(settings: readonly Setting[]): string[] {
   const base = defaults();
   const names = new Set(settings.map((s) => s.key).filter(isKey));

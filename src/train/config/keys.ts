@@ -1,6 +1,6 @@
 /**
- * Every key of a configuration: its default, its type, and what it does. Names and defaults are those of the authors' code
- * (SlowFast's, with their MORPH section), so that their files mean here what they mean there. The section RUN is ours.
+ * Table of configuration keys: default, type, meaning. Names and defaults are those of the authors' code
+ * (SlowFast's, with their MORPH section), so that their files have the same meaning. The section RUN is ours.
  */
 import { SWITCHES } from '../../models/ablation';
 import { choice, flag, ignored, list, only, optional, real, text, texts, whole } from './kinds';

@@ -1,12 +1,12 @@
-/** What the values of configuration keys may be. */
+/** Types of configuration keys. */
 
-/** A key: what it is where nothing is said, what it does, and how a value is read. */
+/** A key: its default, its meaning, and the parser of its values. */
 export interface Key<T> {
   default: T;
   about: string;
-  /** Whether it changes nothing here. */
+  /** Whether the key is ignored. */
   ignored?: true;
-  /** The value in its type, or what was expected instead. */
+  /** The parsed value, or a description of the expected values. */
   read(value: unknown): { value: T } | { expected: string };
 }
 
@@ -39,7 +39,7 @@ export function whole(initial: number, about: string, least: number, most = Infi
   return key(initial, about, `a whole number${bounds(least, most)}`, fits);
 }
 
-/** A line of text. A number is taken as its digits: a folder may be called 2024. */
+/** A line of text. A number becomes text: a folder may be called 2024. */
 export function text(initial: string, about: string): Key<string> {
   const read = (value: unknown) => {
     if (typeof value === 'string') return { value };
@@ -54,7 +54,7 @@ export function choice<T extends string | number>(initial: T, values: readonly T
   return key(initial, about, `one of ${values.join(', ')}`, fits);
 }
 
-/** A list of numbers: empty, where that is the default, or of a length. */
+/** A list of numbers of a fixed length, or empty if that is the default. */
 export function list(
   initial: number[],
   about: string,
@@ -80,13 +80,13 @@ export function optional<T>(inner: Key<T>): Key<T> {
   return { ...inner, read: (value) => (value === null ? { value: inner.default } : inner.read(value)) };
 }
 
-/** A switch of the authors' code of which only one position is built here. `initial` where their default is another. */
+/** A switch of the authors' code with only one supported value. `initial`: their default, if it differs. */
 export function only<T extends string | number | boolean | null>(built: T, why: string, initial: T = built): Key<T> {
   const read = (value: unknown) => (value === built ? { value: built } : { expected: `${String(built)} (${why})` });
   return { default: initial, about: why, read };
 }
 
-/** A key of the authors' files that changes nothing here, and why. Whatever it says is kept and shown. */
+/** An ignored key of the authors' files, and the reason. Its value is kept and shown. */
 export function ignored<T>(initial: T, why: string): Key<unknown> {
   return { default: initial, about: why, ignored: true, read: (value) => ({ value }) };
 }

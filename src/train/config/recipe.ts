@@ -1,4 +1,4 @@
-/** From a configuration to what a run is told. */
+/** Converts a configuration to the options of a training run. */
 import path from 'node:path';
 import type { Augmentation, VideoOptions } from '../../data/video/clip_plan';
 import { specOf, type DataSpec } from '../../data/open';
@@ -15,7 +15,7 @@ type Four = readonly [number, number, number, number];
 
 const FRAMES: Readonly<Record<string, number>> = { MorphMLP: 16, MorphMLP_32: 32, MorphMLP_image: 1 };
 
-/** The authors have a class for 16 frames and one for 32; the wrong one cannot run (as their SSV1_MLP_S32.yaml cannot). */
+/** The authors have one class for 16 frames and one for 32; other combinations cannot run (such as their SSV1_MLP_S32.yaml). */
 function checkFrames(config: Config): void {
   const [name, frames] = [config['MODEL.MODEL_NAME'], config['DATA.NUM_FRAMES']];
   const wanted = FRAMES[name];
@@ -51,7 +51,7 @@ function architectureOf(config: Config): Omit<MorphMlpConfig, 'numClasses'> {
   return architecture;
 }
 
-/** What a model is called: a published one by its name. */
+/** Name of a model: the published name if there is one. */
 function modelName(architecture: Omit<MorphMlpConfig, 'numClasses'>): string {
   const sizes = ({ layers, embedDims }: typeof architecture) => `${layers.join()}/${embedDims.join()}`;
   const name =
@@ -63,7 +63,7 @@ function modelName(architecture: Omit<MorphMlpConfig, 'numClasses'>): string {
 
 const FOLDER_NAMES: Record<Split, string> = { train: 'train', val: 'val', test: 'val' };
 
-/** The place of a split in the authors' layout of a dataset. */
+/** Path of a split in the authors' layout of a dataset. */
 function layoutPath(config: Config, split: Split): DataSpec {
   const dataset = config[split === 'test' ? 'TEST.DATASET' : 'TRAIN.DATASET'];
   const folder = config['DATA.PATH_TO_DATA_DIR'];
@@ -82,11 +82,11 @@ function specFor(config: Config, split: Split): DataSpec | null {
   const named = classesFile === '' ? {} : { classesFile };
   const given = split === 'test' ? own.test || own.val : own[split];
   if (given !== '') return { ...specOf(given, config['DATA.PATH_LABEL_SEPARATOR']), ...named };
-  if (own.train !== '' && split !== 'train') return null; // one's own clips, and none to validate on
+  if (own.train !== '' && split !== 'train') return null; // the user's clips, without a validation list
   return { ...layoutPath(config, split), ...named };
 }
 
-/** As the authors have it: colour jitter only without RandAugment, and RandAugment on whole frames of clips, but on cut images. */
+/** As in the authors' code: colour jitter only without RandAugment; RandAugment on whole frames of videos, on cropped images. */
 function augmentationOf(config: Config): Augmentation | undefined {
   if (!config['AUG.ENABLE']) return undefined;
   const policy = config['AUG.AA_TYPE'];
@@ -160,7 +160,7 @@ function scheduleOf(config: Config): RunOptions['schedule'] {
   };
 }
 
-/** Weights to start from: pretrained ones lose a head of other classes, as in the authors' code. */
+/** Initial weights. A pretrained head for other classes is dropped, as in the authors' code. */
 function startOf(config: Config): StartFrom | null {
   const inflate = config['RUN.INFLATE'];
   const own = config['TRAIN.CHECKPOINT_FILE_PATH'];
@@ -190,7 +190,7 @@ function checkDevice(config: Config): void {
     throw new Error('RUN.PRECISION bf16: kernels of your own (RUN.PLUGINS) are f32');
 }
 
-/** What a training run is told, and what is impossible about it in one sentence. Nothing is read but the configuration. */
+/** Options of a training run. Reads nothing but the configuration. @throws if the configuration is inconsistent */
 export function runOptions(config: Config): RunOptions {
   checkDevice(config);
   const [batchSize, budget] = [config['TRAIN.BATCH_SIZE'], config['RUN.MEMORY_BUDGET']];
@@ -231,7 +231,7 @@ export function runOptions(config: Config): RunOptions {
   };
 }
 
-/** How the trained model is tested, or null where it is not. */
+/** Settings of the test after training; null without a test. */
 export function testingOf(config: Config): Testing | null {
   const data = config['TEST.ENABLE'] ? specFor(config, 'test') : null;
   if (data === null) return null;

@@ -69,7 +69,7 @@ describe('RandAugment', () => {
     expect(new Set(values('rand-m10-n2', 'solarizeAdd'))).toEqual(new Set([110]));
   });
 
-  test('a clip of equal frames stays one: every frame gets the same', () => {
+  test('every frame of a clip gets the same operations', () => {
     const frame = new Philox(9).bytes(30 * 40 * 3);
     for (const ops of many(40, (random) =>
       drawRandAugment(parseRandAugment('rand-m9-n4-mstd0.5-inc1'), TARGET, random),
@@ -104,7 +104,7 @@ describe('resized crops', () => {
     expect(Math.max(...areas)).toBeGreaterThan(0.9);
   });
 
-  test('where nothing fits the box is the middle with the nearest aspect', () => {
+  test('without a fitting box, the box is the centre with the nearest aspect', () => {
     const box = drawResizedCrop(400, 20, { scale: [1, 1], aspect: [0.75, 1.3333] }, new Philox(1));
     expect(box).toEqual({ x: 186, y: 0, width: 27, height: 20 });
   });
@@ -138,7 +138,7 @@ describe('resized crops', () => {
 describe('random erasing', () => {
   const size = { width: 64, height: 48 };
 
-  test('the share, the areas and the number of boxes are as asked', () => {
+  test('probability, areas and number of boxes follow the options', () => {
     const drawn = many(2000, (random) => drawErasing({ prob: 0.25, mode: 'pixel', count: 3 }, size, random));
     expect(drawn.filter((boxes) => boxes.length > 0).length / 2000).toBeCloseTo(0.25, 1);
     expect(new Set(drawn.map((boxes) => boxes.length))).toEqual(new Set([0, 1, 2, 3]));

@@ -48,7 +48,7 @@ test.each(cases.map((c) => [c.name, c.value, c.squeezed ? 'squeezed' : 'whole', 
   },
 );
 
-test('what is seen through the identity is the clip', () => {
+test('the identity returns the clip', () => {
   const clip = picture(false);
   for (const interpolation of ['bilinear', 'bicubic'] as const)
     expect(transform(clip, { frames: 1, height, width }, [1, 0, 0, 0, 1, 0], interpolation)).toEqual(clip);

@@ -64,7 +64,7 @@ test('the same content under two classes is an error, also across the lists', as
   rmSync(at('val/dog/other.png'));
 });
 
-test('equal sizes alone are not equal contents', async () => {
+test('files of equal size with different contents are not duplicates', async () => {
   for (const [name, text] of [
     ['p', 'abc'],
     ['q', 'abd'],

@@ -24,7 +24,7 @@ function file(name: string, text: string | Buffer): string {
 const labels = (listing: Listing): Record<string, string> =>
   Object.fromEntries(listing.items.map((i) => [path.relative(folder, i.path), listing.classNames[i.label]!]));
 
-describe('a label is a name where the class list has it, else an index', () => {
+describe('a label is a name if the class list has it, else an index', () => {
   test('class folders 0 to 10 and a csv of the same numbers mean the same classes', () => {
     for (let i = 0; i <= 10; i++) file(`train/${i}/c.mp4`, 'x');
     const train = readListing(at('train'));
@@ -42,7 +42,7 @@ describe('a label is a name where the class list has it, else an index', () => {
     );
   });
 
-  test('years are names where classes.txt has them; without it the message says what to do', () => {
+  test('years are names if classes.txt has them; without it the message gives advice', () => {
     const csv = file('t.csv', 'a.mp4,2020\nb.mp4,2019\n');
     expect(() => readListing(csv)).toThrow('labels run from 2019 to 2020, and indices count from 0: subtract 2019, or');
     file('classes.txt', '2019\n2020\n');
@@ -101,7 +101,7 @@ describe('two class lists', () => {
     expect(readListing(file('w.csv', 'a.mp4,1\n'), foreign).items[0]!.label).toBe(1);
   });
 
-  test('a class that the run does not have is named with both lists', () => {
+  test('the error for an unknown class names both lists', () => {
     file('classes.txt', 'ant\nfish\n');
     expect(() => readListing(file('val.csv', 'a.mp4,fish\n'), known)).toThrow(
       /unknown class "fish" of .*classes.txt: expected one of 3 classes of last.safetensors \(ant, mouse, zebra\)/,
@@ -200,7 +200,7 @@ describe('class folders', () => {
   const ftyp = (brand: string): Buffer =>
     Buffer.concat([Buffer.from([0, 0, 0, 24]), Buffer.from(`ftyp${brand}`), Buffer.alloc(40)]);
 
-  test('every video counts whatever its ending, folders within too; the rest is counted by kind', () => {
+  test('videos with any extension are used, also in nested folders; other files are counted by kind', () => {
     file('set/dog/1.ts', ts());
     file('set/dog/2.MTS', Buffer.concat([Buffer.alloc(4), ts()]));
     file('set/dog/3', ftyp('isom'));
@@ -227,7 +227,7 @@ describe('class folders', () => {
     expect(notes).toMatch(/1 empty folder is no class: new/);
   });
 
-  test('pictures are told from videos by content where the ending says nothing', () => {
+  test('pictures and videos with unknown extensions are distinguished by content', () => {
     file('set/cat/1', Buffer.from([0xff, 0xd8, 0xff, 0xe0, 0, 16]));
     file('set/cat/2.bin', ftyp('avif'));
     file('set/cat/3.dat', ftyp('qt  '));
@@ -235,7 +235,7 @@ describe('class folders', () => {
     expect(sources).toEqual(['image', 'image', 'video']);
   });
 
-  test('parts of a dataset are no classes, and a class of nothing but undecodable files is named', () => {
+  test('splits of a dataset are not classes, and a class with only undecodable files is reported', () => {
     for (const part of ['train', 'val']) file(`set/${part}/cat/1.mp4`, 'x');
     expect(() => readListing(at('set'))).toThrow(
       /its folders are train, val, parts of a dataset and no classes; give .*set\/train/,

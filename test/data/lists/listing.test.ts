@@ -120,7 +120,7 @@ describe('folder of class folders', () => {
     );
   });
 
-  test('a source that is not there is an error', () => {
+  test('a missing source is an error', () => {
     expect(() => readListing(path.join(folder, 'nothing'))).toThrow('no such file or folder; expected a csv');
   });
 });

@@ -103,7 +103,7 @@ const KINDS: Record<string, Kind> = {
   'grey.jpg': { write: (f) => grey().toColourspace('b-w').jpeg({ quality: 100 }).toFile(f), pixels: greyAsRgb, off: 2 },
   'cmyk.jpg': {
     write: (f) => rgb().toColourspace('cmyk').jpeg({ quality: 100, chromaSubsampling: '4:4:4' }).toFile(f),
-    off: 60, // what CMYK's inks cannot show
+    off: 60, // colours outside the gamut of CMYK
   },
   'turned.png': {
     write: (f) => rgb().withMetadata({ orientation: 6 }).png().toFile(f),

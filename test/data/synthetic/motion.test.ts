@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { MOTION_CLASSES, MotionDataset, motionClip } from '../../../src/data/synthetic/motion';
 
-/** Looked up once: a global is slow to reach from jest's sandbox. */
+/** Cached because access to a global is slow in jest's sandbox. */
 const distance = Math.abs;
 const FRAME = 64 * 64 * 3;
 const frame = (pixels: Uint8Array, t: number): Uint8Array => pixels.subarray(t * FRAME, (t + 1) * FRAME);

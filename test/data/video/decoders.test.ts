@@ -21,7 +21,7 @@ afterEach(() => {
   if (kept !== undefined) process.env.MORPHMLP_FFMPEG = kept;
 });
 
-/** SHA-256 of what a decoder gives of a file: sizes, rate, frames, their times, and the pixels of some, scaled. */
+/** SHA-256 of a decoder's results for a file: sizes, rate, frames, their times, and scaled pixels of some. */
 async function digest(name: string, by: Decoder): Promise<string> {
   const hash = createHash('sha256');
   const file = fixture(name);
@@ -72,7 +72,7 @@ describe('the choice', () => {
     expect(programPath('ffprobe')).toBe(want);
   });
 
-  test('a wrong MORPHMLP_FFMPEG and an absent FFmpeg are told plainly', async () => {
+  test('a wrong MORPHMLP_FFMPEG and a missing FFmpeg are reported in one sentence', async () => {
     process.env.MORPHMLP_FFMPEG = '/nowhere/ffmpeg';
     const wrong = 'MORPHMLP_FFMPEG is /nowhere/ffmpeg, but /nowhere/ffprobe does not exist';
     await expect(probe('x.mp4')).rejects.toThrow(wrong);
@@ -161,7 +161,7 @@ test('a program that takes too long or is aborted is gone when the promise settl
 });
 
 describe('selectExpression', () => {
-  /** What FFmpeg's expression would choose of 0..39. */
+  /** Numbers of 0..39 that FFmpeg's expression selects. */
   function chosen(expression: string): number[] {
     const script = expression
       .replace(/between\(n,(\d+),(\d+)\)/g, '(n>=$1&&n<=$2?1:0)')

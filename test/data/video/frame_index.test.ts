@@ -23,7 +23,7 @@ async function shown(file: string, numbers: number[], info: VideoInfo): Promise<
 const WHOLE = from(0, 48);
 const GAP = [...from(0, 10), ...from(20, 58)];
 
-/** What each file presents; see fixtures/video/make.sh. */
+/** Presented frames of each file; see fixtures/video/make.sh. */
 const FILES: Readonly<Record<string, number[]>> = {
   'h264.mp4': WHOLE,
   'h264.mov': WHOLE,
@@ -95,7 +95,7 @@ describe('the rate is that of the frames, not of the header', () => {
 
   test('times are those of the file', async () => {
     const info = await probe(fixture('longer_sound.mkv'));
-    expect(frameTime(info, 0)).toBe(0.498); // what ffprobe tells of its first picture
+    expect(frameTime(info, 0)).toBe(0.498); // timestamp of its first frame by ffprobe
     expect(frameTime(info, 30)! - frameTime(info, 0)!).toBeCloseTo(1, 2);
   });
 });
@@ -167,7 +167,7 @@ describe('pictures are as a player shows them', () => {
     ['turned.mp4', 0b10100000],
     ['turned_by_tag.mkv', 0b00000101],
     ['transposed.mp4', 0b00000101],
-  ])('%s stands upright', async (name, bars) => {
+  ])('%s is decoded upright', async (name, bars) => {
     expect(await upright(name)).toBe(bars);
   });
 
@@ -178,7 +178,7 @@ describe('pictures are as a player shows them', () => {
   });
 });
 
-describe('what is no video is refused', () => {
+describe('files that are not videos are rejected', () => {
   test('sound with a cover has no video stream', async () => {
     await expect(probe(fixture('music.mp4'))).rejects.toThrow(/music\.mp4: it has no video stream/);
   });

@@ -206,7 +206,7 @@ describe('video datasets', () => {
     await expect(dataset.clip(3, new Philox(0), stop.signal)).rejects.toThrow('enough');
   });
 
-  test('wrong options and items are told', () => {
+  test('invalid options and items are rejected', () => {
     const make = (more: Partial<VideoOptions>) => () => new VideoDataset(listing, { ...small, ...more }, pool(1));
     expect(make({ crop: 0 })).toThrow('videos: crop must be a whole number of at least 1, got 0');
     expect(make({ train: true, jitter: [20, 30] })).toThrow(
@@ -217,7 +217,7 @@ describe('video datasets', () => {
     expect(() => new DecodePool(0)).toThrow('workers: expected a whole number of at least 1, got 0');
   });
 
-  test('files that share a run of FFmpeg give what each gives alone; a bad one among them is told by its name', async () => {
+  test('files in one run of FFmpeg yield the same clips as alone; a broken one is reported by name', async () => {
     writeFileSync(path.join(folder, 'bad.mp4'), readFileSync(path.join(folder, '31.mp4')).subarray(0, 700));
     const names = ['31.mp4', 'bad.mp4', '40.mp4', '31.mp4', '40.mp4', '31.mp4', '40.mp4', '31.mp4', 'gone.mp4'];
     const options = { frames: 8, rate: 2, crop: 32, train: true, flip: true };
@@ -254,7 +254,7 @@ describe('video datasets', () => {
     }
   });
 
-  test('a video that cannot be written is told', async () => {
+  test('a video that cannot be written is reported', async () => {
     const odd = { pixels: new Uint8Array(27), frames: 1, height: 3, width: 3 };
     await expect(writeVideo(odd, path.join(folder, 'odd.mp4'))).rejects.toThrow('needs even sizes, got 3x3');
     expect(existsSync(path.join(folder, 'odd.mp4'))).toBe(false);

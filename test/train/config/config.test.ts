@@ -118,7 +118,7 @@ test.each([
   expect(() => runOptions(read('K400_MLP_S16x4', ...pairs))).toThrow(message);
 });
 
-test('pretrained weights that are not there are told before any data is looked for', () => {
+test('missing pretrained weights are reported before any data is read', () => {
   const config = read('K400_MLP_S16x4', 'OUTPUT_DIR', at('none'), 'DATA.PATH_TO_DATA_DIR', at('nowhere'));
   expect(() => new Run(runOptions(config), {})).toThrow(/pretrained\/video_morphmlp_s.pth: no such file/);
 });
@@ -135,13 +135,13 @@ test('files are wrong at a line, or not YAML, or based on themselves', () => {
   expect(() => readSettings(at('nowhere.yaml'))).toThrow('nowhere.yaml: no such configuration file');
 });
 
-test('keys that change nothing are told with the reason', () => {
+test('ignored keys are reported with the reason', () => {
   const [line] = withoutEffect(readSettings(official('K400_MLP_S16x4')));
   expect(line).toMatch(/^without effect here: .*NUM_GPUS \(this run uses the device RUN.DEVICE\)/);
   expect(withoutEffect(overrideSettings(['RNG_SEED', '3']))).toEqual([]);
 });
 
-test('flags are another name for keys, and pairs go over them', () => {
+test('flags are aliases of keys, and pairs override them', () => {
   const { config } = resolveConfig({ data: 'motion', model: 'video-b', crop: 112, lr: 1e-3, epochs: 6 }, [
     'RNG_SEED',
     '4',
@@ -164,7 +164,7 @@ describe('aliases, merges and bases', () => {
     return Object.fromEntries(readSettings(at(name)).map(({ key, value }) => [key, value]));
   };
 
-  test('an alias stands for what its anchor names: a value, a list, a section', () =>
+  test('an alias resolves to its anchor: a value, a list, a section', () =>
     expect(
       settings(
         'alias.yaml',
