@@ -10,7 +10,8 @@ export function plainOf(value: PickleValue): unknown {
   let items = 0;
   const visit = (item: PickleValue, depth: number): unknown => {
     if (++items > MOST || depth > DEEPEST) return undefined;
-    if (typeof item !== 'object' || item === null) return typeof item === 'bigint' && Number.isSafeInteger(Number(item)) ? Number(item) : item;
+    if (typeof item !== 'object' || item === null)
+      return typeof item === 'bigint' && Number.isSafeInteger(Number(item)) ? Number(item) : item;
     if (item instanceof PickleList || item instanceof PickleTuple)
       return item.items.slice(0, MOST).map((one) => visit(one, depth + 1));
     if (!(item instanceof PickleDict) || item.entries.size > MOST) return undefined;
