@@ -52,7 +52,7 @@ describe.each(pages)('%s', (page) => {
   });
 
   test('links only to existing files', () => {
-    const text = readFileSync(path.join(root, page), 'utf8');
+    const text = readFileSync(path.join(root, page), 'utf8').replaceAll(/```[\s\S]*?```/g, '');
     const links = [...text.matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(([, link]) => link!);
     expect(links.filter((link) => !existsSync(path.join(root, path.dirname(page), link)))).toEqual([]);
   });
