@@ -8,7 +8,14 @@
 const { readdirSync } = require('node:fs');
 const path = require('node:path');
 
-const kernels = ['cuda/*.cc', 'cuda/gemm/*.cc', 'cuda/conv/*.cu', 'cuda/ops/*.cu', 'baselines/*.cu', 'baselines/cublaslt/*.cc'];
+const kernels = [
+  'cuda/*.cc',
+  'cuda/gemm/*.cc',
+  'cuda/conv/*.cu',
+  'cuda/ops/*.cu',
+  'baselines/*.cu',
+  'baselines/cublaslt/*.cc',
+];
 
 const groups = {
   // Compiled once, for the baseline CPU. `core` is in both libraries, the addon and libmorphmlp.

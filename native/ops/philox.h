@@ -1,6 +1,6 @@
-// Philox4x32-10, the counter-based generator of Salmon et al. (SC 2011), by the scheme of src/core/generator.ts: element i of a
-// draw is word i mod 4 of counter (offset / 4 + i / 4), key = seed.
-// Compiled for each instruction set in a namespace of its own, and for the GPU.
+// Philox4x32-10, the counter-based generator of Salmon et al. (SC 2011), by the scheme of src/core/generator.ts:
+// element i of a draw is word i mod 4 of counter (offset / 4 + i / 4), key = seed. Compiled for each instruction set in
+// a namespace of its own, and for the GPU.
 #pragma once
 #include <cstdint>
 
