@@ -1,6 +1,5 @@
 /** Input specification of a network: sampling and normalisation of its clips. */
-import type { VideoOptions } from './video/clip_plan';
-import type { Normalisation } from './types';
+import type { Normalisation } from './normalisation';
 
 /**
  * Preprocessing with which a network was trained. It is stored in the checkpoint; train, evaluate, predict, study and
@@ -40,12 +39,6 @@ export function inputSpec(given: InputSettings): InputSpec {
   const { sampling = 'dense', targetFps = 30, offset = true, testScale = crop } = given;
   const { ignoreSar = false, channelOrder = 'rgb' } = given;
   return { frames, rate, crop, sampling, targetFps, offset, testScale, ignoreSar, channelOrder, normalisation };
-}
-
-/** Options of test clips: fixed positions, never mirrored. */
-export function testClips(spec: InputSpec): VideoOptions {
-  const { frames, rate, crop, sampling, targetFps, offset, testScale, ignoreSar } = spec;
-  return { frames, rate, crop, sampling, targetFps, offset, testScale, ignoreSar, train: false, flip: false };
 }
 
 const numbers = (values: readonly number[]): string =>

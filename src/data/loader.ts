@@ -3,7 +3,8 @@ import { setMaxListeners } from 'node:events';
 import { Philox } from '../core/philox';
 import { drawMix, softTargets, type MixOptions } from './augment';
 import { isUnreadable, stackClips } from './types';
-import type { Batch, Clip, Dataset, Normalisation } from './types';
+import type { Normalisation } from './normalisation';
+import type { Batch, Clip, Dataset } from './types';
 
 /** Options of a loader. */
 export interface LoaderOptions {

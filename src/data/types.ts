@@ -1,4 +1,5 @@
 /** The interface of datasets, and collation of clips to batches. Independent of models and tensors. */
+import type { Normalisation } from './normalisation';
 import type { Philox } from '../core/philox';
 import type { Mix } from './augment/mix';
 import type { Views } from './sampling';
@@ -77,15 +78,6 @@ export interface Batch extends ClipBatch {
   /** f32 [B, classes]: soft targets, if clips are mixed or labels smoothed. */
   targets?: Float32Array;
 }
-
-/** Mean and standard deviation of pixels scaled to [0, 1]: red, green, blue. */
-export interface Normalisation {
-  mean: readonly number[];
-  std: readonly number[];
-}
-
-/** Normalisation of the authors' recipes. */
-export const NORMALISATION: Normalisation = { mean: [0.45, 0.45, 0.45], std: [0.225, 0.225, 0.225] };
 
 const sizeOf = ({ frames, height, width }: Clip): string => `${frames}x${height}x${width}`;
 

@@ -132,7 +132,7 @@ function requireCover(tensors: [string, OtherTensor][], dataBytes: number): void
  * The bytes before the data: length, JSON without white space, spaces up to a multiple of 8. Metadata come first, sorted by key,
  * then the tensors in the order of the map.
  */
-export function formatHeader(header: Header): Buffer {
+export function formatHeader(header: Header): Uint8Array {
   const entries = [...header.tensors].map(([name, t]) => {
     const body = `{"dtype":"${t.dtype}","shape":[${t.shape}],"data_offsets":[${t.begin},${t.end}]}`;
     return `${JSON.stringify(name)}:${body}`;

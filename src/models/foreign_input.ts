@@ -1,6 +1,6 @@
 /** Input specifications of foreign weight files, from SlowFast's configuration, options, and reported assumptions. */
 import { parseDocument } from 'yaml';
-import { NORMALISATION, type Normalisation } from '../data/types';
+import { NORMALISATION, type Normalisation } from '../data/normalisation';
 import type { MorphMlpConfig } from './config';
 
 /** Input settings as found in a file, not validated yet (`readInput` validates them). */

@@ -11,5 +11,5 @@ export { load, readWeights } from './load';
 export type { InputSpec, LoadedModel, LoadOptions, ModelInfo, Weights } from './load';
 export type { InputGiven } from './foreign_input';
 export { inputSpec, type InputSettings } from '../data/input_spec';
-export type { Normalisation } from '../data/types';
+export type { Normalisation } from '../data/normalisation';
 export { describeModel, recognise, type Hints, type Recognised, type Shapes } from './recognise';

@@ -1,6 +1,6 @@
 /** The metadata of a checkpoint: model, classes and input. Each field is validated against limits. */
 import { inputSpec, type InputSpec } from '../data/input_spec';
-import type { Normalisation } from '../data/types';
+import type { Normalisation } from '../data/normalisation';
 import { ablationOf, SWITCHES, type Ablation } from './ablation';
 import type { MorphMlpConfig } from './config';
 

@@ -1,5 +1,6 @@
 import { noGrad } from '../core/autograd';
-import type { Clip, Normalisation } from '../data/types';
+import type { Normalisation } from '../data/normalisation';
+import type { Clip } from '../data/types';
 import type { MorphMLP } from '../models/morphmlp';
 import type { BlockPlace, BlockWatch } from '../models/block_watch';
 import { placedBlocks, watchBlocks, type PlacedBlock } from '../models/watch';

@@ -1,5 +1,6 @@
 import { backward } from '../core/autograd';
-import type { Clip, Normalisation } from '../data/types';
+import type { Normalisation } from '../data/normalisation';
+import type { Clip } from '../data/types';
 import type { MorphMLP } from '../models/morphmlp';
 import { Philox } from '../core/philox';
 import { scope } from '../core/scope';

@@ -1,5 +1,6 @@
 import { inputSpec, type InputSpec } from '../data/input_spec';
-import { NORMALISATION, type Clip, type Normalisation } from '../data/types';
+import { NORMALISATION, type Normalisation } from '../data/normalisation';
+import { type Clip } from '../data/types';
 import { QUICKSTART, VARIANTS, type MorphMlpConfig } from '../models/config';
 import { countOps } from '../models/flops';
 import { load } from '../models/load';

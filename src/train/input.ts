@@ -1,5 +1,6 @@
 /** Input of the network: clips are copied to the device as bytes, then normalised and mixed there. */
-import { stackClips, type Batch, type Clip, type Normalisation } from '../data/types';
+import type { Normalisation } from '../data/normalisation';
+import { stackClips, type Batch, type Clip } from '../data/types';
 import { clipInput, clipSettings } from '../ops/clip_input';
 import { scope } from '../core/scope';
 import { tensor, type Tensor } from '../core/tensor';

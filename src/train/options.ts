@@ -3,7 +3,7 @@ import type { MixOptions } from '../data/augment';
 import type { VideoOptions } from '../data/video/clip_plan';
 import type { DataSpec } from '../data/open';
 import type { Views } from '../data/sampling';
-import type { Normalisation } from '../data/types';
+import type { Normalisation } from '../data/normalisation';
 import type { MorphMlpConfig } from '../models/config';
 import type { CosineSchedule } from '../optim';
 

@@ -1,6 +1,7 @@
 import { noGrad } from '../core/autograd';
 import type { InputSpec } from '../data/input_spec';
-import { stackClips, type Clip, type Normalisation } from '../data/types';
+import type { Normalisation } from '../data/normalisation';
+import { stackClips, type Clip } from '../data/types';
 import type { MorphMLP } from '../models/morphmlp';
 import { watchBlocks } from '../models/watch';
 import { scope } from '../core/scope';

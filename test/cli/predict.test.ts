@@ -3,7 +3,7 @@ import os from 'node:os';
 import path from 'node:path';
 import sharp from 'sharp';
 import { inputSpec } from '../../src/data/input_spec';
-import { NORMALISATION } from '../../src/data/types';
+import { NORMALISATION } from '../../src/data/normalisation';
 import { QUICKSTART } from '../../src/models/config';
 import { MorphMLP } from '../../src/models/morphmlp';
 import { seedInit } from '../../src/nn/init';

@@ -1,6 +1,6 @@
 /** `bench profile --device cuda` times every kernel of a step by the GPU's timer. */
 import { inputSpec } from '../../src/data/input_spec';
-import { NORMALISATION } from '../../src/data/types';
+import { NORMALISATION } from '../../src/data/normalisation';
 import { MorphMLP } from '../../src/models/morphmlp';
 import { memory } from '../../src/core/runtime';
 import { byKernel, studyCost } from '../../src/study/cost';

@@ -1,5 +1,6 @@
 import { Loader, type LoaderOptions } from '../../src/data/loader';
-import { NORMALISATION, UnreadableClip, type Clip, type Dataset } from '../../src/data/types';
+import { NORMALISATION } from '../../src/data/normalisation';
+import { UnreadableClip, type Clip, type Dataset } from '../../src/data/types';
 import type { Philox } from '../../src/core/philox';
 
 /** One-pixel clips whose value is a random number of their own generator. */

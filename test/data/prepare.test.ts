@@ -11,7 +11,7 @@ import {
 import os from 'node:os';
 import path from 'node:path';
 import sharp from 'sharp';
-import { NORMALISATION } from '../../src/data/types';
+import { NORMALISATION } from '../../src/data/normalisation';
 import { DecodePool } from '../../src/data/video/decode_pool';
 import { readFrameList } from '../../src/data/lists/frame_list';
 import type { Listing } from '../../src/data/lists/types';

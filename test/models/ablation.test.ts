@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { inputSpec } from '../../src/data/input_spec';
-import { NORMALISATION } from '../../src/data/types';
+import { NORMALISATION } from '../../src/data/normalisation';
 import { backward } from '../../src/core/autograd';
 import { defaults, printConfig, presetSettings, withSettings } from '../../src/train/config/config';
 import { runOptions } from '../../src/train/config/recipe';

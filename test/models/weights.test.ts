@@ -3,7 +3,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { inputSpec } from '../../src/data/input_spec';
-import { NORMALISATION } from '../../src/data/types';
+import { NORMALISATION } from '../../src/data/normalisation';
 import { dryRun } from '../../src/core/dry_run';
 import { toFloat32, type TensorData } from '../../src/formats/dtypes';
 import { writeSafetensors } from '../../src/formats/safetensors';

@@ -1,6 +1,6 @@
 /** clipInput equals float64 rounded once, bit for bit. */
 import { drawMix } from '../../src/data/augment';
-import { NORMALISATION } from '../../src/data/types';
+import { NORMALISATION } from '../../src/data/normalisation';
 import { clipInput, clipSettings, type ClipSettings } from '../../src/ops';
 import { Philox } from '../../src/core/philox';
 import { scope } from '../../src/core/scope';

@@ -1,4 +1,4 @@
-import { NORMALISATION } from '../../src/data/types';
+import { NORMALISATION } from '../../src/data/normalisation';
 import { Loader } from '../../src/data/loader';
 import { MotionDataset } from '../../src/data/synthetic/motion';
 import { QUICKSTART } from '../../src/models/config';

@@ -1,4 +1,4 @@
-import { NORMALISATION } from '../../src/data/types';
+import { NORMALISATION } from '../../src/data/normalisation';
 import { relativeError } from '../../src/bench/op_cases/compare';
 import { Loader } from '../../src/data/loader';
 import { MotionDataset } from '../../src/data/synthetic/motion';

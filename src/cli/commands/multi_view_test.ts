@@ -1,7 +1,7 @@
 import pc from 'picocolors';
 import type { Config } from '../../train/config/keys';
 import { DecodePool } from '../../data/video/decode_pool';
-import { testClips } from '../../data/input_spec';
+import { testClips } from '../../data/video/clip_plan';
 import { openDataset } from '../../data/open';
 import { viewCount } from '../../data/sampling';
 import type { Dataset } from '../../data/types';

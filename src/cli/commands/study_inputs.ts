@@ -1,7 +1,8 @@
 /** The model and clips of `morphmlp study`. */
 import { existsSync } from 'node:fs';
 import { DecodePool } from '../../data/video/decode_pool';
-import { testClips, type InputSpec } from '../../data/input_spec';
+import type { InputSpec } from '../../data/input_spec';
+import { testClips } from '../../data/video/clip_plan';
 import { openDataset, specOf } from '../../data/open';
 import type { Clip } from '../../data/types';
 import { readViews } from '../../data/video/video_clips';

@@ -1,6 +1,6 @@
 /** Random erasing (Zhong et al., 2017): one box for all frames of a clip, as in the authors' video code. */
 import type { Philox } from '../../core/philox';
-import { NORMALISATION } from '../types';
+import { NORMALISATION } from '../normalisation';
 import { forEachFrame, type ClipSize } from './size';
 
 /** Cached because access to a global is slow in a sandboxed context (jest, node:vm). */

@@ -1,4 +1,5 @@
 /** Plans of clips (frames, geometry, augmentation): random for training, fixed for tests. */
+import type { InputSpec } from '../input_spec';
 import { Philox, type PhiloxState } from '../../core/philox';
 import {
   drawColorJitter,
@@ -167,3 +168,9 @@ export function allViews(views: Views): ClipChoice[] {
 
 /** One view: the middle clip, the centre crop. */
 export const MIDDLE: Views = { clips: 1, crops: 1 };
+
+/** Options of test clips: fixed positions, never mirrored. */
+export function testClips(spec: InputSpec): VideoOptions {
+  const { frames, rate, crop, sampling, targetFps, offset, testScale, ignoreSar } = spec;
+  return { frames, rate, crop, sampling, targetFps, offset, testScale, ignoreSar, train: false, flip: false };
+}

@@ -1,7 +1,7 @@
 /** Reads clips of videos, pictures and folders of frames, in the decoding threads. */
-import { allViews, MIDDLE, planClip, type ClipChoice, type ClipPlan, type VideoOptions } from './clip_plan';
+import { allViews, MIDDLE, planClip, testClips, type ClipChoice, type ClipPlan, type VideoOptions } from './clip_plan';
 import { renderClip } from './clip_render';
-import { testClips, type InputSpec } from '../input_spec';
+import type { InputSpec } from '../input_spec';
 import { decodeVideos, FramesMissing, type DecodeRequest, type Frames } from './decode';
 import { copyKept, type KeptFrames, type NumberedFrames } from './frame_cache';
 import type { Views } from '../sampling';

@@ -5,7 +5,8 @@ import { crc32, deflateSync } from 'node:zlib';
 import sharp from 'sharp';
 import { inputSpec } from '../../../src/data/input_spec';
 import { encodePicture, readPicture } from '../../../src/data/pictures/pictures';
-import { NORMALISATION, isUnreadable } from '../../../src/data/types';
+import { NORMALISATION } from '../../../src/data/normalisation';
+import { isUnreadable } from '../../../src/data/types';
 import { Philox } from '../../../src/core/philox';
 import { readClips, readViews } from '../../../src/data/video/video_clips';
 

@@ -6,7 +6,7 @@ import { Philox } from '../../../src/core/philox';
 import { resizeCrop, scaleAndCrop } from '../../../src/data/augment';
 import type { Listing } from '../../../src/data/lists/types';
 import { Loader } from '../../../src/data/loader';
-import { NORMALISATION } from '../../../src/data/types';
+import { NORMALISATION } from '../../../src/data/normalisation';
 import { DrawnDataset } from '../../../src/data/synthetic/drawn_dataset';
 import { MotionDataset } from '../../../src/data/synthetic/motion';
 import type { VideoOptions } from '../../../src/data/video/clip_plan';

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { inputSpec } from '../../../src/data/input_spec';
-import { NORMALISATION } from '../../../src/data/types';
+import { NORMALISATION } from '../../../src/data/normalisation';
 import { DecodePool } from '../../../src/data/video/decode_pool';
 import { writeVideo } from '../../../src/data/video/encode';
 import { exportDataset } from '../../../src/data/export';
