@@ -1,5 +1,7 @@
 #include "runtime/threads.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
@@ -91,8 +93,19 @@ class Pool {
     return static_cast<int>(n);
   }
 
+  // Address space kept free while threads start: stacks that fill a limit to its end would leave nothing for the host
+  // program, and V8 ends the process when it cannot grow its heap.
+  struct Headroom {
+    static constexpr size_t kBytes = size_t{64} << 20;
+    void* const range = mmap(nullptr, kBytes, PROT_NONE, MAP_PRIVATE | MAP_ANON, -1, 0);
+    ~Headroom() {
+      if (range != MAP_FAILED) munmap(range, kBytes);
+    }
+  };
+
   // If the system refuses a thread, those started remain and idle until the pool has that size.
   void spawn(int n) {
+    const Headroom headroom;
     const uint64_t seen = state_.load() >> kGenerationShift;
     try {
       for (; spawned_ < n - 1; ++spawned_)

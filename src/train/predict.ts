@@ -1,4 +1,3 @@
-import { readViews } from '../data/video/video_clips';
 import type { LoadedModel } from '../models/load';
 import { meanOfRows, probabilities, viewLogits } from './views';
 
@@ -34,6 +33,8 @@ export async function predict(
   model: Pick<LoadedModel, 'network' | 'classNames' | 'input'>,
   { top = 5, clips = 1, crops = 1 }: PredictOptions = {},
 ): Promise<Prediction[]> {
+  // Loaded at the first call: programs that only use tensors need neither the picture library nor a decoder.
+  const { readViews } = await import('../data/video/video_clips.js');
   model.network.eval();
   const views = await readViews(file, model.input, { clips, crops });
   const scores = probabilities(meanOfRows(viewLogits(model, views)));
