@@ -48,7 +48,7 @@ const given = process.argv.slice(2);
 const chosen = given.some((arg) => !arg.startsWith('-'));
 const best = isas().at(-1);
 for (const isa of isas()) {
-  // What is outside of the kernels is the same for all instruction sets: tested once.
+  // Code outside the kernels is the same for all instruction sets: tested once.
   const tests = chosen ? [] : [isa === best ? '/test/(ops|native|c_api)/' : '/test/ops/'];
   console.log(`instruction set ${isa}`);
   run(process.execPath, [require.resolve('jest/bin/jest'), ...given, ...tests], { ...sanitized, MORPHMLP_ISA: isa });

@@ -55,7 +55,7 @@ void refuse_overlaps(const std::vector<Given>& operands) {
   for (const Given& o : operands)
     if (o.buffer && o.buffer->length > 0 && !o.unread) sorted.push_back(&o);
   std::sort(sorted.begin(), sorted.end(), [&](const auto* a, const auto* b) { return start(a) < start(b); });
-  // Of those that start before: the one that ends last, and of the written ones that which ends last.
+  // Among the ranges that start before this one: the end of the last, and the end of the last that is written.
   const Given *last = nullptr, *last_written = nullptr;
   for (const Given* o : sorted) {
     const Given* before = o->written ? last : last_written;

@@ -1,4 +1,4 @@
-// What the .def files of ops ask of arguments beyond plain comparisons.
+// Checks that .def files name and that plain comparisons of sizes cannot express.
 #pragma once
 #include "bindings/args.h"
 #include "ops/arithmetic.h"

@@ -1,4 +1,4 @@
-// Where the arguments of a kernel come from: JavaScript (node/js_arguments.h) or C (c_api/c_arguments.h).
+// Source of a kernel's arguments: JavaScript (node/js_arguments.h) or C (c_api/c_arguments.h).
 #pragma once
 #include <cstddef>
 #include <cstdint>

@@ -1,4 +1,4 @@
-// What learning rate, decay and the number of a step come to in AdamW (kernels/adamw.h).
+// Factors of an AdamW step from learning rate, weight decay and step number (ops/adamw.def).
 // Compiled for each instruction set in a namespace of its own, and for the GPU.
 #pragma once
 #include <cmath>

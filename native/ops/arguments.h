@@ -1,4 +1,4 @@
-// What the argument structs of kernels (structs.h) are made of.
+// Element and field types of the argument structs (structs.h).
 #pragma once
 #include <cstdint>
 #include <vector>

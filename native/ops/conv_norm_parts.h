@@ -11,7 +11,7 @@ Conv3dForwardOf<T> convolution_of(const ConvNormForwardOf<T>& p) {
   return {p.at, p.x, p.weight, p.bias, p.u ? p.u : p.y};
 }
 
-// Of the convolution's result, in place where that is not kept.
+// Normalisation of the convolution's result, in place where that is not kept.
 template <class T>
 BatchNormForwardOf<T> norm_of(const ConvNormForwardOf<T>& p) {
   const int64_t rows = p.at.batch * p.at.out[0] * p.at.out[1] * p.at.out[2];

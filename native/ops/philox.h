@@ -41,7 +41,7 @@ MORPHMLP_BOTH inline uint64_t philox_joined(const int32_t* words) {
   return static_cast<uint32_t>(words[0]) | uint64_t{static_cast<uint32_t>(words[1])} << 32;
 }
 
-// Where a draw begins, counted from what is at its `start`, if it has one.
+// First word of a draw, counted from the value at `start` if there is one.
 template <class Draw>
 MORPHMLP_BOTH uint64_t philox_seed(const Draw& p) {
   return static_cast<uint64_t>(p.seed) + (p.start ? philox_joined(p.start) : 0);

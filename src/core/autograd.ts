@@ -279,7 +279,7 @@ function merge(before: Pending | undefined, next: Pending): Pending {
   return { tensor: sum, owned: true };
 }
 
-/** What a hook returned in place of a gradient, as a view: the tensor itself is the hook's. */
+/** View of a gradient that a hook returned: the hook keeps its tensor. */
 function replacement(replaced: unknown, { shape, dtype }: Tensor): Pending {
   if (!(replaced instanceof Tensor))
     throw new Error(`a hook of a gradient must return a tensor or nothing, got ${typeof replaced}`);

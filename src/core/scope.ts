@@ -8,7 +8,7 @@ export interface GraphNode {
   free(): void;
 }
 
-/** What a scope frees at its end: a tensor. */
+/** A tensor, as far as a scope needs it to free it. */
 export interface Scoped {
   /** Outlives the scope. */
   readonly persistent: boolean;
@@ -33,7 +33,7 @@ export function keepNodeInScope(node: GraphNode): void {
   scopes[scopes.length - 1]?.nodes.push(node);
 }
 
-/** What a scope may return: tensors at any depth of arrays and plain objects are kept. */
+/** Collects the tensors at any depth of arrays and plain objects of a returned value: a scope keeps them. */
 function collect(value: unknown, into: Set<unknown>): void {
   if (typeof value !== 'object' || value === null || into.has(value)) return;
   into.add(value);

@@ -60,7 +60,7 @@ class Parser {
     do {
       this.expect('"');
       const key = this.string();
-      if (map.has(key)) throw new Error(`the key ${JSON.stringify(key)} stands twice`);
+      if (map.has(key)) throw new Error(`duplicate key ${JSON.stringify(key)}`);
       this.expect(':');
       map.set(key, this.value(depth + 1));
     } while (this.take(','));

@@ -97,7 +97,7 @@ export interface Cost {
   typical: number;
 }
 
-/** What to measure. */
+/** Options of a measurement. */
 export interface CostOptions {
   work: 'forward' | 'train';
   batch: number;

@@ -136,7 +136,7 @@ export interface AblationStudy {
   off: Ablation[];
 }
 
-/** What a model has learned. Parts that need clips are null without clips. */
+/** Findings about a trained model. Parts that need clips are null without clips. */
 export interface LearnedStudy {
   /** Number of clips from which branch weights and activations were computed. */
   clips: number;

@@ -184,7 +184,7 @@ function inputOf(subject: Subject, clip: Clip | undefined, [t, h, w]: Level['siz
   return { x: uniform(1, 3 * t * h * w), shape: [1, 3, t, h, w] };
 }
 
-/** What to measure. */
+/** Options of a measurement. */
 export interface MixingOptions {
   /** Number of tokens per stage whose gradients are measured, at most 5. */
   tokens: number;

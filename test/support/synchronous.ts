@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { loadAddon } from '../../src/core/addon_path';
 
-/** What a synchronous program that uses dist/ as `m` reports; it never yields to the event loop, so no finalizer of Node-API runs. */
+/** Output of a synchronous program that uses dist/ as `m`; it never yields to the event loop, so no finalizer of Node-API runs. */
 export function runSynchronous(program: string): unknown {
   const source = `const m = require('./dist'); console.log(JSON.stringify((() => { ${program} })()));`;
   const found = spawnSync(process.execPath, ['--expose-gc', '-e', source], {

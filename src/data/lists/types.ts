@@ -25,10 +25,10 @@ export interface Listing {
   /** Files that could not be read when the clips were prepared. */
   unreadable?: number;
   emptyClasses: string[];
-  /** What else a person should know: how the list was read, what was left out. */
+  /** Notes for a person: how the list was read, what was left out. */
   notes: string[];
   /** SHA-256 over the listed paths (as they were listed) and labels: tells whether two runs saw the same list. */
   digest: string;
-  /** Of prepared clips: where each block of neighbours begins in `items`, and the end. */
+  /** For prepared clips: where each block of neighbours begins in `items`, and the end. */
   blocks?: number[];
 }

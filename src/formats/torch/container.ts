@@ -156,7 +156,7 @@ function placeStorages(source: Source, keys: PickleValue, table: StorageTable, a
   for (const key of keys.items) {
     const storage = typeof key === 'string' ? sizeOf(table, key) : undefined;
     if (!storage || places.has(storage.key))
-      throw new FormatError(`storage keys: ${describe(key)} ${storage ? 'stands twice' : 'is of no tensor'}`);
+      throw new FormatError(`storage keys: ${describe(key)} ${storage ? 'is there twice' : 'belongs to no tensor'}`);
     places.set(storage.key, at + 8);
     at = afterStorage(source, storage, at);
   }

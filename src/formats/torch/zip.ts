@@ -55,7 +55,7 @@ export class ZipArchive {
   }
 
   private add(entry: Entry): void {
-    if (this.entries.has(entry.name)) throw new FormatError(`the zip entry ${entry.name} stands twice`);
+    if (this.entries.has(entry.name)) throw new FormatError(`duplicate zip entry ${entry.name}`);
     if (dataStart(entry, 0) + entry.packed > entry.limit)
       throw new FormatError(`the zip entry ${entry.name} of ${entry.packed} bytes overlaps what follows it`);
     this.unpacked += entry.size;

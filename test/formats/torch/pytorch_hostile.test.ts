@@ -140,7 +140,7 @@ describe('zip archives', () => {
   const named = (name: string | Buffer) => zip([data, storage, { name, data: TWO }]);
 
   test.each([
-    ['an entry twice', zip([data, storage, storage]), 'the zip entry a/data/0 stands twice'],
+    ['an entry twice', zip([data, storage, storage]), 'duplicate zip entry a/data/0'],
     ['a compressed entry', zip([data, { ...storage, method: 8 }]), 'a/data/0 is compressed (method 8)'],
     [
       'a bomb',
@@ -322,8 +322,8 @@ describe('legacy files', () => {
       pickle(op.global('os', 'system')),
       'magic number, byte 2: refuses the global os.system',
     ],
-    ['an unknown storage', legacy(good, ['0', '1']), 'storage keys: "1" is of no tensor'],
-    ['a storage twice', legacy(good, ['0', '0']), 'storage keys: "0" stands twice'],
+    ['an unknown storage', legacy(good, ['0', '1']), 'storage keys: "1" belongs to no tensor'],
+    ['a storage twice', legacy(good, ['0', '0']), 'storage keys: "0" is there twice'],
     ['a missing storage', legacy(good, []), 'storage keys: "0", which a tensor needs, is missing'],
     ['another number of elements', legacy(good, ['0'], [TWO], [3]), 'storage 0 (2 x F32) has 3 elements at byte'],
     ['a short storage', legacy(good, ['0'], [TWO.subarray(1)]), 'file truncated'],
