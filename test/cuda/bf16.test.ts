@@ -19,7 +19,7 @@ const config: MorphMlpConfig = {
   ...{ kind: 'video', layers: [1, 1, 1, 1], frames: 4, embedDims: [8, 8, 12, 12], segmentDim: [4, 4, 4, 4] },
   ...{ mlpRatio: 3, qkvBias: true, dropPath: 0, numClasses: 5 },
 };
-/** Tolerance distance of bf16 from f32 in roundings (L2): about the square root of their number. */
+/** Allowed distance of bf16 from f32 in roundings (L2): about the square root of their number. */
 const [LOGITS, GRADIENTS] = [6, 12];
 const size = [2, 3, 4, 32, 32];
 

@@ -140,7 +140,7 @@ test.each<[string[], string]>([
   [['--gemm', 'mma'], '--gemm mma: expected --device cuda, got cpu'],
   [
     ['--device', 'cuda', '--gemm', 'cublas'],
-    "option '--gemm <name>' argument 'cublas' is invalid. Tolerance choices are mma, wgmma.",
+    "option '--gemm <name>' argument 'cublas' is invalid. Allowed choices are mma, wgmma.",
   ],
 ])('%j is refused', (args, message) => {
   expect(bench({}, ...args)).toEqual({ status: 1, out: '', err: `morphmlp: ${message}\n` });

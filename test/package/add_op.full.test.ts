@@ -49,6 +49,7 @@ test("CONTRIBUTING's list adds an op that builds, passes its test and the checks
   expect(created).toHaveLength(6);
   blocks.forEach(follow);
   run('node', 'tools/build/generate_kernels.cjs');
+  run('npm', 'run', 'build:ts'); // examples are checked against the built declarations
   run('npm', 'run', 'check:types');
   run('npx', 'eslint', ...created.map(({ file }) => file).filter((file) => file.endsWith('.ts')));
   run('npm', 'run', 'build:native');
