@@ -1,7 +1,7 @@
 'use strict';
 // Builds the addon with AddressSanitizer and UndefinedBehaviorSanitizer into build-asan/ and runs tests with it. Arguments are
-// passed to jest; the default tests are those of ops, the addon and the C library. Repeated for every instruction set of the machine, or
-// run for that of MORPHMLP_ISA alone.
+// passed to jest; the default tests are those of ops, the addon and the C library. With the best instruction set
+// of the machine, that of MORPHMLP_ISA, or with --every-isa each in turn.
 const { spawnSync } = require('node:child_process');
 const path = require('node:path');
 
@@ -44,10 +44,11 @@ function isas() {
   return stdout.trim().split(',');
 }
 
-const given = process.argv.slice(2);
+const every = process.argv.includes('--every-isa');
+const given = process.argv.slice(2).filter((arg) => arg !== '--every-isa');
 const chosen = given.some((arg) => !arg.startsWith('-'));
 const best = isas().at(-1);
-for (const isa of isas()) {
+for (const isa of every ? isas() : [best]) {
   // Code outside the kernels is the same for all instruction sets: tested once.
   const tests = chosen ? [] : [isa === best ? '/test/(ops|native|c_api)/' : '/test/ops/'];
   console.log(`instruction set ${isa}`);

@@ -118,34 +118,31 @@ test('shapes that do not broadcast are refused by every arithmetic op', () => {
   });
 });
 
+/** Term l of element (i, j) of a product. */
+type Term = (i: number, j: number, l: number) => number;
+
 test('matmul agrees with float64 at any sizes, with both gradients', () => {
   const most = fc.integer({ min: 0, max: 40 });
   check(fc.tuple(most, most, most), ([m, k, n]) => {
     const [a, b] = [leaf([m, k], 1), leaf([k, n], 2)];
     const [x, w] = [a.floats(), b.floats()];
     const result = matmul(a, b);
-    const product = (rows: number, columns: number, inner: number, at: (i: number, j: number, l: number) => number) =>
-      Float64Array.from({ length: rows * columns }, (_, flat) => {
-        let total = 0;
-        for (let l = 0; l < inner; l++) total += at(Math.floor(flat / columns), flat % columns, l);
-        return total;
-      });
-    expectClose(
-      result,
-      [m, n],
-      product(m, n, k, (i, j, l) => x[i * k + l]! * w[l * n + j]!),
-    );
+    /** Compares with float64; what cancels in a sum leaves the rounding of its terms, so the tolerance grows by their share. */
+    const expectProduct = (actual: Tensor, rows: number, columns: number, terms: number, at: Term): void => {
+      const sums = [new Float64Array(rows * columns), new Float64Array(rows * columns)] as const;
+      for (let flat = 0; flat < rows * columns; flat++)
+        for (let l = 0; l < terms; l++) {
+          const term = at(Math.floor(flat / columns), flat % columns, l);
+          sums[0][flat]! += term;
+          sums[1][flat]! += Math.abs(term);
+        }
+      const [norm, absolute] = sums.map((values) => Math.hypot(...values));
+      expectClose(actual, [rows, columns], sums[0], norm! > 0 ? 1e-6 * Math.max(1, absolute! / norm! / 4) : 1e-6);
+    };
+    expectProduct(result, m, n, k, (i, j, l) => x[i * k + l]! * w[l * n + j]!);
     withGradients(result, [a, b], (dy) => {
-      expectClose(
-        a.grad!,
-        [m, k],
-        product(m, k, n, (i, j, l) => dy[i * n + l]! * w[j * n + l]!),
-      );
-      expectClose(
-        b.grad!,
-        [k, n],
-        product(k, n, m, (i, j, l) => x[l * k + i]! * dy[l * n + j]!),
-      );
+      expectProduct(a.grad!, m, k, n, (i, j, l) => dy[i * n + l]! * w[j * n + l]!);
+      expectProduct(b.grad!, k, n, m, (i, j, l) => x[l * k + i]! * dy[l * n + j]!);
     });
   });
 });
