@@ -13,23 +13,43 @@ export type Of<Name extends keyof Av> = Av[Name] extends abstract new (...args: 
 let loaded: { av: Av; constants: AvConstants } | undefined;
 
 /** FFmpeg's messages since the last call of `messages`. */
-const log: string[] = [];
+let log: string[] = [];
+
+/** What waits for a mark in the log: see `messages`. */
+const marks = new Map<string, () => void>();
+let marked = 0;
+
+function receive(message: string): void {
+  const reached = marks.get(message);
+  if (reached === undefined) log.push(message);
+  else reached();
+}
 
 /** Loads node-av and collects FFmpeg's error messages. */
 export async function loadAv(): Promise<void> {
   if (loaded !== undefined) return;
   const [av, constants] = await Promise.all([import('node-av/lib'), import('node-av/constants')]);
-  av.Log.setCallback((_level, message) => log.push(message), { maxLevel: constants.AV_LOG_ERROR });
+  av.Log.setCallback((_level, message) => receive(message), { maxLevel: constants.AV_LOG_ERROR });
   loaded = { av, constants };
 }
 
 export const lib = (): Av => loaded!.av;
 export const constants = (): AvConstants => loaded!.constants;
 
-/** Returns and clears FFmpeg's messages, which arrive in the next turn of the event loop. */
+/**
+ * Returns and clears FFmpeg's messages. They arrive in order but some turns of the event loop late, when the next file
+ * may be open; a mark logged now arrives after all of them.
+ */
 export async function messages(): Promise<string> {
-  await new Promise((resolve) => setImmediate(resolve));
-  return log.splice(0).join('\n');
+  const mark = `end of the messages, ${marked++}`;
+  await new Promise<void>((resolve) => {
+    marks.set(mark, resolve);
+    lib().Log.log(constants().AV_LOG_ERROR, mark);
+  });
+  marks.delete(mark);
+  const all = log.join('\n');
+  log = [];
+  return all;
 }
 
 /** @throws UnreadableClip with FFmpeg's messages, or with the text of the error code without messages */

@@ -53,6 +53,22 @@ describe('both decoders give the same bytes', () => {
   });
 });
 
+describe('messages of FFmpeg', () => {
+  test('are those of the file that is read, however many the one before it caused', async () => {
+    await writeNumbered(at('long.mp4'), 600);
+    const info = await probe(at('long.mp4'));
+    const bytes = readFileSync(at('long.mp4'));
+    // Lengths of NAL units that reach beyond their packets: some messages for each packet.
+    bytes.fill(0x7f, bytes.indexOf('mdat') + 4);
+    writeFileSync(at('hurt.mp4'), bytes);
+    const whole = await probe(fixture('h264.mp4'));
+    const hurt = { path: at('hurt.mp4'), numbers: from(0, 600), size: [16, 16] as [number, number], info };
+    const damaged = decodeFrames(hurt).catch(() => null);
+    expect(await probe(fixture('h264.mp4'))).toEqual(whole);
+    await damaged;
+  });
+});
+
 describe('the choice', () => {
   test('is node-av where MORPHMLP_FFMPEG is not set', async () => {
     delete process.env.MORPHMLP_FFMPEG;
@@ -106,11 +122,11 @@ describe('a file at fault', () => {
   });
 
   test.each([
-    ['missing.mp4', null, 'the file does not exist'],
-    ['empty.mp4', '', 'it is empty, cut short or no video: its index (moov) is missing'],
-    ['text.avi', 'this is no video\n'.repeat(100), 'it is not a video that FFmpeg can read'],
-    ['.', null, 'it is a folder, not a file'],
-  ])('%j is refused: %s', async (name, text, reason) => {
+    ['missing.mp4', 'the file does not exist', null],
+    ['empty.mp4', 'it is empty, cut short or no video: its index (moov) is missing', ''],
+    ['text.avi', 'it is not a video that FFmpeg can read', 'this is no video\n'.repeat(100)],
+    ['.', 'it is a folder, not a file', null],
+  ])('%j is refused: %s', async (name, reason, text) => {
     if (text !== null) writeFileSync(at(name), text);
     for (const by of allDecoders())
       await expect(probe(at(name), {}, by)).rejects.toMatchObject({
