@@ -193,7 +193,7 @@ export const pluginFor = (op: PluggableOp): Plugin | undefined => active.filter(
 export function usePlugin(plugin: Plugin): void {
   const before = pluginFor(plugin.op);
   if (before === plugin) return;
-  if (before) throw new Error(`${plugin.file}: ${before.file} stands in for ${plugin.op} already`);
+  if (before) throw new Error(`${plugin.file}: ${before.file} already replaces ${plugin.op}`);
   active = [...active, plugin];
   addLayer(layerOf(plugin));
 }

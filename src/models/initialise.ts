@@ -53,7 +53,7 @@ function checkHead(state: State, model: MorphMLP, resetHead: boolean): string[] 
   const wanted = model.config.numClasses;
   if (classes === wanted) return [];
   if (!resetHead)
-    throw new Error(`the head has ${classes} classes, this model ${wanted}: --reset-head starts the head anew`);
+    throw new Error(`the head has ${classes} classes, this model ${wanted}: --reset-head initialises the head`);
   for (const name of state.keys()) if (isHead(name)) state.delete(name);
   return [`the head: ${classes} classes there, ${wanted} here`];
 }

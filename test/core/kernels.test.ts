@@ -108,7 +108,7 @@ describe('layers', () => {
     const plugin = naivePlugin('temporal_fc');
     withPlugin(plugin, () => {
       usePlugin(plugin); // it does already
-      expect(() => usePlugin(naivePlugin('temporal_fc'))).toThrow('stands in for temporal_fc already');
+      expect(() => usePlugin(naivePlugin('temporal_fc'))).toThrow('already replaces temporal_fc');
     });
     expect(pluginFor('temporal_fc')).toBeUndefined();
   });

@@ -82,7 +82,7 @@ test('one is trained with from the command line, to the losses of the CPU withou
   const file = faultyDevicePlugin(folder, 'none');
   const { status, out, err } = train('on_device', '--device', 'cuda', '--plugin', file);
   expect({ status, err }).toMatchObject({ status: 0 });
-  expect(err).toMatch(/note: none\.so stands in for linear, so blocks run op by op/);
+  expect(err).toMatch(/note: none\.so replaces linear, so blocks run op by op/);
   expect(out).toMatch(/ · {2}cuda \(/);
   expect(readFileSync(path.join(folder, 'on_device', 'config.yaml'), 'utf8')).toContain(`PLUGINS: [${file}]`);
   expect(train('on_cpu').status).toBe(0);

@@ -119,7 +119,7 @@ describe('prepared videos', () => {
     expect(() => readShards(at('part'))).toThrow(/only 1 of 8 clips are prepared; run the same morphmlp prepare again/);
     const other = { ...options, encoding: { ...ENCODING, crf: 30 } };
     await expect(prepare(listing, at('part'), other)).rejects.toThrow(
-      /was begun with another crf; give the same again/,
+      /was started with another crf; repeat it/,
     );
     writeFileSync(at('part', '.lock'), String(process.ppid));
     await expect(prepare(listing, at('part'), options)).rejects.toThrow(/is preparing clips there already/);

@@ -272,7 +272,7 @@ describe('starting from other weights', () => {
     const model = new MorphMLP({ ...video, numClasses: 5 });
     const before = stateOf(model);
     expect(() => initialise(model, stateOf(pretrained))).toThrow(
-      'the head has 8 classes, this model 5: --reset-head starts the head anew',
+      'the head has 8 classes, this model 5: --reset-head initialises the head',
     );
     expect(stateOf(model)).toEqual(before);
     const { fresh } = initialise(model, stateOf(pretrained), { resetHead: true });

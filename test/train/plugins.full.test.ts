@@ -19,7 +19,7 @@ const train = (plugin: string, out: string, ...more: string[]): CliResult => run
 test('a right kernel trains, and is named in the configuration and the report', () => {
   const right = faultyPlugin(folder, 'none');
   const { status, out, err } = train(right, 'right');
-  expect(err).toMatch(/note: none\.so stands in for morph_fc, so blocks run op by op/);
+  expect(err).toMatch(/note: none\.so replaces morph_fc, so blocks run op by op/);
   expect(out).toMatch(/epoch 1\/1 .*validation loss/);
   expect(status).toBe(0);
   expect(readFileSync(at('right/config.yaml'), 'utf8')).toContain(`PLUGINS: [${right}]`);

@@ -9,8 +9,8 @@ namespace {
 
 constexpr int64_t kRowsPerBlock = 112;
 
-// A task is a block of rows, and where there are few rows also a range of weight panels: the head of the network has
-// one row for each clip.
+// A task is a block of rows; with few rows, such as in the head of the network (one row per clip), it is also a range
+// of weight panels.
 struct Tasks {
   explicit Tasks(const LinearForward& p)
       : panels(panel_count(p.n)),

@@ -53,7 +53,7 @@ function showFailed(folder: string, failed: Prepared['failed']): void {
 /** Signal that aborts at the first Ctrl-C. */
 function interruption(): AbortSignal {
   const stop = new AbortController();
-  const reason = 'stopped; the same command goes on from here';
+  const reason = 'stopped; the same command continues from here';
   for (const name of ['SIGINT', 'SIGTERM'] as const)
     process.once(name, () => {
       process.exitCode = 130;

@@ -36,7 +36,7 @@ export function usePlugins(files: readonly string[]): string[] {
     const inside: Inside = direction && { file, op, direction };
     writeSync(3, `${JSON.stringify(inside)}\n`);
   });
-  return plugins.map(({ file, op }) => `${path.basename(file)} stands in for ${op}`);
+  return plugins.map(({ file, op }) => `${path.basename(file)} replaces ${op}`);
 }
 
 /** Compares the model of a run with and without the plugins. @throws if they differ or a plugin fails */

@@ -59,7 +59,7 @@ function decode(file: string, data: Buffer): string {
   if (isUtf8(data)) return data.toString('utf8');
   const { line, byte } = firstBadLine(data);
   throw new Error(
-    `${file}:${line}: expected UTF-8, and byte 0x${byte.toString(16)} is none; if the list is Latin-1 (Windows-1252), ` +
+    `${file}:${line}: expected UTF-8, got the invalid byte 0x${byte.toString(16)}; if the list is Latin-1 (Windows-1252), ` +
       'convert it: iconv -f WINDOWS-1252 -t UTF-8',
   );
 }

@@ -125,7 +125,7 @@ export class ShardWriter {
     const other = differences(before, header);
     if (other.length > 0)
       throw new Error(
-        `${this.folder}: was begun with another ${other.join(', ')}; give the same again, or another folder`,
+        `${this.folder}: was started with another ${other.join(', ')}; repeat it, or choose another folder`,
       );
     truncateSync(this.indexFile, whole);
     const kept = intactEntries(this.folder, entries);
