@@ -51,7 +51,7 @@ struct Mlp {
   // Whether there is a kernel.
   bool run(bool keep) {
     return fused_mlp({at, 1e-5f, x.data(), gamma.data(), beta.data(), nullptr, b1.data(), nullptr, b2.data(),
-                      scale.data(), y.data(), keep ? z.data() : nullptr, mean.data(), rstd.data()},
+                      scale.data(), y.data(), mean.data(), rstd.data(), keep ? z.data() : nullptr},
                      w1.data(), w2.data());
   }
 

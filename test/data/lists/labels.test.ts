@@ -162,7 +162,10 @@ describe('how lists are written', () => {
   });
 
   test.each([
-    [Buffer.from('a.mp4,0\nb\xe9b\xe9.mp4,1\n', 'latin1'), /t.csv:2: expected UTF-8, got the invalid byte 0xe9.* Latin-1/],
+    [
+      Buffer.from('a.mp4,0\nb\xe9b\xe9.mp4,1\n', 'latin1'),
+      /t.csv:2: expected UTF-8, got the invalid byte 0xe9.* Latin-1/,
+    ],
     [Buffer.from([0x50, 0x4b, 3, 4, 0]), /a zip file or a spreadsheet/],
     [Buffer.from([0x1f, 0x8b, 8, 0]), /compressed by gzip/],
     [Buffer.from([0xff, 0xfe, 0, 0, 0x61, 0, 0, 0]), /UTF-32/],
