@@ -118,9 +118,7 @@ describe('prepared videos', () => {
     writeFileSync(at('part', 'index.jsonl'), `${header}\n${first}\n`);
     expect(() => readShards(at('part'))).toThrow(/only 1 of 8 clips are prepared; run the same morphmlp prepare again/);
     const other = { ...options, encoding: { ...ENCODING, crf: 30 } };
-    await expect(prepare(listing, at('part'), other)).rejects.toThrow(
-      /was started with another crf; repeat it/,
-    );
+    await expect(prepare(listing, at('part'), other)).rejects.toThrow(/was started with another crf; repeat it/);
     writeFileSync(at('part', '.lock'), String(process.ppid));
     await expect(prepare(listing, at('part'), options)).rejects.toThrow(/is preparing clips there already/);
   });
