@@ -148,7 +148,6 @@ async function readPackets(input: Input, stream: number): Promise<Pick<Scan, 'ti
 
 /** See `Decoder.scan`. */
 export async function scan(file: VideoFile): Promise<Scan> {
-  await messages();
   const input = await openInput(file, true);
   try {
     const stream = pictureStream(file.path, input);

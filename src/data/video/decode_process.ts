@@ -38,9 +38,8 @@ function perform(job: Job): unknown {
 async function answer(id: number, job: Job): Promise<Answer> {
   try {
     await loadAv();
-    const result = await perform(job);
-    await messages();
-    return { id, result };
+    await messages(); // of the job before
+    return { id, result: await perform(job) };
   } catch (error) {
     const { message, code = null } = error as Error & { code?: string };
     return { id, error: message, code: typeof code === 'string' ? code : null };
