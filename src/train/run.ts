@@ -151,6 +151,12 @@ export class Run {
     return cacheMemory && { held: cacheMemory.held, ...counts };
   }
 
+  /** Files of which a part is missing, so far, of training and validation. */
+  get damaged(): Skipped[] {
+    const sets = [this.loaders.train, this.loaders.val].map((loader) => loader?.dataset.warnings ?? []);
+    return sets.flatMap((warnings) => [...warnings].map(([name, reason]) => ({ name, reason })));
+  }
+
   /** Unreadable files so far, of training and validation. */
   get skipped(): Skipped[] {
     return [this.loaders.train, this.loaders.val].flatMap((l) => (l ? [...l.skipped.values()] : []));

@@ -36,7 +36,7 @@ function leaves(value: unknown, name: string): [string, string][] {
 /** All other settings that change the results of a run. Those of speed, memory and output folders are not among them. */
 export function otherSettings(options: RunOptions, val: Dataset | null): Settings {
   const { schedule, optimizer, clipNorm, labelSmoothing, mix, normalisation, testCrop, evalEvery, precision } = options;
-  const { samples: _, timeoutMs: _timeout, ...clips } = options.clips;
+  const clips = { ...options.clips, samples: undefined, timeoutMs: undefined }; // fixed, and without effect on results
   const plugins = PLUGGABLE.filter((op) => pluginFor(op)).map((op) => `${op} ${pluginFor(op)!.file}`);
   const device = { device: getDefaultDevice(), precision, ...(plugins.length > 0 ? { plugins } : {}) };
   const training = { schedule, optimizer, clipNorm, labelSmoothing, mix, dropPath: options.architecture.dropPath };
