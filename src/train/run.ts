@@ -9,6 +9,7 @@ import { openDataset, type DataSpec } from '../data/open';
 import type { Dataset } from '../data/types';
 import { VideoDataset } from '../data/video/video_dataset';
 import { clearTemporaries } from '../formats/atomic';
+import { isUnchecked, UNCHECKED } from '../formats/checkpoint';
 import { makeFolder } from '../formats/folder';
 import type { MorphMlpConfig } from '../models/config';
 import { initialise, type Initialised } from '../models/initialise';
@@ -290,6 +291,7 @@ export class Run {
     return naming(file, () => {
       const weights = readWeights(file, { segmentDim: architecture.segmentDim });
       expectSizes(weights.info.model, architecture);
+      if (weights.notes.includes(UNCHECKED)) this.events.warning?.(`${file}: ${UNCHECKED}`);
       return weights;
     });
   }
@@ -307,6 +309,7 @@ export class Run {
     const { last } = this.files;
     const { settings, otherSettings: others, ...state } = readRunState(last);
     this.compare((settings ?? {}) as Settings, (others ?? null) as Settings | null);
+    if (isUnchecked(last)) this.events.warning?.(`${last}: ${UNCHECKED}`);
     loadRun(last, this.learned);
     this.trainer.state = state as unknown as TrainerState;
     const lost = this.checkpoints.repair(
