@@ -56,7 +56,7 @@ const MUTANTS = [
   ],
   ['gradients that reweight needs', 'src/ops/reweight.ts', '(needs[i] ?', '(needs[0] ?', 'test/ops/reweight'],
   ['gradients of a failed backward', 'src/core/autograd.ts', '    sweep.abandon();\n', '', 'test/core/autograd'],
-  ['largest finite number', 'native/cpu/ops/non_finite.cc', '3.4028235e38f', '1e38f', 'test/core/anomaly'],
+  ['largest finite number', 'native/cpu/ops/non_finite.cc', '3.4028235e38f', '1e38f', 'test/core/autograd'],
   [
     'the record of a save first',
     'src/train/run_files.ts',
