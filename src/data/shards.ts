@@ -4,8 +4,9 @@
  *
  * index.jsonl: a header line, then one line per clip in storage order.
  */
+import { readWholeFile } from '../formats/file';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { Philox } from '../core/philox';
 import { expectClasses, placesAmong, type ClassOptions } from './lists/class_names';
@@ -88,7 +89,7 @@ function parseLine<T>(file: string, line: string, number: number): T {
 /** Reads the complete lines of an index. */
 export function readIndex(folder: string): ShardIndex {
   const file = path.join(folder, INDEX_FILE);
-  const text = readFileSync(file, 'utf8');
+  const text = readWholeFile(file).toString();
   const whole = text.lastIndexOf('\n') + 1;
   const [first, ...rest] = text.slice(0, whole).split('\n').slice(0, -1);
   const entries = rest.map((line, i) => parseLine<ShardEntry>(file, line, i + 2));

@@ -44,6 +44,8 @@ export interface Dataset {
   views?(i: number, sets: readonly Views[], signal?: AbortSignal): Promise<Clip[]>;
   /** Order of an epoch for efficient reading; if absent, the loader shuffles all items. */
   order?(random: Philox): Int32Array | undefined;
+  /** Files that were read in part, by name, with what is wrong: found as they are read. */
+  readonly warnings?: ReadonlyMap<string, string>;
   /** Summary of the data for reports: source, counts, missing files. */
   describe(): Record<string, string | number>;
 }

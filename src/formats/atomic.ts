@@ -39,6 +39,29 @@ export function writeFileAtomic(path: string, fill: (write: Write) => void, fs: 
   syncFolder(path, dirname(target), fs);
 }
 
+/** Names of temporary files: `.NAME.PID-RANDOM.tmp`. */
+const TEMPORARY = /^\..+\.(\d+)-[0-9a-f]{8}\.tmp$/;
+
+/** Whether a process of this machine exists. */
+export function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+/** Removes the temporary files in `folder` of processes that were killed while they wrote. Returns their names. */
+export function clearTemporaries(folder: string): string[] {
+  const left = nodeFs.readdirSync(folder).filter((name) => {
+    const pid = Number(TEMPORARY.exec(name)?.[1]);
+    return !Number.isNaN(pid) && (pid === process.pid || !isRunning(pid));
+  });
+  for (const name of left) removeQuietly(join(folder, name), nodeFs);
+  return left;
+}
+
 function resolveLink(path: string, fs: FileSystem): string {
   try {
     return fs.realpathSync(path);

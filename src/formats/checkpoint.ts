@@ -77,14 +77,54 @@ export function loadCheckpoint(path: string): Checkpoint {
   });
 }
 
+/** Result of {@link verifyChecksums}. */
+export interface Verified {
+  tensors: number;
+  /** Whether the file has checksums: checkpoints of earlier versions and files of other programs have none. */
+  checked: boolean;
+  /** A sentence for each tensor that is damaged, without the file's name. */
+  problems: string[];
+}
+
+/** Whether an open file has checksums of its tensors. */
+export const hasChecksums = (file: SafetensorsFile): boolean =>
+  file.metadata.get('format') === FORMAT && file.metadata.has('crc32');
+
+/** Whether a file is a checkpoint of this program without checksums, from an earlier version. */
+export const isUnchecked = (path: string): boolean =>
+  withSafetensors(path, (file) => file.metadata.get('format') === FORMAT && !hasChecksums(file));
+
+/** Note on a checkpoint without checksums. */
+export const UNCHECKED =
+  'it has no checksums, as an earlier version wrote it: damage to its numbers would not be noticed';
+
+/**
+ * Reads every tensor of a safetensors file and compares it with its checksum.
+ * @throws if the file is not a whole safetensors file
+ */
+export function verifyChecksums(path: string): Verified {
+  return withSafetensors(path, (file) => {
+    const read = checkedReader(file);
+    const problems: string[] = [];
+    for (const name of file.tensors.keys()) {
+      try {
+        read(name);
+      } catch (error) {
+        problems.push((error as Error).message.replace(`${path}: `, ''));
+      }
+    }
+    return { tensors: file.tensors.size, checked: hasChecksums(file), problems };
+  });
+}
+
 /**
  * Returns a function that reads a tensor of an open file and verifies its CRC-32. Old checkpoints and files of other programs
  * have no checksums and are not verified.
  * @throws if the checksums are invalid or lack a tensor; the returned function throws if a tensor's bytes have changed
  */
 export function checkedReader(file: SafetensorsFile): (name: string) => TensorData {
-  const text = file.metadata.get('format') === FORMAT ? file.metadata.get('crc32') : undefined;
-  if (text === undefined) return (name) => file.read(name);
+  if (!hasChecksums(file)) return (name) => file.read(name);
+  const text = file.metadata.get('crc32')!;
   const digests = naming(file.path, () => parseJson(text));
   if (!(digests instanceof Map)) throw new Error(`${file.path}: checkpoint metadata: crc32: expected a JSON object`);
   return (name) => {

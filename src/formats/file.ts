@@ -1,5 +1,5 @@
 /** Reading parts of a file by position, with errors that name the file. */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 
 /** Node refuses reads of 2 GiB and more at once. */
 const LARGEST_READ = 1 << 30;
@@ -102,6 +102,11 @@ export function withFile<T>(path: string, use: (file: InputFile) => T): T {
   }
 }
 
+/** Reads a whole file. @throws as `InputFile.open`, instead of waiting for a pipe or reading a device without end */
+export function readWholeFile(path: string): Buffer {
+  return withFile(path, (file) => file.bytes(0, file.size, 'its content'));
+}
+
 const REASONS: Record<string, string> = {
   ENOENT: 'no such file',
   EACCES: 'permission denied',
@@ -110,7 +115,7 @@ const REASONS: Record<string, string> = {
 
 function openOrExplain(path: string): number {
   try {
-    return openSync(path, 'r');
+    return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK); // without it, opening a pipe waits for a writer
   } catch (error) {
     const { code = '', message } = error as NodeJS.ErrnoException;
     throw new Error(`${path}: ${REASONS[code] ?? message}`, { cause: error });

@@ -1,5 +1,5 @@
 /** Reads weight files of any supported format, recognised by content. */
-import { checkedReader, metaOf } from './checkpoint';
+import { checkedReader, hasChecksums, metaOf } from './checkpoint';
 import type { Checkpoint } from './checkpoint';
 import type { TensorData } from './dtypes';
 import { withFile } from './file';
@@ -20,6 +20,8 @@ export interface WeightsFile {
   key: string;
   /** Metadata of a checkpoint of this program; empty for other files. */
   meta: Checkpoint['meta'];
+  /** Whether it is a checkpoint of this program without checksums, from an earlier version. */
+  unchecked: boolean;
   /** Plain values at the top level of a PyTorch file. */
   extra: PyTorchInfo['extra'];
 }
@@ -70,7 +72,7 @@ export function weightsKind(path: string): 'safetensors' | 'pytorch' {
 export function readWeightsFile(path: string, choose: ChooseSet): WeightsFile {
   if (weightsKind(path) === 'safetensors') return withSafetensors(path, (file) => fromSafetensors(file, choose));
   const { tensors, notRead, info } = loadPyTorch(path, choose);
-  return { tensors, notRead, key: info.key, meta: {}, extra: info.extra };
+  return { tensors, notRead, key: info.key, meta: {}, unchecked: false, extra: info.extra };
 }
 
 function fromSafetensors(file: SafetensorsFile, choose: ChooseSet): WeightsFile {
@@ -85,7 +87,8 @@ function fromSafetensors(file: SafetensorsFile, choose: ChooseSet): WeightsFile 
     if (other) notRead.set(wanted, notReadReason(name, other));
     else tensors.set(wanted, read(name));
   }
-  return { tensors, notRead, key: keyOf(set), meta, extra: new Map() };
+  const unchecked = Object.keys(meta).length > 0 && !hasChecksums(file);
+  return { tensors, notRead, key: keyOf(set), meta, unchecked, extra: new Map() };
 }
 
 function naming<T>(path: string, action: () => T): T {

@@ -1,3 +1,4 @@
+import { UNCHECKED } from '../formats/checkpoint';
 import { toFloat32, type TensorData } from '../formats/dtypes';
 import { weightSet } from '../formats/weight_sets';
 import { readWeightsFile } from '../formats/weights_file';
@@ -17,7 +18,10 @@ export interface Weights {
   info: ModelInfo;
   /** Short description of the model. */
   what: string;
-  /** Sentences on the origin of a foreign file's input settings. Empty for checkpoints of this program. */
+  /**
+   * Sentences on the origin of a foreign file's input settings, or that a checkpoint has no checksums, as those of earlier
+   * versions. Empty for current checkpoints of this program.
+   */
   notes: string[];
   /** Key of the weights in the file, such as `state_dict.model`; `.` for the top level. */
   key: string;
@@ -71,15 +75,17 @@ interface FileContents {
   stored: ReadonlyMap<string, TensorData>;
   key: string;
   meta: object;
+  /** See `WeightsFile`. */
+  unchecked: boolean;
   /** SlowFast's configuration: text, or a dict. */
   cfg: unknown;
 }
 
 function readFile(path: string, weightsKey: string | undefined): FileContents {
-  const { tensors, notRead, key, meta, extra } = readWeightsFile(path, weightSet(ANCHOR, weightsKey));
+  const { tensors, notRead, key, meta, unchecked, extra } = readWeightsFile(path, weightSet(ANCHOR, weightsKey));
   const stored = storedTensors(tensors);
   for (const [name, reason] of notRead) stored.set(name, notReadTensor(`${name}: ${reason}`));
-  return { tensors: stored, stored: tensors, key, meta, cfg: extra.get('cfg') };
+  return { tensors: stored, stored: tensors, key, meta, unchecked, cfg: extra.get('cfg') };
 }
 
 /** Throws if a weight is NaN or infinite, because the scores would be too. */
@@ -154,13 +160,13 @@ function foreignInfo(
 }
 
 function understand(
-  { tensors, stored, meta, cfg }: FileContents,
+  { tensors, stored, meta, unchecked, cfg }: FileContents,
   options: LoadOptions,
 ): Pick<Weights, 'info' | 'notes'> {
   const own = readModelInfo(meta, options.classNames);
   const slowfast = cfg === undefined ? null : readCfg(cfg);
   const found = own
-    ? { info: ownInfo(tensors, own, options), notes: [] as string[] }
+    ? { info: ownInfo(tensors, own, options), notes: unchecked ? [UNCHECKED] : [] }
     : foreignInfo(tensors, slowfast, options);
   expectFinite(stored);
   if ((options.channelOrder ?? slowfast?.channelOrder) !== 'bgr') return found;

@@ -163,8 +163,14 @@ export function bestEpoch(epochs: readonly EpochPoint[]): EpochPoint | null {
   );
 }
 
+/** The epoch of the report's checkpoint; null if it has no accuracy in validation. */
+export function checkpointEpoch({ checkpoint, epochs }: RunReport): EpochPoint | null {
+  if (checkpoint === undefined) return bestEpoch(epochs);
+  return epochs.find((e) => e.epoch === checkpoint?.epoch) ?? null;
+}
+
 function accuracyChart(report: RunReport, axis: Axis): CurveChart {
-  const best = bestEpoch(report.epochs);
+  const best = checkpointEpoch(report);
   const curves = [
     trainCurve(
       report,
@@ -175,10 +181,11 @@ function accuracyChart(report: RunReport, axis: Axis): CurveChart {
     ...valCurve('validation', '--val', report, axis, (e) => e.valTop1),
     ...(report.classNames.length > 10 ? valCurve('validation, top 5', '--val2', report, axis, (e) => e.valTop5) : []),
   ];
-  const mark = best && {
-    x: axis.at(best.epoch),
-    y: best.valTop1 ?? 0,
-    text: `best ${percent(best.valTop1 ?? 0)}`,
+  const height = best && finite(best.valTop1);
+  const mark = height !== null && {
+    x: axis.at(best!.epoch),
+    y: height,
+    text: `best ${percent(height)}`,
     color: '--val',
   };
   const chance = 1 / report.classNames.length;

@@ -2,7 +2,7 @@ import { percent } from '../terminal/format';
 import { confusionChart } from './charts';
 import { html, type Html } from './html';
 import { scrollTable } from './parts';
-import { figure, type Section } from './sections';
+import { checkpointText, figure, type Section } from './sections';
 import type { ReportEvaluation, RunReport } from './types';
 
 /** The largest number of classes shown as a table; more are drawn as a heat map. */
@@ -115,14 +115,16 @@ function pairTable(confusion: ReportEvaluation['confusion'], names: readonly str
 }
 
 /** Confusion matrix and accuracy by class; null if nothing was evaluated. */
-export function classes({ evaluation, classNames }: RunReport): Section | null {
+export function classes(report: RunReport): Section | null {
+  const { evaluation, classNames } = report;
   if (!evaluation) return null;
   const { confusion } = evaluation;
   const small = classNames.length <= TABLE_CLASSES;
   const chart = small ? null : confusionChart(confusion, classNames);
   const matrix = chart ? html`${figure(chart)}${pairTable(confusion, classNames)}` : matrixTable(confusion, classNames);
-  const body = html`<div class="grid two">
-    ${matrix}${classTable(classRows(confusion, classNames), small ? '' : 'whole')}
-  </div>`;
+  const body = html`<p class="muted">
+      ${[checkpointText(report), `${evaluation.clips} clips`].filter(Boolean).join(', ')}
+    </p>
+    <div class="grid two">${matrix}${classTable(classRows(confusion, classNames), small ? '' : 'whole')}</div>`;
   return { id: 'classes', name: 'Classes', body, charts: chart ? [chart] : [] };
 }

@@ -1,8 +1,11 @@
 import { closeSync, existsSync, fstatSync, fsyncSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
 
-/** One line of a metric log. `step` orders the lines; `kind` distinguishes steps from epochs. */
+/**
+ * One line of a metric log. `step` orders the lines. Kinds: a step, an epoch, a file that could not be read or was read in part, a
+ * warning, and the time spent so far.
+ */
 export interface MetricRecord {
-  kind: 'step' | 'epoch';
+  kind: 'step' | 'epoch' | 'file' | 'warning' | 'time';
   /** Completed optimizer steps. */
   step: number;
   [name: string]: unknown;

@@ -1,7 +1,7 @@
 import { percent } from '../terminal/format';
 import { contactStrip } from './contact_sheet';
 import { html, type Html } from './html';
-import type { Section } from './sections';
+import { checkpointText, type Section } from './sections';
 import type { ReportMistake, RunReport } from './types';
 
 const STRIP = { frames: 16, columns: 8, tile: 64 } as const;
@@ -25,7 +25,8 @@ async function mistakeCard({ clip, predicted, probability }: ReportMistake, name
 }
 
 /** Misclassified clips, most confident first; null if there is nothing to show. */
-export async function mistakes({ evaluation, classNames }: RunReport): Promise<Section | null> {
+export async function mistakes(report: RunReport): Promise<Section | null> {
+  const { evaluation, classNames } = report;
   if (!evaluation) return null;
   const wrong = evaluation.confusion.reduce(
     (n, row, truth) => n + row.reduce((m, k, i) => (i === truth ? m : m + k), 0),
@@ -37,7 +38,7 @@ export async function mistakes({ evaluation, classNames }: RunReport): Promise<S
     wrong === 0
       ? `All ${evaluation.clips} clips were classified correctly.`
       : `${shown} wrong answers among ${evaluation.clips} clips.`;
-  const body = html`<p class="muted">${intro}</p>
+  const body = html`<p class="muted">${[intro, checkpointText(report)].filter(Boolean).join(' ')}</p>
     <div class="grid three">${cards}</div>`;
   return { id: 'mistakes', name: 'Mistakes', body };
 }

@@ -1,5 +1,5 @@
 import { bytes, count, duration, percent, significant } from '../terminal/format';
-import { bestEpoch, type ChartSpec, type CurveChart } from './charts';
+import { checkpointEpoch, type ChartSpec, type CurveChart } from './charts';
 import { html, type Html } from './html';
 import { card, foldedTable, scrollTable } from './parts';
 import type { ConfigValue, Facts, ReportEvaluation, RunReport } from './types';
@@ -12,23 +12,33 @@ export interface Section {
   charts?: ChartSpec[];
 }
 
-function accuracyCard({ epochs, evaluation }: RunReport): Html {
-  const best = bestEpoch(epochs);
-  if (best)
-    return card(
-      'Best accuracy',
-      percent(best.valTop1 ?? NaN),
-      `validation, epoch ${best.epoch} of ${epochs.length}`,
-      true,
-    );
+/** Names the checkpoint that figures are of. */
+export function checkpointText(report: RunReport): string {
+  const best = checkpointEpoch(report);
+  const file = report.checkpoint?.file.split(/[\\/]/).at(-1);
+  return [file, best && `epoch ${best.epoch} of ${report.epochs.length}`].filter(Boolean).join(', ');
+}
+
+const missedText = (missed: number | undefined): string =>
+  missed ? `${missed} ${missed === 1 ? 'clip' : 'clips'} could not be read` : '';
+
+const joined = (...texts: string[]): string => texts.filter((text) => text !== '').join(', ');
+
+function accuracyCard(report: RunReport): Html {
+  const { evaluation } = report;
+  const best = checkpointEpoch(report);
+  if (best && best.valTop1 !== null) {
+    const what = joined('validation', checkpointText(report), missedText(best.valMissed));
+    return card('Best accuracy', percent(best.valTop1), what, true);
+  }
   if (evaluation) return card('Accuracy', percent(evaluation.top1), `of ${evaluation.clips} clips`, true);
   return card('Accuracy', '–', 'not validated', true);
 }
 
-function lossCard({ epochs, evaluation }: RunReport): Html {
-  const last = epochs.at(-1);
-  const val = evaluation?.loss ?? last?.valLoss ?? null;
-  const train = last ? `${significant(last.trainLoss, 3)} in training` : 'no epoch done';
+function lossCard(report: RunReport): Html {
+  const best = checkpointEpoch(report) ?? report.epochs.at(-1);
+  const val = best ? best.valLoss : (report.evaluation?.loss ?? null);
+  const train = best ? `${significant(best.trainLoss, 3)} in training, epoch ${best.epoch}` : 'no epoch done';
   return card('Validation loss', val === null ? '–' : significant(val, 3), train);
 }
 
@@ -50,13 +60,20 @@ export function summary(report: RunReport): Section {
     classNames.length > 10 &&
     card('Top 5', percent(evaluation.top5), `of ${evaluation.clips.toLocaleString('en')} clips`);
   const warnings = (report.warnings ?? []).map((text) => html`<p class="note warn"><b>Warning</b> ${text}</p>`);
+  const late =
+    !evaluation && report.checkpoint && checkpointEpoch(report)?.valTop1 !== null
+      ? html`<p class="muted">
+          The tables of ${checkpointText(report)} follow when the run is finished: it was validated before the run was
+          resumed.
+        </p>`
+      : null;
   const cards = html`${accuracyCard(report)}${top5}${lossCard(report)}${card('Parameters', count(model.parameters), 'weights and biases')}
   ${card('Multiply-adds', count(model.macs), viewsText(evaluation))}${timeCard(report)}`;
   return {
     id: 'summary',
     name: 'Summary',
     body: html`<dl class="cards">${cards}</dl>
-      ${warnings}`,
+      ${warnings}${late}`,
   };
 }
 
@@ -98,14 +115,14 @@ const cell = (value: number | null | undefined, format: (v: number) => string) =
   html`<td>${value === null || value === undefined || Number.isNaN(value) ? '–' : format(value)}</td>`;
 
 function epochTable(report: RunReport): Html {
-  const best = bestEpoch(report.epochs);
+  const best = checkpointEpoch(report);
   const top5 = report.classNames.length > 10;
   const rows = report.epochs.map(
     (e) =>
       html`<tr class="${e === best ? 'best' : ''}">
         <th scope="row">${e.epoch}${e === best && ' · best'}</th>
         ${cell(e.trainLoss, (v) => v.toFixed(4))}${cell(e.valLoss, (v) => v.toFixed(4))}${cell(e.trainTop1, percent)}
-        ${cell(e.valTop1, percent)}${top5 && cell(e.valTop5, percent)}${cell(e.learningRate, (v) => v.toExponential(2))}
+        ${cell(e.valTop1, (v) => joined(percent(v), missedText(e.valMissed)))}${top5 && cell(e.valTop5, percent)}${cell(e.learningRate, (v) => v.toExponential(2))}
         ${cell(e.seconds, duration)}
       </tr>`,
   );
@@ -193,8 +210,8 @@ function factsTable(facts: Facts): Html {
   </table>`;
 }
 
-function skippedTable(skipped: RunReport['skipped']): Html {
-  const rows = skipped.map(
+function filesTable(title: string, label: string, files: RunReport['skipped']): Html {
+  const rows = files.map(
     ({ name, reason }) =>
       html`<tr>
         <th scope="row" class="path">${name}</th>
@@ -203,23 +220,34 @@ function skippedTable(skipped: RunReport['skipped']): Html {
   );
   const head = html`<th scope="col">File</th>
     <th scope="col">Reason</th>`;
-  const title = skipped.length === 1 ? '1 file was skipped' : `${skipped.length} files were skipped`;
-  return html`<details class="panel" ${{ markup: skipped.length <= 20 ? 'open' : '' }}>
+  return html`<details class="panel" ${{ markup: files.length <= 20 ? 'open' : '' }}>
     <summary>${title}</summary>
-    ${scrollTable({ label: 'Skipped files', head, rows, style: 'facts', tall: true })}
+    ${scrollTable({ label, head, rows, style: 'facts', tall: true })}
   </details>`;
 }
 
-/** The manifests of the data and the unreadable files. */
-export function data({ data: { train, val }, skipped }: RunReport): Section {
+const counted = (files: RunReport['skipped'], one: string, several: string): string =>
+  files.length === 1 ? `1 file ${one}` : `${files.length} files ${several}`;
+
+function filesText({ skipped, damaged = [], status, epochs }: RunReport): Html {
+  const lost = counted(skipped, 'was skipped', 'were skipped');
+  const cut = counted(damaged, 'was read in part', 'were read in part');
+  const whole = status === 'finished' || epochs.length > 0;
+  const none = whole ? 'Every file could be read.' : 'No file that cannot be read was found so far.';
+  return html`${skipped.length > 0 ? filesTable(lost, 'Skipped files', skipped) : html`<p class="muted">${none}</p>`}
+  ${damaged.length > 0 && filesTable(cut, 'Files read in part', damaged)}`;
+}
+
+/** The manifests of the data, and the files that could not be read, or only in part. */
+export function data(report: RunReport): Section {
+  const { train, val } = report.data;
   const panel = (name: string, facts: Facts) =>
     html`<div class="panel">
       <h3>${name}</h3>
       ${factsTable(facts)}
     </div>`;
-  const files = skipped.length > 0 ? skippedTable(skipped) : html`<p class="muted">Every file could be read.</p>`;
   const body = html`<div class="grid two">${panel('Training', train)}${val && panel('Validation', val)}</div>
-    ${files}`;
+    ${filesText(report)}`;
   return { id: 'data', name: 'Data', body };
 }
 

@@ -46,9 +46,11 @@ export interface EpochPoint {
   valTop5: number | null;
   /** Seconds of training without evaluation. */
   seconds: number;
+  /** Validation clips that could not be read; absent if there are none. */
+  valMissed?: number;
 }
 
-/** The last evaluation. */
+/** The evaluation of the checkpoint. */
 export interface ReportEvaluation {
   clips: number;
   loss: number;
@@ -87,7 +89,7 @@ export type ConfigValue =
 export interface RunReport {
   /** The name of the run, usually its folder. */
   title: string;
-  status: 'finished' | 'interrupted' | 'failed';
+  status: 'running' | 'finished' | 'interrupted' | 'failed';
   /** ISO 8601 */
   startedAt: string;
   /** Wall-clock time of the whole run, including resumed parts. */
@@ -112,10 +114,15 @@ export interface RunReport {
   /** May be empty: curves are then by epoch only. */
   steps: readonly StepPoint[];
   epochs: readonly EpochPoint[];
+  /** The checkpoint that the headline and all tables are about, with its epoch. Default: the first epoch with the highest accuracy. */
+  checkpoint?: { file: string; epoch: number } | null;
+  /** Evaluation of the checkpoint; null without one, or if it was before a resume and is not repeated yet. */
   evaluation: ReportEvaluation | null;
   shares: TimeShares;
   config: { readonly [key: string]: ConfigValue };
   skipped: readonly SkippedFile[];
+  /** Files that were read in part. */
+  damaged?: readonly SkippedFile[];
   /** Warnings of the run. */
   warnings?: readonly string[];
   /** Files written by the run: name and path. */

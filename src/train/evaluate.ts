@@ -14,6 +14,8 @@ export interface Mistake {
 /** Result of an evaluation. */
 export interface Evaluation {
   clips: number;
+  /** Clips that could not be read and are in no figure. */
+  missed: number;
   loss: number;
   /** Shares of clips in [0, 1]. */
   top1: number;
@@ -32,7 +34,12 @@ export class Tally {
 
   constructor(classes: number) {
     const confusion = Array.from({ length: classes }, () => new Array<number>(classes).fill(0));
-    this.found = { clips: 0, loss: 0, top1: 0, top5: 0, confusion, mistakes: [] };
+    this.found = { clips: 0, missed: 0, loss: 0, top1: 0, top5: 0, confusion, mistakes: [] };
+  }
+
+  /** Counts clips that could not be read. */
+  miss(clips: number): void {
+    this.found.missed += clips;
   }
 
   /** Adds the logits [classes] of a clip. */
@@ -76,5 +83,7 @@ export async function evaluate(model: MorphMLP, loader: Loader, onBatch?: (done:
   } finally {
     model.train(wasTraining);
   }
+  const { clips } = tally.result();
+  tally.miss(loader.dataset.length - clips);
   return tally.result();
 }

@@ -80,6 +80,8 @@ export interface RunOptions {
   out: string;
   /** Continue the run in `out`; with `must`, throw if there is none. */
   resume: 'never' | 'auto' | 'must';
+  /** Whether a resumed run may have other settings than the saved one. Default false: they are an error. */
+  acceptChanges?: boolean;
   /** Folder of TensorBoard event files. */
   tensorboard: string | null;
 }

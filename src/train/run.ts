@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs';
 import os from 'node:os';
-import path from 'node:path';
 import { DecodePool } from '../data/video/decode_pool';
 import { inputSpec, type InputSpec } from '../data/input_spec';
 import type { Listing } from '../data/lists/types';
@@ -9,27 +8,27 @@ import { Loader, type Skipped } from '../data/loader';
 import { openDataset, type DataSpec } from '../data/open';
 import type { Dataset } from '../data/types';
 import { VideoDataset } from '../data/video/video_dataset';
+import { clearTemporaries } from '../formats/atomic';
+import { isUnchecked, UNCHECKED } from '../formats/checkpoint';
 import { makeFolder } from '../formats/folder';
 import type { MorphMlpConfig } from '../models/config';
 import { initialise, type Initialised } from '../models/initialise';
-import { readWeights, type ModelInfo, type Weights } from '../models/load';
+import { load, readWeights, type ModelInfo, type Weights } from '../models/load';
 import { MorphMLP } from '../models/morphmlp';
 import { expectSizes } from '../models/recognise';
 import { seedInit } from '../nn/init';
 import { AdamW, MovingAverage, parameterGroups, SGD, type Optimizer } from '../optim';
 import { manualSeed } from '../core/generator';
 import { planMemory, type MemoryPlan } from './memory_plan';
+import { evaluate, type Evaluation } from './evaluate';
 import type { RunOptions } from './options';
-import { loadRun, readRunState, saveRun, saveWeights, type RunState } from './state';
+import { Checkpoints, removeRun } from './run_files';
+import { RunLock } from './run_lock';
+import { changedSettings, fixedSettings, otherSettings, type Settings } from './settings';
+import { loadRun, readRunState, type Learned, type RunState } from './state';
 import { Trainer, type EpochEnd, type TrainerEvents, type TrainerState } from './trainer';
 
-/** Files in a run's folder. */
-export const runFiles = (out: string) => ({
-  best: path.join(out, 'best.safetensors'),
-  last: path.join(out, 'last.safetensors'),
-  config: path.join(out, 'config.yaml'),
-  report: path.join(out, 'report.html'),
-});
+export { runFiles } from './run_files';
 
 /** Input specification for validation and inference, which a checkpoint stores with the weights. */
 export function runInput({ clips, testCrop, normalisation }: RunOptions): InputSpec {
@@ -49,14 +48,6 @@ function makeOptimizer(model: MorphMLP, { optimizer, schedule }: RunOptions): Op
   const groups = decayAll ? [{ params: parameters, weightDecay }] : parameterGroups(parameters, weightDecay);
   if (method === 'adamw') return new AdamW(groups, { lr: schedule.baseLr });
   return new SGD(groups, { lr: schedule.baseLr, momentum, nesterov: nesterov && momentum > 0 });
-}
-
-/** Settings that a resumed run must share with the original, so that its cursor refers to the same clips. */
-function settingsOf(options: RunOptions, train: Dataset): Record<string, string | number> {
-  const { batchSize, microBatch, seed, emaDecay, clips } = options;
-  const facts = train.describe();
-  const list = String(facts['sha-256'] ?? facts['source']);
-  return { batchSize, microBatch, seed, emaDecay, samples: clips.samples ?? 1, clips: train.length, list };
 }
 
 /** Prefixes errors of `body` with the file's path. */
@@ -84,6 +75,8 @@ export class Run {
   readonly started: Initialised | null = null;
   /** Whether this run resumes an earlier one. */
   readonly resumed: boolean;
+  /** Settings that a resumed run changes: each `name new (was old)`. */
+  readonly changes: string[] = [];
   readonly trainer: Trainer;
   readonly files;
   /** Limit of the cache of decoded frames, in bytes; 0 without cache. */
@@ -92,12 +85,16 @@ export class Run {
   private readonly average: MovingAverage | null;
   private readonly optimizer: Optimizer;
   private readonly pool: DecodePool;
+  private readonly checkpoints: Checkpoints;
+  private lock: RunLock | null = null;
 
+  /** @throws if the options are inconsistent, the data cannot be opened, or another process trains into the folder */
   constructor(
     readonly options: RunOptions,
-    events: TrainerEvents,
+    private readonly events: TrainerEvents,
   ) {
-    this.files = runFiles(options.out);
+    this.checkpoints = new Checkpoints(options.out, options.keepEvery);
+    this.files = this.checkpoints.files;
     this.resumed = this.goesOn();
     const accumulate = checkBatches(options);
     const weights = this.resumed || !options.init ? null : this.readStart(options.init.file);
@@ -118,6 +115,8 @@ export class Run {
     this.trainer = this.makeTrainer(model, accumulate, events);
     try {
       makeFolder(options.out);
+      this.lock = RunLock.take(options.out);
+      clearTemporaries(options.out);
       if (this.resumed) this.resume();
       else if (weights) this.started = this.startFrom(weights);
     } catch (error) {
@@ -153,6 +152,12 @@ export class Run {
     return cacheMemory && { held: cacheMemory.held, ...counts };
   }
 
+  /** Files of which a part is missing, so far, of training and validation. */
+  get damaged(): Skipped[] {
+    const sets = [this.loaders.train, this.loaders.val].map((loader) => loader?.dataset.warnings ?? []);
+    return sets.flatMap((warnings) => [...warnings].map(([name, reason]) => ({ name, reason })));
+  }
+
   /** Unreadable files so far, of training and validation. */
   get skipped(): Skipped[] {
     return [this.loaders.train, this.loaders.val].flatMap((l) => (l ? [...l.skipped.values()] : []));
@@ -160,30 +165,55 @@ export class Run {
 
   /**
    * Trains. Writes `last` after every epoch, every few minutes and when stopped; `best` after the best epoch so far; and a
-   * separate checkpoint every `keepEvery` epochs.
+   * separate checkpoint every `keepEvery` epochs. Replaces the checkpoints of an earlier run in the folder, unless it resumes it.
+   * @param saved called after every save of a whole epoch
    */
-  async train(): Promise<void> {
+  async train(saved?: () => Promise<void>): Promise<void> {
     try {
-      await this.trainer.run((end) => this.keep(end));
-      if (!this.trainer.finished) this.save(this.files.last);
+      if (!this.resumed) removeRun(this.options.out);
+      await this.trainer.run(async (end) => {
+        this.keep(end);
+        if (end) await saved?.();
+      });
+      if (!this.trainer.finished) this.keep(null);
     } finally {
       this.trainer.dispose();
       await this.close();
     }
   }
 
-  /** Ends the decoding threads. Only needed if `train` was not called. */
+  /**
+   * The validation of the best epoch, whose weights are in `best`. If it was before a resume, `best` is validated again. Null
+   * without a validation.
+   */
+  async evaluateBest(): Promise<Evaluation | null> {
+    const { bestEvaluation, bestEpoch } = this.trainer;
+    if (bestEvaluation || bestEpoch === null || !this.options.val) return bestEvaluation;
+    const pool = new DecodePool(this.options.workers);
+    const best = load(this.files.best);
+    try {
+      best.network.precision = this.options.precision;
+      return await evaluate(best.network, this.valLoader(this.options.val, this.info.classNames, pool));
+    } finally {
+      best.network.dispose();
+      await pool.close();
+    }
+  }
+
+  /** Ends the decoding threads and unlocks the folder. Only needed if `train` was not called. */
   close(): Promise<void> {
+    this.lock?.release();
     return this.pool.close();
   }
 
-  /** Frees weights, moments and averages. */
+  /** Frees weights, moments and averages, and unlocks the folder. */
   dispose(): void {
     this.trainer.dispose();
     this.optimizer.zeroGrad();
     this.trainer.options.model.dispose();
     this.optimizer.dispose();
     this.average?.dispose();
+    this.lock?.release();
   }
 
   /** Whether there is a run to resume. */
@@ -196,12 +226,12 @@ export class Run {
   }
 
   /** Opens the dataset of a split; validation uses the classes of training. */
-  private dataset(spec: DataSpec, train: boolean, known?: readonly string[]): Dataset {
+  private dataset(spec: DataSpec, train: boolean, known?: readonly string[], pool = this.pool): Dataset {
     const { clips, classes, seed, testCrop } = this.options;
     const crop = train ? clips.crop : testCrop;
     const knownFrom = known && this.options.train.path;
     const opening = { clips: { ...clips, crop, train }, known, knownFrom, classes: classes ?? undefined, seed };
-    return openDataset(spec, opening, this.pool);
+    return openDataset(spec, opening, pool);
   }
 
   private makeLoaders(train: Dataset, group: number): { train: Loader; val: Loader | null } {
@@ -210,8 +240,14 @@ export class Run {
     const mixing = mix ? { mix } : {};
     return {
       train: new Loader(train, { ...loading, ...mixing, group, shuffle: true, dropLast: true }),
-      val: val && new Loader(this.dataset(val, false, train.classNames), { ...loading, shuffle: false }),
+      val: val && this.valLoader(val, train.classNames, this.pool),
     };
+  }
+
+  private valLoader(val: DataSpec, classNames: readonly string[], pool: DecodePool): Loader {
+    const { seed, microBatch, normalisation } = this.options;
+    const dataset = this.dataset(val, false, classNames, pool);
+    return new Loader(dataset, { batchSize: microBatch, seed, normalisation, shuffle: false });
   }
 
   private planFor(config: MorphMlpConfig): MemoryPlan | null {
@@ -229,30 +265,24 @@ export class Run {
     return new Trainer({ ...parts, ...steps, ...saving }, events);
   }
 
+  private get learned(): Learned {
+    return { model: this.trainer.options.model, optimizer: this.optimizer, average: this.average };
+  }
+
+  private get settings(): { settings: Settings; otherSettings: Settings } {
+    const { train, val } = this.loaders;
+    return {
+      settings: fixedSettings(this.options, train.dataset),
+      otherSettings: otherSettings(this.options, val?.dataset ?? null),
+    };
+  }
+
   private keep(end: EpochEnd | null): void {
-    this.save(this.files.last);
-    if (!end) return;
-    if (end.best) this.saveBest();
-    const { keepEvery, out } = this.options;
-    if (keepEvery > 0 && end.epoch % keepEvery === 0)
-      this.save(path.join(out, `epoch_${String(end.epoch).padStart(4, '0')}.safetensors`));
+    this.checkpoints.keep(end, this.learned, this.info, this.runState());
   }
 
-  private save(file: string): void {
-    const settings = settingsOf(this.options, this.loaders.train.dataset);
-    const run = { ...this.trainer.state, settings } as unknown as RunState;
-    const { model } = this.trainer.options;
-    saveRun(file, { model, optimizer: this.optimizer, average: this.average }, this.info, run);
-  }
-
-  /** The validated weights: the moving average if there is one. */
-  private saveBest(): void {
-    this.average?.swap();
-    try {
-      saveWeights(this.files.best, this.trainer.options.model, this.info);
-    } finally {
-      this.average?.swap();
-    }
+  private runState(): RunState {
+    return { ...this.trainer.state, ...this.settings } as unknown as RunState;
   }
 
   /** Reads weights and checks their sizes before any data is read. */
@@ -261,6 +291,7 @@ export class Run {
     return naming(file, () => {
       const weights = readWeights(file, { segmentDim: architecture.segmentDim });
       expectSizes(weights.info.model, architecture);
+      if (weights.notes.includes(UNCHECKED)) this.events.warning?.(`${file}: ${UNCHECKED}`);
       return weights;
     });
   }
@@ -276,15 +307,36 @@ export class Run {
 
   private resume(): void {
     const { last } = this.files;
-    const { settings: before, ...state } = readRunState(last);
-    const now = settingsOf(this.options, this.loaders.train.dataset);
-    for (const [name, value] of Object.entries((before ?? {}) as typeof now))
-      if (now[name] !== value)
-        throw new Error(
-          `${last}: the run was started with ${name} ${value}, now it is ${now[name]}; start anew in another folder`,
-        );
-    const { model } = this.trainer.options;
-    loadRun(last, { model, optimizer: this.optimizer, average: this.average });
+    const { settings, otherSettings: others, ...state } = readRunState(last);
+    this.compare((settings ?? {}) as Settings, (others ?? null) as Settings | null);
+    if (isUnchecked(last)) this.events.warning?.(`${last}: ${UNCHECKED}`);
+    loadRun(last, this.learned);
     this.trainer.state = state as unknown as TrainerState;
+    const lost = this.checkpoints.repair(
+      this.learned,
+      this.info,
+      this.trainer,
+      this.runState(),
+      this.changes.length === 0,
+    );
+    if (lost !== null) this.events.warning?.(lost);
+  }
+
+  /** Throws if settings of the saved run differ that must not, or that `acceptChanges` does not accept. */
+  private compare(settings: Settings, others: Settings | null): void {
+    const { last } = this.files;
+    const now = this.settings;
+    for (const [name, value] of Object.entries(settings))
+      if (now.settings[name] !== value)
+        throw new Error(
+          `${last}: the run was started with ${name} ${value}, now it is ${now.settings[name]}; start anew in another folder`,
+        );
+    if (others === null) return; // a checkpoint of an earlier version
+    this.changes.push(...changedSettings(others, now.otherSettings));
+    if (this.changes.length > 0 && !this.options.acceptChanges)
+      throw new Error(
+        `${last}: settings differ from those of the run: ${this.changes.join(', ')}; ` +
+          'give them as before, or go on with the new ones by --accept-changes',
+      );
   }
 }

@@ -25,10 +25,18 @@ function weightsOf(model: MorphMLP): Map<string, TensorData> {
 /**
  * Writes a model's parameters and buffers to one safetensors file, which `models.load` reads: atomically, with a CRC-32 of each tensor.
  * @param info the configuration, class names and input specification that go with the weights
+ * @param epoch number of the epoch after which a run had these weights, from 1
  * @throws if writing fails; the path then holds what it held before
  */
-export function saveWeights(path: string, model: MorphMLP, info: ModelInfo): void {
-  saveCheckpoint(path, { tensors: weightsOf(model), meta: { ...(info as unknown as Record<string, Json>) } });
+export function saveWeights(path: string, model: MorphMLP, info: ModelInfo, epoch?: number): void {
+  const meta = { ...(info as unknown as Record<string, Json>), ...(epoch === undefined ? {} : { epoch }) };
+  saveCheckpoint(path, { tensors: weightsOf(model), meta });
+}
+
+/** The epoch of saved weights; undefined if the file does not say. @throws if it is not a safetensors file */
+export function savedEpoch(path: string): number | undefined {
+  const { epoch } = readCheckpointMeta(path);
+  return typeof epoch === 'number' ? epoch : undefined;
 }
 
 /** State that training changes, besides the random state: weights, moments, averaged weights. */

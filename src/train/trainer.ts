@@ -19,6 +19,8 @@ export interface EpochRecord {
   valTop1: number | null;
   valTop5: number | null;
   seconds: number;
+  /** Clips that the validation could not read; absent if it saw all. */
+  valMissed?: number;
   /** Marks an epoch whose validation loss was NaN or infinite: its measures are null, and it is never the best. */
   nonFinite?: true;
 }
@@ -72,6 +74,24 @@ export interface EpochEnd {
   failed?: string;
 }
 
+const measureOf = (record: EpochRecord, validated: boolean): number =>
+  validated ? (record.valTop1 ?? -1) : record.trainTop1;
+
+/**
+ * The best epoch: the first with the highest accuracy, in validation if the run has one. An epoch counts only if no other validation
+ * read more clips, because accuracies over different clips do not compare. Null without such an epoch after epoch `after`.
+ */
+export function bestRecord(history: readonly EpochRecord[], validated: boolean, after = 0): EpochRecord | null {
+  const measured = history.filter(({ epoch, valTop1 }) => epoch > after && !(validated && valTop1 === null));
+  const least = Math.min(...measured.map(({ valMissed = 0 }) => valMissed));
+  return measured
+    .filter(({ valMissed = 0 }) => valMissed === least)
+    .reduce<EpochRecord | null>(
+      (best, one) => (best === null || measureOf(one, validated) > measureOf(best, validated) ? one : best),
+      null,
+    );
+}
+
 /** Short text of a learning rate: 1e4, 6e-4, 0.02. */
 function rateText(rate: number): string {
   return rate >= 1e-3 && rate < 1e4 ? String(rate) : rate.toExponential().replace('e+', 'e');
@@ -90,14 +110,22 @@ export interface TrainerState {
   epoch: number;
   batch: number;
   sums: Metrics;
+  /** Accuracy of the best epoch; -1 without one. */
   best: number;
   history: EpochRecord[];
+  /** Seconds of training in the epoch in progress. Absent in old checkpoints. */
+  seconds?: number;
+  /** The best of the epochs up to this one was lost with its file: only later ones count. */
+  bestAfter?: number;
 }
 
 /** Metrics of an epoch's validation; null without a validation or if its loss is not finite. */
-const measures = (valid: Evaluation | null): Pick<EpochRecord, 'valLoss' | 'valTop1' | 'valTop5'> =>
+const measures = (valid: Evaluation | null): Pick<EpochRecord, 'valLoss' | 'valTop1' | 'valTop5' | 'valMissed'> =>
   valid
-    ? { valLoss: valid.loss, valTop1: valid.top1, valTop5: valid.top5 }
+    ? {
+        ...{ valLoss: valid.loss, valTop1: valid.top1, valTop5: valid.top5 },
+        ...(valid.missed > 0 ? { valMissed: valid.missed } : {}),
+      }
     : { valLoss: null, valTop1: null, valTop5: null };
 
 /** A step in progress: the number of the batch after its last, losses so far, the latest batch. */
@@ -117,7 +145,9 @@ function primaryLabels({ labels, targets }: Batch): Int32Array {
 export class Trainer {
   state: TrainerState = { epoch: 0, batch: 0, sums: emptyMetrics(), best: -1, history: [] };
   readonly shares: Shares = { data: 0, forward: 0, backward: 0, optimizer: 0 };
+  /** Latest finite validation, and that of the best epoch; null if it was not in this process. */
   lastEvaluation: Evaluation | null = null;
+  bestEvaluation: Evaluation | null = null;
   private readonly steps: StepRunner;
   /** Reason why the run ended early, or null. */
   failed: string | null = null;
@@ -134,6 +164,8 @@ export class Trainer {
   }
 
   private savedAt = performance.now();
+  /** When this process began the epoch in progress, less its seconds before a resume. */
+  private epochFrom = 0;
 
   /** Ends the run after the current step. */
   stop(): void {
@@ -145,17 +177,24 @@ export class Trainer {
     return this.state.epoch >= this.options.schedule.maxEpoch;
   }
 
+  /** The best epoch so far; null if there is none. */
+  get bestEpoch(): number | null {
+    const { history, bestAfter } = this.state;
+    return bestRecord(history, this.options.val !== null, bestAfter)?.epoch ?? null;
+  }
+
   /**
    * Runs to the last epoch, or until `stop`. Calls `save` after each epoch with its `EpochEnd`, and within an epoch whenever
    * `saveEvery` has passed. @throws after the save if the validation loss is NaN or infinite
    */
-  async run(save: (end: EpochEnd | null) => void): Promise<void> {
+  async run(save: (end: EpochEnd | null) => unknown): Promise<void> {
     while (!this.finished && !this.stopping) {
-      const since = performance.now();
+      this.epochFrom = performance.now() - 1000 * (this.state.seconds ?? 0);
       await this.trainEpoch(() => save(null));
+      this.countSeconds();
       if (this.stopping && this.state.batch < this.options.train.batches) return;
-      const end = await this.endEpoch((performance.now() - since) / 1000);
-      save(end);
+      const end = await this.endEpoch();
+      await save(end);
       if (end.failed !== undefined) throw new Error((this.failed = end.failed));
       this.savedAt = performance.now();
     }
@@ -166,7 +205,11 @@ export class Trainer {
     this.steps.dispose();
   }
 
-  private async trainEpoch(save: () => void): Promise<void> {
+  private countSeconds(): void {
+    this.state.seconds = (performance.now() - this.epochFrom) / 1000;
+  }
+
+  private async trainEpoch(save: () => unknown): Promise<void> {
     const { state, options, shares } = this;
     const { accumulate = 1, train } = options;
     options.model.train();
@@ -183,16 +226,17 @@ export class Trainer {
       open = null;
       await new Promise<void>((resolve) => setImmediate(resolve)); // lets signal handlers and readers run
       if (this.stopping) break;
-      this.saveInTime(save);
+      await this.saveInTime(save);
     }
     if (open) this.takeStep(open);
     shares.data += train.waited - waited;
     if (!this.stopping) state.batch = train.batches;
   }
 
-  private saveInTime(save: () => void): void {
+  private async saveInTime(save: () => unknown): Promise<void> {
     if (performance.now() - this.savedAt < (this.options.saveEvery ?? Infinity)) return;
-    save();
+    this.countSeconds();
+    await save();
     this.savedAt = performance.now();
   }
 
@@ -263,7 +307,7 @@ export class Trainer {
     );
   }
 
-  private async endEpoch(seconds: number): Promise<EpochEnd> {
+  private async endEpoch(): Promise<EpochEnd> {
     const { state, options } = this;
     const last = state.epoch + 1 === options.schedule.maxEpoch;
     const due = options.val !== null && (last || (state.epoch + 1) % options.evalEvery === 0);
@@ -277,20 +321,16 @@ export class Trainer {
       trainLoss: train.loss,
       trainTop1: train.top1,
       ...measures(valid),
-      seconds,
+      seconds: state.seconds ?? 0,
       ...(valid === evaluation ? {} : { nonFinite: true as const }),
     };
-    const measure = valid?.top1 ?? (options.val ? -1 : train.top1);
-    const best = measure > state.best;
-    Object.assign(state, {
-      epoch: state.epoch + 1,
-      batch: 0,
-      sums: emptyMetrics(),
-      best: Math.max(state.best, measure),
-    });
     state.history.push(record);
+    const best = bestRecord(state.history, options.val !== null, state.bestAfter);
+    Object.assign(state, { epoch: state.epoch + 1, batch: 0, sums: emptyMetrics(), seconds: 0 });
+    state.best = best ? measureOf(best, options.val !== null) : -1;
+    if (best === record) this.bestEvaluation = valid;
     this.events.epoch?.(record, valid);
-    return { epoch: state.epoch, best, ...(record.nonFinite ? { failed: this.notFinite() } : {}) };
+    return { epoch: state.epoch, best: best === record, ...(record.nonFinite ? { failed: this.notFinite() } : {}) };
   }
 
   private notFinite(): string {

@@ -152,3 +152,33 @@ test('every finite number counts as one, up to the largest; infinities and NaN d
     expect(countNonFinite(tensor([...finite, ...others, ...finite], [19]))).toBe(3);
   });
 });
+
+test('a backward that throws frees the gradients that it has not delivered', () => {
+  const x = leaf([1, 2, 3]);
+  const square = mul(x, x);
+  const failing = record({
+    op: 'failing',
+    inputs: [x],
+    output: tensor([4, 5, 6]),
+    saved: {},
+    backward: () => {
+      throw new Error('on purpose');
+    },
+  });
+  const all = add(square, failing);
+  const total = sum(all); // the latest op runs first: when `failing` throws, the gradient of `square` waits
+  expect(() => backward(total)).toThrow('on purpose');
+  for (const t of [total, all, failing, square, x]) t.dispose();
+  expect(x.grad).toBeNull();
+  expect(memory().live).toBe(live);
+});
+
+test('numbers up to the largest of f32 are finite', () => {
+  const [largest, above] = [3.4028234663852886e38, 3.5e38];
+  const x = tensor([largest, -largest, 1.1e38, -2e38, 0, -0, 1e-45]);
+  expect(countNonFinite(x)).toBe(0);
+  const y = tensor([above, -above, NaN, largest]);
+  expect(countNonFinite(y)).toBe(3);
+  for (const t of [x, y]) t.dispose();
+  expect(memory().live).toBe(live);
+});

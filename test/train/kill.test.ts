@@ -72,7 +72,7 @@ test('where the disk takes no more, the checkpoint before is intact and the mess
   const out = path.join(folder, 'full');
   expect(runCli([...short, '--out', out, '--epochs', '1'])).toMatchObject({ status: 0 });
   const before = readFileSync(path.join(out, 'last.safetensors'));
-  const again = [process.execPath, CLI, ...short, '--out', out, '--epochs', '2', '--resume'];
+  const again = [process.execPath, CLI, ...short, '--out', out, '--epochs', '2', '--resume', '--accept-changes'];
   const limited = `trap '' XFSZ; ulimit -f 1024; exec "$@"`; // files of at most 1 MiB (blocks of 1 KiB)
   const { status, stderr } = spawnSync('bash', ['-c', limited, 'bash', ...again], { encoding: 'utf8' });
   expect(status).toBe(1);

@@ -1,11 +1,12 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { loadCheckpoint } from '../../src/formats/checkpoint';
 import { memory } from '../../src/core/runtime';
 import type { RunOptions } from '../../src/train/options';
-import { Run } from '../../src/train/run';
-import { readRunState } from '../../src/train/state';
+import { UnreadableClip } from '../../src/data/types';
+import { Run, runFiles } from '../../src/train/run';
+import { readRunState, savedEpoch } from '../../src/train/state';
 import { quickRun } from '../support/run_options';
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'morphmlp-'));
@@ -95,6 +96,62 @@ test('a run leaves no tensor memory behind', async () => {
   expect(bytes(run).length).toBeGreaterThan(0);
   run.dispose();
   expect(memory().live).toBe(live);
+});
+
+test('a validation that could not read all clips is marked and not the best, and the next whole one is', async () => {
+  const run = new Run(options('missed'), {});
+  const { dataset } = run.loaders.val!;
+  const clip = dataset.clip.bind(dataset);
+  let reads = 0;
+  dataset.clip = (i, random, signal) =>
+    reads++ === 3 ? Promise.reject(new UnreadableClip('a.mp4: lost')) : clip(i, random, signal);
+  await run.train();
+  const { history } = run.trainer.state;
+  expect(history.map(({ valMissed }) => valMissed)).toEqual([1, undefined]);
+  expect(run.trainer.bestEpoch).toBe(2);
+  expect(run.trainer.bestEvaluation).toMatchObject({ clips: 16, missed: 0 });
+  expect(savedEpoch(run.files.best)).toBe(2);
+  run.dispose();
+});
+
+test('a best checkpoint that is missing is written again from the last state, or its loss is told', async () => {
+  const values = { 'SOLVER.MAX_EPOCH': 1, 'TRAIN.CHECKPOINT_PERIOD': 1 };
+  const warnings: string[] = [];
+  const resume = (epochs: number): Run =>
+    new Run(
+      { ...options('lost', { ...values, 'SOLVER.MAX_EPOCH': epochs }), resume: 'must', acceptChanges: true },
+      { warning: (text) => void warnings.push(text) },
+    );
+  (await train(options('lost', values))).dispose();
+  const { best } = runFiles(path.join(folder, 'lost'));
+  const kept = path.join(folder, 'lost', 'epoch_0001.safetensors');
+  const [weights, state] = [readFileSync(best), readFileSync(kept)];
+  for (const file of [best, kept]) rmSync(file);
+  resume(1).dispose();
+  expect(readFileSync(best).equals(weights)).toBe(true);
+  expect(readFileSync(kept).equals(state)).toBe(true);
+  const second = resume(2);
+  let steps = 0;
+  Object.assign(second.trainer, { events: { step: () => (++steps === 2 ? second.trainer.stop() : undefined) } });
+  await second.train();
+  second.dispose();
+  rmSync(best);
+  const third = resume(2);
+  expect(warnings).toEqual([
+    expect.stringMatching(/best\.safetensors of epoch 1 is missing: the best of the epochs to come/),
+  ]);
+  await third.train();
+  expect(savedEpoch(best)).toBe(2);
+  third.dispose();
+});
+
+test('a new run in the folder of an old one leaves none of its checkpoints', async () => {
+  (await train(options('over', { 'TRAIN.CHECKPOINT_PERIOD': 1 }))).dispose();
+  const run = new Run(options('over'), { step: () => run.trainer.stop() });
+  await run.train();
+  run.dispose();
+  const names = readdirSync(path.join(folder, 'over')).filter((name) => name.endsWith('.safetensors'));
+  expect(names).toEqual(['last.safetensors']);
 });
 
 test('resuming without a saved run is an error', () => {

@@ -1,6 +1,3 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import os from 'node:os';
-import path from 'node:path';
 import { benchData, type DataBench } from '../../bench/data/measure';
 import { runOptions } from '../../train/config/recipe';
 import { writeFileAtomic } from '../../formats/atomic';
@@ -12,6 +9,7 @@ import { percent, significant, table } from '../../terminal/format';
 import { checkOutputs } from './outputs';
 import { withProgress, type Progress } from '../../terminal/progress';
 import { resolveConfig, type TrainFlags } from './train_settings';
+import { temporaryFolder } from '../temporary';
 
 /** Arguments of `morphmlp bench data`. */
 export type BenchDataArguments = Pick<
@@ -21,7 +19,8 @@ export type BenchDataArguments = Pick<
 
 /** Milliseconds spent in the parts of `steps` training steps, without the first, for which nothing has been read ahead. */
 async function timeSteps(options: RunOptions, steps: number, bar: Progress): Promise<Shares | null> {
-  const out = mkdtempSync(path.join(os.tmpdir(), 'morphmlp-'));
+  const folder = temporaryFolder();
+  const out = folder.path;
   let [taken, first] = [0, null as Shares | null];
   const step = (): void => {
     if (taken++ === 0) first = { ...run.trainer.shares };
@@ -44,7 +43,7 @@ async function timeSteps(options: RunOptions, steps: number, bar: Progress): Pro
   } finally {
     await run.close();
     run.dispose();
-    rmSync(out, { recursive: true });
+    folder.dispose();
   }
 }
 

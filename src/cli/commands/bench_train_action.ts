@@ -1,6 +1,3 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import os from 'node:os';
-import path from 'node:path';
 import { LoopTimer, type TrainBench, type TrainBenchOptions } from '../../bench/models/loop';
 import { runOptions } from '../../train/config/recipe';
 import { writeFileAtomic } from '../../formats/atomic';
@@ -13,6 +10,7 @@ import { checkOutputs } from './outputs';
 import { Progress, withProgress } from '../../terminal/progress';
 import { RunLog } from './run_log';
 import { resolveConfig, type TrainFlags } from './train_settings';
+import { temporaryFolder } from '../temporary';
 
 /** Arguments of `morphmlp bench train`. */
 export type BenchTrainArguments = TrainFlags & { steps: number; rounds: number; json?: string };
@@ -30,7 +28,8 @@ function bookkeeping(run: Run): (event: StepEvent) => void {
 }
 
 async function measured(options: RunOptions, sizes: TrainBenchOptions): Promise<TrainBench> {
-  const out = mkdtempSync(path.join(os.tmpdir(), 'morphmlp-'));
+  const folder = temporaryFolder();
+  const out = folder.path;
   const schedule = { ...options.schedule, maxEpoch: Number.MAX_SAFE_INTEGER };
   const timer = new LoopTimer(sizes, bookkeeping);
   const run = new Run({ ...options, schedule, val: null, init: null, out, resume: 'never' }, timer);
@@ -39,7 +38,7 @@ async function measured(options: RunOptions, sizes: TrainBenchOptions): Promise<
   } finally {
     await run.close();
     run.dispose();
-    rmSync(out, { recursive: true });
+    folder.dispose();
   }
 }
 

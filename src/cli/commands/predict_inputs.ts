@@ -1,11 +1,11 @@
 /** Inputs of `morphmlp predict`. */
-import { createWriteStream, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
-import os from 'node:os';
+import { createWriteStream, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { VIDEO_ENDINGS } from '../../data/lists/listing';
 import { isImage } from '../../data/pictures/pictures';
 import { sourceOf, type Source } from '../../data/source';
+import { temporaryFolder } from '../temporary';
 
 /** An input and its name. */
 export interface Input {
@@ -46,9 +46,9 @@ export interface StreamInput extends Input {
 /** Reads standard input to its end: raw RGB frames of `size`, or any stream that FFmpeg knows. */
 export async function standardInput(size: readonly [width: number, height: number] | undefined): Promise<StreamInput> {
   if (process.stdin.isTTY) throw new Error('-: nothing is piped to standard input');
-  const folder = mkdtempSync(path.join(os.tmpdir(), 'morphmlp-'));
-  const dispose = (): void => rmSync(folder, { recursive: true, force: true });
-  const file = path.join(folder, 'standard-input');
+  const folder = temporaryFolder();
+  const dispose = (): void => folder.dispose();
+  const file = path.join(folder.path, 'standard-input');
   try {
     await pipeline(process.stdin, createWriteStream(file));
     if (statSync(file).size === 0) throw new Error('-: standard input was empty');

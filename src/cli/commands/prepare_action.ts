@@ -54,7 +54,7 @@ function showFailed(folder: string, failed: Prepared['failed']): void {
 function interruption(): AbortSignal {
   const stop = new AbortController();
   const reason = 'stopped; the same command continues from here';
-  for (const name of ['SIGINT', 'SIGTERM'] as const)
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
     process.once(name, () => {
       process.exitCode = 130;
       stop.abort(new Error(reason));

@@ -15,7 +15,7 @@ const EXAMPLE_STREAM = 2; // neither training nor validation clips
 const EXAMPLE = 3;
 
 /** Command prefix for hints: npx for an installed package; in a clone the script, because npx would install the clone first. */
-function thisCommand(): string {
+export function thisCommand(): string {
   const script = path.relative('', process.argv[1] ?? '');
   const inClone = path.basename(script) === 'morphmlp.js' && !script.includes('node_modules');
   return inClone ? `node ${script}` : 'npx morphmlp';

@@ -1,27 +1,31 @@
 import type { Config } from '../../train/config/keys';
 import { countOps } from '../../models/flops';
 import { writeRunReport as writeReport } from '../../report/run_report';
-import type { RunReport, StepPoint } from '../../report/types';
+import type { RunReport } from '../../report/types';
+import type { Evaluation } from '../../train/evaluate';
 import type { Run } from '../../train/run';
 import { packageVersion } from '../../core/version';
 import { deviceFacts } from './device_text';
+import type { RunLog } from './run_log';
 
-/** Records that the view collected during the run. */
-export interface RunNotes {
-  startedAt: Date;
-  steps: StepPoint[];
-  warnings: string[];
-}
-
-/** Writes the run's report.html. */
-export function writeRunReport(run: Run, { startedAt, steps, warnings }: RunNotes, config: Config): Promise<void> {
+/**
+ * Writes the run's report.html.
+ * @param evaluation validation of the best epoch
+ */
+export function writeRunReport(
+  run: Run,
+  log: RunLog,
+  config: Config,
+  status: RunReport['status'],
+  evaluation: Evaluation | null,
+): Promise<void> {
   const { options, trainer, info, loaders, files } = run;
   const { crop, frames } = info.input;
+  const { bestEpoch } = trainer;
   return writeReport(files.report, {
     title: options.out,
-    status: trainer.failed !== null ? 'failed' : trainer.finished ? 'finished' : 'interrupted',
-    startedAt: startedAt.toISOString(),
-    seconds: (Date.now() - startedAt.getTime()) / 1000,
+    status,
+    ...log.spent,
     command: `morphmlp ${process.argv.slice(2).join(' ')}`,
     model: {
       name: options.name,
@@ -33,13 +37,13 @@ export function writeRunReport(run: Run, { startedAt, steps, warnings }: RunNote
     versions: { morphmlp: packageVersion(), node: process.version },
     data: { train: loaders.train.dataset.describe(), val: loaders.val?.dataset.describe() ?? null },
     classNames: info.classNames,
-    steps,
+    steps: log.steps,
     epochs: trainer.state.history,
-    evaluation: trainer.lastEvaluation,
-    shares: trainer.shares,
+    checkpoint: bestEpoch === null ? null : { file: files.best, epoch: bestEpoch },
+    evaluation,
     config: { ...config } as RunReport['config'],
-    skipped: run.skipped,
-    warnings,
+    ...log.found,
+    warnings: log.warnings,
     files: { checkpoint: files.best, 'last state': files.last, configuration: files.config },
   });
 }

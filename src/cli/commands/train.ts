@@ -7,7 +7,7 @@ Examples:
   morphmlp train --preset quickstart
   morphmlp train --data train.csv --val val.csv --model video-s --frames 16 --crop 224 --out runs/mine
   morphmlp train --data videos/train --val videos/val --epochs 30 --batch-size 16 --micro-batch 4 --lr 1e-4
-  morphmlp train --data train.csv --out runs/mine --resume
+  morphmlp train --out runs/mine --resume
   morphmlp train --preset quickstart --plugin ./my_morph_fc.so
   morphmlp train --data train.csv --init image_s.safetensors --reset-head
   morphmlp train --preset k400_s16 DATA.PATH_TO_DATA_DIR lists DATA.PATH_PREFIX /data/k400 TRAIN.BATCH_SIZE 32
@@ -15,8 +15,9 @@ Examples:
 
 A csv has lines of path,label: paths relative to the csv, labels as indices or names. A folder has one folder of videos (for
 an image model: of pictures) for each class. Recipes are the authors' YAML files, or ours of the same form; KEY VALUE pairs
-override them. Ctrl-C saves; --resume continues bit for bit as if the run had never stopped. A folder that contains
-a run is rejected without --resume or --overwrite.`;
+override them. Ctrl-C saves; --resume continues bit for bit as if the run had never stopped. It takes the run's own
+config.yaml; a setting that is given and changes results is an error without --accept-changes. A folder that contains a
+run is rejected without --resume or --overwrite, and one that another process trains into is always rejected.`;
 
 /** Adds `morphmlp train`. */
 export function registerTrain(program: Command): void {
@@ -83,7 +84,12 @@ export function registerTrain(program: Command): void {
     .option('--precision <name>', 'of activations: f32, or with --device cuda bf16 (default: f32)')
     .option('--cuda-graph <on|off>', 'with --device cuda: record a step once and replay it (default: off)', onOff)
     .option('--out <folder>', 'where checkpoints and the report go (default: runs/train)')
-    .addOption(new Option('--resume', 'continue the run in --out').conflicts('overwrite'))
+    .addOption(
+      new Option('--resume', 'continue the run in --out, with its configuration unless one is given').conflicts(
+        'overwrite',
+      ),
+    )
+    .option('--accept-changes', 'with --resume: go on with settings other than those of the run')
     .option('--overwrite', 'replace the run in --out')
     .addHelpText('after', EXAMPLES)
     .action(async (pairs: string[], given: TrainArguments) => (await import('./train_action.js')).train(pairs, given));

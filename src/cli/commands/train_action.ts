@@ -11,7 +11,8 @@ import type { RunOptions } from '../../train/options';
 import { Run, runFiles } from '../../train/run';
 import { deviceText } from './device_text';
 import { percent } from '../../terminal/format';
-import { afterQuickstart } from './quickstart';
+import { afterQuickstart, thisCommand } from './quickstart';
+import type { RunLog } from './run_log';
 import { writeRunReport } from './run_report';
 import { testRun } from './multi_view_test';
 import { resolveConfig, type TrainFlags } from './train_settings';
@@ -20,7 +21,11 @@ import { TrainingView } from './training_view';
 import { isWatched, trainWatched, usePlugins } from './watched_run';
 
 /** Arguments of `morphmlp train`; options that were not given are absent. */
-export type TrainArguments = TrainFlags & { resume?: boolean; overwrite?: boolean; printConfig?: boolean };
+export type TrainArguments = TrainFlags & {
+  acceptChanges?: boolean;
+  overwrite?: boolean;
+  printConfig?: boolean;
+};
 
 const mib = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
 
@@ -77,8 +82,8 @@ function stopOnInterrupt(run: Run): () => void {
   };
 }
 
-function showSkipped(run: Run): void {
-  const { skipped } = run;
+function showSkipped(log: RunLog): void {
+  const { skipped } = log.found;
   if (skipped.length === 0) return;
   console.error(pc.yellow(`${skipped.length === 1 ? '1 file' : `${skipped.length} files`} could not be read:`));
   for (const { reason } of skipped) console.error(`  ${printable(reason)}`);
@@ -89,13 +94,13 @@ function checkDevice(config: Config): void {
   if (config['RUN.THREADS'] > 0) setThreads(config['RUN.THREADS']);
 }
 
-function optionsFor(config: Config, resume: boolean): RunOptions {
+function optionsFor(config: Config, { resume = false, acceptChanges = false }: TrainArguments): RunOptions {
   const nothing = config['RUN.TRAIN_DATA'] === '' && config['DATA.PATH_TO_DATA_DIR'] === '';
   if (nothing && config['TRAIN.DATASET'] === 'folders')
     throw new Error(
       '--data is missing: a csv of path,label, or a folder with a folder of videos for each class (or --preset quickstart)',
     );
-  const options = runOptions(config);
+  const options = { ...runOptions(config), acceptChanges };
   return resume ? { ...options, resume: 'must' } : options;
 }
 
@@ -107,40 +112,60 @@ function checkFree({ out, resume }: RunOptions, overwrite = false): void {
   throw new Error(`${out} has a run already (${path.basename(there)}): give --resume, --overwrite or another --out`);
 }
 
-/** Trains to the end or until stopped, and writes the report. Returns whether the run is complete. */
-async function trainRun(run: Run, view: TrainingView, config: Config): Promise<boolean> {
-  writeFileAtomic(run.files.config, (write) => write(Buffer.from(printConfig(config))));
+/** Writes the report of a run that goes on. The training does not end for it: the next epoch writes it again. */
+async function writeReportSoFar(run: Run, view: TrainingView, config: Config): Promise<void> {
+  try {
+    await writeRunReport(run, view.log, config, 'running', run.trainer.bestEvaluation);
+  } catch (error) {
+    view.warning(`the report was not written: ${(error as Error).message}`);
+  }
+}
+
+/** Trains, and writes the report after every epoch. @throws if the training fails */
+async function trainLogged(run: Run, view: TrainingView, config: Config): Promise<void> {
   const release = stopOnInterrupt(run);
   try {
-    await run.train();
+    await run.train(() => writeReportSoFar(run, view, config));
   } catch (error) {
-    if (run.trainer.failed === null) throw error;
-    view.notes.warnings.push(run.trainer.failed);
-    await writeRunReport(run, view.notes, config);
+    const { failed, bestEvaluation } = run.trainer;
+    if (failed === null) throw error;
+    view.warning(failed);
+    await writeRunReport(run, view.log, config, 'failed', bestEvaluation);
     throw new Error(`${(error as Error).message}; ${run.files.last} is kept, marked as not finite`, { cause: error });
   } finally {
     release();
-    view.close();
+    view.log.close();
   }
-  showSkipped(run);
-  if (!run.trainer.finished) {
-    console.log(`saved ${run.files.last}; go on with the same command and --resume`);
+}
+
+/** Trains to the end or until stopped, and writes the report. Returns whether the run is complete. */
+async function trainRun(run: Run, view: TrainingView, config: Config): Promise<boolean> {
+  writeFileAtomic(run.files.config, (write) => write(Buffer.from(printConfig(config))));
+  await trainLogged(run, view, config);
+  showSkipped(view.log);
+  const { files, trainer, options } = run;
+  if (!trainer.finished) {
+    await writeRunReport(run, view.log, config, 'interrupted', trainer.bestEvaluation);
+    console.log(`saved ${files.last}; go on with: ${thisCommand()} train --out ${options.out} --resume`);
+    console.log(`report      ${files.report}`);
     process.exitCode = 130;
     return false;
   }
-  await writeRunReport(run, view.notes, config);
-  const { best } = run.trainer.state;
-  console.log(`best accuracy ${pc.bold(percent(best))}  ·  peak tensor memory ${mib(memory().peak)}`);
-  console.log(`checkpoint  ${run.files.best}\nreport      ${run.files.report}`);
+  await writeRunReport(run, view.log, config, 'finished', await run.evaluateBest());
+  const { best } = trainer.state;
+  const epoch = trainer.bestEpoch === null ? '' : ` in epoch ${trainer.bestEpoch}`;
+  console.log(`best accuracy ${pc.bold(percent(best))}${epoch}  ·  peak tensor memory ${mib(memory().peak)}`);
+  console.log(`checkpoint  ${files.best}\nreport      ${files.report}`);
   return true;
 }
 
 async function trainFirst(config: Config, given: TrainArguments): Promise<boolean> {
   const view = new TrainingView();
-  const run = new Run(optionsFor(config, given.resume ?? false), view);
+  const run = new Run(optionsFor(config, given), view);
   view.attach(run);
   console.log(describeRun(run));
   for (const remark of run.remarks) console.error(pc.yellow(`note: ${printable(remark)}`));
+  if (run.changes.length > 0) view.warning(`resumed with other settings: ${run.changes.join(', ')}`);
   const finished = await trainRun(run, view, config);
   if (finished && given.preset === 'quickstart') await afterQuickstart(run);
   run.dispose();
@@ -153,10 +178,10 @@ export async function train(pairs: string[], given: TrainArguments): Promise<voi
   if (given.printConfig) return void process.stdout.write(printConfig(config));
   for (const note of notes) console.error(pc.yellow(`note: ${printable(note)}`));
   checkDevice(config);
-  if (config['TRAIN.ENABLE'] && !isWatched()) checkFree(optionsFor(config, given.resume ?? false), given.overwrite);
+  if (config['TRAIN.ENABLE'] && !isWatched()) checkFree(optionsFor(config, given), given.overwrite);
   const plugins = config['RUN.PLUGINS'];
   if (plugins.length > 0) {
-    if (!isWatched()) return trainWatched(plugins, optionsFor(config, given.resume ?? false));
+    if (!isWatched()) return trainWatched(plugins, optionsFor(config, given));
     for (const note of usePlugins(plugins)) console.error(pc.yellow(`note: ${note}, so blocks run op by op`));
   }
   const testing = testingOf(config);

@@ -1,4 +1,5 @@
 /** Builds the configuration of `morphmlp train`: defaults, preset or file, flags, then KEY VALUE pairs. */
+import { existsSync } from 'node:fs';
 import os from 'node:os';
 import {
   defaults,
@@ -10,6 +11,7 @@ import {
   type Setting,
 } from '../../train/config/config';
 import type { Config, KeyName } from '../../train/config/keys';
+import { runFiles } from '../../train/run_files';
 import { QUICKSTART, VARIANTS, type MorphMlpConfig } from '../../models/config';
 
 /** Flags of `morphmlp train` that set configuration keys; flags that were not given are absent. */
@@ -50,6 +52,7 @@ export interface TrainFlags {
   precision?: string;
   cudaGraph?: boolean;
   out?: string;
+  resume?: boolean;
 }
 
 /** Flags that are aliases of one key. */
@@ -154,15 +157,29 @@ function fitWarmup(config: Config, settings: readonly Setting[]): Config {
 /** Default recipe for the user's clips, if neither a file nor a preset is given. */
 const OWN = 'own';
 
-/** The configuration of a command line, and notes for the user. */
+/** The configuration file of the run that `--resume` continues; undefined if a recipe is named or there is none. */
+function resumedConfig({ resume, cfg, preset, out }: TrainFlags, given: readonly Setting[]): string | undefined {
+  if (!resume || cfg !== undefined || preset !== undefined) return undefined;
+  const folder = out ?? given.findLast(({ key }) => key === 'OUTPUT_DIR')?.value ?? presetOut();
+  const file = runFiles(String(folder)).config;
+  return existsSync(file) ? file : undefined;
+}
+
+const presetOut = (): unknown => withSettings(defaults(), presetSettings(OWN))['OUTPUT_DIR'];
+
+/**
+ * The configuration of a command line, and notes for the user. With `--resume` and no other recipe, flags and pairs go over the
+ * configuration in the run's folder.
+ */
 export function resolveConfig(flags: TrainFlags, pairs: readonly string[]): { config: Config; notes: string[] } {
   if (flags.cfg !== undefined && flags.preset !== undefined)
     throw new Error('--cfg and --preset both name a recipe: give one of them');
-  const recipe = flags.cfg === undefined ? presetSettings(flags.preset ?? OWN) : readSettings(flags.cfg);
   const given = [...flagSettings(flags), ...overrideSettings(pairs)];
+  const file = flags.cfg ?? resumedConfig(flags, given);
+  const recipe = file === undefined ? presetSettings(flags.preset ?? OWN) : readSettings(file);
   const workers = { 'DATA_LOADER.NUM_WORKERS': Math.max(1, os.availableParallelism() - 1) };
-  const base = flags.cfg === undefined ? { ...defaults(), ...workers } : defaults();
+  const base = file === undefined ? { ...defaults(), ...workers } : defaults();
   const config = withSettings(withSettings(base, recipe), given);
-  const whole = flags.cfg === undefined && flags.preset === undefined;
+  const whole = file === undefined && flags.preset === undefined;
   return { config: whole ? fitWarmup(config, given) : config, notes: withoutEffect([...recipe, ...given]) };
 }

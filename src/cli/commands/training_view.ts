@@ -4,35 +4,61 @@ import type { EpochRecord, StepEvent, TrainerEvents } from '../../train/trainer'
 import { percent } from '../../terminal/format';
 import { Progress } from '../../terminal/progress';
 import { RunLog } from './run_log';
-import type { RunNotes } from './run_report';
 import { printable } from '../../terminal/text_width';
+
+/** Files of a kind that are named in the terminal. */
+const NAMED = 5;
+
+const missed = ({ valMissed = 0 }: EpochRecord): string =>
+  valMissed > 0 ? ` (${valMissed} ${valMissed === 1 ? 'clip' : 'clips'} could not be read)` : '';
 
 /** Shows a run: a progress bar per epoch, then a line with its metrics. */
 export class TrainingView implements TrainerEvents {
   private bar: Progress | null = null;
   private run: Run | null = null;
-  private log: RunLog | null = null;
+  private opened: RunLog | null = null;
   private startedAt = { time: 0, batch: 0 };
-  /** Records for the report. */
-  readonly notes: RunNotes = { startedAt: new Date(), steps: [], warnings: [] };
+  /** Warnings before the logs were opened. */
+  private readonly early: string[] = [];
 
   /** Starts showing a run and opens its logs; a resumed run appends to its logs. */
   attach(run: Run): void {
     this.run = run;
-    this.log = new RunLog(run);
-    this.notes.steps = this.log.steps;
+    this.opened = new RunLog(run);
+    for (const text of this.early) this.opened.warning(text);
   }
 
-  /** Closes the logs. */
-  close(): void {
-    this.log?.close();
+  /** The logs of the run. */
+  get log(): RunLog {
+    if (this.opened === null) throw new Error('the logs are not open yet');
+    return this.opened;
+  }
+
+  /** Names files that were found since the last call to be unreadable or damaged. */
+  private showFiles(): void {
+    const found = this.log.newFiles();
+    const kinds = [
+      [false, 'could not be read'],
+      [true, 'can be read only in part'],
+    ] as const;
+    for (const [part, what] of kinds) {
+      const files = found.filter((file) => file.part === part);
+      if (files.length === 0) continue;
+      const named = files
+        .slice(0, NAMED)
+        .map(({ name, reason }) => (reason.includes(name) ? reason : `${name}: ${reason}`));
+      const more = files.length > NAMED ? [`and ${files.length - NAMED} more, which report.html lists`] : [];
+      const count = files.length === 1 ? '1 file' : `${files.length} files`;
+      console.error(pc.yellow(`note: ${count} ${what}:`));
+      for (const line of [...named, ...more]) console.error(`  ${printable(line)}`);
+    }
   }
 
   step(event: StepEvent): void {
     const run = this.run as Run;
     const { epoch, batch, running } = event;
     const { batches } = run.loaders.train;
-    this.log?.step(event);
+    this.log.step(event);
     const { batchSize, microBatch } = run.options;
     this.bar ??= this.start(epoch, batch - batchSize / microBatch, batches);
     const rate = (batch - this.startedAt.batch) / ((performance.now() - this.startedAt.time) / 1000);
@@ -49,22 +75,24 @@ export class TrainingView implements TrainerEvents {
   }
 
   epoch(record: EpochRecord): void {
-    this.log?.epoch(record);
+    this.log.epoch(record);
     this.bar?.finish();
     this.bar = null;
     const val =
       record.valTop1 === null
         ? ''
-        : `  validation loss ${record.valLoss!.toFixed(3)} acc ${pc.bold(percent(record.valTop1))}`;
+        : `  validation loss ${record.valLoss!.toFixed(3)} acc ${pc.bold(percent(record.valTop1))}${missed(record)}`;
     const train = `loss ${record.trainLoss.toFixed(3)} acc ${percent(record.trainTop1)}`;
     console.log(
       `epoch ${record.epoch}/${this.run!.options.schedule.maxEpoch}  ${train}${val}  ${record.seconds.toFixed(1)} s`,
     );
+    this.showFiles();
   }
 
   warning(text: string): void {
     this.bar?.finish();
-    this.notes.warnings.push(text);
+    if (this.opened) this.opened.warning(text);
+    else this.early.push(text);
     console.error(pc.yellow(`note: ${printable(text)}`));
   }
 

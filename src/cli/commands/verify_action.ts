@@ -1,5 +1,7 @@
 import pc from 'picocolors';
+import { verifyChecksums } from '../../formats/checkpoint';
 import { withFile } from '../../formats/file';
+import { printable } from '../../terminal/text_width';
 import type { Device } from '../../core/native';
 import { setDefaultDevice } from '../../core/tensor';
 import { deviceText } from './device_text';
@@ -50,9 +52,8 @@ function line(f: Finding): string {
   return `  ${verdict} ${f.what.padEnd(18)} ${error.padStart(8)}  allowed ${f.tolerance.toExponential(0)}${f.detail ? `  ${pc.dim(f.detail)}` : ''}`;
 }
 
-/** Runs `morphmlp verify`. */
-export function verify(file: string, { device, case: only }: VerifyArguments): void {
-  setDefaultDevice(device);
+/** Compares the cases of a reference file with this machine's kernels. Returns whether all agree. */
+function verifyReference(file: string, only?: string): boolean {
   const cases = readCases(file, only);
   console.log(`${file} on ${deviceText()}`);
   let failed = 0;
@@ -63,5 +64,30 @@ export function verify(file: string, { device, case: only }: VerifyArguments): v
     failed += findings.filter((f) => !holds(f)).length;
   }
   console.log(failed === 0 ? `all ${cases.length} cases agree with float64` : `${failed} comparisons FAILED`);
-  if (failed > 0) process.exitCode = 1;
+  return failed === 0;
+}
+
+/** Compares the tensors of a checkpoint with their checksums. Returns whether it is whole. */
+function verifyCheckpoint(file: string): boolean {
+  try {
+    const { tensors, checked, problems } = verifyChecksums(file);
+    for (const problem of problems) console.log(`${printable(file)}: ${pc.red('DAMAGED')}: ${printable(problem)}`);
+    if (problems.length > 0) console.log(`${printable(file)}: ${problems.length} of ${tensors} tensors are damaged`);
+    else if (checked) console.log(`${printable(file)}: ${pc.green('ok')}, ${tensors} tensors have their checksums`);
+    else console.log(`${printable(file)}: ${tensors} tensors can be read; it has no checksums to compare them with`);
+    return problems.length === 0;
+  } catch (error) {
+    console.log(`${pc.red('DAMAGED')}: ${printable((error as Error).message)}`);
+    return false;
+  }
+}
+
+/** Runs `morphmlp verify`. */
+export function verify(files: readonly string[], { device, case: only }: VerifyArguments): void {
+  setDefaultDevice(device);
+  const whole = files.map((file) => {
+    const isCheckpoint = file.toLowerCase().endsWith('.safetensors');
+    return isCheckpoint ? verifyCheckpoint(file) : verifyReference(file, only);
+  });
+  if (whole.includes(false)) process.exitCode = 1;
 }

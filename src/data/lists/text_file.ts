@@ -1,6 +1,6 @@
 /** Reads text files: detects UTF-8 and UTF-16, and rejects files that are not text. */
 import { isUtf8 } from 'node:buffer';
-import { readFileSync } from 'node:fs';
+import { readWholeFile } from '../../formats/file';
 
 /** Signatures of files that are not text, and advice for each. */
 const NOT_TEXT: readonly (readonly [number[], string])[] = [
@@ -69,7 +69,7 @@ function decode(file: string, data: Buffer): string {
  * @throws if the file is not text or its encoding is ambiguous
  */
 export function readText(file: string): string {
-  const text = decode(file, readFileSync(file)).replace(/^\uFEFF/, '');
+  const text = decode(file, readWholeFile(file)).replace(/^\uFEFF/, '');
   return text.includes('\r') ? text.replace(/\r\n?/g, '\n') : text;
 }
 

@@ -2,6 +2,7 @@
  * The decoding process. It isolates node-av: a file that crashes its libraries loses a clip, not the training. It ends
  * with its parent.
  */
+import { Worker } from 'node:worker_threads';
 import { encode, recode } from './av_encode';
 import { decode, frameTimes } from './av_frames';
 import { lib, loadAv, messages, scan } from './av_input';
@@ -55,3 +56,10 @@ process.on('message', ({ id, job }: { id: number; job: Job }) => {
   });
 });
 process.on('disconnect', () => process.exit());
+
+/** Ends this process with its parent even within a call of FFmpeg that does not return: the process group does not. */
+const WATCH = `
+  const { workerData: parent } = require('node:worker_threads');
+  setInterval(() => process.ppid === parent || process.kill(process.pid, 'SIGKILL'), 1000);
+`;
+new Worker(WATCH, { eval: true, workerData: process.ppid, execArgv: [] }).unref();

@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
 import { UnreadableClip } from '../types';
+import { afterRunning, DecoderKilled, isCrash, STARTS } from './patience';
 
 /** Message if no decoder is available. */
 export const NO_DECODER =
@@ -114,16 +115,32 @@ function feed(child: ChildProcess, input: Uint8Array | undefined): void {
   child.stdin?.end(input);
 }
 
+/** The program was killed from outside. */
+class Killed extends Error {}
+
 /**
  * Runs a program to its end and returns its output. Rejects with an `UnreadableClip` ("<subject>: <reason>") if it fails or
  * times out, with `FfmpegMissing` if it cannot be started, and with the signal's reason if that aborts; in each
- * case the process has ended before the promise settles.
+ * case the process has ended before the promise settles. A program that is killed from outside is started again; the third time,
+ * rejects with `DecoderKilled`.
  */
-export function runProgram(program: Program, args: readonly string[], options: RunOptions): Promise<Outcome> {
+export async function runProgram(program: Program, args: readonly string[], options: RunOptions): Promise<Outcome> {
+  for (let start = 1; ; start++) {
+    try {
+      return await runOnce(program, args, options);
+    } catch (error) {
+      if (!(error instanceof Killed)) throw error;
+      if (start === STARTS) throw new DecoderKilled(options.subject, error.message);
+    }
+  }
+}
+
+function runOnce(program: Program, args: readonly string[], options: RunOptions): Promise<Outcome> {
   const { subject, timeoutMs = 60_000, signal, input, pipes = 0 } = options;
   if (signal?.aborted) return Promise.reject(signal.reason as Error);
   const stdio = Array.from({ length: 3 + pipes }, () => 'pipe' as const);
-  const child = spawn(programPath(program), args, { stdio, env: process.env });
+  // A process group of its own: Ctrl-C in the terminal is for the training, which ends its decoders.
+  const child = spawn(programPath(program), args, { stdio, env: process.env, detached: true });
   let stopped: Error | undefined;
   const stop = (why: Error): void => {
     stopped ??= why;
@@ -132,7 +149,8 @@ export function runProgram(program: Program, args: readonly string[], options: R
   const onAbort = (): void => stop(signal?.reason as Error);
   signal?.addEventListener('abort', onAbort, { once: true });
   const seconds = timeoutMs / 1000;
-  const timer = setTimeout(() => stop(new UnreadableClip(`${subject}: ${program} took over ${seconds} s`)), timeoutMs);
+  const late = (): void => stop(new UnreadableClip(`${subject}: ${program} took over ${seconds} s`));
+  const endWait = afterRunning(timeoutMs, late);
   const [out, err, ...further] = child.stdio
     .slice(1)
     .map((stream, i) => collect(stream as Readable, i === 1 ? STDERR_KEPT : Infinity));
@@ -141,7 +159,7 @@ export function runProgram(program: Program, args: readonly string[], options: R
   return new Promise<Outcome>((resolve, reject) => {
     const end = (settle: () => void): void => {
       running.delete(child);
-      clearTimeout(timer);
+      endWait();
       signal?.removeEventListener('abort', onAbort);
       settle();
     };
@@ -152,6 +170,7 @@ export function runProgram(program: Program, args: readonly string[], options: R
         if (stopped !== undefined) return reject(stopped);
         if (code === 0)
           return resolve({ stdout: Buffer.concat(out!), stderr, pipes: further.map((parts) => Buffer.concat(parts)) });
+        if (killedBy !== null && !isCrash(killedBy)) return reject(new Killed(`${program} was stopped by ${killedBy}`));
         const reason = killedBy === null ? explain(stderr) : `${program} was stopped by ${killedBy}`;
         reject(new UnreadableClip(`${subject}: ${reason}`));
       }),

@@ -1,5 +1,5 @@
 /** Decodes with node-av in a child process. */
-import { fork, type ChildProcess } from 'node:child_process';
+import { fork, type ChildProcess, type ForkOptions } from 'node:child_process';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { readFileSync } from 'node:fs';
@@ -8,9 +8,12 @@ import type { Coding, Decoder, FrameRequest, Pixels, RawFrames, Recoding, Scan, 
 import { FfmpegMissing } from './ffmpeg';
 import type { CallOptions } from './info';
 import { UnreadableClip } from '../types';
+import { afterRunning, DecoderKilled, isCrash, STARTS } from './patience';
 
 interface Waiting {
   job: Job;
+  /** Processes that were killed from outside while they ran the job. */
+  killed: number;
   subject: string;
   resolve(result: unknown): void;
   reject(error: Error): void;
@@ -20,11 +23,13 @@ interface Waiting {
 function startProcess(): ChildProcess {
   const isSource = __filename.endsWith('.ts');
   const file = path.join(__dirname, isSource ? 'decode_process.ts' : 'decode_process.js');
-  return fork(file, {
+  const options: ForkOptions & { detached: boolean } = {
+    detached: true, // a process group of its own: Ctrl-C in the terminal is for the training, which ends its decoders
     execArgv: isSource ? ['--require', createRequire(__filename).resolve('tsx/cjs')] : [],
     serialization: 'advanced',
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-  });
+  };
+  return fork(file, [], options);
 }
 
 function rebuild(message: string, code: string | null): Error {
@@ -83,15 +88,15 @@ export class NodeAvDecoder implements Decoder {
     const id = this.next++;
     const seconds = timeoutMs / 1000;
     const late = (): void => this.abandon(id, new UnreadableClip(`${subject}: decoding took over ${seconds} s`));
-    const timer = setTimeout(late, timeoutMs);
+    const endWait = afterRunning(timeoutMs, late);
     const stop = (): void => this.abandon(id, signal!.reason as Error);
     signal?.addEventListener('abort', stop, { once: true });
     const made = new Promise<unknown>((resolve, reject) => {
-      this.waiting.set(id, { job, subject, resolve, reject });
+      this.waiting.set(id, { job, killed: 0, subject, resolve, reject });
       this.send(id, job);
     });
     return made.finally(() => {
-      clearTimeout(timer);
+      endWait();
       signal?.removeEventListener('abort', stop);
     });
   }
@@ -99,8 +104,10 @@ export class NodeAvDecoder implements Decoder {
   private start(): ChildProcess {
     const child = startProcess();
     child.on('message', (answer: Answer) => this.receive(answer));
-    child.on('error', (error) => this.lose(child, error.message));
-    child.on('exit', (code, signal) => this.lose(child, signal ? `stopped by ${signal}` : `exit status ${code}`));
+    child.on('error', (error) => this.lose(child, error.message, false));
+    child.on('exit', (code, signal) =>
+      this.lose(child, signal ? `stopped by ${signal}` : `exit status ${code}`, isCrash(signal)),
+    );
     return child;
   }
 
@@ -141,14 +148,15 @@ export class NodeAvDecoder implements Decoder {
     for (const [other, { job }] of this.waiting) this.send(other, job);
   }
 
-  /** Handles a crash of the process: rejects the first job, whose file is at fault. */
-  private lose(child: ChildProcess, how: string): void {
+  /** Handles the end of the process. After a crash, the first job's file is at fault; otherwise the jobs are tried again. */
+  private lose(child: ChildProcess, how: string, crash: boolean): void {
     if (child !== this.child) return;
     this.child = null;
     const [first] = this.waiting;
     if (first === undefined) return;
-    const [id, { subject }] = first;
-    this.settle(id)?.reject(new UnreadableClip(`${subject}: the decoding process ended on it (${how})`));
+    const [id, one] = first;
+    if (crash) this.settle(id)?.reject(new UnreadableClip(`${one.subject}: the decoding process ended on it (${how})`));
+    else if (++one.killed === STARTS) this.settle(id)?.reject(new DecoderKilled(one.subject, how));
     for (const [other, { job }] of this.waiting) this.send(other, job);
   }
 }

@@ -37,6 +37,7 @@ function checkOptions(options: VideoOptions): void {
 export class VideoDataset implements Dataset {
   readonly length: number;
   readonly classNames: readonly string[];
+  readonly warnings = new Map<string, string>();
 
   constructor(
     readonly listing: Listing,
@@ -94,7 +95,8 @@ export class VideoDataset implements Dataset {
     const { frames, crop } = this.options;
     const whole = Math.min(WHOLE_VIDEO, ((this.pool.cacheMemory?.limit ?? 0) * 0.75) / this.length);
     const request = { source, options: this.options, choices, info, keep: { whole } };
-    const { clips } = await this.pool.read(request, signal);
+    const { clips, info: found } = await this.pool.read(request, signal);
+    if (found.warning !== undefined) this.warnings.set(path, found.warning);
     return clips.map((pixels) => ({ pixels, frames, height: crop, width: crop, label, path }));
   }
 

