@@ -166,7 +166,7 @@ export const KEYS = {
   'RUN.TEST_DATA': text('', 'the same for the test; empty for that of the validation'),
   'RUN.CLASSES_FILE': text('', 'names of the classes, a line each; else classes.txt beside the list'),
   'RUN.DEVICE': choice('cpu', ['cpu', 'cuda'], 'where to compute'),
-  'RUN.PRECISION': choice('f32', ['f32', 'bf16'], 'of activations; bf16 on cuda alone, with f32 weights'),
+  'RUN.PRECISION': choice('f32', ['f32', 'bf16'], 'of activations; the weights are f32'),
   'RUN.CUDA_GRAPH': flag(false, 'record a training step as CUDA graphs and replay it; on cuda alone'),
   'RUN.THREADS': whole(0, 'threads that compute; 0 for one a physical core', 0),
   'RUN.PLUGINS': texts([], 'kernels of your own that stand in for ours: shared libraries (include/morphmlp_kernel.h)'),
