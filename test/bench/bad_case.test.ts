@@ -2,6 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { benchKernels } from '../../src/cli/commands/bench_kernels_action';
 import { native } from '../../src/core/native';
 
@@ -40,7 +41,7 @@ test('one bad case is reported, and the rows of the others are kept', async () =
       problem: expect.stringMatching(/^morphmlp: the output of .* is wrong/),
     },
   ]);
-  expect(errors.mock.calls.flat().join('\n')).toMatch(
+  expect(stripVTControlCharacters(errors.mock.calls.flat().join('\n'))).toMatch(
     /failed {2}morphmlp \(temporal_fc stage 4\): morphmlp: the output of/,
   );
   expect(lines).toHaveBeenCalled();

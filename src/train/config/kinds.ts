@@ -68,6 +68,16 @@ export function list(
   return key(initial, about, `${length} ${isWhole ? 'whole ' : ''}numbers${bounds(least, Infinity)}`, fits);
 }
 
+/** Three numbers, one for each channel of red, green and blue; one number stands for all three. */
+export function perChannel(initial: number[], about: string, least = -Infinity): Key<number[]> {
+  const inner = list(initial, about, { length: 3, least });
+  const read = (value: unknown) => {
+    const made = inner.read(isNumber(value) ? [value, value, value] : value);
+    return 'value' in made ? made : { expected: `${made.expected}, or one for all channels` };
+  };
+  return { ...inner, read };
+}
+
 /** A list of texts. */
 export function texts(initial: string[], about: string): Key<string[]> {
   const fits = (value: unknown): value is string[] =>

@@ -193,8 +193,8 @@ describe('files that are not videos are rejected', () => {
   ])('a list of other files, %s', async (name, text) => {
     copyFileSync(fixture('h264.m2t'), at('other.m2t'));
     writeFileSync(at(name), text.replace('FILE', 'other.m2t'));
-    const began = Date.now();
-    await expect(probe(at(name))).rejects.toMatchObject({ code: 'UNREADABLE_CLIP' });
-    expect(Date.now() - began).toBeLessThan(30_000);
+    const error = (await probe(at(name)).catch((e: unknown) => e)) as Error;
+    expect(error).toMatchObject({ code: 'UNREADABLE_CLIP' });
+    expect(error.message).not.toMatch(/took over/); // refused by its format, not by the timeout
   });
 });

@@ -93,7 +93,7 @@ test.each([
   [['DATA.RANDOM_FLIP', 'perhaps'], 'DATA.RANDOM_FLIP: expected true or false, got "perhaps"'],
   [['MORPH.LAYERS', '[1, 2]'], 'MORPH.LAYERS: expected 4 whole numbers of at least 1, got [1,2]'],
   [['TRAIN.DATASET', 'ava'], 'TRAIN.DATASET: expected one of kinetics, sth, imagenet, folders, motion, got "ava"'],
-  [['MODEL.ARCH', 'mvit'], 'MODEL.ARCH: expected morph (this program has MorphMLP alone), got "mvit"'],
+  [['MODEL.ARCH', 'mvit'], 'MODEL.ARCH: expected morph (MorphMLP is the only architecture), got "mvit"'],
   [['RNG_SEED'], 'expected pairs of KEY VALUE, got 1 words, the last is RNG_SEED'],
 ])('%j is refused in one sentence', (pairs, message) => {
   expect(() => withSettings(defaults(), overrideSettings(pairs))).toThrow(message);
@@ -138,9 +138,20 @@ test('files are wrong at a line, or not YAML, or based on themselves', () => {
   expect(() => readSettings(at('nowhere.yaml'))).toThrow('nowhere.yaml: no such configuration file');
 });
 
+test('one number stands for all channels', () => {
+  const config = withSettings(defaults(), overrideSettings(['DATA.MEAN', '0', 'DATA.STD', '1']));
+  expect([config['DATA.MEAN'], config['DATA.STD']]).toEqual([
+    [0, 0, 0],
+    [1, 1, 1],
+  ]);
+  expect(() => withSettings(defaults(), overrideSettings(['DATA.STD', '0']))).toThrow(
+    'DATA.STD: expected 3 numbers of at least 0.000001, or one for all channels, got 0',
+  );
+});
+
 test('ignored keys are reported with the reason', () => {
   const [line] = withoutEffect(readSettings(official('K400_MLP_S16x4')));
-  expect(line).toMatch(/^without effect here: .*NUM_GPUS \(this run uses the device RUN.DEVICE\)/);
+  expect(line).toMatch(/^without effect here: .*NUM_GPUS \(RUN.DEVICE selects the device\)/);
   expect(withoutEffect(overrideSettings(['RNG_SEED', '3']))).toEqual([]);
 });
 
