@@ -66,10 +66,7 @@ async function measureAll(names: readonly string[], given: BenchModelsArguments)
 }
 
 /** Throws if an option does not apply or the output file cannot be written. */
-function checkAsked(
-  names: readonly string[],
-  { recompute, device, launch, out }: BenchModelsArguments,
-): void {
+function checkAsked(names: readonly string[], { recompute, device, launch, out }: BenchModelsArguments): void {
   if (recompute > 0 && !names.some((name) => name.includes(' train ')))
     throw new Error(
       `--recompute ${recompute}: expected a training step among --cases, but they are ${names.join(', ')}`,
