@@ -46,16 +46,18 @@ const common = [
   '-pthread',
 ];
 
+const avx512 = [
+  ...['-mavx512f', '-mavx512bw', '-mavx512vl', '-mavx512dq', '-mfma', '-mprefer-vector-width=512'],
+  // GCC 12 warns about its own header; the other instruction sets report warnings of this code.
+  ...['-Wno-maybe-uninitialized', '-Wno-uninitialized'],
+];
 // In link order: the linker keeps the first copy of an inline function of the standard library, which must run on every CPU.
 const isas = {
   x64: {
     baseline: [],
     avx2: ['-mavx2', '-mfma', '-mf16c', '-mtune=haswell'],
-    avx512: [
-      ...['-mavx512f', '-mavx512bw', '-mavx512vl', '-mavx512dq', '-mfma', '-mprefer-vector-width=512'],
-      // GCC 12 warns about its own header; the other instruction sets report warnings of this code.
-      ...['-Wno-maybe-uninitialized', '-Wno-uninitialized'],
-    ],
+    avx512,
+    avx512bf16: [...avx512, '-mavx512bf16'],
   },
   arm64: { neon: [] },
 };

@@ -179,12 +179,11 @@ Napi::Value fma_peak(const Info& info) {
   if (!(seconds > 0 && seconds <= 10)) bad("seconds", "a number above 0, at most 10", describe(info[0]));
   const Device device = info[1].IsUndefined() ? Device::cpu : device_from(string_of(info[1], "device", "cpu or cuda"));
   const std::string precision = info[2].IsUndefined() ? "f32" : string_of(info[2], "precision", "f32 or bf16");
-  const bool bf16 = precision == "bf16" && device == Device::cuda;
-  if (precision != "f32" && !bf16) bad("precision", "f32, or on cuda bf16", precision);
+  const bool bf16 = precision == "bf16";
+  if (precision != "f32" && !bf16) bad("precision", "f32 or bf16", precision);
   kernels_for(device);
-  const auto measure = bf16                     ? cuda::measure_mma_peak
-                       : device == Device::cuda ? cuda::measure_fma_peak
-                                                : measure_fma_peak;
+  if (device == Device::cpu) return Napi::Number::New(info.Env(), measure_fma_peak(seconds, bf16));
+  const auto measure = bf16 ? cuda::measure_mma_peak : cuda::measure_fma_peak;
   return Napi::Number::New(info.Env(), measure(seconds));
 }
 

@@ -17,7 +17,7 @@ struct Bf16Kernels {
 struct Kernels {
 #define KERNEL(name, Args, ...) void (*name)(const Args&);
 #include "ops/ops.def"
-  const Bf16Kernels* bf16 = nullptr;  // null on a device that has none
+  const Bf16Kernels* bf16;
 };
 
 }  // namespace morphmlp

@@ -12,19 +12,28 @@ namespace morphmlp {
 namespace baseline {
 extern const Kernels kernels;
 double fma_peak(double seconds);
+double bf16_peak(double seconds);
 }  // namespace baseline
 namespace avx2 {
 extern const Kernels kernels;
 double fma_peak(double seconds);
+double bf16_peak(double seconds);
 }  // namespace avx2
 namespace avx512 {
 extern const Kernels kernels;
 double fma_peak(double seconds);
+double bf16_peak(double seconds);
 }  // namespace avx512
+namespace avx512bf16 {
+extern const Kernels kernels;
+double fma_peak(double seconds);
+double bf16_peak(double seconds);
+}  // namespace avx512bf16
 #else
 namespace neon {
 extern const Kernels kernels;
 double fma_peak(double seconds);
+double bf16_peak(double seconds);
 }  // namespace neon
 #endif
 
@@ -34,20 +43,23 @@ struct Isa {
   const char* name;
   const Kernels* kernels;
   double (*fma_peak)(double);
+  double (*bf16_peak)(double);
 };
 
 std::vector<Isa> supported() {
 #if defined(__x86_64__)
-  std::vector<Isa> found{{"baseline", &baseline::kernels, &baseline::fma_peak}};
+  std::vector<Isa> found{{"baseline", &baseline::kernels, &baseline::fma_peak, &baseline::bf16_peak}};
   __builtin_cpu_init();
   const bool fma = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-  if (fma) found.push_back({"avx2", &avx2::kernels, &avx2::fma_peak});
+  if (fma) found.push_back({"avx2", &avx2::kernels, &avx2::fma_peak, &avx2::bf16_peak});
   const bool wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                     __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
-  if (fma && wide) found.push_back({"avx512", &avx512::kernels, &avx512::fma_peak});
+  if (fma && wide) found.push_back({"avx512", &avx512::kernels, &avx512::fma_peak, &avx512::bf16_peak});
+  if (fma && wide && __builtin_cpu_supports("avx512bf16"))
+    found.push_back({"avx512bf16", &avx512bf16::kernels, &avx512bf16::fma_peak, &avx512bf16::bf16_peak});
   return found;
 #else
-  return {{"neon", &neon::kernels, &neon::fma_peak}};
+  return {{"neon", &neon::kernels, &neon::fma_peak, &neon::bf16_peak}};
 #endif
 }
 
@@ -80,9 +92,10 @@ std::string current_isa() { return current().name; }
 
 void set_isa(const std::string& name) { current() = find_isa(name); }
 
-double measure_fma_peak(double seconds) {
+double measure_fma_peak(double seconds, bool bf16) {
+  const auto peak = bf16 ? current().bf16_peak : current().fma_peak;
   std::vector<double> rates(static_cast<size_t>(thread_count()));
-  parallel_for(thread_count(), [&](int64_t i) { rates[static_cast<size_t>(i)] = current().fma_peak(seconds); });
+  parallel_for(thread_count(), [&](int64_t i) { rates[static_cast<size_t>(i)] = peak(seconds); });
   double total = 0;
   for (double rate : rates) total += rate;
   return total;

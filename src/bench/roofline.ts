@@ -29,7 +29,7 @@ function copyBandwidth(): number {
 export function measureLimits(precision: Precision = 'f32'): Limits {
   const device = getDefaultDevice();
   if (device === 'cuda') return { gflops: fmaPeak(0.05, device, precision), gbs: native.cudaCopyRate() };
-  return { gflops: fmaPeak(0.5), gbs: copyBandwidth() };
+  return { gflops: fmaPeak(0.5, device, precision), gbs: copyBandwidth() };
 }
 
 /** The maximum of two measurements of the limits: contention can only lower a measurement. */

@@ -26,14 +26,15 @@ export function setThreads(n: number): void {
   native.setThreads(n);
 }
 
-/** The instruction set of the CPU kernels in use: baseline, avx2, avx512 or neon. */
+/** The instruction set of the CPU kernels in use: baseline, avx2, avx512, avx512bf16 or neon. */
 export function instructionSet(): string {
   return native.isa();
 }
 
 /**
  * Measures the peak GFLOP/s of multiply-adds on registers, on all threads or the whole GPU: the compute roof of benchmarks. For
- * bf16 (CUDA only) it is the peak of the tensor cores by `mma.sync`, which on Hopper is below that of `wgmma`.
+ * bf16 on a GPU it is the peak of the tensor cores by `mma.sync`, which on Hopper is below that of `wgmma`; on a CPU without
+ * instructions for bf16, that of f32.
  */
 export function fmaPeak(seconds = 0.2, device: Device = 'cpu', precision: Precision = 'f32'): number {
   return native.fmaPeak(seconds, device, precision);
@@ -58,10 +59,4 @@ export function useGemm(name: GemmBackend): void {
 /** A note on the selected instructions for descriptions of the GPU; empty for the default. */
 export function gemmNote(): string {
   return native.cudaGemm() === 'mma' ? '' : '; bf16 products by wgmma';
-}
-
-/** Throws if the device does not support activations of this type. */
-export function requirePrecision(precision: Precision, device: Device): void {
-  if (precision === 'bf16' && device === 'cpu')
-    throw new Error('bf16 is computed on cuda alone: give --device cuda too, or --precision f32');
 }

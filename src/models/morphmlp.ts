@@ -275,7 +275,7 @@ export class MorphMLP extends Module {
   /** Number of blocks, from the first, that save only their input and are recomputed in the backward. Default 0. */
   recompute = 0;
   /**
-   * Element type of activations. With bf16 (CUDA only) the clip is rounded first, all tokens and their gradients are bf16, products
+   * Element type of activations. With bf16 the clip is rounded first, all tokens and their gradients are bf16, products
    * round the f32 weights on load and accumulate in f32; the mean over the tokens, the head and the logits are f32.
    */
   precision: Precision = 'f32';

@@ -8,8 +8,6 @@ test.each([
   [['--op', 'gelu', '--stage', '3'], /gelu is not timed at stage 3, only at 1/],
   [['--stage', '5'], /Expected stages from 1 to 4/],
   [['--launch', 'graph'], /--launch graph: expected --device cuda; the CPU knows one way/],
-  [['--dtype', 'bf16'], /bf16 is computed on cuda alone: give --device cuda too, or --precision f32/],
-  [['--precision', 'bf16'], /bf16 is computed on cuda alone: give --device cuda too, or --precision f32/],
   [['--precision', 'f16'], /argument 'f16' is invalid. Allowed choices are f32, bf16/],
   [
     ['--device', 'cuda', '--precision', 'bf16', '--plugin', './my_linear.so'],

@@ -62,4 +62,13 @@ describe('doctor', () => {
     expect(lines.filter((line) => line[11] !== ' ' || line[12] === ' ')).toEqual([]);
     expect(lines.slice(-2)).toEqual(['self-test   FAILED', '            gelu: NaN']);
   });
+
+  test.each([
+    ['avx512bf16', 'bf16        twice the multiply-adds of f32 per cycle: --precision bf16 is faster'],
+    ['avx512', 'bf16        these kernels compute it in f32: --precision bf16 takes less memory, but is not faster'],
+  ])('says what bf16 brings with %s', async (instructionSet, line) => {
+    const report = await collectDoctor();
+    const addon = { ...report.addon, instructionSet } as DoctorReport['addon'];
+    expect(doctorText({ ...report, addon }).split('\n')).toContain(line);
+  });
 });

@@ -1,7 +1,7 @@
 import { backward } from '../../src/core/autograd';
 import { MorphMLP } from '../../src/models/morphmlp';
 import type { MorphMlpConfig } from '../../src/models/config';
-import { native } from '../../src/core/native';
+import { native, type Precision } from '../../src/core/native';
 import { seedInit } from '../../src/nn/init';
 import { crossEntropy } from '../../src/ops/cross_entropy';
 import { AdamW, clipGradNorm, parameterGroups } from '../../src/optim';
@@ -12,11 +12,13 @@ import { tensor } from '../../src/core/tensor';
 import { conv3dCases } from '../../src/bench/op_cases/conv3d';
 import type { OpCase } from '../../src/bench/op_cases/case';
 import { linearCases } from '../../src/bench/op_cases/linear';
-import { morphFcCases } from '../../src/bench/op_cases/morph_fc';
+import { morphFcCases, morphFcGroupCases } from '../../src/bench/op_cases/morph_fc';
 import { normMlpCases } from '../../src/bench/op_cases/norm_mlp';
 import { normSpatialCases } from '../../src/bench/op_cases/norm_spatial';
 import { normTemporalCases } from '../../src/bench/op_cases/norm_temporal';
-import { makeInput, makeTensor, mapInputs } from '../../src/bench/op_cases/tensors';
+import { gradientFor, makeInput, makeTensor, mapInputs, rounded } from '../../src/bench/op_cases/tensors';
+import { bf16Tolerance, BF16_TERMS, inBf16 } from '../../src/bench/op_cases/bf16';
+import { judge } from '../../src/bench/kernels/verify';
 import { relativeError } from '../../src/bench/op_cases/compare';
 import { uniform } from '../../src/bench/op_cases/random';
 
@@ -32,10 +34,11 @@ afterEach(() => {
 });
 
 /** Two training steps with drop path and clipping: every loss, and all parameters and buffers after them. */
-function trainSteps(): Float32Array[] {
+function trainSteps(precision: Precision = 'f32'): Float32Array[] {
   seedInit(1);
   manualSeed(2);
   const model = new MorphMLP(CONFIG).train() as MorphMLP;
+  model.precision = precision;
   const optimizer = new AdamW(parameterGroups(model.parameters(), 0.05), { lr: 1e-2 });
   const losses = [0, 1].map((step) => {
     const loss = scope(() => {
@@ -55,11 +58,13 @@ function trainSteps(): Float32Array[] {
   return [Float32Array.from(losses), ...state];
 }
 
-test.each(native.isas())('training on %s has the same bits for 1, 2 and 4 threads', (isa) => {
+const ISAS = native.isas().flatMap((isa) => [[isa, 'f32'] as const, [isa, 'bf16'] as const]);
+
+test.each(ISAS)('training on %s in %s has the same bits for 1, 2 and 4 threads', (isa, precision) => {
   native.setIsa(isa);
   const [one, ...more] = [1, 2, 4].map((n) => {
     setThreads(n);
-    return trainSteps();
+    return trainSteps(precision);
   });
   expect(one!.every((values) => values.every(Number.isFinite))).toBe(true); // NaNs would equal each other
   more.forEach((other) => expect(other).toEqual(one));
@@ -83,7 +88,8 @@ function run(c: OpCase): Float32Array[] {
   return scope(() => {
     const inputs = mapInputs(c, (input, _, i) => makeTensor(input, makeInput(input, i), true));
     const y = c.forward(inputs);
-    backward(y, tensor(uniform(77, y.size), y.shape));
+    const gy = uniform(77, y.size);
+    backward(y, gradientFor(y, c.roundings ? rounded(gy) : gy));
     const grads = Object.values(inputs).flatMap(({ grad }) => (grad ? [grad] : []));
     const results = [y, ...grads].map((t) => t.floats());
     grads.forEach((grad) => grad.dispose());
@@ -109,6 +115,41 @@ test.each(native.isas())(
       });
       const arrays = mapInputs(c, (input, _, i) => makeInput(input, i));
       expect(relativeError(one![0]!, c.oracle(arrays).data)).toBeLessThan(c.tolerance?.forward ?? 1e-6);
+    }
+  },
+);
+
+const BF16_CASES = [
+  ...linearCases.map((c) => inBf16(c, BF16_TERMS.linear)),
+  ...[...morphFcCases, ...morphFcGroupCases].map((c) => inBf16(c, BF16_TERMS.morph_fc)),
+  ...conv3dCases.map((c) => inBf16(c, BF16_TERMS.conv3d)),
+  ...normMlpCases.map((c) => inBf16(c, BF16_TERMS.norm_mlp)),
+  ...normSpatialCases.map((c) => inBf16(c, BF16_TERMS.norm_spatial)),
+  ...normTemporalCases.map((c) => inBf16(c, BF16_TERMS.norm_temporal)),
+];
+
+test.each(native.isas())(
+  'the ops on %s in bf16 have the same bits for 1, 2 and 4 threads, and those of float64 but for the roundings',
+  (isa) => {
+    for (const c of BF16_CASES) {
+      native.setIsa(isa);
+      const [one, ...more] = [1, 2, 4].map((n) => {
+        setThreads(n);
+        return run(c);
+      });
+      more.forEach((other) => expect({ name: c.name, bits: other }).toEqual({ name: c.name, bits: one }));
+      native.setIsa(start.isa);
+      const here = run(c);
+      one!.forEach((values, i) => {
+        const { l2 } = bf16Tolerance(i === 0 ? c.roundings!.forward : c.roundings!.gradient);
+        expect({ name: c.name, i, error: relativeError(values, here[i]!) < l2 }).toEqual({
+          name: c.name,
+          i,
+          error: true,
+        });
+      });
+      const arrays = mapInputs(c, (input, _, i) => makeInput(input, i));
+      judge('forward', one![0]!, c.oracle(arrays).data, bf16Tolerance(c.roundings!.forward));
     }
   },
 );

@@ -39,9 +39,6 @@ test.each(['forward', 'train'] as const)(
   },
 );
 
-test('the tensor cores have a limit of their own, and what has none is refused', () => {
-  expect(fmaPeak(0.001, 'cuda', 'bf16')).toBeGreaterThan(0);
-  expect(() => fmaPeak(0.001, 'cpu', 'bf16')).toThrow(
-    'fmaPeak: argument precision: expected f32, or on cuda bf16, got bf16',
-  );
+test('products of bf16 have a limit of their own', () => {
+  for (const device of ['cuda', 'cpu'] as const) expect(fmaPeak(0.001, device, 'bf16')).toBeGreaterThan(0);
 });

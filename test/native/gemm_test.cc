@@ -13,6 +13,7 @@ namespace isa = morphmlp::MORPHMLP_ISA;
 
 int gemm_bench(double seconds);
 void test_vmath();
+void test_bf16();
 
 namespace {
 
@@ -261,6 +262,7 @@ int main(int argc, char** argv) {
   test_col_sum();
   test_empty();
   test_vmath();
+  test_bf16();
   std::printf("%s: %s\n", isa::kIsaName, check::failures() ? "FAILED" : "ok");
   return check::failures() ? 1 : 0;
 }

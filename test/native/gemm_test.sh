@@ -14,7 +14,7 @@ run() {
   shift
   flags="-std=c++17 -O3 -ffp-contract=off -Wall -Wextra -Werror -pthread -DMORPHMLP_ISA=$isa"
   # shellcheck disable=SC2086
-  "$cxx" $flags "$@" -I "$native" -I "$native/cpu/gemm" -I "$native/cpu/simd" "$here"/gemm_test.cc "$here"/gemm_bench.cc "$here"/vmath_test.cc "$native"/cpu/gemm/gemm.cc "$native"/cpu/gemm/gemm_tn.cc "$native"/cpu/simd/fma_peak.cc -o "$out/test_$isa"
+  "$cxx" $flags "$@" -I "$native" -I "$native/cpu/gemm" -I "$native/cpu/simd" "$here"/gemm_test.cc "$here"/gemm_bench.cc "$here"/vmath_test.cc "$here"/bf16_test.cc "$native"/cpu/gemm/gemm.cc "$native"/cpu/gemm/gemm_tn.cc "$native"/cpu/simd/fma_peak.cc -o "$out/test_$isa"
   "$out/test_$isa" $mode
 }
 
@@ -24,6 +24,7 @@ case $(uname -m) in
     run baseline
     if has fma && has avx2; then run avx2 -mavx2 -mfma; fi
     if has avx512dq && has avx512vl; then run avx512 -mavx2 -mfma -mavx512f -mavx512dq -mavx512vl -mavx512bw; fi
+    if has avx512_bf16; then run avx512bf16 -mavx2 -mfma -mavx512f -mavx512dq -mavx512vl -mavx512bw -mavx512bf16; fi
     ;;
   *) run neon ;;
 esac

@@ -27,7 +27,8 @@ onX64('the linked addon', () => {
     const named = (isa: string) => avx.filter((name) => name.includes(`${isa.length}${isa}`));
     expect(named('avx2').length).toBeGreaterThan(0);
     expect(named('avx512').length).toBeGreaterThan(0);
-    const elsewhere = avx.filter((name) => !/4avx2|6avx512/.test(name));
+    expect(named('avx512bf16').length).toBeGreaterThan(0);
+    const elsewhere = avx.filter((name) => !/4avx2|6avx512|10avx512bf16/.test(name));
     expect(elsewhere).toEqual([]);
   });
 });

@@ -27,26 +27,38 @@ inline MorphLayout block_layout(const MorphLayout& at, int64_t chunks) {
 }
 
 // The FC's rows of a block: `tokens` itself if a chunk is one token, else gathered into `rows`.
-inline const float* block_rows(const MorphLayout& block, const float* tokens, float* rows) {
+template <class E>
+const E* block_rows(const MorphLayout& block, const E* tokens, E* rows) {
   if (block.chunk_tokens == 1) return tokens;
   gather_chunks(block, 0, block.chunks, tokens, rows);
   return rows;
 }
 
+// Adds the bias to a row of results, if there is one, and stores it as R.
+template <class R>
+void store_row(const float* result, const float* bias, int64_t n, R* to) {
+  if (!bias) return copy_row(to, result, n);
+  for_lanes(n, [&](int64_t i, auto get, auto put) { put(to + i, add(get(result + i), get(bias + i))); });
+}
+
 // Multiplies the rows by a packed weight and scatters the results to `tokens`; `product` is scratch.
-inline void multiply_rows(const MorphLayout& block, const float* rows, const float* packed, const float* bias,
-                          float* product, float* tokens) {
+template <class E, class R>
+void multiply_rows(const MorphLayout& block, const E* rows, const E* packed, const float* bias, float* product,
+                   R* tokens) {
   const int64_t k = block.row_length(), n = block.chunks * block.groups;
-  float* result = block.chunk_tokens == 1 ? tokens : product;
-  gemm_block(n, k, k, rows, k, packed, result, k, false);
-  for (int64_t row = 0; bias && row < n; ++row) add_row(result + row * k, bias, k);
-  if (block.chunk_tokens > 1) scatter_chunks(block, 0, block.chunks, product, tokens);
+  if constexpr (std::is_same_v<R, float>) {
+    float* result = block.chunk_tokens == 1 ? tokens : product;
+    gemm_block(n, k, k, rows, k, packed, result, k, false);
+    for (int64_t row = 0; bias && row < n; ++row) add_row(result + row * k, bias, k);
+    if (block.chunk_tokens > 1) scatter_chunks(block, 0, block.chunks, product, k, tokens);
+  } else {
+    gemm_block(n, k, k, rows, k, packed, product, k, false);
+    const bool gathered = block.chunk_tokens > 1;
+    const int64_t stride = gathered ? kNarrowed<R> * k : k;
+    R* to = gathered ? narrowed<R>(product) : tokens;
+    for (int64_t row = 0; row < n; ++row) store_row(product + row * k, bias, k, to + row * stride);
+    if (gathered) scatter_chunks(block, 0, block.chunks, to, stride, tokens);
+  }
 }
-
-inline void copy_row(float* to, const float* from, int64_t n) {
-  std::memcpy(to, from, static_cast<size_t>(n) * sizeof(float));
-}
-
-inline void clear_row(float* row, int64_t n) { std::memset(row, 0, static_cast<size_t>(n) * sizeof(float)); }
 
 }  // namespace morphmlp::MORPHMLP_ISA

@@ -6,10 +6,12 @@
 
 namespace morphmlp::MORPHMLP_ISA {
 
-void gathered_fc_forward(const MorphLayout& at, const float* x, Buffer& weight, const float* bias, float* y);
+template <class T>
+void gathered_fc_forward(const MorphLayout& at, const T* x, Buffer& weight, const float* bias, T* y);
 
 // dx, dweight and dbias may each be null.
-void gathered_fc_backward(const MorphLayout& at, const float* x, Buffer& weight, const float* dy, float* dx,
-                          float* dweight, float* dbias);
+template <class T>
+void gathered_fc_backward(const MorphLayout& at, const T* x, Buffer& weight, const T* dy, T* dx, float* dweight,
+                          float* dbias);
 
 }  // namespace morphmlp::MORPHMLP_ISA

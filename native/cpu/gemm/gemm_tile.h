@@ -1,5 +1,8 @@
 // The microkernel, which accumulates a register tile of kRows x kVecs*kLanes of C over one k-block, and the loop over
 // the tiles of a panel. Used by gemm.cc and gemm_tn.cc.
+//
+// A step of the reduction is a product of floats, or two products of bf16 where an instruction adds these (Step). All
+// operands are read in units of 32 bits: a float or a pair.
 #pragma once
 
 #include <utility>
@@ -27,10 +30,34 @@ inline void clear_rows(std::int64_t rows, std::int64_t n, float* c, std::int64_t
   }
 }
 
+// The arithmetic of one step on elements of type E.
+template <class E>
+struct Step {
+  static MORPHMLP_INLINE V run(V a, V b, V sum) { return fma(a, b, sum); }
+};
+#ifdef __AVX512BF16__
+template <>
+struct Step<Bf16> {
+  static MORPHMLP_INLINE V run(V a, V b, V sum) { return dot_pairs(a, b, sum); }
+};
+#endif
+
+// The element type of the tiles that multiply operands of type E.
+template <class E>
+using TileElement = std::conditional_t<std::is_same_v<E, Bf16>, Bf16, float>;
+
+// Instantiates `function` for the operand types of this instruction set.
+#ifdef __AVX512BF16__
+#define FOR_OPERANDS(function) function(float) function(Bf16)
+#else
+#define FOR_OPERANDS(function) function(float) function(Rounded)
+#endif
+
 struct TileArgs {
-  std::int64_t k;    // length of the reduction
-  const float* a;    // first row of the tile (first column if A is transposed)
-  std::int64_t lda;  // leading dimension of A
+  std::int64_t k;    // steps of the reduction
+  bool half;         // another step follows with the first element of a pair
+  const char* a;     // first row of the tile (first column if A is transposed)
+  std::int64_t lda;  // leading dimension of A, in bytes
   const float* b;    // packed panel, [k][kVecs * kLanes]
   float* c;          // first element of the tile
   std::int64_t ldc;
@@ -50,20 +77,34 @@ MORPHMLP_INLINE void opaque(T& x) {
   asm("" : "+r"(x));
 }
 
+MORPHMLP_INLINE float unit_at(const char* p) {
+  float unit;
+  std::memcpy(&unit, p, sizeof(unit));
+  return unit;
+}
+
 // Addresses up to 14 rows by two pointers and three strides: [p], [p+s], [p+2s], [p+3s], [p+4s], [p+5s] and [p+6s] each
 // take one addressing mode (an index scaled by 1, 2 or 4).
 struct RowCursor {
   const char *low, *high;
   std::int64_t s, s3, s5;
 
-  MORPHMLP_INLINE RowCursor(const float* a, std::int64_t lda) {
-    low = reinterpret_cast<const char*>(a);
-    s = lda * static_cast<std::int64_t>(sizeof(float));
+  MORPHMLP_INLINE RowCursor(const char* a, std::int64_t lda) {
+    low = a;
+    s = lda;
     s3 = 3 * s;
     s5 = 5 * s;
     high = low + 7 * s;
   }
-  MORPHMLP_INLINE float at(int row) const {
+  MORPHMLP_INLINE float at(int row) const { return unit_at(address(row)); }
+  // The first element of a pair, and 0.
+  MORPHMLP_INLINE float half_at(int row) const {
+    std::uint16_t bits;
+    std::memcpy(&bits, address(row), sizeof(bits));
+    const std::uint32_t pair = bits;
+    return unit_at(reinterpret_cast<const char*>(&pair));
+  }
+  MORPHMLP_INLINE const char* address(int row) const {
     const char* p = row < 7 ? low : high;
     switch (row % 7) {
       case 1:
@@ -85,7 +126,7 @@ struct RowCursor {
         p += 2 * s3;
         break;
     }
-    return *reinterpret_cast<const float*>(p);
+    return p;
   }
   MORPHMLP_INLINE void next() {
     low += sizeof(float);
@@ -100,11 +141,12 @@ struct RowCursor {
 
 // Cursor for transposed A (gemm_tn): the rows of the tile are contiguous.
 struct ColumnCursor {
-  const float* p;
+  const char* p;
   std::int64_t lda;
 
-  MORPHMLP_INLINE ColumnCursor(const float* a, std::int64_t stride) : p(a), lda(stride) {}
-  MORPHMLP_INLINE float at(int row) const { return p[row]; }
+  MORPHMLP_INLINE ColumnCursor(const char* a, std::int64_t stride) : p(a), lda(stride) {}
+  MORPHMLP_INLINE float at(int row) const { return unit_at(p + row * static_cast<std::int64_t>(sizeof(float))); }
+  MORPHMLP_INLINE float half_at(int row) const { return at(row); }  // packed columns are whole pairs
   MORPHMLP_INLINE void next() { p += lda; }
 };
 
@@ -144,7 +186,7 @@ MORPHMLP_INLINE void prefetch_tile(const TileArgs& t) {
   }
 }
 
-template <int kRows, int kVecs, class Cursor>
+template <int kRows, int kVecs, class Cursor, class E>
 void tile(const TileArgs& t) {
   V sum[kRows][kVecs];
 #pragma GCC unroll 32
@@ -165,23 +207,33 @@ void tile(const TileArgs& t) {
     for (int r = 0; r < kRows; ++r) {
       const V x = set1(a.at(r));
 #pragma GCC unroll 2
-      for (int v = 0; v < kVecs; ++v) sum[r][v] = fma(x, b_row[v], sum[r][v]);
+      for (int v = 0; v < kVecs; ++v) sum[r][v] = Step<E>::run(x, b_row[v], sum[r][v]);
     }
     __builtin_prefetch(prefetch, 0, 2);
     prefetch += prefetch_step;
     b += kVecs * kLanes;
     a.next();
   }
+  if constexpr (!std::is_same_v<E, float>) {
+    if (t.half) {
+#pragma GCC unroll 32
+      for (int r = 0; r < kRows; ++r) {
+        const V x = set1(a.half_at(r));
+#pragma GCC unroll 2
+        for (int v = 0; v < kVecs; ++v) sum[r][v] = Step<E>::run(x, load(b + v * kLanes), sum[r][v]);
+      }
+    }
+  }
   store_tile<kRows, kVecs>(sum, t);
 }
 
-template <int kVecs, class Cursor, std::size_t... kIndex>
+template <int kVecs, class Cursor, class E, std::size_t... kIndex>
 TileFn select_tile(std::int64_t rows, std::index_sequence<kIndex...>) {
-  static constexpr TileFn table[] = {tile<static_cast<int>(kIndex) + 1, kVecs, Cursor>...};
+  static constexpr TileFn table[] = {tile<static_cast<int>(kIndex) + 1, kVecs, Cursor, E>...};
   return table[rows - 1];
 }
 
-// Offsets of A: tile i, whose first row is r, reads A at r * row_step + i * tile_step.
+// Offsets of A in bytes: tile i, whose first row is r, reads A at r * row_step + i * tile_step.
 struct TileSteps {
   std::int64_t row_step, tile_step;
 };
@@ -193,11 +245,11 @@ struct Prefetch {
 };
 
 // Runs the tiles of `rows` rows. There is a microkernel for every height up to the tallest, so no padding is computed.
-template <class Cursor, int kVecs>
+template <class Cursor, class E, int kVecs>
 void run_tiles(TileArgs t, std::int64_t rows, TileSteps steps, const Prefetch& prefetch) {
   constexpr std::int64_t kTall = kVecs == 2 ? kTileRows : kNarrowTileRows;
   const std::int64_t tiles = ceil_div(rows, kTall);
-  const float* a = t.a;
+  const char* a = t.a;
   float* c = t.c;
   for (std::int64_t i = 0, start = 0; i < tiles; ++i) {
     const std::int64_t end = split_start(rows, tiles, i + 1);
@@ -206,15 +258,15 @@ void run_tiles(TileArgs t, std::int64_t rows, TileSteps steps, const Prefetch& p
     t.prefetch_step = fetch ? prefetch.step : 0;
     t.a = a + start * steps.row_step + i * steps.tile_step;
     t.c = c + start * t.ldc;
-    select_tile<kVecs, Cursor>(end - start, std::make_index_sequence<kTall>())(t);
+    select_tile<kVecs, Cursor, E>(end - start, std::make_index_sequence<kTall>())(t);
     start = end;
   }
 }
 
-template <class Cursor>
+template <class Cursor, class E>
 void run_tiles(const TileArgs& t, std::int64_t rows, TileSteps steps, const Prefetch& prefetch) {
-  if (t.cols > kLanes) return run_tiles<Cursor, 2>(t, rows, steps, prefetch);
-  run_tiles<Cursor, 1>(t, rows, steps, prefetch);
+  if (t.cols > kLanes) return run_tiles<Cursor, E, 2>(t, rows, steps, prefetch);
+  run_tiles<Cursor, E, 1>(t, rows, steps, prefetch);
 }
 
 }  // namespace MORPHMLP_ISA

@@ -7,10 +7,14 @@
 namespace morphmlp::MORPHMLP_ISA {
 namespace {
 
-void copy(float* to, const float* from, int64_t n) { std::memcpy(to, from, static_cast<size_t>(n) * sizeof(float)); }
+template <class T>
+void copy(T* to, const T* from, int64_t n) {
+  std::memcpy(to, from, static_cast<size_t>(n) * sizeof(T));
+}
 
-void clear(float* to, int64_t n) {
-  for (int64_t i = 0; i < n; ++i) to[i] = 0.0f;
+template <class T>
+void clear(T* to, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) to[i] = T{};
 }
 
 // Iterates over output positions in order and gives the input offset of each filter row.
@@ -73,11 +77,12 @@ class PositionCursor {
 
 struct RowSize {
   int64_t filter_rows, length;
-  int64_t floats() const { return filter_rows * length; }
+  int64_t elements() const { return filter_rows * length; }
 };
 
 // One output position; its filter rows may cross the left and right borders.
-void gather_position(const PositionCursor& at, const RowSize& size, const float* x, float* row) {
+template <class T>
+void gather_position(const PositionCursor& at, const RowSize& size, const T* x, T* row) {
   const int64_t begin = at.first() * at.pixel(), end = at.last() * at.pixel();
   for (int64_t i = 0; i < size.filter_rows; ++i, row += size.length) {
     if (!at.inside(i) || begin == end) {
@@ -90,67 +95,73 @@ void gather_position(const PositionCursor& at, const RowSize& size, const float*
   }
 }
 
-// Filter rows of two to four floats are copied as four, and one filter row is gathered for several positions at a time:
-// the planes of a planar input are often a multiple of 4 KiB apart, so that reading all planes for each position would
-// evict them from the cache in turn.
-constexpr int64_t kCopyFloats = 4, kMaxPositions = 16;
+// Filter rows of two to four elements are copied as four, and one filter row is gathered for several positions at a
+// time: the planes of a planar input are often a multiple of 4 KiB apart, so that reading all planes for each position
+// would evict them from the cache in turn.
+constexpr int64_t kCopyElements = 4, kMaxPositions = 16;
 
 int64_t batch_positions(const Conv3dShape& at, const PositionCursor& cursor, int64_t most, const RowSize& size) {
-  if (size.length < 2 || size.length > kCopyFloats || cursor.left() < 0 || cursor.left() + kCopyFloats > at.in[2])
+  if (size.length < 2 || size.length > kCopyElements || cursor.left() < 0 || cursor.left() + kCopyElements > at.in[2])
     return 0;
-  const int64_t readable = (at.in[2] - kCopyFloats - cursor.left()) / at.stride[2] + 1;
+  const int64_t readable = (at.in[2] - kCopyElements - cursor.left()) / at.stride[2] + 1;
   return std::min({kMaxPositions, most, cursor.left_in_row(), cursor.pixel() == 1 ? readable : 0});
 }
 
-template <int kFloats>
-void copy_batch(float* to, int64_t to_step, const float* from, int64_t from_step, int64_t positions) {
-  for (int64_t j = 0; j < positions; ++j) copy(to + j * to_step, from + j * from_step, kFloats);
+template <int kElements, class T>
+void copy_batch(T* to, int64_t to_step, const T* from, int64_t from_step, int64_t positions) {
+  for (int64_t j = 0; j < positions; ++j) copy(to + j * to_step, from + j * from_step, kElements);
 }
 
 // The last filter row must not write past its end, since the next row may be complete.
-void copy_filter_row(float* to, int64_t to_step, const float* from, int64_t from_step, int64_t positions,
-                     int64_t floats) {
-  if (floats == 4) return copy_batch<4>(to, to_step, from, from_step, positions);
-  if (floats == 3) return copy_batch<3>(to, to_step, from, from_step, positions);
+template <class T>
+void copy_filter_row(T* to, int64_t to_step, const T* from, int64_t from_step, int64_t positions, int64_t elements) {
+  if (elements == 4) return copy_batch<4>(to, to_step, from, from_step, positions);
+  if (elements == 3) return copy_batch<3>(to, to_step, from, from_step, positions);
   copy_batch<2>(to, to_step, from, from_step, positions);
 }
 
 // Prefetches the inputs of the next row of positions.
-void prefetch(const float* from, int64_t floats) {
-  for (int64_t i = 0; i < floats; i += 16) __builtin_prefetch(from + i, 0, 2);
+template <class T>
+void prefetch(const T* from, int64_t elements) {
+  for (int64_t i = 0; i < elements; i += static_cast<int64_t>(64 / sizeof(T))) __builtin_prefetch(from + i, 0, 2);
 }
 
-void gather_batch(const PositionCursor& at, int64_t positions, int64_t step, const RowSize& size, const float* x,
-                  float* row) {
+template <class T>
+void gather_batch(const PositionCursor& at, int64_t positions, int64_t step, const RowSize& size, const T* x, T* row) {
   for (int64_t i = 0; i < size.filter_rows; ++i, row += size.length) {
     if (!at.inside(i)) {
-      for (int64_t j = 0; j < positions; ++j) clear(row + j * size.floats(), size.length);
+      for (int64_t j = 0; j < positions; ++j) clear(row + j * size.elements(), size.length);
       continue;
     }
-    const float* from = x + at.start(i);
+    const T* from = x + at.start(i);
     prefetch(from + at.next_row(), positions * step);
-    copy_filter_row(row, size.floats(), from, step, positions, i + 1 < size.filter_rows ? kCopyFloats : size.length);
+    copy_filter_row(row, size.elements(), from, step, positions,
+                    i + 1 < size.filter_rows ? kCopyElements : size.length);
   }
 }
 
 }  // namespace
 
-void im2col(const Conv3dShape& at, const float* x, const Im2colBlock& block, float* rows) {
+template <class T>
+void im2col(const Conv3dShape& at, const T* x, const Im2colBlock& block, T* rows) {
   const RowSize size{block.last - block.first, filter_row_length(at)};
   PositionCursor cursor(at, block);
   for (int64_t position = block.begin; position < block.end;) {
     const int64_t batch = batch_positions(at, cursor, block.end - position, size), done = std::max<int64_t>(1, batch);
     batch > 0 ? gather_batch(cursor, batch, at.stride[2], size, x, rows) : gather_position(cursor, size, x, rows);
-    rows += done * size.floats();
+    rows += done * size.elements();
     position += done;
     cursor.advance(done);
   }
 }
 
+template void im2col(const Conv3dShape&, const float*, const Im2colBlock&, float*);
+template void im2col(const Conv3dShape&, const Bf16*, const Im2colBlock&, Bf16*);
+
 void col2im(const Conv3dShape& at, const float* rows, const Im2colBlock& block, float* dx) {
   const RowSize size{block.last - block.first, filter_row_length(at)};
   PositionCursor cursor(at, block);
-  for (int64_t position = block.begin; position < block.end; ++position, rows += size.floats(), cursor.advance(1)) {
+  for (int64_t position = block.begin; position < block.end; ++position, rows += size.elements(), cursor.advance(1)) {
     const int64_t begin = cursor.first() * cursor.pixel(), end = cursor.last() * cursor.pixel();
     for (int64_t i = 0; i < size.filter_rows; ++i)
       if (cursor.inside(i) && begin < end)

@@ -23,7 +23,8 @@ struct Im2colBlock {
 };
 
 // Writes rows[position - begin][(last - first) * filter_row_length]; padding is zero.
-void im2col(const Conv3dShape& at, const float* x, const Im2colBlock& block, float* rows);
+template <class T>
+void im2col(const Conv3dShape& at, const T* x, const Im2colBlock& block, T* rows);
 
 // Adds the rows to the elements of dx that im2col reads.
 void col2im(const Conv3dShape& at, const float* rows, const Im2colBlock& block, float* dx);

@@ -58,21 +58,21 @@ MORPHMLP_INLINE void for_power_of_two_blocks(Length length, F&& body) {
   if (n & 1) body(FixedLength<1>(1), i);
 }
 
-template <class Length>
-void gather_token(const MorphLayout& at, Length length, const float* token, float* a) {
+template <class Length, class E>
+void gather_token(const MorphLayout& at, Length length, const E* token, E* a) {
   const int64_t stride = at.row_length(), s = length.length();
-  for (int64_t g = 0; g < at.groups; ++g) std::memcpy(a + g * stride, token + g * s, sizeof(float) * s);
+  for (int64_t g = 0; g < at.groups; ++g) std::memcpy(a + g * stride, token + g * s, sizeof(E) * s);
 }
 
-template <class Length>
-void clear_token(const MorphLayout& at, Length length, float* a) {
-  for (int64_t g = 0; g < at.groups; ++g) std::memset(a + g * at.row_length(), 0, sizeof(float) * length.length());
+template <class Length, class E>
+void clear_token(const MorphLayout& at, Length length, E* a) {
+  for (int64_t g = 0; g < at.groups; ++g) std::memset(a + g * at.row_length(), 0, sizeof(E) * length.length());
 }
 
-template <class Length>
-void scatter_token(const MorphLayout& at, Length length, const float* a, float* token) {
-  const int64_t stride = at.row_length(), s = length.length();
-  for (int64_t g = 0; g < at.groups; ++g) std::memcpy(token + g * s, a + g * stride, sizeof(float) * s);
+template <class Length, class E>
+void scatter_token(const MorphLayout& at, Length length, const E* a, int64_t stride, E* token) {
+  const int64_t s = length.length();
+  for (int64_t g = 0; g < at.groups; ++g) std::memcpy(token + g * s, a + g * stride, sizeof(E) * s);
 }
 
 // to (+)= weight * (from + bias), S floats. A local array lets the compiler vectorise although `to` may alias the
@@ -154,26 +154,28 @@ int64_t chunks_per_block(const MorphLayout& at) {
   return std::max<int64_t>(1, 112 / at.groups);
 }
 
-void gather_chunks(const MorphLayout& at, int64_t first, int64_t last, const float* x, float* a) {
+template <class E>
+void gather_chunks(const MorphLayout& at, int64_t first, int64_t last, const E* x, E* a) {
   TokenIndices tokens(at);
   with_length(at.group_channels, [&](auto length) {
     for (int64_t chunk = first; chunk < last; ++chunk, a += at.groups * at.row_length()) {
       const int64_t* token = tokens.of(chunk);
       for (int64_t l = 0; l < at.chunk_tokens; ++l) {
-        float* to = a + l * length.length();
+        E* to = a + l * length.length();
         token[l] >= 0 ? gather_token(at, length, x + token[l] * at.channels, to) : clear_token(at, length, to);
       }
     }
   });
 }
 
-void scatter_chunks(const MorphLayout& at, int64_t first, int64_t last, const float* a, float* y) {
+template <class E>
+void scatter_chunks(const MorphLayout& at, int64_t first, int64_t last, const E* a, int64_t stride, E* y) {
   TokenIndices tokens(at);
   with_length(at.group_channels, [&](auto length) {
-    for (int64_t chunk = first; chunk < last; ++chunk, a += at.groups * at.row_length()) {
+    for (int64_t chunk = first; chunk < last; ++chunk, a += at.groups * stride) {
       const int64_t* token = tokens.of(chunk);
       for (int64_t l = 0; l < at.chunk_tokens; ++l)
-        if (token[l] >= 0) scatter_token(at, length, a + l * length.length(), y + token[l] * at.channels);
+        if (token[l] >= 0) scatter_token(at, length, a + l * length.length(), stride, y + token[l] * at.channels);
     }
   });
 }
@@ -187,5 +189,12 @@ void scatter_weighted(const MorphLayout& at, int64_t first, int64_t last, const 
   const int64_t c = at.channels;
   (add ? scatter_weighted_rows<true> : scatter_weighted_rows<false>)(last - first, c, a, weight, b, y + first * c);
 }
+
+#define INSTANTIATE(E)                                                             \
+  template void gather_chunks(const MorphLayout&, int64_t, int64_t, const E*, E*); \
+  template void scatter_chunks(const MorphLayout&, int64_t, int64_t, const E*, int64_t, E*);
+INSTANTIATE(float)
+INSTANTIATE(Bf16)
+INSTANTIATE(Rounded)
 
 }  // namespace morphmlp::MORPHMLP_ISA

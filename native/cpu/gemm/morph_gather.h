@@ -63,9 +63,11 @@ void scatter_weighted(const MorphLayout& at, int64_t first, int64_t last, const 
 int64_t chunks_per_block(const MorphLayout& at);
 
 // a[(chunk - first) * G + g][L * S] = the rows of chunks [first, last) of x; padding is zero.
-void gather_chunks(const MorphLayout& at, int64_t first, int64_t last, const float* x, float* a);
+template <class E>
+void gather_chunks(const MorphLayout& at, int64_t first, int64_t last, const E* x, E* a);
 
-// Inverse of gather_chunks: writes each row back to y. Padding is dropped.
-void scatter_chunks(const MorphLayout& at, int64_t first, int64_t last, const float* a, float* y);
+// Inverse of gather_chunks for rows that are `stride` elements apart: writes each row back to y. Padding is dropped.
+template <class E>
+void scatter_chunks(const MorphLayout& at, int64_t first, int64_t last, const E* a, int64_t stride, E* y);
 
 }  // namespace morphmlp::MORPHMLP_ISA

@@ -21,30 +21,49 @@ struct WeightMatrix {
   int64_t summed[2] = {0, 0};
 };
 
-class PackedWeight : public Derived {
+// Memory of a packed weight whose elements have `element_bytes` bytes.
+class PackedMemory : public Derived {
  public:
-  PackedWeight(const WeightMatrix& matrix, int64_t floats);
-  ~PackedWeight() override;
-  float* data() const { return data_; }
+  PackedMemory(const WeightMatrix& matrix, int64_t elements, bool f32, size_t element_bytes);
+  ~PackedMemory() override;
 
-  // False if the buffer was packed as another matrix (a view of another shape).
-  bool matches(const WeightMatrix& matrix) const;
+  // False if the buffer was packed as another matrix (a view of another shape), in another type, or for another
+  // instruction set.
+  bool matches(const WeightMatrix& matrix, bool f32) const;
 
- private:
+ protected:
   WeightMatrix matrix_;
-  int64_t floats_;
-  float* data_;
+  const char* isa_;
+  bool f32_;
+  size_t bytes_;
+  void* data_;
 };
 
+// E: the operand type of the GEMM (gemm.h).
+template <class E>
+class PackedWeight : public PackedMemory {
+ public:
+  static constexpr bool kF32 = std::is_same_v<E, float>;
+  PackedWeight(const WeightMatrix& matrix, int64_t elements) : PackedMemory(matrix, elements, kF32, sizeof(E)) {}
+  E* data() const { return static_cast<E*>(data_); }
+};
+
+template <class E>
+using SharedWeight = std::shared_ptr<PackedWeight<E>>;
+
 // Returns the cached packed form of a weight, or packs it on the thread pool.
-std::shared_ptr<PackedWeight> packed_weight(Buffer& weight, const WeightMatrix& matrix, Use use);
+template <class E>
+SharedWeight<E> packed_weight(Buffer& weight, const WeightMatrix& matrix, Use use);
 
 // The same with a custom packing function.
-using Packing = std::function<std::shared_ptr<PackedWeight>(const float* weight)>;
-std::shared_ptr<PackedWeight> packed_weight(Buffer& weight, const WeightMatrix& matrix, Use use, const Packing& pack);
+template <class E>
+using Packing = std::function<SharedWeight<E>(const float* weight)>;
+template <class E>
+SharedWeight<E> packed_weight(Buffer& weight, const WeightMatrix& matrix, Use use, const Packing<E>& pack);
 
-inline std::shared_ptr<PackedWeight> packed_weight(Buffer& weight, int64_t n, int64_t k, Use use) {
-  return packed_weight(weight, WeightMatrix{n, k}, use);
+template <class E>
+SharedWeight<E> packed_weight(Buffer& weight, int64_t n, int64_t k, Use use) {
+  return packed_weight<E>(weight, WeightMatrix{n, k}, use);
 }
 
 // Transposes n matrices [rows][cols] to [cols][rows] on the thread pool.

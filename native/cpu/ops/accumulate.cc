@@ -1,22 +1,24 @@
 #include "ops/accumulate.h"
 
-#include <cstring>
-
-#include "cpu/blocks.h"
-#include "cpu/isa.h"
+#include "cpu/rows.h"
 
 namespace morphmlp::MORPHMLP_ISA {
 
-void accumulate_forward(const AccumulateForward& p) {
+template <class T>
+void accumulate_forward(const AccumulateForwardOf<T>& p) {
   for_blocks(p.n, kElementBlock, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) p.into[i] += p.from[i];
+    for_lanes(end - begin, [&](int64_t i, auto get, auto put) {
+      put(p.into + begin + i, add(get(p.into + begin + i), get(p.from + begin + i)));
+    });
   });
 }
+FOR_FLOATS(accumulate_forward, AccumulateForward)
 
-void accumulate_copy(const AccumulateCopy& p) {
-  for_blocks(p.n, kElementBlock, [&](int64_t begin, int64_t end) {
-    std::memcpy(p.into + begin, p.from + begin, static_cast<size_t>(end - begin) * sizeof(float));
-  });
+template <class T>
+void accumulate_copy(const AccumulateCopyOf<T>& p) {
+  for_blocks(p.n, kElementBlock,
+             [&](int64_t begin, int64_t end) { copy_row(p.into + begin, p.from + begin, end - begin); });
 }
+FOR_FLOATS(accumulate_copy, AccumulateCopy)
 
 }  // namespace morphmlp::MORPHMLP_ISA

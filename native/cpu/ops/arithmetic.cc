@@ -37,27 +37,30 @@ V apply(int64_t kind, V a, V b) {
 }
 
 // Applies the operation along the last dimension, whose stride in each operand is 1 (contiguous) or 0 (broadcast).
-void apply_row(const ArithmeticForward& p, const float* a, const float* b, float* y, int64_t n) {
+template <class T>
+void apply_row(const ArithmeticForwardOf<T>& p, const T* a, const T* b, T* y, int64_t n) {
   const bool fixed_a = p.stride_a[kLast] == 0, fixed_b = p.stride_b[kLast] == 0;
   for_lanes(n, [&](int64_t i, auto get, auto put) {
-    put(y + i, apply(p.kind, fixed_a ? set1(*a) : get(a + i), fixed_b ? set1(*b) : get(b + i)));
+    put(y + i, apply(p.kind, fixed_a ? set1(to_float(*a)) : get(a + i), fixed_b ? set1(to_float(*b)) : get(b + i)));
   });
 }
 
-double sum_of(const ArithmeticReduce& p, const float* x) {
+template <class T>
+double sum_of(const ArithmeticReduceOf<T>& p, const T* x) {
   double sum = 0;
   const int64_t step = p.reduced_stride[kLast];
   const int64_t outer = p.reduced[kLast] == 0 ? 0 : product(p.reduced, kLast);
   for (int64_t o = 0; o < outer; ++o) {
-    const float* from = x + offset_of(o, p.reduced, p.reduced_stride, kLast);
-    for (int64_t i = 0; i < p.reduced[kLast]; ++i) sum += from[i * step];
+    const T* from = x + offset_of(o, p.reduced, p.reduced_stride, kLast);
+    for (int64_t i = 0; i < p.reduced[kLast]; ++i) sum += to_float(from[i * step]);
   }
   return sum;
 }
 
 }  // namespace
 
-void arithmetic_forward(const ArithmeticForward& p) {
+template <class T>
+void arithmetic_forward(const ArithmeticForwardOf<T>& p) {
   const int64_t n = p.dims[kLast], outer = product(p.dims, kLast);
   if (n == 0) return;
   const int64_t blocks_per_row = blocks_of(n, kElementBlock), rows_per_task = std::max<int64_t>(1, kElementBlock / n);
@@ -65,19 +68,22 @@ void arithmetic_forward(const ArithmeticForward& p) {
     for (int64_t i = begin; i < end; ++i) {
       const int64_t o = i / blocks_per_row, at = i % blocks_per_row * kElementBlock,
                     length = std::min(kElementBlock, n - at);
-      const float* a = p.a + offset_of(o, p.dims, p.stride_a, kLast) + at * p.stride_a[kLast];
-      const float* b = p.b + offset_of(o, p.dims, p.stride_b, kLast) + at * p.stride_b[kLast];
+      const T* a = p.a + offset_of(o, p.dims, p.stride_a, kLast) + at * p.stride_a[kLast];
+      const T* b = p.b + offset_of(o, p.dims, p.stride_b, kLast) + at * p.stride_b[kLast];
       apply_row(p, a, b, p.y + o * n + at, length);
     }
   });
 }
+FOR_FLOATS(arithmetic_forward, ArithmeticForward)
 
-void arithmetic_reduce(const ArithmeticReduce& p) {
+template <class T>
+void arithmetic_reduce(const ArithmeticReduceOf<T>& p) {
   const int64_t summed = std::max<int64_t>(1, product(p.reduced, kMaxDims));
   for_blocks(product(p.kept, kMaxDims), std::max<int64_t>(1, kElementBlock / summed), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i)
-      p.y[i] = static_cast<float>(sum_of(p, p.x + offset_of(i, p.kept, p.kept_stride, kMaxDims)));
+      assign(p.y + i, static_cast<float>(sum_of(p, p.x + offset_of(i, p.kept, p.kept_stride, kMaxDims))));
   });
 }
+FOR_FLOATS(arithmetic_reduce, ArithmeticReduce)
 
 }  // namespace morphmlp::MORPHMLP_ISA

@@ -5,12 +5,15 @@
 
 namespace morphmlp::MORPHMLP_ISA {
 
-void batch_norm_forward(const BatchNormForward& p);
+template <class T>
+void batch_norm_forward(const BatchNormForwardOf<T>& p);
 
 // Writes mean and rstd: of x in training, which also updates the running statistics; else the running statistics.
-void batch_norm_statistics(const BatchNormForward& p);
+template <class T>
+void batch_norm_statistics(const BatchNormForwardOf<T>& p);
 
-// Normalises `rows` rows x to y by mean and rstd, with the optional GELU.
-void batch_norm_rows(const BatchNormForward& p, const float* x, int64_t rows, float* y);
+// Normalises `rows` rows x, of T or float, to y by mean and rstd, with the optional GELU.
+template <class T, class X>
+void batch_norm_rows(const BatchNormForwardOf<T>& p, const X* x, int64_t rows, T* y);
 
 }  // namespace morphmlp::MORPHMLP_ISA

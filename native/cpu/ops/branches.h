@@ -6,7 +6,8 @@
 
 namespace morphmlp::MORPHMLP_ISA {
 
-using PackedWeights = std::vector<std::shared_ptr<PackedWeight>>;
+template <class E>
+using PackedWeights = std::vector<SharedWeight<E>>;
 
 inline bool is_channel_branch(const NormSpatialShape& at, int64_t i) { return i + 1 == at.branches(); }
 
@@ -17,10 +18,11 @@ inline MorphLayout branch_layout(const NormSpatialShape& at, int64_t i) {
   return spatial_layout(at.frames(), at.height, at.width, at.channels, channel ? 1 : at.chunk, vertical, strided);
 }
 
-inline PackedWeights packed_weights(const NormSpatialShape& at, Buffer* const* weights, Use use) {
-  PackedWeights packed;
+template <class E>
+PackedWeights<E> packed_weights(const NormSpatialShape& at, Buffer* const* weights, Use use) {
+  PackedWeights<E> packed;
   for (int64_t i = 0; i < at.branches(); ++i)
-    packed.push_back(packed_weight(*weights[i], at.channels, at.channels, use));
+    packed.push_back(packed_weight<E>(*weights[i], at.channels, at.channels, use));
   return packed;
 }
 

@@ -3,8 +3,7 @@
 
 #include <cstring>
 
-#include "cpu/blocks.h"
-#include "cpu/isa.h"
+#include "cpu/rows.h"
 
 namespace morphmlp::MORPHMLP_ISA {
 namespace {
@@ -12,30 +11,35 @@ namespace {
 constexpr int64_t kLines = 16;  // lines of a frame per task
 
 // A line of a frame: its bytes, those of the clip it is mixed with, and its output in the first of three planes.
+template <class T>
 struct Line {
   const uint8_t *own, *other;
-  float* to;
+  T* to;
   int64_t plane;  // stride between channels of the output
 };
 
-Line line_of(const ClipInputForward& p, int64_t number) {
+template <class T>
+Line<T> line_of(const ClipInputForwardOf<T>& p, int64_t number) {
   const int64_t lines = p.frames * p.height, clip = number / lines, line = number % lines;
   const auto bytes = [&](int64_t source) { return p.pixels + (source * lines + line) * p.width * 3; };
   return {bytes(clip), bytes(p.clips - 1 - clip), p.x + (clip * 3 * lines + line) * p.width, lines * p.width};
 }
 
-void look_up(const float* tables, const Line& line, int64_t begin, int64_t end) {
+template <class T>
+void look_up(const float* tables, const Line<T>& line, int64_t begin, int64_t end) {
   for (int64_t c = 0; c < 3; ++c)
-    for (int64_t i = begin; i < end; ++i) line.to[c * line.plane + i] = tables[c * kByteValues + line.own[3 * i + c]];
+    for (int64_t i = begin; i < end; ++i)
+      assign(line.to + c * line.plane + i, tables[c * kByteValues + line.own[3 * i + c]]);
 }
 
 // In double, so that products are exact and the sum is rounded once.
-void blend(const float* tables, const ClipMix& mix, const Line& line, int64_t begin, int64_t end) {
+template <class T>
+void blend(const float* tables, const ClipMix& mix, const Line<T>& line, int64_t begin, int64_t end) {
   for (int64_t c = 0; c < 3; ++c)
     for (int64_t i = begin; i < end; ++i) {
       const double own = tables[c * kByteValues + line.own[3 * i + c]];
       const double other = tables[c * kByteValues + line.other[3 * i + c]];
-      line.to[c * line.plane + i] = static_cast<float>(own * mix.keep + other * mix.take);
+      assign(line.to + c * line.plane + i, static_cast<float>(own * mix.keep + other * mix.take));
     }
 }
 
@@ -47,7 +51,8 @@ int64_t clamp_column(float at, int64_t width) {
 
 }  // namespace
 
-void clip_input_forward(const ClipInputForward& p) {
+template <class T>
+void clip_input_forward(const ClipInputForwardOf<T>& p) {
   ClipMix mix;
   std::memcpy(&mix, p.settings + kClipTables, sizeof(mix));
   const auto inside = [](int64_t at, float from, float length) {
@@ -56,7 +61,7 @@ void clip_input_forward(const ClipInputForward& p) {
   const int64_t left = clamp_column(mix.x, p.width), right = std::max(left, clamp_column(mix.x + mix.width, p.width));
   for_blocks(p.clips * p.frames * p.height, kLines, [&](int64_t begin, int64_t end) {
     for (int64_t number = begin; number < end; ++number) {
-      const Line line = line_of(p, number);
+      const Line<T> line = line_of(p, number);
       const bool mixed = line.own != line.other && inside(number % p.height, mix.y, mix.height);
       look_up(p.settings, line, 0, mixed ? left : p.width);
       if (!mixed) continue;
@@ -65,5 +70,6 @@ void clip_input_forward(const ClipInputForward& p) {
     }
   });
 }
+FOR_FLOATS(clip_input_forward, ClipInputForward)
 
 }  // namespace morphmlp::MORPHMLP_ISA

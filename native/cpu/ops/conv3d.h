@@ -7,12 +7,14 @@
 
 namespace morphmlp::MORPHMLP_ISA {
 
-void conv3d_forward(const Conv3dForward& p);
+template <class T>
+void conv3d_forward(const Conv3dForwardOf<T>& p);
 
 // Receives the results of positions [begin, end), row-major [position][out_channels].
 using BlockEpilogue = std::function<void(int64_t begin, int64_t end, const float* rows)>;
 
 // Passes the results to `epilogue` instead of writing p.y. p.at.groups must be 1.
-void conv3d_forward_blocks(const Conv3dForward& p, const BlockEpilogue& epilogue);
+template <class T>
+void conv3d_forward_blocks(const Conv3dForwardOf<T>& p, const BlockEpilogue& epilogue);
 
 }  // namespace morphmlp::MORPHMLP_ISA

@@ -17,15 +17,15 @@ int64_t packed_line(const GroupedConv& at, Use use) {
   return use == Use::forward ? packed_weight_size(at.outs, at.k()) : packed_weight_size(at.k(), at.outs);
 }
 
-std::shared_ptr<PackedWeight> packed(const Conv3dShape& shape, const GroupedConv& at, Buffer& weight, Use use) {
+SharedWeight<float> packed(const Conv3dShape& shape, const GroupedConv& at, Buffer& weight, Use use) {
   const int64_t lines = at.groups * at.kernel_lines(), size = at.outs * at.k(), step = packed_line(at, use);
   // `taps` encodes the kernel shape, so that a view of the same buffer with another kernel is packed again.
   const WeightMatrix matrix{at.out_channels(), at.ins * shape.kernel[0] * shape.kernel[1] * shape.kernel[2],
                             shape.kernel[1] * 65536 + shape.kernel[2], lines};
-  return packed_weight(weight, matrix, use, [&](const float* w) {
-    const PackedWeight by_line(matrix, lines * size);  // as a temporary
+  return packed_weight<float>(weight, matrix, use, [&](const float* w) {
+    const PackedWeight<float> by_line(matrix, lines * size);  // as a temporary
     for_weights(shape, at, [&](int64_t from, int64_t to) { by_line.data()[to] = w[from]; });
-    auto into = std::make_shared<PackedWeight>(matrix, lines * step);
+    auto into = std::make_shared<PackedWeight<float>>(matrix, lines * step);
     parallel_for(lines, [&](int64_t i) {
       const float* line = by_line.data() + i * size;
       if (use == Use::forward) return pack_weight(line, at.outs, at.k(), at.k(), 1, into->data() + i * step);
@@ -125,7 +125,7 @@ void weight_gradient(const GroupedConv& at, const Conv3dBackward& p) {
     if (first) std::fill(bias + groups.first * at.outs, bias + groups.last * at.outs, 0.0f);
     for (int64_t i = 0; i < bands; ++i) weight_gradient_tile(at, p, frame, tile_at(at, band, slice * bands + i), part);
   });
-  const PackedWeight by_line({at.out_channels(), at.weights() / at.out_channels()}, at.weights());
+  const PackedWeight<float> by_line({at.out_channels(), at.weights() / at.out_channels()}, at.weights());
   sums.reduce(0, at.weights(), by_line.data());
   sums.reduce(at.weights(), at.out_channels(), p.dbias);
   for_weights(p.at, at, [&](int64_t to, int64_t from) { p.dweight[to] = by_line.data()[from]; });
@@ -182,6 +182,46 @@ void grouped_conv3d_backward(const Conv3dBackward& p) {
   const GroupedConv at = grouped_conv(p.at);
   weight_gradient(at, p);
   if (p.dx) input_gradient(at, p);
+}
+
+namespace {
+
+template <class From>
+std::vector<float> widened(const From* from, int64_t n) {
+  std::vector<float> wide(static_cast<size_t>(n));
+  copy_row(wide.data(), from, n);
+  return wide;
+}
+
+// A copy of a weight, rounded to bf16.
+struct RoundedWeight {
+  explicit RoundedWeight(const Buffer& from) : buffer(DType::f32, Device::cpu, from.length) {
+    auto* to = static_cast<Rounded*>(buffer.data);
+    copy_row(to, static_cast<const float*>(from.data), from.length);
+  }
+  Buffer buffer;
+};
+
+int64_t input_size(const Conv3dShape& at) { return at.batch * at.in_channels * at.in[0] * at.in[1] * at.in[2]; }
+int64_t output_size(const Conv3dShape& at) { return at.batch * at.out_channels * at.out[0] * at.out[1] * at.out[2]; }
+
+}  // namespace
+
+void grouped_conv3d_forward(const Conv3dForwardOf<Bf16>& p) {
+  const std::vector<float> x = widened(p.x, input_size(p.at));
+  std::vector<float> y(static_cast<size_t>(output_size(p.at)));
+  RoundedWeight weight(*p.weight);
+  grouped_conv3d_forward(Conv3dForward{p.at, x.data(), &weight.buffer, p.bias, y.data()});
+  copy_row(p.y, y.data(), output_size(p.at));
+}
+
+void grouped_conv3d_backward(const Conv3dBackwardOf<Bf16>& p) {
+  const std::vector<float> x = widened(p.x, input_size(p.at)), dy = widened(p.dy, output_size(p.at));
+  std::vector<float> dx(p.dx ? x.size() : 0);
+  RoundedWeight weight(*p.weight);
+  grouped_conv3d_backward(
+      Conv3dBackward{p.at, x.data(), &weight.buffer, dy.data(), p.dx ? dx.data() : nullptr, p.dweight, p.dbias});
+  if (p.dx) copy_row(p.dx, dx.data(), input_size(p.at));
 }
 
 }  // namespace morphmlp::MORPHMLP_ISA

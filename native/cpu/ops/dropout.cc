@@ -7,7 +7,8 @@ namespace morphmlp::MORPHMLP_ISA {
 namespace {
 
 // y = factor * x for n elements.
-void scale_row(const float* x, float factor, int64_t n, float* y) {
+template <class T>
+void scale_row(const T* x, float factor, int64_t n, T* y) {
   const V by = set1(factor);
   for_lanes(n, [&](int64_t i, auto get, auto put) { put(y + i, mul(get(x + i), by)); });
 }
@@ -27,10 +28,13 @@ void dropout_factors(const DropoutFactors& p) {
   });
 }
 
-void dropout_apply(const DropoutApply& p) {
+template <class T>
+void dropout_apply(const DropoutApplyOf<T>& p) {
   for_blocks(p.n, kElementBlock, [&](int64_t begin, int64_t end) {
     if (p.span == 1) {
-      for (int64_t i = begin; i < end; ++i) p.y[i] = p.x[i] * p.factor[i];
+      for_lanes(end - begin, [&](int64_t i, auto get, auto put) {
+        put(p.y + begin + i, mul(get(p.x + begin + i), get(p.factor + begin + i)));
+      });
       return;
     }
     for (int64_t i = begin; i < end;) {
@@ -40,5 +44,6 @@ void dropout_apply(const DropoutApply& p) {
     }
   });
 }
+FOR_FLOATS(dropout_apply, DropoutApply)
 
 }  // namespace morphmlp::MORPHMLP_ISA

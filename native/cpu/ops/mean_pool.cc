@@ -4,7 +4,8 @@
 
 namespace morphmlp::MORPHMLP_ISA {
 
-void mean_pool_forward(const MeanPoolForward& p) {
+template <class T>
+void mean_pool_forward(const MeanPoolForwardOf<T>& p) {
   const int64_t c = p.channels;
   for (int64_t clip = 0; clip < p.clips; ++clip) {
     float* y = p.y + clip * c;
@@ -15,16 +16,19 @@ void mean_pool_forward(const MeanPoolForward& p) {
     for (int64_t i = 0; i < c; ++i) y[i] /= static_cast<float>(p.tokens);
   }
 }
+FOR_FLOATS(mean_pool_forward, MeanPoolForward)
 
-void mean_pool_backward(const MeanPoolBackward& p) {
+template <class T>
+void mean_pool_backward(const MeanPoolBackwardOf<T>& p) {
   const V share = set1(1.0f / static_cast<float>(p.tokens));
   for_blocks(p.clips * p.tokens, 64, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
       const float* dy = p.dy + row / p.tokens * p.channels;
-      float* dx = p.dx + row * p.channels;
+      T* dx = p.dx + row * p.channels;
       for_lanes(p.channels, [&](int64_t i, auto get, auto put) { put(dx + i, mul(share, get(dy + i))); });
     }
   });
 }
+FOR_FLOATS(mean_pool_backward, MeanPoolBackward)
 
 }  // namespace morphmlp::MORPHMLP_ISA

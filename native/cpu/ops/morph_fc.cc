@@ -14,10 +14,16 @@ MorphLayout layout_of(const MorphFcShape& at) {
 
 }  // namespace
 
-void morph_fc_forward(const MorphFcForward& p) { gathered_fc_forward(layout_of(p.at), p.x, *p.weight, p.bias, p.y); }
+template <class T>
+void morph_fc_forward(const MorphFcForwardOf<T>& p) {
+  gathered_fc_forward(layout_of(p.at), p.x, *p.weight, p.bias, p.y);
+}
+FOR_FLOATS(morph_fc_forward, MorphFcForward)
 
-void morph_fc_backward(const MorphFcBackward& p) {
+template <class T>
+void morph_fc_backward(const MorphFcBackwardOf<T>& p) {
   gathered_fc_backward(layout_of(p.at), p.x, *p.weight, p.dy, p.dx, p.dweight, p.dbias);
 }
+FOR_FLOATS(morph_fc_backward, MorphFcBackward)
 
 }  // namespace morphmlp::MORPHMLP_ISA

@@ -12,7 +12,8 @@ struct RowStatistics {
 
 // Mean and 1 / sqrt(variance + eps) of a row. Two passes, which are accurate for a mean far from zero and cheap for a
 // row in cache.
-inline RowStatistics row_statistics(const float* x, int64_t n, float eps) {
+template <class T>
+RowStatistics row_statistics(const T* x, int64_t n, float eps) {
   V sum = zero();
   for_lanes(n, [&](int64_t i, auto get, auto) { sum = add(sum, get(x + i)); });
   const float mean = hsum(sum) / static_cast<float>(n);
@@ -24,14 +25,14 @@ inline RowStatistics row_statistics(const float* x, int64_t n, float eps) {
     squares = fma(d, d, squares);
   }
   float rest = 0;  // scalar tail: the zeros of a masked load would count as values
-  for (; i < n; ++i) rest += (x[i] - mean) * (x[i] - mean);
+  for (; i < n; ++i) rest += (to_float(x[i]) - mean) * (to_float(x[i]) - mean);
   const float variance = (hsum(squares) + rest) / static_cast<float>(n);
   return {mean, 1.0f / std::sqrt(variance + eps)};
 }
 
 // y = (x - mean) * rstd * gamma + beta
-inline void normalise_row(const float* x, int64_t n, RowStatistics at, const float* gamma, const float* beta,
-                          float* y) {
+template <class T, class Y>
+void normalise_row(const T* x, int64_t n, RowStatistics at, const float* gamma, const float* beta, Y* y) {
   const V m = set1(at.mean), r = set1(at.rstd);
   for_lanes(n, [&](int64_t i, auto get, auto put) {
     put(y + i, fma(mul(sub(get(x + i), m), r), get(gamma + i), get(beta + i)));
@@ -40,8 +41,9 @@ inline void normalise_row(const float* x, int64_t n, RowStatistics at, const flo
 
 // The gradient of a normalised row: with g = dy * gamma, dx = rstd * (g - mean(g) - xhat * mean(g * xhat)), plus
 // `residual` if not null. Adds dy * xhat to dgamma and dy to dbeta. dx may be dy.
-inline void normalise_row_backward(const float* x, int64_t n, RowStatistics at, const float* gamma, const float* dy,
-                                   const float* residual, float* dx, float* dgamma, float* dbeta) {
+template <class T, class D>
+void normalise_row_backward(const T* x, int64_t n, RowStatistics at, const float* gamma, const D* dy, const T* residual,
+                            T* dx, float* dgamma, float* dbeta) {
   const V m = set1(at.mean), r = set1(at.rstd);
   V sum_g = zero(), sum_gx = zero();
   for_lanes(n, [&](int64_t i, auto get, auto put) {

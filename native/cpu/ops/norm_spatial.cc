@@ -10,7 +10,7 @@
 namespace morphmlp::MORPHMLP_ISA {
 namespace {
 
-enum Slot { kTokens, kRows, kProduct, kInner, kGradRows, kSum };
+enum Slot { kTokens, kRows, kProduct, kInner, kGradRows, kSum, kResults };
 
 // A frame, or an equal share of each branch's chunks in a frame if there are few frames.
 struct Segment {
@@ -38,10 +38,10 @@ int64_t segments_for(const NormSpatialShape& at, int64_t wanted) {
 }
 
 // Normalises the tokens of a block into scratch by the statistics(row) of each.
-template <class P, class F>
-float* normalise_tokens(const P& p, const MorphLayout& layout, int64_t first, int64_t last, F&& statistics) {
+template <class T, class P, class F>
+Operand<T>* normalise_tokens(const P& p, const MorphLayout& layout, int64_t first, int64_t last, F&& statistics) {
   const int64_t c = layout.channels;
-  float* tokens = scratch(kTokens, (last - first) * layout.chunk_tokens * c);
+  auto* tokens = scratch_of<Operand<T>>(kTokens, (last - first) * layout.chunk_tokens * c);
   for_block_tokens(layout, first, last, [&](int64_t i, int64_t row) {
     if (row < 0) return clear_row(tokens + i * c, c);
     normalise_row(p.x + row * c, c, statistics(row), p.gamma, p.beta, tokens + i * c);
@@ -50,8 +50,8 @@ float* normalise_tokens(const P& p, const MorphLayout& layout, int64_t first, in
 }
 
 // Scatters the results of a block to the branch's tensor and adds their sum over tokens to `sum`.
-void store_block(const MorphLayout& layout, int64_t first, int64_t last, const float* tokens, float* branch,
-                 float* sum) {
+template <class T>
+void store_block(const MorphLayout& layout, int64_t first, int64_t last, const float* tokens, T* branch, float* sum) {
   const int64_t c = layout.channels;
   float* part = scratch(kSum, c);
   clear_row(part, c);
@@ -63,12 +63,14 @@ void store_block(const MorphLayout& layout, int64_t first, int64_t last, const f
   add_row(sum, part, c);
 }
 
-void forward_branch(const NormSpatialBranches& p, const Segment& segment, int64_t i, const float* weight, float* sum) {
+template <class T>
+void forward_branch(const NormSpatialBranchesOf<T>& p, const Segment& segment, int64_t i, const Operand<T>* weight,
+                    float* sum) {
   const MorphLayout layout = branch_layout(p.at, i);
   segment.for_chunk_blocks(layout, [&](int64_t first, int64_t last) {
     const MorphLayout local = block_layout(layout, last - first);
-    const int64_t floats = local.frame_tokens * local.channels;
-    const float* tokens = normalise_tokens(p, layout, first, last, [&](int64_t row) {
+    const int64_t elements = local.frame_tokens * local.channels;
+    const Operand<T>* tokens = normalise_tokens<T>(p, layout, first, last, [&](int64_t row) {
       const RowStatistics s = row_statistics(p.x + row * layout.channels, layout.channels, p.eps);
       if (is_channel_branch(p.at, i)) {  // exactly one branch writes them
         p.mean[row] = s.mean;
@@ -76,33 +78,36 @@ void forward_branch(const NormSpatialBranches& p, const Segment& segment, int64_
       }
       return s;
     });
-    const float* rows = block_rows(local, tokens, scratch(kRows, floats));
-    float* results = scratch(kInner, floats);
-    multiply_rows(local, rows, weight, p.bias[i], scratch(kProduct, floats), results);
+    const auto* rows = block_rows(local, tokens, scratch_of<Operand<T>>(kRows, elements));
+    float* results = scratch(kInner, elements);
+    multiply_rows(local, rows, weight, p.bias[i], scratch(kProduct, elements), results);
     store_block(layout, first, last, results, p.branch + i * p.at.tokens() * layout.channels, sum);
   });
 }
 
 // Arguments shared by all blocks of the backward.
+template <class T>
 struct Backward {
-  const NormSpatialBranchesBackward& p;
+  const NormSpatialBranchesBackwardOf<T>& p;
   std::vector<float> weights;  // [clip][i][c]
-  PackedWeights packed;
+  PackedWeights<Operand<T>> packed;
   BranchSums sum;
+  float* dnormed;  // gradient of the normalised tokens, summed over the branches: in dx if that is f32
 };
 
 // Gradient of branch i at the tokens of a block: weights * dmix + dpooled / clip_tokens.
-const float* grad_tokens(const Backward& b, const MorphLayout& layout, const Segment& segment, int64_t i, int64_t first,
-                         int64_t last) {
+template <class T>
+const Operand<T>* grad_tokens(const Backward<T>& b, const MorphLayout& layout, const Segment& segment, int64_t i,
+                              int64_t first, int64_t last) {
   const int64_t c = layout.channels;
   const float* w = &b.weights[(segment.clip * b.p.at.branches() + i) * c];
   const float* pooled = b.p.dpooled + segment.clip * c;
   const V share = set1(1.0f / static_cast<float>(b.p.at.clip_tokens()));
-  float* grad = scratch(kInner, (last - first) * layout.chunk_tokens * c);
+  auto* grad = scratch_of<Operand<T>>(kInner, (last - first) * layout.chunk_tokens * c);
   for_block_tokens(layout, first, last, [&](int64_t t, int64_t row) {
-    float* to = grad + t * c;
+    auto* to = grad + t * c;
     if (row < 0) return clear_row(to, c);
-    const float* from = b.p.dmix + row * c;
+    const T* from = b.p.dmix + row * c;
     for_lanes(c, [&](int64_t j, auto get, auto put) {
       put(to + j, fma(get(w + j), get(from + j), mul(share, get(pooled + j))));
     });
@@ -110,51 +115,56 @@ const float* grad_tokens(const Backward& b, const MorphLayout& layout, const Seg
   return grad;
 }
 
-// Accumulates a block's gradient of the normalised tokens in dx, or stores it if `overwrite`.
+// Accumulates a block's gradient of the normalised tokens, or stores it if `overwrite`.
 void accumulate_grad(const MorphLayout& layout, int64_t first, int64_t last, const float* tokens, bool overwrite,
-                     float* dx) {
+                     float* sum) {
   const int64_t c = layout.channels;
   for_block_tokens(layout, first, last, [&](int64_t i, int64_t row) {
     if (row < 0) return;
-    overwrite ? copy_row(dx + row * c, tokens + i * c, c) : add_row(dx + row * c, tokens + i * c, c);
+    overwrite ? copy_row(sum + row * c, tokens + i * c, c) : add_row(sum + row * c, tokens + i * c, c);
   });
 }
 
-void backward_branch(const Backward& b, const Segment& segment, int64_t i, float* sums, bool first_block) {
+template <class T>
+void backward_branch(const Backward<T>& b, const Segment& segment, int64_t i, float* sums, bool first_block) {
   const MorphLayout layout = branch_layout(b.p.at, i);
   const int64_t k = layout.row_length();
   float *dweight = sums + i * b.sum.branch, *dbias = dweight + b.sum.weight;
   bool add = !first_block;
   segment.for_chunk_blocks(layout, [&](int64_t first, int64_t last) {
     const MorphLayout local = block_layout(layout, last - first);
-    const int64_t floats = local.frame_tokens * local.channels, n = local.chunks * local.groups;
-    const float* grad = block_rows(local, grad_tokens(b, layout, segment, i, first, last), scratch(kGradRows, floats));
-    float* tokens = normalise_tokens(b.p, layout, first, last, [&](int64_t row) {
+    const int64_t elements = local.frame_tokens * local.channels, n = local.chunks * local.groups;
+    const auto* grad =
+        block_rows(local, grad_tokens(b, layout, segment, i, first, last), scratch_of<Operand<T>>(kGradRows, elements));
+    const Operand<T>* normed = normalise_tokens<T>(b.p, layout, first, last, [&](int64_t row) {
       return RowStatistics{b.p.mean[row], b.p.rstd[row]};
     });
-    gemm_tn_block(n, k, k, grad, k, block_rows(local, tokens, scratch(kRows, floats)), k, dweight, k, add);
+    const auto* rows = block_rows(local, normed, scratch_of<Operand<T>>(kRows, elements));
+    gemm_tn_block(n, k, k, grad, k, rows, k, dweight, k, add);
     col_sum_block(n, k, grad, k, dbias, add);
     add = true;
-    multiply_rows(local, grad, b.packed[i]->data(), nullptr, scratch(kProduct, floats), tokens);
-    accumulate_grad(layout, first, last, tokens, i == 0, b.p.dx);
+    float* tokens = scratch(kResults, elements);
+    multiply_rows(local, grad, b.packed[i]->data(), nullptr, scratch(kProduct, elements), tokens);
+    accumulate_grad(layout, first, last, tokens, i == 0, b.dnormed);
   });
 }
 
-// LayerNorm backward in place: dx holds the gradient of the normalised tokens.
-void backward_norm(const Backward& b, const Segment& segment, float* sums, bool first) {
+// LayerNorm backward, in place if dnormed is dx.
+template <class T>
+void backward_norm(const Backward<T>& b, const Segment& segment, float* sums, bool first) {
   const int64_t c = b.p.at.channels, n = b.p.at.frame_tokens();
   if (first) clear_row(sums + b.sum.dgamma, 2 * c);
   for (int64_t row = segment.begin(n); row < segment.end(n); ++row) {
-    float* dx = b.p.dx + row * c;
-    const float* residual = b.p.residual ? b.p.residual + row * c : nullptr;
-    normalise_row_backward(b.p.x + row * c, c, {b.p.mean[row], b.p.rstd[row]}, b.p.gamma, dx, residual, dx,
-                           sums + b.sum.dgamma, sums + b.sum.dbeta);
+    const T* residual = b.p.residual ? b.p.residual + row * c : nullptr;
+    normalise_row_backward(b.p.x + row * c, c, {b.p.mean[row], b.p.rstd[row]}, b.p.gamma, b.dnormed + row * c, residual,
+                           b.p.dx + row * c, sums + b.sum.dgamma, sums + b.sum.dbeta);
   }
 }
 
 // The backward has one step per branch and one for LayerNorm. If a frame has several segments, they synchronise after
 // each step, since a token may belong to different segments in different branches.
-void run_steps(const Backward& b, int64_t segments, SplitReducer& sums) {
+template <class T>
+void run_steps(const Backward<T>& b, int64_t segments, SplitReducer& sums) {
   const int64_t branches = b.p.at.branches();
   const auto run = [&](int64_t from, int64_t to) {
     sums.run([&](int64_t index, float* part, bool first) {
@@ -169,28 +179,10 @@ void run_steps(const Backward& b, int64_t segments, SplitReducer& sums) {
 
 }  // namespace
 
-void pool_segments(const NormSpatialBranches& p, const std::vector<float>& sums, int64_t segments) {
-  const int64_t c = p.at.channels, count = p.at.steps * segments;
-  for (int64_t i = 0; i < p.at.clips * c; ++i) {
-    double total = 0;
-    for (int64_t s = 0; s < count; ++s) total += sums[(i / c * count + s) * c + i % c];
-    p.pooled[i] = static_cast<float>(total / static_cast<double>(p.at.clip_tokens()));
-  }
-}
-
-void reduce_branches(const NormSpatialBranchesBackward& p, const BranchSums& at, const SplitReducer& sums) {
-  const int64_t c = p.at.channels;
-  for (int64_t i = 0; i < p.at.branches(); ++i) {
-    sums.reduce(i * at.branch, at.weight, p.dweight[i]);
-    if (p.dbias[i]) sums.reduce(i * at.branch + at.weight, c, p.dbias[i]);
-  }
-  sums.reduce(at.dgamma, c, p.dgamma);
-  sums.reduce(at.dbeta, c, p.dbeta);
-}
-
-void norm_spatial_branches(const NormSpatialBranches& p) {
+template <class T>
+void norm_spatial_branches(const NormSpatialBranchesOf<T>& p) {
   if (p.at.frames() >= kMinFramesForTiles) return norm_spatial_branches_in_tiles(p);
-  const PackedWeights packed = packed_weights(p.at, p.weight, Use::forward);
+  const auto packed = packed_weights<Operand<T>>(p.at, p.weight, Use::forward);
   const int64_t segments = segments_for(p.at, 64), tasks = p.at.frames() * segments;
   std::vector<float> sums(static_cast<size_t>(tasks * p.at.channels), 0.0f);
   parallel_for(tasks, [&](int64_t index) {
@@ -199,15 +191,21 @@ void norm_spatial_branches(const NormSpatialBranches& p) {
   });
   pool_segments(p, sums, segments);
 }
+FOR_FLOATS(norm_spatial_branches, NormSpatialBranches)
 
-void norm_spatial_branches_backward(const NormSpatialBranchesBackward& p) {
+template <class T>
+void norm_spatial_branches_backward(const NormSpatialBranchesBackwardOf<T>& p) {
   if (p.at.frames() >= kMinFramesForTiles) return norm_spatial_branches_backward_in_tiles(p);
   const int64_t c = p.at.channels, segments = segments_for(p.at, 16);
-  const Backward b{p, by_branch(p.weights, p.at.clips, c, p.at.branches()),
-                   packed_weights(p.at, p.weight, Use::backward), BranchSums(p.at)};
+  std::vector<float> gradient(static_cast<size_t>(std::is_same_v<T, float> ? 0 : p.at.tokens() * c));
+  float* dnormed = gradient.data();
+  if constexpr (std::is_same_v<T, float>) dnormed = p.dx;
+  const Backward<T> b{p, by_branch(p.weights, p.at.clips, c, p.at.branches()),
+                      packed_weights<Operand<T>>(p.at, p.weight, Use::backward), BranchSums(p.at), dnormed};
   SplitReducer sums(p.at.frames() * segments, b.sum.total);
   run_steps(b, segments, sums);
   reduce_branches(p, b.sum, sums);
 }
+FOR_FLOATS(norm_spatial_branches_backward, NormSpatialBranchesBackward)
 
 }  // namespace morphmlp::MORPHMLP_ISA

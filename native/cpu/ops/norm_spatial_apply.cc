@@ -11,33 +11,37 @@ namespace {
 enum Slot { kNormed, kMix, kRows, kProduct };
 
 // Arguments shared by all tiles.
+template <class T>
 struct Apply {
-  explicit Apply(const NormSpatialApply& p)
+  explicit Apply(const NormSpatialApplyOf<T>& p)
       : p(p),
         tiles(p.at),
-        packed(packed_weights(p.at, p.weight, Use::forward)),
-        proj(packed_weight(*p.proj, p.at.channels, p.at.channels, Use::forward)),
+        packed(packed_weights<Operand<T>>(p.at, p.weight, Use::forward)),
+        proj(packed_weight<Operand<T>>(*p.proj, p.at.channels, p.at.channels, Use::forward)),
         weights(by_branch(p.weights, p.at.clips, p.at.channels, p.at.branches())) {
     for (int64_t i = 0; i < p.at.branches(); ++i) layouts.push_back(branch_layout(tiles.frame, i));
   }
-  const NormSpatialApply& p;
+  const NormSpatialApplyOf<T>& p;
   Tiles tiles;
-  PackedWeights packed;
-  std::shared_ptr<PackedWeight> proj;
+  PackedWeights<Operand<T>> packed;
+  SharedWeight<Operand<T>> proj;
   std::vector<float> weights;  // [clip][branch][C]
   std::vector<MorphLayout> layouts;
 };
 
 // Scratch of one tile: its normalised tokens and the accumulated mix of the branches.
+template <class T>
 struct Tile : TileTokens {
-  Tile(const Apply& a, int64_t index)
+  Tile(const Apply<T>& a, int64_t index)
       : TileTokens(a.p.at, a.tiles, index),
-        normed(scratch(kNormed, tokens * at.channels)),
+        normed(scratch_of<Operand<T>>(kNormed, tokens * at.channels)),
         mix(scratch(kMix, tokens * at.channels)) {}
-  float *normed, *mix;
+  Operand<T>* normed;
+  float* mix;
 };
 
-void normalise_tokens(const Apply& a, const Tile& tile, int64_t begin, int64_t end) {
+template <class T>
+void normalise_tokens(const Apply<T>& a, const Tile<T>& tile, int64_t begin, int64_t end) {
   const int64_t c = a.p.at.channels;
   for (int64_t i = begin; i < end; ++i) {
     const int64_t row = tile.row(i);
@@ -47,12 +51,13 @@ void normalise_tokens(const Apply& a, const Tile& tile, int64_t begin, int64_t e
 }
 
 // mix += w * (FC(chunks) + bias); branch 0 overwrites mix.
-void mix_chunks(const Apply& a, const Tile& tile, int64_t branch, int64_t first, int64_t last) {
+template <class T>
+void mix_chunks(const Apply<T>& a, const Tile<T>& tile, int64_t branch, int64_t first, int64_t last) {
   const MorphLayout& layout = a.layouts[branch];
   const int64_t k = layout.row_length(), n = (last - first) * layout.groups;
-  const float* rows = tile.normed + first * k;
+  const auto* rows = tile.normed + first * k;
   if (layout.chunk_tokens > 1) {
-    float* gathered = scratch(kRows, n * k);
+    auto* gathered = scratch_of<Operand<T>>(kRows, n * k);
     gather_chunks(layout, first, last, tile.normed, gathered);
     rows = gathered;
   }
@@ -67,14 +72,17 @@ void mix_chunks(const Apply& a, const Tile& tile, int64_t branch, int64_t first,
   }
 }
 
-void project_tokens(const Apply& a, const Tile& tile, int64_t begin, int64_t end) {
-  const int64_t c = a.p.at.channels;
-  float* out = scratch(kProduct, (end - begin) * c);
-  gemm_block(end - begin, c, c, tile.mix + begin * c, c, a.proj->data(), out, c, false);
+template <class T>
+void project_tokens(const Apply<T>& a, const Tile<T>& tile, int64_t begin, int64_t end) {
+  const int64_t c = a.p.at.channels, rows = end - begin;
+  float* out = scratch(kProduct, rows * c);
+  const auto* mix = narrow_rows<Operand<T>>(tile.mix + begin * c, rows, c);
+  gemm_block(rows, c, c, mix, kNarrowed<Operand<T>> * c, a.proj->data(), out, c, false);
   for (int64_t i = begin; i < end; ++i, out += c) {
     const V scale = set1(a.p.scale ? a.p.scale[tile.clip_of_token(i)] : 1.0f);
-    const float *x = a.p.x + tile.row(i) * c, *from = out;
-    float* y = a.p.y + tile.row(i) * c;
+    const T* x = a.p.x + tile.row(i) * c;
+    const float* from = out;
+    T* y = a.p.y + tile.row(i) * c;
     prefetch_row(a.p.x + tile.row_ahead(i) * c, c);
     prefetch_row<true>(a.p.y + tile.row_ahead(i) * c, c);
     for_lanes(c, [&](int64_t j, auto get, auto put) {
@@ -84,8 +92,8 @@ void project_tokens(const Apply& a, const Tile& tile, int64_t begin, int64_t end
 }
 
 // `each(tasks, body)` runs the blocks of a step, serially or on the thread pool, with the same bits.
-template <class Each>
-void run_tile(const Apply& a, const Tile& tile, Each&& each) {
+template <class T, class Each>
+void run_tile(const Apply<T>& a, const Tile<T>& tile, Each&& each) {
   const auto blocks = [&](int64_t n, int64_t size, auto&& body) {
     each(blocks_of(n, size), [&](int64_t i) { body(i * size, std::min(n, (i + 1) * size)); });
   };
@@ -99,16 +107,18 @@ void run_tile(const Apply& a, const Tile& tile, Each&& each) {
 }  // namespace
 
 // Parallel over tiles if they balance, else over the blocks of each tile.
-void norm_spatial_apply(const NormSpatialApply& p) {
-  const Apply a(p);
+template <class T>
+void norm_spatial_apply(const NormSpatialApplyOf<T>& p) {
+  const Apply<T> a(p);
   const int64_t tiles = a.tiles.count;
   const auto serial = [](int64_t n, auto&& body) {
     for (int64_t i = 0; i < n; ++i) body(i);
   };
   const auto parallel = [](int64_t n, auto&& body) { parallel_for(n, [&](int64_t i) { body(i); }); };
   if (tiles % thread_count() == 0 || tiles >= 8 * thread_count())
-    return parallel_for(tiles, [&](int64_t index) { run_tile(a, Tile(a, index), serial); });
-  for (int64_t index = 0; index < tiles; ++index) run_tile(a, Tile(a, index), parallel);
+    return parallel_for(tiles, [&](int64_t index) { run_tile(a, Tile<T>(a, index), serial); });
+  for (int64_t index = 0; index < tiles; ++index) run_tile(a, Tile<T>(a, index), parallel);
 }
+FOR_FLOATS(norm_spatial_apply, NormSpatialApply)
 
 }  // namespace morphmlp::MORPHMLP_ISA

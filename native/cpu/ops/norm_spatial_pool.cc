@@ -47,8 +47,8 @@ struct SummedFc {
       const int64_t valid = matrix.summed[kind] = slots.kinds[kind].valid;
       for (int64_t row = 0; b && row < valid * s; ++row) bias[kind][row % s] += b[row];
     }
-    weights = packed_weight(w, matrix, Use::pooled, [&](const float* from) {
-      auto packed = std::make_shared<PackedWeight>(matrix, static_cast<int64_t>(slots.kinds.size()) * step);
+    weights = packed_weight<float>(w, matrix, Use::pooled, [&](const float* from) {
+      auto packed = std::make_shared<PackedWeight<float>>(matrix, static_cast<int64_t>(slots.kinds.size()) * step);
       for (size_t kind = 0; kind < slots.kinds.size(); ++kind)
         pack_summed(from, s, c, matrix.summed[kind], packed->data() + static_cast<int64_t>(kind) * step);
       return packed;
@@ -65,30 +65,32 @@ struct SummedFc {
 
   std::vector<std::vector<float>> bias;  // [kind][S]
   int64_t step;
-  std::shared_ptr<PackedWeight> weights;
+  SharedWeight<float> weights;
 };
 
 // Arguments shared by all frames.
+template <class T>
 struct Pool {
-  explicit Pool(const NormSpatialPool& p) : p(p) {
+  explicit Pool(const NormSpatialPoolOf<T>& p) : p(p) {
     for (int64_t i = 0; i + 1 < p.at.branches(); ++i) {
       slots.emplace_back(p.at, i);
       fcs.emplace_back(slots[i], *p.weight[i], p.bias[i]);
     }
   }
-  const NormSpatialPool& p;
+  const NormSpatialPoolOf<T>& p;
   std::vector<ChunkSlots> slots;
   std::vector<SummedFc> fcs;
 };
 
 // sums[branch][slot][C] = sum of xhat (normalised, before gamma and beta) over the frame's tokens of a slot.
-void sum_frame(const Pool& pool, int64_t frame, float* const* sums) {
-  const NormSpatialPool& p = pool.p;
+template <class T>
+void sum_frame(const Pool<T>& pool, int64_t frame, float* const* sums) {
+  const NormSpatialPoolOf<T>& p = pool.p;
   const int64_t c = p.at.channels, n = p.at.frame_tokens();
   for (size_t i = 0; i < pool.slots.size(); ++i) clear_row(sums[i], pool.slots[i].count() * c);
   for (int64_t t = 0; t < n; ++t) {
     const int64_t row = frame * n + t;
-    const float* x = p.x + row * c;
+    const T* x = p.x + row * c;
     const RowStatistics s = row_statistics(x, c, p.eps);
     p.mean[row] = s.mean;
     p.rstd[row] = s.rstd;
@@ -104,7 +106,8 @@ void sum_frame(const Pool& pool, int64_t frame, float* const* sums) {
 }
 
 // Converts sums of xhat to sums of LN(x).
-void apply_affine(const Pool& pool, const ChunkSlots& slots, float* sums) {
+template <class T>
+void apply_affine(const Pool<T>& pool, const ChunkSlots& slots, float* sums) {
   const int64_t c = pool.p.at.channels;
   for (size_t kind = 0; kind < slots.kinds.size(); ++kind)
     for (int64_t l = 0; l < slots.kinds[kind].valid; ++l) {
@@ -131,7 +134,8 @@ void add_spatial(const ChunkSlots& slots, const SummedFc& fc, const float* sums,
 
 // total[2][C] = sum over the frame's tokens of the spatial branches' outputs, then of LN(x). Every token has exactly
 // one slot in branch 0, so the sum of those slots is the sum of LN(x).
-void pool_frame(const Pool& pool, int64_t frame, float* total) {
+template <class T>
+void pool_frame(const Pool<T>& pool, int64_t frame, float* total) {
   const int64_t c = pool.p.at.channels;
   int64_t floats = 0;
   for (const ChunkSlots& slots : pool.slots) floats += slots.count() * c;
@@ -158,13 +162,16 @@ std::vector<float> clip_means(const NormSpatialShape& at, const std::vector<floa
 
 }  // namespace
 
-void norm_spatial_pool(const NormSpatialPool& p) {
-  const Pool pool(p);
+template <class T>
+void norm_spatial_pool(const NormSpatialPoolOf<T>& p) {
+  const Pool<T> pool(p);
   const int64_t c = p.at.channels, clips = p.at.clips;
   std::vector<float> frames(static_cast<size_t>(p.at.frames() * 2 * c));
   parallel_for(p.at.frames(), [&](int64_t frame) { pool_frame(pool, frame, &frames[frame * 2 * c]); });
   const std::vector<float> mean = clip_means(p.at, frames, 2 * c);
-  const auto channel = packed_weight(*p.weight[p.at.branches() - 1], c, c, Use::forward);
+  // In f32 also for bf16: the slot `forward` then holds the weight that norm_spatial_apply reads.
+  const Use use = std::is_same_v<T, float> ? Use::forward : Use::pooled;
+  const auto channel = packed_weight<float>(*p.weight[p.at.branches() - 1], c, c, use);
   const float* bias = p.bias[p.at.branches() - 1];
   gemm_block(clips, c, c, mean.data() + c, 2 * c, channel->data(), p.pooled, c, false);
   for (int64_t clip = 0; clip < clips; ++clip) {
@@ -172,5 +179,6 @@ void norm_spatial_pool(const NormSpatialPool& p) {
     if (bias) add_row(p.pooled + clip * c, bias, c);
   }
 }
+FOR_FLOATS(norm_spatial_pool, NormSpatialPool)
 
 }  // namespace morphmlp::MORPHMLP_ISA

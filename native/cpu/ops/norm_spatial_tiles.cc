@@ -27,32 +27,35 @@ void for_chunk_blocks(const MorphLayout& layout, const TileTokens& tile, int64_t
 }
 
 // The FC rows of chunks [first, last) of the tile, gathered from its tokens.
-const float* rows_of(const MorphLayout& layout, int64_t first, int64_t last, const float* tokens) {
+template <class E>
+const E* rows_of(const MorphLayout& layout, int64_t first, int64_t last, const E* tokens) {
   if (layout.chunk_tokens == 1) return tokens + first * layout.channels;
-  float* rows = scratch(kRows, (last - first) * layout.groups * layout.row_length());
+  E* rows = scratch_of<E>(kRows, (last - first) * layout.groups * layout.row_length());
   gather_chunks(layout, first, last, tokens, rows);
   return rows;
 }
 
+template <class T>
 struct Forward {
-  explicit Forward(const NormSpatialBranches& p)
+  explicit Forward(const NormSpatialBranchesOf<T>& p)
       : p(p),
         tiles(p.at),
         layouts(layouts_of(tiles)),
-        packed(packed_weights(p.at, p.weight, Use::forward)),
+        packed(packed_weights<Operand<T>>(p.at, p.weight, Use::forward)),
         ones(static_cast<size_t>(p.at.channels), 1.0f),
         zeros(static_cast<size_t>(p.at.channels)),
         sums(static_cast<size_t>(p.at.frames() * tiles.per_frame * p.at.channels)) {}
-  const NormSpatialBranches& p;
+  const NormSpatialBranchesOf<T>& p;
   Tiles tiles;
   std::vector<MorphLayout> layouts;
-  PackedWeights packed;
+  PackedWeights<Operand<T>> packed;
   std::vector<float> ones, zeros, sums;  // sums [frame][tile][C]
 };
 
-const float* normalise_tile(const NormSpatialBranches& p, const TileTokens& tile) {
+template <class T>
+const Operand<T>* normalise_tile(const NormSpatialBranchesOf<T>& p, const TileTokens& tile) {
   const int64_t c = p.at.channels;
-  float* normed = scratch(kNormed, tile.tokens * c);
+  auto* normed = scratch_of<Operand<T>>(kNormed, tile.tokens * c);
   for (int64_t t = 0; t < tile.tokens; ++t) {
     const int64_t row = tile.row(t);
     prefetch_row(p.x + tile.row_ahead(t) * c, c);
@@ -65,7 +68,8 @@ const float* normalise_tile(const NormSpatialBranches& p, const TileTokens& tile
 }
 
 // Computes branch i at the tile's tokens; store_branch adds the bias of the channel branch.
-const float* compute_branch(const Forward& f, const TileTokens& tile, int64_t i, const float* normed) {
+template <class T>
+const float* compute_branch(const Forward<T>& f, const TileTokens& tile, int64_t i, const Operand<T>* normed) {
   const MorphLayout& layout = f.layouts[i];
   const int64_t k = layout.row_length();
   float* results = scratch(kTokens, tile.tokens * layout.channels);
@@ -80,13 +84,15 @@ const float* compute_branch(const Forward& f, const TileTokens& tile, int64_t i,
 }
 
 // Scatters a branch to its tensor and accumulates the sum over the tokens of each frame.
-void store_branch(Forward& f, const TileTokens& tile, int64_t index, int64_t i, const float* results) {
+template <class T>
+void store_branch(Forward<T>& f, const TileTokens& tile, int64_t index, int64_t i, const float* results) {
   const int64_t c = f.p.at.channels, frame_tokens = tile.part.frame_tokens();
-  float* branch = f.p.branch + i * f.p.at.tokens() * c;
+  T* branch = f.p.branch + i * f.p.at.tokens() * c;
   const float* bias = is_channel_branch(f.p.at, i) && f.p.bias[i] ? f.p.bias[i] : f.zeros.data();
   for (int64_t t = 0; t < tile.tokens; ++t, results += c) {
     const int64_t segment = (tile.first + t / frame_tokens) * f.tiles.per_frame + index % f.tiles.per_frame;
-    float *to = branch + tile.row(t) * c, *sum = &f.sums[segment * c];
+    T* to = branch + tile.row(t) * c;
+    float* sum = &f.sums[segment * c];
     prefetch_row<true>(branch + tile.row_ahead(t) * c, c);
     for_lanes(c, [&](int64_t j, auto get, auto put) {
       const V value = add(get(results + j), get(bias + j));
@@ -96,25 +102,27 @@ void store_branch(Forward& f, const TileTokens& tile, int64_t index, int64_t i, 
   }
 }
 
+template <class T>
 struct Backward {
-  explicit Backward(const NormSpatialBranchesBackward& p)
+  explicit Backward(const NormSpatialBranchesBackwardOf<T>& p)
       : p(p),
         tiles(p.at),
         layouts(layouts_of(tiles)),
-        packed(packed_weights(p.at, p.weight, Use::backward)),
+        packed(packed_weights<Operand<T>>(p.at, p.weight, Use::backward)),
         weights(by_branch(p.weights, p.at.clips, p.at.channels, p.at.branches())),
         sum(p.at) {}
-  const NormSpatialBranchesBackward& p;
+  const NormSpatialBranchesBackwardOf<T>& p;
   Tiles tiles;
   std::vector<MorphLayout> layouts;
-  PackedWeights packed;
+  PackedWeights<Operand<T>> packed;
   std::vector<float> weights;  // [clip][branch][C]
   BranchSums sum;
 };
 
-const float* normalise_tile(const NormSpatialBranchesBackward& p, const TileTokens& tile) {
+template <class T>
+const Operand<T>* normalise_tile(const NormSpatialBranchesBackwardOf<T>& p, const TileTokens& tile) {
   const int64_t c = p.at.channels;
-  float* normed = scratch(kNormed, tile.tokens * c);
+  auto* normed = scratch_of<Operand<T>>(kNormed, tile.tokens * c);
   for (int64_t t = 0; t < tile.tokens; ++t) {
     const int64_t row = tile.row(t);
     prefetch_row(p.x + tile.row_ahead(t) * c, c);
@@ -124,45 +132,49 @@ const float* normalise_tile(const NormSpatialBranchesBackward& p, const TileToke
 }
 
 // FC rows of branch i's gradient, weights * dmix + dpooled / clip_tokens, for chunks [first, last).
-const float* grad_rows(const Backward& b, const TileTokens& tile, int64_t i, int64_t first, int64_t last) {
+template <class T>
+const Operand<T>* grad_rows(const Backward<T>& b, const TileTokens& tile, int64_t i, int64_t first, int64_t last) {
   const MorphLayout& layout = b.layouts[i];
   const int64_t c = layout.channels;
   const V share = set1(1.0f / static_cast<float>(b.p.at.clip_tokens()));
-  float* grad = scratch(kTokens, (last - first) * layout.chunk_tokens * c);
+  auto* grad = scratch_of<Operand<T>>(kTokens, (last - first) * layout.chunk_tokens * c);
   for_block_tokens(layout, first, last, [&](int64_t n, int64_t token) {
-    float* to = grad + n * c;
+    auto* to = grad + n * c;
     if (token < 0) return clear_row(to, c);
     const int64_t clip = tile.clip_of_token(token);
     const float* w = &b.weights[(clip * b.p.at.branches() + i) * c];
-    const float *from = b.p.dmix + tile.row(token) * c, *pooled = b.p.dpooled + clip * c;
+    const T* from = b.p.dmix + tile.row(token) * c;
+    const float* pooled = b.p.dpooled + clip * c;
     for_lanes(c, [&](int64_t j, auto get, auto put) {
       put(to + j, fma(get(w + j), get(from + j), mul(share, get(pooled + j))));
     });
   });
   const MorphLayout local = block_layout(layout, last - first);
-  return block_rows(local, grad, scratch(kGradRows, local.frame_tokens * c));
+  return block_rows(local, grad, scratch_of<Operand<T>>(kGradRows, local.frame_tokens * c));
 }
 
 // Accumulates the weight and bias gradients of branch i and the gradient dnormed of the normalised tokens. Branch 0
 // overwrites dnormed; `fresh` sums are overwritten.
-void backward_branch(const Backward& b, const TileTokens& tile, int64_t i, const float* normed, float* dnormed,
+template <class T>
+void backward_branch(const Backward<T>& b, const TileTokens& tile, int64_t i, const Operand<T>* normed, float* dnormed,
                      float* dweight, bool fresh) {
   const MorphLayout& layout = b.layouts[i];
   const int64_t k = layout.row_length();
   for_chunk_blocks(layout, tile, kBackwardRows, [&](int64_t first, int64_t last) {
     const int64_t n = (last - first) * layout.groups;
-    const float* grad = grad_rows(b, tile, i, first, last);
+    const auto* grad = grad_rows(b, tile, i, first, last);
     gemm_tn_block(n, k, k, grad, k, rows_of(layout, first, last, normed), k, dweight, k, !fresh);
     col_sum_block(n, k, grad, k, dweight + b.sum.weight, !fresh);
     fresh = false;
     float* product = layout.chunk_tokens == 1 ? dnormed + first * k : scratch(kProduct, n * k);
     if (layout.chunk_tokens > 1 && i > 0) gather_chunks(layout, first, last, dnormed, product);
     gemm_block(n, k, k, grad, k, b.packed[i]->data(), product, k, i > 0);
-    if (layout.chunk_tokens > 1) scatter_chunks(layout, first, last, product, dnormed);
+    if (layout.chunk_tokens > 1) scatter_chunks(layout, first, last, product, k, dnormed);
   });
 }
 
-void backward_norm(const Backward& b, const TileTokens& tile, const float* dnormed, float* sums, bool fresh) {
+template <class T>
+void backward_norm(const Backward<T>& b, const TileTokens& tile, const float* dnormed, float* sums, bool fresh) {
   const int64_t c = b.p.at.channels;
   if (fresh) clear_row(sums + b.sum.dgamma, 2 * c);
   for (int64_t t = 0; t < tile.tokens; ++t) {
@@ -176,22 +188,25 @@ void backward_norm(const Backward& b, const TileTokens& tile, const float* dnorm
 
 }  // namespace
 
-void norm_spatial_branches_in_tiles(const NormSpatialBranches& p) {
-  Forward f(p);
+template <class T>
+void norm_spatial_branches_in_tiles(const NormSpatialBranchesOf<T>& p) {
+  Forward<T> f(p);
   parallel_for(f.tiles.count, [&](int64_t index) {
     const TileTokens tile(p.at, f.tiles, index);
-    const float* normed = normalise_tile(p, tile);
+    const auto* normed = normalise_tile(p, tile);
     for (int64_t i = 0; i < p.at.branches(); ++i) store_branch(f, tile, index, i, compute_branch(f, tile, i, normed));
   });
   pool_segments(p, f.sums, f.tiles.per_frame);
 }
+FOR_FLOATS(norm_spatial_branches_in_tiles, NormSpatialBranches)
 
-void norm_spatial_branches_backward_in_tiles(const NormSpatialBranchesBackward& p) {
-  const Backward b(p);
+template <class T>
+void norm_spatial_branches_backward_in_tiles(const NormSpatialBranchesBackwardOf<T>& p) {
+  const Backward<T> b(p);
   SplitReducer sums(b.tiles.count, b.sum.total);
   sums.run([&](int64_t index, float* part, bool fresh) {
     const TileTokens tile(p.at, b.tiles, index);
-    const float* normed = normalise_tile(p, tile);
+    const auto* normed = normalise_tile(p, tile);
     float* dnormed = scratch(kGrad, tile.tokens * p.at.channels);
     for (int64_t i = 0; i < p.at.branches(); ++i)
       backward_branch(b, tile, i, normed, dnormed, part + i * b.sum.branch, fresh);
@@ -199,5 +214,6 @@ void norm_spatial_branches_backward_in_tiles(const NormSpatialBranchesBackward& 
   });
   reduce_branches(p, b.sum, sums);
 }
+FOR_FLOATS(norm_spatial_branches_backward_in_tiles, NormSpatialBranchesBackward)
 
 }  // namespace morphmlp::MORPHMLP_ISA

@@ -23,15 +23,17 @@ struct Block {
       : first(index * chunks),
         last(std::min(at.chunks, first + chunks)),
         tokens((last - first) * at.chunk_tokens),
-        floats(tokens * at.channels) {}
-  int64_t first, last, tokens, floats;
+        elements(tokens * at.channels) {}
+  int64_t first, last, tokens, elements;
 };
 
-void forward_block(const NormTemporalForward& p, const MorphLayout& at, const Block& block, const float* weight,
-                   const float* proj) {
+template <class T>
+void forward_block(const NormTemporalForwardOf<T>& p, const MorphLayout& at, const Block& block,
+                   const Operand<T>* weight, const Operand<T>* proj) {
   const int64_t c = at.channels;
   const MorphLayout local = block_layout(at, block.last - block.first);
-  float *tokens = scratch(kTokens, block.floats), *out = scratch(kProduct, block.floats);
+  auto* tokens = scratch_of<Operand<T>>(kTokens, block.elements);
+  float* out = scratch(kProduct, block.elements);
   for_block_tokens(at, block.first, block.last, [&](int64_t i, int64_t row) {
     prefetch_row(p.x + (row + kPrefetchDistance) * c, c);
     const RowStatistics s = row_statistics(p.x + row * c, c, p.eps);
@@ -39,15 +41,16 @@ void forward_block(const NormTemporalForward& p, const MorphLayout& at, const Bl
     p.rstd[row] = s.rstd;
     normalise_row(p.x + row * c, c, s, p.gamma, p.beta, tokens + i * c);
   });
-  float* u = scratch(kInner, block.floats);
-  multiply_rows(local, block_rows(local, tokens, scratch(kRows, block.floats)), weight, p.bias, out, u);
+  auto *u = scratch_of<Operand<T>>(kInner, block.elements), *rows = scratch_of<Operand<T>>(kRows, block.elements);
+  multiply_rows(local, block_rows(local, tokens, rows), weight, p.bias, out, u);
   gemm_block(block.tokens, c, c, u, c, proj, out, c, false);
   for_block_tokens(at, block.first, block.last, [&](int64_t i, int64_t row) {
     prefetch_row<true>(p.y + (row + kPrefetchDistance) * c, c);
     if (p.u) prefetch_row<true>(p.u + (row + kPrefetchDistance) * c, c);
     if (p.u) copy_row(p.u + row * c, u + i * c, c);
-    const float *x = p.x + row * c, *from = out + i * c;
-    float* y = p.y + row * c;
+    const T* x = p.x + row * c;
+    const float* from = out + i * c;
+    T* y = p.y + row * c;
     for_lanes(c, [&](int64_t j, auto get, auto put) {
       put(y + j, add(get(x + j), add(get(from + j), get(p.proj_bias + j))));
     });
@@ -68,8 +71,9 @@ struct Sums {
 };
 
 // Gathers the tokens of a block into scratch.
-float* gathered(const MorphLayout& at, const Block& block, const float* from, Slot slot) {
-  float* to = scratch(slot, block.floats);
+template <class T>
+Operand<T>* gathered(const MorphLayout& at, const Block& block, const T* from, Slot slot) {
+  auto* to = scratch_of<Operand<T>>(slot, block.elements);
   for_block_tokens(at, block.first, block.last, [&](int64_t i, int64_t row) {
     prefetch_row(from + (row + kPrefetchDistance) * at.channels, at.channels);
     copy_row(to + i * at.channels, from + row * at.channels, at.channels);
@@ -78,21 +82,26 @@ float* gathered(const MorphLayout& at, const Block& block, const float* from, Sl
 }
 
 // Computes du from dy and accumulates the gradients of the projection.
-const float* projection_backward(const NormTemporalBackward& p, const MorphLayout& at, const Block& block,
-                                 const float* proj, float* sums, bool first) {
+template <class T>
+const Operand<T>* projection_backward(const NormTemporalBackwardOf<T>& p, const MorphLayout& at, const Block& block,
+                                      const Operand<T>* proj, float* sums, bool first) {
   const Sums sum(at);
   const int64_t c = at.channels;
-  const float *dy = gathered(at, block, p.dy, kGradOut), *u = gathered(at, block, p.u, kTokens);
-  float* du = scratch(kInner, block.floats);
+  const auto *dy = gathered(at, block, p.dy, kGradOut), *u = gathered(at, block, p.u, kTokens);
+  float* du = scratch(kProduct, block.elements);
   gemm_tn_block(block.tokens, c, c, dy, c, u, c, sums + sum.dproj, c, !first);
   col_sum_block(block.tokens, c, dy, c, sums + sum.dproj_bias, !first);
   gemm_block(block.tokens, c, c, dy, c, proj, du, c, false);
-  return du;
+  if constexpr (std::is_same_v<T, float>) return du;
+  auto* rounded = scratch_of<Operand<T>>(kInner, block.elements);
+  copy_row(rounded, du, block.elements);
+  return rounded;
 }
 
-const float* normalised(const NormTemporalBackward& p, const MorphLayout& at, const Block& block) {
+template <class T>
+Operand<T>* normalised(const NormTemporalBackwardOf<T>& p, const MorphLayout& at, const Block& block) {
   const int64_t c = at.channels;
-  float* tokens = scratch(kTokens, block.floats);
+  auto* tokens = scratch_of<Operand<T>>(kTokens, block.elements);
   for_block_tokens(at, block.first, block.last, [&](int64_t i, int64_t row) {
     prefetch_row(p.x + (row + kPrefetchDistance) * c, c);
     normalise_row(p.x + row * c, c, {p.mean[row], p.rstd[row]}, p.gamma, p.beta, tokens + i * c);
@@ -100,18 +109,20 @@ const float* normalised(const NormTemporalBackward& p, const MorphLayout& at, co
   return tokens;
 }
 
-void backward_block(const NormTemporalBackward& p, const MorphLayout& at, const Block& block, const float* weight,
-                    const float* proj, float* sums, bool first) {
+template <class T>
+void backward_block(const NormTemporalBackwardOf<T>& p, const MorphLayout& at, const Block& block,
+                    const Operand<T>* weight, const Operand<T>* proj, float* sums, bool first) {
   const Sums sum(at);
   const MorphLayout local = block_layout(at, block.last - block.first);
   const int64_t c = at.channels, k = at.row_length(), n = local.chunks * at.groups;
-  const float* du = projection_backward(p, at, block, proj, sums, first);
-  const float* grad = block_rows(local, du, scratch(kGradRows, block.floats));
-  const float* rows = block_rows(local, normalised(p, at, block), scratch(kRows, block.floats));
+  const auto* du = projection_backward(p, at, block, proj, sums, first);
+  const auto* grad = block_rows(local, du, scratch_of<Operand<T>>(kGradRows, block.elements));
+  const Operand<T>* normed = normalised(p, at, block);
+  const auto* rows = block_rows(local, normed, scratch_of<Operand<T>>(kRows, block.elements));
   gemm_tn_block(n, k, k, grad, k, rows, k, sums + sum.dweight, k, !first);
   col_sum_block(n, k, grad, k, sums + sum.dbias, !first);
-  float* dnormed = scratch(kTokens, block.floats);
-  multiply_rows(local, grad, weight, nullptr, scratch(kProduct, block.floats), dnormed);
+  float* dnormed = scratch(kTokens, block.elements);
+  multiply_rows(local, grad, weight, nullptr, scratch(kProduct, block.elements), dnormed);
   if (first) clear_row(sums + sum.dgamma, 2 * c);
   for_block_tokens(at, block.first, block.last, [&](int64_t i, int64_t row) {
     prefetch_row<true>(p.dx + (row + kPrefetchDistance) * c, c);
@@ -122,20 +133,23 @@ void backward_block(const NormTemporalBackward& p, const MorphLayout& at, const 
 
 }  // namespace
 
-void norm_temporal_forward(const NormTemporalForward& p) {
+template <class T>
+void norm_temporal_forward(const NormTemporalForwardOf<T>& p) {
   const MorphLayout at = layout_of(p.at);
   const int64_t chunks = chunks_per_block(at);
-  const auto weight = packed_weight(*p.weight, at.row_length(), at.row_length(), Use::forward);
-  const auto proj = packed_weight(*p.proj, at.channels, at.channels, Use::forward);
+  const auto weight = packed_weight<Operand<T>>(*p.weight, at.row_length(), at.row_length(), Use::forward);
+  const auto proj = packed_weight<Operand<T>>(*p.proj, at.channels, at.channels, Use::forward);
   parallel_for(blocks_of(at.chunks, chunks),
                [&](int64_t index) { forward_block(p, at, Block(at, chunks, index), weight->data(), proj->data()); });
 }
+FOR_FLOATS(norm_temporal_forward, NormTemporalForward)
 
-void norm_temporal_backward(const NormTemporalBackward& p) {
+template <class T>
+void norm_temporal_backward(const NormTemporalBackwardOf<T>& p) {
   const MorphLayout at = layout_of(p.at);
   const int64_t chunks = chunks_per_block(at), c = at.channels, k = at.row_length();
-  const auto weight = packed_weight(*p.weight, k, k, Use::backward);
-  const auto proj = packed_weight(*p.proj, c, c, Use::backward);
+  const auto weight = packed_weight<Operand<T>>(*p.weight, k, k, Use::backward);
+  const auto proj = packed_weight<Operand<T>>(*p.proj, c, c, Use::backward);
   const Sums sum(at);
   SplitReducer sums(blocks_of(at.chunks, chunks), sum.total);
   sums.run([&](int64_t index, float* part, bool first) {
@@ -148,5 +162,6 @@ void norm_temporal_backward(const NormTemporalBackward& p) {
   sums.reduce(sum.dgamma, c, p.dgamma);
   sums.reduce(sum.dbeta, c, p.dbeta);
 }
+FOR_FLOATS(norm_temporal_backward, NormTemporalBackward)
 
 }  // namespace morphmlp::MORPHMLP_ISA

@@ -9,7 +9,8 @@ namespace {
 constexpr int64_t kTokenBlock = 64;
 
 // Writes one branch's gradient of one token and accumulates the gradient of its weights.
-void gradient_row(const ReweightBackward& p, int64_t branch, int64_t row, const float* weights, float* sums) {
+template <class T>
+void gradient_row(const ReweightBackwardOf<T>& p, int64_t branch, int64_t row, const float* weights, float* sums) {
   const int64_t at = row * p.channels;
   for_lanes(p.channels, [&](int64_t c, auto get, auto put) {
     const V dy = get(p.dy + at + c);
@@ -20,7 +21,8 @@ void gradient_row(const ReweightBackward& p, int64_t branch, int64_t row, const 
 
 }  // namespace
 
-void reweight_forward(const ReweightForward& p) {
+template <class T>
+void reweight_forward(const ReweightForwardOf<T>& p) {
   const std::vector<float> weights = by_branch(p.weights, p.clips, p.channels, p.branches);
   for_blocks(p.clips * p.tokens, kTokenBlock, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
@@ -34,8 +36,10 @@ void reweight_forward(const ReweightForward& p) {
     }
   });
 }
+FOR_FLOATS(reweight_forward, ReweightForward)
 
-void reweight_backward(const ReweightBackward& p) {
+template <class T>
+void reweight_backward(const ReweightBackwardOf<T>& p) {
   const std::vector<float> weights = by_branch(p.weights, p.clips, p.channels, p.branches);
   std::vector<float> sums(static_cast<size_t>(p.branches * p.channels));
   for (int64_t clip = 0; clip < p.clips; ++clip) {
@@ -49,5 +53,6 @@ void reweight_backward(const ReweightBackward& p) {
         p.dweights[(clip * p.channels + c) * p.branches + i] = sums[i * p.channels + c];
   }
 }
+FOR_FLOATS(reweight_backward, ReweightBackward)
 
 }  // namespace morphmlp::MORPHMLP_ISA

@@ -54,12 +54,32 @@ struct TileTokens {
 // The two training kernels over tiles (norm_spatial_tiles.cc), used from kMinFramesForTiles frames on: fewer do not
 // occupy the threads.
 constexpr int64_t kMinFramesForTiles = 4;
-void norm_spatial_branches_in_tiles(const NormSpatialBranches& p);
-void norm_spatial_branches_backward_in_tiles(const NormSpatialBranchesBackward& p);
+template <class T>
+void norm_spatial_branches_in_tiles(const NormSpatialBranchesOf<T>& p);
+template <class T>
+void norm_spatial_branches_backward_in_tiles(const NormSpatialBranchesBackwardOf<T>& p);
 
 // Shared with the kernels over frames (norm_spatial.cc). pool_segments: pooled[clip] = sum over sums[frame][segment][C]
 // of the clip, in order, divided by its tokens.
-void pool_segments(const NormSpatialBranches& p, const std::vector<float>& sums, int64_t segments);
-void reduce_branches(const NormSpatialBranchesBackward& p, const BranchSums& at, const SplitReducer& sums);
+template <class T>
+void pool_segments(const NormSpatialBranchesOf<T>& p, const std::vector<float>& sums, int64_t segments) {
+  const int64_t c = p.at.channels, count = p.at.steps * segments;
+  for (int64_t i = 0; i < p.at.clips * c; ++i) {
+    double total = 0;
+    for (int64_t s = 0; s < count; ++s) total += sums[(i / c * count + s) * c + i % c];
+    p.pooled[i] = static_cast<float>(total / static_cast<double>(p.at.clip_tokens()));
+  }
+}
+
+template <class T>
+void reduce_branches(const NormSpatialBranchesBackwardOf<T>& p, const BranchSums& at, const SplitReducer& sums) {
+  const int64_t c = p.at.channels;
+  for (int64_t i = 0; i < p.at.branches(); ++i) {
+    sums.reduce(i * at.branch, at.weight, p.dweight[i]);
+    if (p.dbias[i]) sums.reduce(i * at.branch + at.weight, c, p.dbias[i]);
+  }
+  sums.reduce(at.dgamma, c, p.dgamma);
+  sums.reduce(at.dbeta, c, p.dbeta);
+}
 
 }  // namespace morphmlp::MORPHMLP_ISA

@@ -11,12 +11,16 @@ MorphLayout layout_of(const TemporalFcShape& at) {
 
 }  // namespace
 
-void temporal_fc_forward(const TemporalFcForward& p) {
+template <class T>
+void temporal_fc_forward(const TemporalFcForwardOf<T>& p) {
   gathered_fc_forward(layout_of(p.at), p.x, *p.weight, p.bias, p.y);
 }
+FOR_FLOATS(temporal_fc_forward, TemporalFcForward)
 
-void temporal_fc_backward(const TemporalFcBackward& p) {
+template <class T>
+void temporal_fc_backward(const TemporalFcBackwardOf<T>& p) {
   gathered_fc_backward(layout_of(p.at), p.x, *p.weight, p.dy, p.dx, p.dweight, p.dbias);
 }
+FOR_FLOATS(temporal_fc_backward, TemporalFcBackward)
 
 }  // namespace morphmlp::MORPHMLP_ISA

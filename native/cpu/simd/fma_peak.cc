@@ -1,6 +1,6 @@
 #include <chrono>
 
-#include "cpu/gemm/gemm.h"
+#include "cpu/gemm/gemm_tile.h"
 
 namespace morphmlp {
 namespace MORPHMLP_ISA {
@@ -10,10 +10,13 @@ namespace {
 constexpr int kChains = 12;
 constexpr std::int64_t kRounds = 20000;
 
+template <class E>
 MORPHMLP_INLINE void peak_step(V (&x)[kChains], V scale, V shift) {
 #pragma GCC unroll 12
   for (int i = 0; i < kChains; ++i) {
-    if (kHasFma) {
+    if constexpr (std::is_same_v<E, Bf16>) {
+      x[i] = Step<Bf16>::run(scale, shift, x[i]);
+    } else if (kHasFma) {
       x[i] = fma(x[i], scale, shift);
     } else {
       x[i] = i % 2 ? mul(x[i], scale) : add(x[i], shift);
@@ -21,36 +24,42 @@ MORPHMLP_INLINE void peak_step(V (&x)[kChains], V scale, V shift) {
   }
 }
 
+template <class E>
 float peak_round(float scale, float shift) {
   V x[kChains];
 #pragma GCC unroll 12
   for (int i = 0; i < kChains; ++i) x[i] = set1(static_cast<float>(i));
   const V s = set1(scale), t = set1(shift);
   for (std::int64_t round = 0; round < kRounds; ++round) {
-    peak_step(x, s, t);
-    peak_step(x, s, t);
+    peak_step<E>(x, s, t);
+    peak_step<E>(x, s, t);
   }
   V total = x[0];
   for (int i = 1; i < kChains; ++i) total = add(total, x[i]);
   return hsum(total);
 }
 
-}  // namespace
-
-double fma_peak(double seconds) {
+template <class E>
+double peak(double seconds) {
   using Clock = std::chrono::steady_clock;
-  const double flops = static_cast<double>(kRounds) * 2 * kChains * kLanes * (kHasFma ? 2 : 1);
+  const double flops = static_cast<double>(kRounds) * 2 * kChains * kLanes * (kHasFma ? 2 : 1) * kTogether<E>;
   volatile float sink = 0.0f;
   double best = 0.0, spent = 0.0;
   while (spent < seconds) {
     const auto start = Clock::now();
-    sink = sink + peak_round(0.999f, 0.001f);
+    sink = sink + peak_round<E>(0.999f, 0.001f);
     const double elapsed = std::chrono::duration<double>(Clock::now() - start).count();
     spent += elapsed;
     if (flops / elapsed > best) best = flops / elapsed;
   }
   return best * 1e-9;
 }
+
+}  // namespace
+
+double fma_peak(double seconds) { return peak<float>(seconds); }
+
+double bf16_peak(double seconds) { return peak<TileElement<Operand<Bf16>>>(seconds); }
 
 }  // namespace MORPHMLP_ISA
 }  // namespace morphmlp

@@ -1,6 +1,6 @@
 // AVX2 with FMA: 8 lanes. Included by simd.h, inside its namespace.
 constexpr int kLanes = 8;
-constexpr bool kHasFma = true;
+constexpr bool kHasFma = true, kHasBf16Dot = false;
 constexpr const char* kIsaName = "avx2";
 using V = __m256;
 using Mask = __m256;
@@ -28,6 +28,26 @@ MORPHMLP_INLINE void store_n(float* p, V v, int n) {
     p += 2;
   }
   if (n & 1) _mm_store_ss(p, rest);
+}
+
+MORPHMLP_INLINE V load(const Bf16* p) {
+  const __m128i half = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+  return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(half), 16));
+}
+MORPHMLP_INLINE __m256i round_bits(V v) {
+  const __m256i bits = _mm256_castps_si256(v),
+                odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
+  const __m256i nearest = _mm256_add_epi32(bits, _mm256_add_epi32(odd, _mm256_set1_epi32(0x7FFF)));
+  const __m256i nan = _mm256_or_si256(bits, _mm256_set1_epi32(0x400000));
+  return _mm256_blendv_epi8(nearest, nan, _mm256_castps_si256(_mm256_cmp_ps(v, v, _CMP_UNORD_Q)));
+}
+MORPHMLP_INLINE V round_bf16(V v) {
+  return _mm256_castsi256_ps(_mm256_andnot_si256(_mm256_set1_epi32(0xFFFF), round_bits(v)));
+}
+MORPHMLP_INLINE void store(Bf16* p, V v) {
+  const __m256i half = _mm256_srai_epi32(round_bits(v), 16);
+  const __m128i packed = _mm_packs_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), packed);
 }
 
 MORPHMLP_INLINE V add(V a, V b) { return _mm256_add_ps(a, b); }

@@ -1,7 +1,13 @@
-// AVX-512 (F and DQ): 16 lanes. Included by simd.h, inside its namespace.
+// AVX-512 (F, BW, VL and DQ), with or without AVX512-BF16: 16 lanes. Included by simd.h, inside its namespace.
 constexpr int kLanes = 16;
 constexpr bool kHasFma = true;
+#ifdef __AVX512BF16__
+constexpr bool kHasBf16Dot = true;
+constexpr const char* kIsaName = "avx512bf16";
+#else
+constexpr bool kHasBf16Dot = false;
 constexpr const char* kIsaName = "avx512";
+#endif
 using V = __m512;
 using Mask = __mmask16;
 
@@ -12,6 +18,45 @@ MORPHMLP_INLINE V load(const float* p) { return _mm512_loadu_ps(p); }
 MORPHMLP_INLINE void store(float* p, V v) { _mm512_storeu_ps(p, v); }
 MORPHMLP_INLINE V load_n(const float* p, int n) { return _mm512_maskz_loadu_ps(first_lanes(n), p); }
 MORPHMLP_INLINE void store_n(float* p, V v, int n) { _mm512_mask_storeu_ps(p, first_lanes(n), v); }
+
+MORPHMLP_INLINE V widen(__m256i half) {
+  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16));
+}
+MORPHMLP_INLINE V load(const Bf16* p) { return widen(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))); }
+MORPHMLP_INLINE V load_n(const Bf16* p, int n) { return widen(_mm256_maskz_loadu_epi16(first_lanes(n), p)); }
+#ifdef __AVX512BF16__
+MORPHMLP_INLINE __m256i narrow(V v) { return (__m256i)_mm512_cvtneps_pbh(v); }
+MORPHMLP_INLINE V round_bf16(V v) { return widen(narrow(v)); }
+// sum[i] + a[2 i] * b[2 i] + a[2 i + 1] * b[2 i + 1] for the bf16 elements of a and b.
+MORPHMLP_INLINE V dot_pairs(V a, V b, V sum) { return _mm512_dpbf16_ps(sum, (__m512bh)a, (__m512bh)b); }
+// The pairs (even[i], odd[i]) of n <= kLanes elements; odd may be null, for zeros.
+MORPHMLP_INLINE V pair_rows(const Bf16* even, const Bf16* odd, int n) {
+  const __m512i low = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(first_lanes(n), even));
+  if (!odd) return _mm512_castsi512_ps(low);
+  const __m512i high = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(first_lanes(n), odd));
+  return _mm512_castsi512_ps(_mm512_or_si512(low, _mm512_slli_epi32(high, 16)));
+}
+// The same for floats, which are rounded.
+MORPHMLP_INLINE V pair_rows(const float* even, const float* odd, int n) {
+  const __m512i low = _mm512_cvtepu16_epi32(narrow(load_n(even, n)));
+  if (!odd) return _mm512_castsi512_ps(low);
+  return _mm512_castsi512_ps(
+      _mm512_or_si512(low, _mm512_slli_epi32(_mm512_cvtepu16_epi32(narrow(load_n(odd, n))), 16)));
+}
+#else
+MORPHMLP_INLINE __m512i round_bits(V v) {
+  const __m512i bits = _mm512_castps_si512(v),
+                odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
+  const __m512i nearest = _mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7FFF)));
+  return _mm512_mask_or_epi32(nearest, _mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q), bits, _mm512_set1_epi32(0x400000));
+}
+MORPHMLP_INLINE __m256i narrow(V v) { return _mm512_cvtepi32_epi16(_mm512_srli_epi32(round_bits(v), 16)); }
+MORPHMLP_INLINE V round_bf16(V v) {
+  return _mm512_castsi512_ps(_mm512_andnot_si512(_mm512_set1_epi32(0xFFFF), round_bits(v)));
+}
+#endif
+MORPHMLP_INLINE void store(Bf16* p, V v) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), narrow(v)); }
+MORPHMLP_INLINE void store_n(Bf16* p, V v, int n) { _mm256_mask_storeu_epi16(p, first_lanes(n), narrow(v)); }
 
 MORPHMLP_INLINE V add(V a, V b) { return _mm512_add_ps(a, b); }
 MORPHMLP_INLINE V sub(V a, V b) { return _mm512_sub_ps(a, b); }

@@ -1,6 +1,6 @@
 // AArch64 Advanced SIMD: 4 lanes. Included by simd.h, inside its namespace.
 constexpr int kLanes = 4;
-constexpr bool kHasFma = true;
+constexpr bool kHasFma = true, kHasBf16Dot = false;
 constexpr const char* kIsaName = "neon";
 using V = float32x4_t;
 using Mask = uint32x4_t;
@@ -21,6 +21,17 @@ MORPHMLP_INLINE void store_n(float* p, V v, int n) {
   vst1_f32(p, vget_low_f32(v));
   if (n == 3) vst1q_lane_f32(p + 2, v, 2);
 }
+
+MORPHMLP_INLINE V load(const Bf16* p) {
+  return vreinterpretq_f32_u32(vshll_n_u16(vld1_u16(reinterpret_cast<const uint16_t*>(p)), 16));
+}
+MORPHMLP_INLINE uint32x4_t round_bits(V v) {
+  const uint32x4_t bits = vreinterpretq_u32_f32(v), odd = vandq_u32(vshrq_n_u32(bits, 16), vdupq_n_u32(1));
+  const uint32x4_t nearest = vaddq_u32(bits, vaddq_u32(odd, vdupq_n_u32(0x7FFF)));
+  return vbslq_u32(vceqq_f32(v, v), nearest, vorrq_u32(bits, vdupq_n_u32(0x400000)));
+}
+MORPHMLP_INLINE V round_bf16(V v) { return vreinterpretq_f32_u32(vandq_u32(round_bits(v), vdupq_n_u32(0xFFFF0000u))); }
+MORPHMLP_INLINE void store(Bf16* p, V v) { vst1_u16(reinterpret_cast<uint16_t*>(p), vshrn_n_u32(round_bits(v), 16)); }
 
 MORPHMLP_INLINE V add(V a, V b) { return vaddq_f32(a, b); }
 MORPHMLP_INLINE V sub(V a, V b) { return vsubq_f32(a, b); }

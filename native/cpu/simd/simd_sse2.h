@@ -1,6 +1,6 @@
 // Baseline x86-64 (SSE2): 4 lanes, no fused multiply-add. Included by simd.h, inside its namespace.
 constexpr int kLanes = 4;
-constexpr bool kHasFma = false;
+constexpr bool kHasFma = false, kHasBf16Dot = false;
 constexpr const char* kIsaName = "baseline";
 using V = __m128;
 using Mask = __m128;
@@ -23,6 +23,22 @@ MORPHMLP_INLINE void store_n(float* p, V v, int n) {
   const double pair = _mm_cvtsd_f64(_mm_castps_pd(v));
   __builtin_memcpy(p, &pair, sizeof pair);
   if (n == 3) _mm_store_ss(p + 2, _mm_movehl_ps(v, v));
+}
+
+MORPHMLP_INLINE V load(const Bf16* p) {
+  return _mm_castsi128_ps(
+      _mm_unpacklo_epi16(_mm_setzero_si128(), _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
+}
+MORPHMLP_INLINE __m128i round_bits(V v) {
+  const __m128i bits = _mm_castps_si128(v), odd = _mm_and_si128(_mm_srli_epi32(bits, 16), _mm_set1_epi32(1));
+  const __m128i nearest = _mm_add_epi32(bits, _mm_add_epi32(odd, _mm_set1_epi32(0x7FFF)));
+  const __m128i nan = _mm_or_si128(bits, _mm_set1_epi32(0x400000)), is_nan = _mm_castps_si128(_mm_cmpunord_ps(v, v));
+  return _mm_or_si128(_mm_and_si128(is_nan, nan), _mm_andnot_si128(is_nan, nearest));
+}
+MORPHMLP_INLINE V round_bf16(V v) { return _mm_castsi128_ps(_mm_andnot_si128(_mm_set1_epi32(0xFFFF), round_bits(v))); }
+MORPHMLP_INLINE void store(Bf16* p, V v) {
+  const __m128i half = _mm_srai_epi32(round_bits(v), 16);
+  _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packs_epi32(half, half));
 }
 
 MORPHMLP_INLINE V add(V a, V b) { return _mm_add_ps(a, b); }

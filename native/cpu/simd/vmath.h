@@ -84,6 +84,16 @@ MORPHMLP_INLINE void gelu_with_grad(V x, V* y, V* dy) {
   *dy = select(less(x, zero()), below, sub(set1(1.0f), below));
 }
 
+// GELU and its derivative for results of type T.
+template <class T>
+MORPHMLP_INLINE V gelu_of(V x) {
+  return gelu(x);
+}
+template <class T>
+MORPHMLP_INLINE void gelu_with_grad_of(V x, V* y, V* dy) {
+  gelu_with_grad(x, y, dy);
+}
+
 // Derivative of the exact GELU.
 MORPHMLP_INLINE V gelu_grad(V x) {
   V y, dy;

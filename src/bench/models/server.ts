@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs';
 import readline from 'node:readline';
 import type { Device, GemmBackend, Precision } from '../../core/native';
-import { fmaPeak, instructionSet, memory, requireDevice, requirePrecision, threads, useGemm } from '../../core/runtime';
+import { fmaPeak, instructionSet, memory, requireDevice, threads, useGemm } from '../../core/runtime';
 import { setDefaultDevice } from '../../core/tensor';
 import type { Launch } from '../kernels/rounds';
 import { parseCase, type Where } from './case';
@@ -59,6 +59,5 @@ function serve(line: string): void {
 
 requireDevice(where.device);
 if (process.env.MORPHMLP_BENCH_GEMM) useGemm(process.env.MORPHMLP_BENCH_GEMM as GemmBackend);
-requirePrecision(where.precision, where.device);
 setDefaultDevice(where.device);
 readline.createInterface({ input: process.stdin }).on('line', serve);

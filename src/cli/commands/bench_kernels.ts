@@ -71,7 +71,7 @@ inputs and transposed outputs. The share of the limit is the least time that the
 in the same run, over the measured time; a time below the limit is rejected. The speed of a variant is the median over rounds in which all take
 turns, with a 95% interval; if it contains 1, there is no difference. On a GPU, CUDA events measure four regimes: the op launched by the program
 on an idle GPU, or replayed as a CUDA graph (GPU time only), each with a warm or a cold L2 cache. In bf16 the inputs are bf16, the tolerance is
-the sum of the op's roundings, and the limit is that of the tensor cores by mma.sync. Plugins run in a child process: one that crashes, hangs,
+the sum of the op's roundings, and the limit is that of bf16 products (on a GPU by mma.sync). Plugins run in a child process: one that crashes, hangs,
 writes out of bounds or is wrong is reported, and the others are still measured.`,
     )
     .action(async ({ dtype, ...given }: BenchKernelsArguments & { dtype?: Precision }) =>

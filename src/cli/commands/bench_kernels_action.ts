@@ -13,7 +13,7 @@ import { eventLoop } from '../../core/event_loop';
 import { writeFileAtomic } from '../../formats/atomic';
 import { PLUGGABLE, requirePluginDevice } from '../../core/plugins';
 import type { Device, Precision } from '../../core/native';
-import { requireDevice, requirePrecision, setThreads, threads } from '../../core/runtime';
+import { requireDevice, setThreads, threads } from '../../core/runtime';
 import { setDefaultDevice } from '../../core/tensor';
 import { othersText, printFailures, printMissing, printRows } from './kernel_table';
 import { checkOutputs } from './outputs';
@@ -40,7 +40,6 @@ export interface BenchKernelsArguments {
 
 /** Throws if the requested combination cannot be measured; nothing is substituted. */
 function checkAsked({ precision, device, plugin, launch, clock }: BenchKernelsArguments): void {
-  requirePrecision(precision, device);
   if (plugin && precision === 'bf16')
     throw new Error('--plugin: kernels of others take f32 alone, not --precision bf16');
   requireDevice(device);

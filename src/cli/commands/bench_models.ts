@@ -48,7 +48,7 @@ Examples:
 Every output is compared with float64 before it is timed, and ours with the peers'; in bf16 the error of ours may be twice that of
 PyTorch. Each runs in its own process, and all take turns, so that noise affects all of them. GFLOPs count two operations per
 multiply-add and three forwards per training step. The share is relative to the FMA peak (multiply-adds from registers) measured in the same
-rounds (in bf16 that of the tensor cores by mma.sync). Installation of the peers: bench/peers/README.md in the repository.`,
+rounds (in bf16 of products of bf16, on a GPU by mma.sync). Installation of the peers: bench/peers/README.md in the repository.`,
     )
     .action(async (given: BenchModelsArguments) => (await import('./bench_models_action.js')).benchModels(given));
 }

@@ -5,7 +5,7 @@ import type { Launch } from '../../bench/kernels/rounds';
 import { missingPeers } from '../../bench/models/peer';
 import { writeFileAtomic } from '../../formats/atomic';
 import type { Device, Precision } from '../../core/native';
-import { requireDevice, requirePrecision, setThreads, threads } from '../../core/runtime';
+import { requireDevice, setThreads, threads } from '../../core/runtime';
 import { setDefaultDevice } from '../../core/tensor';
 import { percent, significant, table } from '../../terminal/format';
 import { checkOutputs } from './outputs';
@@ -66,17 +66,13 @@ async function measureAll(names: readonly string[], given: BenchModelsArguments)
 }
 
 /** Throws if an option does not apply or the output file cannot be written. */
-function checkAsked(
-  names: readonly string[],
-  { recompute, device, precision, launch, out }: BenchModelsArguments,
-): void {
+function checkAsked(names: readonly string[], { recompute, device, launch, out }: BenchModelsArguments): void {
   if (recompute > 0 && !names.some((name) => name.includes(' train ')))
     throw new Error(
       `--recompute ${recompute}: expected a training step among --cases, but they are ${names.join(', ')}`,
     );
   if (device === 'cpu' && launch) throw new Error(`--launch ${launch}: expected --device cuda; the CPU knows one way`);
   requireDevice(device);
-  requirePrecision(precision, device);
   checkOutputs({ out });
 }
 

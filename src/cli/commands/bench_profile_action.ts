@@ -1,7 +1,7 @@
 import { machine } from '../../bench/machine';
 import { writeFileAtomic } from '../../formats/atomic';
 import type { Device, Precision } from '../../core/native';
-import { requireDevice, requirePrecision, setThreads, threads } from '../../core/runtime';
+import { requireDevice, setThreads, threads } from '../../core/runtime';
 import { byKernel, studyCost, WARM_UP, type Cost, type CostSum } from '../../study/cost';
 import { randomSubject } from '../../study/subject';
 import { setDefaultDevice } from '../../core/tensor';
@@ -45,7 +45,6 @@ function print({ ops, total, ms, outsideMs, limits, peakBytes, steps }: Cost, ke
 export async function benchProfile(given: BenchProfileArguments): Promise<void> {
   const { model, work, batch, steps, device, precision, out } = given;
   requireDevice(device);
-  requirePrecision(precision, device);
   checkOutputs({ out });
   setDefaultDevice(device);
   setThreads(given.threads ?? threads());

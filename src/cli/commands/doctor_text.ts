@@ -1,7 +1,11 @@
+import { multipliesBf16 } from '../../core/instruction_sets';
 import type { AddonInfo, DoctorReport, Found, SelfTest } from './doctor';
 
 const gib = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
 const found = (f: Found) => ('version' in f ? f.version : `none: ${f.missing}`);
+
+const FAST_BF16 = 'twice the multiply-adds of f32 per cycle: --precision bf16 is faster';
+const SLOW_BF16 = 'these kernels compute it in f32: --precision bf16 takes less memory, but is not faster';
 
 function addonRows(addon: AddonInfo): [string, string][] {
   if ('missing' in addon) return [['addon', `none: ${addon.missing}`]];
@@ -10,6 +14,7 @@ function addonRows(addon: AddonInfo): [string, string][] {
     ['addon', addon.file],
     ...skipped.map(({ file, reason }): [string, string] => ['not loaded', `${file}: ${reason}`]),
     ['kernels', `${addon.instructionSet} (this machine has ${addon.instructionSets.join(', ')})`],
+    ['bf16', multipliesBf16(addon.instructionSet) ? FAST_BF16 : SLOW_BF16],
     ['threads', String(addon.threads)],
   ];
 }

@@ -1,6 +1,5 @@
 import { specOf } from '../../data/open';
 import type { Device, Precision } from '../../core/native';
-import { requirePrecision } from '../../core/runtime';
 import { setDefaultDevice } from '../../core/tensor';
 import { runTest, showSkippedVideos, testText } from './multi_view_test';
 
@@ -21,7 +20,6 @@ export interface EvaluateArguments {
 /** Runs `morphmlp evaluate`. */
 export async function evaluate(given: EvaluateArguments): Promise<void> {
   const { data, checkpoint, batchSize, workers, separator, clips, crops, json = false } = given;
-  requirePrecision(given.precision, given.device);
   setDefaultDevice(given.device);
   const views = { clips, crops: Number(crops) as 1 | 3 };
   const testing = { data: specOf(data, separator), views, batch: batchSize };

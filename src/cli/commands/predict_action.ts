@@ -10,7 +10,6 @@ import { allViews } from '../../data/video/clip_plan';
 import { load, type LoadedModel } from '../../models/load';
 import type { Device, Precision } from '../../core/native';
 import { contactSheet, type SheetRow } from '../../report/contact_sheet';
-import { requirePrecision } from '../../core/runtime';
 import { setDefaultDevice } from '../../core/tensor';
 import { meanOfRows, probabilities, viewLogits } from '../../train/views';
 import { percent, table } from '../../terminal/format';
@@ -184,7 +183,6 @@ async function classifyAll(
 
 /** Runs `morphmlp predict`. */
 export async function predict(given: string[], args: PredictArguments): Promise<void> {
-  requirePrecision(args.precision, args.device);
   setDefaultDevice(args.device);
   if (args.sheet) checkSheet(args.sheet);
   const inputs = await gather(given, args);

@@ -1,5 +1,5 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
-import { collect, wholeNumber } from '../options';
+import { collect, precisionOption, wholeNumber } from '../options';
 import type { StudyArguments } from './study_action';
 
 const PARTS = ['cost', 'mixing', 'learned'];
@@ -41,6 +41,7 @@ export function registerStudy(program: Command): void {
     )
     .option('--block <name>', 'block whose full weights are drawn first, such as blocks3.4; may be repeated', collect)
     .option('--copies <n>', 'noisy copies of a clip over which saliency is averaged', wholeNumber(0), 0)
+    .addOption(precisionOption())
     .option('--threads <n>', 'threads that compute (default: physical cores)', wholeNumber(1))
     .option('--out <file>', 'the page', 'study.html')
     .option('--json <file>', 'write the results')

@@ -2,6 +2,7 @@ import { machine } from '../../bench/machine';
 import { writeFileAtomic } from '../../formats/atomic';
 import { drawLearned } from '../../report/study/learned_pictures';
 import { renderStudy } from '../../report/study/page';
+import type { Precision } from '../../core/native';
 import { setThreads } from '../../core/runtime';
 import { studyCost } from '../../study/cost';
 import type { Others } from '../../study/ablate';
@@ -30,6 +31,7 @@ export interface StudyArguments {
   others: Others;
   copies: number;
   block?: string[];
+  precision: Precision;
   threads?: number;
   out: string;
   json?: string;
@@ -81,6 +83,7 @@ export async function studyModel(inputs: readonly string[], given: StudyArgument
   checkFiles(given);
   if (given.threads) setThreads(given.threads);
   const subject = await openSubject(inputs, given);
+  subject.network.precision = given.precision;
   if (given.checkpoint) showNotes(given.checkpoint, { notes: subject.notes ?? [] });
   try {
     const study: Study = { model: describeSubject(subject), ...(await studyParts(subject, given)), machine: machine() };

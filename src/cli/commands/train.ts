@@ -81,7 +81,7 @@ export function registerTrain(program: Command): void {
     )
     .option('--plugin <file>', 'a kernel of yours in place of ours; may be repeated (see morphmlp kernel)', collect)
     .option('--device <name>', 'cpu or cuda (default: cpu)')
-    .option('--precision <name>', 'of activations: f32, or with --device cuda bf16 (default: f32)')
+    .option('--precision <name>', 'of activations: f32 or bf16, with f32 weights (default: f32)')
     .option('--cuda-graph <on|off>', 'with --device cuda: record a step once and replay it (default: off)', onOff)
     .option('--out <folder>', 'where checkpoints and the report go (default: runs/train)')
     .addOption(

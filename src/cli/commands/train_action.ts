@@ -5,8 +5,9 @@ import { printConfig } from '../../train/config/config';
 import type { Config } from '../../train/config/keys';
 import { runOptions, testingOf } from '../../train/config/recipe';
 import { writeFileAtomic } from '../../formats/atomic';
-import { memory, setThreads } from '../../core/runtime';
-import { setDefaultDevice } from '../../core/tensor';
+import { multipliesBf16 } from '../../core/instruction_sets';
+import { instructionSet, memory, setThreads } from '../../core/runtime';
+import { getDefaultDevice, setDefaultDevice } from '../../core/tensor';
 import type { RunOptions } from '../../train/options';
 import { Run, runFiles } from '../../train/run';
 import { deviceText } from './device_text';
@@ -45,6 +46,12 @@ function describeCache({ cacheMemory, options }: Run): string {
   return `cache: decoded frames up to ${mib(cacheMemory)}${why}`;
 }
 
+function describePrecision({ precision }: RunOptions): string[] {
+  if (precision === 'bf16') return ['precision: bf16 activations, f32 weights'];
+  if (getDefaultDevice() === 'cuda' || !multipliesBf16(instructionSet())) return [];
+  return ['precision: f32; this processor trains faster with --precision bf16'];
+}
+
 function describeRun(run: Run): string {
   const { options, loaders, plan, started } = run;
   const { clips } = options;
@@ -55,6 +62,7 @@ function describeRun(run: Run): string {
     `data: ${loaders.train.dataset.length} clips${val}  ·  ${deviceText()}  ·  seed ${options.seed}`,
     ...describeBatches(options),
     describeCache(run),
+    ...describePrecision(options),
     ...(options.cudaGraph ? ['steps: recorded once, replayed as CUDA graphs'] : []),
     ...(plan
       ? [

@@ -190,7 +190,7 @@ export const KEYS = {
     'file of class names, one per line; empty: classes.txt in the folder of the list, if there',
   ),
   'RUN.DEVICE': choice('cpu', ['cpu', 'cuda'], 'device'),
-  'RUN.PRECISION': choice('f32', ['f32', 'bf16'], 'precision of activations; weights are f32; bf16 requires cuda'),
+  'RUN.PRECISION': choice('f32', ['f32', 'bf16'], 'precision of activations; weights are f32'),
   'RUN.CUDA_GRAPH': flag(false, 'record a training step as CUDA graphs and replay it; requires cuda'),
   'RUN.THREADS': whole(0, 'threads of the kernels; 0: one per physical core', 0),
   'RUN.PLUGINS': texts([], 'shared libraries of kernels that replace ours (include/morphmlp_kernel.h)'),

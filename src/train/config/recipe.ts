@@ -184,8 +184,6 @@ function checkGraph(config: Config): void {
 function checkDevice(config: Config): void {
   checkGraph(config);
   if (config['RUN.PRECISION'] === 'f32') return;
-  if (config['RUN.DEVICE'] !== 'cuda')
-    throw new Error(`RUN.PRECISION bf16 needs RUN.DEVICE cuda, which is ${config['RUN.DEVICE']}`);
   if (config['RUN.PLUGINS'].length > 0)
     throw new Error('RUN.PRECISION bf16: kernels of your own (RUN.PLUGINS) are f32');
 }

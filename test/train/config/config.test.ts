@@ -107,7 +107,10 @@ test.each([
   [['MODEL.LOSS_FUNC', 'cross_entropy'], 'MODEL.LOSS_FUNC must be soft_cross_entropy'],
   [['MORPH.SEGMENT_DIM', '[15, 28, 28, 49]'], 'stage 1: 112 channels are not a multiple of the chunk length 15'],
   [['SOLVER.WARMUP_EPOCHS', '60'], 'SOLVER.WARMUP_EPOCHS 60 must be less than SOLVER.MAX_EPOCH 60'],
-  [['RUN.PRECISION', 'bf16'], 'RUN.PRECISION bf16 needs RUN.DEVICE cuda, which is cpu'],
+  [
+    ['RUN.PRECISION', 'bf16', 'RUN.PLUGINS', '[my_gelu.so]'],
+    'RUN.PRECISION bf16: kernels of your own (RUN.PLUGINS) are f32',
+  ],
   [['RUN.CUDA_GRAPH', 'True'], 'RUN.CUDA_GRAPH records launches on a GPU: it needs RUN.DEVICE cuda, which is cpu'],
   [
     ['RUN.CUDA_GRAPH', 'True', 'RUN.DEVICE', 'cuda', 'RUN.PLUGINS', '[my_gelu.so]'],
