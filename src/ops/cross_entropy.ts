@@ -38,6 +38,9 @@ export function softCrossEntropy(logits: Tensor, targets: Tensor): Tensor {
  * @returns rows of `classes` numbers
  */
 export function labelTargets(labels: ArrayLike<number>, classes: number, labelSmoothing = 0): Float32Array {
+  if (!Number.isInteger(classes) || classes < 1) throw new Error(`crossEntropy: expected 1 class or more, got ${classes}`);
+  if (!(labelSmoothing >= 0 && labelSmoothing <= 1))
+    throw new Error(`crossEntropy: labelSmoothing must be in [0, 1], got ${labelSmoothing}`);
   const targets = new Float32Array(labels.length * classes).fill(labelSmoothing / classes);
   for (let i = 0; i < labels.length; i++) {
     const label = labels[i] as number;
@@ -56,8 +59,6 @@ export function oneHot(labels: ArrayLike<number>, classes: number, labelSmoothin
 
 /** Cross entropy with hard labels. @param logits [B, classes] @param labels B class indices, i32 */
 export function crossEntropy(logits: Tensor, labels: Tensor, { labelSmoothing = 0 } = {}): Tensor {
-  if (!(labelSmoothing >= 0 && labelSmoothing <= 1))
-    throw new Error(`crossEntropy: labelSmoothing must be in [0, 1], got ${labelSmoothing}`);
   if (labels.dtype !== 'i32') throw new Error(`crossEntropy: labels must be i32, got ${labels.dtype}`);
   expectDims('crossEntropy', 'logits', logits, 2, '[B, classes]');
   expectShape('crossEntropy', { labels }, [logits.shape[0] as number]);
