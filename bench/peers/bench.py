@@ -10,6 +10,7 @@ A case is 'VARIANT forward|train BATCH'. Answers are JSON lines on stdout. Reque
   peak CASE    peak memory: of the process, or on a GPU of tensors
 
 In bf16 a forward pass uses a model with bf16 weights, the fastest way in PyTorch; a training step uses autocast with float32 weights.
+--compile times torch.compile; its forward passes are compiled with freezing, which folds and packs the weights.
 In f32 GEMMs are computed in f32 (no TF32), like ours.
 """
 
@@ -24,6 +25,7 @@ import warnings
 
 warnings.filterwarnings('ignore', message='Failed to initialize NumPy')
 import torch
+import torch._inductor.config
 from torch import nn
 
 from morphmlp_torch import VARIANTS, MorphMLP, soft_cross_entropy, variant_config
@@ -76,6 +78,12 @@ class Terms:
         self.device, self.dtype, self.compiled = device, dtype, compiled
 
 
+def compiled(model, work):
+    """torch.compile of a model; in forward passes on a CPU with frozen weights."""
+    torch._inductor.config.freezing = work == 'forward'
+    return torch.compile(model)
+
+
 class Case:
     """A model with weights from values.py, the common input 'bench.x' and targets 'bench.t'."""
 
@@ -86,7 +94,7 @@ class Case:
         self.autocast = terms.dtype == torch.bfloat16 and self.work == 'train'
         stored = torch.float32 if self.autocast else terms.dtype
         self.model = fill(MorphMLP(config)).to(terms.device, stored)
-        self.network = torch.compile(self.model) if terms.compiled else self.model
+        self.network = compiled(self.model, self.work) if terms.compiled else self.model
         self.x = value('bench.x', (batch, 3, config['frames'], 224, 224)).to(terms.device, stored)
         self.targets = soft_targets('bench.t', batch, config['num_classes']).to(terms.device, stored)
         # fused is the fastest AdamW on a CPU, where the default loops over parameters
@@ -115,8 +123,7 @@ class Case:
         """Logits with the initial weights, for training with batch statistics. Call it before any step."""
         if self.work == 'forward':
             return self.forward().tolist()
-        with torch.no_grad():
-            logits = self.train_logits().tolist()
+        logits = self.train_logits().tolist()  # with a graph, so that torch.compile compiles a training step once
         fill(self.model)  # puts the running statistics back
         return logits
 

@@ -81,8 +81,11 @@ void Args::finish() {
   if (position_ != source_.count())
     reject("expected " + std::to_string(position_) + " arguments, got " + std::to_string(source_.count()));
   refuse_overlaps(held_);
-  for (const Given& operand : held_)
-    if (operand.written) ++operand.buffer->version;
+  for (const Given& operand : held_) {
+    if (!operand.written) continue;
+    ++operand.buffer->version;
+    for (auto& derived : operand.buffer->derived) derived.reset();  // a stale pack that no later call asks for
+  }
 }
 
 Argument Args::next(const char* name) {

@@ -3,11 +3,11 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <map>
 #include <mutex>
-#include <set>
 #include <tuple>
 #include <utility>
 
@@ -67,12 +67,12 @@ class Arena {
 
   void* allocate(size_t bytes) {
     std::lock_guard<std::mutex> lock(mutex_);
-    auto found = by_size_.lower_bound({bytes, 0});
-    if (found == by_size_.end()) {
+    auto found = first_fit(bytes);
+    if (found == free_.end()) {
       if (!grow(bytes)) return nullptr;
-      found = by_size_.lower_bound({bytes, 0});
+      found = first_fit(bytes);
     }
-    const uintptr_t at = found->second;
+    const uintptr_t at = found->first;
     const FreeBlock block = remove(at);
     const size_t resident =
         block.resident > bytes ? block.resident - bytes : 0;  // untouched memory is at the end of a block
@@ -114,6 +114,11 @@ class Arena {
 
   Arena() { std::tie(start_, size_) = reserve(); }
 
+  // The free block of the lowest address that has `bytes`. There are some tens of free blocks.
+  std::map<uintptr_t, FreeBlock>::iterator first_fit(size_t bytes) {
+    return std::find_if(free_.begin(), free_.end(), [bytes](const auto& free) { return free.second.bytes >= bytes; });
+  }
+
   // Extends the usable addresses until the last free block has `bytes`.
   bool grow(size_t bytes) {
     const bool at_end = !free_.empty() && free_.rbegin()->first + free_.rbegin()->second.bytes == start_ + usable_;
@@ -144,14 +149,12 @@ class Arena {
 
   void insert(uintptr_t at, const FreeBlock& block) {
     free_.emplace(at, block);
-    by_size_.emplace(block.bytes, at);
     resident_ += block.resident;
   }
 
   FreeBlock remove(uintptr_t at) {
     const auto found = free_.find(at);
     const FreeBlock block = found->second;
-    by_size_.erase({block.bytes, at});
     free_.erase(found);
     resident_ -= block.resident;
     return block;
@@ -161,7 +164,6 @@ class Arena {
   uintptr_t start_ = 0;
   size_t size_ = 0, usable_ = 0, resident_ = 0;
   std::map<uintptr_t, FreeBlock> free_;
-  std::set<std::pair<size_t, uintptr_t>> by_size_;
 };
 
 }  // namespace

@@ -1,8 +1,8 @@
-// Best-fit arena with coalescing. Blocks of 64 KiB and more are allocated from one reserved address range of huge
+// First-fit arena with coalescing. Blocks of 64 KiB and more are allocated from one reserved address range of huge
 // pages, which avoids the L2 set conflicts and TLB misses of scattered small pages for weights and tiles of about 0.5
-// MB (docs/performance.md, 17). A freed block is merged with its free neighbours, and an allocation splits the smallest
-// free block that fits, so a training step takes the memory of its peak and no more (docs/performance.md, 24).
-// Thread-safe.
+// MB (docs/performance.md, 17). A freed block is merged with its free neighbours, and an allocation splits the
+// first free block that fits, so a training step takes the memory of its peak and no more (docs/performance.md, 24,
+// 33). Thread-safe.
 #pragma once
 #include <cstddef>
 #include <functional>

@@ -69,6 +69,7 @@ void Buffer::write(const void* from, size_t offset, size_t count) {
   char* to = static_cast<char*>(data) + offset;
   if (count != 0) device == Device::cpu ? void(std::memcpy(to, from, count)) : cuda::upload(to, from, count);
   ++version;
+  for (auto& stale : derived) stale.reset();
 }
 
 void Buffer::read(void* into) const {

@@ -1,3 +1,4 @@
+import type { Device, Precision } from '../core/native';
 import { checkAblation, checkGroups, type Ablation } from './ablation';
 
 /** Configuration of a MorphMLP with four stages; arrays have one entry per stage. */
@@ -98,4 +99,12 @@ export function checkConfig(config: MorphMlpConfig): void {
     throw new Error(`model: classes must be a whole number of at least 1, got ${numClasses}`);
   if (!(dropPath >= 0 && dropPath < 1)) throw new Error(`model: drop path must be in [0, 1), got ${dropPath}`);
   if (!(mlpRatio > 0)) throw new Error(`model: MLP ratio must be above 0, got ${mlpRatio}`);
+}
+
+/**
+ * Blocks, from the first, that a training run recomputes unless told otherwise: in bf16 on a CPU a quarter of them, so that a process
+ * takes at most 0.65 of its memory in f32 although weights, gradients and moments stay f32; else none.
+ */
+export function defaultRecompute({ layers }: MorphMlpConfig, precision: Precision, device: Device): number {
+  return precision === 'bf16' && device === 'cpu' ? Math.floor(layers.reduce((a, b) => a + b, 0) / 4) : 0;
 }

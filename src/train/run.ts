@@ -11,7 +11,8 @@ import { VideoDataset } from '../data/video/video_dataset';
 import { clearTemporaries } from '../formats/atomic';
 import { isUnchecked, UNCHECKED } from '../formats/checkpoint';
 import { makeFolder } from '../formats/folder';
-import type { MorphMlpConfig } from '../models/config';
+import { getDefaultDevice } from '../core/tensor';
+import { defaultRecompute, type MorphMlpConfig } from '../models/config';
 import { initialise, type Initialised } from '../models/initialise';
 import { load, readWeights, type ModelInfo, type Weights } from '../models/load';
 import { MorphMLP } from '../models/morphmlp';
@@ -107,7 +108,7 @@ export class Run {
     const config: MorphMlpConfig = { ...options.architecture, numClasses: options.classes ?? train.classNames.length };
     this.plan = this.planFor(config);
     const model = new MorphMLP(config);
-    model.recompute = this.plan?.recompute ?? 0;
+    model.recompute = this.plan?.recompute ?? defaultRecompute(config, options.precision, getDefaultDevice());
     model.precision = options.precision;
     this.info = { model: model.config, classNames: [...train.classNames], input: runInput(options) };
     this.optimizer = makeOptimizer(model, options);
@@ -123,6 +124,11 @@ export class Run {
       this.dispose(); // frees all tensors if the run cannot begin
       throw error;
     }
+  }
+
+  /** Number of blocks, from the first, that a step recomputes. */
+  get recomputed(): number {
+    return this.trainer.options.model.recompute;
   }
 
   /** Number of parameters of the network. */

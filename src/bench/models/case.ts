@@ -14,7 +14,7 @@ export interface ModelCase {
 export interface Where {
   device: Device;
   precision: Precision;
-  /** The number of blocks, from the first, that training recomputes in the backward. Default 0. */
+  /** The number of blocks, from the first, that training recomputes in the backward. Default `defaultRecompute`. */
   recompute?: number;
   /** On a GPU: the launch mode. Default `launched`. */
   launch?: Launch;

@@ -1,6 +1,6 @@
 import { relativeError } from '../op_cases/compare';
 import { gmacs } from '../../models/flops';
-import { VARIANTS } from '../../models/config';
+import { defaultRecompute, VARIANTS } from '../../models/config';
 import type { Precision } from '../../core/native';
 import type { Launch } from '../kernels/rounds';
 import { median } from '../statistics';
@@ -96,13 +96,15 @@ function rowsOf(
   what: ModelCase,
   ready: readonly Ready[],
   found: Found,
-  { precision, recompute = 0, device, launch }: Terms,
+  { precision, recompute, device, launch }: Terms,
 ): ModelRow[] {
+  const unasked = defaultRecompute(VARIANTS[what.variant]!.config, precision, device);
+  const again = what.work === 'train' ? (recompute ?? unasked) : 0;
   return ready.map(({ peer, error }, i) => {
     const ms = found.times[i]!;
     const gflops = (gflopOf(what) / median(ms)) * 1e3;
     return {
-      ...{ case: what.text, peer: peer.name, precision, recompute: i === 0 ? recompute : 0 },
+      ...{ case: what.text, peer: peer.name, precision, recompute: i === 0 ? again : 0 },
       ...(i === 0 && device === 'cuda' && launch ? { launch } : {}),
       ...{ medianMs: median(ms), minMs: Math.min(...ms), ms },
       ...{ perSecond: (1e3 * what.batch) / median(ms), gflops, shareOfPeak: gflops / found.peak },

@@ -57,23 +57,22 @@ export interface Terms extends Where {
 }
 
 /** Starts our own server process. */
-export function startOurs({ threads, device, precision, recompute = 0, launch = 'launched' }: Terms): Peer {
+export function startOurs({ threads, device, precision, recompute, launch = 'launched' }: Terms): Peer {
   const env = {
     MORPHMLP_THREADS: String(threads),
     MORPHMLP_BENCH_DEVICE: device,
     MORPHMLP_BENCH_PRECISION: precision,
-    MORPHMLP_BENCH_RECOMPUTE: String(recompute),
+    MORPHMLP_BENCH_RECOMPUTE: recompute === undefined ? '' : String(recompute),
     MORPHMLP_BENCH_LAUNCH: launch,
     ...(device === 'cuda' ? { MORPHMLP_BENCH_GEMM: native.cudaGemm() } : {}),
   };
   return new Peer('morphmlp', process.execPath, [path.join(__dirname, 'server.js')], env);
 }
 
-/** Starts PyTorch in eager mode; on a GPU also torch.compile. */
+/** Starts PyTorch in eager mode, and with torch.compile. */
 function torchPeers(python: string, { threads, device, precision }: Terms): Peer[] {
   const args = [path.join(PEERS, 'bench.py'), '--serve', '--threads', String(threads), '--device', device];
   const eager = new Peer('pytorch', python, [...args, '--precision', precision]);
-  if (device === 'cpu') return [eager];
   return [eager, new Peer('torch.compile', python, [...args, '--precision', precision, '--compile'])];
 }
 

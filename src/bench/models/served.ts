@@ -3,7 +3,7 @@ import path from 'node:path';
 import { backward, noGrad } from '../../core/autograd';
 import { relativeError } from '../op_cases/compare';
 import { fillModel, value } from '../../formats/reference';
-import { VARIANTS, type MorphMlpConfig } from '../../models/config';
+import { defaultRecompute, VARIANTS, type MorphMlpConfig } from '../../models/config';
 import { MorphMLP } from '../../models/morphmlp';
 import { native, type Graph } from '../../core/native';
 import { softCrossEntropy } from '../../ops/cross_entropy';
@@ -66,7 +66,7 @@ export class ServedModel {
     side = 224,
   ) {
     const config = { ...subject.config, dropPath: 0 }; // like the peers: the same work in every step
-    const [again, blocks] = [where.recompute ?? 0, config.layers.reduce((a, b) => a + b, 0)];
+    const [again, blocks] = [where.recompute ?? defaultRecompute(config, where.precision, where.device), config.layers.reduce((a, b) => a + b, 0)];
     if (again > blocks) throw new Error(`${what.text}: expected to recompute at most ${blocks} blocks, got ${again}`);
     this.model = new MorphMLP(config);
     this.fill();

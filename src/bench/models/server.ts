@@ -13,9 +13,9 @@ import { ServedModel } from './served';
 const where: Where = {
   device: (process.env.MORPHMLP_BENCH_DEVICE ?? 'cpu') as Device,
   precision: (process.env.MORPHMLP_BENCH_PRECISION ?? 'f32') as Precision,
-  recompute: Number(process.env.MORPHMLP_BENCH_RECOMPUTE ?? 0),
   launch: (process.env.MORPHMLP_BENCH_LAUNCH ?? 'launched') as Launch,
 };
+if (process.env.MORPHMLP_BENCH_RECOMPUTE) where.recompute = Number(process.env.MORPHMLP_BENCH_RECOMPUTE);
 const served = new Map<string, ServedModel>();
 
 function setup(text: string): object {

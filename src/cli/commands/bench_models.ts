@@ -29,9 +29,8 @@ export function registerBenchModels(bench: Command): void {
     .option('--threads <n>', 'threads that compute, of ours and the peers (default: physical cores)', wholeNumber(1))
     .option(
       '--recompute <n>',
-      'blocks that training computes again in its backward, for less memory',
+      'blocks that training computes again in its backward, for less memory (default: as train does)',
       wholeNumber(0),
-      0,
     )
     .option('--out <file>', 'write the figures as JSON (morphmlp bench compare takes two of these)')
     .addHelpText(

@@ -18,7 +18,7 @@ export interface BenchModelsArguments {
   precision: Precision;
   peers?: boolean;
   rounds: number;
-  recompute: number;
+  recompute?: number;
   launch?: Launch;
   threads?: number;
   out?: string;
@@ -51,7 +51,7 @@ function write(out: string, rows: readonly ModelRow[]): void {
 async function measureAll(names: readonly string[], given: BenchModelsArguments): Promise<ModelRow[]> {
   const { peers = false, rounds, device, precision, recompute, launch = 'launched', out } = given;
   const [rows, missing]: [ModelRow[], string[]] = [[], []];
-  const terms = { peers, rounds, device, precision, recompute, launch, threads: threads() };
+  const terms = { ...(recompute === undefined ? {} : { recompute }), peers, rounds, device, precision, launch, threads: threads() };
   const onMissing = (problem: string) => missing.push(problem);
   await withProgress({ label: 'measuring', total: names.length }, async (bar) => {
     for (const [i, name] of names.entries()) {
@@ -67,7 +67,7 @@ async function measureAll(names: readonly string[], given: BenchModelsArguments)
 
 /** Throws if an option does not apply or the output file cannot be written. */
 function checkAsked(names: readonly string[], { recompute, device, launch, out }: BenchModelsArguments): void {
-  if (recompute > 0 && !names.some((name) => name.includes(' train ')))
+  if (recompute && !names.some((name) => name.includes(' train ')))
     throw new Error(
       `--recompute ${recompute}: expected a training step among --cases, but they are ${names.join(', ')}`,
     );
@@ -86,7 +86,8 @@ export async function benchModels(given: BenchModelsArguments): Promise<void> {
   const rows = await measureAll(names, given);
   const where = machine();
   const replayed = given.launch === 'graph' ? '; ours replayed as CUDA graphs' : '';
-  const again = given.recompute > 0 ? `; training computes ${given.recompute} blocks of ours again` : '';
+  const most = Math.max(...rows.map(({ recompute }) => recompute));
+  const again = most > 0 ? `; training computes up to ${most} blocks of ours again` : '';
   printModels(rows);
   const what = where.gpu ? `${where.gpu.name}, ${given.precision}` : `${where.cpu}, ${where.threads} threads`;
   console.log(

@@ -46,8 +46,9 @@ function describeCache({ cacheMemory, options }: Run): string {
   return `cache: decoded frames up to ${mib(cacheMemory)}${why}`;
 }
 
-function describePrecision({ precision }: RunOptions): string[] {
-  if (precision === 'bf16') return ['precision: bf16 activations, f32 weights'];
+function describePrecision({ precision }: RunOptions, recomputed: number): string[] {
+  const again = recomputed > 0 ? `, ${recomputed} blocks recomputed` : '';
+  if (precision === 'bf16') return [`precision: bf16 activations, f32 weights${again}`];
   if (getDefaultDevice() === 'cuda' || !multipliesBf16(instructionSet())) return [];
   return ['precision: f32; this processor trains faster with --precision bf16'];
 }
@@ -62,7 +63,7 @@ function describeRun(run: Run): string {
     `data: ${loaders.train.dataset.length} clips${val}  ·  ${deviceText()}  ·  seed ${options.seed}`,
     ...describeBatches(options),
     describeCache(run),
-    ...describePrecision(options),
+    ...describePrecision(options, plan ? 0 : run.recomputed),
     ...(options.cudaGraph ? ['steps: recorded once, replayed as CUDA graphs'] : []),
     ...(plan
       ? [
