@@ -10,6 +10,11 @@ export interface ModelCase {
   batch: number;
 }
 
+/** The programs that ours is compared with. */
+export const PEER_NAMES = ['pytorch', 'torch.compile', 'onnxruntime'] as const;
+/** Name of one of them. */
+export type PeerName = (typeof PEER_NAMES)[number];
+
 /** Device, precision and execution options of a case. */
 export interface Where {
   device: Device;

@@ -4,7 +4,7 @@ import { defaultRecompute, VARIANTS } from '../../models/config';
 import type { Precision } from '../../core/native';
 import type { Launch } from '../kernels/rounds';
 import { median } from '../statistics';
-import { parseCase, type ModelCase } from './case';
+import { parseCase, type ModelCase, type PeerName } from './case';
 import { startOurs, startPeers, type Peer, type Terms } from './peer';
 
 /** The measurement of one case for one peer. */
@@ -115,7 +115,8 @@ function rowsOf(
 
 /** How to measure a case. */
 export interface ModelRounds extends Terms {
-  peers: boolean;
+  /** Programs to compare with, where they are. */
+  peers: readonly PeerName[];
   rounds: number;
   /** Called with the current activity. */
   onStep: (doing: string) => void;
@@ -144,7 +145,7 @@ async function setUpAll([ours, ...theirs]: readonly Peer[], text: string, option
 /** Starts one process for ours and each peer, verifies their outputs, and times them in interleaved rounds. */
 export async function measureModel(text: string, options: ModelRounds): Promise<ModelRow[]> {
   const what = parseCase(text);
-  const peers = [startOurs(options), ...(options.peers ? startPeers(what, options) : [])];
+  const peers = [startOurs(options), ...startPeers(what, options, options.peers)];
   try {
     const ready = await setUpAll(peers, what.text, options);
     checkSame(what.text, ready, options.precision);

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import readline from 'node:readline';
 import { native } from '../../core/native';
-import type { ModelCase, Where } from './case';
+import type { ModelCase, PeerName, Where } from './case';
 
 type Answer = Record<string, unknown>;
 
@@ -69,21 +69,33 @@ export function startOurs({ threads, device, precision, recompute, launch = 'lau
   return new Peer('morphmlp', process.execPath, [path.join(__dirname, 'server.js')], env);
 }
 
-/** Starts PyTorch in eager mode, and with torch.compile. */
-function torchPeers(python: string, { threads, device, precision }: Terms): Peer[] {
+/** Starts PyTorch in eager mode, with torch.compile, or both. */
+function torchPeers(python: string, { threads, device, precision }: Terms, names: readonly string[]): Peer[] {
   const args = [path.join(PEERS, 'bench.py'), '--serve', '--threads', String(threads), '--device', device];
-  const eager = new Peer('pytorch', python, [...args, '--precision', precision]);
-  return [eager, new Peer('torch.compile', python, [...args, '--precision', precision, '--compile'])];
+  const modes: [name: PeerName, option: string[]][] = [
+    ['pytorch', []],
+    ['torch.compile', ['--compile']],
+  ];
+  const asked = modes.filter(([name]) => names.includes(name));
+  return asked.map(([name, option]) => new Peer(name, python, [...args, '--precision', precision, ...option]));
 }
 
 /**
- * Starts the configured peers: PyTorch if MORPHMLP_TORCH_PYTHON names an interpreter that has it; for forward passes on a CPU also ONNX
+ * Starts those of the named peers that are configured: PyTorch if MORPHMLP_TORCH_PYTHON names an interpreter that has it; for forward passes on a CPU also ONNX
  * Runtime if MORPHMLP_ORT_DIR and MORPHMLP_ONNX_DIR locate it and the models.
  */
-export function startPeers({ work }: ModelCase, terms: Terms): Peer[] {
+export function startPeers({ work }: ModelCase, terms: Terms, names: readonly PeerName[]): Peer[] {
   const { MORPHMLP_TORCH_PYTHON: python, MORPHMLP_ORT_DIR: ort, MORPHMLP_ONNX_DIR: models } = process.env;
-  const peers = python ? torchPeers(python, terms) : [];
-  if (work !== 'forward' || terms.device !== 'cpu' || !ort || !models || !existsSync(models)) return peers;
+  const peers = python ? torchPeers(python, terms, names) : [];
+  if (
+    !names.includes('onnxruntime') ||
+    work !== 'forward' ||
+    terms.device !== 'cpu' ||
+    !ort ||
+    !models ||
+    !existsSync(models)
+  )
+    return peers;
   const args = [path.join(PEERS, 'ort.mjs'), models, '--serve', '--threads', String(terms.threads)];
   return [...peers, new Peer('onnxruntime', process.execPath, args)];
 }

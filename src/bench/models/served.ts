@@ -66,7 +66,10 @@ export class ServedModel {
     side = 224,
   ) {
     const config = { ...subject.config, dropPath: 0 }; // like the peers: the same work in every step
-    const [again, blocks] = [where.recompute ?? defaultRecompute(config, where.precision, where.device), config.layers.reduce((a, b) => a + b, 0)];
+    const [again, blocks] = [
+      where.recompute ?? defaultRecompute(config, where.precision, where.device),
+      config.layers.reduce((a, b) => a + b, 0),
+    ];
     if (again > blocks) throw new Error(`${what.text}: expected to recompute at most ${blocks} blocks, got ${again}`);
     this.model = new MorphMLP(config);
     this.fill();

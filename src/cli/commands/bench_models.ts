@@ -1,5 +1,5 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
-import { CASES, parseCase } from '../../bench/models/case';
+import { CASES, parseCase, PEER_NAMES, type PeerName } from '../../bench/models/case';
 import type { BenchModelsArguments } from './bench_models_action';
 import { deviceOption, precisionOption, wholeNumber } from '../options';
 
@@ -9,6 +9,14 @@ function cases(text: string): string[] {
   } catch (error) {
     throw new InvalidArgumentError((error as Error).message);
   }
+}
+
+function peerNames(text: string): PeerName[] {
+  const names = text.split(',').map((word) => word.trim());
+  const unknown = names.find((name) => !PEER_NAMES.some((known) => known === name));
+  if (unknown !== undefined)
+    throw new InvalidArgumentError(`expected names of ${PEER_NAMES.join(', ')}, got '${unknown}'`);
+  return PEER_NAMES.filter((name) => names.includes(name));
 }
 
 /** Adds `morphmlp bench models`. */
@@ -24,7 +32,11 @@ export function registerBenchModels(bench: Command): void {
         .choices(['launched', 'graph'])
         .default(undefined, 'launched'),
     )
-    .option('--peers', 'let PyTorch and ONNX Runtime take turns with ours, where they are')
+    .option(
+      '--peers [names]',
+      `let ${PEER_NAMES.join(', ')} (default: all) take turns with ours, where they are`,
+      peerNames,
+    )
     .option('--rounds <n>', 'turns of which the median counts', wholeNumber(1), 9)
     .option('--threads <n>', 'threads that compute, of ours and the peers (default: physical cores)', wholeNumber(1))
     .option(
@@ -45,7 +57,7 @@ Examples:
   morphmlp bench models --device cuda --launch graph
 
 Every output is compared with float64 before it is timed, and ours with the peers'; in bf16 the error of ours may be twice that of
-PyTorch. Each runs in its own process, and all take turns, so that noise affects all of them. GFLOPs count two operations per
+PyTorch. torch.compile takes minutes a case to compile; --peers pytorch leaves it out. Each runs in its own process, and all take turns, so that noise affects all of them. GFLOPs count two operations per
 multiply-add and three forwards per training step. The share is relative to the FMA peak (multiply-adds from registers) measured in the same
 rounds (in bf16 of products of bf16, on a GPU by mma.sync). Installation of the peers: bench/peers/README.md in the repository.`,
     )

@@ -1,5 +1,5 @@
 import { machine } from '../../bench/machine';
-import { CASES } from '../../bench/models/case';
+import { CASES, PEER_NAMES, type PeerName } from '../../bench/models/case';
 import { measureModel, type ModelRow } from '../../bench/models/measure';
 import type { Launch } from '../../bench/kernels/rounds';
 import { missingPeers } from '../../bench/models/peer';
@@ -16,7 +16,7 @@ export interface BenchModelsArguments {
   cases?: string[];
   device: Device;
   precision: Precision;
-  peers?: boolean;
+  peers?: true | PeerName[];
   rounds: number;
   recompute?: number;
   launch?: Launch;
@@ -49,9 +49,18 @@ function write(out: string, rows: readonly ModelRow[]): void {
 }
 
 async function measureAll(names: readonly string[], given: BenchModelsArguments): Promise<ModelRow[]> {
-  const { peers = false, rounds, device, precision, recompute, launch = 'launched', out } = given;
+  const { rounds, device, precision, recompute, launch = 'launched', out } = given;
   const [rows, missing]: [ModelRow[], string[]] = [[], []];
-  const terms = { ...(recompute === undefined ? {} : { recompute }), peers, rounds, device, precision, launch, threads: threads() };
+  const peers = given.peers === true ? PEER_NAMES : (given.peers ?? []);
+  const terms = {
+    ...(recompute === undefined ? {} : { recompute }),
+    peers,
+    rounds,
+    device,
+    precision,
+    launch,
+    threads: threads(),
+  };
   const onMissing = (problem: string) => missing.push(problem);
   await withProgress({ label: 'measuring', total: names.length }, async (bar) => {
     for (const [i, name] of names.entries()) {
