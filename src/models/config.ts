@@ -102,9 +102,9 @@ export function checkConfig(config: MorphMlpConfig): void {
 }
 
 /**
- * Blocks, from the first, that a training run recomputes unless told otherwise: in bf16 on a CPU a quarter of them, so that a process
+ * Blocks, from the first, that a training run recomputes unless told otherwise: in bf16 on a CPU a quarter of them (rounded up), so that a process
  * takes at most 0.65 of its memory in f32 although weights, gradients and moments stay f32; else none.
  */
 export function defaultRecompute({ layers }: MorphMlpConfig, precision: Precision, device: Device): number {
-  return precision === 'bf16' && device === 'cpu' ? Math.floor(layers.reduce((a, b) => a + b, 0) / 4) : 0;
+  return precision === 'bf16' && device === 'cpu' ? Math.ceil(layers.reduce((a, b) => a + b, 0) / 4) : 0;
 }

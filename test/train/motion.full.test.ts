@@ -8,13 +8,8 @@ import { seedInit } from '../../src/nn/init';
 import { AdamW, parameterGroups } from '../../src/optim';
 import { Trainer } from '../../src/train/trainer';
 
-/** Losses are compared as means over this many steps: single batches of 8 clips differ by chance. */
-const STRETCH = 20;
-/** Allowed distance of these means, of losses that fall from 2.1 (8 classes). */
-const BAND = 0.1;
-
-/** Best validation accuracy and all losses of the quick start's recipe; `silent` leaves MorphFC_t at its initial zero. */
-async function learn(silent: boolean, precision: Precision = 'f32'): Promise<{ best: number; losses: number[] }> {
+/** Best validation accuracy after the quick start's recipe; `silent` leaves MorphFC_t at its initial zero. */
+async function learn(silent: boolean, precision: Precision = 'f32'): Promise<{ best: number }> {
   seedInit(0);
   const model = new MorphMLP(QUICKSTART);
   model.precision = precision;
@@ -28,7 +23,6 @@ async function learn(silent: boolean, precision: Precision = 'f32'): Promise<{ b
     { lr: 2e-3 },
   );
   const set = (stream: number, length: number) => new MotionDataset({ seed: 0, stream, length, size: 64, frames: 16 });
-  const losses: number[] = [];
   const parts = {
     ...{ model, optimizer, labelSmoothing: 0, clipNorm: 0, evalEvery: 5 },
     train: new Loader(set(0, 768), { batchSize: 8, seed: 0, shuffle: true, normalisation: NORMALISATION }),
@@ -42,35 +36,18 @@ async function learn(silent: boolean, precision: Precision = 'f32'): Promise<{ b
       cosineAfterWarmup: true,
     },
   };
-  const trainer = new Trainer(parts, { step: ({ loss }) => void losses.push(loss) });
+  const trainer = new Trainer(parts);
   await trainer.run(() => undefined);
   model.dispose();
   optimizer.dispose();
-  return { best: trainer.state.best, losses };
+  return { best: trainer.state.best };
 }
-
-const runs = new Map<Precision, ReturnType<typeof learn>>();
-/** The run of a precision, made once for all tests. */
-const run = (precision: Precision) =>
-  runs.get(precision) ?? runs.set(precision, learn(false, precision)).get(precision)!;
 
 test.each(['f32', 'bf16'] as const)(
   'the motion dataset is learned to 95%% in %s',
-  async (precision) => expect((await run(precision)).best).toBeGreaterThanOrEqual(0.95),
+  async (precision) => expect((await learn(false, precision)).best).toBeGreaterThanOrEqual(0.95),
   600_000,
 );
-
-test('200 steps in bf16 follow those in f32', async () => {
-  const [f32, bf16] = [(await run('f32')).losses, (await run('bf16')).losses];
-  const mean = (values: number[], from: number) =>
-    values.slice(from, from + STRETCH).reduce((a, b) => a + b, 0) / STRETCH;
-  const starts = Array.from({ length: 200 / STRETCH }, (_, i) => i * STRETCH);
-  const apart = starts.map((from) => Math.abs(mean(bf16, from) - mean(f32, from)));
-  expect(bf16.every(Number.isFinite)).toBe(true);
-  expect(bf16.slice(0, 200)).not.toEqual(f32.slice(0, 200));
-  console.log(starts.map((f) => [mean(f32, f), mean(bf16, f)]));
-  expect(Math.max(...apart)).toBeLessThan(BAND);
-}, 1_200_000);
 
 test('with MorphFC_t silenced only the pairs are recognised: about half', async () => {
   const { best: share } = await learn(true);
