@@ -109,14 +109,13 @@ test('the loss of a run in bf16 follows the f32 one, and learns', () => {
   expect(mean(bf16.slice(-6))).toBeLessThan(0.5 * mean(bf16.slice(0, 6)));
 });
 
-test('over 200 steps the loss in bf16 stays within a tenth of its start of the f32 one', () => {
+test('over 200 steps the mean loss of every 20 in bf16 is within 3% of the f32 one', () => {
   const [f32, bf16] = [losses('f32', 200), losses('bf16', 200)];
   const stretches = Array.from({ length: 10 }, (_, i) => [20 * i, 20 * i + 20] as const);
   const means = (values: number[]) => stretches.map((at) => values.slice(...at).reduce((a, b) => a + b, 0) / 20);
   const [wanted, got] = [means(f32), means(bf16)];
   expect(bf16.every(Number.isFinite)).toBe(true);
-  console.log(wanted, got);
-  got.forEach((mean, i) => expect(Math.abs(mean - wanted[i]!)).toBeLessThan(0.1 * wanted[0]!));
+  got.forEach((mean, i) => expect(Math.abs(mean - wanted[i]!)).toBeLessThan(0.03 * wanted[i]!));
 });
 
 test('what does not take bf16 says so, and types do not mix', () => {
