@@ -58,7 +58,8 @@ const sane = (...values) => (wild() ? number() : pick(values));
 const flag = () => chance(0.5);
 const dims = (least = 0) => Array.from({ length: least + below(5 - least) }, () => (wild() ? pick(DIMS) : one()));
 const axisOf = (of) => sane(...(of.length > 0 ? [below(of.length), -1 - below(of.length)] : [0]));
-const triple = (...values) => Array.from({ length: wild() ? below(5) : 3 }, () => sane(...values));
+/** Bounded: a padding of a thousand million is legal, and would fill gigabytes. */
+const triple = (...values) => Array.from({ length: wild() ? below(5) : 3 }, () => Math.min(99, sane(...values)));
 
 /** A shape that broadcasts with another. */
 const broadcast = (of) => of.slice(below(of.length + 1)).map((d) => (chance(0.2) ? 1 : d));
