@@ -1,5 +1,5 @@
 /** Input specification of a network: sampling and normalisation of its clips. */
-import type { Normalisation } from './normalisation';
+import { shortNumbers, type Normalisation } from './normalisation';
 
 /**
  * Preprocessing with which a network was trained. It is stored in the checkpoint; train, evaluate, predict, study and
@@ -41,9 +41,6 @@ export function inputSpec(given: InputSettings): InputSpec {
   return { frames, rate, crop, sampling, targetFps, offset, testScale, ignoreSar, channelOrder, normalisation };
 }
 
-const numbers = (values: readonly number[]): string =>
-  new Set(values).size === 1 ? String(values[0]) : values.join(', ');
-
 /** Short text of a specification. */
 export function describeInput({
   frames,
@@ -58,5 +55,5 @@ export function describeInput({
   const taken = frames === 1 ? [] : [`${frames} frames, ${time}`];
   const scaled = testScale === crop ? '' : ` out of a short side of ${testScale}`;
   const { mean, std } = normalisation;
-  return [...taken, `${crop}x${crop}${scaled}`, `mean ${numbers(mean)}`, `std ${numbers(std)}`].join(', ');
+  return [...taken, `${crop}x${crop}${scaled}`, `mean ${shortNumbers(mean)}`, `std ${shortNumbers(std)}`].join(', ');
 }

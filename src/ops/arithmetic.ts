@@ -63,9 +63,13 @@ function walk(op: string, dims: Dim[]): { sizes: number[]; strides: (operand: nu
 function reduceInto(y: Tensor, op: string, x: Tensor, kept: Dim[], reduced: Dim[]): Tensor {
   const [outer, inner] = [walk(op, kept), walk(op, reduced)];
   kernels.arithmeticReduce({
-    ...{ kept: outer.sizes, keptStride: outer.strides(0) },
-    ...{ reduced: inner.sizes, reducedStride: inner.strides(0) },
-    ...{ lengthX: x.size, x, y },
+    kept: outer.sizes,
+    keptStride: outer.strides(0),
+    reduced: inner.sizes,
+    reducedStride: inner.strides(0),
+    lengthX: x.size,
+    x,
+    y,
   });
   return y;
 }
@@ -76,8 +80,15 @@ function compute(kind: Kind, a: Tensor, b: Tensor): Tensor {
   const dims = collapse(shape, [stridesIn(a.shape, shape), stridesIn(b.shape, shape)]);
   const { sizes, strides } = walk(kind, dims);
   kernels.arithmeticForward({
-    ...{ kind: KINDS[kind], dims: sizes, strideA: strides(0), strideB: strides(1) },
-    ...{ lengthA: a.size, lengthB: b.size, a, b, y },
+    kind: KINDS[kind],
+    dims: sizes,
+    strideA: strides(0),
+    strideB: strides(1),
+    lengthA: a.size,
+    lengthB: b.size,
+    a,
+    b,
+    y,
   });
   return y;
 }

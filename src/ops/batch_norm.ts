@@ -51,7 +51,7 @@ export function batchNorm(
   const [rows, cols] = checkNormed(x.shape, vectors, { training, momentum, eps });
   const at = { rows, cols, training, gelu };
   const [y, mean, rstd] = [emptyLike(x), emptyLike(gamma), emptyLike(gamma)];
-  kernels.batchNormForward({ ...at, momentum, eps, x, gamma, beta, runningMean, runningVar, y, mean, rstd });
+  kernels.batchNormForward({ momentum, eps, x, gamma, beta, runningMean, runningVar, y, mean, rstd, ...at });
   return record({
     op: 'batchNorm',
     inputs: [x, gamma, beta],
@@ -69,6 +69,6 @@ export function batchNormBackward(
 ): [Tensor, Tensor, Tensor] {
   const { x, gamma, beta, mean, rstd } = saved;
   const [dx, dgamma, dbeta] = [emptyLike(x), emptyLike(gamma), emptyLike(gamma)];
-  kernels.batchNormBackward({ ...at, x, gamma, beta, mean, rstd, dy, dx, dgamma, dbeta });
+  kernels.batchNormBackward({ x, gamma, beta, mean, rstd, dy, dx, dgamma, dbeta, ...at });
   return [dx, dgamma, dbeta];
 }

@@ -92,7 +92,7 @@ function checkConv3d(x: Tensor, weight: Tensor, bias: Tensor | null, options: Co
 export function conv3d(x: Tensor, weight: Tensor, bias: Tensor | null, options: Conv3dOptions): Tensor {
   const { shape, at } = conv3dGeometry(x, weight, bias, options);
   const y = emptyLike(x, shape);
-  kernels.conv3dForward({ ...at, x, weight, bias, y });
+  kernels.conv3dForward({ x, weight, bias, y, ...at });
   return record({
     op: 'conv3d',
     inputs: [x, weight, bias],
@@ -113,6 +113,6 @@ export function conv3dBackward(
 ): [Tensor | null, Tensor, Tensor] {
   const dx = needsX ? emptyLike(x) : null;
   const [dweight, dbias] = [emptyLike(weight), emptyLike(weight, [weight.shape[0]!])];
-  kernels.conv3dBackward({ ...at, x, weight, dy, dx, dweight, dbias });
+  kernels.conv3dBackward({ x, weight, dy, dx, dweight, dbias, ...at });
   return [dx, dweight, dbias];
 }

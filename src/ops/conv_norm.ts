@@ -27,13 +27,12 @@ export function convNorm(x: Tensor, p: ConvNormParameters, conv: Conv3dOptions, 
   const { training, momentum = 0.1, eps = 1e-5, gelu = false } = options;
   expectFloats('convNorm', 'conv_norm', { x }, { ...p });
   const { shape, at } = conv3dGeometry(x, weight, bias, conv);
-  const [rows, cols] = checkNormed(shape, { gamma, beta, runningMean, runningVar }, { ...options, momentum, eps });
+  const [rows, cols] = checkNormed(shape, { gamma, beta, runningMean, runningVar }, { training, momentum, eps });
   const inputs = [x, weight, bias, gamma, beta];
   const keep = isGradEnabled() && inputs.some((t) => t?.requiresGrad);
   const [y, u] = [emptyLike(x, shape), keep ? emptyLike(x, shape) : null];
   const [mean, rstd] = [emptyLike(gamma), emptyLike(gamma)];
   kernels.convNormForward({
-    ...at,
     training,
     gelu,
     momentum,
@@ -49,6 +48,7 @@ export function convNorm(x: Tensor, p: ConvNormParameters, conv: Conv3dOptions, 
     runningVar,
     mean,
     rstd,
+    ...at,
   });
   return record({
     op: 'convNorm',

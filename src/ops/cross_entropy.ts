@@ -38,7 +38,8 @@ export function softCrossEntropy(logits: Tensor, targets: Tensor): Tensor {
  * @returns rows of `classes` numbers
  */
 export function labelTargets(labels: ArrayLike<number>, classes: number, labelSmoothing = 0): Float32Array {
-  if (!Number.isInteger(classes) || classes < 1) throw new Error(`crossEntropy: expected 1 class or more, got ${classes}`);
+  if (!Number.isInteger(classes) || classes < 1)
+    throw new Error(`crossEntropy: expected 1 class or more, got ${classes}`);
   if (!(labelSmoothing >= 0 && labelSmoothing <= 1))
     throw new Error(`crossEntropy: labelSmoothing must be in [0, 1], got ${labelSmoothing}`);
   const targets = new Float32Array(labels.length * classes).fill(labelSmoothing / classes);

@@ -17,7 +17,7 @@ export function indexSelect(x: Tensor, index: Tensor): Tensor {
   const rows = x.shape[0] as number;
   const at = { rows, width: elements(x.shape.slice(1)), taken: index.size };
   const y = emptyLike(x, [index.size, ...x.shape.slice(1)]);
-  kernels.indexRowsForward({ ...at, x, index, y });
+  kernels.indexRowsForward({ x, index, y, ...at });
   return record({
     op: 'indexSelect',
     inputs: [x],
@@ -25,7 +25,7 @@ export function indexSelect(x: Tensor, index: Tensor): Tensor {
     saved: { index: index.detach() },
     backward: (dy, { index }) => {
       const dx = emptyLike(dy, x.shape);
-      kernels.indexRowsBackward({ ...at, dy, index, dx });
+      kernels.indexRowsBackward({ dy, index, dx, ...at });
       return [dx];
     },
   });

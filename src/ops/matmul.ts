@@ -28,8 +28,8 @@ export function matmul(a: Tensor, b: Tensor): Tensor {
     backward: (dy, { a, b }, needs) => {
       const [da, db] = [needs[0] ? emptyLike(a) : null, needs[1] ? emptyLike(b) : null];
       const sizes = { rows: m, n: k, k: n };
-      if (da) kernels.linearForward({ ...sizes, gelu: false, x: dy, weight: b, bias: null, y: da, z: null });
-      if (db) kernels.linearBackward({ ...sizes, x: dy, weight: b, dy: a, dx: null, dweight: db, dbias: null });
+      if (da) kernels.linearForward({ gelu: false, x: dy, weight: b, bias: null, y: da, z: null, ...sizes });
+      if (db) kernels.linearBackward({ x: dy, weight: b, dy: a, dx: null, dweight: db, dbias: null, ...sizes });
       return [da, db];
     },
   });

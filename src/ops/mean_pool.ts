@@ -25,7 +25,7 @@ export function meanPool(x: Tensor | readonly Tensor[]): Tensor {
   const first = inputs[0] as Tensor;
   const { shape, device, dtype } = first;
   const y = floatsLike(first, [at.clips, at.channels]);
-  kernels.meanPoolForward({ ...at, inputs: inputs.length, y, x: inputs });
+  kernels.meanPoolForward({ inputs: inputs.length, y, x: inputs, ...at });
   return record({
     op: 'meanPool',
     inputs,
@@ -34,7 +34,7 @@ export function meanPool(x: Tensor | readonly Tensor[]): Tensor {
       needs.map((needed) => {
         if (!needed) return null;
         const dx = empty(shape, { device, dtype });
-        kernels.meanPoolBackward({ ...at, dy, dx });
+        kernels.meanPoolBackward({ dy, dx, ...at });
         return dx;
       }),
   });

@@ -49,7 +49,7 @@ export function morphFc(x: Tensor, weight: Tensor, bias: Tensor | null, options:
   checkMorphFc(x, weight, bias, options);
   const at = shapeArguments(x, options);
   const y = emptyLike(x);
-  kernels.morphFcForward({ ...at, x, weight, bias, y });
+  kernels.morphFcForward({ x, weight, bias, y, ...at });
   return record({
     op: 'morphFc',
     inputs: [x, weight, bias],
@@ -57,7 +57,7 @@ export function morphFc(x: Tensor, weight: Tensor, bias: Tensor | null, options:
     saved: { x, weight },
     backward: (dy, { x, weight }, needs) => {
       const { dx, dweight, dbias } = fcGradients(x, weight, needs);
-      kernels.morphFcBackward({ ...at, x, weight, dy, dx, dweight, dbias });
+      kernels.morphFcBackward({ x, weight, dy, dx, dweight, dbias, ...at });
       return [dx, dweight, dbias];
     },
   });

@@ -14,7 +14,7 @@ export interface NormMlpParameters {
 }
 
 function checkNormMlp(x: Tensor, p: NormMlpParameters, scale: Tensor | null): void {
-  expectFloats('normMlp', 'norm_mlp', { x }, { ...p, scale });
+  expectFloats('normMlp', 'norm_mlp', { x }, { scale, ...p });
   if (x.ndim < 2) throw new Error(`normMlp: x must be [B, ..., C], got ${show(x.shape)}`);
   const [channels, hidden] = [x.shape[x.ndim - 1] as number, p.b1.size];
   expectShape('normMlp', { gamma: p.gamma, beta: p.beta, b2: p.b2 }, [channels]);
@@ -40,7 +40,7 @@ export function normMlp(x: Tensor, p: NormMlpParameters, scale: Tensor | null = 
   const [y, mean, rstd] = [emptyLike(x), floatsLike(x, [rows]), floatsLike(x, [rows])];
   const z = keep ? emptyLike(x, [rows, hidden]) : null;
   const { gamma, beta, w1, b1, w2, b2 } = p;
-  kernels.normMlpForward({ ...at, eps, x, gamma, beta, w1, b1, w2, b2, scale, y, mean, rstd, z });
+  kernels.normMlpForward({ eps, x, gamma, beta, w1, b1, w2, b2, scale, y, mean, rstd, z, ...at });
   return record({
     op: 'normMlp',
     inputs,
@@ -49,8 +49,8 @@ export function normMlp(x: Tensor, p: NormMlpParameters, scale: Tensor | null = 
     backward: (dy, { x, gamma, beta, w1, w2, mean, rstd, z, scale }) => {
       const [dx, dgamma, dbeta] = [emptyLike(x), emptyLike(gamma), emptyLike(beta)];
       const [dw1, db1, dw2, db2] = [emptyLike(w1), emptyLike(w1, [hidden]), emptyLike(w2), emptyLike(gamma)];
-      const from = { ...at, x, gamma, beta, w1, w2, scale, mean, rstd, z: z!, dy };
-      kernels.normMlpBackward({ ...from, dx, dgamma, dbeta, dw1, db1, dw2, db2 });
+      const to = { dx, dgamma, dbeta, dw1, db1, dw2, db2 };
+      kernels.normMlpBackward({ x, gamma, beta, w1, w2, scale, mean, rstd, z: z!, dy, ...to, ...at });
       return [dx, dgamma, dbeta, dw1, db1, dw2, db2];
     },
   });

@@ -94,7 +94,7 @@ function computeBranches(xt: Tensor, p: NormSpatialParameters, { at, clips, chan
   const [mean, rstd] = [floatsLike(xt, [rows]), floatsLike(xt, [rows])];
   const pooled = floatsLike(xt, [clips, channels]);
   const [{ gamma, beta }, { weight, bias }] = [p, fcsOf(p)];
-  kernels.normSpatialBranches({ ...at, eps, x: xt, gamma, beta, weight, bias, branch, mean, rstd, pooled });
+  kernels.normSpatialBranches({ eps, x: xt, gamma, beta, weight, bias, branch, mean, rstd, pooled, ...at });
   return { mean, rstd, branch, pooled };
 }
 
@@ -110,9 +110,9 @@ function computeWeights(
   const [scores, weights] = [like([clips, channels * branches]), like([clips, channels, branches])];
   const { fc1, fc2 } = p;
   const first = { rows: clips, n: hidden, k: channels, gelu: true };
-  kernels.linearForward({ ...first, x: pooled, weight: fc1.weight, bias: fc1.bias, y: activated, z });
+  kernels.linearForward({ x: pooled, weight: fc1.weight, bias: fc1.bias, y: activated, z, ...first });
   const second = { rows: clips, n: channels * branches, k: hidden, gelu: false };
-  kernels.linearForward({ ...second, x: activated, weight: fc2.weight, bias: fc2.bias, y: scores, z: null });
+  kernels.linearForward({ x: activated, weight: fc2.weight, bias: fc2.bias, y: scores, z: null, ...second });
   kernels.softmaxForward({ rows: clips * channels, cols: branches, x: scores, y: weights });
   scores.dispose();
   return { z, activated, weights: watch ? watched(weights, watch) : weights };
@@ -181,10 +181,10 @@ export function normSpatial(
   const y = emptyLike(x);
   const { branch } = made;
   const { weight: proj, bias: projBias } = p.proj;
-  kernels.normSpatialMix({ ...call.at, x, branch, weights: weighed.weights, scale, proj, projBias, y });
+  kernels.normSpatialMix({ x, branch, weights: weighed.weights, scale, proj, projBias, y, ...call.at });
   const weights = { gamma: p.gamma, beta: p.beta, fc1: p.fc1.weight, fc2: p.fc2.weight, proj: p.proj.weight };
   const fcs = p.branches.map(({ weight }) => weight);
-  const saved: Saved = { xt, ...weights, ...made, ...weighed, scale: scale && scale.detach(), fcs };
+  const saved: Saved = { xt, scale: scale && scale.detach(), fcs, ...weights, ...made, ...weighed };
   return recorded(y, x, p, call, saved);
 }
 
@@ -201,13 +201,13 @@ function withoutBackward(
   const [mean, rstd] = [like([xt.size / call.channels]), like([xt.size / call.channels])];
   const pooled = like([call.clips, call.channels]);
   const [{ gamma, beta }, { weight, bias }] = [p, fcsOf(p)];
-  kernels.normSpatialPool({ ...call.at, eps, x: xt, gamma, beta, weight, bias, mean, rstd, pooled });
+  kernels.normSpatialPool({ eps, x: xt, gamma, beta, weight, bias, mean, rstd, pooled, ...call.at });
   const weighed = computeWeights(pooled, p, call, watch);
   const y = emptyLike(x);
   const { weights } = weighed;
   const { weight: proj, bias: projBias } = p.proj;
-  const from = { ...call.at, x, xt, gamma, beta, mean, rstd, weights, scale };
-  kernels.normSpatialApply({ ...from, weight, bias, proj, projBias, y });
+  const fcs = { weight, bias, proj, projBias };
+  kernels.normSpatialApply({ x, xt, gamma, beta, mean, rstd, weights, scale, y, ...fcs, ...call.at });
   for (const t of [mean, rstd, pooled, ...Object.values(weighed)]) t.dispose();
   return y;
 }
@@ -238,8 +238,8 @@ function normSpatialBackward(
   const [dx, dgamma, dbeta] = [emptyLike(xt), emptyLike(gamma), emptyLike(beta)];
   const dweight = fcs.map((fc) => emptyLike(fc));
   const dbias = fcs.map((_, i) => (needs[5 + 2 * i] ? emptyLike(beta) : null));
-  const from = { ...call.at, x: xt, gamma, beta, mean, rstd, weights, dmix, dpooled, weight: fcs };
-  kernels.normSpatialBranchesBackward({ ...from, residual: residual ? dy : null, dx, dgamma, dbeta, dweight, dbias });
+  const from = { x: xt, gamma, beta, mean, rstd, weights, dmix, dpooled, weight: fcs, residual: residual ? dy : null };
+  kernels.normSpatialBranchesBackward({ dx, dgamma, dbeta, dweight, dbias, ...from, ...call.at });
   return [dx, dgamma, dbeta, ...dweight.flatMap((d, i) => [d, dbias[i]!]), ...fc1, ...fc2, ...proj];
 }
 
@@ -248,7 +248,7 @@ function mixBackward(dy: Tensor, s: Saved, call: Call) {
   const [dmix, dweights] = [emptyLike(dy), emptyLike(s.weights)];
   const [dproj, dprojBias] = [emptyLike(s.proj), emptyLike(s.beta)];
   const { branch, weights, scale, proj } = s;
-  kernels.normSpatialMixBackward({ ...call.at, branch, weights, scale, proj, dy, dmix, dweights, dproj, dprojBias });
+  kernels.normSpatialMixBackward({ branch, weights, scale, proj, dy, dmix, dweights, dproj, dprojBias, ...call.at });
   return { dmix, dweights, proj: [dproj, dprojBias] };
 }
 
@@ -259,10 +259,10 @@ function weightsBackward(dweights: Tensor, s: Saved, { clips, channels, hidden, 
   const [dactivated, dpooled] = [emptyLike(s.activated), emptyLike(s.pooled)];
   const fc1 = { dweight: emptyLike(s.fc1), dbias: emptyLike(dweights, [hidden]) };
   const fc2 = { dweight: emptyLike(s.fc2), dbias: emptyLike(dweights, [n]) };
-  const second = { rows: clips, n, k: hidden, x: s.activated, weight: s.fc2, dy: dscores, dx: dactivated };
-  kernels.linearBackward({ ...second, ...fc2 });
+  const second = { rows: clips, n, k: hidden };
+  kernels.linearBackward({ x: s.activated, weight: s.fc2, dy: dscores, dx: dactivated, ...fc2, ...second });
   const dz = geluBackward(dactivated, s.z);
-  const first = { rows: clips, n: hidden, k: channels, x: s.pooled, weight: s.fc1, dy: dz, dx: dpooled };
-  kernels.linearBackward({ ...first, ...fc1 });
+  const first = { rows: clips, n: hidden, k: channels };
+  kernels.linearBackward({ x: s.pooled, weight: s.fc1, dy: dz, dx: dpooled, ...fc1, ...first });
   return { dpooled, fc1: Object.values(fc1), fc2: Object.values(fc2) };
 }

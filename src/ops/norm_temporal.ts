@@ -46,7 +46,7 @@ export function normTemporal(x: Tensor, p: NormTemporalParameters, groups: numbe
   const [mean, rstd] = [floatsLike(x, [rows]), floatsLike(x, [rows])];
   const [y, u] = [emptyLike(x), keep ? emptyLike(x) : null];
   const { gamma, beta, weight, bias, proj, projBias } = p;
-  kernels.normTemporalForward({ ...at, eps, x, gamma, beta, weight, bias, proj, projBias, y, mean, rstd, u });
+  kernels.normTemporalForward({ eps, x, gamma, beta, weight, bias, proj, projBias, y, mean, rstd, u, ...at });
   return record({
     op: 'normTemporal',
     inputs,
@@ -56,8 +56,8 @@ export function normTemporal(x: Tensor, p: NormTemporalParameters, groups: numbe
       const [dx, dgamma, dbeta, dweight] = [emptyLike(x), emptyLike(gamma), emptyLike(beta), emptyLike(weight)];
       const dbias = bias ? emptyLike(weight, [weight.shape[0] as number]) : null;
       const [dproj, dprojBias] = [emptyLike(proj), emptyLike(gamma)];
-      const from = { ...at, x, gamma, beta, weight, proj, mean, rstd, u: u!, dy };
-      kernels.normTemporalBackward({ ...from, dx, dgamma, dbeta, dweight, dbias, dproj, dprojBias });
+      const to = { dx, dgamma, dbeta, dweight, dbias, dproj, dprojBias };
+      kernels.normTemporalBackward({ x, gamma, beta, weight, proj, mean, rstd, u: u!, dy, ...to, ...at });
       return [dx, dgamma, dbeta, dweight, dbias, dproj, dprojBias];
     },
   });

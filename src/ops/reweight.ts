@@ -23,7 +23,7 @@ function checkReweight(branches: readonly Tensor[], weights: Tensor) {
 export function reweight(branches: readonly Tensor[], weights: Tensor): Tensor {
   const at = checkReweight(branches, weights);
   const y = emptyLike(branches[0] as Tensor);
-  kernels.reweightForward({ ...at, weights, y, branch: branches });
+  kernels.reweightForward({ weights, y, branch: branches, ...at });
   return record({
     op: 'reweight',
     inputs: [weights, ...branches],
@@ -32,7 +32,7 @@ export function reweight(branches: readonly Tensor[], weights: Tensor): Tensor {
     backward: (dy, { weights, branch }, [, ...needs]) => {
       const dweights = emptyLike(weights);
       const dbranch = branch.map((b, i) => (needs[i] ? emptyLike(b) : null));
-      kernels.reweightBackward({ ...at, weights, dy, dweights, branch, dbranch });
+      kernels.reweightBackward({ weights, dy, dweights, branch, dbranch, ...at });
       return [dweights, ...dbranch];
     },
   });

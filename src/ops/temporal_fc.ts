@@ -26,7 +26,7 @@ export function temporalFc(x: Tensor, weight: Tensor, bias: Tensor | null, group
   const [clips, steps, h, w, channels] = x.shape as [number, number, number, number, number];
   const at = { clips, steps, positions: h * w, channels, groups };
   const y = emptyLike(x);
-  kernels.temporalFcForward({ ...at, x, weight, bias, y });
+  kernels.temporalFcForward({ x, weight, bias, y, ...at });
   return record({
     op: 'temporalFc',
     inputs: [x, weight, bias],
@@ -34,7 +34,7 @@ export function temporalFc(x: Tensor, weight: Tensor, bias: Tensor | null, group
     saved: { x, weight },
     backward: (dy, { x, weight }, needs) => {
       const { dx, dweight, dbias } = fcGradients(x, weight, needs);
-      kernels.temporalFcBackward({ ...at, x, weight, dy, dx, dweight, dbias });
+      kernels.temporalFcBackward({ x, weight, dy, dx, dweight, dbias, ...at });
       return [dx, dweight, dbias];
     },
   });

@@ -42,9 +42,17 @@ export class AdamW extends Optimizer {
   ): void {
     const [beta1, beta2] = this.betas;
     kernels.adamwStep({
-      ...{ lr: group.lr, beta1, beta2, eps: this.eps, decay: group.weightDecay, step: this.step_ },
-      ...{ parameters: params, gradients: params.map((p) => p.grad!) },
-      ...{ first: moments('exp_avg'), second: moments('exp_avg_sq'), numbers: numbers ?? null },
+      lr: group.lr,
+      beta1,
+      beta2,
+      eps: this.eps,
+      decay: group.weightDecay,
+      step: this.step_,
+      parameters: params,
+      gradients: params.map((p) => p.grad!),
+      first: moments('exp_avg'),
+      second: moments('exp_avg_sq'),
+      numbers: numbers ?? null,
     });
   }
 }

@@ -28,7 +28,7 @@ export function clipFactor(norm: number, maxNorm: number): number {
 /** Multiplies all gradients by a number, or by the value of a tensor [1] at the time the kernel runs. */
 export function scaleGradients(params: readonly Tensor[], factor: number | Tensor): void {
   const by = typeof factor === 'number' ? { factor, factorOfStep: null } : { factor: 1, factorOfStep: factor };
-  kernels.gradNormScale({ ...by, gradients: gradients(params) });
+  kernels.gradNormScale({ gradients: gradients(params), ...by });
 }
 
 /** Scales the gradients so that their norm is at most `maxNorm`, and returns the norm before. */

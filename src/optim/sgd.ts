@@ -43,8 +43,13 @@ export class SGD extends Optimizer {
   ): void {
     const { momentum, nesterov } = this;
     kernels.sgdStep({
-      ...{ lr: group.lr, momentum, decay: group.weightDecay, nesterov },
-      ...{ parameters: params, gradients: params.map((p) => p.grad!), buffers: moments('momentum_buffer') },
+      lr: group.lr,
+      momentum,
+      decay: group.weightDecay,
+      nesterov,
+      parameters: params,
+      gradients: params.map((p) => p.grad!),
+      buffers: moments('momentum_buffer'),
       lrOfStep: numbers ?? null,
     });
   }

@@ -6,6 +6,7 @@ import type { Listing } from '../data/lists/types';
 import { describeListing, imbalance, sharedFiles } from '../data/lists/listing';
 import { Loader, type Skipped } from '../data/loader';
 import { openDataset, type DataSpec } from '../data/open';
+import { otherNormalisation } from '../data/normalisation';
 import type { Dataset } from '../data/types';
 import { VideoDataset } from '../data/video/video_dataset';
 import { clearTemporaries } from '../formats/atomic';
@@ -291,7 +292,9 @@ export class Run {
     return naming(file, () => {
       const weights = readWeights(file, { segmentDim: architecture.segmentDim });
       expectSizes(weights.info.model, architecture);
-      if (weights.notes.includes(UNCHECKED)) this.events.warning?.(`${file}: ${UNCHECKED}`);
+      const other = otherNormalisation(weights.info.input.normalisation, this.options.normalisation);
+      for (const note of [weights.notes.includes(UNCHECKED) ? UNCHECKED : null, other])
+        if (note !== null) this.events.warning?.(`${file}: ${note}`);
       return weights;
     });
   }

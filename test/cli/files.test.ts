@@ -85,6 +85,29 @@ describe('verify', () => {
   });
 });
 
+test('weights that were trained with another normalisation are used with a note', () => {
+  const start = (...settings: string[]) =>
+    runCli([
+      'train',
+      ...SMALL,
+      '--batch-size',
+      '8',
+      '--init',
+      at('run/best.safetensors'),
+      '--out',
+      at(`from${settings.length}`),
+      ...settings,
+    ]);
+  const other = start('DATA.MEAN', '0.5', 'DATA.STD', '[0.2, 0.25, 0.3]');
+  expect(other.err).toMatch(
+    /best\.safetensors: the weights were trained with mean 0\.45, std 0\.225, this run normalises with mean 0\.5, std 0\.2, 0\.25, 0\.3; the same: DATA\.MEAN '\[0\.45, 0\.45, 0\.45\]' DATA\.STD '\[0\.225, 0\.225, 0\.225\]'/,
+  );
+  expect(other.status).toBe(0);
+  const same = start();
+  expect(same.err).not.toMatch(/normalises/);
+  expect(same.status).toBe(0);
+});
+
 describe('what is no file gives one sentence, without waiting', () => {
   const FIFO = 'pipe';
   beforeAll(() => execFileSync('mkfifo', [at(FIFO)]));

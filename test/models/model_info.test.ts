@@ -132,7 +132,7 @@ const WRONG: [string, (meta: Meta) => void, string][] = [
     'classNames[2]: duplicate name "a", also number 0',
   ],
   [
-    'a name that is none',
+    'an unknown name',
     (meta) => (meta['classNames'] = ['a', 7, 'b'] as never),
     'classNames[1]: expected a name of 1 to 1000 characters, got 7',
   ],

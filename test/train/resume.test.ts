@@ -114,7 +114,7 @@ test('a validation that could not read all clips is marked and not the best, and
   run.dispose();
 });
 
-test('a best checkpoint that is missing is written again from the last state, or its loss is told', async () => {
+test('a best checkpoint that is missing is written again from the last state, or reported lost', async () => {
   const values = { 'SOLVER.MAX_EPOCH': 1, 'TRAIN.CHECKPOINT_PERIOD': 1 };
   const warnings: string[] = [];
   const resume = (epochs: number): Run =>
