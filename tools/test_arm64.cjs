@@ -15,7 +15,7 @@ const EMULATOR = 'qemu-aarch64';
 const COMPILER = 'aarch64-linux-gnu-g++';
 
 /** The ops whose tests take minutes in all; those of others take a minute each, those of convolutions tens of them. */
-const OPS = 'arithmetic|cast|layer_norm|linear|morph_fc|reduce|reorder|softmax|temporal_fc';
+const OPS = 'arithmetic|cast|gelu|layer_norm|linear|morph_fc|reduce|reorder|softmax|temporal_fc';
 
 function run(command, args, env = {}) {
   const { status, error } = spawnSync(command, args, { cwd: root, stdio: 'inherit', env: { ...process.env, ...env } });
