@@ -340,22 +340,33 @@ const sameShape = (a: Shape, b: Shape) => a.length === b.length && a.every((size
 function runNode(node: Node, gradient: Tensor): (Pending | null)[] {
   checkUnchanged(node);
   const needs = node.edges.map((e) => e !== null);
-  const results = noGrad(() => scope(() => node.backward(gradient, node.saved, needs)));
+  const results = noGrad(() =>
+    scope(() => {
+      const made = node.backward(gradient, node.saved, needs);
+      node.edges.forEach((e, i) => {
+        if (e && made[i]) checkGradient(node, e, made[i]);
+      });
+      return made;
+    }),
+  );
   return node.edges.map((e, i) => {
     const result = results[i];
-    if (e && result) return claim(node, e, result, gradient);
+    if (e && result) return claim(result, gradient);
     if (result && result !== gradient) result.dispose();
     return null;
   });
 }
 
-function claim(node: Node, e: Edge, result: Tensor, gradient: Tensor): Pending {
+function checkGradient(node: Node, e: Edge, result: Tensor): void {
   if (!sameShape(result.shape, e.shape)) {
     throw new Error(`backward of ${node.op}: gradient of shape ${show(result.shape)} for an input of ${show(e.shape)}`);
   }
   if (result.dtype !== e.dtype)
     throw new Error(`backward of ${node.op}: a gradient of ${result.dtype} for an input of ${e.dtype}`);
   checkFinite(result, `backward of ${node.op}${node.place}`);
+}
+
+function claim(result: Tensor, gradient: Tensor): Pending {
   const tensor = result === gradient ? result.detach() : result;
   tensor.persistent = true;
   return { tensor, owned: result !== gradient };

@@ -13,6 +13,8 @@ export interface Scoped {
   /** Outlives the scope. */
   readonly persistent: boolean;
   readonly node: GraphNode | null;
+  /** The gradient of a leaf: it lasts as long as the leaf. */
+  readonly grad: Scoped | null;
   dispose(): void;
 }
 
@@ -70,7 +72,11 @@ function close({ tensors, nodes }: Frame, result: unknown): void {
     else if (!node.freed) keepNodeInScope(node);
   }
   kept.forEach(keepInScope);
-  for (const t of rest) if (!t.persistent) t.dispose();
+  for (const t of rest) {
+    if (t.persistent) continue;
+    if (t.grad && !returned.has(t.grad)) t.grad.dispose();
+    t.dispose();
+  }
 }
 
 /**
@@ -86,7 +92,7 @@ export function refuseAsync<T>(who: string, result: T): T {
 
 /**
  * Runs `body` and frees every tensor it made, except those it returns (alone, in arrays, or in plain objects) and those marked
- * `persistent` (parameters, gradients, optimizer state). What the graph of a returned tensor saved stays alive until `backward`;
+ * `persistent` (parameters, their gradients, optimizer state); the gradient of a tensor is freed with it. What the graph of a returned tensor saved stays alive until `backward`;
  * the rest of the graph made here is freed too, and all of it where the body throws. The body must be synchronous: a promise would
  * outlive its scope.
  */

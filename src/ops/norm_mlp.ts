@@ -18,6 +18,7 @@ function checkNormMlp(x: Tensor, p: NormMlpParameters, scale: Tensor | null): vo
   if (x.ndim < 2) throw new Error(`normMlp: x must be [B, ..., C], got ${show(x.shape)}`);
   const [channels, hidden] = [x.shape[x.ndim - 1] as number, p.b1.size];
   expectShape('normMlp', { gamma: p.gamma, beta: p.beta, b2: p.b2 }, [channels]);
+  expectShape('normMlp', { b1: p.b1 }, [hidden]);
   expectShape('normMlp', { w1: p.w1 }, [hidden, channels]);
   expectShape('normMlp', { w2: p.w2 }, [channels, hidden]);
   expectShape('normMlp', { scale }, [x.shape[0] as number]);

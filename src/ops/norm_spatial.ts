@@ -38,6 +38,7 @@ function checkSizes(p: NormSpatialParameters, channels: number): void {
     expectShape('normSpatial', { 'branch bias': bias }, [channels]);
   }
   expectShape('normSpatial', { 'proj weight': p.proj.weight }, [channels, channels]);
+  expectShape('normSpatial', { 'fc1 bias': p.fc1.bias }, [hidden]);
   expectShape('normSpatial', { 'fc1 weight': p.fc1.weight }, [hidden, channels]);
   expectShape('normSpatial', { 'fc2 weight': p.fc2.weight }, [channels * n, hidden]);
   expectShape('normSpatial', { 'fc2 bias': p.fc2.bias }, [channels * n]);

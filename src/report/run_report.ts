@@ -1,5 +1,5 @@
 import { writeFileAtomic } from '../formats/atomic';
-import { duration } from '../terminal/format';
+import { amount, duration } from '../terminal/format';
 import { curveCharts } from './charts';
 import { html, renderPage, type Html } from './html';
 import { identityList, wrapSection } from './parts';
@@ -41,7 +41,7 @@ function dataText({ data: { train, val }, classNames }: RunReport): string {
 
 function identity(report: RunReport): Html {
   const { model, device, versions } = report;
-  const threads = device.threads && `${device.threads} ${device.threads === 1 ? 'thread' : 'threads'}`;
+  const threads = device.threads && amount(device.threads, 'thread');
   const facts = {
     Model: joined([model.name, `input ${model.input}`]),
     Data: dataText(report),

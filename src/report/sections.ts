@@ -1,4 +1,4 @@
-import { bytes, count, duration, percent, significant } from '../terminal/format';
+import { amount, bytes, count, duration, percent, significant } from '../terminal/format';
 import { checkpointEpoch, type ChartSpec, type CurveChart } from './charts';
 import { html, type Html } from './html';
 import { card, foldedTable, scrollTable } from './parts';
@@ -20,7 +20,7 @@ export function checkpointText(report: RunReport): string {
 }
 
 const missedText = (missed: number | undefined): string =>
-  missed ? `${missed} ${missed === 1 ? 'clip' : 'clips'} could not be read` : '';
+  missed ? `${amount(missed, 'clip')} could not be read` : '';
 
 const joined = (...texts: string[]): string => texts.filter((text) => text !== '').join(', ');
 

@@ -2,6 +2,9 @@ import Table from 'cli-table3';
 import pc from 'picocolors';
 import { displayWidth, oneLine, padWidth } from './text_width';
 
+/** A number of things: `1 file`, `2 files`. */
+export const amount = (n: number, one: string, several = `${one}s`): string => `${n} ${n === 1 ? one : several}`;
+
 const pad2 = (n: number) => String(n).padStart(2, '0');
 
 /** Formats seconds as 0:05, 1:15 or 1:01:40; non-finite values as --:--. */

@@ -173,6 +173,32 @@ test('a backward that throws frees the gradients that it has not delivered', () 
   expect(memory().live).toBe(live);
 });
 
+test('a backward that returns a gradient of the wrong shape frees all that it made', () => {
+  const [x, y] = [leaf([1, 2, 3]), leaf([1, 2])];
+  const made = record({
+    op: 'failing',
+    inputs: [x, y],
+    output: tensor([4, 5, 6]),
+    saved: {},
+    backward: () => [tensor([1, 1, 1]), tensor([1, 1, 1])],
+  });
+  const total = sum(made);
+  expect(() => backward(total)).toThrow('backward of failing: gradient of shape [3] for an input of [2]');
+  for (const t of [total, made, x, y]) t.dispose();
+  expect(memory().live).toBe(live);
+});
+
+test('the gradient of a tensor of a scope is freed with it, unless it is returned', () => {
+  const kept = scope(() => {
+    const [x, y] = [leaf([1, 2, 3]), leaf([4, 5, 6])];
+    backward(sum(mul(x, y)));
+    return x.grad!;
+  });
+  expect([...kept.floats()]).toEqual([4, 5, 6]);
+  kept.dispose();
+  expect(memory().live).toBe(live);
+});
+
 test('numbers up to the largest of f32 are finite', () => {
   const [largest, above] = [3.4028234663852886e38, 3.5e38];
   const x = tensor([largest, -largest, 1.1e38, -2e38, 0, -0, 1e-45]);

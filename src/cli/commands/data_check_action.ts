@@ -5,7 +5,7 @@ import { sharedFiles } from '../../data/lists/listing';
 import { openList, type DataSpec } from '../../data/open';
 import { clipSpan } from '../../data/sampling';
 import type { VideoOptions } from '../../data/video/clip_plan';
-import { bytes, count, duration, significant, table } from '../../terminal/format';
+import { amount, bytes, count, duration, significant, table } from '../../terminal/format';
 import { Progress } from '../../terminal/progress';
 import { printable } from '../../terminal/text_width';
 import { runOptions } from '../../train/config/recipe';
@@ -90,7 +90,9 @@ function listText(list: ListCheck): string {
   ];
   const lines = facts.map(([name, text]) => `${name!.padEnd(8)} ${text}`);
   return [
-    pc.bold(printable(`${source}: ${files.length} files in ${list.classes.length} classes`)),
+    pc.bold(
+      printable(`${source}: ${amount(files.length, 'file')} in ${amount(list.classes.length, 'class', 'classes')}`),
+    ),
     classTable(list),
     ...lines,
   ].join('\n');
@@ -109,7 +111,7 @@ function warningsOf({ lists, shared }: DataCheck): string[] {
       ...(repeated > 0 ? [`${repeated} lines repeat a file`] : []),
       ...(equal.length > 0
         ? [
-            `${equal.length === 1 ? '1 group' : `${equal.length} groups`} of files have the same content, such as ${equal[0]!.slice(0, 2).join(' and ')}`,
+            `${amount(equal.length, 'group')} of files have the same content, such as ${equal[0]!.slice(0, 2).join(' and ')}`,
           ]
         : []),
     ].map((line) => `${source}: ${line}`),

@@ -8,7 +8,7 @@ import type { Listing } from '../../data/lists/types';
 import { describeListing, readListing } from '../../data/lists/listing';
 import { prepare, type Prepared } from '../../data/prepare/prepare';
 import { isPrepared } from '../../data/shards';
-import { bytes } from '../../terminal/format';
+import { amount, bytes } from '../../terminal/format';
 import { Progress } from '../../terminal/progress';
 import { printable } from '../../terminal/text_width';
 
@@ -42,9 +42,7 @@ const SHOWN = 10;
 
 function showFailed(folder: string, failed: Prepared['failed']): void {
   if (failed.length === 0) return;
-  console.error(
-    pc.yellow(`${failed.length === 1 ? '1 file' : `${failed.length} files`} could not be read and are left out:`),
-  );
+  console.error(pc.yellow(`${amount(failed.length, 'file')} could not be read and left out:`));
   for (const { reason } of failed.slice(0, SHOWN)) console.error(`  ${printable(reason)}`);
   if (failed.length > SHOWN)
     console.error(`  … and ${failed.length - SHOWN} more in ${path.join(folder, 'index.jsonl')}`);
@@ -80,6 +78,6 @@ export async function prepareClips(list: string, folder: string, given: PrepareA
   }).finally(() => bar.finish());
   showFailed(folder, result.failed);
   const before = result.before > 0 ? `, ${result.before} of them by an earlier run` : '';
-  const shards = result.shards === 1 ? '1 shard' : `${result.shards} shards`;
+  const shards = amount(result.shards, 'shard');
   console.log(`${printable(folder)}: ${result.clips} clips in ${shards}, ${bytes(result.bytes)}${before}`);
 }

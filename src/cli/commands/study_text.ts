@@ -2,7 +2,7 @@ import pc from 'picocolors';
 import type { Cost, CostOp, CostSum } from '../../study/cost';
 import { explainInterference, explainPeak, explainField, explainStage } from '../../study/explain';
 import { middleOf, type Mixing } from '../../study/mixing';
-import { bytes, percent, significant, table } from '../../terminal/format';
+import { amount, bytes, percent, significant, table } from '../../terminal/format';
 
 const MOST = 10;
 
@@ -32,7 +32,7 @@ function opTable({ ops, total }: Cost): string {
 /** Text of the part `cost` for the terminal: stages, the most expensive ops, and a sentence for each stage. */
 export function costText(cost: Cost): string {
   const { limits, ms, outsideMs, work, batch, steps } = cost;
-  const step = `${work === 'train' ? 'training step' : 'forward pass'} of ${batch} ${batch === 1 ? 'clip' : 'clips'}`;
+  const step = `${work === 'train' ? 'training step' : 'forward pass'} of ${amount(batch, 'clip')}`;
   const sentences = cost.stages.map((stage) => `${pc.bold(stage.name)}: ${explainStage(stage, cost)}`);
   const noise = explainInterference(cost);
   return [

@@ -11,7 +11,7 @@ import { getDefaultDevice, setDefaultDevice } from '../../core/tensor';
 import type { RunOptions } from '../../train/options';
 import { Run, runFiles } from '../../train/run';
 import { deviceText } from './device_text';
-import { percent } from '../../terminal/format';
+import { amount, percent } from '../../terminal/format';
 import { afterQuickstart, thisCommand } from './quickstart';
 import type { RunLog } from './run_log';
 import { writeRunReport } from './run_report';
@@ -94,7 +94,7 @@ function stopOnInterrupt(run: Run): () => void {
 function showSkipped(log: RunLog): void {
   const { skipped } = log.found;
   if (skipped.length === 0) return;
-  console.error(pc.yellow(`${skipped.length === 1 ? '1 file' : `${skipped.length} files`} could not be read:`));
+  console.error(pc.yellow(`${amount(skipped.length, 'file')} could not be read:`));
   for (const { reason } of skipped) console.error(`  ${printable(reason)}`);
 }
 

@@ -1,7 +1,7 @@
 import pc from 'picocolors';
 import type { Run } from '../../train/run';
 import type { EpochRecord, StepEvent, TrainerEvents } from '../../train/trainer';
-import { percent } from '../../terminal/format';
+import { amount, percent } from '../../terminal/format';
 import { Progress } from '../../terminal/progress';
 import { RunLog } from './run_log';
 import { printable } from '../../terminal/text_width';
@@ -10,7 +10,7 @@ import { printable } from '../../terminal/text_width';
 const NAMED = 5;
 
 const missed = ({ valMissed = 0 }: EpochRecord): string =>
-  valMissed > 0 ? ` (${valMissed} ${valMissed === 1 ? 'clip' : 'clips'} could not be read)` : '';
+  valMissed > 0 ? ` (${amount(valMissed, 'clip')} could not be read)` : '';
 
 /** Shows a run: a progress bar per epoch, then a line with its metrics. */
 export class TrainingView implements TrainerEvents {
@@ -48,7 +48,7 @@ export class TrainingView implements TrainerEvents {
         .slice(0, NAMED)
         .map(({ name, reason }) => (reason.includes(name) ? reason : `${name}: ${reason}`));
       const more = files.length > NAMED ? [`and ${files.length - NAMED} more, which report.html lists`] : [];
-      const count = files.length === 1 ? '1 file' : `${files.length} files`;
+      const count = amount(files.length, 'file');
       console.error(pc.yellow(`note: ${count} ${what}:`));
       for (const line of [...named, ...more]) console.error(`  ${printable(line)}`);
     }

@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, statSync } from 'node:fs';
 import path from 'node:path';
+import { amount } from '../../terminal/format';
 import { gapHint, resolveFolders, resolveLabels, someNames, type ClassOptions } from './class_names';
 import { readClassFolders } from './class_folders';
 import { hasKnownEnding, kindOfFile, VIDEO_ENDINGS } from './file_kind';
@@ -222,7 +223,7 @@ export function imbalance({ items, classNames }: Listing): string[] {
 /** Summary of a listing for the user, one line per finding; never empty. */
 export function describeListing(listing: Listing): string[] {
   const { source, items, classNames, missing, duplicates, unreadable = 0, emptyClasses, notes } = listing;
-  const lines = [`${source}: ${items.length} files in ${classNames.length} classes`];
+  const lines = [`${source}: ${amount(items.length, 'file')} in ${amount(classNames.length, 'class', 'classes')}`];
   if (missing.length > 0) lines.push(`${missing.length} listed files do not exist, the first is ${missing[0]}`);
   if (unreadable > 0) lines.push(`${unreadable} files could not be read when the clips were prepared`);
   if (duplicates > 0) lines.push(`${duplicates} repeated lines were left out`);

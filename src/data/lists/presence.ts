@@ -4,16 +4,25 @@ import { existsSync, readdirSync } from 'node:fs';
 /** Number of files above which reading the folder is cheaper than a lookup of each. */
 const MANY = 16;
 
-/** Names that exist, with value -1; links are omitted, because their targets may be missing. */
-function namesIn(folder: string): Map<string, number> {
-  const names = new Map<string, number>();
+/** Some file systems take names for equal that differ in case or in the composition of accents. */
+const folded = (name: string): string => name.normalize().toLowerCase();
+
+/**
+ * Whether a folder, which ends in /, has an entry: it is read once. A link is looked up, because its target may be missing, and a name
+ * that an entry resembles.
+ */
+function entriesOf(folder: string): (name: string) => boolean {
+  const lookUp = (name: string): boolean => existsSync(folder + name);
+  const [names, alike] = [new Set<string>(), new Set<string>()];
   try {
-    for (const entry of readdirSync(folder, { withFileTypes: true }))
-      if (!entry.isSymbolicLink()) names.set(entry.name, -1);
+    for (const entry of readdirSync(folder, { withFileTypes: true })) {
+      if (!entry.isSymbolicLink()) names.add(entry.name);
+      alike.add(folded(entry.name));
+    }
   } catch {
-    // An unreadable folder: its files are looked up one by one and reported missing.
+    return lookUp; // it cannot be read: its files may be there nevertheless
   }
-  return names;
+  return (name) => names.has(name) || (alike.has(folded(name)) && lookUp(name));
 }
 
 /** Folder of an absolute path, with a trailing /. */
@@ -55,19 +64,17 @@ export interface Presence {
 export function lookFor(files: readonly string[]): Presence {
   const missing = new Uint8Array(files.length);
   const first = new Int32Array(files.length);
+  const firstOf = new Map<string, number>();
   const { folders, order, starts } = byFolder(files);
   folders.forEach((folder, f) => {
     const items = order.subarray(starts[f], starts[f + 1]);
-    // First item of each name; -1 before any item names it.
-    const named = items.length >= MANY ? namesIn(folder) : new Map<string, number>();
+    const exists = items.length >= MANY ? entriesOf(folder) : (name: string) => existsSync(folder + name);
     for (const i of items) {
-      const name = files[i]!.slice(folder.length);
-      const before = named.get(name);
-      if (before === undefined || before < 0) {
-        first[i] = i;
-        named.set(name, i);
-        if (before === undefined && !existsSync(files[i]!)) missing[i] = 1;
-      } else first[i] = before;
+      const file = files[i]!;
+      first[i] = firstOf.get(file) ?? i;
+      if (first[i] !== i) continue;
+      firstOf.set(file, i);
+      if (!exists(file.slice(folder.length))) missing[i] = 1;
     }
   });
   return { missing, first };

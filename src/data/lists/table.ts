@@ -1,7 +1,7 @@
 /** Tables of `path,label`: detects separator and columns, parses quoted fields. Labels stay text; `class_names.ts` resolves them. */
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { eachLine, readText } from './text_file';
+import { countLines, eachLine, readText } from './text_file';
 
 /** A label as written in the list. */
 export interface ListedLabel {
@@ -174,7 +174,8 @@ function rowReader(source: string, { separator, heading }: Layout): (line: strin
 /** Absolute path of a listed file. Skips the slow `path.resolve` for plain names below the root, the common case. */
 function absolute(root: string, file: string): string {
   const plain = !file.startsWith('/') && !file.endsWith('/') && !file.includes('//') && !/(^|\/)\.\.?(\/|$)/.test(file);
-  return plain ? `${root}/${file}` : path.resolve(root, file);
+  // Unlike a template, join copies: a long list keeps no parts of strings.
+  return plain ? [root, file].join('/') : path.resolve(root, file);
 }
 
 /**
@@ -185,7 +186,9 @@ export function readTable(source: string, root: string, preferred: string): Tabl
   const text = readText(source);
   const layout = layoutOf(source, text, preferred, (file) => existsSync(absolute(root, file)));
   const read = rowReader(source, layout);
-  const [files, labelOf, lines]: [string[], number[], number[]] = [[], [], []];
+  const files: string[] = [];
+  const most = countLines(text);
+  const [labelOf, lines] = [new Int32Array(most), new Int32Array(most)];
   const [numbers, labels]: [Map<string, number>, ListedLabel[]] = [new Map(), []];
   let [heading, firstFile] = [layout.heading !== null, ''];
   eachLine(text, (line, number) => {
@@ -200,9 +203,9 @@ export function readTable(source: string, root: string, preferred: string): Tabl
     }
     labels[id]!.count++;
     if (files.length === 0) firstFile = file;
+    labelOf[files.length] = id;
+    lines[files.length] = number;
     files.push(absolute(root, file));
-    labelOf.push(id);
-    lines.push(number);
   });
   if (files.length === 0)
     throw new Error(`${source}: the list is empty; expected lines of path${layout.separator}label below the heading`);
@@ -211,9 +214,9 @@ export function readTable(source: string, root: string, preferred: string): Tabl
     source,
     files,
     firstFile,
-    labelOf: Int32Array.from(labelOf),
+    labelOf: labelOf.subarray(0, files.length),
     labels,
-    lines: Int32Array.from(lines),
+    lines: lines.subarray(0, files.length),
     notes,
     columns,
   };

@@ -73,6 +73,13 @@ export function readText(file: string): string {
   return text.includes('\r') ? text.replace(/\r\n?/g, '\n') : text;
 }
 
+/** Lines of a text, also those that are empty. */
+export function countLines(text: string): number {
+  let lines = 1;
+  for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', end + 1)) lines++;
+  return lines;
+}
+
 /** Calls `line` for every non-empty line, trimmed, with its number from 1. */
 export function eachLine(text: string, line: (text: string, number: number) => void): void {
   for (let [start, number] = [0, 1]; start < text.length; number++) {

@@ -1,4 +1,4 @@
-import { bytes, duration, macs, percent, significant } from '../../terminal/format';
+import { amount, bytes, duration, macs, percent, significant } from '../../terminal/format';
 import { sumOf, type Cost, type CostFigures, type CostOp, type CostSum } from '../../study/cost';
 import { explainInterference, explainPeak, explainStage } from '../../study/explain';
 import type { Study } from '../../study/types';
@@ -34,7 +34,7 @@ function cards({ work, batch, steps, ms: whole, total, limits, peakBytes, ops, p
   const what = work === 'train' ? 'Training step' : 'Forward pass';
   const rate = `${significant(total.gflops, 3)} GFLOP/s`;
   return html`<dl class="cards">
-    ${card(what, duration(whole / 1000), `${batch} ${batch === 1 ? 'clip' : 'clips'}; median of ${steps}`, true)}
+    ${card(what, duration(whole / 1000), `${amount(batch, 'clip')}; median of ${steps}`, true)}
     ${card('Multiply-adds', macs(total.macs), rate)}${card('Of the limit', percent(total.share, 0), `${total.limit} binds`)}
     ${card('Machine', `${significant(limits.gflops, 3)} GFLOP/s`, `and ${significant(limits.gbs, 3)} GB/s, measured alongside`)}
     ${card('Tensors at most', bytes(peakBytes), `under ${ops[peakOp]!.layer}`)}

@@ -1,4 +1,4 @@
-import { percent, significant } from '../../terminal/format';
+import { amount, percent, significant } from '../../terminal/format';
 import { verdict } from '../../study/ablate';
 import type {
   AblationStudy,
@@ -88,9 +88,9 @@ function ablationPanel(ablation: AblationStudy): Html {
   return html`<div class="panel">
     <h3>Ablation of parts</h3>
     <p class="note">
-      ${base}; ${clips} ${clips === 1 ? 'clip' : 'clips'}. A branch is switched off by giving it the weight 0; the
-      weights of the others are ${others}. Time is switched off by passing the block's input through. The interval is
-      the 95% Wilson interval; the chance is the p-value of the difference (exact McNemar test).
+      ${base}; ${amount(clips, 'clip')}. A branch is switched off by giving it the weight 0; the weights of the others
+      are ${others}. Time is switched off by passing the block's input through. The interval is the 95% Wilson interval;
+      the chance is the p-value of the difference (exact McNemar test).
     </p>
     ${scrollTable({ label: 'Parts switched off', head: head(names), rows })}
   </div>`;

@@ -1,4 +1,4 @@
-import { count, macs } from '../../terminal/format';
+import { amount, count, macs } from '../../terminal/format';
 import type { Clip } from '../../data/types';
 import type { Study } from '../../study/types';
 import { html, renderPage, type Html } from '../html';
@@ -18,7 +18,7 @@ const joined = (texts: readonly (string | false | null)[]): string => texts.filt
 function identity({ model, machine }: Study): Html {
   const { config, crop, parameters } = model;
   const frames = config.kind === 'video' ? `${config.frames} × ` : '';
-  const threads = `${machine.threads} ${machine.threads === 1 ? 'thread' : 'threads'}`;
+  const threads = amount(machine.threads, 'thread');
   const facts = {
     Model: joined([
       model.name,

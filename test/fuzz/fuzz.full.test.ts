@@ -1,0 +1,7 @@
+import { fuzz } from './run_fuzzer';
+
+const CALLS = 100_000;
+
+test.each(['kernels', 'api'] as const)('100,000 random calls of %s end in a result or a sentence', async (of) => {
+  expect(await fuzz(of, CALLS)).toBeGreaterThan(CALLS / 4);
+});
