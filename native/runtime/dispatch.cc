@@ -49,6 +49,7 @@ struct Isa {
 std::vector<Isa> supported() {
 #if defined(__x86_64__)
   std::vector<Isa> found{{"baseline", &baseline::kernels, &baseline::fma_peak, &baseline::bf16_peak}};
+#if !defined(MORPHMLP_BASELINE_ONLY)
   __builtin_cpu_init();
   const bool fma = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
   if (fma) found.push_back({"avx2", &avx2::kernels, &avx2::fma_peak, &avx2::bf16_peak});
@@ -57,6 +58,7 @@ std::vector<Isa> supported() {
   if (fma && wide) found.push_back({"avx512", &avx512::kernels, &avx512::fma_peak, &avx512::bf16_peak});
   if (fma && wide && __builtin_cpu_supports("avx512bf16"))
     found.push_back({"avx512bf16", &avx512bf16::kernels, &avx512bf16::fma_peak, &avx512bf16::bf16_peak});
+#endif
   return found;
 #else
   return {{"neon", &neon::kernels, &neon::fma_peak, &neon::bf16_peak}};
