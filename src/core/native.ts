@@ -1,3 +1,4 @@
+import { isNativeError } from 'node:util/types';
 import { loadAddon } from './addon_path';
 import { BF16_OPS, KERNEL_NAMES, OPS, type NativeKernels } from './kernels';
 import type { Device, Handle } from './operand';
@@ -160,10 +161,46 @@ function checkKernels(addon: Addon, file: string): void {
   expectNames(file, 'ops in bf16', BF16_OPS, new Set(addon.bf16Kernels?.map(op)));
 }
 
+function throwsOwnErrors(addon: Addon): boolean {
+  try {
+    addon.setIsa('');
+  } catch (error) {
+    return error instanceof Error;
+  }
+  return true;
+}
+
+/** A function whose errors are instances of this realm's `Error`. */
+const rethrowing =
+  (call: (...args: unknown[]) => unknown) =>
+  (...args: unknown[]): unknown => {
+    try {
+      return call(...args);
+    } catch (error) {
+      if (error instanceof Error || !isNativeError(error)) throw error;
+      const { message, stack } = error as Error;
+      throw Object.assign(new Error(message, { cause: error }), { stack });
+    }
+  };
+
+const eachRethrowing = <T extends object>(functions: T): T =>
+  Object.fromEntries(
+    Object.entries(functions).map(([name, value]) => [name, typeof value === 'function' ? rethrowing(value) : value]),
+  ) as T;
+
+/**
+ * Jest and `node:vm` give code a realm of its own, with its own `Error`; the addon throws those of Node's. There its functions are
+ * wrapped, so that `instanceof Error` and `toThrow(Error)` hold; elsewhere they are called as they are.
+ */
+function inThisRealm(addon: Addon): Addon {
+  if (throwsOwnErrors(addon)) return addon;
+  return eachRethrowing({ ...addon, kernels: eachRethrowing(addon.kernels) });
+}
+
 function load(): Addon {
   const { addon, file } = loadAddon<Addon>();
   checkKernels(addon, file);
-  return addon;
+  return inThisRealm(addon);
 }
 
 /** The addon, loaded and checked against `OPS`. */

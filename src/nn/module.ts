@@ -9,8 +9,18 @@ export interface StoredTensor {
   notRead?: string;
 }
 
-/** Marks a tensor as a parameter: it takes gradients and outlives every scope. */
+/** Tensors marked by `parameter`, which stay parameters while they are frozen. */
+const declared = new WeakSet<Tensor>();
+
+/** Returns true for a tensor that was marked by `parameter`, frozen or not, and for one that requires a gradient. */
+export const isParameter = (t: Tensor): boolean => t.requiresGrad || declared.has(t);
+
+/**
+ * Marks a tensor as a parameter: it takes gradients and outlives every scope. `requiresGrad = false` freezes it: it stays a
+ * parameter, takes no gradient, and optimizers leave it as it is.
+ */
 export function parameter(t: Tensor): Tensor {
+  declared.add(t);
   t.requiresGrad = true;
   t.persistent = true;
   return t;
@@ -22,6 +32,14 @@ export function buffer(t: Tensor): Tensor {
   return t;
 }
 
+/** Names that a module and a state do not share. */
+export interface KeyMismatch {
+  /** Tensors of the module that the state lacks. */
+  missing: string[];
+  /** Tensors of the state that the module lacks. */
+  unexpected: string[];
+}
+
 type Named<T> = [name: string, value: T];
 
 /** A tensor under its full name. */
@@ -29,7 +47,7 @@ export type NamedTensor = readonly [name: string, tensor: Tensor];
 
 /**
  * A part of a network, with PyTorch's names and semantics. Its own properties make the tree, in the order they were assigned:
- * tensors are parameters (or, without gradient, buffers), modules are children, arrays of modules are children named by index.
+ * tensors are parameters or buffers, as they were marked, modules are children, arrays of modules are children named by index.
  */
 export abstract class Module {
   /** True in training mode: dropout, drop path and batch statistics are active. */
@@ -58,17 +76,17 @@ export abstract class Module {
     ];
   }
 
-  /** The tensors that take gradients, with their full names. */
+  /** The parameters with their full names, frozen ones too; one that several modules share counts once, by its first name. */
   namedParameters(): [name: string, tensor: Tensor][] {
-    return this.namedTensors().filter(([, t]) => t.requiresGrad);
+    return once(this.namedTensors().filter(([, t]) => isParameter(t)));
   }
 
-  /** The tensors without gradient (running statistics), with their full names. */
+  /** The buffers (running statistics) with their full names, each once. */
   namedBuffers(): [name: string, tensor: Tensor][] {
-    return this.namedTensors().filter(([, t]) => !t.requiresGrad);
+    return once(this.namedTensors().filter(([, t]) => !isParameter(t)));
   }
 
-  /** The tensors that take gradients, which an optimizer updates. */
+  /** The parameters, frozen ones too. */
   parameters(): Tensor[] {
     return this.namedParameters().map(([, t]) => t);
   }
@@ -115,17 +133,21 @@ export abstract class Module {
 
   /**
    * Copies values into the parameters and buffers. PyTorch's `num_batches_tracked` counters are ignored.
+   * @param state of a file (`load`), or of another module (`stateDict`)
    * @param strict false allows missing and unexpected tensors, but not wrong shapes
+   * @returns the names of this module's tensors that `state` lacks, and those of `state` that this module lacks
    * @throws one error that names every missing, unexpected and mis-shaped tensor; nothing has changed then
    */
-  loadStateDict(state: ReadonlyMap<string, StoredTensor>, { strict = true } = {}): void {
+  loadStateDict(state: ReadonlyMap<string, StoredTensor | Tensor>, { strict = true } = {}): KeyMismatch {
     const own = this.stateDict();
-    const problems = [...misShaped(own, state), ...(strict ? misNamed(own, state) : [])];
+    const names = mismatch(own, state);
+    const problems = [...misShaped(own, state), ...(strict ? misNamed(names) : [])];
     if (problems.length > 0) throw new Error(`the weights do not fit this model:\n  ${problems.join('\n  ')}`);
     for (const [name, t] of own) {
       const stored = state.get(name);
-      if (stored) t.copyFrom(stored.data);
+      if (stored) t.copyFrom(valuesFor(t, stored));
     }
+    return names;
   }
 
   /** Frees all parameters, gradients and buffers. */
@@ -137,6 +159,7 @@ export abstract class Module {
 
 function moved(t: Tensor, device: Device): Tensor {
   const there = t.to(device);
+  if (declared.has(t)) declared.add(there);
   there.requiresGrad = t.requiresGrad;
   there.persistent = t.persistent;
   there.name = t.name;
@@ -144,17 +167,38 @@ function moved(t: Tensor, device: Device): Tensor {
   return there;
 }
 
-function misShaped(own: Map<string, Tensor>, state: ReadonlyMap<string, StoredTensor>): string[] {
+/** Elements to copy into `t`: a tensor of another float type is widened, never read as bits. */
+function valuesFor(t: Tensor, stored: StoredTensor | Tensor): NumericArray {
+  if (!(stored instanceof Tensor)) return stored.data;
+  return stored.dtype === t.dtype ? stored.data() : stored.floats();
+}
+
+/** Each tensor once, by its first name. */
+function once(named: [name: string, tensor: Tensor][]): [name: string, tensor: Tensor][] {
+  const seen = new Set<Tensor>();
+  return named.filter(([, t]) => !seen.has(t) && seen.add(t));
+}
+
+type State = ReadonlyMap<string, StoredTensor | Tensor>;
+
+function misShaped(own: Map<string, Tensor>, state: State): string[] {
   return [...own].flatMap(([name, t]) => {
     const stored = state.get(name);
     if (!stored || show(stored.shape) === show(t.shape)) return [];
-    return [`${name}: the model has shape ${show(t.shape)}, the file ${show(stored.shape)}`];
+    return [`${name}: the model has shape ${show(t.shape)}, the weights ${show(stored.shape)}`];
   });
 }
 
-function misNamed(own: Map<string, Tensor>, state: ReadonlyMap<string, StoredTensor>): string[] {
-  const missing = [...own.keys()].filter((name) => !state.has(name)).map((name) => `${name}: missing from the file`);
-  const passes = (name: string) => name.endsWith('.num_batches_tracked') || state.get(name)?.notRead !== undefined;
-  const extra = [...state.keys()].filter((name) => !own.has(name) && !passes(name));
-  return [...missing, ...extra.map((name) => `${name}: not in the model`)];
+function mismatch(own: Map<string, Tensor>, state: State): KeyMismatch {
+  const passes = (name: string, t: StoredTensor | Tensor) =>
+    name.endsWith('.num_batches_tracked') || ('notRead' in t && t.notRead !== undefined);
+  return {
+    missing: [...own.keys()].filter((name) => !state.has(name)),
+    unexpected: [...state].flatMap(([name, t]) => (own.has(name) || passes(name, t) ? [] : [name])),
+  };
 }
+
+const misNamed = ({ missing, unexpected }: KeyMismatch): string[] => [
+  ...missing.map((name) => `${name}: missing from the weights`),
+  ...unexpected.map((name) => `${name}: not in the model`),
+];

@@ -1,4 +1,5 @@
 import { Tensor, zeros } from '../core/tensor';
+import { isParameter } from '../nn/module';
 
 /** Parameters that share their options. Options not given come from the optimizer's defaults. */
 export interface ParameterGroup {
@@ -32,7 +33,7 @@ function checkNumber(what: string, value: number, ok: boolean): void {
 function checkParameters(groups: readonly ParameterGroup[]): void {
   const seen = new Set<Tensor>();
   for (const p of groups.flatMap((g) => g.params)) {
-    if (!p.requiresGrad || p.node)
+    if (!isParameter(p) || p.node)
       throw new Error(`optimizer: ${p.label()} is not a parameter (a leaf that requires a gradient)`);
     if (seen.has(p)) throw new Error(`optimizer: ${p.label()} is in more than one group`);
     seen.add(p);
@@ -86,12 +87,12 @@ export abstract class Optimizer {
     }
   }
 
-  /** Names of parameters without a gradient: after a backward, those that the loss does not depend on. */
+  /** Names of parameters without a gradient, except frozen ones: after a backward, those that the loss does not depend on. */
   missingGradients(): string[] {
-    return this.all().flatMap((p) => (p.grad ? [] : [p.name || p.label()]));
+    return this.all().flatMap((p) => (p.grad || !p.requiresGrad ? [] : [p.name || p.label()]));
   }
 
-  /** Updates the parameters from their gradients. Parameters without a gradient do not change. */
+  /** Updates the parameters from their gradients. Frozen parameters and those without a gradient do not change. */
   step(): void {
     this.step_ += 1;
     this.launchStep();
@@ -113,7 +114,9 @@ export abstract class Optimizer {
     let first = 0;
     for (const [index, group] of this.groups.entries()) {
       const at = first;
-      const live = group.params.flatMap((p, i) => (p.grad ? [{ p, moments: this.moments[at + i]! }] : []));
+      const live = group.params.flatMap((p, i) =>
+        p.grad && p.requiresGrad ? [{ p, moments: this.moments[at + i]! }] : [],
+      );
       if (live.length > 0) {
         this.update(
           group,

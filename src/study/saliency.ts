@@ -12,7 +12,7 @@ import type { ClipSaliency } from './learned_types';
 
 /** Runs `body` with gradients of the model's parameters disabled. */
 function withFrozenParameters<T>(model: MorphMLP, body: () => T): T {
-  const parameters = model.parameters();
+  const parameters = model.parameters().filter((p) => p.requiresGrad);
   for (const p of parameters) p.requiresGrad = false;
   try {
     return body();

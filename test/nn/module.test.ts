@@ -1,3 +1,14 @@
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { backward } from '../../src/core/autograd';
+import { scope } from '../../src/core/scope';
+import { verifyChecksums } from '../../src/formats/checkpoint';
+import { readTensors } from '../../src/formats/read_tensors';
+import * as models from '../../src/models';
+import { load, readMetadata, save } from '../../src/nn/save';
+import { cast, sum } from '../../src/ops';
+import { SGD } from '../../src/optim';
 import { BatchNorm, Linear } from '../../src/nn/layers';
 import { buffer, Module, parameter } from '../../src/nn/module';
 import { seedInit } from '../../src/nn/init';
@@ -5,7 +16,7 @@ import { create } from '../../src/models';
 import { MorphMLP, MorphFcT } from '../../src/models/morphmlp';
 import { QUICKSTART } from '../../src/models/config';
 import { memory } from '../../src/core/runtime';
-import { tensor, zeros, type Tensor } from '../../src/core/tensor';
+import { ones, tensor, zeros, type Tensor } from '../../src/core/tensor';
 
 class Branch extends Module {
   readonly scale = parameter(tensor([1, 2]));
@@ -65,8 +76,8 @@ describe('loadStateDict', () => {
     expect(() => tree.loadStateDict(state)).toThrow(
       [
         'the weights do not fit this model:',
-        '  fc.weight: the model has shape [1, 3], the file [3, 1]',
-        '  list.0.bias: missing from the file',
+        '  fc.weight: the model has shape [1, 3], the weights [3, 1]',
+        '  list.0.bias: missing from the weights',
         '  module.fc.weight: not in the model',
       ].join('\n'),
     );
@@ -78,7 +89,7 @@ describe('loadStateDict', () => {
     const state = stored(tree);
     state.delete('count');
     state.set('other', { shape: [1], data: new Float32Array(1) });
-    tree.loadStateDict(state, { strict: false });
+    expect(tree.loadStateDict(state, { strict: false })).toEqual({ missing: ['count'], unexpected: ['other'] });
     expect(tree.count.floats()).toEqual(Float32Array.of(0));
     state.set('fc.weight', { shape: [2, 1], data: new Float32Array(2) });
     expect(() => tree.loadStateDict(state, { strict: false })).toThrow('fc.weight: the model has shape [1, 3]');
@@ -87,10 +98,122 @@ describe('loadStateDict', () => {
   test('the state of one model makes another equal to it', () => {
     const [a, b] = [new MorphMLP(QUICKSTART), new MorphMLP(QUICKSTART)];
     expect(values(a)).not.toEqual(values(b));
-    b.loadStateDict(new Map([...a.stateDict()].map(([name, t]) => [name, { shape: t.shape, data: t.floats() }])));
+    expect(b.loadStateDict(a.stateDict())).toEqual({ missing: [], unexpected: [] });
     expect(values(b)).toEqual(values(a));
     a.dispose();
     b.dispose();
+  });
+});
+
+describe('frozen parameters', () => {
+  const freeze = (module: Module, frozen = true) => {
+    for (const p of module.parameters()) p.requiresGrad = !frozen;
+  };
+
+  test('stay parameters, and can be unfrozen through parameters()', () => {
+    const tree = new Tree();
+    const [parameters, buffers] = [tree.namedParameters(), tree.namedBuffers()];
+    freeze(tree);
+    expect(tree.namedParameters()).toEqual(parameters);
+    expect(tree.namedBuffers()).toEqual(buffers);
+    freeze(tree, false);
+    expect(tree.parameters().every((p) => p.requiresGrad)).toBe(true);
+    tree.dispose();
+  });
+
+  test('lose their gradients by zeroGrad', () => {
+    const fc = new Linear(1, 1);
+    scope(() => backward(sum(fc.forward(ones([1, 1])))));
+    freeze(fc);
+    fc.zeroGrad();
+    expect(fc.weight.grad).toBeNull();
+    fc.dispose();
+  });
+
+  test('are taken by an optimizer, which leaves them as they are', () => {
+    const [first, second] = [new Linear(2, 2), new Linear(2, 2)];
+    freeze(first);
+    const before = [first.weight.floats(), second.weight.floats()];
+    const optimizer = new SGD([...first.parameters(), ...second.parameters()], { lr: 1, momentum: 0 });
+    const step = () => {
+      scope(() => backward(sum(second.forward(first.forward(ones([1, 2]))))));
+      optimizer.step();
+    };
+    step();
+    expect(optimizer.missingGradients()).toEqual([]);
+    expect(first.weight.floats()).toEqual(before[0]);
+    expect(second.weight.floats()).not.toEqual(before[1]);
+    freeze(first, false);
+    step();
+    expect(first.weight.floats()).not.toEqual(before[0]);
+    freeze(first); // a gradient of before is left: it is not applied
+    const after = first.weight.floats();
+    optimizer.step();
+    expect(first.weight.floats()).toEqual(after);
+  });
+});
+
+test('a module that two others share counts once, under its first name, and stands under both in the state', () => {
+  class Twice extends Module {
+    readonly a = new Linear(2, 2);
+    readonly b = this.a;
+  }
+  const twice = new Twice();
+  expect(twice.namedParameters().map(([name]) => name)).toEqual(['a.weight', 'a.bias']);
+  expect([...twice.stateDict().keys()]).toEqual(['a.weight', 'a.bias', 'b.weight', 'b.bias']);
+  twice.dispose();
+});
+
+describe('save and load', () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'morphmlp-'));
+  afterAll(() => rmSync(folder, { recursive: true }));
+  const file = path.join(folder, 'tree.safetensors');
+
+  test('a module is read back to the bit, with its metadata', () => {
+    const [a, b] = [new Tree(), new Tree()];
+    save(a, file, { metadata: { epoch: 3, classes: ['cat', 'dog'] } });
+    expect(b.loadStateDict(load(file))).toEqual({ missing: [], unexpected: [] });
+    expect(values(b)).toEqual(values(a));
+    expect(readMetadata(file)).toEqual({ epoch: 3, classes: ['cat', 'dog'] });
+    expect(verifyChecksums(file)).toEqual({ tensors: 9, checked: true, problems: [] });
+  });
+
+  test('a map of tensors keeps its element types; bf16 is read as f32', () => {
+    const tensors = new Map([
+      ['i', tensor(Int32Array.of(1, -(2 ** 30) - 1))],
+      ['u', tensor(Uint8Array.of(3, 255))],
+      ['h', cast(tensor([1.5, -0.25]), 'bf16')],
+    ]);
+    save(tensors, file);
+    const types = [...readTensors(file)].map(([name, { dtype }]) => `${name} ${dtype}`);
+    expect(types.sort()).toEqual(['h BF16', 'i I32', 'u U8']);
+    const read = load(file);
+    expect(read.get('i')!.data).toEqual(Int32Array.of(1, -(2 ** 30) - 1));
+    expect(read.get('u')!.data).toEqual(Uint8Array.of(3, 255));
+    expect(read.get('h')!.data).toEqual(Float32Array.of(1.5, -0.25));
+    expect(readMetadata(file)).toEqual({});
+  });
+
+  test('a bf16 tensor is widened where it is copied into an f32 parameter', () => {
+    const fc = new Linear(2, 1, { bias: false });
+    fc.loadStateDict(new Map([['weight', cast(tensor([1.5, -0.25], [1, 2]), 'bf16')]]));
+    expect(fc.weight.floats()).toEqual(Float32Array.of(1.5, -0.25));
+    fc.dispose();
+  });
+
+  test('a model is recognised by models.load', () => {
+    const model = new MorphMLP(QUICKSTART);
+    save(model, file);
+    const { network } = models.load(file, { segmentDim: QUICKSTART.segmentDim });
+    expect(values(network)).toEqual(values(model));
+    network.dispose();
+    model.dispose();
+  });
+
+  test('metadata that are not plain JSON are refused, and nothing is written', () => {
+    const other = path.join(folder, 'none.safetensors');
+    expect(() => save(new Tree(), other, { metadata: { epoch: NaN } })).toThrow('meta.metadata.epoch is NaN');
+    expect(existsSync(other)).toBe(false);
   });
 });
 
