@@ -53,6 +53,15 @@
           'cflags': ['<!@(node sources.cjs flags avx512)'],
           'xcode_settings': { 'OTHER_CPLUSPLUSFLAGS': ['<!@(node sources.cjs flags avx512)'] },
         },
+        {
+          'target_name': 'cpu_avx512bf16',
+          'type': 'static_library',
+          'sources': ['<!@(node sources.cjs sources cpu)'],
+          'defines': ['MORPHMLP_ISA=avx512bf16'],
+          'cflags_cc!': ['-fno-exceptions', '-fno-rtti'],
+          'cflags': ['<!@(node sources.cjs flags avx512bf16)'],
+          'xcode_settings': { 'OTHER_CPLUSPLUSFLAGS': ['<!@(node sources.cjs flags avx512bf16)'] },
+        },
       ],
     }, {
       'targets': [
