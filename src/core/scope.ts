@@ -91,10 +91,10 @@ export function refuseAsync<T>(who: string, result: T): T {
 }
 
 /**
- * Runs `body` and frees every tensor it made, except those it returns (alone, in arrays, or in plain objects) and those marked
- * `persistent` (parameters, their gradients, optimizer state); the gradient of a tensor is freed with it. What the graph of a returned tensor saved stays alive until `backward`;
- * the rest of the graph made here is freed too, and all of it where the body throws. The body must be synchronous: a promise would
- * outlive its scope.
+ * Runs `body` and frees every tensor it made with its gradient, except those it returns (alone, in arrays, or in plain objects) and
+ * those marked `persistent` (parameters, their gradients, optimizer state). What the graph of a returned tensor saved stays alive until
+ * `backward`; the rest of the graph made here is freed too, and all of it where the body throws. The body must be synchronous: a
+ * promise would outlive its scope.
  */
 export function scope<T>(body: () => T): T {
   const frame: Frame = { tensors: [], nodes: [] };
