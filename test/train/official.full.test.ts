@@ -45,11 +45,13 @@ async function trainEpoch(args: readonly string[]): Promise<{ out: string; err: 
     cwd: folder,
     env: { ...process.env, NO_COLOR: '1' },
   });
-  let [out, err] = ['', ''];
+  let [out, err, stopped] = ['', '', false];
   child.stderr.on('data', (data) => (err += String(data)));
   child.stdout.on('data', (data) => {
     out += String(data);
-    if (/^epoch 1\/60/m.test(out)) child.kill('SIGINT');
+    if (stopped || !/^epoch 1\/60/m.test(out)) return;
+    stopped = true; // a second SIGINT would end it before it has saved
+    child.kill('SIGINT');
   });
   const status = await new Promise<number | null>((resolve) => child.on('close', resolve));
   return { out, err, status };
