@@ -43,10 +43,12 @@ test('a kernel that crashes in the middle of a run is named, and the run goes on
   const plugin = faultyPlugin(folder, 'late');
   const { status, err } = train(plugin, 'late', 'RUN.SAVE_MINUTES', '0');
   expect(err).toMatch(
-    /late\.so, in the forward of morph_fc, crashed: .*\(SIGSEGV\); .*last\.safetensors has what was saved: go on with --resume/,
+    /late\.so, in the forward of morph_fc, crashed: .*\(SIGSEGV\); .*last\.safetensors has what was saved: go on with --resume, and without the plugin by --accept-changes too/,
   );
   expect(status).toBe(1);
-  const args = training(plugin, 'late', '--resume').filter((word) => word !== '--plugin' && word !== plugin);
+  const args = training(plugin, 'late', '--resume', '--accept-changes').filter(
+    (word) => word !== '--plugin' && word !== plugin,
+  );
   expect(runCli(args)).toMatchObject({ status: 0 });
 });
 
@@ -61,5 +63,5 @@ test('Ctrl-C reaches the watched run once: it saves and says how to go on', asyn
   child.kill('SIGINT');
   expect(await gone).toBe(130);
   expect(err).toMatch(/stopping after this step/);
-  expect(out).toMatch(/saved .*last\.safetensors; go on with the same command and --resume/);
+  expect(out).toMatch(/saved .*last\.safetensors; go on with: .* train --out .*stopped --resume/);
 });

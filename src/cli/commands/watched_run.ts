@@ -109,6 +109,8 @@ export async function trainWatched(files: readonly string[], options: RunOptions
   const problem = await watch(startAgain());
   if (problem === null) return;
   const { last } = runFiles(options.out);
-  const saved = existsSync(last) ? `${last} has what was saved: go on with --resume` : 'nothing was saved yet';
+  const saved = existsSync(last)
+    ? `${last} has what was saved: go on with --resume, and without the plugin by --accept-changes too`
+    : 'nothing was saved yet';
   throw new Error(`${problem}; ${saved}`);
 }
