@@ -97,24 +97,30 @@ function run(c: OpCase): Float32Array[] {
   });
 }
 
+/** Results of a case on an instruction set, after a check that 1, 2 and 4 threads give the same bits. */
+function sameForThreads(c: Parameters<typeof run>[0], isa: string): ReturnType<typeof run> {
+  native.setIsa(isa);
+  const [one, ...more] = [1, 2, 4].map((n) => {
+    setThreads(n);
+    return run(c);
+  });
+  more.forEach((other) => expect({ name: c.name, bits: other }).toEqual({ name: c.name, bits: one }));
+  native.setIsa(start.isa);
+  return one!;
+}
+
 test.each(native.isas())(
   'the ops on %s have the same bits for 1, 2 and 4 threads, and those of float64 but for rounding',
   (isa) => {
     for (const c of CASES) {
-      native.setIsa(isa);
-      const [one, ...more] = [1, 2, 4].map((n) => {
-        setThreads(n);
-        return run(c);
-      });
-      more.forEach((other) => expect({ name: c.name, bits: other }).toEqual({ name: c.name, bits: one }));
-      native.setIsa(start.isa);
+      const one = sameForThreads(c, isa);
       const here = run(c);
-      one!.forEach((values, i) => {
+      one.forEach((values, i) => {
         const error = relativeError(values, here[i]!);
         expect({ name: c.name, i, error, same: error < 1e-5 }).toMatchObject({ name: c.name, i, same: true });
       });
       const arrays = mapInputs(c, (input, _, i) => makeInput(input, i));
-      expect(relativeError(one![0]!, c.oracle(arrays).data)).toBeLessThan(c.tolerance?.forward ?? 1e-6);
+      expect(relativeError(one[0]!, c.oracle(arrays).data)).toBeLessThan(c.tolerance?.forward ?? 1e-6);
     }
   },
 );
@@ -132,15 +138,9 @@ test.each(native.isas())(
   'the ops on %s in bf16 have the same bits for 1, 2 and 4 threads, and those of float64 but for the roundings',
   (isa) => {
     for (const c of BF16_CASES) {
-      native.setIsa(isa);
-      const [one, ...more] = [1, 2, 4].map((n) => {
-        setThreads(n);
-        return run(c);
-      });
-      more.forEach((other) => expect({ name: c.name, bits: other }).toEqual({ name: c.name, bits: one }));
-      native.setIsa(start.isa);
+      const one = sameForThreads(c, isa);
       const here = run(c);
-      one!.forEach((values, i) => {
+      one.forEach((values, i) => {
         const { l2 } = bf16Tolerance(i === 0 ? c.roundings!.forward : c.roundings!.gradient);
         expect({ name: c.name, i, error: relativeError(values, here[i]!) < l2 }).toEqual({
           name: c.name,
