@@ -21,6 +21,7 @@ export * as models from './models';
 export * as nn from './nn';
 export * as optim from './optim';
 export { readTensors } from './formats/read_tensors';
+export type { Json } from './formats/checkpoint';
 export { load, readMetadata, save, type Metadata } from './nn/save';
 export type { DType as FileDType, TensorData, TypedArray } from './formats/dtypes';
 export { saveWeights } from './train/state';
