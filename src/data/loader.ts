@@ -12,6 +12,8 @@ export interface LoaderOptions {
   seed: number;
   /** Whether each epoch is shuffled; otherwise the order is the dataset's. */
   shuffle: boolean;
+  /** Whether an epoch has every class equally often: rare ones repeat, others are left out in turn. Default false. */
+  balanced?: boolean;
   /** Drop a partial last batch. Default false. */
   dropLast?: boolean;
   /** Batches per group (gradient accumulation); an epoch has a whole number of groups. Default 1. */
@@ -41,6 +43,28 @@ export interface ClipGroup {
 function checkCount(what: string, value: number, least: number): void {
   if (!Number.isInteger(value) || value < least)
     throw new Error(`${what}: expected a whole number of at least ${least}, got ${value}`);
+}
+
+/**
+ * An order in which class c fills every place that is c modulo the number of classes, before the shuffle. A class goes through
+ * all its items before it repeats one, also from epoch to epoch.
+ */
+function balancedOrder(dataset: Dataset, epoch: number, random: Philox): Int32Array {
+  const { length } = dataset;
+  const items = new Map<number, number[]>();
+  for (let i = 0; i < length; i++) {
+    const label = dataset.label(i);
+    const own = items.get(label);
+    if (own) own.push(i);
+    else items.set(label, [i]);
+  }
+  const classes = [...items.values()];
+  const order = new Int32Array(length);
+  classes.forEach((own, c) => {
+    const places = Math.ceil((length - c) / classes.length);
+    for (let k = 0; k < places; k++) order[k * classes.length + c] = own[(epoch * places + k) % own.length]!;
+  });
+  return random.shuffle(order);
 }
 
 /**
@@ -83,6 +107,7 @@ export class Loader {
     const order = Int32Array.from({ length: this.dataset.length }, (_, i) => i);
     if (!this.options.shuffle) return order;
     const random = new Philox(this.options.seed).fork('order').fork(epoch);
+    if (this.options.balanced) return balancedOrder(this.dataset, epoch, random);
     return this.dataset.order?.(random) ?? random.shuffle(order);
   }
 

@@ -5,15 +5,16 @@ import type { DecodePool } from './video/decode_pool';
 import { readFrameList } from './lists/frame_list';
 import type { Listing } from './lists/types';
 import { readListing, type ListingOptions } from './lists/listing';
+import { DRAWN, type DrawnSet } from './synthetic/drawn';
 import { DrawnDataset } from './synthetic/drawn_dataset';
 import type { Dataset } from './types';
 import { VideoDataset } from './video/video_dataset';
 
 /** Location and format of a dataset. */
 export interface DataSpec {
-  /** `list`: a csv of path and label, or a folder of class folders; `frames`: a list of folders of frames; `motion`: synthetic. */
-  kind: 'list' | 'frames' | 'motion';
-  /** The list or the folder; `motion` or `motion:N` for N clips. */
+  /** `list`: a csv of path and label, or a folder of class folders; `frames`: a list of folders of frames; `drawn`: synthetic. */
+  kind: 'list' | 'frames' | 'drawn';
+  /** The list or the folder; `motion` or `films`, with `:N` for N clips. */
   path: string;
   /** Base folder of the paths in the list. Default: the folder of the list. */
   root?: string;
@@ -24,9 +25,6 @@ export interface DataSpec {
   /** File of class names. Default: classes.txt in the folder of the list. */
   classesFile?: string;
 }
-
-/** Numbers of training and validation clips of the embedded dataset. */
-export const MOTION_SIZES = { train: 768, val: 256 } as const;
 
 /** Options of `openDataset`. */
 export interface OpenOptions {
@@ -40,18 +38,18 @@ export interface OpenOptions {
   seed?: number;
 }
 
-const MOTION = /^motion(?::(\d+))?$/;
+const DRAWN_NAME = new RegExp(`^(${Object.keys(DRAWN).join('|')})(?::(\\d+))?$`);
 
-/** Dataset of a command-line argument: the embedded dataset by name, else a list. */
+/** Dataset of a command-line argument: a drawn set by name, else a list. */
 export function specOf(text: string, separator = ','): DataSpec {
-  return { kind: MOTION.test(text) ? 'motion' : 'list', path: text, separator };
+  return { kind: DRAWN_NAME.test(text) ? 'drawn' : 'list', path: text, separator };
 }
 
-function openMotion(spec: DataSpec, { clips, seed = 0 }: OpenOptions, pool: DecodePool): Dataset {
-  const count = MOTION.exec(spec.path)?.[1];
-  const length = Number(count ?? (clips.train ? MOTION_SIZES.train : MOTION_SIZES.val));
+function openDrawn(spec: DataSpec, { clips, seed = 0 }: OpenOptions, pool: DecodePool): Dataset {
+  const [, set, count] = DRAWN_NAME.exec(spec.path) as unknown as [string, DrawnSet, string | undefined];
+  const length = Number(count ?? DRAWN[set].sizes[clips.train ? 'train' : 'val']);
   const drawing = { seed, stream: clips.train ? 0 : 1, length, size: clips.crop, frames: clips.frames };
-  return new DrawnDataset(drawing, pool);
+  return new DrawnDataset(set, drawing, pool);
 }
 
 function listingOptions(
@@ -71,14 +69,14 @@ function listingOptions(
 
 /** Opens a dataset whose videos are read by `pool`. @throws with file and line if a list is invalid */
 export function openDataset(spec: DataSpec, options: OpenOptions, pool: DecodePool): Dataset {
-  if (spec.kind === 'motion') return openMotion(spec, options, pool);
+  if (spec.kind === 'drawn') return openDrawn(spec, options, pool);
   return new VideoDataset(openList(spec, options), options.clips, pool);
 }
 
 /** Reads the list of a dataset of files. @throws with file and line if it is invalid */
 export function openList(spec: DataSpec, options: OpenOptions): Listing {
   const reading = listingOptions(spec, options);
-  if (spec.kind === 'motion') throw new Error(`${spec.path}: drawn clips have no list`);
+  if (spec.kind === 'drawn') throw new Error(`${spec.path}: drawn clips have no list`);
   if (spec.kind === 'list') return readListing(spec.path, reading);
   if (!existsSync(spec.path))
     throw new Error(`${spec.path}: no such file; expected a list of folder number-of-frames label`);

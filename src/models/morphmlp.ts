@@ -298,6 +298,18 @@ export class MorphMLP extends Module {
   }
 
   /**
+   * Freezes everything but the head, for a linear probe: those parameters take no gradient, and their modules run as in
+   * evaluation (no drop path, running statistics). `false` thaws them, in the mode that the model is in.
+   */
+  freezeBackbone(frozen: boolean): void {
+    for (const [name, module] of this.children()) {
+      if (name === 'head') continue;
+      module.train(this.training && !frozen);
+      for (const p of module.parameters()) p.requiresGrad = !frozen;
+    }
+  }
+
+  /**
    * @param x [B, 3, T, H, W], or [B, 3, H, W] for an image model; any H and W of at least 32
    * @returns logits [B, classes]
    */

@@ -53,6 +53,15 @@ export function labelTargets(labels: ArrayLike<number>, classes: number, labelSm
   return targets;
 }
 
+/**
+ * Soft targets times the weight of their class, for `softCrossEntropy`: the loss of a clip of class c is weights[c] times its
+ * own. With weights whose mean over all clips is 1, losses keep their size.
+ * @param targets rows of `weights.length` numbers
+ */
+export function weighTargets(targets: Float32Array, weights: Float32Array): Float32Array {
+  return targets.map((target, i) => target * weights[i % weights.length]!);
+}
+
 /** `labelTargets` as a tensor, [B, classes] f32. */
 export function oneHot(labels: ArrayLike<number>, classes: number, labelSmoothing = 0): Tensor {
   return tensor(labelTargets(labels, classes, labelSmoothing), [labels.length, classes]);

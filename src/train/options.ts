@@ -15,6 +15,8 @@ export interface OptimizerChoice {
   nesterov: boolean;
   weightDecay: number;
   decayAll: boolean;
+  /** Learning rate of each layer as a multiple of that of the next layer towards the head; 1: all the same. */
+  layerDecay: number;
 }
 
 /** Initial weights. */
@@ -57,6 +59,12 @@ export interface RunOptions {
   labelSmoothing: number;
   optimizer: OptimizerChoice;
   schedule: CosineSchedule;
+  /** First epochs in which only the head learns. */
+  freezeEpochs: number;
+  /** How classes of different sizes are treated: by weights in the loss, by drawing rare ones more often, or not. */
+  balance: 'none' | 'weights' | 'sampling';
+  /** Epochs without a better one after which the run ends; 0: never early. */
+  patience: number;
   /** Largest gradient norm; 0 disables clipping. */
   clipNorm: number;
   /** Epochs between validations, and between kept checkpoints (0: none). */

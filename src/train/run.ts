@@ -21,6 +21,7 @@ import { expectSizes } from '../models/recognise';
 import { seedInit } from '../nn/init';
 import { AdamW, MovingAverage, parameterGroups, SGD, type Optimizer } from '../optim';
 import { manualSeed } from '../core/generator';
+import { layerGroups } from './layer_rates';
 import { planMemory, type MemoryPlan } from './memory_plan';
 import { evaluate, type Evaluation } from './evaluate';
 import type { RunOptions } from './options';
@@ -45,11 +46,21 @@ function checkBatches({ batchSize, microBatch }: RunOptions): number {
 }
 
 function makeOptimizer(model: MorphMLP, { optimizer, schedule }: RunOptions): Optimizer {
-  const { method, momentum, nesterov, weightDecay, decayAll } = optimizer;
+  const { method, momentum, nesterov, weightDecay, decayAll, layerDecay } = optimizer;
   const parameters = model.parameters();
-  const groups = decayAll ? [{ params: parameters, weightDecay }] : parameterGroups(parameters, weightDecay);
+  const plain = decayAll ? [{ params: parameters, weightDecay }] : parameterGroups(parameters, weightDecay);
+  const layered = { lr: schedule.baseLr, decay: layerDecay, weightDecay, decayAll };
+  const groups = layerDecay < 1 ? layerGroups(model, layered) : plain;
   if (method === 'adamw') return new AdamW(groups, { lr: schedule.baseLr });
   return new SGD(groups, { lr: schedule.baseLr, momentum, nesterov: nesterov && momentum > 0 });
+}
+
+/** Weight of each class: clips per class over its own clips, so that the mean over all clips is 1; 0 for a class without clips. */
+export function weightsOf(dataset: Dataset): Float32Array {
+  const counts = new Float64Array(dataset.classNames.length);
+  for (let i = 0; i < dataset.length; i++) counts[dataset.label(i)]!++;
+  const present = counts.filter((count) => count > 0).length;
+  return Float32Array.from(counts, (count) => (count > 0 ? dataset.length / (present * count) : 0));
 }
 
 /** Prefixes errors of `body` with the file's path. */
@@ -243,10 +254,11 @@ export class Run {
 
   private makeLoaders(train: Dataset, group: number): { train: Loader; val: Loader | null } {
     const { seed, microBatch, normalisation, mix, val } = this.options;
+    const balanced = this.options.balance === 'sampling';
     const loading = { batchSize: microBatch, seed, normalisation };
     const mixing = mix ? { mix } : {};
     return {
-      train: new Loader(train, { ...loading, ...mixing, group, shuffle: true, dropLast: true }),
+      train: new Loader(train, { ...loading, ...mixing, balanced, group, shuffle: true, dropLast: true }),
       val: val && this.valLoader(val, train.classNames, this.pool),
     };
   }
@@ -265,8 +277,10 @@ export class Run {
 
   private makeTrainer(model: MorphMLP, accumulate: number, events: TrainerEvents): Trainer {
     const { labelSmoothing, clipNorm, cudaGraph, schedule } = this.options;
-    const { evalEvery, saveMinutes, microBatch, clips } = this.options;
-    const steps = { labelSmoothing, clipNorm, cudaGraph, evalEvery, schedule, accumulate };
+    const { evalEvery, saveMinutes, microBatch, clips, freezeEpochs, patience } = this.options;
+    const classWeights = this.options.balance === 'weights' ? weightsOf(this.loaders.train.dataset) : null;
+    const tuning = { freezeEpochs, patience, classWeights };
+    const steps = { labelSmoothing, clipNorm, cudaGraph, evalEvery, schedule, accumulate, ...tuning };
     const saving = { saveEvery: saveMinutes * 60_000, clipsPerBatch: microBatch * (clips.samples ?? 1) };
     const parts = { model, optimizer: this.optimizer, average: this.average, ...this.loaders };
     return new Trainer({ ...parts, ...steps, ...saving }, events);

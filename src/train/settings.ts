@@ -39,7 +39,19 @@ export function otherSettings(options: RunOptions, val: Dataset | null): Setting
   const clips = { ...options.clips, samples: undefined, timeoutMs: undefined }; // fixed, and without effect on results
   const plugins = PLUGGABLE.filter((op) => pluginFor(op)).map((op) => `${op} ${pluginFor(op)!.file}`);
   const device = { device: getDefaultDevice(), precision, ...(plugins.length > 0 ? { plugins } : {}) };
-  const training = { schedule, optimizer, clipNorm, labelSmoothing, mix, dropPath: options.architecture.dropPath };
+  const { freezeEpochs, balance } = options;
+  const tuning = { ...(freezeEpochs > 0 ? { freezeEpochs } : {}), ...(balance === 'none' ? {} : { balance }) };
+  const dropPath = options.architecture.dropPath;
+  const layerDecay = optimizer.layerDecay === 1 ? undefined : optimizer.layerDecay;
+  const training = {
+    schedule,
+    optimizer: { ...optimizer, layerDecay },
+    clipNorm,
+    labelSmoothing,
+    mix,
+    dropPath,
+    ...tuning,
+  };
   const data = { clips, normalisation, testCrop, evalEvery, validation: val && listOf(val) };
   return Object.fromEntries(leaves({ ...training, ...data, ...device }, ''));
 }

@@ -2,7 +2,7 @@ import { setAnomalyDetection } from '../core/autograd';
 import type { Loader } from '../data/loader';
 import type { Batch } from '../data/types';
 import type { MorphMLP } from '../models/morphmlp';
-import { labelTargets } from '../ops/cross_entropy';
+import { labelTargets, weighTargets } from '../ops/cross_entropy';
 import { clipFactor, learningRate, type CosineSchedule, type MovingAverage, type Optimizer } from '../optim';
 import { evaluate, type Evaluation } from './evaluate';
 import { addBatch, averages, bestClass, emptyMetrics, type Metrics } from './metrics';
@@ -51,6 +51,12 @@ export interface TrainerOptions {
   saveEvery?: number;
   /** 0: no clipping. */
   clipNorm: number;
+  /** First epochs in which only the head learns. Default 0. */
+  freezeEpochs?: number;
+  /** Weight of each class in the loss; absent: all 1. */
+  classWeights?: Float32Array | null;
+  /** Epochs without a better one after which the run ends; 0: it never ends early. Default 0. */
+  patience?: number;
   /** Whether full batches (of `clipsPerBatch`) are replayed as CUDA graphs. Default false. */
   cudaGraph?: boolean;
   /** Epochs between validations; the last is always validated. */
@@ -172,9 +178,16 @@ export class Trainer {
     this.stopping = true;
   }
 
-  /** Whether every epoch is done. */
+  /** Whether every epoch is done, or none was better for `patience` epochs. */
   get finished(): boolean {
-    return this.state.epoch >= this.options.schedule.maxEpoch;
+    return this.state.epoch >= this.options.schedule.maxEpoch || this.stalled;
+  }
+
+  /** Whether none of the last `patience` epochs was better than those before them. */
+  get stalled(): boolean {
+    const { patience = 0 } = this.options;
+    const { epoch } = this.state;
+    return patience > 0 && this.bestEpoch !== null && epoch - this.bestEpoch >= patience;
   }
 
   /** The best epoch so far; null if there is none. */
@@ -213,6 +226,7 @@ export class Trainer {
     const { state, options, shares } = this;
     const { accumulate = 1, train } = options;
     options.model.train();
+    options.model.freezeBackbone(state.epoch < (options.freezeEpochs ?? 0));
     const waited = train.waited;
     let open = null as OpenStep | null;
     for await (const { index, batch } of train.epoch(state.epoch, state.batch)) {
@@ -258,9 +272,10 @@ export class Trainer {
 
   private inputsOf(batch: Batch): StepInputs {
     const { labels, targets } = batch;
-    const { model, labelSmoothing, accumulate = 1, clipsPerBatch = labels.length } = this.options;
+    const { model, labelSmoothing, accumulate = 1, clipsPerBatch = labels.length, classWeights } = this.options;
     const weight = accumulate === 1 ? 1 : labels.length / (clipsPerBatch * accumulate);
-    return { clips: batch, targets: targets ?? labelTargets(labels, model.config.numClasses, labelSmoothing), weight };
+    const plain = targets ?? labelTargets(labels, model.config.numClasses, labelSmoothing);
+    return { clips: batch, targets: classWeights ? weighTargets(plain, classWeights) : plain, weight };
   }
 
   /** Runs forward and backward of a batch, adds its gradients to those of its group, and returns its loss. */

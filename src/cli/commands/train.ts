@@ -65,6 +65,25 @@ export function registerTrain(program: Command): void {
       'validate and keep the moving average of the weights (default: 0, none)',
       numberIn(0, 0.999999),
     )
+    .option('--freeze [epochs]', 'first epochs in which only the head learns; without a number the whole run')
+    .option(
+      '--layer-decay <x>',
+      'learning rate of a layer as a multiple of that of the layer after it (default: 1)',
+      numberIn(0.01, 1),
+    )
+    .addOption(
+      new Option(
+        '--balance <how>',
+        'classes of different sizes: weights in the loss, or rare ones drawn more often',
+      ).choices(['none', 'weights', 'sampling']),
+    )
+    .option('--patience <epochs>', 'end when no epoch was better for so long (default: 0, never)', wholeNumber(0))
+    .addOption(
+      new Option('--sampling <how>', 'frames a fixed step apart, or one of each part of the video').choices([
+        'dense',
+        'segment',
+      ]),
+    )
     .option('--eval-every <n>', 'epochs between validations (default: 1)', wholeNumber(1))
     .option('--seed <n>', 'seed of all random choices (default: 0)', wholeNumber(0))
     .option('--workers <n>', 'threads that decode and augment', wholeNumber(1))

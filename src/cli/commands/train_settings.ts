@@ -42,6 +42,11 @@ export interface TrainFlags {
   clipNorm?: number;
   ema?: number;
   evalEvery?: number;
+  freeze?: string | true;
+  layerDecay?: number;
+  balance?: string;
+  patience?: number;
+  sampling?: string;
   seed?: number;
   workers?: number;
   threads?: number;
@@ -77,6 +82,10 @@ const SAME: Readonly<Partial<Record<keyof TrainFlags, KeyName>>> = {
   clipNorm: 'SOLVER.CLIP_GRADIENT',
   ema: 'RUN.EMA_DECAY',
   evalEvery: 'TRAIN.EVAL_PERIOD',
+  layerDecay: 'RUN.LAYER_DECAY',
+  balance: 'RUN.BALANCE',
+  patience: 'RUN.PATIENCE',
+  sampling: 'RUN.SAMPLING',
   seed: 'RNG_SEED',
   workers: 'DATA_LOADER.NUM_WORKERS',
   threads: 'RUN.THREADS',
@@ -140,6 +149,7 @@ function flagSettings(flags: TrainFlags): Setting[] {
     add('--frames', { 'DATA.NUM_FRAMES': flags.frames, 'MODEL.MODEL_NAME': classFor(flags.frames) });
   if (flags.crop !== undefined) add('--crop', cropValues(flags.crop));
   if (flags.augment) add('--augment', AUGMENTED);
+  if (flags.freeze !== undefined) add('--freeze', { 'RUN.FREEZE': flags.freeze === true ? 'all' : flags.freeze });
   for (const [flag, key] of Object.entries(SAME)) {
     const value = flags[flag as keyof TrainFlags];
     if (value !== undefined) add(`--${flag}`, { [key]: value });

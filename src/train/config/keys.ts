@@ -5,9 +5,11 @@
 import { SWITCHES } from '../../models/ablation';
 import { choice, flag, ignored, list, only, optional, perChannel, real, text, texts, whole } from './kinds';
 
+const LAYOUTS = ['kinetics', 'sth', 'imagenet', 'folders', 'motion', 'films'];
+
 export const KEYS = {
   'TRAIN.ENABLE': flag(true, 'whether to train'),
-  'TRAIN.DATASET': choice('kinetics', ['kinetics', 'sth', 'imagenet', 'folders', 'motion'], 'layout of the lists'),
+  'TRAIN.DATASET': choice('kinetics', LAYOUTS, 'layout of the lists, or a set that is drawn'),
   'TRAIN.BATCH_SIZE': whole(64, 'videos per step; each gives AUG.NUM_SAMPLE clips', 1),
   'TRAIN.EVAL_PERIOD': whole(10, 'epochs between validations', 1),
   'TRAIN.CHECKPOINT_PERIOD': whole(10, 'epochs between numbered checkpoints; 0 for none', 0),
@@ -38,7 +40,7 @@ export const KEYS = {
   'MIXUP.LABEL_SMOOTH_VALUE': real(0.1, 'label smoothing of mixed batches', 0, 1),
 
   'TEST.ENABLE': flag(true, 'whether to test after training'),
-  'TEST.DATASET': choice('kinetics', ['kinetics', 'sth', 'imagenet', 'folders', 'motion'], 'layout of the lists'),
+  'TEST.DATASET': choice('kinetics', LAYOUTS, 'layout of the lists, or a set that is drawn'),
   'TEST.BATCH_SIZE': whole(8, 'views per batch', 1),
   'TEST.CHECKPOINT_FILE_PATH': text('', 'weights to test; empty: the best of this run'),
   'TEST.CHECKPOINT_TYPE': ignored('pytorch', 'the kind of a file is found from its contents'),
@@ -209,6 +211,19 @@ export const KEYS = {
     'decay of the moving average of the weights, which is evaluated and kept; 0: no average',
     0,
     0.999999,
+  ),
+  'RUN.FREEZE': text('0', 'first epochs in which only the head learns; all: the whole run, a linear probe'),
+  'RUN.LAYER_DECAY': real(1, 'learning rate of a layer as a multiple of that of the layer after it', 0.01, 1),
+  'RUN.BALANCE': choice(
+    'none',
+    ['none', 'weights', 'sampling'],
+    'classes of different sizes: weights in the loss, or rare ones drawn more often',
+  ),
+  'RUN.PATIENCE': whole(0, 'epochs without a better one after which the run ends; 0: never early', 0),
+  'RUN.SAMPLING': choice(
+    'auto',
+    ['auto', 'dense', 'segment'],
+    'frames a fixed step apart, or one of each part of the video; auto: segment for TRAIN.DATASET sth',
   ),
   'RUN.LABEL_SMOOTHING': real(0, 'label smoothing of batches that are not mixed', 0, 1),
   'RUN.TEST_SCALE': whole(0, 'short side of test frames before the crop, in pixels; 0: the side of the crop', 0),

@@ -2,6 +2,7 @@
 import path from 'node:path';
 import type { Augmentation, VideoOptions } from '../../data/video/clip_plan';
 import { specOf, type DataSpec } from '../../data/open';
+import { DRAWN } from '../../data/synthetic/drawn';
 import { ablationWords, withAblation } from '../../models/ablation';
 import { checkConfig, QUICKSTART, type MorphMlpConfig } from '../../models/config';
 import { variantName } from '../../models/recognise';
@@ -68,7 +69,7 @@ function layoutPath(config: Config, split: Split): DataSpec {
   const dataset = config[split === 'test' ? 'TEST.DATASET' : 'TRAIN.DATASET'];
   const folder = config['DATA.PATH_TO_DATA_DIR'];
   const [root, separator] = [config['DATA.PATH_PREFIX'], config['DATA.PATH_LABEL_SEPARATOR']];
-  if (dataset === 'motion') return { kind: 'motion', path: 'motion' };
+  if (Object.hasOwn(DRAWN, dataset)) return { kind: 'drawn', path: dataset };
   if (folder === '') throw new Error('DATA.PATH_TO_DATA_DIR is missing: the folder of the lists');
   if (dataset === 'kinetics') return { kind: 'list', path: path.join(folder, `${split}.csv`), root, separator };
   if (dataset !== 'sth') return { kind: 'list', path: path.join(folder, FOLDER_NAMES[split]) };
@@ -96,6 +97,20 @@ function augmentationOf(config: Config): Augmentation | undefined {
   return { ...change, on, interpolation: config['AUG.INTERPOLATION'], ...(erasing.prob > 0 ? { erasing } : {}) };
 }
 
+function samplingOf(config: Config): 'dense' | 'segment' {
+  const how = config['RUN.SAMPLING'];
+  if (how !== 'auto') return how as 'dense' | 'segment';
+  return config['TRAIN.DATASET'] === 'sth' ? 'segment' : 'dense';
+}
+
+function freezeEpochs(config: Config): number {
+  const text = config['RUN.FREEZE'];
+  if (text === 'all') return config['SOLVER.MAX_EPOCH'];
+  if (!/^\d+$/.test(text))
+    throw new Error(`RUN.FREEZE: expected a number of epochs or all, got ${JSON.stringify(text)}`);
+  return Number(text);
+}
+
 function clipsOf(config: Config): Omit<VideoOptions, 'train'> {
   const [scale, aspect] = [config['DATA.TRAIN_JITTER_SCALES_RELATIVE'], config['DATA.TRAIN_JITTER_ASPECT_RELATIVE']];
   const [shortest, longest] = config['DATA.TRAIN_JITTER_SCALES'] as [number, number];
@@ -109,7 +124,7 @@ function clipsOf(config: Config): Omit<VideoOptions, 'train'> {
     rate: config['DATA.SAMPLING_RATE'],
     crop,
     flip: config['DATA.RANDOM_FLIP'],
-    sampling: config['TRAIN.DATASET'] === 'sth' ? 'segment' : 'dense',
+    sampling: samplingOf(config),
     targetFps: config['DATA.TARGET_FPS'],
     offset: config['DATA.USE_OFFSET_SAMPLING'],
     jitter: [shortest, longest],
@@ -142,6 +157,7 @@ function optimizerOf(config: Config): OptimizerChoice {
     nesterov: config['SOLVER.NESTEROV'],
     weightDecay: config['SOLVER.WEIGHT_DECAY'],
     decayAll: !config['SOLVER.ZERO_WD_1D_PARAM'],
+    layerDecay: config['RUN.LAYER_DECAY'],
   };
 }
 
@@ -175,6 +191,8 @@ function checkGraph(config: Config): void {
     throw new Error(
       `RUN.CUDA_GRAPH records launches on a GPU: it needs RUN.DEVICE cuda, which is ${config['RUN.DEVICE']}`,
     );
+  if (freezeEpochs(config) > 0)
+    throw new Error('RUN.CUDA_GRAPH replays one step, and RUN.FREEZE changes which parameters learn: give one of them');
   if (config['RUN.PLUGINS'].length > 0)
     throw new Error(
       'RUN.CUDA_GRAPH: kernels of your own (RUN.PLUGINS) are watched as they are launched, and a replay launches them unseen',
@@ -211,6 +229,9 @@ export function runOptions(config: Config): RunOptions {
     labelSmoothing: config['RUN.LABEL_SMOOTHING'],
     optimizer: optimizerOf(config),
     schedule: scheduleOf(config),
+    freezeEpochs: freezeEpochs(config),
+    balance: config['RUN.BALANCE'] as RunOptions['balance'],
+    patience: config['RUN.PATIENCE'],
     clipNorm: config['SOLVER.CLIP_GRAD_L2NORM'] || config['SOLVER.CLIP_GRADIENT'],
     evalEvery: config['TRAIN.EVAL_PERIOD'],
     keepEvery: config['TRAIN.CHECKPOINT_PERIOD'],

@@ -1,0 +1,45 @@
+/** The sets of clips that are drawn from a seed, by name. */
+import { checkFilm, film, FILM_CLASSES, filmLabel } from './films';
+import { checkMotion, motionClip, MOTION_CLASSES, motionLabel } from './motion';
+
+/** Options of a drawn clip. */
+export interface DrawnOptions {
+  seed: number | bigint;
+  /** Number of an independent set of clips, so that training and validation never share one. */
+  stream: number;
+  /** Height and width in pixels. */
+  size: number;
+  frames: number;
+}
+
+interface Drawing {
+  classNames: readonly string[];
+  /** Numbers of clips for training and validation, unless the user gives one. */
+  sizes: { train: number; val: number };
+  /** Class of clip `index`. */
+  label(index: number): number;
+  /** @throws if an option is out of its range */
+  check(options: DrawnOptions): void;
+  /** Clip `index`: u8 [frames, size, size, 3]. The same options and index always give the same bytes. */
+  pixels(index: number, options: DrawnOptions): Uint8Array;
+}
+
+/** `motion` teaches in a minute, for the quick start; `films` is for pretraining. */
+export const DRAWN = {
+  motion: {
+    classNames: MOTION_CLASSES,
+    sizes: { train: 768, val: 256 },
+    label: motionLabel,
+    check: checkMotion,
+    pixels: (index, options) => motionClip(index, options).pixels,
+  },
+  films: {
+    classNames: FILM_CLASSES,
+    sizes: { train: 100_000, val: 1296 },
+    label: filmLabel,
+    check: checkFilm,
+    pixels: (index, options) => film(index, options),
+  },
+} satisfies Record<string, Drawing>;
+
+export type DrawnSet = keyof typeof DRAWN;
