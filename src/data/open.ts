@@ -4,6 +4,7 @@ import type { VideoOptions } from './video/clip_plan';
 import type { DecodePool } from './video/decode_pool';
 import { readFrameList } from './lists/frame_list';
 import type { Listing } from './lists/types';
+import { splitListing, type Split } from './lists/split';
 import { readListing, type ListingOptions } from './lists/listing';
 import { DRAWN, type DrawnSet } from './synthetic/drawn';
 import { DrawnDataset } from './synthetic/drawn_dataset';
@@ -24,6 +25,8 @@ export interface DataSpec {
   template?: string;
   /** File of class names. Default: classes.txt in the folder of the list. */
   classesFile?: string;
+  /** Part of the list to use. Default: all of it. */
+  split?: Split | undefined;
 }
 
 /** Options of `openDataset`. */
@@ -46,6 +49,7 @@ export function specOf(text: string, separator = ','): DataSpec {
 }
 
 function openDrawn(spec: DataSpec, { clips, seed = 0 }: OpenOptions, pool: DecodePool): Dataset {
+  if (spec.split) throw new Error(`${spec.path}: a share for validation needs files; name a set, such as motion:64`);
   const [, set, count] = DRAWN_NAME.exec(spec.path) as unknown as [string, DrawnSet, string | undefined];
   const length = Number(count ?? DRAWN[set].sizes[clips.train ? 'train' : 'val']);
   const drawing = { seed, stream: clips.train ? 0 : 1, length, size: clips.crop, frames: clips.frames };
@@ -75,6 +79,7 @@ export function openDataset(spec: DataSpec, options: OpenOptions, pool: DecodePo
 
 /** Reads the list of a dataset of files. @throws with file and line if it is invalid */
 export function openList(spec: DataSpec, options: OpenOptions): Listing {
+  if (spec.split) return splitListing(openList({ ...spec, split: undefined }, options), spec.split, options.seed ?? 0);
   const reading = listingOptions(spec, options);
   if (spec.kind === 'drawn') throw new Error(`${spec.path}: drawn clips have no list`);
   if (spec.kind === 'list') return readListing(spec.path, reading);

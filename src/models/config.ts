@@ -23,10 +23,13 @@ export interface MorphMlpConfig {
   ablation?: Partial<Ablation>;
 }
 
-/** A published model and the paper's figures for it (parameters in millions, GMACs per view). */
+/** A named model. */
 export interface Variant {
   config: MorphMlpConfig;
-  paper: { params: number | null; gmacs: number };
+  /** Side of the input that it is made for, in pixels. */
+  crop: number;
+  /** The paper's parameters (in millions) and GMACs per view; null for a model that is ours and not the paper's. */
+  paper: { params: number | null; gmacs: number } | null;
 }
 
 type Stage4 = readonly [number, number, number, number];
@@ -41,24 +44,30 @@ function video(layers: Stage4, frames: number, dropPath: number): MorphMlpConfig
   return { ...image(layers, WIDE, dropPath), kind: 'video', frames, numClasses: 400 };
 }
 
-/** The models of the paper (tables 1, 3, 4 and 5) by their names on the command line. Inputs are 224 x 224. */
-export const VARIANTS: Readonly<Record<string, Variant>> = {
-  'image-t': { config: image([3, 4, 7, 3], [84, 168, 336, 588], 0.1), paper: { params: 23, gmacs: 3.9 } },
-  'image-s': { config: image([3, 4, 9, 3], WIDE, 0.1), paper: { params: 38, gmacs: 7.0 } },
-  'image-b': { config: image([4, 6, 15, 4], WIDE, 0.3), paper: { params: 58, gmacs: 10.2 } },
-  'image-l': { config: image([4, 8, 18, 6], WIDE, 0.4), paper: { params: 76, gmacs: 12.5 } },
-  'video-s': { config: video([3, 4, 9, 3], 16, 0.1), paper: { params: null, gmacs: 67 } },
-  'video-s-32': { config: video([3, 4, 9, 3], 32, 0.1), paper: { params: null, gmacs: 133 } },
-  'video-b': { config: video([4, 6, 15, 4], 16, 0.3), paper: { params: null, gmacs: 98 } },
-  'video-b-32': { config: video([4, 6, 15, 4], 32, 0.3), paper: { params: null, gmacs: 197 } },
-};
+function published(config: MorphMlpConfig, params: number | null, gmacs: number): Variant {
+  return { config, crop: 224, paper: { params, gmacs } };
+}
 
-/** The small video model of the quick start: 64 x 64, 16 frames (its data is described in data/motion.ts). */
-export const QUICKSTART: MorphMlpConfig = {
-  ...video([1, 1, 2, 1], 16, 0),
-  embedDims: [32, 64, 96, 128],
-  segmentDim: [16, 16, 16, 4],
-  numClasses: 8,
+function small(layers: Stage4, embedDims: Stage4, segmentDim: Stage4, crop: number, numClasses = 400): Variant {
+  return { config: { ...video(layers, 16, 0), embedDims, segmentDim, numClasses }, crop, paper: null };
+}
+
+/**
+ * Models by their names on the command line: small ones of ours, for small sets of videos (2M and 8M are their parameters), then
+ * those of the paper (tables 1, 3, 4 and 5).
+ */
+export const VARIANTS: Readonly<Record<string, Variant>> = {
+  quickstart: small([1, 1, 2, 1], [32, 64, 96, 128], [16, 16, 16, 4], 64, 8),
+  'video-2m': small([1, 1, 2, 1], [56, 112, 168, 224], [14, 14, 14, 16], 112),
+  'video-8m': small([2, 3, 5, 2], [56, 112, 224, 384], [14, 14, 14, 16], 112),
+  'image-t': published(image([3, 4, 7, 3], [84, 168, 336, 588], 0.1), 23, 3.9),
+  'image-s': published(image([3, 4, 9, 3], WIDE, 0.1), 38, 7.0),
+  'image-b': published(image([4, 6, 15, 4], WIDE, 0.3), 58, 10.2),
+  'image-l': published(image([4, 8, 18, 6], WIDE, 0.4), 76, 12.5),
+  'video-s': published(video([3, 4, 9, 3], 16, 0.1), null, 67),
+  'video-s-32': published(video([3, 4, 9, 3], 32, 0.1), null, 133),
+  'video-b': published(video([4, 6, 15, 4], 16, 0.3), null, 98),
+  'video-b-32': published(video([4, 6, 15, 4], 32, 0.3), null, 197),
 };
 
 /** Time steps after the stem: half the frames of a video (odd counts rounded up), 1 for an image. */

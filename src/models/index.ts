@@ -1,7 +1,7 @@
 export { SWITCHES, type Ablation } from './ablation';
 export { AblatedFc, type SpatialConfig } from './ablated_fc';
 export { Downsample, PatchEmbed } from './embed';
-export { QUICKSTART, VARIANTS, type MorphMlpConfig, type Variant } from './config';
+export { VARIANTS, type MorphMlpConfig, type Variant } from './config';
 export { Block, create, Mlp, MorphFcS, MorphFcS2, MorphFcT, MorphMLP } from './morphmlp';
 export type { FeatureName, FeatureObserver } from './morphmlp';
 export { Reweight } from './reweight';

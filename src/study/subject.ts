@@ -1,7 +1,7 @@
 import { inputSpec, type InputSpec } from '../data/input_spec';
 import { NORMALISATION, type Normalisation } from '../data/normalisation';
 import { type Clip } from '../data/types';
-import { QUICKSTART, VARIANTS, type MorphMlpConfig } from '../models/config';
+import { VARIANTS, type MorphMlpConfig } from '../models/config';
 import { countOps } from '../models/flops';
 import { load } from '../models/load';
 import { MorphMLP } from '../models/morphmlp';
@@ -37,19 +37,18 @@ export interface Subject {
 }
 
 /** The models that can be studied by name. */
-export const STUDY_MODELS: Readonly<Record<string, MorphMlpConfig>> = {
-  quickstart: QUICKSTART,
-  ...Object.fromEntries(Object.entries(VARIANTS).map(([name, { config }]) => [name, config])),
-};
+export const STUDY_MODELS: Readonly<Record<string, MorphMlpConfig>> = Object.fromEntries(
+  Object.entries(VARIANTS).map(([name, { config }]) => [name, config]),
+);
 
 /** Loads a checkpoint. @param name the variant that it must contain, if one is expected */
 export function trainedSubject(checkpoint: string, name: string | undefined): Subject {
-  const { network, classNames, input, notes } = load(checkpoint, name && name !== 'quickstart' ? { model: name } : {});
+  const { network, classNames, input, notes } = load(checkpoint, name ? { model: name } : {});
   return { name: name ?? nameOf(network.config), checkpoint, network, classNames, input, clips: [], notes };
 }
 
 /** Creates a variant with random weights. */
-export function randomSubject(name: string, crop = name === 'quickstart' ? 64 : 224): Subject {
+export function randomSubject(name: string, crop = VARIANTS[name]?.crop ?? 224): Subject {
   const config = STUDY_MODELS[name];
   if (!config) throw new Error(`model '${name}' is not one of ${Object.keys(STUDY_MODELS).join(', ')}`);
   const classNames = Array.from({ length: config.numClasses }, (_, i) => `class ${i}`);

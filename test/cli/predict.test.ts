@@ -4,7 +4,7 @@ import path from 'node:path';
 import sharp from 'sharp';
 import { inputSpec } from '../../src/data/input_spec';
 import { NORMALISATION } from '../../src/data/normalisation';
-import { QUICKSTART } from '../../src/models/config';
+import { VARIANTS } from '../../src/models/config';
 import { MorphMLP } from '../../src/models/morphmlp';
 import { seedInit } from '../../src/nn/init';
 import { saveWeights } from '../../src/train/state';
@@ -33,7 +33,12 @@ const lines = (out: string): Line[] =>
 
 function saveModel(file: string, kind: 'video' | 'image'): void {
   seedInit(3);
-  const model = new MorphMLP({ ...QUICKSTART, kind, frames: kind === 'image' ? 1 : 16, numClasses: NAMES.length });
+  const model = new MorphMLP({
+    ...VARIANTS['quickstart']!.config,
+    kind,
+    frames: kind === 'image' ? 1 : 16,
+    numClasses: NAMES.length,
+  });
   const input = inputSpec({ frames: model.config.frames, rate: 1, crop: 48, normalisation: NORMALISATION });
   saveWeights(file, model, { model: model.config, classNames: NAMES, input });
   model.dispose();

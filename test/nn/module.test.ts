@@ -14,7 +14,7 @@ import { buffer, Module, parameter } from '../../src/nn/module';
 import { seedInit } from '../../src/nn/init';
 import { create } from '../../src/models';
 import { MorphMLP, MorphFcT } from '../../src/models/morphmlp';
-import { QUICKSTART } from '../../src/models/config';
+import { VARIANTS } from '../../src/models/config';
 import { memory } from '../../src/core/runtime';
 import { ones, tensor, zeros, type Tensor } from '../../src/core/tensor';
 
@@ -96,7 +96,7 @@ describe('loadStateDict', () => {
   });
 
   test('the state of one model makes another equal to it', () => {
-    const [a, b] = [new MorphMLP(QUICKSTART), new MorphMLP(QUICKSTART)];
+    const [a, b] = [new MorphMLP(VARIANTS['quickstart']!.config), new MorphMLP(VARIANTS['quickstart']!.config)];
     expect(values(a)).not.toEqual(values(b));
     expect(b.loadStateDict(a.stateDict())).toEqual({ missing: [], unexpected: [] });
     expect(values(b)).toEqual(values(a));
@@ -202,9 +202,9 @@ describe('save and load', () => {
   });
 
   test('a model is recognised by models.load', () => {
-    const model = new MorphMLP(QUICKSTART);
+    const model = new MorphMLP(VARIANTS['quickstart']!.config);
     save(model, file);
-    const { network } = models.load(file, { segmentDim: QUICKSTART.segmentDim });
+    const { network } = models.load(file, { segmentDim: VARIANTS['quickstart']!.config.segmentDim });
     expect(values(network)).toEqual(values(model));
     network.dispose();
     model.dispose();
@@ -287,7 +287,7 @@ describe('initial values', () => {
   test('one seed, one set of bits', () => {
     const make = (seed: number) => {
       seedInit(seed);
-      const made = new MorphMLP(QUICKSTART);
+      const made = new MorphMLP(VARIANTS['quickstart']!.config);
       const bits = values(made);
       made.dispose();
       return bits;

@@ -1,6 +1,6 @@
 import { backward } from '../../src/core/autograd';
 import { uniform } from '../../src/bench/op_cases/random';
-import { QUICKSTART, type MorphMlpConfig } from '../../src/models/config';
+import { VARIANTS, type MorphMlpConfig } from '../../src/models/config';
 import { MorphMLP } from '../../src/models/morphmlp';
 import { morphFc } from '../../src/ops/morph_fc';
 import { scope } from '../../src/core/scope';
@@ -73,7 +73,7 @@ test('a chunk of 28 on a frame 14 wide contains two rows', () => {
 });
 
 const SMALL: MorphMlpConfig = {
-  ...QUICKSTART,
+  ...VARIANTS['quickstart']!.config,
   ...{ layers: [1, 2, 1, 1], embedDims: [8, 12, 16, 16], segmentDim: [4, 6, 8, 4], frames: 6, numClasses: 2 },
 };
 

@@ -2,7 +2,7 @@ import { NORMALISATION } from '../../src/data/normalisation';
 import { Loader } from '../../src/data/loader';
 import { MotionDataset } from '../../src/data/synthetic/motion';
 import type { Precision } from '../../src/core/native';
-import { defaultRecompute, QUICKSTART } from '../../src/models/config';
+import { defaultRecompute, VARIANTS } from '../../src/models/config';
 import { MorphMLP } from '../../src/models/morphmlp';
 import { seedInit } from '../../src/nn/init';
 import { AdamW, parameterGroups } from '../../src/optim';
@@ -11,9 +11,9 @@ import { Trainer } from '../../src/train/trainer';
 /** Best validation accuracy after the quick start's recipe; `silent` leaves MorphFC_t at its initial zero. */
 async function learn(silent: boolean, precision: Precision = 'f32'): Promise<{ best: number }> {
   seedInit(0);
-  const model = new MorphMLP(QUICKSTART);
+  const model = new MorphMLP(VARIANTS['quickstart']!.config);
   model.precision = precision;
-  model.recompute = defaultRecompute(QUICKSTART, precision, 'cpu');
+  model.recompute = defaultRecompute(VARIANTS['quickstart']!.config, precision, 'cpu');
   const learned = model.namedParameters().filter(([name]) => !silent || !name.includes('t_fc'));
   const optimizer = new AdamW(
     parameterGroups(

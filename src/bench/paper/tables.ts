@@ -45,7 +45,7 @@ const ONE: ViewCount = { crops: 1, clips: 1 };
 
 function image(name: string, note?: string): PaperEntry {
   const { config, paper } = VARIANTS[name]!;
-  return { table: 1, name, network: name, config, views: ONE, paper, ...(note === undefined ? {} : { note }) };
+  return { table: 1, name, network: name, config, views: ONE, paper: paper!, ...(note === undefined ? {} : { note }) };
 }
 
 function video(table: 3 | 4 | 5, network: string, views: ViewCount, gmacs: number, note?: string): PaperEntry {

@@ -12,7 +12,7 @@ import {
 } from '../../train/config/config';
 import type { Config, KeyName } from '../../train/config/keys';
 import { runFiles } from '../../train/run_files';
-import { QUICKSTART, VARIANTS, type MorphMlpConfig } from '../../models/config';
+import { VARIANTS } from '../../models/config';
 
 /** Flags of `morphmlp train` that set configuration keys; flags that were not given are absent. */
 export interface TrainFlags {
@@ -105,10 +105,8 @@ const classFor = (frames: number): string => CLASSES[frames] ?? 'MorphMLP_any';
 
 /** Keys of a published model. */
 function modelValues(name: string): Values {
-  const models: Record<string, MorphMlpConfig> = { quickstart: QUICKSTART };
-  for (const [variant, { config }] of Object.entries(VARIANTS)) models[variant] = config;
-  const config = models[name];
-  if (!config) throw new Error(`model '${name}' is not one of ${Object.keys(models).join(', ')}`);
+  const config = VARIANTS[name]?.config;
+  if (!config) throw new Error(`model '${name}' is not one of ${Object.keys(VARIANTS).join(', ')}`);
   return {
     'MODEL.MODEL_NAME': config.kind === 'image' ? 'MorphMLP_image' : classFor(config.frames),
     'MORPH.LAYERS': [...config.layers],

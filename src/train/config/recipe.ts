@@ -4,7 +4,7 @@ import type { Augmentation, VideoOptions } from '../../data/video/clip_plan';
 import { specOf, type DataSpec } from '../../data/open';
 import { DRAWN } from '../../data/synthetic/drawn';
 import { ablationWords, withAblation } from '../../models/ablation';
-import { checkConfig, QUICKSTART, type MorphMlpConfig } from '../../models/config';
+import { checkConfig, type MorphMlpConfig } from '../../models/config';
 import { variantName } from '../../models/recognise';
 import type { OptimizerChoice, RunOptions, StartFrom, Testing } from '../options';
 import { byteCount, cacheByteCount } from './bytes';
@@ -54,11 +54,7 @@ function architectureOf(config: Config): Omit<MorphMlpConfig, 'numClasses'> {
 
 /** Name of a model: the published name if there is one. */
 function modelName(architecture: Omit<MorphMlpConfig, 'numClasses'>): string {
-  const sizes = ({ layers, embedDims }: typeof architecture) => `${layers.join()}/${embedDims.join()}`;
-  const name =
-    sizes(architecture) === sizes(QUICKSTART)
-      ? 'quickstart'
-      : (variantName({ ...architecture, ablation: {} }) ?? `a ${architecture.kind} model`);
+  const name = variantName({ ...architecture, ablation: {} }) ?? `a ${architecture.kind} model`;
   return [name, ...ablationWords(architecture)].join(', ');
 }
 
@@ -81,6 +77,11 @@ function specFor(config: Config, split: Split): DataSpec | null {
   const own = { train: config['RUN.TRAIN_DATA'], val: config['RUN.VAL_DATA'], test: config['RUN.TEST_DATA'] };
   const classesFile = config['RUN.CLASSES_FILE'];
   const named = classesFile === '' ? {} : { classesFile };
+  const share = own.val === '' ? NaN : Number(own.val);
+  if (share > 0 && share < 1 && !(split === 'test' && own.test !== '')) {
+    const part = split === 'train' ? ('train' as const) : ('val' as const);
+    return { ...specOf(own.train, config['DATA.PATH_LABEL_SEPARATOR']), ...named, split: { share, part } };
+  }
   const given = split === 'test' ? own.test || own.val : own[split];
   if (given !== '') return { ...specOf(given, config['DATA.PATH_LABEL_SEPARATOR']), ...named };
   if (own.train !== '' && split !== 'train') return null; // the user's clips, without a validation list
