@@ -17,7 +17,7 @@ function clips(labels: number[]): Float32Array {
 
 manualSeed(0);
 nn.seedInit(0);
-const model = new models.MorphMLP({ ...models.QUICKSTART, numClasses: classNames.length });
+const model = models.create('quickstart', { numClasses: classNames.length });
 const optimizer = new optim.AdamW(optim.parameterGroups(model.parameters(), 0.05), { lr: 1e-3 });
 
 for (let step = 1; step <= 10; step++) {

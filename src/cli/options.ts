@@ -31,6 +31,16 @@ export const precisionOption = (): Option =>
     .choices(['f32', 'bf16'])
     .default('f32');
 
+const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600 };
+
+/** Parser of a time such as 90s, 30m, 2h or 1h30m. Returns seconds. */
+export function timeSpan(text: string): number {
+  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)([smh])/g)];
+  const seconds = parts.reduce((sum, [, value, unit]) => sum + Number(value) * UNITS[unit!]!, 0);
+  if (parts.length > 0 && parts.map(([part]) => part).join('') === text && seconds > 0) return seconds;
+  throw new InvalidArgumentError('Expected a time such as 90s, 30m or 1h30m.');
+}
+
 /** Parser of a switch. */
 export function onOff(text: string): boolean {
   if (text === 'on' || text === 'off') return text === 'on';

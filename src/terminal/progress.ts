@@ -18,6 +18,8 @@ export interface ProgressOptions {
   label: string;
   /** The total amount of work; 0 if unknown. */
   total: number;
+  /** Work of the same kind that follows this bar's, which the remaining time includes. Default 0. */
+  beyond?: number;
   stream?: ProgressStream;
   /** Milliseconds before the bar appears. Default 0. */
   delay?: number;
@@ -176,10 +178,11 @@ export class Progress {
   }
 
   private tail(done: number): string[] {
-    const { total } = this.options;
+    const { total, beyond = 0 } = this.options;
     const { perSecond } = this.rate;
     if (total <= 0) return perSecond > 0 ? [`${significant(perSecond, 3)}/s`] : [];
-    return perSecond > 0 && done < total ? [`${clock((total - done) / perSecond)} left`] : [];
+    const left = total + beyond - done;
+    return perSecond > 0 && left > 0 ? [`${clock(left / perSecond)} left`] : [];
   }
 
   private head(done: number): string {

@@ -8,6 +8,7 @@ import type { VideoOptions } from '../../data/video/clip_plan';
 import { amount, bytes, count, duration, significant, table } from '../../terminal/format';
 import { Progress } from '../../terminal/progress';
 import { printable } from '../../terminal/text_width';
+import { isKey } from '../../train/config/config';
 import { runOptions } from '../../train/config/recipe';
 import { resolveConfig, type TrainFlags } from './train_settings';
 
@@ -33,8 +34,6 @@ function specWith(spec: DataSpec, { root, template, classesFile }: CheckArgument
     ...(classesFile ? { classesFile } : {}),
   };
 }
-
-const isKey = (text: string): boolean => /^[A-Z_]+(\.[A-Z0-9_]+)+$/.test(text);
 
 /** The lists, training first, and the sampling of clips. */
 function openLists(

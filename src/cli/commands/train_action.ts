@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import pc from 'picocolors';
-import { printConfig } from '../../train/config/config';
+import { isKey, printConfig } from '../../train/config/config';
 import type { Config } from '../../train/config/keys';
 import { runOptions, testingOf } from '../../train/config/recipe';
 import { writeFileAtomic } from '../../formats/atomic';
@@ -16,6 +16,8 @@ import { afterQuickstart, thisCommand } from './quickstart';
 import type { RunLog } from './run_log';
 import { writeRunReport } from './run_report';
 import { testRun } from './multi_view_test';
+import { learningHints } from '../../train/hints';
+import { isPlanned, planned, splitFolders } from './train_plan';
 import { resolveConfig, type TrainFlags } from './train_settings';
 import { printable } from '../../terminal/text_width';
 import { TrainingView } from './training_view';
@@ -26,7 +28,13 @@ export type TrainArguments = TrainFlags & {
   acceptChanges?: boolean;
   overwrite?: boolean;
   printConfig?: boolean;
+  plan?: boolean;
+  /** Most seconds of training that a plan chooses. */
+  time?: number;
 };
+
+/** Seconds of training that a plan may take unless `--time` says otherwise. */
+const DEFAULT_TIME = 1800;
 
 const mib = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
 
@@ -162,6 +170,8 @@ async function trainRun(run: Run, view: TrainingView, config: Config): Promise<b
   }
   await writeRunReport(run, view.log, config, 'finished', await run.evaluateBest());
   const { best } = trainer.state;
+  if (trainer.stalled) console.log(`ended early: no epoch was better for ${options.patience} epochs (--patience)`);
+  for (const hint of learningHints(trainer.state.history)) view.warning(hint);
   const epoch = trainer.bestEpoch === null ? '' : ` in epoch ${trainer.bestEpoch}`;
   console.log(`best accuracy ${pc.bold(percent(best))}${epoch}  ·  peak tensor memory ${mib(memory().peak)}`);
   console.log(`checkpoint  ${files.best}\nreport      ${files.report}`);
@@ -181,9 +191,23 @@ async function trainFirst(config: Config, given: TrainArguments): Promise<boolea
   return finished;
 }
 
+/** Splits the words of a command line into the data, if the first word is a path, and KEY VALUE pairs. */
+function withData(words: readonly string[], given: TrainArguments): [pairs: string[], given: TrainArguments] {
+  const [first, ...pairs] = words;
+  if (first === undefined || isKey(first)) return [[...words], given];
+  if (given.data !== undefined) throw new Error(`expected one path to train on, got ${first} and --data ${given.data}`);
+  const folders = splitFolders(first);
+  return [pairs, { ...folders, ...given, data: folders.data }];
+}
+
 /** Runs `morphmlp train`: training, then the test, if the configuration enables them. */
-export async function train(pairs: string[], given: TrainArguments): Promise<void> {
-  const { config, notes } = resolveConfig(given, pairs);
+export async function train(words: string[], arguments_: TrainArguments): Promise<void> {
+  const [pairs, given] = withData(words, arguments_);
+  const resolved = resolveConfig(given, pairs);
+  const planning = given.plan !== false && isPlanned(resolved);
+  if (planning) checkDevice(resolved.config);
+  const config = planning ? await planned(resolved, given.time ?? DEFAULT_TIME) : resolved.config;
+  const { notes } = resolved;
   if (given.printConfig) return void process.stdout.write(printConfig(config));
   for (const note of notes) console.error(pc.yellow(`note: ${printable(note)}`));
   checkDevice(config);

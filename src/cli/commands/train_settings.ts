@@ -11,8 +11,9 @@ import {
   type Setting,
 } from '../../train/config/config';
 import type { Config, KeyName } from '../../train/config/keys';
-import { runFiles } from '../../train/run_files';
 import { VARIANTS } from '../../models/config';
+import { classFor, cropKeys, modelKeys } from '../../train/config/model_keys';
+import { runFiles } from '../../train/run_files';
 
 /** Flags of `morphmlp train` that set configuration keys; flags that were not given are absent. */
 export interface TrainFlags {
@@ -100,33 +101,6 @@ const SAME: Readonly<Partial<Record<keyof TrainFlags, KeyName>>> = {
 
 type Values = Partial<Record<KeyName, unknown>>;
 
-const CLASSES: Readonly<Record<number, string>> = { 16: 'MorphMLP', 32: 'MorphMLP_32' };
-const classFor = (frames: number): string => CLASSES[frames] ?? 'MorphMLP_any';
-
-/** Keys of a published model. */
-function modelValues(name: string): Values {
-  const config = VARIANTS[name]?.config;
-  if (!config) throw new Error(`model '${name}' is not one of ${Object.keys(VARIANTS).join(', ')}`);
-  return {
-    'MODEL.MODEL_NAME': config.kind === 'image' ? 'MorphMLP_image' : classFor(config.frames),
-    'MORPH.LAYERS': [...config.layers],
-    'MORPH.EMBED_DIMS': [...config.embedDims],
-    'MORPH.SEGMENT_DIM': [...config.segmentDim],
-    'MORPH.DROP_DEPTH_RATE': config.dropPath,
-    'DATA.NUM_FRAMES': config.frames,
-  };
-}
-
-/** Sets the crop of training and test, and scales the recipes' range of 256 to 320 in proportion. */
-function cropValues(crop: number): Values {
-  const scaled = (of224: number): number => Math.round((crop * of224) / 224);
-  return {
-    'DATA.TRAIN_CROP_SIZE': crop,
-    'DATA.TEST_CROP_SIZE': crop,
-    'DATA.TRAIN_JITTER_SCALES': [scaled(256), scaled(320)],
-  };
-}
-
 /** Keys of the recipes' strong augmentation. */
 const AUGMENTED: Values = {
   'AUG.ENABLE': true,
@@ -142,10 +116,11 @@ function flagSettings(flags: TrainFlags): Setting[] {
   const add = (flag: string, values: Values) => {
     for (const [key, value] of Object.entries(values)) settings.push({ key, value, where: flag });
   };
-  if (flags.model !== undefined) add('--model', modelValues(flags.model));
+  if (flags.model !== undefined)
+    add('--model', { ...modelKeys(flags.model), ...cropKeys(VARIANTS[flags.model]!.crop) });
   if (flags.frames !== undefined)
     add('--frames', { 'DATA.NUM_FRAMES': flags.frames, 'MODEL.MODEL_NAME': classFor(flags.frames) });
-  if (flags.crop !== undefined) add('--crop', cropValues(flags.crop));
+  if (flags.crop !== undefined) add('--crop', cropKeys(flags.crop));
   if (flags.augment) add('--augment', AUGMENTED);
   if (flags.freeze !== undefined) add('--freeze', { 'RUN.FREEZE': flags.freeze === true ? 'all' : flags.freeze });
   for (const [flag, key] of Object.entries(SAME)) {
@@ -175,11 +150,26 @@ function resumedConfig({ resume, cfg, preset, out }: TrainFlags, given: readonly
 
 const presetOut = (): unknown => withSettings(defaults(), presetSettings(OWN))['OUTPUT_DIR'];
 
+/** The configuration of a command line. */
+export interface Resolved {
+  config: Config;
+  /** Notes for the user. */
+  notes: string[];
+  /** What the command line sets. */
+  given: Setting[];
+  /** Whether neither a recipe nor a run to resume is named, so that a plan may choose what was not given. */
+  open: boolean;
+}
+
+/** Adds settings to a resolved configuration, below those of the command line. */
+export function withPlan({ config, given }: Resolved, plan: readonly Setting[]): Config {
+  return fitWarmup(withSettings(withSettings(config, plan), given), [...plan, ...given]);
+}
+
 /**
- * The configuration of a command line, and notes for the user. With `--resume` and no other recipe, flags and pairs go over the
- * configuration in the run's folder.
+ * Resolves a command line. With `--resume` and no other recipe, flags and pairs go over the configuration in the run's folder.
  */
-export function resolveConfig(flags: TrainFlags, pairs: readonly string[]): { config: Config; notes: string[] } {
+export function resolveConfig(flags: TrainFlags, pairs: readonly string[]): Resolved {
   if (flags.cfg !== undefined && flags.preset !== undefined)
     throw new Error('--cfg and --preset both name a recipe: give one of them');
   const given = [...flagSettings(flags), ...overrideSettings(pairs)];
@@ -188,6 +178,7 @@ export function resolveConfig(flags: TrainFlags, pairs: readonly string[]): { co
   const workers = { 'DATA_LOADER.NUM_WORKERS': Math.max(1, os.availableParallelism() - 1) };
   const base = file === undefined ? { ...defaults(), ...workers } : defaults();
   const config = withSettings(withSettings(base, recipe), given);
-  const whole = file === undefined && flags.preset === undefined;
-  return { config: whole ? fitWarmup(config, given) : config, notes: withoutEffect([...recipe, ...given]) };
+  const open = file === undefined && flags.preset === undefined;
+  const notes = withoutEffect([...recipe, ...given]);
+  return { config: open ? fitWarmup(config, given) : config, notes, given, open };
 }

@@ -1,7 +1,7 @@
 import pc from 'picocolors';
 import type { Run } from '../../train/run';
 import type { EpochRecord, StepEvent, TrainerEvents } from '../../train/trainer';
-import { amount, percent } from '../../terminal/format';
+import { amount, clock, percent } from '../../terminal/format';
 import { Progress } from '../../terminal/progress';
 import { RunLog } from './run_log';
 import { printable } from '../../terminal/text_width';
@@ -18,6 +18,9 @@ export class TrainingView implements TrainerEvents {
   private run: Run | null = null;
   private opened: RunLog | null = null;
   private startedAt = { time: 0, batch: 0 };
+  /** When the first epoch of this process began, and the epochs since. */
+  private began = 0;
+  private epochs = 0;
   /** Warnings before the logs were opened. */
   private readonly early: string[] = [];
 
@@ -25,6 +28,7 @@ export class TrainingView implements TrainerEvents {
   attach(run: Run): void {
     this.run = run;
     this.opened = new RunLog(run);
+    this.began = performance.now();
     for (const text of this.early) this.opened.warning(text);
   }
 
@@ -83,10 +87,17 @@ export class TrainingView implements TrainerEvents {
         ? ''
         : `  validation loss ${record.valLoss!.toFixed(3)} acc ${pc.bold(percent(record.valTop1))}${missed(record)}`;
     const train = `loss ${record.trainLoss.toFixed(3)} acc ${percent(record.trainTop1)}`;
-    console.log(
-      `epoch ${record.epoch}/${this.run!.options.schedule.maxEpoch}  ${train}${val}  ${record.seconds.toFixed(1)} s`,
-    );
+    const { maxEpoch } = this.run!.options.schedule;
+    const left = this.secondsLeft(maxEpoch - record.epoch);
+    console.log(`epoch ${record.epoch}/${maxEpoch}  ${train}${val}  ${record.seconds.toFixed(1)} s${left}`);
     this.showFiles();
+  }
+
+  /** The time that the rest of the run takes, by the epochs of this process with their validations. */
+  private secondsLeft(epochs: number): string {
+    this.epochs += 1;
+    const each = (performance.now() - this.began) / 1000 / this.epochs;
+    return epochs > 0 ? `  ${pc.dim(`${clock(each * epochs)} left`)}` : '';
   }
 
   warning(text: string): void {
@@ -98,7 +109,9 @@ export class TrainingView implements TrainerEvents {
 
   private start(epoch: number, batch: number, total: number): Progress {
     this.startedAt = { time: performance.now(), batch };
-    const bar = new Progress({ label: `epoch ${epoch + 1}/${this.run!.options.schedule.maxEpoch}`, total });
+    const { maxEpoch } = this.run!.options.schedule;
+    const beyond = (maxEpoch - epoch - 1) * total;
+    const bar = new Progress({ label: `epoch ${epoch + 1}/${maxEpoch}`, total, beyond });
     bar.startAt(batch);
     return bar;
   }

@@ -1,5 +1,5 @@
 /** The sets of clips that are drawn from a seed, by name. */
-import { checkFilm, film, FILM_CLASSES, filmLabel } from './films';
+import { checkFilm, film, FILM_CLASSES, filmLabels, filmTargets } from './films';
 import { checkMotion, motionClip, MOTION_CLASSES, motionLabel } from './motion';
 
 /** Options of a drawn clip. */
@@ -18,6 +18,8 @@ interface Drawing {
   sizes: { train: number; val: number };
   /** Class of clip `index`. */
   label(index: number): number;
+  /** Soft targets of clip `index`, where it has several labels; `label` is the first of them. */
+  targets?(index: number): Float32Array;
   /** @throws if an option is out of its range */
   check(options: DrawnOptions): void;
   /** Clip `index`: u8 [frames, size, size, 3]. The same options and index always give the same bytes. */
@@ -35,11 +37,15 @@ export const DRAWN = {
   },
   films: {
     classNames: FILM_CLASSES,
-    sizes: { train: 100_000, val: 1296 },
-    label: filmLabel,
+    sizes: { train: 40_000, val: 648 },
+    label: (index) => filmLabels(index)[0],
+    targets: filmTargets,
     check: checkFilm,
     pixels: (index, options) => film(index, options),
   },
 } satisfies Record<string, Drawing>;
 
 export type DrawnSet = keyof typeof DRAWN;
+
+/** A set by its name. */
+export const drawing = (set: DrawnSet): Drawing => DRAWN[set];

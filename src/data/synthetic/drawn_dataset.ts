@@ -5,7 +5,7 @@ import type { Source } from '../source';
 import type { Clip, Dataset } from '../types';
 import { MIDDLE, type VideoOptions } from '../video/clip_plan';
 import type { DecodePool } from '../video/decode_pool';
-import { DRAWN, type DrawnOptions, type DrawnSet } from './drawn';
+import { DRAWN, drawing, type DrawnOptions, type DrawnSet } from './drawn';
 
 /** `length` clips of a drawn set. Every view of a clip is the whole clip. */
 export class DrawnDataset implements Dataset {
@@ -47,7 +47,12 @@ export class DrawnDataset implements Dataset {
     };
     const options: VideoOptions = { frames, rate: 1, crop: size, train: false, flip: false };
     const { clips } = await this.pool.read({ source, options, choices: [{ view: 0, views: MIDDLE }] }, signal);
-    return { pixels: clips[0]!, frames, height: size, width: size, label: this.label(i), path: this.name(i) };
+    return { pixels: clips[0]!, frames, height: size, width: size, ...this.labels(i), path: this.name(i) };
+  }
+
+  private labels(i: number): Pick<Clip, 'label' | 'targets'> {
+    const targets = drawing(this.set).targets?.(i);
+    return targets ? { label: this.label(i), targets } : { label: this.label(i) };
   }
 
   async views(i: number, sets: readonly Views[], signal?: AbortSignal): Promise<Clip[]> {

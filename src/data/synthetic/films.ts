@@ -39,13 +39,27 @@ const SHAPES: Readonly<Record<string, Outline>> = {
 };
 const SHAPE_NAMES = Object.keys(SHAPES);
 
-/** The classes: `camera-action-shape`. */
-export const FILM_CLASSES: readonly string[] = CAMERAS.flatMap((camera) =>
-  ACTIONS.flatMap((action) => SHAPE_NAMES.map((shape) => `${camera}-${action}-${shape}`)),
-);
+/** The classes: moves of the camera, actions of the figure, shapes. A film has one of each. */
+export const FILM_CLASSES: readonly string[] = [
+  ...CAMERAS.map((name) => `camera-${name}`),
+  ...ACTIONS.map((name) => `figure-${name}`),
+  ...SHAPE_NAMES,
+];
 
-/** Class of film `index`. Consecutive films differ in everything. */
-export const filmLabel = (index: number): number => (index * 263) % FILM_CLASSES.length;
+/** Labels of film `index`: camera, action and shape. All combinations come once before one comes again. */
+export function filmLabels(index: number): [camera: number, action: number, shape: number] {
+  const combination = (index * 263) % (CAMERAS.length * ACTIONS.length * SHAPE_NAMES.length);
+  const [camera, rest] = [combination % CAMERAS.length, Math.floor(combination / CAMERAS.length)];
+  const [action, shape] = [rest % ACTIONS.length, Math.floor(rest / ACTIONS.length)];
+  return [camera, CAMERAS.length + action, CAMERAS.length + ACTIONS.length + shape];
+}
+
+/** Soft targets of film `index`: a third on each of its labels. */
+export function filmTargets(index: number): Float32Array {
+  const targets = new Float32Array(FILM_CLASSES.length);
+  for (const label of filmLabels(index)) targets[label] = 1 / 3;
+  return targets;
+}
 
 /** @throws if an option is out of its range */
 export function checkFilm({ size, frames }: { size: number; frames: number }): void {
@@ -145,7 +159,8 @@ function carried(first: View, now: View, size: number, share: number, pose: Pose
 
 /** Draws film `index`: u8 [frames, size, size, 3]. The same options and index always give the same bytes. */
 export function film(index: number, { seed, stream, size, frames }: DrawnOptions): Uint8Array {
-  const [camera, action, shape] = FILM_CLASSES[filmLabel(index)]!.split('-') as [string, string, string];
+  const [move, does, shape] = filmLabels(index).map((label) => FILM_CLASSES[label]!) as [string, string, string];
+  const [camera, action] = [move.slice('camera-'.length), does.slice('figure-'.length)];
   const random = new Philox(seed, stream).fork('film').fork(index);
   const world = drawWorld(128, random.fork('world'));
   const view = drawCamera(camera, size, random.fork('camera'));

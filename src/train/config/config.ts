@@ -21,13 +21,16 @@ export function defaults(): Config {
   return Object.fromEntries(Object.entries(KEYS).map(([name, key]) => [name, key.default])) as Config;
 }
 
-const isKey = (name: string): name is KeyName => Object.hasOwn(KEYS, name);
+const isKnown = (name: string): name is KeyName => Object.hasOwn(KEYS, name);
+
+/** Whether a word is a configuration key, or has the form of one. */
+export const isKey = (word: string): boolean => isKnown(word) || /^[A-Z_]+(\.[A-Z0-9_]+)+$/.test(word);
 
 /** Applies settings to a configuration in order. @throws for an unknown key or a value of a wrong type */
 export function withSettings(config: Config, settings: readonly Setting[]): Config {
   const result: Record<string, unknown> = { ...config };
   for (const { key, value, where } of settings) {
-    if (!isKey(key)) throw new Error(`${where}: unknown key ${key}${didYouMean(key, Object.keys(KEYS))}`);
+    if (!isKnown(key)) throw new Error(`${where}: unknown key ${key}${didYouMean(key, Object.keys(KEYS))}`);
     const got = KEYS[key].read(value);
     if ('expected' in got) throw new Error(`${where}: ${key}: expected ${got.expected}, got ${JSON.stringify(value)}`);
     result[key] = got.value;
@@ -190,7 +193,7 @@ export function printConfig(config: Config): string {
 /** Note about ignored keys with values other than their defaults, with the reasons. */
 export function withoutEffect(settings: readonly Setting[]): string[] {
   const base = defaults();
-  const names = new Set(settings.map((s) => s.key).filter(isKey));
+  const names = new Set(settings.map((s) => s.key).filter(isKnown));
   const idle = [...names].filter((name) => KEYS[name].ignored);
   const last = (name: KeyName) => settings.findLast((s) => s.key === name)!.value;
   const changed = idle.filter((name) => JSON.stringify(last(name)) !== JSON.stringify(base[name]));

@@ -14,7 +14,7 @@ export const KEYS = {
   'TRAIN.EVAL_PERIOD': whole(10, 'epochs between validations', 1),
   'TRAIN.CHECKPOINT_PERIOD': whole(10, 'epochs between numbered checkpoints; 0 for none', 0),
   'TRAIN.AUTO_RESUME': flag(true, 'resume the run in OUTPUT_DIR if it has one'),
-  'TRAIN.CHECKPOINT_FILE_PATH': text('', 'initial weights, including the head'),
+  'TRAIN.CHECKPOINT_FILE_PATH': text('', "initial weights, including the head; films: the program's own, none: random"),
   'TRAIN.CHECKPOINT_TYPE': ignored('pytorch', 'the kind of a file is found from its contents'),
   'TRAIN.MIXED_PRECISION': only(false, 'reduced precision is RUN.PRECISION bf16'),
 

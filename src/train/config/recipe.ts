@@ -177,10 +177,15 @@ function scheduleOf(config: Config): RunOptions['schedule'] {
   };
 }
 
+/** The start weights that come with the program: of `quickstart`, pretrained on films (docs/training.md). */
+const FILMS = path.join(__dirname, '..', '..', '..', 'weights', 'films.safetensors');
+
 /** Initial weights. A pretrained head for other classes is dropped, as in the authors' code. */
 function startOf(config: Config): StartFrom | null {
   const inflate = config['RUN.INFLATE'];
   const own = config['TRAIN.CHECKPOINT_FILE_PATH'];
+  if (own === 'none') return null;
+  if (own === 'films') return { file: FILMS, resetHead: true, inflate };
   if (own !== '') return { file: own, resetHead: config['RUN.RESET_HEAD'], inflate };
   const pretrained = config['MORPH.PRETRAIN_PATH'];
   return pretrained === '' ? null : { file: pretrained, resetHead: true, inflate };

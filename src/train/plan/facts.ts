@@ -50,7 +50,8 @@ export async function surveyList(listing: Listing, onFile?: (done: number, total
     }
     onFile?.(i + 1, sample.length);
   }
-  if (seconds.length === 0) throw new Error(`${listing.source}: none of ${sample.length} files can be read; ${reasons[0]}`);
+  if (seconds.length === 0)
+    throw new Error(`${listing.source}: none of ${sample.length} files can be read; ${reasons[0]}`);
   for (const list of [seconds, sides]) list.sort((a, b) => a - b);
   const pictures = sample.every((item) => itemSource(item).kind === 'image');
   return {

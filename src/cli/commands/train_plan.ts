@@ -1,0 +1,77 @@
+/** `morphmlp train FOLDER`: looks at the files, chooses what was not given, and says why. */
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import path from 'node:path';
+import pc from 'picocolors';
+import { openList } from '../../data/open';
+import { testClips } from '../../data/video/clip_plan';
+import { duration } from '../../terminal/format';
+import { withProgress } from '../../terminal/progress';
+import { printable } from '../../terminal/text_width';
+import { withSettings, type Setting } from '../../train/config/config';
+import type { Config, KeyName } from '../../train/config/keys';
+import { runOptions } from '../../train/config/recipe';
+import { withPlan, type Resolved } from './train_settings';
+import { choose, planTime, type Choice } from '../../train/plan/choose';
+import { surveyList } from '../../train/plan/facts';
+import { secondsPerClip } from '../../train/plan/measure';
+import { runInput } from '../../train/run';
+
+const SPLITS = { train: /^(train|training)$/i, val: /^(val|valid|validation|test|testing|eval)$/i };
+
+/** The training and validation folders within a folder, if it has them. */
+export function splitFolders(folder: string): { data: string; val?: string } {
+  if (!existsSync(folder) || !statSync(folder).isDirectory()) return { data: folder };
+  const names = readdirSync(folder, { withFileTypes: true }).flatMap((one) => (one.isDirectory() ? [one.name] : []));
+  const [train, val] = [SPLITS.train, SPLITS.val].map((known) => names.find((name) => known.test(name)));
+  if (train === undefined) return { data: folder };
+  const data = path.join(folder, train);
+  return val === undefined ? { data } : { data, val: path.join(folder, val) };
+}
+
+/** Whether a plan is made: for a person's own files, where no recipe is named. */
+export const isPlanned = ({ config, open }: Resolved): boolean =>
+  open && config['RUN.TRAIN_DATA'] !== '' && runOptions(config).train.kind === 'list';
+
+const settingsOf = (choices: readonly Choice[]): Setting[] =>
+  choices.flatMap(({ settings, name }) =>
+    Object.entries(settings).map(([key, value]) => ({ key, value, where: `the plan's ${name}` })),
+  );
+
+function show(choices: readonly Choice[], source: string): void {
+  const width = Math.max(...choices.map(({ name }) => name.length));
+  console.log(`a plan for ${printable(source)}; each flag in brackets changes one choice`);
+  for (const { name, text, why } of choices)
+    console.log(`  ${name.padEnd(width)}  ${pc.bold(text)}  ${pc.dim(printable(why))}`);
+}
+
+/**
+ * The configuration with a plan for what `given` leaves open. Opens a sample of the files and measures a few steps.
+ * @throws if the list is invalid or nothing of the sample can be read
+ */
+export async function planned(resolved: Resolved, budget: number): Promise<Config> {
+  const { config, given } = resolved;
+  const keys = new Set(given.map(({ key }) => key));
+  const split: Choice[] = keys.has('RUN.VAL_DATA')
+    ? []
+    : [
+        {
+          ...{ name: 'validation', text: 'a fifth of each class', why: 'no validation files were named (--val)' },
+          settings: { 'RUN.VAL_DATA': '0.2' },
+        },
+      ];
+  const base = withSettings(config, settingsOf(split));
+  const before = runOptions(base);
+  const clips = { ...testClips(runInput(before)), train: true };
+  const listing = openList(before.train, { clips, seed: before.seed, classes: before.classes ?? undefined });
+  const facts = await withProgress({ label: 'looking at files', total: 0 }, (bar) =>
+    surveyList(listing, (done, total) => bar.update(0, [`${done} of ${total}`])),
+  );
+  const has = (key: KeyName): boolean => keys.has(key);
+  const chosen = choose(facts, { has, frames: base['DATA.NUM_FRAMES'], targetFps: base['DATA.TARGET_FPS'] });
+  const sized = withPlan(resolved, settingsOf([...split, ...chosen]));
+  const perClip = secondsPerClip(runOptions(sized), facts.classes);
+  const timed = planTime(facts, { has, perClip, budget, epochs: sized['SOLVER.MAX_EPOCH'] });
+  show([...split, ...chosen, ...timed.choices], listing.source);
+  console.log(`  about ${duration(timed.seconds)} of training, by steps measured on this machine (--time)`);
+  return withPlan(resolved, settingsOf([...split, ...chosen, ...timed.choices]));
+}
