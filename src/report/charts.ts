@@ -27,7 +27,8 @@ export interface CurveChart {
   /** A one-sentence description for screen readers. */
   description: string;
   kind: ValueKind;
-  xName: 'step' | 'epoch';
+  /** A learning rate has a logarithmic axis. */
+  xName: 'step' | 'epoch' | 'learning rate';
   /** Steps per epoch, if x counts steps. */
   perEpoch: number | null;
   curves: Curve[];
@@ -90,7 +91,8 @@ function stepsPerEpoch(steps: readonly StepPoint[]): number | null {
 }
 
 interface Axis {
-  xName: 'step' | 'epoch';
+  /** A learning rate has a logarithmic axis. */
+  xName: 'step' | 'epoch' | 'learning rate';
   perEpoch: number | null;
   /** The x coordinate of an epoch's end. */
   at(epoch: number): number;

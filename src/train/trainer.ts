@@ -226,7 +226,7 @@ export class Trainer {
     const { state, options, shares } = this;
     const { accumulate = 1, train } = options;
     options.model.train();
-    options.model.freezeBackbone(state.epoch < (options.freezeEpochs ?? 0));
+    if (options.freezeEpochs) options.model.freezeBackbone(state.epoch < options.freezeEpochs);
     const waited = train.waited;
     let open = null as OpenStep | null;
     for await (const { index, batch } of train.epoch(state.epoch, state.batch)) {
@@ -287,6 +287,18 @@ export class Trainer {
     this.shares.forward += forwardMs ?? all;
     this.shares.backward += forwardMs === null ? 0 : all - forwardMs;
     return loss;
+  }
+
+  /** Takes a step on batches at a learning rate, without events and records. Returns the loss before it, NaN if it is not finite. */
+  stepAt(batches: readonly Batch[], rate: number): number {
+    const { optimizer, clipNorm, model } = this.options;
+    model.train();
+    optimizer.setLr(rate);
+    const losses = batches.map((batch) => this.steps.gradients(this.inputsOf(batch)).loss);
+    const loss = losses.reduce((sum, x) => sum + x, 0) / losses.length;
+    const norm = this.steps.norm();
+    if (Number.isFinite(norm)) this.steps.update(clipNorm > 0 ? clipFactor(norm, clipNorm) : 1);
+    return Number.isFinite(norm) ? loss : NaN;
   }
 
   /** Takes a step on one batch without loader, events and records, for benchmarks. It changes the weights. */

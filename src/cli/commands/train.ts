@@ -6,6 +6,7 @@ const EXAMPLES = `
 Examples:
   morphmlp train my_videos/
   morphmlp train my_videos/ --time 2h --model video-2m
+  morphmlp train my_videos/ --find-lr
   morphmlp train --preset quickstart
   morphmlp train --data train.csv --val val.csv --model video-s --frames 16 --crop 224 --out runs/mine
   morphmlp train --data videos/train --val videos/val --epochs 30 --batch-size 16 --micro-batch 4 --lr 1e-4
@@ -61,6 +62,7 @@ export function registerTrain(program: Command): void {
       wholeNumber(1),
     )
     .option('--lr <rate>', 'learning rate after the warm-up (default: 2e-4)', numberIn(0))
+    .option('--find-lr', 'try learning rates on the data, draw the losses, and train nothing')
     .option('--end-lr <rate>', 'learning rate at the end of the cosine (default: 1e-6)', numberIn(0))
     .option('--warmup-epochs <n>', 'epochs of linear warm-up (default: 10, at most a sixth of the epochs)', numberIn(0))
     .option('--weight-decay <x>', 'on weights of two or more dimensions (default: 0.05)', numberIn(0))

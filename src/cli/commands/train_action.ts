@@ -5,12 +5,15 @@ import { isKey, printConfig } from '../../train/config/config';
 import type { Config } from '../../train/config/keys';
 import { runOptions, testingOf } from '../../train/config/recipe';
 import { writeFileAtomic } from '../../formats/atomic';
+import { listingCsv } from '../../data/lists/split';
+import { VideoDataset } from '../../data/video/video_dataset';
 import { multipliesBf16 } from '../../core/instruction_sets';
 import { instructionSet, memory, setThreads } from '../../core/runtime';
 import { getDefaultDevice, setDefaultDevice } from '../../core/tensor';
 import type { RunOptions } from '../../train/options';
 import { Run, runFiles } from '../../train/run';
 import { deviceText } from './device_text';
+import { findLearningRate } from './find_lr';
 import { amount, percent } from '../../terminal/format';
 import { afterQuickstart, thisCommand } from './quickstart';
 import type { RunLog } from './run_log';
@@ -18,7 +21,7 @@ import { writeRunReport } from './run_report';
 import { testRun } from './multi_view_test';
 import { learningHints } from '../../train/hints';
 import { isPlanned, planned, splitFolders } from './train_plan';
-import { resolveConfig, type TrainFlags } from './train_settings';
+import { resolveConfig, type Resolved, type TrainFlags } from './train_settings';
 import { printable } from '../../terminal/text_width';
 import { TrainingView } from './training_view';
 import { isWatched, trainWatched, usePlugins } from './watched_run';
@@ -29,6 +32,7 @@ export type TrainArguments = TrainFlags & {
   overwrite?: boolean;
   printConfig?: boolean;
   plan?: boolean;
+  findLr?: boolean;
   /** Most seconds of training that a plan chooses. */
   time?: number;
 };
@@ -155,9 +159,20 @@ async function trainLogged(run: Run, view: TrainingView, config: Config): Promis
   }
 }
 
+/** Writes the lists of a split set into the folder of the run, so that other commands can use the same files. */
+function writeSplit({ options, loaders }: Run): void {
+  if (!options.val?.split) return;
+  for (const [name, loader] of Object.entries(loaders))
+    if (loader?.dataset instanceof VideoDataset) {
+      const csv = listingCsv(loader.dataset.listing);
+      writeFileAtomic(path.join(options.out, `${name}.csv`), (write) => write(Buffer.from(csv)));
+    }
+}
+
 /** Trains to the end or until stopped, and writes the report. Returns whether the run is complete. */
 async function trainRun(run: Run, view: TrainingView, config: Config): Promise<boolean> {
   writeFileAtomic(run.files.config, (write) => write(Buffer.from(printConfig(config))));
+  writeSplit(run);
   await trainLogged(run, view, config);
   showSkipped(view.log);
   const { files, trainer, options } = run;
@@ -185,6 +200,10 @@ async function trainFirst(config: Config, given: TrainArguments): Promise<boolea
   console.log(describeRun(run));
   for (const remark of run.remarks) console.error(pc.yellow(`note: ${printable(remark)}`));
   if (run.changes.length > 0) view.warning(`resumed with other settings: ${run.changes.join(', ')}`);
+  if (given.findLr) {
+    await findLearningRate(run, describeRun(run).split('\n')[0]!);
+    return false;
+  }
   const finished = await trainRun(run, view, config);
   if (finished && given.preset === 'quickstart') await afterQuickstart(run);
   run.dispose();
@@ -200,18 +219,21 @@ function withData(words: readonly string[], given: TrainArguments): [pairs: stri
   return [pairs, { ...folders, ...given, data: folders.data }];
 }
 
+/** The configuration of a run: planned where a person's own files and no recipe are given. */
+async function configFor(resolved: Resolved, { plan = true, time = DEFAULT_TIME }: TrainArguments): Promise<Resolved> {
+  if (!plan || !isPlanned(resolved)) return resolved;
+  checkDevice(resolved.config);
+  return { ...resolved, config: await planned(resolved, time) };
+}
+
 /** Runs `morphmlp train`: training, then the test, if the configuration enables them. */
 export async function train(words: string[], arguments_: TrainArguments): Promise<void> {
   const [pairs, given] = withData(words, arguments_);
-  const resolved = resolveConfig(given, pairs);
-  const planning = given.plan !== false && isPlanned(resolved);
-  if (planning) checkDevice(resolved.config);
-  const config = planning ? await planned(resolved, given.time ?? DEFAULT_TIME) : resolved.config;
-  const { notes } = resolved;
+  const { config, notes } = await configFor(resolveConfig(given, pairs), given);
   if (given.printConfig) return void process.stdout.write(printConfig(config));
   for (const note of notes) console.error(pc.yellow(`note: ${printable(note)}`));
   checkDevice(config);
-  if (config['TRAIN.ENABLE'] && !isWatched()) checkFree(optionsFor(config, given), given.overwrite);
+  if (config['TRAIN.ENABLE'] && !isWatched() && !given.findLr) checkFree(optionsFor(config, given), given.overwrite);
   const plugins = config['RUN.PLUGINS'];
   if (plugins.length > 0) {
     if (!isWatched()) return trainWatched(plugins, optionsFor(config, given));

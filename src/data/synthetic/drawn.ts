@@ -1,16 +1,9 @@
 /** The sets of clips that are drawn from a seed, by name. */
 import { checkFilm, film, FILM_CLASSES, filmLabels, filmTargets } from './films';
+import type { DrawnOptions } from './drawn_options';
 import { checkMotion, motionClip, MOTION_CLASSES, motionLabel } from './motion';
 
-/** Options of a drawn clip. */
-export interface DrawnOptions {
-  seed: number | bigint;
-  /** Number of an independent set of clips, so that training and validation never share one. */
-  stream: number;
-  /** Height and width in pixels. */
-  size: number;
-  frames: number;
-}
+export type { DrawnOptions } from './drawn_options';
 
 interface Drawing {
   classNames: readonly string[];

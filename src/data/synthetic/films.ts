@@ -7,7 +7,7 @@ import { Philox } from '../../core/philox';
 import { addNoise, noiseTable } from './scene';
 import { disc, drawFigure, hsv, polygon, texture, TEXTURES, union } from './shapes';
 import type { Figure, Outline, Pose, Rgb } from './shapes';
-import type { DrawnOptions } from './drawn';
+import type { DrawnOptions } from './drawn_options';
 import { drawWorld, look, type View } from './world';
 
 /** Moves of the camera. */

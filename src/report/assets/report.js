@@ -43,6 +43,7 @@
   /** Labels the position of a reading: `step 1,200 · epoch 3.25`. */
   function place(spec, x) {
     if (spec.xName === 'epoch') return `epoch ${x}`;
+    if (spec.xName === 'learning rate') return `learning rate ${x.toExponential(1)}`;
     return `step ${whole.format(x)}${spec.perEpoch ? ` · epoch ${(x / spec.perEpoch).toFixed(2)}` : ''}`;
   }
 
@@ -93,22 +94,23 @@
 
   function axes(spec, logarithmic) {
     const last = Math.max(...spec.curves.flatMap(({ points }) => points.slice(-1).map(([x]) => x)));
-    const first = spec.xName === 'epoch' ? 1 : 0;
+    const isRate = spec.xName === 'learning rate';
+    const first = isRate ? spec.curves[0].points[0][0] : spec.xName === 'epoch' ? 1 : 0;
     return {
       xAxis: {
-        type: 'value',
+        type: isRate ? 'log' : 'value',
         min: Math.min(first, last),
         max: last,
         name: spec.xName,
         nameLocation: 'middle',
         nameGap: 26,
         nameTextStyle: label(),
-        minInterval: 1,
+        ...(isRate ? {} : { minInterval: 1 }),
         axisLabel: {
           ...label(),
           hideOverlap: true,
           ...(spec.xName === 'step' ? { showMaxLabel: false } : {}),
-          formatter: (v) => whole.format(v),
+          formatter: (v) => (isRate ? v.toExponential(0) : whole.format(v)),
         },
         axisLine: { lineStyle: { color: color('--line') } },
         axisTick: { show: false },
