@@ -24,21 +24,22 @@ export interface Given {
   targetFps: number;
 }
 
-/** Number of clips from which a larger model is trained, and its name. */
-const MODELS: readonly { from: number; name: string }[] = [
-  { from: 0, name: 'quickstart' },
-  { from: 3000, name: 'video-2m' },
-  { from: 20_000, name: 'video-8m' },
+/** Number of clips from which a larger model is trained, its name, and its learning rate. */
+const MODELS: readonly { from: number; name: string; lr: number }[] = [
+  { from: 0, name: 'quickstart', lr: 6e-4 },
+  { from: 3000, name: 'video-2m', lr: 4e-4 },
+  { from: 20_000, name: 'video-8m', lr: 3e-4 },
 ];
 
 function chooseModel({ clips }: SetFacts, given: Given): Choice[] {
   if (given.has('MORPH.LAYERS')) return [];
-  const { name } = MODELS.findLast(({ from }) => clips >= from)!;
+  const { name, lr } = MODELS.findLast(({ from }) => clips >= from)!;
   const { crop, config } = VARIANTS[name]!;
   const sized = given.has('DATA.TRAIN_CROP_SIZE') ? {} : cropKeys(crop);
   const text = `${name}, ${config.frames} frames of ${crop}x${crop}`;
   const why = `${amount(clips, 'clip')} to learn from (--model)`;
-  return [{ name: 'model', text, why, settings: { ...modelKeys(name), ...sized } }];
+  const rate = given.has('SOLVER.BASE_LR') ? {} : { 'SOLVER.BASE_LR': lr };
+  return [{ name: 'model', text, why, settings: { ...modelKeys(name), ...sized, ...rate } }];
 }
 
 /** Longest time that a clip spans: beyond it, 16 frames are too far apart to see a movement. */

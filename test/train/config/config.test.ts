@@ -169,7 +169,7 @@ test('flags are aliases of keys, and pairs override them', () => {
     RNG_SEED: 4,
   });
   expect(() => resolveConfig({ cfg: 'a.yaml', preset: 'own' }, [])).toThrow('--cfg and --preset both name a recipe');
-  expect(() => resolveConfig({ model: 'video-xl' }, [])).toThrow("model 'video-xl' is not one of quickstart, image-t");
+  expect(() => resolveConfig({ model: 'video-xl' }, [])).toThrow("model 'video-xl' is not one of quickstart, video-2m, video-8m, image-t");
 });
 
 describe('aliases, merges and bases', () => {
