@@ -2,7 +2,7 @@
 import { setMaxListeners } from 'node:events';
 import { Philox } from '../core/philox';
 import { drawMix, softTargets, type MixOptions } from './augment';
-import { isUnreadable, stackClips, targetsOf } from './types';
+import { isUnreadable, stackClips } from './types';
 import type { Normalisation } from './normalisation';
 import type { Batch, Clip, Dataset } from './types';
 
@@ -115,8 +115,7 @@ export class Loader {
   async *epoch(epoch: number, first = 0): AsyncGenerator<{ index: number; batch: Batch }> {
     for await (const { index, clips } of this.clips(epoch, first)) {
       const { normalisation } = this;
-      const batch = { ...stackClips(clips), ...targetsOf(clips), normalisation, mix: null };
-      yield { index, batch: this.mixed(batch, epoch, index) };
+      yield { index, batch: this.mixed({ ...stackClips(clips), normalisation, mix: null }, epoch, index) };
     }
   }
 

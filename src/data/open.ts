@@ -6,16 +6,15 @@ import { readFrameList } from './lists/frame_list';
 import type { Listing } from './lists/types';
 import { splitListing, type Split } from './lists/split';
 import { readListing, type ListingOptions } from './lists/listing';
-import { DRAWN, type DrawnSet } from './synthetic/drawn';
 import { DrawnDataset } from './synthetic/drawn_dataset';
 import type { Dataset } from './types';
 import { VideoDataset } from './video/video_dataset';
 
 /** Location and format of a dataset. */
 export interface DataSpec {
-  /** `list`: a csv of path and label, or a folder of class folders; `frames`: a list of folders of frames; `drawn`: synthetic. */
-  kind: 'list' | 'frames' | 'drawn';
-  /** The list or the folder; `motion` or `films`, with `:N` for N clips. */
+  /** `list`: a csv of path and label, or a folder of class folders; `frames`: a list of folders of frames; `motion`: synthetic. */
+  kind: 'list' | 'frames' | 'motion';
+  /** The list or the folder; `motion` or `motion:N` for N clips. */
   path: string;
   /** Base folder of the paths in the list. Default: the folder of the list. */
   root?: string;
@@ -29,6 +28,9 @@ export interface DataSpec {
   split?: Split | undefined;
 }
 
+/** Numbers of training and validation clips of the embedded dataset. */
+export const MOTION_SIZES = { train: 768, val: 256 } as const;
+
 /** Options of `openDataset`. */
 export interface OpenOptions {
   clips: VideoOptions;
@@ -41,19 +43,19 @@ export interface OpenOptions {
   seed?: number;
 }
 
-const DRAWN_NAME = new RegExp(`^(${Object.keys(DRAWN).join('|')})(?::(\\d+))?$`);
+const MOTION = /^motion(?::(\d+))?$/;
 
-/** Dataset of a command-line argument: a drawn set by name, else a list. */
+/** Dataset of a command-line argument: the embedded dataset by name, else a list. */
 export function specOf(text: string, separator = ','): DataSpec {
-  return { kind: DRAWN_NAME.test(text) ? 'drawn' : 'list', path: text, separator };
+  return { kind: MOTION.test(text) ? 'motion' : 'list', path: text, separator };
 }
 
-function openDrawn(spec: DataSpec, { clips, seed = 0 }: OpenOptions, pool: DecodePool): Dataset {
+function openMotion(spec: DataSpec, { clips, seed = 0 }: OpenOptions, pool: DecodePool): Dataset {
   if (spec.split) throw new Error(`${spec.path}: a share for validation needs files; name a set, such as motion:64`);
-  const [, set, count] = DRAWN_NAME.exec(spec.path) as unknown as [string, DrawnSet, string | undefined];
-  const length = Number(count ?? DRAWN[set].sizes[clips.train ? 'train' : 'val']);
+  const count = MOTION.exec(spec.path)?.[1];
+  const length = Number(count ?? (clips.train ? MOTION_SIZES.train : MOTION_SIZES.val));
   const drawing = { seed, stream: clips.train ? 0 : 1, length, size: clips.crop, frames: clips.frames };
-  return new DrawnDataset(set, drawing, pool);
+  return new DrawnDataset(drawing, pool);
 }
 
 function listingOptions(
@@ -73,7 +75,7 @@ function listingOptions(
 
 /** Opens a dataset whose videos are read by `pool`. @throws with file and line if a list is invalid */
 export function openDataset(spec: DataSpec, options: OpenOptions, pool: DecodePool): Dataset {
-  if (spec.kind === 'drawn') return openDrawn(spec, options, pool);
+  if (spec.kind === 'motion') return openMotion(spec, options, pool);
   return new VideoDataset(openList(spec, options), options.clips, pool);
 }
 
@@ -81,7 +83,7 @@ export function openDataset(spec: DataSpec, options: OpenOptions, pool: DecodePo
 export function openList(spec: DataSpec, options: OpenOptions): Listing {
   if (spec.split) return splitListing(openList({ ...spec, split: undefined }, options), spec.split, options.seed ?? 0);
   const reading = listingOptions(spec, options);
-  if (spec.kind === 'drawn') throw new Error(`${spec.path}: drawn clips have no list`);
+  if (spec.kind === 'motion') throw new Error(`${spec.path}: drawn clips have no list`);
   if (spec.kind === 'list') return readListing(spec.path, reading);
   if (!existsSync(spec.path))
     throw new Error(`${spec.path}: no such file; expected a list of folder number-of-frames label`);

@@ -3,7 +3,7 @@ import { open, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { frameFiles } from './pictures/frame_folder';
 import { isImage, pictureSize, readFrames, readPicture, resizePicture, type PictureFile } from './pictures/pictures';
-import { DRAWN, type DrawnOptions, type DrawnSet } from './synthetic/drawn';
+import { motionClip, type MotionOptions } from './synthetic/motion';
 import { UnreadableClip } from './types';
 import { decodeFrames, type Frames } from './video/decode';
 import { probe, probeByDecoding } from './video/frame_index';
@@ -19,8 +19,8 @@ export type Source =
   | { kind: 'files'; path: string; files: readonly string[] }
   /** Frames u8 [height, width, 3] one after the other in a file. */
   | { kind: 'raw'; path: string; width: number; height: number }
-  /** Clip `index` of a drawn set; `path` names it and its options. */
-  | { kind: 'drawn'; path: string; set: DrawnSet; index: number; options: DrawnOptions };
+  /** Clip `index` of the embedded motion dataset; `path` names it and its options. */
+  | { kind: 'drawn'; path: string; index: number; options: Required<MotionOptions> };
 
 /** Source of a file by its name: a picture, else a video. */
 export const sourceOf = (file: string): Source => ({ kind: isImage(file) ? 'image' : 'video', path: file });
@@ -62,13 +62,13 @@ async function rawInfo({ path: file, width, height }: Source & { kind: 'raw' }):
   );
 }
 
-function drawnInfo({ size, frames }: DrawnOptions): VideoInfo {
+function drawnInfo({ size, frames }: Required<MotionOptions>): VideoInfo {
   return infoOf({ width: size, height: size }, frames);
 }
 
 /** Draws all frames of a synthetic clip, and selects some. */
-function drawFrames({ set, index, options }: Source & { kind: 'drawn' }, numbers: readonly number[]): Frames {
-  const [side, whole] = [options.size, DRAWN[set].pixels(index, options)];
+function drawFrames({ index, options }: Source & { kind: 'drawn' }, numbers: readonly number[]): Frames {
+  const [side, whole] = [options.size, motionClip(index, options).pixels];
   const bytes = side * side * 3;
   const pixels = new Uint8Array(numbers.length * bytes);
   numbers.forEach((n, i) => pixels.set(whole.subarray(n * bytes, (n + 1) * bytes), i * bytes));

@@ -13,8 +13,6 @@ export interface Clip {
   width: number;
   /** Class index, from 0; -1 if unknown. */
   label: number;
-  /** Soft targets, one for each class, of a clip with several labels. */
-  targets?: Float32Array;
   /** The file, or the name of a synthetic clip. */
   path: string;
   /** The file's frames in the clip, if requested. */
@@ -104,15 +102,6 @@ function commonSize(clips: readonly Clip[]): Clip {
 }
 
 const labelsOf = (clips: readonly Clip[]): Int32Array => Int32Array.from(clips, (clip) => clip.label);
-
-/** Soft targets of clips with several labels; nothing if the first has one. */
-export function targetsOf(clips: readonly Clip[]): Pick<Batch, 'targets'> {
-  const classes = clips[0]?.targets?.length;
-  if (classes === undefined) return {};
-  const targets = new Float32Array(clips.length * classes);
-  clips.forEach((clip, i) => targets.set(clip.targets!, i * classes));
-  return { targets };
-}
 
 /** Clips of one size, one after the other, as bytes. */
 export function stackClips(clips: readonly Clip[]): ClipBatch {

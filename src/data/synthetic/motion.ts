@@ -76,9 +76,6 @@ function drawStills(pair: number, size: number, rng: Philox): Float32Array[] {
   return [empty, ...shown];
 }
 
-/** @throws if an option is out of its range */
-export const checkMotion = ({ size, frames }: { size: number; frames: number }): void => checkOptions(0, size, frames);
-
 function checkOptions(index: number, size: number, frames: number): void {
   const bad = (what: string, got: number): Error => new Error(`motion dataset: ${what}, got ${got}`);
   if (!Number.isSafeInteger(index) || index < 0) throw bad('the index must be an integer from 0 on', index);

@@ -26,7 +26,7 @@ function edge(u0: number, v0: number, u1: number, v1: number): HalfPlane {
 }
 
 /** A convex polygon from its corners, listed clockwise as seen on the screen. */
-export function polygon(...corners: (readonly [number, number])[]): Outline {
+function polygon(...corners: (readonly [number, number])[]): Outline {
   const sides = corners.map(([u, v], i) => {
     const [nextU, nextV] = corners[(i + 1) % corners.length]!;
     return edge(u, v, nextU, nextV);
@@ -38,14 +38,12 @@ export function polygon(...corners: (readonly [number, number])[]): Outline {
   };
 }
 
-/** A disc by its centre and radius. */
-export const disc =
+const disc =
   (centreU: number, centreV: number, radius: number): Outline =>
   (u, v) =>
     hypot(u - centreU, v - centreV) - radius;
 
-/** What any of the parts covers. */
-export const union =
+const union =
   (...parts: Outline[]): Outline =>
   (u, v) =>
     min(...parts.map((part) => part(u, v)));

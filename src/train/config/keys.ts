@@ -5,16 +5,14 @@
 import { SWITCHES } from '../../models/ablation';
 import { choice, flag, ignored, list, only, optional, perChannel, real, text, texts, whole } from './kinds';
 
-const LAYOUTS = ['kinetics', 'sth', 'imagenet', 'folders', 'motion', 'films'];
-
 export const KEYS = {
   'TRAIN.ENABLE': flag(true, 'whether to train'),
-  'TRAIN.DATASET': choice('kinetics', LAYOUTS, 'layout of the lists, or a set that is drawn'),
+  'TRAIN.DATASET': choice('kinetics', ['kinetics', 'sth', 'imagenet', 'folders', 'motion'], 'layout of the lists'),
   'TRAIN.BATCH_SIZE': whole(64, 'videos per step; each gives AUG.NUM_SAMPLE clips', 1),
   'TRAIN.EVAL_PERIOD': whole(10, 'epochs between validations', 1),
   'TRAIN.CHECKPOINT_PERIOD': whole(10, 'epochs between numbered checkpoints; 0 for none', 0),
   'TRAIN.AUTO_RESUME': flag(true, 'resume the run in OUTPUT_DIR if it has one'),
-  'TRAIN.CHECKPOINT_FILE_PATH': text('', "initial weights, including the head; films: the program's own, none: random"),
+  'TRAIN.CHECKPOINT_FILE_PATH': text('', 'initial weights, including the head'),
   'TRAIN.CHECKPOINT_TYPE': ignored('pytorch', 'the kind of a file is found from its contents'),
   'TRAIN.MIXED_PRECISION': only(false, 'reduced precision is RUN.PRECISION bf16'),
 
@@ -40,7 +38,7 @@ export const KEYS = {
   'MIXUP.LABEL_SMOOTH_VALUE': real(0.1, 'label smoothing of mixed batches', 0, 1),
 
   'TEST.ENABLE': flag(true, 'whether to test after training'),
-  'TEST.DATASET': choice('kinetics', LAYOUTS, 'layout of the lists, or a set that is drawn'),
+  'TEST.DATASET': choice('kinetics', ['kinetics', 'sth', 'imagenet', 'folders', 'motion'], 'layout of the lists'),
   'TEST.BATCH_SIZE': whole(8, 'views per batch', 1),
   'TEST.CHECKPOINT_FILE_PATH': text('', 'weights to test; empty: the best of this run'),
   'TEST.CHECKPOINT_TYPE': ignored('pytorch', 'the kind of a file is found from its contents'),

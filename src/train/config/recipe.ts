@@ -2,7 +2,6 @@
 import path from 'node:path';
 import type { Augmentation, VideoOptions } from '../../data/video/clip_plan';
 import { specOf, type DataSpec } from '../../data/open';
-import { DRAWN } from '../../data/synthetic/drawn';
 import { ablationWords, withAblation } from '../../models/ablation';
 import { checkConfig, type MorphMlpConfig } from '../../models/config';
 import { variantName } from '../../models/recognise';
@@ -65,7 +64,7 @@ function layoutPath(config: Config, split: Split): DataSpec {
   const dataset = config[split === 'test' ? 'TEST.DATASET' : 'TRAIN.DATASET'];
   const folder = config['DATA.PATH_TO_DATA_DIR'];
   const [root, separator] = [config['DATA.PATH_PREFIX'], config['DATA.PATH_LABEL_SEPARATOR']];
-  if (Object.hasOwn(DRAWN, dataset)) return { kind: 'drawn', path: dataset };
+  if (dataset === 'motion') return { kind: 'motion', path: 'motion' };
   if (folder === '') throw new Error('DATA.PATH_TO_DATA_DIR is missing: the folder of the lists');
   if (dataset === 'kinetics') return { kind: 'list', path: path.join(folder, `${split}.csv`), root, separator };
   if (dataset !== 'sth') return { kind: 'list', path: path.join(folder, FOLDER_NAMES[split]) };
@@ -177,15 +176,10 @@ function scheduleOf(config: Config): RunOptions['schedule'] {
   };
 }
 
-/** The start weights that come with the program: of `quickstart`, pretrained on films (docs/training.md). */
-const FILMS = path.join(__dirname, '..', '..', '..', 'weights', 'films.safetensors');
-
 /** Initial weights. A pretrained head for other classes is dropped, as in the authors' code. */
 function startOf(config: Config): StartFrom | null {
   const inflate = config['RUN.INFLATE'];
   const own = config['TRAIN.CHECKPOINT_FILE_PATH'];
-  if (own === 'none') return null;
-  if (own === 'films') return { file: FILMS, resetHead: true, inflate };
   if (own !== '') return { file: own, resetHead: config['RUN.RESET_HEAD'], inflate };
   const pretrained = config['MORPH.PRETRAIN_PATH'];
   return pretrained === '' ? null : { file: pretrained, resetHead: true, inflate };

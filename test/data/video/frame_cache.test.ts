@@ -111,7 +111,7 @@ test('drawn clips are those of the motion dataset, with a cache and without', as
   const plain = new MotionDataset(options);
   for (const memory of [0, 2 ** 22]) {
     const pool = new DecodePool(2, memory);
-    const drawn = new DrawnDataset('motion', options, pool);
+    const drawn = new DrawnDataset(options, pool);
     for (const i of [0, 3, 3, 5]) expect(await drawn.clip(i)).toEqual(await plain.clip(i));
     expect(await drawn.views(1, [{ clips: 2, crops: 1 }])).toEqual(await plain.views(1, [{ clips: 2, crops: 1 }]));
     expect(pool.counts).toEqual(memory > 0 ? { reads: 5, decoded: 4 } : { reads: 5, decoded: 0 });
