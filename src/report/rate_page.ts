@@ -30,7 +30,7 @@ export function renderRatePage({ about, losses, smoothed, rate }: RatePage): str
     xName: 'learning rate',
     perEpoch: null,
     curves: [{ name: 'loss', color: '--train', points: thin(smoothed), raw: [...losses] }],
-    mark: { x: at[0], y: at[1] ?? 0, text: `train with ${text(rate)}`, color: '--val' },
+    mark: { x: at[0], y: at[1] ?? 0, text: `train with ${text(rate)}`, color: '--train' },
   };
   const cards = html`<dl class="cards">
     ${card('Learning rate', text(rate), 'a tenth of the rate with the lowest average loss', true)}
