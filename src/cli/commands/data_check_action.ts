@@ -48,7 +48,7 @@ function openLists(
   const { config } = resolveConfig(flags, [...pairs]);
   const options = runOptions(config);
   const opening = { clips: { ...options.clips, train: false }, classes: options.classes ?? undefined };
-  const train = openList(specWith(options.train, args), opening);
+  const train = openList(specWith(options.train, args), { ...opening, split: 'train' });
   const known = { known: train.classNames, knownFrom: train.source };
   const second = options.val && [openList(specWith(options.val, args), { ...opening, ...known })];
   return { listings: [train, ...(second ?? [])], clips: opening.clips, workers: options.workers };

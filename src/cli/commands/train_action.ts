@@ -14,7 +14,8 @@ import { deviceText } from './device_text';
 import { amount, percent } from '../../terminal/format';
 import { afterQuickstart, thisCommand } from './quickstart';
 import type { RunLog } from './run_log';
-import { writeRunReport } from './run_report';
+import { openOnce } from '../open_file';
+import { writeRunFacts, writeRunReport } from './run_report';
 import { testRun } from './multi_view_test';
 import { resolveConfig, type TrainFlags } from './train_settings';
 import { printable } from '../../terminal/text_width';
@@ -26,6 +27,7 @@ export type TrainArguments = TrainFlags & {
   acceptChanges?: boolean;
   overwrite?: boolean;
   printConfig?: boolean;
+  open?: boolean;
 };
 
 const mib = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
@@ -131,10 +133,14 @@ async function writeReportSoFar(run: Run, view: TrainingView, config: Config): P
 }
 
 /** Trains, and writes the report after every epoch. @throws if the training fails */
-async function trainLogged(run: Run, view: TrainingView, config: Config): Promise<void> {
+async function trainLogged(run: Run, view: TrainingView, config: Config, open = false): Promise<void> {
   const release = stopOnInterrupt(run);
+  const openPage = open ? openOnce(run.files.report, (problem) => console.error(pc.yellow(`note: ${problem}`))) : () => undefined;
   try {
-    await run.train(() => writeReportSoFar(run, view, config));
+    await run.train(async () => {
+      await writeReportSoFar(run, view, config);
+      openPage();
+    });
   } catch (error) {
     const { failed, bestEvaluation } = run.trainer;
     if (failed === null) throw error;
@@ -148,9 +154,10 @@ async function trainLogged(run: Run, view: TrainingView, config: Config): Promis
 }
 
 /** Trains to the end or until stopped, and writes the report. Returns whether the run is complete. */
-async function trainRun(run: Run, view: TrainingView, config: Config): Promise<boolean> {
+async function trainRun(run: Run, view: TrainingView, config: Config, open?: boolean): Promise<boolean> {
   writeFileAtomic(run.files.config, (write) => write(Buffer.from(printConfig(config))));
-  await trainLogged(run, view, config);
+  await writeRunFacts(run, config);
+  await trainLogged(run, view, config, open);
   showSkipped(view.log);
   const { files, trainer, options } = run;
   if (!trainer.finished) {
@@ -175,7 +182,7 @@ async function trainFirst(config: Config, given: TrainArguments): Promise<boolea
   console.log(describeRun(run));
   for (const remark of run.remarks) console.error(pc.yellow(`note: ${printable(remark)}`));
   if (run.changes.length > 0) view.warning(`resumed with other settings: ${run.changes.join(', ')}`);
-  const finished = await trainRun(run, view, config);
+  const finished = await trainRun(run, view, config, given.open);
   if (finished && given.preset === 'quickstart') await afterQuickstart(run);
   run.dispose();
   return finished;

@@ -52,7 +52,7 @@ function architectureOf(config: Config): Omit<MorphMlpConfig, 'numClasses'> {
 }
 
 /** Name of a model: the published name if there is one. */
-function modelName(architecture: Omit<MorphMlpConfig, 'numClasses'>): string {
+export function modelName(architecture: Omit<MorphMlpConfig, 'numClasses'>): string {
   const sizes = ({ layers, embedDims }: typeof architecture) => `${layers.join()}/${embedDims.join()}`;
   const name =
     sizes(architecture) === sizes(QUICKSTART)
