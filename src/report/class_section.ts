@@ -58,7 +58,7 @@ const sortable = (name: string, kind: 'text' | 'number', order = 'none') =>
 const measure = (value: number | null): Html =>
   html`<td data-value="${value ?? 2}">${value === null ? '–' : percent(value)}</td>`;
 
-function classTable(rows: readonly ClassRow[], className: string): Html {
+function classTable(rows: readonly ClassRow[], whole: boolean): Html {
   const worstFirst = [...rows].sort((a, b) => (a.recall ?? 2) - (b.recall ?? 2));
   const bar = (share: number) =>
     html`<span class="meter" aria-hidden="true"><i style="width:${(share * 100).toFixed(1)}%"></i></span>`;
@@ -68,7 +68,7 @@ function classTable(rows: readonly ClassRow[], className: string): Html {
         <th scope="row" class="long">${name}</th>
         <td data-value="${clips}">${clips === 0 ? 'no clips' : clips}</td>
         <td data-value="${recall ?? 2}" class="metered">
-          ${recall === null ? '–' : html`${percent(recall)}${bar(recall)}`}
+          ${recall === null ? '–' : html`${percent(recall)}${whole && bar(recall)}`}
         </td>
         ${measure(precision)}${measure(f1)}
         <td class="text long">${other ? `${other.name} (${other.clips})` : '–'}</td>
@@ -79,7 +79,7 @@ function classTable(rows: readonly ClassRow[], className: string): Html {
     ...[sortable('Precision', 'number'), sortable('F1', 'number')],
     html`<th scope="col" class="text">Most often taken for</th>`,
   ];
-  return html`<figure class="panel ${className}">
+  return html`<figure class="panel ${whole && 'whole'}">
     <figcaption>
       <h3>Accuracy by class</h3>
       <span class="muted">the accuracy of a class is its recall · click a heading to sort</span>
@@ -133,6 +133,6 @@ export function classes(evaluation: ReportEvaluation, classNames: readonly strin
   const chart = small ? null : confusionChart(confusion, classNames);
   const matrix = chart ? html`${figure(chart)}${pairTable(confusion, classNames)}` : matrixTable(confusion, classNames);
   const body = html`<p class="muted">${[of, `${evaluation.clips} clips`].filter(Boolean).join(', ')}</p>
-    <div class="grid two">${matrix}${classTable(classRows(confusion, classNames), small ? '' : 'whole')}</div>`;
+    <div class="grid two">${matrix}${classTable(classRows(confusion, classNames), !small)}</div>`;
   return { id: 'classes', name: 'Classes', body, charts: chart ? [chart] : [] };
 }

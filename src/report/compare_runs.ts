@@ -105,10 +105,10 @@ export const RESULT_COLUMNS: readonly (readonly [heading: string, text: (run: Ru
   ['status', ({ status }) => status],
   ['epochs', ({ epochs }) => String(epochs)],
   ['best accuracy', ({ bestAccuracy }) => known(bestAccuracy, percent)],
-  ['epoch', ({ bestEpoch }) => known(bestEpoch, String)],
-  ['last', ({ lastAccuracy }) => known(lastAccuracy, percent)],
+  ['in epoch', ({ bestEpoch }) => known(bestEpoch, String)],
+  ['last accuracy', ({ lastAccuracy }) => known(lastAccuracy, percent)],
   ['best loss', ({ bestLoss }) => known(bestLoss, fixed)],
-  ['last', ({ lastLoss }) => known(lastLoss, fixed)],
+  ['last loss', ({ lastLoss }) => known(lastLoss, fixed)],
   ['training accuracy', ({ trainAccuracy }) => known(trainAccuracy, percent)],
   ['time', ({ seconds }) => duration(seconds)],
   ['an epoch', ({ secondsPerEpoch }) => known(secondsPerEpoch, duration)],
@@ -148,7 +148,9 @@ function resultTable({ runs }: Comparison): Html {
   const rows = runs.map(
     (run, i) =>
       html`<tr class="${best >= 0 && run.bestAccuracy === best && 'best'}">
-        <th scope="row" class="long" title="${run.folder}"><i class="swatch c--series${i + 1}"></i>${run.name}</th>
+        <th scope="row" class="long" title="${run.folder}">
+          <span class="named"><i class="swatch c--series${i + 1}"></i>${run.name}</span>
+        </th>
         ${RESULT_COLUMNS.map(([, text]) => html`<td>${text(run)}</td>`)}
       </tr>`,
   );

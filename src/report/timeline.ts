@@ -187,7 +187,7 @@ export function timelineSvg(data: TimelineData): string {
   const rows = data.rows;
   const columns = rows[0]!.values.length;
   const lines = [
-    { label: 'most probable', found: bestPieces(data, rows) },
+    { label: 'top class', found: bestPieces(data, rows) },
     ...rows.map((row) => ({ label: row.label, found: rowPieces(row) })),
   ];
   const height = 40 + lines.length * ROW + 26;
@@ -258,7 +258,7 @@ function picture(data: TimelineData): Html {
       <span class="muted">stronger: more probable</span>
     </figcaption>
     <div class="timeline">
-      <span class="name muted">most probable</span>${strip(bestPieces(data, rows), columns, true)}${lines}
+      <span class="name muted">top class</span>${strip(bestPieces(data, rows), columns, true)}${lines}
       <div class="axis" aria-hidden="true">${marks}</div>
     </div>
     ${
@@ -274,7 +274,7 @@ function segmentTable({ segments }: TimelineData): Html {
   const rows = segments.slice(0, MOST_SEGMENTS).map(
     ({ label, start, end, windows, probability }) =>
       html`<tr>
-        <th scope="row">${clockTime(start)} – ${clockTime(end)}</th>
+        <th scope="row" class="time">${clockTime(start)} – ${clockTime(end)}</th>
         <td class="text long">${label}</td>
         <td>${percent(probability)}</td>
         <td>${windows}</td>
@@ -285,11 +285,10 @@ function segmentTable({ segments }: TimelineData): Html {
     <th scope="col">Mean probability</th>
     <th scope="col">Windows</th>`;
   const more = segments.length - rows.length;
-  return html`<figure class="panel">
-    <figcaption><h3>Segments</h3></figcaption>
+  return html`<div class="panel">
     ${scrollTable({ label: 'Segments', head, rows, tall: true })}
     ${more > 0 && html`<p class="muted">${amount(more, 'more segment')}: the csv has them all.</p>`}
-  </figure>`;
+  </div>`;
 }
 
 /** The timeline as a self-contained page. @param checkpoint the weights */

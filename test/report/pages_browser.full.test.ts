@@ -157,5 +157,8 @@ test.each(['light', 'dark'] as const)('the picture of a timeline is well-formed 
   expect(await page.evaluate(() => document.documentElement.tagName)).toBe('svg');
   expect(await page.locator('text', { hasText: 'left to right' }).count()).toBe(1);
   expect(await page.locator('rect').count()).toBeGreaterThan(50);
+  const shown = path.join(folder, 'picture.html');
+  writeFileSync(shown, `<meta name="color-scheme" content="light dark"><img src="timeline.svg" width="980">`);
+  await page.goto(`file://${shown}`);
   await shoot(page, `timeline_svg_${colorScheme}`);
 });
