@@ -77,7 +77,7 @@ function classTable(rows: readonly ClassRow[], whole: boolean): Html {
   const head = [
     ...[sortable('Class', 'text'), sortable('Clips', 'number'), sortable('Accuracy', 'number', 'ascending')],
     ...[sortable('Precision', 'number'), sortable('F1', 'number')],
-    html`<th scope="col" class="text">Most often taken for</th>`,
+    html`<th scope="col" class="text">Often taken for</th>`,
   ];
   return html`<figure class="panel ${whole && 'whole'}">
     <figcaption>
