@@ -80,7 +80,8 @@ async function inputOf(file, { input }) {
   const context = canvas.getContext('2d', { willReadFrequently: true });
   const columns = Math.min(frames, 8);
   const sheet = $('frames');
-  [sheet.width, sheet.height] = [columns * crop, Math.ceil(frames / columns) * crop];
+  const step = crop + Math.ceil(crop / 32); // a gap between frames
+  [sheet.width, sheet.height] = [columns * step, Math.ceil(frames / columns) * step];
   const url = URL.createObjectURL(file);
   let t = 0;
   try {
@@ -90,7 +91,7 @@ async function inputOf(file, { input }) {
         for (let i = 0; i < plane; i++)
           values[(c * frames + t) * plane + i] =
             (pixels[4 * i + c] / 255 - normalisation.mean[c]) / normalisation.std[c];
-      sheet.getContext('2d').drawImage(canvas, (t % columns) * crop, Math.floor(t / columns) * crop);
+      sheet.getContext('2d').drawImage(canvas, (t % columns) * step, Math.floor(t / columns) * step);
       t++;
     }
   } finally {

@@ -32,7 +32,7 @@ function saveModel(name: string, frames: number): void {
   const kind = frames === 1 ? 'image' : 'video';
   const model = new MorphMLP({ ...QUICKSTART, kind, frames, numClasses: NAMES.length });
   const head = model.namedTensors().find(([key]) => key === 'head.weight')![1];
-  head.copyFrom(head.floats().map((w) => 40 * w));
+  head.copyFrom(head.floats().map((w) => 5 * w));
   const normalisation = { mean: [0.1, 0.5, 0.3], std: [0.9, 0.3, 0.15] };
   const input = inputSpec({ frames, rate: 1, crop: SIDE, normalisation });
   saveWeights(at(`${name}.safetensors`), model, { model: model.config, classNames: NAMES, input });
@@ -96,7 +96,8 @@ function expectClose(found: Record<string, number>, expected: Record<string, num
   expect(Object.keys(found).sort()).toEqual([...NAMES].sort());
   for (const name of NAMES) expect(Math.abs(found[name]! - expected[name]!)).toBeLessThan(within);
   const values = Object.values(expected);
-  expect(Math.max(...values) - Math.min(...values)).toBeGreaterThan(0.05); // others would be seen
+  expect(Math.max(...values)).toBeLessThan(0.95); // not saturated: other scores would be seen
+  expect(Math.max(...values) - Math.min(...values)).toBeGreaterThan(0.05);
 }
 
 test('a picture of the size of the input has the scores of predict', async () => {
