@@ -242,3 +242,13 @@ describe('aliases, merges and bases', () => {
     );
   });
 });
+
+test.each([
+  ['shapes', { crop: 32 }, [], 32],
+  ['imagenet_t', { crop: 112 }, [], 128],
+  ['imagenet_t', {}, [], 256],
+  ['imagenet_t', { crop: 112 }, ['RUN.TEST_SCALE', '120'], 120],
+  ['k400_s16', { crop: 112 }, [], 0],
+])('%s with %j %j: the short side of test frames is %d', (preset, flags, pairs, scale) => {
+  expect(resolveConfig({ preset, ...flags }, pairs).config['RUN.TEST_SCALE']).toBe(scale);
+});
