@@ -135,7 +135,9 @@ async function writeReportSoFar(run: Run, view: TrainingView, config: Config): P
 /** Trains, and writes the report after every epoch. @throws if the training fails */
 async function trainLogged(run: Run, view: TrainingView, config: Config, open = false): Promise<void> {
   const release = stopOnInterrupt(run);
-  const openPage = open ? openOnce(run.files.report, (problem) => console.error(pc.yellow(`note: ${problem}`))) : () => undefined;
+  const openPage = open
+    ? openOnce(run.files.report, (problem) => console.error(pc.yellow(`note: ${problem}`)))
+    : () => undefined;
   try {
     await run.train(async () => {
       await writeReportSoFar(run, view, config);
