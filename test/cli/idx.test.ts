@@ -66,6 +66,7 @@ test('data check counts both sets, and finds equal pictures in them', () => {
   const args = ['data', 'check', at('data'), '--val', at('data'), '--model', 'image-t', '--json'];
   const { lists, shared } = JSON.parse(runCli(args).out) as {
     lists: {
+      notes: string[];
       classes: { name: string; files: number }[];
       sizes: { value: string }[];
       bytes: number;
@@ -83,6 +84,7 @@ test('data check counts both sets, and finds equal pictures in them', () => {
       ['left', 3],
     ],
   ]);
+  expect(lists.flatMap(({ notes }) => notes)).toEqual([]);
   expect(lists.map(({ sizes, bytes }) => [sizes[0]!.value, bytes])).toEqual([
     ['12x10', 16 * 120],
     ['12x10', 5 * 120],

@@ -148,7 +148,7 @@ export async function check(given: string[], args: CheckArguments): Promise<void
   const { listings, clips, workers } = openLists(given, args);
   const bar = new Progress({ label: 'checking', total: listings.reduce((sum, { items }) => sum + items.length, 0) });
   const span = ({ fps }: { fps: number }): number =>
-    clips.sampling === 'segment' ? clips.frames : Math.floor(clipSpan(clips, fps));
+    clips.sampling === 'segment' || clips.frames === 1 ? clips.frames : Math.floor(clipSpan(clips, fps));
   const onFile = (done: number): void => bar.update(done);
   const see = args.json ? { see: { clips, views: { clips: args.clips, crops: Number(args.crops) as 1 | 3 } } } : {};
   const found = await checkData(listings, { span, workers, onFile, ...see }).finally(() => bar.finish());
