@@ -11,6 +11,8 @@ import { registerFlops } from './commands/flops';
 import { registerKernel } from './commands/kernel';
 import { registerPredict } from './commands/predict';
 import { registerPrepare } from './commands/prepare';
+import { registerReport } from './commands/report';
+import { registerRuns } from './commands/runs';
 import { registerStudy } from './commands/study';
 import { registerTrain } from './commands/train';
 import { registerVerify } from './commands/verify';
@@ -32,6 +34,8 @@ const program = new Command('morphmlp')
 registerTrain(program);
 registerEvaluate(program);
 registerPredict(program);
+registerRuns(program);
+registerReport(program);
 registerPrepare(program);
 registerData(program);
 registerBench(program);

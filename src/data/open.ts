@@ -12,7 +12,7 @@ import { VideoDataset } from './video/video_dataset';
 
 /** Location and format of a dataset. */
 export interface DataSpec {
-  /** `list`: a csv of path and label, or a folder of class folders; `frames`: a list of folders of frames; `motion`: synthetic. */
+  /** `list`: a csv of path and label, a folder of class folders, or IDX files; `frames`: a list of folders of frames; `motion`: synthetic. */
   kind: 'list' | 'frames' | 'motion';
   /** The list or the folder; `motion` or `motion:N` for N clips. */
   path: string;
@@ -41,6 +41,8 @@ export interface OpenOptions {
   /** Number of classes of the head, if given. */
   classes?: number | undefined;
   seed?: number;
+  /** The part of a folder of IDX files. Default: training clips take `train`, others `test`. */
+  split?: 'train' | 'test';
 }
 
 const MOTION = /^motion(?::(\d+))?$/;
@@ -60,10 +62,11 @@ function openMotion(spec: DataSpec, { clips, seed = 0 }: OpenOptions, pool: Deco
 
 function listingOptions(
   { root, separator, classesFile }: DataSpec,
-  { clips, known, knownFrom, classes }: OpenOptions,
+  { clips, known, knownFrom, classes, split = clips.train ? 'train' : 'test' }: OpenOptions,
 ): ListingOptions {
   return {
     pictures: clips.frames === 1,
+    split,
     ...(root ? { root } : {}),
     ...(separator ? { separator } : {}),
     ...(classesFile ? { classesFile } : {}),

@@ -1,13 +1,14 @@
-/** Sources of clips: a video (or the part of a file that is a video), a picture, a folder of frames, raw frames. */
+/** Sources of clips: a video (or the part of a file that is a video), a picture, a folder of frames, raw frames, an IDX file. */
 import { open, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { frameFiles } from './pictures/frame_folder';
+import { greyToRgb, readIdxPicture, type IdxPicture } from './pictures/idx';
 import { isImage, pictureSize, readFrames, readPicture, resizePicture, type PictureFile } from './pictures/pictures';
 import { motionClip, type MotionOptions } from './synthetic/motion';
 import { UnreadableClip } from './types';
 import { decodeFrames, type Frames } from './video/decode';
 import { probe, probeByDecoding } from './video/frame_index';
-import type { CallOptions, Part, VideoInfo } from './video/info';
+import { pictureInfo, type CallOptions, type Part, type VideoInfo } from './video/info';
 
 export type Source =
   | { kind: 'video'; path: string; part?: Part }
@@ -19,8 +20,13 @@ export type Source =
   | { kind: 'files'; path: string; files: readonly string[] }
   /** Frames u8 [height, width, 3] one after the other in a file. */
   | { kind: 'raw'; path: string; width: number; height: number }
+  /** Picture `index` of an IDX file, of a size that its header says. */
+  | ({ kind: 'idx' } & IdxPicture)
   /** Clip `index` of the embedded motion dataset; `path` names it and its options. */
   | { kind: 'drawn'; path: string; index: number; options: Required<MotionOptions> };
+
+/** Whether a source is a single picture. */
+export const isPicture = ({ kind }: Source): boolean => kind === 'image' || kind === 'idx';
 
 /** Source of a file by its name: a picture, else a video. */
 export const sourceOf = (file: string): Source => ({ kind: isImage(file) ? 'image' : 'video', path: file });
@@ -31,16 +37,9 @@ export function sourceKey(source: Source): string {
   if (kind === 'frames') return `${kind} ${file} ${source.template} ${source.count}`;
   if (kind === 'files') return `${kind} ${file} ${source.files.join('/')}`;
   if (kind === 'raw') return `${kind} ${file} ${source.width}x${source.height}`;
+  if (kind === 'idx') return `${kind} ${file} ${source.index}`;
   const part = kind === 'drawn' || source.part === undefined ? '' : ` ${source.part.start}-${source.part.end}`;
   return `${kind} ${file}${part}`;
-}
-
-/** Frame rate assigned to pictures, which have none: the rate to which recipes refer. */
-const NOMINAL_FPS = 30;
-
-function infoOf(size: { width: number; height: number }, frames: number): VideoInfo {
-  const { width, height } = size;
-  return { width, height, fps: NOMINAL_FPS, frames, duration: frames / NOMINAL_FPS, rotation: 0 };
 }
 
 type Pictures = Source & { kind: 'image' | 'frames' | 'files' };
@@ -56,14 +55,14 @@ async function pictureFiles(source: Pictures): Promise<PictureFile[]> {
 async function rawInfo({ path: file, width, height }: Source & { kind: 'raw' }): Promise<VideoInfo> {
   const { size } = await stat(file);
   const frames = size / (width * height * 3);
-  if (Number.isInteger(frames) && frames > 0) return infoOf({ width, height }, frames);
+  if (Number.isInteger(frames) && frames > 0) return pictureInfo({ width, height }, frames);
   throw new UnreadableClip(
     `${file}: ${size} bytes are not a whole number of ${width}x${height} frames of 3 bytes a pixel`,
   );
 }
 
 function drawnInfo({ size, frames }: Required<MotionOptions>): VideoInfo {
-  return infoOf({ width: size, height: size }, frames);
+  return pictureInfo({ width: size, height: size }, frames);
 }
 
 /** Draws all frames of a synthetic clip, and selects some. */
@@ -84,8 +83,9 @@ export async function probeSource(source: Source, call: CallOptions = {}, byDeco
     return (byDecoding ? probeByDecoding : probe)(source.path, { ...call, part: source.part });
   if (source.kind === 'raw') return rawInfo(source);
   if (source.kind === 'drawn') return drawnInfo(source.options);
+  if (source.kind === 'idx') return pictureInfo(source);
   const files = await pictureFiles(source);
-  return infoOf(await pictureSize(files[0]!), files.length);
+  return pictureInfo(await pictureSize(files[0]!), files.length);
 }
 
 async function readRaw(
@@ -106,6 +106,11 @@ async function readRaw(
   }
 }
 
+/** An IDX picture as u8 [height, width, 3] of a size. */
+async function readIdxRgb(picture: IdxPicture, size: readonly [number, number]): Promise<Uint8Array> {
+  return resizePicture(greyToRgb(await readIdxPicture(picture)), [picture.width, picture.height], size);
+}
+
 function frameAt(source: Pictures, files: readonly PictureFile[], number: number): PictureFile {
   const file = files[number];
   if (file === undefined)
@@ -124,6 +129,7 @@ export async function decodeSource(
   if (source.kind === 'video') return decodeFrames({ ...source, numbers, size, info }, call);
   if (source.kind === 'raw') return readRaw(source, numbers, size);
   if (source.kind === 'drawn') return drawFrames(source, numbers);
+  if (source.kind === 'idx') return readFrames(numbers, size, () => readIdxRgb(source, size));
   const files = await pictureFiles(source);
   return readFrames(numbers, size, (number) => readPicture(frameAt(source, files, number), size));
 }

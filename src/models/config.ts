@@ -52,12 +52,15 @@ function small(layers: Stage4, embedDims: Stage4, segmentDim: Stage4, crop: numb
   return { config: { ...video(layers, 16, 0), embedDims, segmentDim, numClasses }, crop, paper: null };
 }
 
+const QUICKSTART = small([1, 1, 2, 1], [32, 64, 96, 128], [16, 16, 16, 4], 64, 8);
+
 /**
  * Models by their names on the command line: small ones of ours, for small sets of videos (2M and 8M are their parameters), then
  * those of the paper (tables 1, 3, 4 and 5).
  */
 export const VARIANTS: Readonly<Record<string, Variant>> = {
-  quickstart: small([1, 1, 2, 1], [32, 64, 96, 128], [16, 16, 16, 4], 64, 8),
+  quickstart: QUICKSTART,
+  'quickstart-image': { ...QUICKSTART, config: { ...QUICKSTART.config, kind: 'image', frames: 1 } },
   'video-2m': small([1, 1, 2, 1], [56, 112, 168, 224], [14, 14, 14, 16], 112),
   'video-8m': small([2, 3, 5, 2], [56, 112, 224, 384], [14, 14, 14, 16], 112),
   'image-t': published(image([3, 4, 7, 3], [84, 168, 336, 588], 0.1), 23, 3.9),

@@ -1,9 +1,10 @@
 import { percent } from '../terminal/format';
+import { classMetrics, confusedPairs, type ClassMetrics } from '../train/class_metrics';
 import { confusionChart } from './charts';
 import { html, type Html } from './html';
 import { scrollTable } from './parts';
-import { checkpointText, figure, type Section } from './sections';
-import type { ReportEvaluation, RunReport } from './types';
+import { figure, type Section } from './sections';
+import type { ReportEvaluation } from './types';
 
 /** The largest number of classes shown as a table; more are drawn as a heat map. */
 const TABLE_CLASSES = 24;
@@ -35,72 +36,65 @@ function matrixTable(confusion: ReportEvaluation['confusion'], names: readonly s
   </figure>`;
 }
 
-interface ClassRow {
+interface ClassRow extends ClassMetrics {
   name: string;
-  clips: number;
-  accuracy: number;
   /** The class with which it is most often confused, and how often. */
   other: { name: string; clips: number } | null;
 }
 
 function classRows(confusion: ReportEvaluation['confusion'], names: readonly string[]): ClassRow[] {
+  const measures = classMetrics(confusion);
   return confusion.map((row, truth) => {
-    const clips = sum(row);
     const others = row.map((n, i) => ({ name: names[i] ?? '', clips: i === truth ? 0 : n }));
     const other = others.reduce((best, o) => (o.clips > best.clips ? o : best), { name: '', clips: 0 });
-    return {
-      name: names[truth] ?? '',
-      clips,
-      accuracy: clips > 0 ? (row[truth] ?? 0) / clips : NaN,
-      other: other.clips > 0 ? other : null,
-    };
+    return { name: names[truth] ?? '', ...measures[truth]!, other: other.clips > 0 ? other : null };
   });
 }
 
 const sortable = (name: string, kind: 'text' | 'number', order = 'none') =>
   html`<th scope="col" aria-sort="${order}"><button type="button" data-sort="${kind}">${name}</button></th>`;
 
-function classTable(rows: readonly ClassRow[], className: string): Html {
-  const worstFirst = [...rows].sort(
-    (a, b) => (Number.isNaN(a.accuracy) ? 2 : a.accuracy) - (Number.isNaN(b.accuracy) ? 2 : b.accuracy),
-  );
+/** A measure; unknown ones sort behind all others. */
+const measure = (value: number | null): Html =>
+  html`<td data-value="${value ?? 2}">${value === null ? '–' : percent(value)}</td>`;
+
+function classTable(rows: readonly ClassRow[], whole: boolean): Html {
+  const worstFirst = [...rows].sort((a, b) => (a.recall ?? 2) - (b.recall ?? 2));
   const bar = (share: number) =>
     html`<span class="meter" aria-hidden="true"><i style="width:${(share * 100).toFixed(1)}%"></i></span>`;
   const lines = worstFirst.map(
-    ({ name, clips, accuracy, other }) =>
+    ({ name, clips, recall, precision, f1, other }) =>
       html`<tr>
         <th scope="row" class="long">${name}</th>
-        <td data-value="${clips}">${clips}</td>
-        <td data-value="${Number.isNaN(accuracy) ? 2 : accuracy}" class="metered">
-          ${percent(accuracy)}${!Number.isNaN(accuracy) && bar(accuracy)}
+        <td data-value="${clips}">${clips === 0 ? 'no clips' : clips}</td>
+        <td data-value="${recall ?? 2}" class="metered">
+          ${recall === null ? '–' : html`${percent(recall)}${whole && bar(recall)}`}
         </td>
+        ${measure(precision)}${measure(f1)}
         <td class="text long">${other ? `${other.name} (${other.clips})` : '–'}</td>
       </tr>`,
   );
   const head = [
     ...[sortable('Class', 'text'), sortable('Clips', 'number'), sortable('Accuracy', 'number', 'ascending')],
-    html`<th scope="col" class="text">Most often taken for</th>`,
+    ...[sortable('Precision', 'number'), sortable('F1', 'number')],
+    html`<th scope="col" class="text">Often taken for</th>`,
   ];
-  return html`<figure class="panel ${className}">
+  return html`<figure class="panel ${whole && 'whole'}">
     <figcaption>
       <h3>Accuracy by class</h3>
-      <span class="muted">click a heading to sort</span>
+      <span class="muted">the accuracy of a class is its recall · click a heading to sort</span>
     </figcaption>
     ${scrollTable({ label: 'Accuracy by class', head, rows: lines, sortable: true })}
   </figure>`;
 }
 
 function pairTable(confusion: ReportEvaluation['confusion'], names: readonly string[]): Html {
-  const pairs = confusion.flatMap((row, truth) =>
-    row.flatMap((n, predicted) => (n > 0 && predicted !== truth ? [{ truth, predicted, n, share: n / sum(row) }] : [])),
-  );
-  const worst = pairs.sort((a, b) => b.n - a.n || b.share - a.share).slice(0, PAIRS);
-  const rows = worst.map(
-    ({ truth, predicted, n, share }) =>
+  const rows = confusedPairs(confusion, PAIRS).map(
+    ({ truth, predicted, clips, share }) =>
       html`<tr>
         <th scope="row" class="long">${names[truth]}</th>
         <td class="text long">${names[predicted]}</td>
-        <td>${n}</td>
+        <td>${clips}</td>
         <td>${percent(share)}</td>
       </tr>`,
   );
@@ -114,17 +108,31 @@ function pairTable(confusion: ReportEvaluation['confusion'], names: readonly str
   </figure>`;
 }
 
-/** Confusion matrix and accuracy by class; null if nothing was evaluated. */
-export function classes(report: RunReport): Section | null {
-  const { evaluation, classNames } = report;
-  if (!evaluation) return null;
+/** Throws if class numbers or the confusion matrix do not match the class names: rows would have wrong names. */
+export function checkEvaluation({ confusion, mistakes }: ReportEvaluation, classNames: readonly string[]): void {
+  const k = classNames.length;
+  const odd = confusion.find((row) => row.length !== k);
+  if (confusion.length !== k || odd) {
+    throw new Error(
+      `report: expected a confusion matrix of ${k} × ${k} for ${k} class names, got ${confusion.length} × ${(odd ?? confusion[0] ?? []).length}`,
+    );
+  }
+  for (const { clip, predicted } of mistakes) {
+    const wrong = [clip.label, predicted].find((c) => !Number.isInteger(c) || c < 0 || c >= k);
+    if (wrong !== undefined) throw new Error(`report: ${clip.path}: expected a class below ${k}, got ${wrong}`);
+  }
+}
+
+/**
+ * Confusion matrix and measures of each class.
+ * @param of names the checkpoint
+ */
+export function classes(evaluation: ReportEvaluation, classNames: readonly string[], of: string): Section {
   const { confusion } = evaluation;
   const small = classNames.length <= TABLE_CLASSES;
   const chart = small ? null : confusionChart(confusion, classNames);
   const matrix = chart ? html`${figure(chart)}${pairTable(confusion, classNames)}` : matrixTable(confusion, classNames);
-  const body = html`<p class="muted">
-      ${[checkpointText(report), `${evaluation.clips} clips`].filter(Boolean).join(', ')}
-    </p>
-    <div class="grid two">${matrix}${classTable(classRows(confusion, classNames), small ? '' : 'whole')}</div>`;
+  const body = html`<p class="muted">${[of, `${evaluation.clips} clips`].filter(Boolean).join(', ')}</p>
+    <div class="grid two">${matrix}${classTable(classRows(confusion, classNames), !small)}</div>`;
   return { id: 'classes', name: 'Classes', body, charts: chart ? [chart] : [] };
 }

@@ -38,7 +38,8 @@ export function jsonScript(id: string, data: unknown): Html {
   return { markup: `<script type="application/json" id="${escapeHtml(id)}">${json}</script>` };
 }
 
-function asset(name: string): string {
+/** Text of a file of assets/. */
+export function asset(name: string): string {
   return readFileSync(path.join(__dirname, 'assets', name), 'utf8').replace(/\r\n?/g, '\n');
 }
 

@@ -1,15 +1,32 @@
 import { percent } from '../terminal/format';
 import { contactStrip } from './contact_sheet';
 import { html, type Html } from './html';
-import { checkpointText, type Section } from './sections';
-import type { ReportMistake, RunReport } from './types';
+import type { Section } from './sections';
+import type { ReportEvaluation, ReportMistake, ReportStrip } from './types';
 
 const STRIP = { frames: 16, columns: 8, tile: 64 } as const;
 
-async function mistakeCard({ clip, predicted, probability }: ReportMistake, names: readonly string[]): Promise<Html> {
+async function stripOf({ clip, strip }: ReportMistake): Promise<ReportStrip> {
+  if (strip) return strip;
   const { png, width, height } = await contactStrip(clip, STRIP);
+  return { png: png.toString('base64'), width, height };
+}
+
+/** An evaluation whose mistakes have their pictures in place of their pixels, so that it can be stored as JSON. */
+export async function withStrips<T extends ReportEvaluation>(evaluation: T): Promise<T> {
+  const drawn = evaluation.mistakes.map(async (mistake) => ({
+    ...mistake,
+    clip: { ...mistake.clip, pixels: new Uint8Array(0), seen: undefined },
+    strip: await stripOf(mistake),
+  }));
+  return { ...evaluation, mistakes: await Promise.all(drawn) };
+}
+
+async function mistakeCard(mistake: ReportMistake, names: readonly string[]): Promise<Html> {
+  const { clip, predicted, probability } = mistake;
+  const { png, width, height } = await stripOf(mistake);
   const shown = Math.min(clip.frames, STRIP.frames);
-  const source = `data:image/png;base64,${png.toString('base64')}`;
+  const source = `data:image/png;base64,${png}`;
   return html`<figure class="panel mistake">
     <img src="${source}" width="${width}" height="${height}" alt="${shown} frames of ${clip.path}" />
     <figcaption>
@@ -24,10 +41,15 @@ async function mistakeCard({ clip, predicted, probability }: ReportMistake, name
   </figure>`;
 }
 
-/** Misclassified clips, most confident first; null if there is nothing to show. */
-export async function mistakes(report: RunReport): Promise<Section | null> {
-  const { evaluation, classNames } = report;
-  if (!evaluation) return null;
+/**
+ * Misclassified clips, most confident first.
+ * @param of names the checkpoint
+ */
+export async function mistakes(
+  evaluation: ReportEvaluation,
+  classNames: readonly string[],
+  of: string,
+): Promise<Section> {
   const wrong = evaluation.confusion.reduce(
     (n, row, truth) => n + row.reduce((m, k, i) => (i === truth ? m : m + k), 0),
     0,
@@ -38,7 +60,7 @@ export async function mistakes(report: RunReport): Promise<Section | null> {
     wrong === 0
       ? `All ${evaluation.clips} clips were classified correctly.`
       : `${shown} wrong answers among ${evaluation.clips} clips.`;
-  const body = html`<p class="muted">${[intro, checkpointText(report)].filter(Boolean).join(' ')}</p>
+  const body = html`<p class="muted">${[intro, of].filter(Boolean).join(' ')}</p>
     <div class="grid three">${cards}</div>`;
   return { id: 'mistakes', name: 'Mistakes', body };
 }

@@ -4,28 +4,12 @@ import { curveCharts } from './charts';
 import { html, renderPage, type Html } from './html';
 import { identityList, wrapSection } from './parts';
 import { mistakes } from './mistakes';
-import { classes } from './class_section';
-import { data, setup, summary, training } from './sections';
+import { checkEvaluation, classes } from './class_section';
+import { checkpointText, data, setup, summary, training } from './sections';
 import type { RunReport } from './types';
 
-/** Checks that class numbers and the confusion matrix match the class names, so that no row has a wrong name. */
-function check({ classNames, evaluation }: RunReport): void {
-  const k = classNames.length;
-  if (!evaluation) return;
-  const { confusion } = evaluation;
-  const odd = confusion.find((row) => row.length !== k);
-  if (confusion.length !== k || odd) {
-    throw new Error(
-      `report: expected a confusion matrix of ${k} × ${k} for ${k} class names, got ${confusion.length} × ${(odd ?? confusion[0] ?? []).length}`,
-    );
-  }
-  for (const { clip, predicted } of evaluation.mistakes) {
-    const wrong = [clip.label, predicted].find((c) => !Number.isInteger(c) || c < 0 || c >= k);
-    if (wrong !== undefined) throw new Error(`report: ${clip.path}: expected a class below ${k}, got ${wrong}`);
-  }
-}
-
-function when(iso: string): string {
+/** A time in UTC: `2026-01-31 12:00 UTC`; other text as it is. */
+export function when(iso: string): string {
   const date = new Date(iso);
   return Number.isNaN(date.getTime()) ? iso : `${date.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 }
@@ -67,16 +51,16 @@ function header(report: RunReport): Html {
  * @throws if the confusion matrix or a mistake does not match the class names
  */
 export async function renderRunReport(report: RunReport): Promise<string> {
-  check(report);
-  const all = [
+  const { evaluation, classNames } = report;
+  if (evaluation) checkEvaluation(evaluation, classNames);
+  const of = checkpointText(report);
+  const sections = [
     summary(report),
     training(report, curveCharts(report)),
-    classes(report),
-    await mistakes(report),
+    ...(evaluation ? [classes(evaluation, classNames, of), await mistakes(evaluation, classNames, of)] : []),
     data(report),
     setup(report),
   ];
-  const sections = all.filter((s) => s !== null);
   return renderPage({
     title: `${report.title} · MorphMLP`,
     sections,

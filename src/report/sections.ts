@@ -193,7 +193,8 @@ export function training(report: RunReport, charts: CurveChart[]): Section {
   return { id: 'training', name: 'Training', body, charts };
 }
 
-function factsTable(facts: Facts): Html {
+/** A table of names and values. */
+export function factsTable(facts: Facts): Html {
   const text = (name: string, value: string | number) =>
     typeof value === 'string' ? value : name === 'bytes' ? bytes(value) : value.toLocaleString('en');
   const rows = Object.entries(facts).map(
@@ -210,7 +211,8 @@ function factsTable(facts: Facts): Html {
   </table>`;
 }
 
-function filesTable(title: string, label: string, files: RunReport['skipped']): Html {
+/** A table of files, folded if there are many. */
+export function filesTable(title: string, label: string, files: RunReport['skipped']): Html {
   const rows = files.map(
     ({ name, reason }) =>
       html`<tr>
@@ -226,7 +228,8 @@ function filesTable(title: string, label: string, files: RunReport['skipped']): 
   </details>`;
 }
 
-const counted = (files: RunReport['skipped'], one: string, several: string): string =>
+/** `1 file was skipped`, `3 files were skipped`. */
+export const counted = (files: RunReport['skipped'], one: string, several: string): string =>
   files.length === 1 ? `1 file ${one}` : `${files.length} files ${several}`;
 
 function filesText({ skipped, damaged = [], status, epochs }: RunReport): Html {
@@ -260,18 +263,20 @@ function flatten(value: ConfigValue, name = ''): [string, string][] {
   return entries.flatMap(([key, inner]) => flatten(inner as ConfigValue, name ? `${name}.${key}` : key));
 }
 
+/** The command that repeats what the page shows, with a button that copies it. */
+export function commandPanel(command: string): Html {
+  return html`<div class="panel">
+    <h3 id="command-title">Command</h3>
+    <div class="command">
+      <code id="command" tabindex="0" aria-labelledby="command-title">${command}</code
+      ><button type="button" data-copy="command">Copy</button>
+    </div>
+  </div>`;
+}
+
 /** How to reproduce the run: command, configuration, versions and files. */
 export function setup({ command, config, versions, files }: RunReport): Section {
-  const repeat = command
-    ? html`<div class="panel">
-        <h3 id="command-title">Command</h3>
-        <div class="command">
-          <code id="command" tabindex="0" aria-labelledby="command-title">${command}</code
-          ><button type="button" data-copy="command">Copy</button>
-        </div>
-      </div>`
-    : null;
-  const body = html`${repeat}
+  const body = html`${command !== undefined && commandPanel(command)}
     <div class="grid two">
       <div class="panel">
         <h3>Configuration</h3>

@@ -21,6 +21,16 @@ export interface ReportMistake {
   predicted: number;
   /** The probability of `predicted`. */
   probability: number;
+  /** The frames drawn already, in place of the clip's pixels. */
+  strip?: ReportStrip;
+}
+
+/** The frames of a clip as one picture. */
+export interface ReportStrip {
+  /** Base64. */
+  png: string;
+  width: number;
+  height: number;
 }
 
 /** One training step. */

@@ -15,6 +15,14 @@ export function clock(seconds: number): string {
   return hours > 0 ? `${hours}:${pad2(minutes)}:${pad2(s % 60)}` : `${minutes}:${pad2(s % 60)}`;
 }
 
+/** Formats a time in a video to a tenth of a second: 0:05.0, 1:01:40.5. */
+export function clockTime(seconds: number): string {
+  const tenths = Math.max(0, Math.round(seconds * 10));
+  const [hours, minutes, rest] = [Math.floor(tenths / 36_000), Math.floor(tenths / 600) % 60, tenths % 600];
+  const end = `${pad2(Math.floor(rest / 10))}.${rest % 10}`;
+  return hours > 0 ? `${hours}:${pad2(minutes)}:${end}` : `${minutes}:${end}`;
+}
+
 /** Formats seconds with suitable units and precision: 3.2 µs, 45 ms, 2.35 s, 1 min 15 s, 2 h 05 min, 3 d 4 h. */
 export function duration(seconds: number): string {
   if (!Number.isFinite(seconds)) return 'unknown';

@@ -11,6 +11,8 @@ export interface TestOptions {
   /** Views per forward pass. */
   batch: number;
   onVideo?: (done: number, total: number) => void;
+  /** Called with the logits [classes] of each item that was read: the mean over its views. */
+  onLogits?: (item: number, logits: Float32Array) => void;
 }
 
 /** Results of a test: over all views, and for the single view (middle clip, centre crop). */
@@ -63,14 +65,16 @@ export async function testViews(model: Classifier, dataset: Dataset, options: Te
   const skipped: Skipped[] = [];
   const several = viewCount(views) > 1;
   const choose = (item: number) => read(item, several ? [MIDDLE, views] : [MIDDLE]);
-  let done = 0;
+  let item = 0;
   model.network.eval();
   for await (const clips of readVideos(dataset, choose, skipped)) {
-    options.onVideo?.(++done, dataset.length);
+    options.onVideo?.(++item, dataset.length);
     if (clips === null) continue;
     const [middle, ...others] = viewLogits(model, clips, batch);
+    const logits = several ? meanOfRows(others) : middle!;
     single.add(middle!, clips[0]!);
-    all.add(several ? meanOfRows(others) : middle!, clips[0]!);
+    all.add(logits, clips[0]!);
+    options.onLogits?.(item - 1, logits);
   }
   if (skipped.length === dataset.length)
     throw new Error(`none of the ${dataset.length} videos could be read; the first: ${skipped[0]!.reason}`);

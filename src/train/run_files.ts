@@ -11,6 +11,8 @@ export const runFiles = (out: string) => ({
   last: path.join(out, 'last.safetensors'),
   config: path.join(out, 'config.yaml'),
   report: path.join(out, 'report.html'),
+  facts: path.join(out, 'report.json'),
+  metrics: path.join(out, 'metrics.jsonl'),
 });
 
 const EPOCH_FILE = /^epoch_\d+\.safetensors$/;
@@ -20,9 +22,10 @@ const epochFile = (out: string, epoch: number): string =>
 
 /** Removes the checkpoints of an earlier run, which must not be mistaken for those of the next. */
 export function removeRun(out: string): void {
-  const { last, best, report } = runFiles(out);
+  const { last, best, report, facts } = runFiles(out);
   const kept = readdirSync(out).filter((name) => EPOCH_FILE.test(name));
-  for (const file of [last, best, report, ...kept.map((name) => path.join(out, name))]) rmSync(file, { force: true });
+  for (const file of [last, best, report, facts, ...kept.map((name) => path.join(out, name))])
+    rmSync(file, { force: true });
 }
 
 /**

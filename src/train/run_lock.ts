@@ -131,6 +131,17 @@ export class RunLock {
     }
   }
 
+  /** Whether a process that may still run holds the lock of a folder. */
+  static isHeld(folder: string): boolean {
+    const file = path.join(folder, 'run.lock');
+    try {
+      return !isStale(file, readHolder(file));
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT') return false;
+      throw error;
+    }
+  }
+
   /** Removes the lock. A second call, or one after the lock was lost, does nothing. */
   release(): void {
     try {

@@ -157,7 +157,7 @@ test('every command has help with examples', () => {
   const commands = [
     ...['train', 'evaluate', 'predict', 'convert', 'export', 'flops', 'verify', 'prepare', 'study', 'kernel'],
     ...['data check', 'data preview', 'data export', 'bench kernels', 'bench paper', 'bench compare', 'bench data'],
-    ...['kernel new', 'kernel build', 'kernel check'],
+    ...['kernel new', 'kernel build', 'kernel check', 'runs list', 'runs compare', 'report'],
   ];
   for (const command of commands) expect(morphmlp(...command.split(' '), '--help').out).toMatch(/^Example/m);
 });

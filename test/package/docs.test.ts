@@ -4,7 +4,13 @@ import { runCli } from '../support/run_cli';
 
 const root = path.join(__dirname, '..', '..');
 const docs = readdirSync(path.join(root, 'docs')).filter((name) => name.endsWith('.md'));
-const pages = ['README.md', 'CONTRIBUTING.md', 'examples/README.md', ...docs.map((name) => path.join('docs', name))];
+const pages = [
+  'README.md',
+  'CONTRIBUTING.md',
+  'examples/README.md',
+  'examples/browser/README.md',
+  ...docs.map((name) => path.join('docs', name)),
+];
 
 /** The commands on a page, one per line: in code blocks and between backquotes. */
 function commandsOf(page: string): string[] {

@@ -31,9 +31,14 @@ async function picture(side: 'left' | 'right'): Promise<string> {
   return file;
 }
 
-test.each(readdirSync(examples).filter((name) => !name.endsWith('.md')))('%s has less than 40 lines', (name) => {
-  expect(readFileSync(path.join(examples, name), 'utf8').trimEnd().split('\n').length).toBeLessThan(40);
-});
+const programs = readdirSync(examples, { withFileTypes: true }).filter((entry) => entry.isFile());
+
+test.each(programs.map(({ name }) => name).filter((name) => !name.endsWith('.md')))(
+  '%s has less than 40 lines',
+  (name) => {
+    expect(readFileSync(path.join(examples, name), 'utf8').trimEnd().split('\n').length).toBeLessThan(40);
+  },
+);
 
 test('README.md lists every example', () => {
   const page = readFileSync(path.join(examples, 'README.md'), 'utf8');

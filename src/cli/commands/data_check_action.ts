@@ -47,7 +47,7 @@ function openLists(
   const { config } = resolveConfig(flags, [...pairs]);
   const options = runOptions(config);
   const opening = { clips: { ...options.clips, train: false }, classes: options.classes ?? undefined };
-  const train = openList(specWith(options.train, args), opening);
+  const train = openList(specWith(options.train, args), { ...opening, split: 'train' });
   const known = { known: train.classNames, knownFrom: train.source };
   const second = options.val && [openList(specWith(options.val, args), { ...opening, ...known })];
   return { listings: [train, ...(second ?? [])], clips: opening.clips, workers: options.workers };
@@ -147,7 +147,7 @@ export async function check(given: string[], args: CheckArguments): Promise<void
   const { listings, clips, workers } = openLists(given, args);
   const bar = new Progress({ label: 'checking', total: listings.reduce((sum, { items }) => sum + items.length, 0) });
   const span = ({ fps }: { fps: number }): number =>
-    clips.sampling === 'segment' ? clips.frames : Math.floor(clipSpan(clips, fps));
+    clips.sampling === 'segment' || clips.frames === 1 ? clips.frames : Math.floor(clipSpan(clips, fps));
   const onFile = (done: number): void => bar.update(done);
   const see = args.json ? { see: { clips, views: { clips: args.clips, crops: Number(args.crops) as 1 | 3 } } } : {};
   const found = await checkData(listings, { span, workers, onFile, ...see }).finally(() => bar.finish());

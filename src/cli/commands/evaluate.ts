@@ -7,9 +7,9 @@ import { deviceOption, precisionOption, wholeNumber } from '../options';
 export function registerEvaluate(program: Command): void {
   program
     .command('evaluate')
-    .description('measure a trained model on labelled clips')
+    .description('measure a trained model on labelled clips: accuracy, precision, recall and F1 of each class')
     .requiredOption('--data <path>', 'clips: a csv, a folder of class folders, or motion (motion:N for N clips)')
-    .requiredOption('--checkpoint <file>', 'a .safetensors file that training wrote')
+    .requiredOption('--checkpoint <path>', 'a .safetensors file that training wrote, or the folder of a run: its best')
     .option('--batch-size <n>', 'views of a video per forward pass', wholeNumber(1), 8)
     .option('--workers <n>', 'threads that decode videos', wholeNumber(1), Math.max(1, os.cpus().length - 1))
     .option('--separator <text>', 'separator between path and label in a csv', ',')
@@ -21,10 +21,12 @@ export function registerEvaluate(program: Command): void {
     )
     .addOption(deviceOption())
     .addOption(precisionOption())
-    .option('--json', 'print as JSON, with the confusion matrix')
+    .option('--csv <file>', 'write the prediction for every file: label, predicted class, scores')
+    .option('--html <file>', 'write a page: measures and confusion of the classes, the surest mistakes')
+    .option('--json', 'print as JSON: measures of every class, confusion matrix, predictions')
     .addHelpText(
       'after',
-      '\nExamples:\n  morphmlp evaluate --data val.csv --checkpoint runs/mine/best.safetensors\n  morphmlp evaluate --data val.csv --checkpoint runs/mine/best.safetensors --clips 4 --crops 3\n  morphmlp evaluate --data motion --checkpoint runs/quickstart/best.safetensors',
+      '\nExamples:\n  morphmlp evaluate --data val.csv --checkpoint runs/mine/best.safetensors\n  morphmlp evaluate --data val.csv --checkpoint runs/mine/best.safetensors --clips 4 --crops 3\n  morphmlp evaluate --data val.csv --checkpoint runs/mine --csv predictions.csv --html evaluation.html\n  morphmlp evaluate --data motion --checkpoint runs/quickstart',
     )
     .action(async (given: EvaluateArguments) => (await import('./evaluate_action.js')).evaluate(given));
 }

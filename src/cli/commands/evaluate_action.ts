@@ -1,7 +1,12 @@
 import { specOf } from '../../data/open';
 import type { Device, Precision } from '../../core/native';
 import { setDefaultDevice } from '../../core/tensor';
-import { runTest, showSkippedVideos, testText } from './multi_view_test';
+import { writeFileAtomic } from '../../formats/atomic';
+import { checkpointFile } from '../../train/checkpoint_file';
+import { writeEvaluationPage } from './evaluation_page';
+import { runTest } from './multi_view_test';
+import { checkOutputs } from './outputs';
+import { predictionsCsv, recordOf, showSkippedVideos, testText } from './test_record';
 
 /** Arguments of `morphmlp evaluate`. */
 export interface EvaluateArguments {
@@ -14,17 +19,27 @@ export interface EvaluateArguments {
   crops: '1' | '3';
   device: Device;
   precision: Precision;
+  csv?: string;
+  html?: string;
   json?: boolean;
 }
 
 /** Runs `morphmlp evaluate`. */
 export async function evaluate(given: EvaluateArguments): Promise<void> {
-  const { data, checkpoint, batchSize, workers, separator, clips, crops, json = false } = given;
+  const { data, batchSize, workers, separator, clips, crops, csv, html, json = false } = given;
   setDefaultDevice(given.device);
+  checkOutputs({ csv, html });
+  const checkpoint = checkpointFile(given.checkpoint);
   const views = { clips, crops: Number(crops) as 1 | 3 };
   const testing = { data: specOf(data, separator), views, batch: batchSize };
-  const record = await runTest({ testing, checkpoint, workers, precision: given.precision, quiet: json });
+  const outcome = await runTest({ testing, checkpoint, workers, precision: given.precision, quiet: json });
+  const record = recordOf(outcome);
+  if (csv !== undefined) writeFileAtomic(csv, (write) => write(Buffer.from(predictionsCsv(record))));
+  if (html !== undefined) await writeEvaluationPage(html, outcome, record);
   if (json) return console.log(JSON.stringify(record));
   console.log(testText(record));
   showSkippedVideos(record);
+  console.log(`checkpoint  ${checkpoint}`);
+  if (csv !== undefined) console.log(`predictions ${csv}`);
+  if (html !== undefined) console.log(`report      ${html}`);
 }

@@ -1,54 +1,32 @@
-import { writeFileSync } from 'node:fs';
-import path from 'node:path';
-import pc from 'picocolors';
 import { DecodePool } from '../../data/video/decode_pool';
-import { viewCount, type Views } from '../../data/sampling';
+import type { Views } from '../../data/sampling';
 import type { InputSpec } from '../../data/input_spec';
-import { testClips } from '../../data/video/clip_plan';
+import { allViews, testClips } from '../../data/video/clip_plan';
+import { checkSliding, slidingClips, type Distance, type Sliding } from '../../data/video/windows';
 import type { Clip } from '../../data/types';
-import { allViews } from '../../data/video/clip_plan';
 import { load, type LoadedModel } from '../../models/load';
 import type { Device, Precision } from '../../core/native';
-import { contactSheet, type SheetRow } from '../../report/contact_sheet';
 import { setDefaultDevice } from '../../core/tensor';
+import { TimelineData, writeTimeline } from '../../report/timeline';
+import { checkpointFile } from '../../train/checkpoint_file';
 import { meanOfRows, probabilities, viewLogits } from '../../train/views';
-import { percent, table } from '../../terminal/format';
 import { showNotes } from './notes';
 import { checkOutputs } from './outputs';
 import { fileInputs, standardInput, type Input, type StreamInput } from './predict_inputs';
+import { PredictOutput } from './predict_output';
 import { Progress } from '../../terminal/progress';
-import { displayWidth, padWidth, printable } from '../../terminal/text_width';
-
-/** A class and its probability. */
-export interface Guess {
-  label: string;
-  probability: number;
-}
-
-/** The `top` most probable classes of a video from its `views`, best first. */
-export function classify(model: LoadedModel, views: readonly Clip[], top: number): Guess[] {
-  model.network.eval();
-  const scores = probabilities(meanOfRows(viewLogits(model, views)));
-  const guesses = model.classNames.map((label, i) => ({ label, probability: scores[i]! }));
-  return guesses.sort((a, b) => b.probability - a.probability).slice(0, top);
-}
-
-const bar = (share: number): string => pc.cyan('█'.repeat(Math.round(share * 30)));
-
-/** Text with one line per guess. */
-export function guessLines(guesses: readonly Guess[]): string[] {
-  const width = Math.max(...guesses.map((g) => displayWidth(printable(g.label))));
-  return guesses.map(
-    (g) => `  ${padWidth(printable(g.label), width)}  ${percent(g.probability).padStart(6)}  ${bar(g.probability)}`,
-  );
-}
+import { printable } from '../../terminal/text_width';
 
 /** Arguments of `morphmlp predict`. */
 export interface PredictArguments {
   checkpoint: string;
   top: number;
   json?: boolean;
+  csv?: string;
   sheet?: string;
+  every?: Distance;
+  window?: Distance;
+  timeline?: string;
   framesAsClip?: boolean;
   frameSize?: [number, number];
   clips: number;
@@ -58,22 +36,14 @@ export interface PredictArguments {
   precision: Precision;
 }
 
-/** Predictions for one input. */
-interface Seen {
-  name: string;
-  guesses: Guess[];
-}
-
-/** Most clips on a contact sheet: viewers cannot open taller pictures. */
-const SHEET_ROWS = 64;
-
 async function gather(given: readonly string[], args: PredictArguments): Promise<(Input | StreamInput)[]> {
-  const files = fileInputs(
+  const { inputs, notes } = fileInputs(
     given.filter((input) => input !== '-'),
     args.framesAsClip ?? false,
   );
+  for (const note of notes) console.error(`note: ${note}`);
   if (args.frameSize && !given.includes('-')) throw new Error('--frame-size is for frames on standard input: give -');
-  return given.includes('-') ? [...files, await standardInput(args.frameSize)] : files;
+  return given.includes('-') ? [...inputs, await standardInput(args.frameSize)] : inputs;
 }
 
 /** Number of inputs read ahead of the network. */
@@ -114,89 +84,119 @@ async function* readAll(
   }
 }
 
-/** Message of an input's error, with the name that the user gave in place of the path. */
-function problemOf({ input: { name, source }, error: { message } }: { input: Input; error: Error }): string {
+/** Prints an input's error, with the name that the user gave in place of the path. */
+function showProblem({ name, source }: Input, { message }: Error): void {
   const text = message.replaceAll(source.path, name);
-  return text.includes(name) ? text : `${name}: ${text}`;
+  console.error(`morphmlp: ${printable(text.includes(name) ? text : `${name}: ${text}`)}`);
 }
 
-function inputTable(seen: readonly Seen[]): string {
-  const rows = seen.flatMap(({ name, guesses }) =>
-    guesses.map((g, i) => [i === 0 ? printable(name) : '', printable(g.label), percent(g.probability)]),
-  );
-  return table(rows, { head: ['input', 'class', 'probability'], align: ['left', 'left', 'right'] });
+const showWarning = ({ name }: Input, warning: string | undefined): void => {
+  if (warning !== undefined) console.error(`note: ${name}: ${warning}`);
+};
+
+/** Probabilities [classes] of the mean logits of views. */
+const scoresOf = (model: LoadedModel, views: readonly Clip[]): Float32Array =>
+  probabilities(meanOfRows(viewLogits(model, views)));
+
+/** A prediction in progress. */
+interface Job {
+  inputs: readonly Input[];
+  model: LoadedModel;
+  spec: InputSpec;
+  args: PredictArguments;
+  pool: DecodePool;
+  output: PredictOutput;
 }
 
-function captionOf({ name, guesses }: Seen): string {
-  const words = guesses.slice(0, 3).map((g) => `${g.label} ${percent(g.probability)}`);
-  return `${path.basename(name)}: ${words.join(' · ')}`;
-}
-
-async function writeSheet(file: string, rows: readonly SheetRow[], inputs: number): Promise<void> {
-  if (rows.length === 0) return;
-  writeFileSync(file, await contactSheet(rows));
-  if (inputs > rows.length) console.error(`note: ${file} shows the first ${rows.length} of ${inputs}`);
-}
-
-/** Checks that the sheet can be written before any work is done. */
-function checkSheet(file: string): void {
-  if (!/\.png$/i.test(file)) throw new Error(`--sheet ${file}: expected a name that ends in .png`);
-  checkOutputs({ sheet: file });
-}
-
-function show(seen: readonly Seen[]): void {
-  if (seen.length === 1) console.log([pc.bold(printable(seen[0]!.name)), ...guessLines(seen[0]!.guesses)].join('\n'));
-  else if (seen.length > 1) console.log(inputTable(seen));
-}
-
-async function classifyAll(
-  inputs: readonly Input[],
-  model: LoadedModel,
-  args: PredictArguments,
-  pool: DecodePool,
-): Promise<{ seen: Seen[]; rows: SheetRow[]; failed: number }> {
+/** Classifies whole inputs. Returns the number of those that could not be read. */
+async function classifyAll({ inputs, model, spec, args, pool, output }: Job): Promise<number> {
   const views: Views = { clips: args.clips, crops: Number(args.crops) as 1 | 3 };
   const progress = args.json ? null : new Progress({ label: 'predicting', total: inputs.length });
-  const seen: Seen[] = [];
-  const rows: SheetRow[] = [];
   let failed = 0;
-  const spec = args.ignoreSar ? { ...model.input, ignoreSar: true } : model.input;
   for await (const got of readAll(inputs, spec, views, pool)) {
-    const { name } = got.input;
     if ('error' in got) {
       failed += 1;
-      console.error(`morphmlp: ${printable(problemOf(got))}`);
+      showProblem(got.input, got.error);
     } else {
-      const guesses = classify(model, got.clips, args.top);
-      seen.push({ name, guesses });
-      if (got.warning !== undefined) console.error(`note: ${name}: ${got.warning}`);
-      const frames = got.clips.map((clip) => clip.seen);
-      if (args.json) console.log(JSON.stringify({ input: name, views: viewCount(views), guesses, frames }));
-      if (args.sheet && rows.length < SHEET_ROWS)
-        rows.push({ clip: got.clips[0]!, caption: captionOf({ name, guesses }) });
+      output.add({ name: got.input.name, views: got.clips, probabilities: scoresOf(model, got.clips) });
+      showWarning(got.input, got.warning);
     }
-    progress?.update(seen.length + failed);
+    progress?.update(output.count + failed);
   }
   progress?.finish();
-  return { seen, rows, failed };
+  return failed;
+}
+
+/** Classifies the windows of an input. */
+async function classifyWindows(input: Input, sliding: Sliding, job: Job): Promise<TimelineData | null> {
+  const { model, spec, args, pool, output } = job;
+  let timeline: TimelineData | null = null;
+  for await (const window of slidingClips(input.source, spec, Number(args.crops) as 1 | 3, sliding, pool)) {
+    const { index, count, start, end, duration, clips, warning } = window;
+    const scores = scoresOf(model, clips);
+    output.add({ name: input.name, views: clips, probabilities: scores, window: { start, end } });
+    timeline ??= new TimelineData({ name: input.name, classNames: model.classNames, windows: count, duration });
+    timeline.add(index, { start, end }, scores);
+    if (index === 0) showWarning(input, warning);
+  }
+  return timeline;
+}
+
+/** Classifies the windows of all inputs. Returns the number of inputs that could not be read. */
+async function slideAll(job: Job, sliding: Sliding): Promise<number> {
+  let failed = 0;
+  for (const input of job.inputs) {
+    try {
+      const timeline = await classifyWindows(input, sliding, job);
+      if (job.args.timeline !== undefined && timeline) writeTimeline(job.args.timeline, timeline, job.args.checkpoint);
+    } catch (error) {
+      failed += 1;
+      showProblem(input, error as Error);
+    }
+  }
+  return failed;
+}
+
+/** Checks that all files can be written before any work is done. */
+function checkFiles({ sheet, csv, timeline, every, window }: PredictArguments): void {
+  if (sheet !== undefined && !/\.png$/i.test(sheet))
+    throw new Error(`--sheet ${sheet}: expected a name that ends in .png`);
+  if (timeline !== undefined && !/\.(svg|html)$/i.test(timeline))
+    throw new Error(`--timeline ${timeline}: expected a name that ends in .svg or .html`);
+  for (const [name, given] of Object.entries({ timeline, window }))
+    if (given !== undefined && every === undefined) throw new Error(`--${name} needs --every, such as --every 1s`);
+  checkOutputs({ sheet, csv, timeline });
 }
 
 /** Runs `morphmlp predict`. */
 export async function predict(given: string[], args: PredictArguments): Promise<void> {
   setDefaultDevice(args.device);
-  if (args.sheet) checkSheet(args.sheet);
+  checkFiles(args);
+  const { every, window, top, json = false, csv, sheet } = args;
   const inputs = await gather(given, args);
   const pool = new DecodePool(1);
-  const model = load(args.checkpoint);
-  model.network.precision = args.precision;
-  showNotes(args.checkpoint, model);
   try {
-    const { seen, rows, failed } = await classifyAll(inputs, model, args, pool);
-    if (!args.json) show(seen);
-    if (args.sheet) await writeSheet(args.sheet, rows, seen.length);
-    if (failed > 0) process.exitCode = 1;
+    if (args.timeline !== undefined && inputs.length !== 1)
+      throw new Error(`--timeline draws one video, got ${inputs.length} inputs`);
+    const checkpoint = checkpointFile(args.checkpoint);
+    if (checkpoint !== args.checkpoint) console.error(`note: the weights are those of ${checkpoint}`);
+    const model = load(checkpoint);
+    try {
+      model.network.precision = args.precision;
+      model.network.eval();
+      showNotes(checkpoint, model);
+      const spec = args.ignoreSar ? { ...model.input, ignoreSar: true } : model.input;
+      const output = new PredictOutput(model.classNames, { top, json, csv, sheet, windows: every !== undefined });
+      const job: Job = { inputs, model, spec, args: { ...args, checkpoint }, pool, output };
+      const sliding = every && { every, ...(window ? { length: window } : {}) };
+      if (sliding) checkSliding(sliding, spec);
+      const failed = await (sliding ? slideAll(job, sliding) : classifyAll(job));
+      await output.finish();
+      if (failed > 0) process.exitCode = 1;
+    } finally {
+      model.network.dispose();
+    }
   } finally {
-    model.network.dispose();
     await pool.close();
     for (const input of inputs) if ('dispose' in input) input.dispose();
   }

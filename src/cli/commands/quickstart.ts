@@ -9,7 +9,9 @@ import { VideoDataset } from '../../data/video/video_dataset';
 import type { Run } from '../../train/run';
 import { load, type InputSpec } from '../../models/load';
 import { printable } from '../../terminal/text_width';
-import { classify, guessLines } from './predict_action';
+import { bestScores } from '../../train/scores';
+import { meanOfRows, probabilities, viewLogits } from '../../train/views';
+import { guessLines } from './predict_output';
 
 const EXAMPLE_STREAM = 2; // neither training nor validation clips
 const EXAMPLE = 3;
@@ -76,7 +78,9 @@ export async function afterQuickstart(run: Run): Promise<void> {
     if (!found) return;
     const { example, clips } = found;
     const file = printable(path.relative('', example.file));
-    const lines = guessLines(classify(model, clips, 3)).join('\n');
+    model.network.eval();
+    const scores = probabilities(meanOfRows(viewLogits(model, clips)));
+    const lines = guessLines(bestScores(scores, model.classNames, 3)).join('\n');
     console.log(`\n${file} shows '${printable(model.classNames[example.label]!)}'; the model says:\n${lines}`);
     const { source } = example;
     if (!(source.kind === 'video' || source.kind === 'image') || source.part) return; // predict takes files

@@ -57,7 +57,9 @@ async function labelledClips(
 
 async function fileClips(files: readonly string[], input: InputSpec): Promise<Clip[]> {
   const clips: Clip[] = [];
-  for (const { source, name } of fileInputs(files, false)) {
+  const { inputs, notes } = fileInputs(files, false);
+  for (const note of notes) console.error(`note: ${note}`);
+  for (const { source, name } of inputs) {
     const [clip] = await readViews(source, input);
     clips.push({ ...clip!, path: name });
   }

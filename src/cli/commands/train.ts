@@ -119,6 +119,7 @@ export function registerTrain(program: Command): void {
     )
     .option('--accept-changes', 'with --resume: go on with settings other than those of the run')
     .option('--overwrite', 'replace the run in --out')
+    .option('--open', 'open the report in the browser after the first epoch; it is written anew after each')
     .addHelpText('after', EXAMPLES)
     .action(async (pairs: string[], given: TrainArguments) => (await import('./train_action.js')).train(pairs, given));
 }

@@ -17,7 +17,8 @@ import { findLearningRate } from './find_lr';
 import { amount, percent } from '../../terminal/format';
 import { afterQuickstart, thisCommand } from './quickstart';
 import type { RunLog } from './run_log';
-import { writeRunReport } from './run_report';
+import { openOnce } from '../open_file';
+import { writeRunFacts, writeRunReport } from './run_report';
 import { testRun } from './multi_view_test';
 import { learningHints } from '../../train/hints';
 import { isPlanned, planned, splitFolders } from './train_plan';
@@ -35,6 +36,7 @@ export type TrainArguments = TrainFlags & {
   findLr?: boolean;
   /** Most seconds of training that a plan chooses. */
   time?: number;
+  open?: boolean;
 };
 
 /** Seconds of training that a plan may take unless `--time` says otherwise. */
@@ -143,10 +145,16 @@ async function writeReportSoFar(run: Run, view: TrainingView, config: Config): P
 }
 
 /** Trains, and writes the report after every epoch. @throws if the training fails */
-async function trainLogged(run: Run, view: TrainingView, config: Config): Promise<void> {
+async function trainLogged(run: Run, view: TrainingView, config: Config, open = false): Promise<void> {
   const release = stopOnInterrupt(run);
+  const openPage = open
+    ? openOnce(run.files.report, (problem) => console.error(pc.yellow(`note: ${problem}`)))
+    : () => undefined;
   try {
-    await run.train(() => writeReportSoFar(run, view, config));
+    await run.train(async () => {
+      await writeReportSoFar(run, view, config);
+      openPage();
+    });
   } catch (error) {
     const { failed, bestEvaluation } = run.trainer;
     if (failed === null) throw error;
@@ -170,10 +178,11 @@ function writeSplit({ options, loaders }: Run): void {
 }
 
 /** Trains to the end or until stopped, and writes the report. Returns whether the run is complete. */
-async function trainRun(run: Run, view: TrainingView, config: Config): Promise<boolean> {
+async function trainRun(run: Run, view: TrainingView, config: Config, open?: boolean): Promise<boolean> {
   writeFileAtomic(run.files.config, (write) => write(Buffer.from(printConfig(config))));
   writeSplit(run);
-  await trainLogged(run, view, config);
+  await writeRunFacts(run, config);
+  await trainLogged(run, view, config, open);
   showSkipped(view.log);
   const { files, trainer, options } = run;
   if (!trainer.finished) {
@@ -204,7 +213,7 @@ async function trainFirst(config: Config, given: TrainArguments): Promise<boolea
     await findLearningRate(run, describeRun(run).split('\n')[0]!);
     return false;
   }
-  const finished = await trainRun(run, view, config);
+  const finished = await trainRun(run, view, config, given.open);
   if (finished && given.preset === 'quickstart') await afterQuickstart(run);
   run.dispose();
   return finished;

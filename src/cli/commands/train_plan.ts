@@ -2,7 +2,11 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import pc from 'picocolors';
+import { itemSource } from '../../data/check/inspect';
+import { isIdx } from '../../data/lists/idx_list';
+import type { Listing } from '../../data/lists/types';
 import { openList } from '../../data/open';
+import { isPicture } from '../../data/source';
 import { testClips } from '../../data/video/clip_plan';
 import { duration } from '../../terminal/format';
 import { withProgress } from '../../terminal/progress';
@@ -11,6 +15,7 @@ import { withSettings, type Setting } from '../../train/config/config';
 import type { Config, KeyName } from '../../train/config/keys';
 import { runOptions } from '../../train/config/recipe';
 import { withPlan, type Resolved } from './train_settings';
+import type { RunOptions } from '../../train/options';
 import { choose, planTime, type Choice } from '../../train/plan/choose';
 import { surveyList } from '../../train/plan/facts';
 import { secondsPerClip } from '../../train/plan/measure';
@@ -44,6 +49,25 @@ function show(choices: readonly Choice[], source: string): void {
     console.log(`  ${name.padEnd(width)}  ${pc.bold(text)}  ${pc.dim(printable(why))}`);
 }
 
+/** Validation for files that came without: the test files of an IDX folder, else a share of the files. */
+function chooseValidation(data: string): Choice {
+  const name = 'validation';
+  if (isIdx(data))
+    return { name, text: 't10k', why: 'the test files of the folder (--val)', settings: { 'RUN.VAL_DATA': data } };
+  const why = 'no validation files were named (--val)';
+  return { name, text: 'a fifth of each class', why, settings: { 'RUN.VAL_DATA': '0.2' } };
+}
+
+/** The training list, of pictures if it has nothing else and no model was named. */
+function listingOf(options: RunOptions, modelGiven: boolean): Listing {
+  const clips = { ...testClips(runInput(options)), train: true };
+  const opening = { seed: options.seed, classes: options.classes ?? undefined };
+  if (modelGiven) return openList(options.train, { ...opening, clips });
+  const any = openList(options.train, { ...opening, clips: { ...clips, frames: 1 } });
+  const pictures = any.items.every((item) => isPicture(itemSource(item)));
+  return pictures ? any : openList(options.train, { ...opening, clips });
+}
+
 /**
  * The configuration with a plan for what `given` leaves open. Opens a sample of the files and measures a few steps.
  * @throws if the list is invalid or nothing of the sample can be read
@@ -51,18 +75,9 @@ function show(choices: readonly Choice[], source: string): void {
 export async function planned(resolved: Resolved, budget: number): Promise<Config> {
   const { config, given } = resolved;
   const keys = new Set(given.map(({ key }) => key));
-  const split: Choice[] = keys.has('RUN.VAL_DATA')
-    ? []
-    : [
-        {
-          ...{ name: 'validation', text: 'a fifth of each class', why: 'no validation files were named (--val)' },
-          settings: { 'RUN.VAL_DATA': '0.2' },
-        },
-      ];
+  const split = keys.has('RUN.VAL_DATA') ? [] : [chooseValidation(config['RUN.TRAIN_DATA'])];
   const base = withSettings(config, settingsOf(split));
-  const before = runOptions(base);
-  const clips = { ...testClips(runInput(before)), train: true };
-  const listing = openList(before.train, { clips, seed: before.seed, classes: before.classes ?? undefined });
+  const listing = listingOf(runOptions(base), keys.has('MORPH.LAYERS'));
   const facts = await withProgress({ label: 'looking at files', total: 0 }, (bar) =>
     surveyList(listing, (done, total) => bar.update(0, [`${done} of ${total}`])),
   );

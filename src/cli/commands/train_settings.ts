@@ -137,6 +137,13 @@ function fitWarmup(config: Config, settings: readonly Setting[]): Config {
   return { ...config, 'SOLVER.WARMUP_EPOCHS': warmup };
 }
 
+/** Scales the short side of test frames with `--crop`, so that the crop shows the same part of a frame as the recipe's. */
+function fitTestScale(config: Config, recipe: Config, settings: readonly Setting[]): Config {
+  if (settings.some(({ key }) => key === 'RUN.TEST_SCALE')) return config;
+  const scale = config['DATA.TEST_CROP_SIZE'] / recipe['DATA.TEST_CROP_SIZE'];
+  return { ...config, 'RUN.TEST_SCALE': Math.round(recipe['RUN.TEST_SCALE'] * scale) };
+}
+
 /** Default recipe for the user's clips, if neither a file nor a preset is given. */
 const OWN = 'own';
 
@@ -177,7 +184,9 @@ export function resolveConfig(flags: TrainFlags, pairs: readonly string[]): Reso
   const recipe = file === undefined ? presetSettings(flags.preset ?? OWN) : readSettings(file);
   const workers = { 'DATA_LOADER.NUM_WORKERS': Math.max(1, os.availableParallelism() - 1) };
   const base = file === undefined ? { ...defaults(), ...workers } : defaults();
-  const config = withSettings(withSettings(base, recipe), given);
+  const plain = withSettings(base, recipe);
+  const flagged = withSettings(plain, given);
+  const config = flags.crop === undefined ? flagged : fitTestScale(flagged, plain, given);
   const open = file === undefined && flags.preset === undefined;
   const notes = withoutEffect([...recipe, ...given]);
   return { config: open ? fitWarmup(config, given) : config, notes, given, open };

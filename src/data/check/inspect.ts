@@ -34,6 +34,7 @@ export async function contentFiles(source: Source): Promise<string[]> {
 }
 
 async function bytesOf(source: Source): Promise<number> {
+  if (source.kind === 'idx') return source.width * source.height;
   if ('part' in source && source.part) return source.part.end - source.part.start;
   const sizes = await Promise.all((await contentFiles(source)).map(async (file) => (await stat(file)).size));
   return sizes.reduce((sum, size) => sum + size, 0);

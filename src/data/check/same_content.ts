@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import type { LabelledFile } from '../lists/types';
+import { readIdxPicture } from '../pictures/idx';
 import { contentFiles, itemSource } from './inspect';
 
 /** An item and its bytes; files of different sizes are not compared. */
@@ -13,6 +14,7 @@ export interface Sized {
 async function digestOf(item: LabelledFile): Promise<string> {
   const source = itemSource(item);
   const hash = createHash('sha256');
+  if (source.kind === 'idx') return hash.update(await readIdxPicture(source)).digest('hex');
   const part = 'part' in source && source.part ? { start: source.part.start, end: source.part.end - 1 } : {};
   for (const file of await contentFiles(source))
     for await (const chunk of createReadStream(file, part)) hash.update(chunk as Buffer);

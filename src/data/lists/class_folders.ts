@@ -1,67 +1,7 @@
 /** Datasets of class folders: finds their videos and pictures, and reports other files. */
-import { readdirSync, realpathSync, statSync, type Dirent } from 'node:fs';
 import path from 'node:path';
 import { hasKnownEnding, kindOfFile } from './file_kind';
-
-/** Files that operating systems add to folders. */
-const isLitter = (name: string): boolean =>
-  name.startsWith('.') || /^(__MACOSX|Thumbs\.db|desktop\.ini|\$RECYCLE\.BIN|@eaDir|lost\+found)$/i.test(name);
-
-/** Sorted entries of a folder without system files. Links are followed; dead links are skipped. */
-function entriesOf(folder: string): { name: string; folder: boolean; link: boolean }[] {
-  const kind = (entry: Dirent): { folder: boolean; link: boolean } | null => {
-    if (!entry.isSymbolicLink()) return { folder: entry.isDirectory(), link: false };
-    const there = statSync(path.join(folder, entry.name), { throwIfNoEntry: false });
-    return there ? { folder: there.isDirectory(), link: true } : { folder: false, link: true };
-  };
-  const entries = readdirSync(folder, { withFileTypes: true }).filter(({ name }) => !isLitter(name));
-  const found = entries.flatMap((entry) => {
-    const what = kind(entry);
-    return what ? [{ name: entry.name, ...what }] : [];
-  });
-  return found.sort((a, b) => (a.name < b.name ? -1 : 1));
-}
-
-/** Sorted paths below a folder; visits folders in a cycle of links once. */
-function filesBelow(folder: string): string[] {
-  const [files, seen]: [string[], Set<string>] = [[], new Set([realpathSync(folder)])];
-  const walk = (below: string): void => {
-    for (const entry of entriesOf(path.join(folder, below))) {
-      const name = path.join(below, entry.name);
-      if (!entry.folder) files.push(name);
-      else if (!entry.link) walk(name);
-      else {
-        const real = realpathSync(path.join(folder, name));
-        if (seen.has(real)) continue;
-        seen.add(real);
-        walk(name);
-      }
-    }
-  };
-  walk('');
-  return files;
-}
-
-/** Ignored files by extension and reason. */
-class LeftOut {
-  private readonly kinds = new Map<string, { count: number; first: string }>();
-
-  add(file: string, why: string): void {
-    const kind = `${path.extname(file).toLowerCase() || 'no ending'}\0${why}`;
-    const known = this.kinds.get(kind);
-    if (known) known.count++;
-    else this.kinds.set(kind, { count: 1, first: file });
-  }
-
-  /** A line for each kind: `.heic: 3 files, cannot be decoded`. */
-  lines(): string[] {
-    const most = [...this.kinds].sort(([, a], [, b]) => b.count - a.count);
-    return most.map(([kind, { count, first }]) => {
-      const [ending, why] = kind.split('\0');
-      return `left out: ${ending}: ${count === 1 ? '1 file' : `${count} files`}, ${why} (${count === 1 ? '' : 'the first is '}${first})`;
-    });
-  }
-}
+import { entriesOf, filesBelow, LeftOut } from './folder_files';
 
 /** A file of a class folder. */
 export interface FolderFile {

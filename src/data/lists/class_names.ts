@@ -59,7 +59,7 @@ export function expectClasses(source: string, names: string[], { classes }: Clas
 }
 
 /** Class list of a list in `folder`: the given file, or classes.txt; undefined without either. */
-function ownClasses(folder: string, options: ClassOptions): ClassList | undefined {
+export function ownClasses(folder: string, options: ClassOptions): ClassList | undefined {
   const beside = path.join(folder, CLASSES_FILE);
   const file = options.classesFile ?? (existsSync(beside) ? beside : undefined);
   if (file === undefined) return undefined;

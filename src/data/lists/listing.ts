@@ -9,6 +9,7 @@ import { amount } from '../../terminal/format';
 import { gapHint, resolveFolders, resolveLabels, someNames, type ClassOptions } from './class_names';
 import { readClassFolders } from './class_folders';
 import { hasKnownEnding, kindOfFile, VIDEO_ENDINGS } from './file_kind';
+import { isIdx, readIdxList } from './idx_list';
 import { lookFor } from './presence';
 import { readTable, splitFields, type Table } from './table';
 import type { LabelledFile, Listing } from './types';
@@ -24,14 +25,17 @@ export interface ListingOptions extends ClassOptions {
   root?: string;
   /** Whether a class without files is an error. Default: yes, unless classes or their number are given. */
   allowEmptyClasses?: boolean;
+  /** The part of a folder of IDX files. Default train. */
+  split?: 'train' | 'test';
   /** Whether class folders contribute pictures too. Default false. */
   pictures?: boolean;
 }
 
-/** Reads a listing from a csv file, a folder of class folders or a folder of prepared clips, whichever `source` is. */
+/** Reads a listing from a csv file, a folder of class folders, of prepared clips or of IDX files, whichever `source` is. */
 export function readListing(source: string, options: ListingOptions = {}): Listing {
   if (!existsSync(source))
     throw new Error(`${source}: no such file or folder; expected a csv of path,label or a folder of class folders`);
+  if (isIdx(source)) return readIdxList(source, options);
   if (!statSync(source).isDirectory()) return readCsv(source, options);
   return isPrepared(source) ? readShards(source, options) : readFolders(source, options);
 }

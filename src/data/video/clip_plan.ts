@@ -12,10 +12,12 @@ import {
   type Erasing,
 } from '../augment';
 import {
+  clipSpan,
   denseFrames,
   randomCrop,
   scaleShortSide,
   segmentFrames,
+  spreadFrames,
   uniformCrop,
   viewAt,
   viewCount,
@@ -73,8 +75,16 @@ export interface VideoOptions {
   timeoutMs?: number;
 }
 
-/** One clip of a video: random sample `sample` (default 0) of a generator, or test view `view`. */
-export type ClipChoice = { random: PhiloxState; sample?: number } | { view: number; views: Views };
+/** A place in time: the first frame of a clip, and the frames that sparse sampling spreads it over (not used by dense sampling). */
+export interface Window {
+  start: number;
+  length: number;
+}
+
+/** One clip of a video: random sample `sample` (default 0) of a generator, or test view `view`, at `window` if it is given. */
+export type ClipChoice = { random: PhiloxState; sample?: number } | { view: number; views: Views; window?: Window };
+
+type ViewChoice = Extract<ClipChoice, { view: number }>;
 
 /** Frames to decode, box to cut out and augmentations to apply for one clip. */
 export interface ClipPlan {
@@ -145,9 +155,20 @@ function randomPlan(options: VideoOptions, info: VideoInfo, state: PhiloxState, 
   return { frames, ...drawn, side: options.crop, flip, ...drawChanges(options, drawn.size, own) };
 }
 
-function viewPlan(options: VideoOptions, info: VideoInfo, view: number, views: Views): ClipPlan {
+/** Frames of a clip in a window; one that reaches beyond the end of the video repeats its last frame. */
+function windowFrames(options: VideoOptions, info: VideoInfo, { start, length }: Window): number[] {
+  if (options.sampling === 'segment')
+    return segmentFrames(length, options.frames, { index: 0, count: 1 }).map((n) =>
+      Math.min(start + n, info.frames - 1),
+    );
+  return spreadFrames(start, start + clipSpan(options, info.fps) - 1, options.frames, info.frames);
+}
+
+function viewPlan(options: VideoOptions, info: VideoInfo, { view, views, window }: ViewChoice): ClipPlan {
   const { clip, crop } = viewAt(view, views);
-  const frames = framesFor(options, info, { index: clip, count: views.clips });
+  const frames = window
+    ? windowFrames(options, info, window)
+    : framesFor(options, info, { index: clip, count: views.clips });
   const side = options.crop;
   const size = scaleShortSide(info.width, info.height, Math.max(side, options.testScale ?? side));
   return { frames, decoded: size, size, box: uniformCrop(...size, side, crop), side, flip: false, ...NONE };
@@ -158,7 +179,7 @@ export function planClip(options: VideoOptions, known: VideoInfo, choice: ClipCh
   const [width, height] = (options.ignoreSar && known.stored) || [known.width, known.height];
   const info = { ...known, width, height };
   if ('random' in choice) return randomPlan(options, info, choice.random, choice.sample ?? 0);
-  return viewPlan(options, info, choice.view, choice.views);
+  return viewPlan(options, info, choice);
 }
 
 /** All views of a video in order: the crops of the first clip, of the second, … */

@@ -55,6 +55,14 @@ export interface VideoInfo {
   index?: FrameIndex;
 }
 
+/** Frame rate assigned to pictures, which have none: the rate to which recipes refer. */
+const NOMINAL_FPS = 30;
+
+/** Properties of `frames` pictures of one size. */
+export function pictureInfo({ width, height }: { width: number; height: number }, frames = 1): VideoInfo {
+  return { width, height, fps: NOMINAL_FPS, frames, duration: frames / NOMINAL_FPS, rotation: 0 };
+}
+
 /** Presentation time of frame `number` in seconds; null without timestamp. */
 export function frameTime(info: VideoInfo, number: number): number | null {
   const { index } = info;

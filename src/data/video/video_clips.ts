@@ -51,7 +51,8 @@ interface Planned {
   groups: Group[];
 }
 
-const keeps = ({ keep }: ReadRequest): boolean => keep !== undefined;
+/** Pictures of IDX files are not cached: they are smaller than a page of the cache, and need no decoding. */
+const keeps = ({ keep, source }: ReadRequest): boolean => keep !== undefined && source.kind !== 'idx';
 
 /** Frames to decode: the missing ones, or all uncached ones if the whole video is to be decoded. */
 function framesToDecode(request: ReadRequest, info: VideoInfo, group: Omit<Group, 'wanted'>): number[] {

@@ -52,7 +52,7 @@ function architectureOf(config: Config): Omit<MorphMlpConfig, 'numClasses'> {
 }
 
 /** Name of a model: the published name if there is one. */
-function modelName(architecture: Omit<MorphMlpConfig, 'numClasses'>): string {
+export function modelName(architecture: Omit<MorphMlpConfig, 'numClasses'>): string {
   const name = variantName({ ...architecture, ablation: {} }) ?? `a ${architecture.kind} model`;
   return [name, ...ablationWords(architecture)].join(', ');
 }

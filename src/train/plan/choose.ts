@@ -31,13 +31,19 @@ const MODELS: readonly { from: number; name: string; lr: number }[] = [
   { from: 20_000, name: 'video-8m', lr: 3e-4 },
 ];
 
-function chooseModel({ clips }: SetFacts, given: Given): Choice[] {
+/** For pictures. */
+const IMAGE_MODEL = { name: 'quickstart-image', lr: 2e-3 };
+
+/** Pictures per step: they are small, and a step of 8 would be mostly overhead. */
+const PICTURE_BATCH = 32;
+
+function chooseModel({ clips, kind }: SetFacts, given: Given): Choice[] {
   if (given.has('MORPH.LAYERS')) return [];
-  const { name, lr } = MODELS.findLast(({ from }) => clips >= from)!;
+  const { name, lr } = kind === 'pictures' ? IMAGE_MODEL : MODELS.findLast(({ from }) => clips >= from)!;
   const { crop, config } = VARIANTS[name]!;
   const sized = given.has('DATA.TRAIN_CROP_SIZE') ? {} : cropKeys(crop);
-  const text = `${name}, ${config.frames} frames of ${crop}x${crop}`;
-  const why = `${amount(clips, 'clip')} to learn from (--model)`;
+  const text = `${name}, ${config.frames > 1 ? `${config.frames} frames of ` : ''}${crop}x${crop}`;
+  const why = `${amount(clips, kind === 'pictures' ? 'picture' : 'clip')} to learn from (--model)`;
   const rate = given.has('SOLVER.BASE_LR') ? {} : { 'SOLVER.BASE_LR': lr };
   return [{ name: 'model', text, why, settings: { ...modelKeys(name), ...sized, ...rate } }];
 }
@@ -48,8 +54,14 @@ const LONGEST = 8;
 /** Share of a video that a clip spans, so that its start can be drawn. */
 const SPAN = 0.85;
 
-function chooseRate({ seconds, shortSeconds }: SetFacts, given: Given): Choice[] {
-  if (given.has('DATA.SAMPLING_RATE') || given.has('RUN.SAMPLING')) return [];
+function chooseBatch({ kind, clips }: SetFacts, given: Given): Choice[] {
+  if (kind === 'videos' || clips < 10 * PICTURE_BATCH || given.has('TRAIN.BATCH_SIZE')) return [];
+  const why = 'pictures are small (--batch-size)';
+  return [{ name: 'batch', text: String(PICTURE_BATCH), why, settings: { 'TRAIN.BATCH_SIZE': PICTURE_BATCH } }];
+}
+
+function chooseRate({ seconds, shortSeconds, kind }: SetFacts, given: Given): Choice[] {
+  if (kind === 'pictures' || given.has('DATA.SAMPLING_RATE') || given.has('RUN.SAMPLING')) return [];
   const span = Math.min(LONGEST, SPAN * seconds);
   const rate = Math.max(1, Math.round((span * given.targetFps) / given.frames));
   const spans = (rate * given.frames) / given.targetFps;
@@ -82,6 +94,7 @@ function chooseBalance({ smallest, largest }: SetFacts, given: Given): Choice[] 
 export function choose(facts: SetFacts, given: Given): Choice[] {
   return [
     ...chooseModel(facts, given),
+    ...chooseBatch(facts, given),
     ...chooseRate(facts, given),
     ...chooseFlip(facts, given),
     ...chooseBalance(facts, given),

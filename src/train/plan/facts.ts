@@ -1,7 +1,7 @@
 /** What a set of files is like, from a sample of them: the ground of a training plan. */
 import type { Listing } from '../../data/lists/types';
-import { inspectFile } from '../../data/check/inspect';
-import { itemSource } from '../../data/check/inspect';
+import { inspectFile, itemSource } from '../../data/check/inspect';
+import { isPicture } from '../../data/source';
 
 /** Facts about a training list. Lengths in seconds; sizes are of the shorter side, in pixels. */
 export interface SetFacts {
@@ -53,7 +53,7 @@ export async function surveyList(listing: Listing, onFile?: (done: number, total
   if (seconds.length === 0)
     throw new Error(`${listing.source}: none of ${sample.length} files can be read; ${reasons[0]}`);
   for (const list of [seconds, sides]) list.sort((a, b) => a - b);
-  const pictures = sample.every((item) => itemSource(item).kind === 'image');
+  const pictures = sample.every((item) => isPicture(itemSource(item)));
   return {
     kind: pictures ? 'pictures' : 'videos',
     clips: items.length,

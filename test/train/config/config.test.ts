@@ -169,7 +169,9 @@ test('flags are aliases of keys, and pairs override them', () => {
     RNG_SEED: 4,
   });
   expect(() => resolveConfig({ cfg: 'a.yaml', preset: 'own' }, [])).toThrow('--cfg and --preset both name a recipe');
-  expect(() => resolveConfig({ model: 'video-xl' }, [])).toThrow("model 'video-xl' is not one of quickstart, video-2m, video-8m, image-t");
+  expect(() => resolveConfig({ model: 'video-xl' }, [])).toThrow(
+    "model 'video-xl' is not one of quickstart, video-2m, video-8m, image-t",
+  );
 });
 
 describe('aliases, merges and bases', () => {
@@ -241,4 +243,14 @@ describe('aliases, merges and bases', () => {
       /folder\.yaml: expected a configuration file, got a folder$/,
     );
   });
+});
+
+test.each([
+  ['shapes', { crop: 32 }, [], 32],
+  ['imagenet_t', { crop: 112 }, [], 128],
+  ['imagenet_t', {}, [], 256],
+  ['imagenet_t', { crop: 112 }, ['RUN.TEST_SCALE', '120'], 120],
+  ['k400_s16', { crop: 112 }, [], 0],
+])('%s with %j %j: the short side of test frames is %d', (preset, flags, pairs, scale) => {
+  expect(resolveConfig({ preset, ...flags }, pairs).config['RUN.TEST_SCALE']).toBe(scale);
 });
