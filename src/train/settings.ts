@@ -39,7 +39,16 @@ export function otherSettings(options: RunOptions, val: Dataset | null): Setting
   const clips = { ...options.clips, samples: undefined, timeoutMs: undefined }; // fixed, and without effect on results
   const plugins = PLUGGABLE.filter((op) => pluginFor(op)).map((op) => `${op} ${pluginFor(op)!.file}`);
   const device = { device: getDefaultDevice(), precision, ...(plugins.length > 0 ? { plugins } : {}) };
-  const training = { schedule, optimizer, clipNorm, labelSmoothing, mix, dropPath: options.architecture.dropPath };
+  const reduction = options.fastReduction ? { reduction: 'fast' } : {}; // absent in older runs, which are exact
+  const training = {
+    ...reduction,
+    schedule,
+    optimizer,
+    clipNorm,
+    labelSmoothing,
+    mix,
+    dropPath: options.architecture.dropPath,
+  };
   const data = { clips, normalisation, testCrop, evalEvery, validation: val && listOf(val) };
   return Object.fromEntries(leaves({ ...training, ...data, ...device }, ''));
 }

@@ -88,6 +88,7 @@ describe('the bookkeeping of steps', () => {
         const rows = inputs.clips.shape[0];
         return { loss: 1, logits: Float32Array.from(Array<number[]>(rows).fill(logits).flat()), forwardMs: null };
       },
+      finish: () => undefined,
       norm: () => 1,
       update: () => void updates.push(weights.length),
       again: () => undefined,

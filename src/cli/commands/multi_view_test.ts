@@ -7,10 +7,12 @@ import { viewCount } from '../../data/sampling';
 import type { Dataset } from '../../data/types';
 import { writeFileAtomic } from '../../formats/atomic';
 import { countOps } from '../../models/flops';
-import { load, type ModelInfo } from '../../models/load';
+import { ALONE, type Ranks } from '../../distributed/ranks';
+import type { ModelInfo } from '../../models/load';
 import type { Precision } from '../../core/native';
 import type { Testing } from '../../train/options';
 import { runFiles } from '../../train/run';
+import { loadShared } from '../../train/shared_state';
 import { testViews, type TestResult } from '../../train/multi_view';
 import { macs, percent } from '../../terminal/format';
 import { showNotes } from './notes';
@@ -94,21 +96,24 @@ export interface TestSetting {
   precision: Precision;
   /** Whether to show progress. */
   quiet?: boolean;
+  /** Processes that share out the videos. Default this one alone. */
+  ranks?: Ranks;
 }
 
 /** Loads a checkpoint and tests it on a dataset with the same classes. */
-export async function runTest({ testing, checkpoint, workers, precision, quiet }: TestSetting): Promise<TestRecord> {
-  const model = load(checkpoint);
+export async function runTest(setting: TestSetting): Promise<TestRecord> {
+  const { testing, checkpoint, workers, precision, quiet, ranks = ALONE } = setting;
+  const model = loadShared(checkpoint, ranks);
   model.network.precision = precision;
   const pool = new DecodePool(workers);
   try {
-    showNotes(checkpoint, model);
+    if (ranks.isMain) showNotes(checkpoint, model);
     const opening = { clips: testClips(model.input), known: model.classNames, knownFrom: checkpoint };
     const dataset = openDataset(testing.data, opening, pool);
-    const bar = quiet ? null : new Progress({ label: 'testing', total: dataset.length });
+    const bar = quiet || !ranks.isMain ? null : new Progress({ label: 'testing', total: dataset.length });
     const onVideo = (done: number) => bar?.update(done);
     const { views, batch } = testing;
-    const result = await testViews(model, dataset, { views, batch, onVideo });
+    const result = await testViews(model, dataset, { views, batch, onVideo, ranks });
     bar?.finish();
     return recordOf(checkpoint, dataset, model, result);
   } finally {
@@ -123,11 +128,12 @@ export function showSkippedVideos({ skipped }: TestRecord): void {
   console.error(`${skipped.length} files skipped:\n${skipped.map((s) => `  ${printable(s.reason)}`).join('\n')}`);
 }
 
-/** Tests the model at the end of a run; prints the result and writes it as JSON. */
-export async function testRun(testing: Testing, config: Config): Promise<void> {
+/** Tests the model at the end of a run; prints the result and writes it as JSON, as the main of several ranks. */
+export async function testRun(testing: Testing, config: Config, ranks: Ranks): Promise<void> {
   const checkpoint = testing.checkpoint ?? runFiles(config['OUTPUT_DIR']).best;
   const { 'DATA_LOADER.NUM_WORKERS': workers, 'RUN.PRECISION': precision } = config;
-  const record = await runTest({ testing, checkpoint, workers, precision: precision as Precision });
+  const record = await runTest({ testing, checkpoint, workers, precision: precision as Precision, ranks });
+  if (!ranks.isMain) return;
   console.log(testText(record));
   showSkippedVideos(record);
   writeFileAtomic(testing.results, (write) => write(Buffer.from(JSON.stringify(record))));

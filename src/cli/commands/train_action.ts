@@ -6,8 +6,12 @@ import type { Config } from '../../train/config/keys';
 import { runOptions, testingOf } from '../../train/config/recipe';
 import { writeFileAtomic } from '../../formats/atomic';
 import { multipliesBf16 } from '../../core/instruction_sets';
-import { instructionSet, memory, setThreads } from '../../core/runtime';
+import { instructionSet, memory, setThreads, threads } from '../../core/runtime';
 import { getDefaultDevice, setDefaultDevice } from '../../core/tensor';
+import { connect } from '../../distributed/connect';
+import type { Mode } from '../../distributed/launch';
+import { threadShare, unusedProcessors } from '../../distributed/processors';
+import type { Ranks } from '../../distributed/ranks';
 import type { RunOptions } from '../../train/options';
 import { Run, runFiles } from '../../train/run';
 import { deviceText } from './device_text';
@@ -26,7 +30,12 @@ export type TrainArguments = TrainFlags & {
   acceptChanges?: boolean;
   overwrite?: boolean;
   printConfig?: boolean;
+  distributed?: Mode;
+  rankTimeout?: number;
 };
+
+/** Seconds that a rank waits for another: longer than any save or report. */
+const RANK_TIMEOUT = 300;
 
 const mib = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
 
@@ -38,6 +47,17 @@ function describeBatches({ batchSize, microBatch, clips, mix }: RunOptions): str
     ...(mix ? ['mixup and cutmix'] : []),
   ];
   return parts.length > 0 ? [`batches: ${parts.join('  ·  ')}`] : [];
+}
+
+function describeRanks({ ranks, options }: Run): string[] {
+  if (ranks.size === 1) return [];
+  const hosts = new Set(ranks.seats.map(({ host }) => host)).size;
+  const exact = options.fastReduction
+    ? 'gradients summed as MPI likes: bits depend on the number of ranks'
+    : 'exact sums';
+  return [
+    `ranks: ${ranks.size} on ${amount(hosts, 'host')}  ·  ${threads()} threads each  ·  ${ranks.library}  ·  ${exact}`,
+  ];
 }
 
 function describeCache({ cacheMemory, options }: Run): string {
@@ -62,6 +82,7 @@ function describeRun(run: Run): string {
     `${options.name}: ${(run.parameters / 1e6).toFixed(2)}M parameters, ${input}, ${run.info.classNames.length} classes`,
     `data: ${loaders.train.dataset.length} clips${val}  ·  ${deviceText()}  ·  seed ${options.seed}`,
     ...describeBatches(options),
+    ...describeRanks(run),
     describeCache(run),
     ...describePrecision(options, plan ? 0 : run.recomputed),
     ...(options.cudaGraph ? ['steps: recorded once, replayed as CUDA graphs'] : []),
@@ -80,14 +101,13 @@ function describeRun(run: Run): string {
 function stopOnInterrupt(run: Run): () => void {
   const handler = () => {
     process.once('SIGINT', () => process.exit(130));
-    console.error('\nstopping after this step; Ctrl-C again to leave at once');
+    if (run.ranks.isMain) console.error('\nstopping after this step; Ctrl-C again to leave at once');
     run.trainer.stop();
   };
-  process.once('SIGINT', handler);
-  process.once('SIGTERM', handler);
+  const signals = ['SIGINT', 'SIGTERM', 'SIGUSR1'] as const; // mpirun passes SIGUSR1 on and waits; SIGTERM leaves a second
+  for (const signal of signals) process.once(signal, handler);
   return () => {
-    process.removeListener('SIGINT', handler);
-    process.removeListener('SIGTERM', handler);
+    for (const signal of signals) process.removeListener(signal, handler);
   };
 }
 
@@ -98,9 +118,15 @@ function showSkipped(log: RunLog): void {
   for (const { reason } of skipped) console.error(`  ${printable(reason)}`);
 }
 
-function checkDevice(config: Config): void {
+function checkDevice(config: Config, ranks: Ranks): void {
   setDefaultDevice(config['RUN.DEVICE']);
   if (config['RUN.THREADS'] > 0) setThreads(config['RUN.THREADS']);
+  else if (ranks.size > 1) setThreads(threadShare(ranks.seats, ranks.rank, threads()));
+  if (ranks.size === 1) return;
+  if (config['RUN.DEVICE'] === 'cuda')
+    throw new Error(`${ranks.size} ranks on --device cuda need NCCL, which is not supported: start one process`);
+  if (config['RUN.PLUGINS'].length > 0)
+    throw new Error(`--plugin: kernels of your own are watched in one process, got ${ranks.size} ranks`);
 }
 
 function optionsFor(config: Config, { resume = false, acceptChanges = false }: TrainArguments): RunOptions {
@@ -168,32 +194,71 @@ async function trainRun(run: Run, view: TrainingView, config: Config): Promise<b
   return true;
 }
 
-async function trainFirst(config: Config, given: TrainArguments): Promise<boolean> {
-  const view = new TrainingView();
-  const run = new Run(optionsFor(config, given), view);
+/** Trains as the main rank, or as the only process: shows, logs and reports the run. */
+async function trainMain(run: Run, view: TrainingView, config: Config, given: TrainArguments): Promise<boolean> {
   view.attach(run);
   console.log(describeRun(run));
   for (const remark of run.remarks) console.error(pc.yellow(`note: ${printable(remark)}`));
   if (run.changes.length > 0) view.warning(`resumed with other settings: ${run.changes.join(', ')}`);
   const finished = await trainRun(run, view, config);
   if (finished && given.preset === 'quickstart') await afterQuickstart(run);
+  return finished;
+}
+
+/** Trains as another rank. */
+async function trainBeside(run: Run): Promise<boolean> {
+  const release = stopOnInterrupt(run);
+  try {
+    await run.train();
+  } finally {
+    release();
+  }
+  const { finished } = run.trainer;
+  if (!finished) process.exitCode = 130;
+  return finished;
+}
+
+async function trainFirst(config: Config, given: TrainArguments, ranks: Ranks): Promise<boolean> {
+  const view = ranks.isMain ? new TrainingView() : null;
+  const run = ranks.agree(() => new Run(optionsFor(config, given), view ?? {}, ranks));
+  run.connect();
+  const finished = await (view ? trainMain(run, view, config, given) : trainBeside(run));
   run.dispose();
   return finished;
 }
 
+/** Only the main rank prints; what others have to say carries their name. */
+function silence(ranks: Ranks): void {
+  if (ranks.isMain) return;
+  console.log = () => undefined;
+  for (const method of ['error', 'warn'] as const) {
+    const print = console[method].bind(console);
+    console[method] = (...values: unknown[]) => print(`${ranks.label}:`, ...values);
+  }
+}
+
+/** Resolves the configuration and checks what needs no data. */
+function prepare(pairs: string[], given: TrainArguments, ranks: Ranks): Config {
+  const { config, notes } = resolveConfig(given, pairs);
+  if (ranks.isMain) for (const note of notes) console.error(pc.yellow(`note: ${printable(note)}`));
+  checkDevice(config, ranks);
+  if (config['TRAIN.ENABLE'] && !isWatched() && ranks.isMain) checkFree(optionsFor(config, given), given.overwrite);
+  return config;
+}
+
 /** Runs `morphmlp train`: training, then the test, if the configuration enables them. */
 export async function train(pairs: string[], given: TrainArguments): Promise<void> {
-  const { config, notes } = resolveConfig(given, pairs);
-  if (given.printConfig) return void process.stdout.write(printConfig(config));
-  for (const note of notes) console.error(pc.yellow(`note: ${printable(note)}`));
-  checkDevice(config);
-  if (config['TRAIN.ENABLE'] && !isWatched()) checkFree(optionsFor(config, given), given.overwrite);
+  if (given.printConfig) return void process.stdout.write(printConfig(resolveConfig(given, pairs).config));
+  const ranks = connect({ mode: given.distributed ?? 'auto', timeout: given.rankTimeout ?? RANK_TIMEOUT });
+  silence(ranks);
+  const config = ranks.agree(() => prepare(pairs, given, ranks));
+  if (ranks.isMain) for (const note of unusedProcessors(ranks.seats)) console.error(pc.yellow(`note: ${note}`));
   const plugins = config['RUN.PLUGINS'];
   if (plugins.length > 0) {
     if (!isWatched()) return trainWatched(plugins, optionsFor(config, given));
     for (const note of usePlugins(plugins)) console.error(pc.yellow(`note: ${note}, so blocks run op by op`));
   }
   const testing = testingOf(config);
-  if (config['TRAIN.ENABLE'] && !(await trainFirst(config, given))) return;
-  if (testing) await testRun(testing, config);
+  if (config['TRAIN.ENABLE'] && !(await trainFirst(config, given, ranks))) return;
+  if (testing) await testRun(testing, config, ranks);
 }
