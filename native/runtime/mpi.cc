@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 
+#include <algorithm>
 #include <cstdint>
 
 #include "runtime/error.h"
@@ -30,6 +31,7 @@ std::string version_of(void* library, const std::string& file) {
   int length = 0;
   get(&text[0], &length);
   text = text.c_str();
+  std::replace(text.begin(), text.end(), '\t', ' ');
   return text.substr(0, text.find_first_of(",\n"));
 }
 

@@ -1,4 +1,5 @@
 /** Connects the processes that a launcher started. */
+import { writeSync } from 'node:fs';
 import os from 'node:os';
 import { native } from '../core/native';
 import { instructionSet } from '../core/runtime';
@@ -35,9 +36,13 @@ export function expectSame(ranks: Ranks, facts: Readonly<Record<string, string |
   ranks.throwShared(problems.join('\n'));
 }
 
-/** Ends the job if this process ends without `close`: the others would wait for it. */
+/** Ends the job if this process ends without `close`: the others would wait for it. `abort` does not return, so nothing has been said. */
 function abortOnExit(ranks: Ranks): void {
-  process.on('exit', (code) => ranks.abort(code || 1));
+  process.on('exit', (status) => {
+    if (ranks.isClosed) return;
+    writeSync(2, `morphmlp: ${ranks.label} exited with status ${status} before the others were done\n`);
+    ranks.abort(status || 1);
+  });
 }
 
 /**

@@ -29,6 +29,7 @@ export interface SumParts {
 export class Ranks implements Session {
   /** Milliseconds that this process has waited for others. */
   waited = 0;
+  private closed = false;
 
   /** @param seats of all ranks @param timeout seconds, for messages */
   constructor(
@@ -140,7 +141,12 @@ export class Ranks implements Session {
 
   /** Disconnects, when all ranks have come this far. */
   close(): void {
+    this.closed = true;
     if (this.size > 1) native.commFinalize();
+  }
+
+  get isClosed(): boolean {
+    return this.closed;
   }
 
   /** Ends all ranks with this exit status. */

@@ -48,7 +48,7 @@ export interface TrainerOptions {
   labelSmoothing: number;
   /** Batches per step, whose gradients are summed. Default 1. */
   accumulate?: number;
-  /** Clips of a full batch: in sums, a partial batch has a proportionally smaller weight. */
+  /** Clips of a full batch, needed for sums: in them, a partial batch has a proportionally smaller weight. */
   clipsPerBatch?: number;
   /** Moving average of the weights, which is validated and saved in their place. */
   average?: MovingAverage | null;
@@ -182,7 +182,7 @@ export class Trainer {
 
   private makeSteps(): StepRunner {
     const { cudaGraph = false, clipsPerBatch, clipNorm, accumulate = 1, fastReduction: fast = false } = this.options;
-    if ((cudaGraph || this.ranks.size > 1) && clipsPerBatch === undefined)
+    if ((cudaGraph || accumulate > 1) && clipsPerBatch === undefined)
       throw new Error('clipsPerBatch is missing: it says what a full batch is');
     if (cudaGraph) return new RecordedSteps(this.options, clipsPerBatch!, clipNorm > 0, accumulate);
     const { slices, ranks } = this;

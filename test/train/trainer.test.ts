@@ -35,6 +35,7 @@ async function train(batchSize: number, lr: number, maxEpoch: number, endLr = lr
       ...{
         train: new Loader(clips, { batchSize, seed: 0, shuffle: false, normalisation: NORMALISATION }),
         accumulate: 8 / batchSize,
+        clipsPerBatch: batchSize,
       },
       schedule: { baseLr: lr, endLr, warmupStartLr: lr, warmupEpochs: 0, maxEpoch, cosineAfterWarmup: false },
     },
@@ -97,7 +98,7 @@ describe('the bookkeeping of steps', () => {
     async function* epoch() {
       for (const [index, batch] of batches) yield await Promise.resolve({ index, batch });
     }
-    const model = { train: () => model, config: { numClasses: logits.length } };
+    const model = { train: () => model, parameters: () => [], config: { numClasses: logits.length } };
     const optimizer = { setLr: () => undefined, missingGradients: () => [] };
     const parts = {
       model,

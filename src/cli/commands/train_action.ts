@@ -56,7 +56,7 @@ function describeRanks({ ranks, options }: Run): string[] {
     ? 'gradients summed as MPI likes: bits depend on the number of ranks'
     : 'exact sums';
   return [
-    `ranks: ${ranks.size} on ${amount(hosts, 'host')}  ·  ${threads()} threads each  ·  ${ranks.library}  ·  ${exact}`,
+    `ranks: ${ranks.size} on ${amount(hosts, 'host')}  ·  ${amount(threads(), 'thread')} each  ·  ${ranks.library}  ·  ${exact}`,
   ];
 }
 
