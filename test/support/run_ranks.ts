@@ -31,11 +31,10 @@ export function findLaunchers(): Launcher[] {
   });
 }
 
-/** Result of a job: its exit status, its output, and the seconds from the first match of `from` in it to the end. */
+/** Result of a job: exit status and output. */
 export interface JobResult {
   status: number | null;
   out: string;
-  seconds: number;
 }
 
 /** Environment of a job: `fault` as in rank_fault.cjs. */
@@ -62,12 +61,9 @@ export function runRanks(
   const child = spawn(program!, rest, { env: { ...process.env, NO_COLOR: '1', ...root, ...preload, ...env } });
   const pieces: Buffer[] = [];
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (piece: Buffer) => void pieces.push(piece));
-  const since = performance.now();
   return new Promise((resolve, reject) => {
     child.on('error', reject);
-    child.on('close', (status) => {
-      resolve({ status, out: Buffer.concat(pieces).toString(), seconds: (performance.now() - since) / 1000 });
-    });
+    child.on('close', (status) => resolve({ status, out: Buffer.concat(pieces).toString() }));
   });
 }
 
