@@ -29,6 +29,22 @@ interface Node {
   gradients: (Tensor | null)[];
 }
 
+/** Copies of all gradients that the sums of a rank's slices hold at once, besides those of a bucket. */
+export function gradientCopies({ first, count }: Slices): number {
+  const stack: Span[] = [];
+  let most = 1;
+  for (let slice = first; slice < first + count; slice++) {
+    let node = { first: slice, count: 1 };
+    most = Math.max(most, stack.length + (isPair(stack.at(-1), node) ? 0 : 1));
+    for (let left = stack.at(-1); isPair(left, node); left = stack.at(-1)) {
+      stack.pop();
+      node = { first: left.first, count: 2 * node.count };
+    }
+    stack.push(node);
+  }
+  return most;
+}
+
 /** Elements of a bucket: 25 MB, large enough for the network and small enough to begin early. */
 const BUCKET = 6_553_600;
 
@@ -48,7 +64,9 @@ function addInto(into: Tensor, from: Tensor): Tensor {
 
 const added = (a: Tensor | null, b: Tensor | null): Tensor | null => (a && b ? addInto(a, b) : (a ?? b));
 
-const isPair = (left: Node | undefined, right: Node): left is Node =>
+type Span = Pick<Node, 'first' | 'count'>;
+
+const isPair = <T extends Span>(left: T | undefined, right: Span): left is T =>
   left !== undefined && left.count === right.count && left.first % (2 * left.count) === 0;
 
 function merge(left: Node, right: Node): Node {

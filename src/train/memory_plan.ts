@@ -16,6 +16,8 @@ export interface StepSize {
   crop: number;
   /** Element type of activations. Default f32. */
   precision?: Precision;
+  /** Copies of all gradients that are held while those of several slices are summed. Default 1. */
+  gradientCopies?: number;
 }
 
 /** Number of recomputed blocks, counted from the first, and the resulting peak of tensor memory in bytes. */
@@ -46,11 +48,13 @@ export function predictPeaks(config: MorphMlpConfig, size: StepSize): number[] {
     model.precision = size.precision ?? 'f32';
     const optimizer = new AdamW(parameterGroups(model.parameters(), 0.05));
     const blocks = config.layers.reduce((a, b) => a + b, 0);
+    const parameters = model.parameters().reduce((sum, p) => sum + p.size, 0);
+    const more = 4 * parameters * ((size.gradientCopies ?? 1) - 1);
     return Array.from({ length: blocks + 1 }, (_, recompute) => {
       model.recompute = recompute;
       resetPeakMemory();
       step(model, optimizer, size);
-      return memory().peak;
+      return memory().peak + more;
     });
   });
 }

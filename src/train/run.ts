@@ -21,7 +21,7 @@ import { expectSizes } from '../models/recognise';
 import { seedInit } from '../nn/init';
 import { AdamW, MovingAverage, parameterGroups, SGD, type Optimizer } from '../optim';
 import { manualSeed } from '../core/generator';
-import { slicesOf } from '../distributed/gradient_sum';
+import { gradientCopies, slicesOf } from '../distributed/gradient_sum';
 import { neighbours } from '../distributed/processors';
 import { ALONE, type Ranks } from '../distributed/ranks';
 import { planMemory, type MemoryPlan } from './memory_plan';
@@ -313,8 +313,9 @@ export class Run {
   }
 
   private planFor(config: MorphMlpConfig): MemoryPlan | null {
-    const { memoryBudget, microBatch, clips, precision } = this.options;
-    const size = { batch: microBatch * (clips.samples ?? 1), crop: clips.crop, precision };
+    const { memoryBudget, batchSize, microBatch, clips, precision } = this.options;
+    const copies = gradientCopies(slicesOf(batchSize / microBatch, this.ranks));
+    const size = { batch: microBatch * (clips.samples ?? 1), crop: clips.crop, precision, gradientCopies: copies };
     return memoryBudget === null ? null : planMemory(config, size, memoryBudget);
   }
 

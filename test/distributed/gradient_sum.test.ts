@@ -1,7 +1,8 @@
 import { backward } from '../../src/core/autograd';
 import { memory } from '../../src/core/runtime';
+import { scope } from '../../src/core/scope';
 import { tensor, zeros } from '../../src/core/tensor';
-import { GradientSum, slicesOf } from '../../src/distributed/gradient_sum';
+import { gradientCopies, GradientSum, slicesOf } from '../../src/distributed/gradient_sum';
 import { ALONE, Ranks } from '../../src/distributed/ranks';
 import { RunningStatistics, updatingStatistics } from '../../src/distributed/running_statistics';
 import { uniform } from '../../src/bench/op_cases/random';
@@ -34,7 +35,7 @@ function sumSlices(slices: readonly (Float32Array | null)[], n: number): Float32
   slices.forEach((factors, slice) => {
     if (factors === null) return;
     const by = tensor(factors);
-    summed.collect(slice, () => backward(sumOf(mul(p, by))));
+    summed.collect(slice, () => scope(() => backward(sumOf(mul(p, by)))));
     by.dispose();
   });
   summed.finish();
@@ -75,11 +76,35 @@ test('no memory is left behind, also by a step that is given up', () => {
   const p = parameter(zeros([30]));
   const abandoned = new GradientSum([p], slicesOf(4, ALONE), ALONE);
   const by = tensor(uniform(9, 30));
-  for (const slice of [0, 1, 2]) abandoned.collect(slice, () => backward(sumOf(mul(p, by))));
+  for (const slice of [0, 1, 2]) abandoned.collect(slice, () => scope(() => backward(sumOf(mul(p, by)))));
   abandoned.dispose();
   by.dispose();
   p.dispose();
   expect(memory().live).toBe(before);
+});
+
+test.each([
+  [1, 1],
+  [2, 1],
+  [3, 2],
+  [4, 2],
+  [6, 2],
+  [7, 3],
+  [8, 3],
+  [16, 4],
+])('%i slices hold at most %i copies of the gradients', (count, copies) => {
+  expect(gradientCopies(slicesOf(count, ALONE))).toBe(copies);
+  const p = parameter(zeros([1000]));
+  const summed = new GradientSum([p], slicesOf(count, ALONE), ALONE);
+  const by = tensor(uniform(9, 1000));
+  const live = memory().live;
+  const held = Array.from({ length: count }, (_, slice) => {
+    summed.collect(slice, () => scope(() => backward(sumOf(mul(p, by)))));
+    return (memory().live - live) / 4096;
+  });
+  expect(Math.max(...held)).toBeLessThanOrEqual(copies);
+  summed.dispose();
+  for (const t of [p, by]) t.dispose();
 });
 
 test('a parameter that is used twice is an error, not a wrong sum', () => {
