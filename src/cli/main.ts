@@ -74,11 +74,11 @@ for (const method of ['log', 'error', 'warn'] as const) {
 const printError = console.error;
 
 /** Commands that several ranks share out, or that look at one process. */
-const FOR_RANKS = ['train', 'doctor'];
+const FOR_RANKS = ['train', 'bench distributed', 'evaluate', 'doctor'];
 program.hook('preAction', (_program, action) => {
   const names: string[] = [];
   for (let command: Command | null = action; command?.parent; command = command.parent) names.unshift(command.name());
-  if (!FOR_RANKS.includes(names[0]!)) refuseSeveral(names.join(' '));
+  if (!FOR_RANKS.includes(names.join(' '))) refuseSeveral(names.join(' '));
 });
 
 /** Prints why the program ends. Where ranks end together the main one does; a rank that ends alone ends the others. */

@@ -52,7 +52,7 @@ function abortOnExit(ranks: Ranks): void {
 export function connect({ mode, timeout }: ConnectOptions): Ranks {
   const launch = detectLaunch();
   if (!wantsMpi(mode, launch)) return ALONE;
-  const library = findLibrary(launch!);
+  const library = findLibrary(launch!, native.mpiDescribe);
   const world = native.commInit(library, timeout);
   checkSize(launch!, world.size, world.library);
   const seat: Seat = { host: os.hostname(), processors: ownProcessors(), total: os.cpus().length };

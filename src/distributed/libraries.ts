@@ -1,5 +1,4 @@
 /** MPI libraries of this machine, which are loaded at run time. */
-import { native } from '../core/native';
 import type { Launch } from './launch';
 
 /** File names by which the dynamic linker finds each kind: the versioned names of their packages, then MPI 5's common ABI. */
@@ -23,18 +22,29 @@ export function libraryNames(mpi: Launch['mpi'], env: NodeJS.ProcessEnv = proces
   return names.filter((name) => name.includes(suffix));
 }
 
+/** The addon's `mpiDescribe`; an argument, so that `doctor` can do without an addon. */
+type Describe = (library: string) => string;
+
 /** Looks for a library without connecting. */
-export function describeLibrary(library: string): FoundLibrary {
+export function describeLibrary(library: string, describe: Describe): FoundLibrary {
   try {
-    return { library, version: native.mpiDescribe(library) };
+    return { library, version: describe(library) };
   } catch (error) {
     return { library, missing: (error as Error).message.replace(/^mpiDescribe: /, '') };
   }
 }
 
+/** The MPI libraries that can be loaded here, each once. */
+export function installedLibraries(describe: Describe): { library: string; version: string }[] {
+  return libraryNames('any').flatMap((name) => {
+    const found = describeLibrary(name, describe);
+    return 'version' in found ? [found] : [];
+  });
+}
+
 /** The first library of a launcher's that can be loaded. @throws with what was tried */
-export function findLibrary({ launcher, mpi, size }: Launch): string {
-  const tried = libraryNames(mpi).map(describeLibrary);
+export function findLibrary({ launcher, mpi, size }: Launch, describe: Describe): string {
+  const tried = libraryNames(mpi).map((name) => describeLibrary(name, describe));
   const found = tried.find((one) => 'version' in one);
   if (found) return found.library;
   const missing = tried.flatMap((one) => ('missing' in one ? [`  ${one.missing}`] : []));

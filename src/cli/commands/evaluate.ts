@@ -1,7 +1,7 @@
 import os from 'node:os';
 import { Option, type Command } from 'commander';
 import type { EvaluateArguments } from './evaluate_action';
-import { deviceOption, precisionOption, wholeNumber } from '../options';
+import { deviceOption, precisionOption, numberIn, wholeNumber } from '../options';
 
 /** Adds `morphmlp evaluate`. */
 export function registerEvaluate(program: Command): void {
@@ -21,10 +21,11 @@ export function registerEvaluate(program: Command): void {
     )
     .addOption(deviceOption())
     .addOption(precisionOption())
+    .option('--rank-timeout <seconds>', 'longest wait for another rank (default: 300)', numberIn(0.1, 1e6))
     .option('--json', 'print as JSON, with the confusion matrix')
     .addHelpText(
       'after',
-      '\nExamples:\n  morphmlp evaluate --data val.csv --checkpoint runs/mine/best.safetensors\n  morphmlp evaluate --data val.csv --checkpoint runs/mine/best.safetensors --clips 4 --crops 3\n  morphmlp evaluate --data motion --checkpoint runs/quickstart/best.safetensors',
+      '\nExamples:\n  morphmlp evaluate --data val.csv --checkpoint runs/mine/best.safetensors\n  morphmlp evaluate --data val.csv --checkpoint runs/mine/best.safetensors --clips 4 --crops 3\n  morphmlp evaluate --data motion --checkpoint runs/quickstart/best.safetensors\n  mpirun -n 4 --bind-to none morphmlp evaluate --data val.csv --checkpoint runs/mine/best.safetensors',
     )
     .action(async (given: EvaluateArguments) => (await import('./evaluate_action.js')).evaluate(given));
 }

@@ -7,6 +7,7 @@ import { viewCount } from '../../data/sampling';
 import type { Dataset } from '../../data/types';
 import { writeFileAtomic } from '../../formats/atomic';
 import { countOps } from '../../models/flops';
+import { neighbours } from '../../distributed/processors';
 import { ALONE, type Ranks } from '../../distributed/ranks';
 import type { ModelInfo } from '../../models/load';
 import type { Precision } from '../../core/native';
@@ -105,7 +106,8 @@ export async function runTest(setting: TestSetting): Promise<TestRecord> {
   const { testing, checkpoint, workers, precision, quiet, ranks = ALONE } = setting;
   const model = loadShared(checkpoint, ranks);
   model.network.precision = precision;
-  const pool = new DecodePool(workers);
+  const { local } = neighbours(ranks.seats, ranks.rank);
+  const pool = new DecodePool(Math.max(1, Math.floor(workers / local)));
   try {
     if (ranks.isMain) showNotes(checkpoint, model);
     const opening = { clips: testClips(model.input), known: model.classNames, knownFrom: checkpoint };

@@ -6,17 +6,16 @@ import type { Config } from '../../train/config/keys';
 import { runOptions, testingOf } from '../../train/config/recipe';
 import { writeFileAtomic } from '../../formats/atomic';
 import { multipliesBf16 } from '../../core/instruction_sets';
-import { instructionSet, memory, setThreads, threads } from '../../core/runtime';
+import { instructionSet, memory, threads } from '../../core/runtime';
 import { getDefaultDevice, setDefaultDevice } from '../../core/tensor';
-import { connect } from '../../distributed/connect';
 import type { Mode } from '../../distributed/launch';
-import { threadShare, unusedProcessors } from '../../distributed/processors';
 import type { Ranks } from '../../distributed/ranks';
 import type { RunOptions } from '../../train/options';
 import { Run, runFiles } from '../../train/run';
 import { deviceText } from './device_text';
 import { amount, percent } from '../../terminal/format';
 import { afterQuickstart, thisCommand } from './quickstart';
+import { joinRanks, shareThreads } from './join_ranks';
 import type { RunLog } from './run_log';
 import { writeRunReport } from './run_report';
 import { testRun } from './multi_view_test';
@@ -33,9 +32,6 @@ export type TrainArguments = TrainFlags & {
   distributed?: Mode;
   rankTimeout?: number;
 };
-
-/** Seconds that a rank waits for another: longer than any save or report. */
-const RANK_TIMEOUT = 300;
 
 const mib = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
 
@@ -120,8 +116,7 @@ function showSkipped(log: RunLog): void {
 
 function checkDevice(config: Config, ranks: Ranks): void {
   setDefaultDevice(config['RUN.DEVICE']);
-  if (config['RUN.THREADS'] > 0) setThreads(config['RUN.THREADS']);
-  else if (ranks.size > 1) setThreads(threadShare(ranks.seats, ranks.rank, threads()));
+  shareThreads(ranks, config['RUN.THREADS']);
   if (ranks.size === 1) return;
   if (config['RUN.DEVICE'] === 'cuda')
     throw new Error(`${ranks.size} ranks on --device cuda need NCCL, which is not supported: start one process`);
@@ -227,16 +222,6 @@ async function trainFirst(config: Config, given: TrainArguments, ranks: Ranks): 
   return finished;
 }
 
-/** Only the main rank prints; what others have to say carries their name. */
-function silence(ranks: Ranks): void {
-  if (ranks.isMain) return;
-  console.log = () => undefined;
-  for (const method of ['error', 'warn'] as const) {
-    const print = console[method].bind(console);
-    console[method] = (...values: unknown[]) => print(`${ranks.label}:`, ...values);
-  }
-}
-
 /** Resolves the configuration and checks what needs no data. */
 function prepare(pairs: string[], given: TrainArguments, ranks: Ranks): Config {
   const { config, notes } = resolveConfig(given, pairs);
@@ -249,10 +234,8 @@ function prepare(pairs: string[], given: TrainArguments, ranks: Ranks): Config {
 /** Runs `morphmlp train`: training, then the test, if the configuration enables them. */
 export async function train(pairs: string[], given: TrainArguments): Promise<void> {
   if (given.printConfig) return void process.stdout.write(printConfig(resolveConfig(given, pairs).config));
-  const ranks = connect({ mode: given.distributed ?? 'auto', timeout: given.rankTimeout ?? RANK_TIMEOUT });
-  silence(ranks);
+  const ranks = joinRanks({ mode: given.distributed, timeout: given.rankTimeout });
   const config = ranks.agree(() => prepare(pairs, given, ranks));
-  if (ranks.isMain) for (const note of unusedProcessors(ranks.seats)) console.error(pc.yellow(`note: ${note}`));
   const plugins = config['RUN.PLUGINS'];
   if (plugins.length > 0) {
     if (!isWatched()) return trainWatched(plugins, optionsFor(config, given));
