@@ -26,7 +26,7 @@ constexpr int kFunneled = 1;
 constexpr int kArrival = 1;  // tag of the message that a rank has begun a job
 constexpr std::chrono::microseconds kPause{50};
 constexpr std::chrono::milliseconds kSpin{2};  // of a thread that is waited for, before it begins to pause
-constexpr double kGrace = 2;                   // seconds by which rank 0, which knows who is late, fails first
+constexpr double kGrace = 4;                   // seconds in which the engine's thread must have noticed
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
@@ -61,7 +61,7 @@ class Engine {
     std::deque<std::function<void()>> ended;  // destroyed here, and with it the buffers
     std::unique_lock<std::mutex> lock(mutex_);
     waiting_ = true;
-    const double limit = timeout_ + 2 * kGrace;
+    const double limit = 2 * timeout_ + kGrace;
     auto idle = Clock::now();
     for (int64_t seen = done_; done_ < job && !failed_;) {
       changed_.wait_for(lock, std::chrono::milliseconds(200));
@@ -246,7 +246,8 @@ class Engine {
 
   void check() {
     if (abort_ >= 0) mpi_.abort(mpi_.world, abort_);
-    if (!limited_ || seconds_since(since_) < timeout_ + (world_.rank == 0 ? 0 : kGrace)) return;
+    // Rank 0 knows who is late and has begun the job at most one `timeout_` after this rank, or is late itself.
+    if (!limited_ || seconds_since(since_) < timeout_ * (world_.rank == 0 ? 1 : 2)) return;
     std::lock_guard<std::mutex> lock(mutex_);
     if (world_.rank != 0) late_ = {0};
     for (int r = 1; world_.rank == 0 && r < world_.size; ++r)

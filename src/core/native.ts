@@ -144,7 +144,7 @@ export interface Addon {
   mpiDescribe(library: string): string;
   /**
    * Loads an MPI library and connects this process to the others of its job; once for a process. A call that waits longer than
-   * `timeout` seconds for a rank returns with the ranks that are late ([-1] if MPI itself hangs), as those below do.
+   * `timeout` seconds (twice as long on ranks other than 0) for a rank returns with the ranks that are late ([-1] if MPI itself hangs), as those below do.
    */
   commInit(library: string, timeout: number): { rank: number; size: number; library: string };
   /** Gathers the bytes of all ranks in their order. */

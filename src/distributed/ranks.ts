@@ -161,11 +161,17 @@ export class Ranks implements Session {
     if (late.length > 0) this.endFor(late);
   }
 
-  /** Nothing can be computed without a rank: ends the job at once, so that no clean-up stands in the way. */
+  /**
+   * Ends the job at once, so that no clean-up stands in the way. The main rank knows who is late; others blame it only if it has not
+   * spoken for as long again.
+   */
   private endFor(late: readonly number[]): void {
     const who = late[0] === -1 ? 'the exchange itself' : late.map((rank) => this.name(rank)).join(', ');
     const advice = 'look for its own message, or give a larger --rank-timeout if a step may take that long';
-    writeSync(2, `morphmlp: ${this.label} waited ${this.timeout} s in vain for ${who}; ${advice}\n`);
+    writeSync(
+      2,
+      `morphmlp: ${this.label} waited ${this.timeout * (this.isMain ? 1 : 2)} s in vain for ${who}; ${advice}\n`,
+    );
     this.abort(LATE_STATUS);
   }
 }

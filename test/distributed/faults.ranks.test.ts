@@ -54,7 +54,7 @@ if (launchers.length > 0)
         '0:hang:9',
         ['--rank-timeout', '4'],
         75,
-        `rank 1 on ${HOST} waited 4 s in vain for rank 0`,
+        `rank 1 on ${HOST} waited 8 s in vain for rank 0`,
       ],
       [
         'has a bit of a weight flipped',

@@ -1,7 +1,7 @@
 'use strict';
 /**
  * Preloaded into the ranks of a training: RANK_FAULT is `<rank>:<kind>:<n>`, and the rank has this fault at the n-th slice that it
- * computes. Kinds: throw, exit (with status 0), kill, hang, flip (a bit of a weight), full (the disk, from then on), stop (SIGUSR1).
+ * computes. Kinds: throw, exit (with status 0), kill, hang, flip (a bit of a weight), nan (a weight), full (the disk, from then on), stop (SIGUSR1).
  */
 const { isMainThread } = require('node:worker_threads');
 const path = require('node:path');
@@ -10,10 +10,11 @@ const dist = path.join(__dirname, '..', '..', 'dist', 'train');
 const [rank, kind, n] = (process.env.RANK_FAULT ?? '').split(':');
 const own = process.env.OMPI_COMM_WORLD_RANK ?? process.env.PMI_RANK ?? '0';
 
-function flipBit(model) {
+function changeBits(model, change) {
   const [p] = model.parameters();
   const values = p.floats();
-  new Uint32Array(values.buffer)[0] ^= 1 << 12;
+  const bits = new Uint32Array(values.buffer);
+  bits[0] = change(bits[0]);
   p.copyFrom(values);
 }
 
@@ -33,7 +34,8 @@ const FAULTS = {
   hang: () => {
     for (;;) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1000);
   },
-  flip: flipBit,
+  flip: (model) => changeBits(model, (bits) => bits ^ (1 << 12)),
+  nan: (model) => changeBits(model, () => 0x7fc00000),
   full: fillDisk,
   stop: () => process.kill(process.pid, 'SIGUSR1'),
 };

@@ -8,7 +8,7 @@ import { writeFileAtomic } from '../../formats/atomic';
 import { multipliesBf16 } from '../../core/instruction_sets';
 import { instructionSet, memory, threads } from '../../core/runtime';
 import { getDefaultDevice, setDefaultDevice } from '../../core/tensor';
-import type { Mode } from '../../distributed/launch';
+import { detectLaunch, type Mode } from '../../distributed/launch';
 import type { Ranks } from '../../distributed/ranks';
 import type { RunOptions } from '../../train/options';
 import { Run, runFiles } from '../../train/run';
@@ -233,7 +233,10 @@ function prepare(pairs: string[], given: TrainArguments, ranks: Ranks): Config {
 
 /** Runs `morphmlp train`: training, then the test, if the configuration enables them. */
 export async function train(pairs: string[], given: TrainArguments): Promise<void> {
-  if (given.printConfig) return void process.stdout.write(printConfig(resolveConfig(given, pairs).config));
+  if (given.printConfig) {
+    const text = printConfig(resolveConfig(given, pairs).config);
+    return void ((detectLaunch()?.rank ?? 0) === 0 && process.stdout.write(text));
+  }
   const ranks = joinRanks({ mode: given.distributed, timeout: given.rankTimeout });
   const config = ranks.agree(() => prepare(pairs, given, ranks));
   const plugins = config['RUN.PLUGINS'];
