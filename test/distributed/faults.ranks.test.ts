@@ -50,12 +50,13 @@ if (launchers.length > 0)
         `morphmlp: rank 0 on ${HOST} waited 4 s in vain for rank 1 on ${HOST}`,
       ],
       [
-        'that is the main one hangs',
+        'is the main one and hangs',
         '0:hang:9',
         ['--rank-timeout', '4'],
         75,
         `rank 1 on ${HOST} waited 8 s in vain for rank 0`,
       ],
+      ['has NaN', '1:nan:9', [], 1, 'morphmlp: forward of convNorm'],
       [
         'has a bit of a weight flipped',
         '1:flip:9',
