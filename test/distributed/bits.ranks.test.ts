@@ -11,7 +11,20 @@ afterAll(() => rmSync(folder, { recursive: true }));
 const launchers = findLaunchers();
 if (launchers.length === 0) test('NOT RUN: no mpirun of Open MPI or MPICH is installed', () => undefined);
 
-const SMALL = ['--preset', 'quickstart', '--data', 'motion:48', '--val', 'motion:24', '--crop', '32', '--epochs', '2'];
+const SMALL = [
+  '--preset',
+  'quickstart',
+  '--data',
+  'motion:48',
+  '--val',
+  'motion:24',
+  '--crop',
+  '32',
+  '--epochs',
+  '2',
+  '--drop-path',
+  '0.3',
+];
 const COMMON = [
   '--threads',
   '1',
