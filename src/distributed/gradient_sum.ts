@@ -74,6 +74,12 @@ function merge(left: Node, right: Node): Node {
   return { first: left.first, count: left.count + right.count, gradients };
 }
 
+/** Elements that the sums over slices hold at once, at most, besides one copy of all gradients. */
+export function extraGradients(slices: Slices, parameters: number): number {
+  if (slices.total === 1) return 0;
+  return (gradientCopies(slices) - 1) * parameters + Math.min(parameters, BUCKET);
+}
+
 /** Parameters in the order of the backward, in runs of about 25 MB. */
 function bucketsOf(params: readonly Tensor[]): Bucket[] {
   const buckets: Tensor[][] = [];

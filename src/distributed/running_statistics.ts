@@ -2,12 +2,20 @@
 import { kernels, withLayer, type Layer } from '../core/dispatch';
 import type { BatchNormForward, ConvNormForward } from '../core/kernels';
 import { scope } from '../core/scope';
-import { elements, tensor, zeros, type Tensor } from '../core/tensor';
+import { elements, emptyLike, tensor, type Tensor } from '../core/tensor';
 
 type Norm = BatchNormForward | ConvNormForward;
 
 /** Batch statistics of a layer as the kernel computes them, with momentum 1 from zero. */
 type Visit = (momentum: number, pairs: readonly (readonly [running: Tensor, batch: Tensor])[]) => void;
+
+/** Zeros like a finite tensor, made by kernels alone: a CUDA graph records no copies from the host. */
+function zerosLike(t: Tensor): Tensor {
+  const made = emptyLike(t);
+  kernels.accumulateCopy({ n: t.size, from: t, into: made });
+  kernels.gradNormScale({ gradients: [made], factor: 0, factorOfStep: null });
+  return made;
+}
 
 /** A layer that lets the kernels write batch statistics beside the running ones. */
 function intercepting(visit: Visit): Layer {
@@ -19,7 +27,7 @@ function intercepting(visit: Visit): Layer {
         const { momentum, runningMean, runningVar } = args as Norm;
         const running = [runningMean, runningVar] as Tensor[];
         scope(() => {
-          const batch = running.map(({ shape, device }) => zeros(shape, { device }));
+          const batch = running.map(zerosLike);
           below.launch(kernel, { ...args, momentum: 1, runningMean: batch[0]!, runningVar: batch[1]! });
           visit(
             momentum,

@@ -7,6 +7,7 @@ import { crossEntropy } from '../ops/cross_entropy';
 import { AdamW, parameterGroups } from '../optim';
 import { memory, resetPeakMemory } from '../core/runtime';
 import { scope } from '../core/scope';
+import { extraGradients, type Slices } from '../distributed/gradient_sum';
 import { zeros } from '../core/tensor';
 
 /** Size and element type of a training step. */
@@ -16,8 +17,8 @@ export interface StepSize {
   crop: number;
   /** Element type of activations. Default f32. */
   precision?: Precision;
-  /** Copies of all gradients that are held while those of several slices are summed. Default 1. */
-  gradientCopies?: number;
+  /** The slices of a step, whose sums hold more gradients. Default one. */
+  slices?: Slices;
 }
 
 /** Number of recomputed blocks, counted from the first, and the resulting peak of tensor memory in bytes. */
@@ -49,7 +50,7 @@ export function predictPeaks(config: MorphMlpConfig, size: StepSize): number[] {
     const optimizer = new AdamW(parameterGroups(model.parameters(), 0.05));
     const blocks = config.layers.reduce((a, b) => a + b, 0);
     const parameters = model.parameters().reduce((sum, p) => sum + p.size, 0);
-    const more = 4 * parameters * ((size.gradientCopies ?? 1) - 1);
+    const more = size.slices ? 4 * extraGradients(size.slices, parameters) : 0;
     return Array.from({ length: blocks + 1 }, (_, recompute) => {
       model.recompute = recompute;
       resetPeakMemory();

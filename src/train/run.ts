@@ -21,7 +21,7 @@ import { expectSizes } from '../models/recognise';
 import { seedInit } from '../nn/init';
 import { AdamW, MovingAverage, parameterGroups, SGD, type Optimizer } from '../optim';
 import { manualSeed } from '../core/generator';
-import { gradientCopies, slicesOf } from '../distributed/gradient_sum';
+import { slicesOf } from '../distributed/gradient_sum';
 import { neighbours } from '../distributed/processors';
 import { ALONE, type Ranks } from '../distributed/ranks';
 import { planMemory, type MemoryPlan } from './memory_plan';
@@ -314,8 +314,8 @@ export class Run {
 
   private planFor(config: MorphMlpConfig): MemoryPlan | null {
     const { memoryBudget, batchSize, microBatch, clips, precision } = this.options;
-    const copies = gradientCopies(slicesOf(batchSize / microBatch, this.ranks));
-    const size = { batch: microBatch * (clips.samples ?? 1), crop: clips.crop, precision, gradientCopies: copies };
+    const slices = slicesOf(batchSize / microBatch, this.ranks);
+    const size = { batch: microBatch * (clips.samples ?? 1), crop: clips.crop, precision, slices };
     return memoryBudget === null ? null : planMemory(config, size, memoryBudget);
   }
 
