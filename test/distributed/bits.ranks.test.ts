@@ -75,9 +75,10 @@ const RUNS: Record<string, { args: () => Promise<string[]>; ranks: number[] }> =
       ]),
     ranks: [2, 3],
   },
-  'that recomputes blocks, 8 slices a step': {
-    args: () => Promise.resolve([...SMALL, '--memory-budget', '14M', '--batch-size', '8', '--micro-batch', '1']),
-    ranks: [4],
+  'that recomputes blocks, 2 slices a step': {
+    args: () =>
+      Promise.resolve([...SMALL, '--crop', '64', '--memory-budget', '36M', '--batch-size', '8', '--micro-batch', '4']),
+    ranks: [2],
   },
   'of which pictures and whole slices cannot be read': {
     args: async () => {
