@@ -8,7 +8,7 @@ const base = {
   roots: ['<rootDir>/test'],
   transform: { '^.+\\.ts$': ['ts-jest', { tsconfig: 'tsconfig.json', diagnostics: false }] },
 };
-const slow = ['/node_modules/', '\\.(full|soak|timed)\\.test\\.ts$'];
+const slow = ['/node_modules/', '\\.(full|soak|timed|ranks)\\.test\\.ts$'];
 const ending = (name) => ({ ...base, testMatch: [`**/*.${name}.test.ts`] });
 
 const SUITES = {
@@ -22,6 +22,8 @@ const SUITES = {
   soak: { options: { testTimeout: 3_600_000, maxWorkers: 1 }, project: ending('soak') },
   // Times held to limits of the machine that were measured just before: nothing else may run beside them.
   timed: { options: { testTimeout: 900_000, maxWorkers: 1 }, project: ending('timed') },
+  // Trainings of several processes under the MPIs of this machine (openmpi-bin, mpich): says NOT RUN where there is none.
+  ranks: { options: { testTimeout: 600_000, maxWorkers: 1 }, project: ending('ranks') },
   // Kernels, optimizers and small models with every tensor on the device `cuda`: a GPU, or its emulation (tools/test_cuda.cjs).
   cuda: {
     options: { testTimeout: 900_000 }, // the emulation is slow where the machine is shared

@@ -7,7 +7,7 @@ const ts = require('typescript');
 const src = path.join(__dirname, '..', 'src');
 
 /** The rooms from the bottom up: a room imports from those before it and from itself. */
-const ROOMS = 'terminal core formats data ops nn optim models train bench study report cli'.split(' ');
+const ROOMS = 'terminal core formats data ops nn optim models distributed train bench study report cli'.split(' ');
 /** The package's root, which exports from any room. */
 const ROOT = 'index.ts';
 

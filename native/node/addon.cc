@@ -2,6 +2,7 @@
 #include "node/node_api.h"
 
 #include "bindings/table.h"
+#include "node/comm.h"
 #include "node/cuda.h"
 #include "node/js_arguments.h"
 #include "node/plugin.h"
@@ -31,6 +32,7 @@ Napi::Array bf16_names(Napi::Env env) {
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   export_runtime(env, exports);
   export_cuda(env, exports);
+  export_comm(env, exports);
   export_plugins(env, exports);
   Napi::Object table = Napi::Object::New(env);
   for (const Callable& kernel : callables())

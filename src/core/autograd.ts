@@ -73,6 +73,8 @@ let gradEnabled = true;
 let anomaly: { layers: ReadonlyMap<Tensor, string>; last: string } | null = null;
 /** The leaves with gradients that ops were applied to, while `withLeaves` runs. */
 let leaves: Set<Tensor> | null = null;
+/** Called with a leaf after a gradient was added to it, while `withLeafGradients` runs. */
+let onLeafGradient: ((leaf: Tensor) => void) | null = null;
 
 function withGrad<T>(enabled: boolean, who: string, body: () => T): T {
   const before = gradEnabled;
@@ -104,6 +106,17 @@ export function withLeaves<T>(body: () => T): [T, Tensor[]] {
   } finally {
     leaves = outer;
     for (const t of found) outer?.add(t);
+  }
+}
+
+/** Runs `body`; `listener` is called with each leaf as soon as a backward has added a gradient to it. */
+export function withLeafGradients<T>(listener: (leaf: Tensor) => void, body: () => T): T {
+  const outer = onLeafGradient;
+  onLeafGradient = listener;
+  try {
+    return refuseAsync('withLeafGradients', body());
+  } finally {
+    onLeafGradient = outer;
   }
 }
 
@@ -310,7 +323,11 @@ function runHooks(hooks: Node['hooks'], gradient: Pending): Pending {
 }
 
 function deliverToLeaf(leaf: Tensor, incoming: Pending): void {
-  const gradient = runHooks(leaf.hooks, incoming);
+  addToLeaf(leaf, runHooks(leaf.hooks, incoming));
+  onLeafGradient?.(leaf);
+}
+
+function addToLeaf(leaf: Tensor, gradient: Pending): void {
   if (leaf.grad) {
     addInto(leaf.grad, gradient.tensor);
     gradient.tensor.dispose();

@@ -140,6 +140,35 @@ export interface Addon {
   cudaForget(graph: Graph): void;
   /** Peak GFLOP/s of all threads or of the whole GPU; for bf16, of its tensor cores. */
   fmaPeak(seconds: number, device?: Device, precision?: Precision): number;
+  /** The version of an MPI library. @throws if it cannot be loaded or is not an MPI */
+  mpiDescribe(library: string): string;
+  /**
+   * Loads an MPI library and connects this process to the others of its job; once for a process. A call that waits longer than
+   * `timeout` seconds (twice as long on ranks other than 0) for a rank returns with the ranks that are late ([-1] if MPI itself hangs), as those below do.
+   */
+  commInit(library: string, timeout: number): { rank: number; size: number; library: string };
+  /** Gathers the bytes of all ranks in their order. */
+  commGather(from: ArrayBufferView, into: ArrayBufferView, ranks: number): number[];
+  /** Copies the bytes of rank `root` to all others. */
+  commBroadcast(bytes: ArrayBufferView, root: number): number[];
+  /**
+   * Starts the sum of gradients over the slices of all ranks: `nodes` are the sums of this rank's slices (native/runtime/slice_tree.h),
+   * each with all tensors, null where no slice has been read. Returns a number for `commWait`, until which no buffer may be touched.
+   */
+  commReduce(
+    slices: number,
+    nodes: readonly (readonly (Handle | null)[])[],
+    sums: readonly Handle[],
+    fast: boolean,
+  ): number;
+  /** Waits for a sum and all before it. */
+  commWait(job: number): number[];
+  /** Bytes sent in sums so far, and seconds in which one was under way. */
+  commTraffic(): { bytes: number; seconds: number };
+  /** Disconnects, when all ranks have come this far. */
+  commFinalize(): void;
+  /** Ends the job with this exit status: all ranks. Does nothing if they are not connected. */
+  commAbort(status: number): void;
   kernels: NativeKernels;
   /** Kernels that also take bf16. */
   bf16Kernels: readonly string[];

@@ -23,6 +23,8 @@ export interface LoaderOptions {
   mix?: MixOptions & { smoothing: number };
   /** Number of prefetched batches, which bounds the memory. Default 2. */
   prefetch?: number;
+  /** Reads only the batches whose index modulo `of` is one of `count` from `first` on: a rank's share. Default all. */
+  part?: { of: number; first: number; count: number };
   /** Aborts running epochs with the signal's reason. */
   signal?: AbortSignal;
 }
@@ -169,20 +171,30 @@ export class Loader {
     checkCount('epoch', epoch, 0);
     checkCount('first batch', first, 0);
     const order = this.order(epoch);
-    const { prefetch = 2 } = this.options;
-    let [asked, given] = [first, 0];
-    for (let index = first; index < this.batches; index++) {
-      for (; asked < this.batches && asked <= index + prefetch; asked++)
-        ahead.push(this.load(order, epoch, asked, signal));
+    const { prefetch = 2, part } = this.options;
+    const indices = this.indices(first);
+    let [asked, given] = [0, 0];
+    for (const [i, index] of indices.entries()) {
+      for (; asked < indices.length && asked <= i + prefetch; asked++)
+        ahead.push(this.load(order, epoch, indices[asked]!, signal));
       const clips = await this.timed(ahead[0]!);
       ahead.shift();
       given += clips.length;
       if (clips.length > 0) yield { index, clips };
     }
-    if (given === 0 && first === 0) throw new Error(this.nothingRead());
+    if (given === 0 && first === 0 && !part) throw new Error(this.nothingRead());
   }
 
-  private nothingRead(): string {
+  /** Indices of the batches to read, from `first` on. */
+  private indices(first: number): number[] {
+    const all = Array.from({ length: Math.max(0, this.batches - first) }, (_, i) => first + i);
+    const { part } = this.options;
+    if (!part) return all;
+    return all.filter((index) => index % part.of >= part.first && index % part.of < part.first + part.count);
+  }
+
+  /** The error of an epoch of which no clip could be read: a loader that reads a part leaves it to its caller. */
+  nothingRead(): string {
     const reason = [...this.skipped.values()][0]?.reason;
     return `none of the ${this.dataset.length} clips could be read; the first: ${reason}`;
   }

@@ -2,10 +2,10 @@ import { closeSync, existsSync, fstatSync, fsyncSync, ftruncateSync, openSync, r
 
 /**
  * One line of a metric log. `step` orders the lines. Kinds: a step, an epoch, a file that could not be read or was read in part, a
- * warning, and the time spent so far.
+ * warning, the time spent so far, and the shares of an epoch that ranks waited for each other.
  */
 export interface MetricRecord {
-  kind: 'step' | 'epoch' | 'file' | 'warning' | 'time';
+  kind: 'step' | 'epoch' | 'file' | 'warning' | 'time' | 'ranks';
   /** Completed optimizer steps. */
   step: number;
   [name: string]: unknown;

@@ -145,6 +145,7 @@ const PARTS = [
   ['forward', 'Forward'],
   ['backward', 'Backward'],
   ['optimizer', 'Optimiser'],
+  ['ranks', 'Waiting for other ranks'],
 ] as const;
 
 function advice(share: number): string {
@@ -154,22 +155,24 @@ function advice(share: number): string {
 }
 
 function timePanel({ shares, steps }: RunReport): Html | null {
-  const total = PARTS.reduce((sum, [key]) => sum + shares[key], 0);
+  const ms = (key: (typeof PARTS)[number][0]) => shares[key] ?? 0;
+  const total = PARTS.reduce((sum, [key]) => sum + ms(key), 0);
   if (!(total > 0)) return null;
-  const of = (key: (typeof PARTS)[number][0]) => shares[key] / total;
+  const of = (key: (typeof PARTS)[number][0]) => ms(key) / total;
   const bar = PARTS.map(([key]) => html`<i class="part ${key}" style="width:${(of(key) * 100).toFixed(2)}%"></i>`);
   const each = steps.at(-1)?.step;
   const perStep = (ms: number) => (each ? html`<td>${duration(ms / 1000 / each)}</td>` : null);
   const asOne = shares.backward === 0; // a replayed graph contains forward and backward
-  const rows = PARTS.filter(([key]) => !asOne || key !== 'backward').map(
+  const shown = PARTS.filter(([key]) => (key === 'backward' ? !asOne : key !== 'ranks' || ms(key) > 0));
+  const rows = shown.map(
     ([key, name]) =>
       html`<tr>
         <th scope="row">
           <i class="swatch part ${key}"></i>${asOne && key === 'forward' ? 'Forward and backward' : name}
         </th>
         <td>${percent(of(key))}</td>
-        <td>${duration(shares[key] / 1000)}</td>
-        ${perStep(shares[key])}
+        <td>${duration(ms(key) / 1000)}</td>
+        ${perStep(ms(key))}
       </tr>`,
   );
   const head = html`<th scope="col">Part of a step</th>

@@ -80,6 +80,8 @@ export interface TimeShares {
   forward: number;
   backward: number;
   optimizer: number;
+  /** Waiting for other ranks; absent or 0 for a process on its own. */
+  ranks?: number;
 }
 
 /** An unreadable file with the reason. */

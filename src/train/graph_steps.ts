@@ -1,12 +1,15 @@
 import { clipSettings } from '../ops/clip_input';
 import type { Tensor } from '../core/tensor';
+import { updatingStatistics } from '../distributed/running_statistics';
+import { SliceRandom, wordsOfForward } from './slice_random';
 import { LaunchedSteps, stepInput, stepTensors } from './step';
 import type { Outcome, StepInputs, StepParts, StepRunner, StepTensors } from './step';
 import { StepGraphs } from './step_graphs';
 
 /**
- * Steps that are replayed as CUDA graphs. The first step is launched kernel by kernel, so that lazily created state exists when the
- * second is recorded. Partial batches are launched too, because graphs have fixed shapes.
+ * Steps that are replayed as CUDA graphs. Gradients are added up as they come, since graphs keep their addresses: from four slices
+ * a step on, the last bits differ from those of `LaunchedSteps`. The first step is
+ * launched kernel by kernel, so that lazily created state exists when the second is recorded. Partial batches are launched too, because graphs have fixed shapes.
  */
 export class RecordedSteps implements StepRunner {
   private readonly launched: LaunchedSteps;
@@ -17,21 +20,31 @@ export class RecordedSteps implements StepRunner {
   /** Gradients of the replays, set aside during a launched step. */
   private aside: (Tensor | null)[] = [];
 
-  /** @param fullBatch clips of a recorded batch @param clipping whether gradients may be clipped */
+  private readonly random: SliceRandom | null;
+
+  /** @param fullBatch clips of a recorded batch @param clipping whether gradients may be clipped @param slices of a step */
   constructor(
     private readonly parts: StepParts,
     private readonly fullBatch: number,
     private readonly clipping: boolean,
+    private readonly slices: number,
   ) {
     this.launched = new LaunchedSteps(parts);
+    this.random = slices > 1 ? new SliceRandom(slices, () => wordsOfForward(parts.model, fullBatch)) : null;
   }
 
-  gradients(inputs: StepInputs): Outcome {
+  gradients(inputs: StepInputs, slice: number): Outcome {
+    this.random?.begin(slice);
     const full = inputs.clips.shape[0] === this.fullBatch;
     const add = this.step !== null;
     if (!add) this.begin(full && this.launchedOne ? 'replayed' : 'launched');
     if (full && this.step === 'replayed') return this.replay(inputs, add);
-    return { ...this.launched.gradients(inputs), forwardMs: null };
+    const launch = () => this.launched.gradients(inputs, slice);
+    return { ...(this.slices > 1 ? updatingStatistics(launch) : launch()), forwardMs: null };
+  }
+
+  finish(): void {
+    this.random?.finish();
   }
 
   norm(): number {
@@ -82,7 +95,8 @@ export class RecordedSteps implements StepRunner {
     const { model } = this.parts;
     const { targets, weight } = batch;
     const input = () => stepInput(model, batch);
-    return { steps: new StepGraphs(this.parts, { input, targets, weight }, this.clipping), batch };
+    const sliced = this.slices > 1;
+    return { steps: new StepGraphs(this.parts, { input, targets, weight, sliced }, this.clipping), batch };
   }
 
   private fill({ clips, targets, weight }: StepInputs): void {

@@ -7,6 +7,7 @@ import { crossEntropy } from '../ops/cross_entropy';
 import { AdamW, parameterGroups } from '../optim';
 import { memory, resetPeakMemory } from '../core/runtime';
 import { scope } from '../core/scope';
+import { extraGradients, type Slices } from '../distributed/gradient_sum';
 import { zeros } from '../core/tensor';
 
 /** Size and element type of a training step. */
@@ -16,6 +17,8 @@ export interface StepSize {
   crop: number;
   /** Element type of activations. Default f32. */
   precision?: Precision;
+  /** The slices of a step, whose sums hold more gradients. Default one. */
+  slices?: Slices;
 }
 
 /** Number of recomputed blocks, counted from the first, and the resulting peak of tensor memory in bytes. */
@@ -46,11 +49,13 @@ export function predictPeaks(config: MorphMlpConfig, size: StepSize): number[] {
     model.precision = size.precision ?? 'f32';
     const optimizer = new AdamW(parameterGroups(model.parameters(), 0.05));
     const blocks = config.layers.reduce((a, b) => a + b, 0);
+    const parameters = model.parameters().reduce((sum, p) => sum + p.size, 0);
+    const more = size.slices ? 4 * extraGradients(size.slices, parameters) : 0;
     return Array.from({ length: blocks + 1 }, (_, recompute) => {
       model.recompute = recompute;
       resetPeakMemory();
       step(model, optimizer, size);
-      return memory().peak;
+      return memory().peak + more;
     });
   });
 }

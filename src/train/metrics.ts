@@ -37,6 +37,14 @@ export function addBatch(into: Metrics, loss: number, scores: Float32Array, labe
   });
 }
 
+/** Adds sums over other clips. */
+export function addMetrics(into: Metrics, { clips, loss, top1, top5 }: Metrics): void {
+  into.clips += clips;
+  into.loss += loss;
+  into.top1 += top1;
+  into.top5 += top5;
+}
+
 /** Mean loss, and accuracies in [0, 1]. */
 export function averages({ clips, loss, top1, top5 }: Metrics): { loss: number; top1: number; top5: number } {
   const n = Math.max(1, clips);

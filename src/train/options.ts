@@ -80,6 +80,8 @@ export interface RunOptions {
   precision: Precision;
   /** Whether steps are replayed as CUDA graphs. */
   cudaGraph: boolean;
+  /** Whether ranks sum gradients by plain all-reduce, whose bits depend on their number. */
+  fastReduction: boolean;
   /** Limit of tensor memory in a step, in bytes; null for none. The first blocks are recomputed as needed. */
   memoryBudget: number | null;
   /** Limit of the cache of decoded frames, in bytes; 0 disables it, null means a quarter of the free memory. */

@@ -22,12 +22,17 @@ import { seedInit } from '../nn/init';
 import { AdamW, MovingAverage, parameterGroups, SGD, type Optimizer } from '../optim';
 import { manualSeed } from '../core/generator';
 import { layerGroups } from './layer_rates';
+import { slicesOf } from '../distributed/gradient_sum';
+import { neighbours } from '../distributed/processors';
+import { ALONE, type Ranks } from '../distributed/ranks';
 import { planMemory, type MemoryPlan } from './memory_plan';
 import { evaluate, type Evaluation } from './evaluate';
 import type { RunOptions } from './options';
 import { Checkpoints, removeRun } from './run_files';
+import { checksumOf, shareFacts, type RankFacts } from './rank_facts';
 import { RunLock } from './run_lock';
 import { changedSettings, fixedSettings, otherSettings, type Settings } from './settings';
+import { expectSameSettings, shareRun } from './shared_state';
 import { loadRun, readRunState, type Learned, type RunState } from './state';
 import { Trainer, type EpochEnd, type TrainerEvents, type TrainerState } from './trainer';
 
@@ -86,8 +91,6 @@ export class Run {
   readonly plan: MemoryPlan | null;
   /** Result of loading `options.init`; null without it or for a resumed run. */
   readonly started: Initialised | null = null;
-  /** Whether this run resumes an earlier one. */
-  readonly resumed: boolean;
   /** Settings that a resumed run changes: each `name new (was old)`. */
   readonly changes: string[] = [];
   readonly trainer: Trainer;
@@ -100,19 +103,29 @@ export class Run {
   private readonly pool: DecodePool;
   private readonly checkpoints: Checkpoints;
   private lock: RunLock | null = null;
+  /** Whether this run resumes an earlier one; other ranks learn it in `connect`. */
+  private continues = false;
+  private rankFacts: readonly RankFacts[] = [];
 
-  /** @throws if the options are inconsistent, the data cannot be opened, or another process trains into the folder */
+  /**
+   * Exchanges nothing with other ranks: those that are not the main one have no initial state before `connect`.
+   * @throws if the options are inconsistent, the data cannot be opened, or another process trains into the folder
+   */
   constructor(
     readonly options: RunOptions,
     private readonly events: TrainerEvents,
+    readonly ranks: Ranks = ALONE,
   ) {
     this.checkpoints = new Checkpoints(options.out, options.keepEvery);
     this.files = this.checkpoints.files;
-    this.resumed = this.goesOn();
+    const { isMain } = ranks;
+    this.continues = isMain && this.goesOn();
     const accumulate = checkBatches(options);
-    const weights = this.resumed || !options.init ? null : this.readStart(options.init.file);
-    this.cacheMemory = options.cacheMemory ?? defaultCacheMemory();
-    this.pool = new DecodePool(options.workers, this.cacheMemory);
+    slicesOf(accumulate, ranks); // before any data is read
+    const weights = this.continues || !options.init || !isMain ? null : this.readStart(options.init.file);
+    const { local } = neighbours(ranks.seats, ranks.rank);
+    this.cacheMemory = options.cacheMemory ?? Math.floor(defaultCacheMemory() / local);
+    this.pool = new DecodePool(Math.max(1, Math.floor(options.workers / local)), this.cacheMemory);
     const train = this.dataset(options.train, true);
     this.loaders = this.makeLoaders(train, accumulate);
     manualSeed(options.seed);
@@ -126,16 +139,36 @@ export class Run {
     this.optimizer = makeOptimizer(model, options);
     this.average = options.emaDecay > 0 ? new MovingAverage(model.namedParameters(), options.emaDecay) : null;
     this.trainer = this.makeTrainer(model, accumulate, events);
+    if (isMain) this.started = this.begin(weights);
+  }
+
+  /** Takes the folder and reads the initial state. */
+  private begin(weights: Weights | null): Initialised | null {
+    const { out } = this.options;
     try {
-      makeFolder(options.out);
-      this.lock = RunLock.take(options.out);
-      clearTemporaries(options.out);
-      if (this.resumed) this.resume();
-      else if (weights) this.started = this.startFrom(weights);
+      makeFolder(out);
+      this.lock = RunLock.take(out);
+      clearTemporaries(out);
+      if (this.continues) this.resume();
+      return weights && this.startFrom(weights);
     } catch (error) {
       this.dispose(); // frees all tensors if the run cannot begin
       throw error;
     }
+  }
+
+  /** Gives all ranks the state of the main one. @throws on all of them if their data differ */
+  connect(): void {
+    const { ranks, trainer } = this;
+    if (ranks.size === 1) return;
+    expectSameSettings(this.settings.settings, ranks);
+    this.continues = ranks.broadcastJson(this.continues);
+    trainer.state = shareRun(this.learned, trainer.state, ranks);
+  }
+
+  /** Whether this run resumes an earlier one. */
+  get resumed(): boolean {
+    return this.continues;
   }
 
   /** Number of blocks, from the first, that a step recomputes. */
@@ -170,30 +203,48 @@ export class Run {
     return cacheMemory && { held: cacheMemory.held, ...counts };
   }
 
-  /** Files of which a part is missing, so far, of training and validation. */
+  /** Share of the last epoch that each rank waited for others; empty for a process on its own. */
+  get waits(): number[] {
+    return this.rankFacts.map(({ waited }) => waited);
+  }
+
+  /** Files of which a part is missing, so far, of training and validation; those of other ranks as of the last epoch. */
   get damaged(): Skipped[] {
+    return [...this.ownDamaged, ...this.otherFacts.flatMap(({ damaged }) => damaged)];
+  }
+
+  /** Unreadable files so far, of training and validation; those of other ranks as of the last epoch. */
+  get skipped(): Skipped[] {
+    return [...this.ownSkipped, ...this.otherFacts.flatMap(({ skipped }) => skipped)];
+  }
+
+  private get otherFacts(): RankFacts[] {
+    return this.rankFacts.filter((_, rank) => rank !== this.ranks.rank);
+  }
+
+  private get ownDamaged(): Skipped[] {
     const sets = [this.loaders.train, this.loaders.val].map((loader) => loader?.dataset.warnings ?? []);
     return sets.flatMap((warnings) => [...warnings].map(([name, reason]) => ({ name, reason })));
   }
 
-  /** Unreadable files so far, of training and validation. */
-  get skipped(): Skipped[] {
+  private get ownSkipped(): Skipped[] {
     return [this.loaders.train, this.loaders.val].flatMap((l) => (l ? [...l.skipped.values()] : []));
   }
 
   /**
    * Trains. Writes `last` after every epoch, every few minutes and when stopped; `best` after the best epoch so far; and a
-   * separate checkpoint every `keepEvery` epochs. Replaces the checkpoints of an earlier run in the folder, unless it resumes it.
+   * separate checkpoint every `keepEvery` epochs; of several ranks the main one does. Replaces the checkpoints of an earlier run in the folder, unless it resumes it.
    * @param saved called after every save of a whole epoch
    */
   async train(saved?: () => Promise<void>): Promise<void> {
     try {
-      if (!this.resumed) removeRun(this.options.out);
+      const { isMain } = this.ranks;
+      if (!this.resumed && isMain) removeRun(this.options.out);
       await this.trainer.run(async (end) => {
-        this.keep(end);
+        if (isMain) this.keep(end);
         if (end) await saved?.();
       });
-      if (!this.trainer.finished) this.keep(null);
+      if (!this.trainer.finished && isMain) this.keep(null);
     } finally {
       this.trainer.dispose();
       await this.close();
@@ -201,8 +252,8 @@ export class Run {
   }
 
   /**
-   * The validation of the best epoch, whose weights are in `best`. If it was before a resume, `best` is validated again. Null
-   * without a validation.
+   * The validation of the best epoch, whose weights are in `best`. If it was before a resume, this process validates `best` again.
+   * Null without a validation.
    */
   async evaluateBest(): Promise<Evaluation | null> {
     const { bestEvaluation, bestEpoch } = this.trainer;
@@ -211,7 +262,7 @@ export class Run {
     const best = load(this.files.best);
     try {
       best.network.precision = this.options.precision;
-      return await evaluate(best.network, this.valLoader(this.options.val, this.info.classNames, pool));
+      return await evaluate(best.network, this.valLoader(this.options.val, this.info.classNames, pool, ALONE));
     } finally {
       best.network.dispose();
       await pool.close();
@@ -257,33 +308,61 @@ export class Run {
     const balanced = this.options.balance === 'sampling';
     const loading = { batchSize: microBatch, seed, normalisation };
     const mixing = mix ? { mix } : {};
+    const { total: of, first, count } = slicesOf(group, this.ranks);
+    const part = this.ranks.size > 1 ? { part: { of, first, count } } : {};
     return {
-      train: new Loader(train, { ...loading, ...mixing, balanced, group, shuffle: true, dropLast: true }),
-      val: val && this.valLoader(val, train.classNames, this.pool),
+      train: new Loader(train, { ...loading, ...mixing, ...part, balanced, group, shuffle: true, dropLast: true }),
+      val: val && this.valLoader(val, train.classNames, this.pool, this.ranks),
     };
   }
 
-  private valLoader(val: DataSpec, classNames: readonly string[], pool: DecodePool): Loader {
+  /** Validation of which each rank reads every `ranks.size`-th batch. */
+  private valLoader(val: DataSpec, classNames: readonly string[], pool: DecodePool, ranks: Ranks): Loader {
     const { seed, microBatch, normalisation } = this.options;
     const dataset = this.dataset(val, false, classNames, pool);
-    return new Loader(dataset, { batchSize: microBatch, seed, normalisation, shuffle: false });
+    const part = ranks.size > 1 ? { part: { of: ranks.size, first: ranks.rank, count: 1 } } : {};
+    return new Loader(dataset, { batchSize: microBatch, seed, normalisation, shuffle: false, ...part });
   }
 
   private planFor(config: MorphMlpConfig): MemoryPlan | null {
-    const { memoryBudget, microBatch, clips, precision } = this.options;
-    const size = { batch: microBatch * (clips.samples ?? 1), crop: clips.crop, precision };
+    const { memoryBudget, batchSize, microBatch, clips, precision } = this.options;
+    const slices = slicesOf(batchSize / microBatch, this.ranks);
+    const size = { batch: microBatch * (clips.samples ?? 1), crop: clips.crop, precision, slices };
     return memoryBudget === null ? null : planMemory(config, size, memoryBudget);
   }
 
   private makeTrainer(model: MorphMLP, accumulate: number, events: TrainerEvents): Trainer {
-    const { labelSmoothing, clipNorm, cudaGraph, schedule } = this.options;
+    const { labelSmoothing, clipNorm, cudaGraph, fastReduction, schedule } = this.options;
     const { evalEvery, saveMinutes, microBatch, clips, freezeEpochs, patience } = this.options;
     const classWeights = this.options.balance === 'weights' ? weightsOf(this.loaders.train.dataset) : null;
     const tuning = { freezeEpochs, patience, classWeights };
     const steps = { labelSmoothing, clipNorm, cudaGraph, evalEvery, schedule, accumulate, ...tuning };
     const saving = { saveEvery: saveMinutes * 60_000, clipsPerBatch: microBatch * (clips.samples ?? 1) };
-    const parts = { model, optimizer: this.optimizer, average: this.average, ...this.loaders };
-    return new Trainer({ ...parts, ...steps, ...saving }, events);
+    const { ranks } = this;
+    const parts = { model, optimizer: this.optimizer, average: this.average, ...this.loaders, ranks, fastReduction };
+    return new Trainer({ ...parts, ...steps, ...saving }, ranks.size === 1 ? events : this.sharing(events));
+  }
+
+  /** Events of a trainer among several ranks: at the end of an epoch they compare their weights and share what they found. */
+  private sharing(events: TrainerEvents): TrainerEvents {
+    let before = 0;
+    return {
+      step: (event) => events.step?.(event),
+      validating: (done, total) => events.validating?.(done, total),
+      warning: (text) => events.warning?.(text),
+      epoch: (record, evaluation) => {
+        const { shares, options } = this.trainer;
+        const [waited, files] = [shares.ranks - before, { skipped: this.ownSkipped, damaged: this.ownDamaged }];
+        before = shares.ranks;
+        const own = {
+          ...files,
+          waited: waited / Math.max(1, 1000 * record.seconds),
+          checksum: checksumOf(options.model),
+        };
+        this.rankFacts = shareFacts(own, record.epoch, this.ranks);
+        events.epoch?.(record, evaluation);
+      },
+    };
   }
 
   private get learned(): Learned {

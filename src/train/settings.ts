@@ -43,7 +43,9 @@ export function otherSettings(options: RunOptions, val: Dataset | null): Setting
   const tuning = { ...(freezeEpochs > 0 ? { freezeEpochs } : {}), ...(balance === 'none' ? {} : { balance }) };
   const dropPath = options.architecture.dropPath;
   const layerDecay = optimizer.layerDecay === 1 ? undefined : optimizer.layerDecay;
+  const reduction = options.fastReduction ? { reduction: 'fast' } : {}; // absent in older runs, which are exact
   const training = {
+    ...reduction,
     schedule,
     optimizer: { ...optimizer, layerDecay },
     clipNorm,

@@ -4,9 +4,11 @@ import type { MorphMLP } from '../models/morphmlp';
 import { clipInput, clipSettings } from '../ops/clip_input';
 import { softCrossEntropy } from '../ops/cross_entropy';
 import { gradNorm, scaleGradients, type MovingAverage, type Optimizer } from '../optim';
+import type { RunningStatistics } from '../distributed/running_statistics';
 import { scope } from '../core/scope';
 import { tensor, type Tensor } from '../core/tensor';
 import type { ClipInput } from './input';
+import { slicedStep, type SlicedStep, type Slicing } from './sliced_step';
 
 /** Model, optimizer and average that a step updates. */
 export interface StepParts {
@@ -30,12 +32,18 @@ export interface Outcome {
   logits: Float32Array;
   /** Milliseconds of the forward; null if it is not measured apart from the backward. */
   forwardMs: number | null;
+  /** Batch statistics for `StepRunner.statistics`; absent where they are not exchanged. */
+  statistics?: Float64Array | null;
 }
 
-/** Implementation of steps: `gradients` for each batch, `norm` if needed, then `update`. */
+/** Implementation of steps: `gradients` for each slice, `finish`, `norm` if needed, then `update`. */
 export interface StepRunner {
-  /** Adds the gradients of a batch to those of the step's earlier batches. */
-  gradients(inputs: StepInputs): Outcome;
+  /** Running statistics that are exchanged between ranks; absent or null where they are updated at once. */
+  readonly statistics?: RunningStatistics | null;
+  /** Computes the gradients of a slice of the step. Slices come in order; one of which nothing was read is left out. */
+  gradients(inputs: StepInputs, slice: number): Outcome;
+  /** Completes the sum of gradients over the slices of all ranks. */
+  finish(): void;
   /** The norm of the gradients so far. */
   norm(): number;
   /** Takes the optimizer's step on the gradients, scaled by `factor` if it is below 1, and frees them. */
@@ -72,18 +80,39 @@ export function stepInput(model: MorphMLP, { pixels, settings }: StepTensors): T
 
 /** Steps with individual kernel launches. */
 export class LaunchedSteps implements StepRunner {
-  constructor(private readonly parts: StepParts) {}
+  private readonly sliced: SlicedStep | null;
 
-  gradients(inputs: StepInputs): Outcome {
+  /** @param slicing of steps; null for one slice a step, or gradients that are added up as they come */
+  constructor(
+    private readonly parts: StepParts,
+    slicing: Slicing | null = null,
+  ) {
+    this.sliced = slicedStep(parts.model, slicing);
+  }
+
+  get statistics(): RunningStatistics | null {
+    return this.sliced?.statistics ?? null;
+  }
+
+  gradients(inputs: StepInputs, slice: number): Outcome {
+    const { sliced } = this;
     const start = performance.now();
+    sliced?.begin(slice);
     return scope(() => {
       const batch = stepTensors(inputs);
-      const logits = this.parts.model.forward(stepInput(this.parts.model, batch));
+      const forward = () => this.parts.model.forward(stepInput(this.parts.model, batch));
+      const [logits, statistics] = sliced ? sliced.forward(forward) : [forward(), null];
       const loss = softCrossEntropy(logits, batch.targets);
-      const outcome = { loss: loss.item(), logits: logits.floats(), forwardMs: performance.now() - start };
-      backward(loss, batch.weight);
+      const outcome = { loss: loss.item(), logits: logits.floats(), forwardMs: performance.now() - start, statistics };
+      if (sliced) sliced.sum.collect(slice, () => backward(loss, batch.weight));
+      else backward(loss, batch.weight);
       return outcome;
     });
+  }
+
+  finish(): void {
+    this.sliced?.sum.finish();
+    this.sliced?.end();
   }
 
   norm(): number {
@@ -99,10 +128,14 @@ export class LaunchedSteps implements StepRunner {
   }
 
   again(inputs: StepInputs): void {
-    this.gradients(inputs);
+    scope(() => {
+      const batch = stepTensors(inputs);
+      const logits = this.parts.model.forward(stepInput(this.parts.model, batch));
+      backward(softCrossEntropy(logits, batch.targets), batch.weight);
+    });
   }
 
   dispose(): void {
-    // The gradients are the parameters'.
+    this.sliced?.sum.dispose(); // the other gradients are the parameters'
   }
 }

@@ -5,6 +5,7 @@ import { measureGradNorm, scaleGradients } from '../optim';
 import { drawStart, recordDraws, rngState, setRngState } from '../core/generator';
 import { scope } from '../core/scope';
 import { zeros, type Tensor } from '../core/tensor';
+import { updatingStatistics } from '../distributed/running_statistics';
 import type { StepParts } from './step';
 
 /** A recorded graph, its results in fixed memory, and the number of random words it draws. */
@@ -25,6 +26,8 @@ export interface GraphBatch {
   input: () => Tensor;
   targets: Tensor;
   weight: Tensor;
+  /** Whether the batch is one of several slices of a step. */
+  sliced: boolean;
 }
 
 const kept = <T extends Tensor>(t: T): T => Object.assign(t, { persistent: true });
@@ -82,9 +85,10 @@ export class StepGraphs {
   }
 
   private computeGradients(): Found {
-    const { input, targets, weight } = this.batch;
+    const { input, targets, weight, sliced } = this.batch;
     return scope(() => {
-      const logits = this.parts.model.forward(input());
+      const forward = () => this.parts.model.forward(input());
+      const logits = sliced ? updatingStatistics(forward) : forward();
       const loss = softCrossEntropy(logits, targets);
       backward(loss, weight);
       return { loss: kept(loss.detach()), logits: kept(logits.detach()) };

@@ -5,8 +5,11 @@ import type { MorphMLP } from '../models/morphmlp';
 import { labelTargets, weighTargets } from '../ops/cross_entropy';
 import { clipFactor, learningRate, type CosineSchedule, type MovingAverage, type Optimizer } from '../optim';
 import { evaluate, type Evaluation } from './evaluate';
-import { addBatch, averages, bestClass, emptyMetrics, type Metrics } from './metrics';
+import { slicesOf, type Slices } from '../distributed/gradient_sum';
+import { ALONE, SharedError, type Ranks } from '../distributed/ranks';
+import { addBatch, addMetrics, averages, bestClass, emptyMetrics, type Metrics } from './metrics';
 import { RecordedSteps } from './graph_steps';
+import { NO_STATISTICS, SliceRows } from './slice_rows';
 import { LaunchedSteps, type StepInputs, type StepRunner } from './step';
 
 /** One finished epoch. Accuracies are shares in [0, 1]; `seconds` is the training part alone. */
@@ -31,6 +34,8 @@ export interface Shares {
   forward: number;
   backward: number;
   optimizer: number;
+  /** Waiting for other ranks, and for what is exchanged with them. */
+  ranks: number;
 }
 
 /** Options of a trainer. */
@@ -43,7 +48,7 @@ export interface TrainerOptions {
   labelSmoothing: number;
   /** Batches per step, whose gradients are summed. Default 1. */
   accumulate?: number;
-  /** Clips of a full batch: in sums, a partial batch has a proportionally smaller weight. */
+  /** Clips of a full batch, needed for sums: in them, a partial batch has a proportionally smaller weight. */
   clipsPerBatch?: number;
   /** Moving average of the weights, which is validated and saved in their place. */
   average?: MovingAverage | null;
@@ -61,6 +66,10 @@ export interface TrainerOptions {
   cudaGraph?: boolean;
   /** Epochs between validations; the last is always validated. */
   evalEvery: number;
+  /** Processes that compute the slices of a step together. Default this one alone. */
+  ranks?: Ranks;
+  /** Sum gradients over ranks by plain all-reduce, whose bits depend on their number. Default false. */
+  fastReduction?: boolean;
 }
 
 /** A completed step: `loss` of its batch, `running` averages of the epoch. Counts: epoch from 0, batch from 1. */
@@ -134,11 +143,11 @@ const measures = (valid: Evaluation | null): Pick<EpochRecord, 'valLoss' | 'valT
       }
     : { valLoss: null, valTop1: null, valTop5: null };
 
-/** A step in progress: the number of the batch after its last, losses so far, the latest batch. */
+/** A step in progress: the number of the batch after its last, a row of figures for each slice of this rank, the latest batch. */
 interface OpenStep {
   end: number;
-  losses: number[];
-  batch: Batch;
+  rows: SliceRows;
+  batch: Batch | null;
 }
 
 /** Labels for the accuracy: for a mixed clip, the class with the larger share. */
@@ -150,13 +159,17 @@ function primaryLabels({ labels, targets }: Batch): Int32Array {
 /** Trains a model: steps, validation and the bookkeeping that makes a resumed run equal to an uninterrupted one. */
 export class Trainer {
   state: TrainerState = { epoch: 0, batch: 0, sums: emptyMetrics(), best: -1, history: [] };
-  readonly shares: Shares = { data: 0, forward: 0, backward: 0, optimizer: 0 };
+  readonly shares: Shares = { data: 0, forward: 0, backward: 0, optimizer: 0, ranks: 0 };
   /** Latest finite validation, and that of the best epoch; null if it was not in this process. */
   lastEvaluation: Evaluation | null = null;
   bestEvaluation: Evaluation | null = null;
   private readonly steps: StepRunner;
+  private readonly ranks: Ranks;
+  private readonly slices: Slices;
   /** Reason why the run ended early, or null. */
   failed: string | null = null;
+  /** Whether this process was asked to stop, and whether all ranks stop after the current step. */
+  private asked = false;
   private stopping = false;
   private checked = false;
 
@@ -164,18 +177,29 @@ export class Trainer {
     readonly options: TrainerOptions,
     private readonly events: TrainerEvents = {},
   ) {
-    const { cudaGraph = false, clipsPerBatch, clipNorm } = options;
-    if (cudaGraph && clipsPerBatch === undefined) throw new Error('cudaGraph: clipsPerBatch says what is recorded');
-    this.steps = cudaGraph ? new RecordedSteps(options, clipsPerBatch!, clipNorm > 0) : new LaunchedSteps(options);
+    this.ranks = options.ranks ?? ALONE;
+    this.slices = slicesOf(options.accumulate ?? 1, this.ranks);
+    this.steps = this.makeSteps();
   }
 
   private savedAt = performance.now();
   /** When this process began the epoch in progress, less its seconds before a resume. */
   private epochFrom = 0;
 
-  /** Ends the run after the current step. */
+  private makeSteps(): StepRunner {
+    const { cudaGraph = false, clipsPerBatch, clipNorm, accumulate = 1, fastReduction: fast = false } = this.options;
+    if ((cudaGraph || accumulate > 1) && clipsPerBatch === undefined)
+      throw new Error('clipsPerBatch is missing: it says what a full batch is');
+    if (cudaGraph) return new RecordedSteps(this.options, clipsPerBatch!, clipNorm > 0, accumulate);
+    const { slices, ranks } = this;
+    const clips = clipsPerBatch ?? 1;
+    return new LaunchedSteps(this.options, { slices, ranks, clips, fast });
+  }
+
+  /** Ends the run after the current step; among several ranks after the next, when all of them have heard of it. */
   stop(): void {
-    this.stopping = true;
+    this.asked = true;
+    if (this.ranks.size === 1) this.stopping = true;
   }
 
   /** Whether every epoch is done, or none was better for `patience` epochs. */
@@ -208,7 +232,7 @@ export class Trainer {
       if (this.stopping && this.state.batch < this.options.train.batches) return;
       const end = await this.endEpoch();
       await save(end);
-      if (end.failed !== undefined) throw new Error((this.failed = end.failed));
+      if (end.failed !== undefined) throw this.failure((this.failed = end.failed));
       this.savedAt = performance.now();
     }
   }
@@ -223,28 +247,42 @@ export class Trainer {
   }
 
   private async trainEpoch(save: () => unknown): Promise<void> {
-    const { state, options, shares } = this;
+    const { state, options, shares, ranks } = this;
     const { accumulate = 1, train } = options;
     options.model.train();
     if (options.freezeEpochs) options.model.freezeBackbone(state.epoch < options.freezeEpochs);
-    const waited = train.waited;
-    let open = null as OpenStep | null;
+    const [waitedData, waitedRanks] = [train.waited, ranks.waited];
+    const last = this.slices.first + this.slices.count - 1;
+    let open = this.openStep(state.batch + accumulate);
+    /** Takes the steps up to one that ends at `end`, each with the batches it has; false if the run stops. */
+    const takeUntil = async (end: number): Promise<boolean> => {
+      for (; open.end < end && !this.stopping; open = this.openStep(open.end + accumulate))
+        await this.closeStep(open, save);
+      return !this.stopping;
+    };
     for await (const { index, batch } of train.epoch(state.epoch, state.batch)) {
-      const end = index - (index % accumulate) + accumulate;
-      if (open && open.end !== end) this.takeStep(open);
-      if (open?.end !== end) open = { end, losses: [], batch };
+      const slice = index % accumulate;
+      if (!(await takeUntil(index - slice + accumulate))) break;
       open.batch = batch;
-      open.losses.push(this.gradients(batch));
-      if (open.losses.length < accumulate) continue;
-      this.takeStep(open);
-      open = null;
-      await new Promise<void>((resolve) => setImmediate(resolve)); // lets signal handlers and readers run
-      if (this.stopping) break;
-      await this.saveInTime(save);
+      this.gradients(batch, slice, open.rows);
+      if (slice === last && !(await takeUntil(open.end + accumulate))) break;
     }
-    if (open) this.takeStep(open);
-    shares.data += train.waited - waited;
-    if (!this.stopping) state.batch = train.batches;
+    if (!this.stopping) await takeUntil(train.batches + accumulate);
+    shares.data += train.waited - waitedData;
+    shares.ranks += ranks.waited - waitedRanks;
+    if (this.stopping) return;
+    if (ranks.size > 1 && state.sums.clips === 0) ranks.throwShared(train.nothingRead());
+    state.batch = train.batches;
+  }
+
+  private openStep(end: number): OpenStep {
+    return { end, rows: new SliceRows(this.slices, this.steps.statistics?.length ?? 0), batch: null };
+  }
+
+  private async closeStep(open: OpenStep, save: () => unknown): Promise<void> {
+    if (!this.takeStep(open)) return;
+    await new Promise<void>((resolve) => setImmediate(resolve)); // lets signal handlers and readers run
+    if (!this.stopping) await this.saveInTime(save);
   }
 
   private async saveInTime(save: () => unknown): Promise<void> {
@@ -254,20 +292,31 @@ export class Trainer {
     this.savedAt = performance.now();
   }
 
-  /** Takes the optimizer's step on the gradients of one group of batches. */
-  private takeStep({ end, losses, batch }: OpenStep): void {
-    const { state } = this;
+  /** Takes the optimizer's step on the gradients of one group of batches; false if none of them could be read. */
+  private takeStep({ end, rows, batch }: OpenStep): boolean {
+    const { state, ranks } = this;
     const { optimizer, schedule, clipNorm, accumulate = 1, train } = this.options;
+    if (ranks.size === 1 && batch === null) return false;
+    const since = performance.now();
+    const waited = ranks.waited;
+    this.steps.finish();
+    const { slices, stop } = rows.exchange(ranks, this.asked);
+    this.stopping ||= stop;
+    if (slices.length === 0) return false;
+    for (const { metrics, statistics } of slices) {
+      addMetrics(state.sums, metrics);
+      this.steps.statistics?.apply(statistics);
+    }
     const rate = learningRate(schedule, state.epoch + (end - accumulate) / train.batches);
     optimizer.setLr(rate);
-    const since = performance.now();
     const norm = this.checkedNorm(batch);
     this.steps.update(clipNorm > 0 ? clipFactor(norm, clipNorm) : 1);
-    this.shares.optimizer += performance.now() - since;
+    this.shares.optimizer += performance.now() - since - (ranks.waited - waited);
     state.batch = end;
-    const loss = losses.reduce((sum, x) => sum + x, 0) / losses.length;
+    const loss = slices.reduce((sum, { loss }) => sum + loss, 0) / slices.length;
     const running = averages(state.sums);
     this.events.step?.({ epoch: state.epoch, batch: end, learningRate: rate, loss, running });
+    return true;
   }
 
   private inputsOf(batch: Batch): StepInputs {
@@ -278,15 +327,16 @@ export class Trainer {
     return { clips: batch, targets: classWeights ? weighTargets(plain, classWeights) : plain, weight };
   }
 
-  /** Runs forward and backward of a batch, adds its gradients to those of its group, and returns its loss. */
-  private gradients(batch: Batch): number {
+  /** Runs forward and backward of a slice, whose gradients go to those of its step and whose figures to a row. */
+  private gradients(batch: Batch, slice: number, rows: SliceRows): void {
     const start = performance.now();
-    const { loss, logits, forwardMs } = this.steps.gradients(this.inputsOf(batch));
-    addBatch(this.state.sums, loss, logits, primaryLabels(batch));
+    const { loss, logits, forwardMs, statistics } = this.steps.gradients(this.inputsOf(batch), slice);
+    const metrics = emptyMetrics();
+    addBatch(metrics, loss, logits, primaryLabels(batch));
+    rows.set(slice, { loss, metrics, statistics: statistics ?? NO_STATISTICS });
     const all = performance.now() - start;
     this.shares.forward += forwardMs ?? all;
     this.shares.backward += forwardMs === null ? 0 : all - forwardMs;
-    return loss;
   }
 
   /** Takes a step on batches at a learning rate, without events and records. Returns the loss before it, NaN if it is not finite. */
@@ -294,7 +344,8 @@ export class Trainer {
     const { optimizer, clipNorm, model } = this.options;
     model.train();
     optimizer.setLr(rate);
-    const losses = batches.map((batch) => this.steps.gradients(this.inputsOf(batch)).loss);
+    const losses = batches.map((batch, slice) => this.steps.gradients(this.inputsOf(batch), slice).loss);
+    this.steps.finish();
     const loss = losses.reduce((sum, x) => sum + x, 0) / losses.length;
     const norm = this.steps.norm();
     if (Number.isFinite(norm)) this.steps.update(clipNorm > 0 ? clipFactor(norm, clipNorm) : 1);
@@ -305,7 +356,8 @@ export class Trainer {
   repeat(batch: Batch): void {
     const { accumulate = 1, clipNorm } = this.options;
     const inputs = this.inputsOf(batch);
-    for (let i = 0; i < accumulate; i++) this.steps.gradients(inputs);
+    for (let i = 0; i < accumulate; i++) this.steps.gradients(inputs, i);
+    this.steps.finish();
     const norm = this.steps.norm();
     this.steps.update(clipNorm > 0 ? clipFactor(norm, clipNorm) : 1);
   }
@@ -314,8 +366,8 @@ export class Trainer {
    * Returns the gradient norm. Reports parameters without gradient after the first step, and throws at the first NaN, before it reaches the
    * weights, with the op and the layer that produced it.
    */
-  private checkedNorm(batch: Batch): number {
-    const { model, optimizer } = this.options;
+  private checkedNorm(batch: Batch | null): number {
+    const { optimizer } = this.options;
     if (!this.checked) {
       const missing = optimizer.missingGradients();
       if (missing.length > 0) this.events.warning?.(`no gradient reaches ${missing.join(', ')}`);
@@ -323,15 +375,24 @@ export class Trainer {
     }
     const norm = Number.isFinite(this.state.sums.loss) ? this.steps.norm() : NaN;
     if (Number.isFinite(norm)) return norm;
-    setAnomalyDetection(true, model.namedParameters());
+    const found = batch ? this.findNonFinite(batch) : null;
+    const { epoch, batch: done } = this.state;
+    const general = `epoch ${epoch + 1}, batch ${done + 1}: the loss or a gradient is NaN or infinite`;
+    const [first] = this.ranks.gatherJson(found).filter((text) => text !== null);
+    throw this.failure(first ?? general);
+  }
+
+  /** The op and layer of a batch's first NaN; null if there is none. */
+  private findNonFinite(batch: Batch): string | null {
+    setAnomalyDetection(true, this.options.model.namedParameters());
     try {
       this.steps.again(this.inputsOf(batch));
+      return null;
+    } catch (error) {
+      return (error as Error).message;
     } finally {
       setAnomalyDetection(false);
     }
-    throw new Error(
-      `epoch ${this.state.epoch + 1}, batch ${this.state.batch + 1}: the loss or a gradient is NaN or infinite`,
-    );
   }
 
   private async endEpoch(): Promise<EpochEnd> {
@@ -360,6 +421,10 @@ export class Trainer {
     return { epoch: state.epoch, best: best === record, ...(record.nonFinite ? { failed: this.notFinite() } : {}) };
   }
 
+  private failure(text: string): Error {
+    return this.ranks.size === 1 ? new Error(text) : new SharedError(text);
+  }
+
   private notFinite(): string {
     const rate = rateText(this.options.schedule.baseLr);
     return (
@@ -374,7 +439,7 @@ export class Trainer {
     const progress = (done: number) => this.events.validating?.(done, val.batches);
     average?.swap();
     try {
-      return await evaluate(model, val, progress);
+      return await evaluate(model, val, progress, this.ranks);
     } finally {
       average?.swap();
     }

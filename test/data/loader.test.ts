@@ -54,6 +54,26 @@ async function bytes(loader: Loader, epoch: number, first = 0): Promise<Record<n
 const randomDelay = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, Math.random() * 5));
 
 describe('Loader', () => {
+  test('parts of an epoch have the batches of the whole, each once, and read no others', async () => {
+    const whole = await bytes(new Loader(new FakeDataset(50), options()), 2, 4);
+    const parts = [
+      { of: 4, first: 0, count: 1 },
+      { of: 4, first: 1, count: 2 },
+      { of: 4, first: 3, count: 1 },
+    ];
+    const read = parts.map(async (part) => {
+      const data = new FakeDataset(50);
+      const found = await bytes(new Loader(data, options({ part })), 2, 4);
+      expect(data.asked).toHaveLength(Object.values(found).flat().length / 3);
+      expect(
+        Object.keys(found).every((k) => Number(k) % 4 >= part.first && Number(k) % 4 < part.first + part.count),
+      ).toBe(true);
+      return found;
+    });
+    expect(Object.assign({}, ...(await Promise.all(read)))).toEqual(whole);
+    expect(Object.keys(whole)).toHaveLength(9);
+  });
+
   test('an epoch has every clip once, in a different order than others', async () => {
     const loader = new Loader(new FakeDataset(10), options());
     const [first, second] = [loader.order(0), loader.order(1)];

@@ -35,6 +35,7 @@ async function train(batchSize: number, lr: number, maxEpoch: number, endLr = lr
       ...{
         train: new Loader(clips, { batchSize, seed: 0, shuffle: false, normalisation: NORMALISATION }),
         accumulate: 8 / batchSize,
+        clipsPerBatch: batchSize,
       },
       schedule: { baseLr: lr, endLr, warmupStartLr: lr, warmupEpochs: 0, maxEpoch, cosineAfterWarmup: false },
     },
@@ -88,6 +89,7 @@ describe('the bookkeeping of steps', () => {
         const rows = inputs.clips.shape[0];
         return { loss: 1, logits: Float32Array.from(Array<number[]>(rows).fill(logits).flat()), forwardMs: null };
       },
+      finish: () => undefined,
       norm: () => 1,
       update: () => void updates.push(weights.length),
       again: () => undefined,
@@ -96,7 +98,7 @@ describe('the bookkeeping of steps', () => {
     async function* epoch() {
       for (const [index, batch] of batches) yield await Promise.resolve({ index, batch });
     }
-    const model = { train: () => model, config: { numClasses: logits.length } };
+    const model = { train: () => model, parameters: () => [], config: { numClasses: logits.length } };
     const optimizer = { setLr: () => undefined, missingGradients: () => [] };
     const parts = {
       model,

@@ -144,7 +144,7 @@ export class ServedModel {
   }
 
   private recordStep(optimizer: AdamW) {
-    const batch = { input: () => this.x, targets: this.targets, weight: ones([]) };
+    const batch = { input: () => this.x, targets: this.targets, weight: ones([]), sliced: false };
     const graphs = new StepGraphs({ model: this.model.train(), optimizer }, batch, false);
     const run = (): void => {
       graphs.gradients(false);

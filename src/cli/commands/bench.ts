@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { BenchDataArguments } from './bench_data_action';
 import { registerBenchCompare } from './bench_compare';
+import { registerBenchDistributed } from './bench_distributed';
 import { registerBenchKernels } from './bench_kernels';
 import { registerBenchModels } from './bench_models';
 import { registerBenchPaper } from './bench_paper';
@@ -48,4 +49,5 @@ export function registerBench(program: Command): void {
   registerBenchCompare(bench);
   registerBenchData(bench);
   registerBenchTrain(bench);
+  registerBenchDistributed(bench);
 }

@@ -39,6 +39,7 @@ async function timeSteps(options: RunOptions, steps: number, bar: Progress): Pro
       forward: since('forward'),
       backward: since('backward'),
       optimizer: since('optimizer'),
+      ranks: since('ranks'),
     };
   } finally {
     await run.close();

@@ -4,6 +4,7 @@ import os from 'node:os';
 import { promisify } from 'node:util';
 import { loadAddon, type TriedAddon } from '../../core/addon_path';
 import { packageVersion } from '../../core/version';
+import { installedLibraries } from '../../distributed/libraries';
 import { decoderVersion } from '../../data/video/choose';
 
 /** A program or library: its version, or the reason why it is unusable. */
@@ -29,6 +30,8 @@ export type AddonInfo =
       cuda: string;
       /** Architectures of the addon's CUDA kernels; empty without CUDA. */
       cudaCompiled: string;
+      /** MPI libraries that can be loaded: what several ranks need. */
+      mpi: { library: string; version: string }[];
       tried: TriedAddon[];
     }
   | { missing: string };
@@ -62,6 +65,7 @@ interface AddonStatus {
   cudaStatus(): string;
   cudaCompiled(): string;
   cudaDevice(): string;
+  mpiDescribe(library: string): string;
 }
 
 const KNOWN_FEATURES = ['sse4_2', 'avx', 'f16c', 'fma', 'avx2', 'avx512f', 'avx512bw', 'avx512vl', 'avx512dq'];
@@ -198,6 +202,7 @@ function findAddon(): AddonInfo {
       threads: addon.threads(),
       cuda: addon.cudaStatus() === 'available' ? addon.cudaDevice() : `no CUDA device: ${addon.cudaStatus()}`,
       cudaCompiled: addon.cudaCompiled(),
+      mpi: installedLibraries(addon.mpiDescribe),
     };
   } catch (error) {
     return { missing: (error as Error).message };

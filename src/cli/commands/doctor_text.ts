@@ -7,6 +7,10 @@ const found = (f: Found) => ('version' in f ? f.version : `none: ${f.missing}`);
 const FAST_BF16 = 'twice the multiply-adds of f32 per cycle: --precision bf16 is faster';
 const SLOW_BF16 = 'these kernels compute it in f32: --precision bf16 takes less memory, but is not faster';
 
+const mpiText = (found: Extract<AddonInfo, { file: string }>['mpi']): string =>
+  found.map(({ library, version }) => `${version} (${library})`).join('\n') ||
+  'none: train runs as one process (Debian: openmpi-bin or mpich)';
+
 function addonRows(addon: AddonInfo): [string, string][] {
   if ('missing' in addon) return [['addon', `none: ${addon.missing}`]];
   const skipped = addon.tried.filter(({ reason }) => reason !== 'not found');
@@ -16,6 +20,7 @@ function addonRows(addon: AddonInfo): [string, string][] {
     ['kernels', `${addon.instructionSet} (this machine has ${addon.instructionSets.join(', ')})`],
     ['bf16', multipliesBf16(addon.instructionSet) ? FAST_BF16 : SLOW_BF16],
     ['threads', String(addon.threads)],
+    ['MPI', mpiText(addon.mpi)],
   ];
 }
 

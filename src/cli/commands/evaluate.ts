@@ -1,7 +1,7 @@
 import os from 'node:os';
 import { Option, type Command } from 'commander';
 import type { EvaluateArguments } from './evaluate_action';
-import { deviceOption, precisionOption, wholeNumber } from '../options';
+import { deviceOption, precisionOption, numberIn, wholeNumber } from '../options';
 
 /** Adds `morphmlp evaluate`. */
 export function registerEvaluate(program: Command): void {
@@ -21,12 +21,13 @@ export function registerEvaluate(program: Command): void {
     )
     .addOption(deviceOption())
     .addOption(precisionOption())
+    .option('--rank-timeout <seconds>', 'longest wait for another rank (default: 300)', numberIn(0.1, 1e6))
     .option('--csv <file>', 'write the prediction for every file: label, predicted class, scores')
     .option('--html <file>', 'write a page: measures and confusion of the classes, the surest mistakes')
     .option('--json', 'print as JSON: measures of every class, confusion matrix, predictions')
     .addHelpText(
       'after',
-      '\nExamples:\n  morphmlp evaluate --data val.csv --checkpoint runs/mine/best.safetensors\n  morphmlp evaluate --data val.csv --checkpoint runs/mine/best.safetensors --clips 4 --crops 3\n  morphmlp evaluate --data val.csv --checkpoint runs/mine --csv predictions.csv --html evaluation.html\n  morphmlp evaluate --data motion --checkpoint runs/quickstart',
+      '\nExamples:\n  morphmlp evaluate --data val.csv --checkpoint runs/mine/best.safetensors\n  morphmlp evaluate --data val.csv --checkpoint runs/mine/best.safetensors --clips 4 --crops 3\n  morphmlp evaluate --data val.csv --checkpoint runs/mine --csv predictions.csv --html evaluation.html\n  morphmlp evaluate --data motion --checkpoint runs/quickstart\n  mpirun -n 4 --bind-to none morphmlp evaluate --data val.csv --checkpoint runs/mine',
     )
     .action(async (given: EvaluateArguments) => (await import('./evaluate_action.js')).evaluate(given));
 }

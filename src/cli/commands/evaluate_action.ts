@@ -4,6 +4,7 @@ import { setDefaultDevice } from '../../core/tensor';
 import { writeFileAtomic } from '../../formats/atomic';
 import { checkpointFile } from '../../train/checkpoint_file';
 import { writeEvaluationPage } from './evaluation_page';
+import { joinRanks, shareThreads } from './join_ranks';
 import { runTest } from './multi_view_test';
 import { checkOutputs } from './outputs';
 import { predictionsCsv, recordOf, showSkippedVideos, testText } from './test_record';
@@ -22,17 +23,23 @@ export interface EvaluateArguments {
   csv?: string;
   html?: string;
   json?: boolean;
+  rankTimeout?: number;
 }
 
 /** Runs `morphmlp evaluate`. */
 export async function evaluate(given: EvaluateArguments): Promise<void> {
   const { data, batchSize, workers, separator, clips, crops, csv, html, json = false } = given;
-  setDefaultDevice(given.device);
-  checkOutputs({ csv, html });
-  const checkpoint = checkpointFile(given.checkpoint);
+  const ranks = joinRanks({ timeout: given.rankTimeout });
+  const checkpoint = ranks.agree(() => {
+    setDefaultDevice(given.device);
+    shareThreads(ranks);
+    if (ranks.isMain) checkOutputs({ csv, html });
+    return checkpointFile(given.checkpoint);
+  });
   const views = { clips, crops: Number(crops) as 1 | 3 };
   const testing = { data: specOf(data, separator), views, batch: batchSize };
-  const outcome = await runTest({ testing, checkpoint, workers, precision: given.precision, quiet: json });
+  const outcome = await runTest({ testing, checkpoint, workers, precision: given.precision, quiet: json, ranks });
+  if (!ranks.isMain) return;
   const record = recordOf(outcome);
   if (csv !== undefined) writeFileAtomic(csv, (write) => write(Buffer.from(predictionsCsv(record))));
   if (html !== undefined) await writeEvaluationPage(html, outcome, record);

@@ -18,13 +18,14 @@ interface Spent {
   shares: TimeShares;
 }
 
-const NO_SHARES: TimeShares = { data: 0, forward: 0, backward: 0, optimizer: 0 };
+const NO_SHARES: TimeShares = { data: 0, forward: 0, backward: 0, optimizer: 0, ranks: 0 };
 
 const added = (a: TimeShares, b: TimeShares): TimeShares => ({
   data: a.data + b.data,
   forward: a.forward + b.forward,
   backward: a.backward + b.backward,
   optimizer: a.optimizer + b.optimizer,
+  ranks: (a.ranks ?? 0) + (b.ranks ?? 0), // absent in the logs of earlier versions
 });
 
 /** Records of the steps up to `step`. */
@@ -86,11 +87,21 @@ export class RunLog {
     const step = record.epoch * this.size.epoch;
     this.metrics.append({ kind: 'epoch', step, ...record });
     this.time();
+    this.waits(step);
     const { trainLoss, trainTop1, valLoss, valTop1, valTop5, seconds } = record;
     const values = { 'epoch/train_loss': trainLoss, 'epoch/train_top1': trainTop1, 'epoch/seconds': seconds };
     const validation = { 'epoch/val_loss': valLoss, 'epoch/val_top1': valTop1, 'epoch/val_top5': valTop5 };
     for (const [tag, value] of Object.entries({ ...values, ...validation }))
       if (value !== null) this.board?.scalar(tag, value, step);
+  }
+
+  /** Records the share of the epoch that each rank waited for others. */
+  private waits(step: number): void {
+    const { waits } = this.run;
+    if (waits.length === 0) return;
+    this.metrics.append({ kind: 'ranks', step, waited: waits });
+    this.board?.scalar('ranks/waited_mean', waits.reduce((a, b) => a + b, 0) / waits.length, step);
+    this.board?.scalar('ranks/waited_most', Math.max(...waits), step);
   }
 
   /** Records a warning. */

@@ -11,6 +11,7 @@ Examples:
   morphmlp train --data train.csv --val val.csv --model video-s --frames 16 --crop 224 --out runs/mine
   morphmlp train --data videos/train --val videos/val --epochs 30 --batch-size 16 --micro-batch 4 --lr 1e-4
   morphmlp train --out runs/mine --resume
+  mpirun -n 4 --bind-to none morphmlp train --data train.csv --batch-size 32 --micro-batch 4
   morphmlp train --preset quickstart --plugin ./my_morph_fc.so
   morphmlp train --data train.csv --init image_s.safetensors --reset-head
   morphmlp train --preset k400_s16 DATA.PATH_TO_DATA_DIR lists DATA.PATH_PREFIX /data/k400 TRAIN.BATCH_SIZE 32
@@ -20,7 +21,10 @@ A csv has lines of path,label: paths relative to the csv, labels as indices or n
 an image model: of pictures) for each class. Recipes are the authors' YAML files, or ours of the same form; KEY VALUE pairs
 override them. Ctrl-C saves; --resume continues bit for bit as if the run had never stopped. It takes the run's own
 config.yaml; a setting that is given and changes results is an error without --accept-changes. A folder that contains a
-run is rejected without --resume or --overwrite, and one that another process trains into is always rejected.`;
+run is rejected without --resume or --overwrite, and one that another process trains into is always rejected.
+
+Several ranks (docs/distributed.md) share the micro-batches of each step: the same --batch-size and --micro-batch give the same
+bits on any number of ranks that divides their number.`;
 
 /** Adds `morphmlp train`. */
 export function registerTrain(program: Command): void {
@@ -95,8 +99,12 @@ export function registerTrain(program: Command): void {
     )
     .option('--eval-every <n>', 'epochs between validations (default: 1)', wholeNumber(1))
     .option('--seed <n>', 'seed of all random choices (default: 0)', wholeNumber(0))
-    .option('--workers <n>', 'threads that decode and augment', wholeNumber(1))
-    .option('--threads <n>', 'threads that compute (default: physical cores)', wholeNumber(1))
+    .option('--workers <n>', 'threads of a host that decode and augment', wholeNumber(1))
+    .option(
+      '--threads <n>',
+      'threads that compute (default: physical cores, shared by the ranks of a host)',
+      wholeNumber(1),
+    )
     .option(
       '--memory-budget <size>',
       'most memory for tensors, such as 1500M or 2G: recomputes blocks as needed',
@@ -111,6 +119,20 @@ export function registerTrain(program: Command): void {
     .option('--device <name>', 'cpu or cuda (default: cpu)')
     .option('--precision <name>', 'of activations: f32 or bf16, with f32 weights (default: f32)')
     .option('--cuda-graph <on|off>', 'with --device cuda: record a step once and replay it (default: off)', onOff)
+    .addOption(
+      new Option('--distributed <how>', 'connect to the other ranks of mpirun or srun (default: auto)').choices([
+        'auto',
+        'off',
+        'mpi',
+      ]),
+    )
+    .option('--rank-timeout <seconds>', 'longest wait for another rank (default: 300)', numberIn(0.1, 1e6))
+    .addOption(
+      new Option('--reduction <how>', 'sum of gradients over ranks: exact has the same bits for any number').choices([
+        'exact',
+        'fast',
+      ]),
+    )
     .option('--out <folder>', 'where checkpoints and the report go (default: runs/train)')
     .addOption(
       new Option('--resume', 'continue the run in --out, with its configuration unless one is given').conflicts(

@@ -8,14 +8,17 @@ import { writeFileAtomic } from '../../formats/atomic';
 import { listingCsv } from '../../data/lists/split';
 import { VideoDataset } from '../../data/video/video_dataset';
 import { multipliesBf16 } from '../../core/instruction_sets';
-import { instructionSet, memory, setThreads } from '../../core/runtime';
+import { instructionSet, memory, threads } from '../../core/runtime';
 import { getDefaultDevice, setDefaultDevice } from '../../core/tensor';
+import { detectLaunch, type Mode } from '../../distributed/launch';
+import { ALONE, type Ranks } from '../../distributed/ranks';
 import type { RunOptions } from '../../train/options';
 import { Run, runFiles } from '../../train/run';
 import { deviceText } from './device_text';
 import { findLearningRate } from './find_lr';
 import { amount, percent } from '../../terminal/format';
 import { afterQuickstart, thisCommand } from './quickstart';
+import { joinRanks, shareThreads } from './join_ranks';
 import type { RunLog } from './run_log';
 import { openOnce } from '../open_file';
 import { writeRunFacts, writeRunReport } from './run_report';
@@ -37,6 +40,8 @@ export type TrainArguments = TrainFlags & {
   /** Most seconds of training that a plan chooses. */
   time?: number;
   open?: boolean;
+  distributed?: Mode;
+  rankTimeout?: number;
 };
 
 /** Seconds of training that a plan may take unless `--time` says otherwise. */
@@ -52,6 +57,17 @@ function describeBatches({ batchSize, microBatch, clips, mix }: RunOptions): str
     ...(mix ? ['mixup and cutmix'] : []),
   ];
   return parts.length > 0 ? [`batches: ${parts.join('  ·  ')}`] : [];
+}
+
+function describeRanks({ ranks, options }: Run): string[] {
+  if (ranks.size === 1) return [];
+  const hosts = new Set(ranks.seats.map(({ host }) => host)).size;
+  const exact = options.fastReduction
+    ? 'gradients summed as MPI likes: bits depend on the number of ranks'
+    : 'exact sums';
+  return [
+    `ranks: ${ranks.size} on ${amount(hosts, 'host')}  ·  ${amount(threads(), 'thread')} each  ·  ${ranks.library}  ·  ${exact}`,
+  ];
 }
 
 function describeCache({ cacheMemory, options }: Run): string {
@@ -76,6 +92,7 @@ function describeRun(run: Run): string {
     `${options.name}: ${(run.parameters / 1e6).toFixed(2)}M parameters, ${input}, ${run.info.classNames.length} classes`,
     `data: ${loaders.train.dataset.length} clips${val}  ·  ${deviceText()}  ·  seed ${options.seed}`,
     ...describeBatches(options),
+    ...describeRanks(run),
     describeCache(run),
     ...describePrecision(options, plan ? 0 : run.recomputed),
     ...(options.cudaGraph ? ['steps: recorded once, replayed as CUDA graphs'] : []),
@@ -94,14 +111,13 @@ function describeRun(run: Run): string {
 function stopOnInterrupt(run: Run): () => void {
   const handler = () => {
     process.once('SIGINT', () => process.exit(130));
-    console.error('\nstopping after this step; Ctrl-C again to leave at once');
+    if (run.ranks.isMain) console.error('\nstopping after this step; Ctrl-C again to leave at once');
     run.trainer.stop();
   };
-  process.once('SIGINT', handler);
-  process.once('SIGTERM', handler);
+  const signals = ['SIGINT', 'SIGTERM', 'SIGUSR1'] as const; // mpirun passes SIGUSR1 on and waits; SIGTERM leaves a second
+  for (const signal of signals) process.once(signal, handler);
   return () => {
-    process.removeListener('SIGINT', handler);
-    process.removeListener('SIGTERM', handler);
+    for (const signal of signals) process.removeListener(signal, handler);
   };
 }
 
@@ -112,9 +128,14 @@ function showSkipped(log: RunLog): void {
   for (const { reason } of skipped) console.error(`  ${printable(reason)}`);
 }
 
-function checkDevice(config: Config): void {
+function checkDevice(config: Config, ranks: Ranks): void {
   setDefaultDevice(config['RUN.DEVICE']);
-  if (config['RUN.THREADS'] > 0) setThreads(config['RUN.THREADS']);
+  shareThreads(ranks, config['RUN.THREADS']);
+  if (ranks.size === 1) return;
+  if (config['RUN.DEVICE'] === 'cuda')
+    throw new Error(`${ranks.size} ranks on --device cuda need NCCL, which is not supported: start one process`);
+  if (config['RUN.PLUGINS'].length > 0)
+    throw new Error(`--plugin: kernels of your own are watched in one process, got ${ranks.size} ranks`);
 }
 
 function optionsFor(config: Config, { resume = false, acceptChanges = false }: TrainArguments): RunOptions {
@@ -202,9 +223,8 @@ async function trainRun(run: Run, view: TrainingView, config: Config, open?: boo
   return true;
 }
 
-async function trainFirst(config: Config, given: TrainArguments): Promise<boolean> {
-  const view = new TrainingView();
-  const run = new Run(optionsFor(config, given), view);
+/** Trains as the main rank, or as the only process: shows, logs and reports the run. */
+async function trainMain(run: Run, view: TrainingView, config: Config, given: TrainArguments): Promise<boolean> {
   view.attach(run);
   console.log(describeRun(run));
   for (const remark of run.remarks) console.error(pc.yellow(`note: ${printable(remark)}`));
@@ -215,6 +235,27 @@ async function trainFirst(config: Config, given: TrainArguments): Promise<boolea
   }
   const finished = await trainRun(run, view, config, given.open);
   if (finished && given.preset === 'quickstart') await afterQuickstart(run);
+  return finished;
+}
+
+/** Trains as another rank. */
+async function trainBeside(run: Run): Promise<boolean> {
+  const release = stopOnInterrupt(run);
+  try {
+    await run.train();
+  } finally {
+    release();
+  }
+  const { finished } = run.trainer;
+  if (!finished) process.exitCode = 130;
+  return finished;
+}
+
+async function trainFirst(config: Config, given: TrainArguments, ranks: Ranks): Promise<boolean> {
+  const view = ranks.isMain ? new TrainingView() : null;
+  const run = ranks.agree(() => new Run(optionsFor(config, given), view ?? {}, ranks));
+  run.connect();
+  const finished = await (view ? trainMain(run, view, config, given) : trainBeside(run));
   run.dispose();
   return finished;
 }
@@ -228,27 +269,49 @@ function withData(words: readonly string[], given: TrainArguments): [pairs: stri
   return [pairs, { ...folders, ...given, data: folders.data }];
 }
 
-/** The configuration of a run: planned where a person's own files and no recipe are given. */
-async function configFor(resolved: Resolved, { plan = true, time = DEFAULT_TIME }: TrainArguments): Promise<Resolved> {
-  if (!plan || !isPlanned(resolved)) return resolved;
-  checkDevice(resolved.config);
-  return { ...resolved, config: await planned(resolved, time) };
+/** Shows notes, and checks what needs no data. */
+function prepare({ config, notes }: Resolved, given: TrainArguments, ranks: Ranks): void {
+  if (ranks.isMain) for (const note of notes) console.error(pc.yellow(`note: ${printable(note)}`));
+  checkDevice(config, ranks);
+  if (given.findLr && ranks.size > 1) throw new Error(`--find-lr runs in one process, got ${ranks.size} ranks`);
+  const fresh = config['TRAIN.ENABLE'] && !isWatched() && given.findLr !== true;
+  if (fresh && ranks.isMain) checkFree(optionsFor(config, given), given.overwrite);
+}
+
+/** The configuration of a run: the main rank's plan, where a person's own files and no recipe are given. */
+async function configFor(resolved: Resolved, given: TrainArguments, ranks: Ranks): Promise<Config> {
+  const { plan = true, time = DEFAULT_TIME } = given;
+  if (!plan || isWatched() || !ranks.agree(() => isPlanned(resolved))) return resolved.config;
+  let [config, problem] = [resolved.config, ''];
+  try {
+    const say = given.printConfig ? console.error : console.log;
+    if (ranks.isMain) config = await planned(resolved, time, say);
+  } catch (error) {
+    if (ranks.size === 1) throw error;
+    problem = (error as Error).message;
+  }
+  ranks.throwShared(problem);
+  return ranks.broadcastJson(config);
 }
 
 /** Runs `morphmlp train`: training, then the test, if the configuration enables them. */
 export async function train(words: string[], arguments_: TrainArguments): Promise<void> {
   const [pairs, given] = withData(words, arguments_);
-  const { config, notes } = await configFor(resolveConfig(given, pairs), given);
-  if (given.printConfig) return void process.stdout.write(printConfig(config));
-  for (const note of notes) console.error(pc.yellow(`note: ${printable(note)}`));
-  checkDevice(config);
-  if (config['TRAIN.ENABLE'] && !isWatched() && !given.findLr) checkFree(optionsFor(config, given), given.overwrite);
+  const launch = given.printConfig ? (detectLaunch()?.rank ?? 0) : null;
+  const ranks = launch === null ? joinRanks({ mode: given.distributed, timeout: given.rankTimeout }) : ALONE;
+  const resolved = ranks.agree(() => resolveConfig(given, pairs));
+  if (launch !== null) {
+    if (launch === 0) process.stdout.write(printConfig(await configFor(resolved, given, ranks)));
+    return;
+  }
+  ranks.agree(() => prepare(resolved, given, ranks));
+  const config = await configFor(resolved, given, ranks);
   const plugins = config['RUN.PLUGINS'];
   if (plugins.length > 0) {
     if (!isWatched()) return trainWatched(plugins, optionsFor(config, given));
     for (const note of usePlugins(plugins)) console.error(pc.yellow(`note: ${note}, so blocks run op by op`));
   }
   const testing = testingOf(config);
-  if (config['TRAIN.ENABLE'] && !(await trainFirst(config, given))) return;
-  if (testing) await testRun(testing, config);
+  if (config['TRAIN.ENABLE'] && !(await trainFirst(config, given, ranks))) return;
+  if (testing) await testRun(testing, config, ranks);
 }

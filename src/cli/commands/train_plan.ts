@@ -42,11 +42,11 @@ const settingsOf = (choices: readonly Choice[]): Setting[] =>
     Object.entries(settings).map(([key, value]) => ({ key, value, where: `the plan's ${name}` })),
   );
 
-function show(choices: readonly Choice[], source: string): void {
+function show(choices: readonly Choice[], source: string, say: (line: string) => void): void {
   const width = Math.max(...choices.map(({ name }) => name.length));
-  console.log(`a plan for ${printable(source)}; each flag in brackets changes one choice`);
+  say(`a plan for ${printable(source)}; each flag in brackets changes one choice`);
   for (const { name, text, why } of choices)
-    console.log(`  ${name.padEnd(width)}  ${pc.bold(text)}  ${pc.dim(printable(why))}`);
+    say(`  ${name.padEnd(width)}  ${pc.bold(text)}  ${pc.dim(printable(why))}`);
 }
 
 /** Validation for files that came without: the test files of an IDX folder, else a share of the files. */
@@ -72,7 +72,7 @@ function listingOf(options: RunOptions, modelGiven: boolean): Listing {
  * The configuration with a plan for what `given` leaves open. Opens a sample of the files and measures a few steps.
  * @throws if the list is invalid or nothing of the sample can be read
  */
-export async function planned(resolved: Resolved, budget: number): Promise<Config> {
+export async function planned(resolved: Resolved, budget: number, say: (line: string) => void): Promise<Config> {
   const { config, given } = resolved;
   const keys = new Set(given.map(({ key }) => key));
   const split = keys.has('RUN.VAL_DATA') ? [] : [chooseValidation(config['RUN.TRAIN_DATA'])];
@@ -86,7 +86,7 @@ export async function planned(resolved: Resolved, budget: number): Promise<Confi
   const sized = withPlan(resolved, settingsOf([...split, ...chosen]));
   const perClip = secondsPerClip(runOptions(sized), facts.classes);
   const timed = planTime(facts, { has, perClip, budget, epochs: sized['SOLVER.MAX_EPOCH'] });
-  show([...split, ...chosen, ...timed.choices], listing.source);
-  console.log(`  about ${duration(timed.seconds)} of training, by steps measured on this machine (--time)`);
+  show([...split, ...chosen, ...timed.choices], listing.source, say);
+  say(`  about ${duration(timed.seconds)} of training, by steps measured on this machine (--time)`);
   return withPlan(resolved, settingsOf([...split, ...chosen, ...timed.choices]));
 }

@@ -57,6 +57,7 @@ export interface TrainFlags {
   device?: string;
   precision?: string;
   cudaGraph?: boolean;
+  reduction?: string;
   out?: string;
   resume?: boolean;
 }
@@ -96,6 +97,7 @@ const SAME: Readonly<Partial<Record<keyof TrainFlags, KeyName>>> = {
   device: 'RUN.DEVICE',
   precision: 'RUN.PRECISION',
   cudaGraph: 'RUN.CUDA_GRAPH',
+  reduction: 'RUN.REDUCTION',
   out: 'OUTPUT_DIR',
 };
 

@@ -12,6 +12,13 @@ const NAMED = 5;
 const missed = ({ valMissed = 0 }: EpochRecord): string =>
   valMissed > 0 ? ` (${amount(valMissed, 'clip')} could not be read)` : '';
 
+/** Shares of an epoch that ranks waited for each other, from least to most; empty for a process on its own. */
+function waitsText(waits: readonly number[]): string {
+  if (waits.length === 0) return '';
+  const [least, most] = [Math.min(...waits), Math.max(...waits)].map((share) => percent(share, 0));
+  return `  ranks waited ${least === most ? least : `${least} to ${most}`}`;
+}
+
 /** Shows a run: a progress bar per epoch, then a line with its metrics. */
 export class TrainingView implements TrainerEvents {
   private bar: Progress | null = null;
@@ -87,9 +94,11 @@ export class TrainingView implements TrainerEvents {
         ? ''
         : `  validation loss ${record.valLoss!.toFixed(3)} acc ${pc.bold(percent(record.valTop1))}${missed(record)}`;
     const train = `loss ${record.trainLoss.toFixed(3)} acc ${percent(record.trainTop1)}`;
-    const { maxEpoch } = this.run!.options.schedule;
+    const { options, waits } = this.run!;
+    const { maxEpoch } = options.schedule;
     const left = this.secondsLeft(maxEpoch - record.epoch);
-    console.log(`epoch ${record.epoch}/${maxEpoch}  ${train}${val}  ${record.seconds.toFixed(1)} s${left}`);
+    const time = `${record.seconds.toFixed(1)} s${waitsText(waits)}${left}`;
+    console.log(`epoch ${record.epoch}/${maxEpoch}  ${train}${val}  ${time}`);
     this.showFiles();
   }
 

@@ -192,6 +192,11 @@ export const KEYS = {
   'RUN.DEVICE': choice('cpu', ['cpu', 'cuda'], 'device'),
   'RUN.PRECISION': choice('f32', ['f32', 'bf16'], 'precision of activations; weights are f32'),
   'RUN.CUDA_GRAPH': flag(false, 'record a training step as CUDA graphs and replay it; requires cuda'),
+  'RUN.REDUCTION': choice(
+    'exact',
+    ['exact', 'fast'],
+    'sum of gradients over ranks; exact: the same bits for any number of ranks, fast: plain all-reduce',
+  ),
   'RUN.THREADS': whole(0, 'threads of the kernels; 0: one per physical core', 0),
   'RUN.PLUGINS': texts([], 'shared libraries of kernels that replace ours (include/morphmlp_kernel.h)'),
   'RUN.MICRO_BATCH': whole(

@@ -241,6 +241,7 @@ export function runOptions(config: Config): RunOptions {
     workers: config['DATA_LOADER.NUM_WORKERS'],
     precision: config['RUN.PRECISION'] as Precision,
     cudaGraph: config['RUN.CUDA_GRAPH'],
+    fastReduction: config['RUN.REDUCTION'] === 'fast',
     memoryBudget: budget === '' ? null : byteCount(budget),
     cacheMemory: cache === '' ? null : cacheByteCount(cache),
     init: startOf(config),

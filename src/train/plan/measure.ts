@@ -28,7 +28,7 @@ export function secondsPerClip(options: RunOptions, classes: number): number {
   const batch = randomBatch(options, classes);
   const times = Array.from({ length: STEPS + 1 }, () => {
     const since = performance.now();
-    steps.gradients(batch);
+    steps.gradients(batch, 0);
     steps.update(1);
     return performance.now() - since;
   });

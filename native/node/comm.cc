@@ -1,0 +1,153 @@
+#include "node/comm.h"
+
+#include "node/js_arguments.h"
+#include "runtime/comm.h"
+#include "runtime/error.h"
+#include "runtime/mpi.h"
+
+namespace morphmlp {
+namespace {
+
+using Info = Napi::CallbackInfo;
+
+std::string text_of(const Napi::Value& value, const char* name) {
+  if (!value.IsString()) fail(std::string(name) + ": expected a string, got " + describe(value));
+  return value.As<Napi::String>();
+}
+
+double number_of(const Napi::Value& value, const char* name) {
+  if (!value.IsNumber()) fail(std::string(name) + ": expected a number, got " + describe(value));
+  return value.As<Napi::Number>().DoubleValue();
+}
+
+struct Bytes {
+  void* data = nullptr;
+  size_t count = 0;
+};
+
+Bytes bytes_of(const Napi::Value& value, const char* name) {
+  if (!value.IsTypedArray()) fail(std::string(name) + ": expected a typed array, got " + describe(value));
+  Bytes bytes;
+  napi_get_typedarray_info(value.Env(), value, nullptr, nullptr, &bytes.data, nullptr, nullptr);
+  bytes.count = value.As<Napi::TypedArray>().ByteLength();
+  return bytes;
+}
+
+Napi::Value numbers(Napi::Env env, const comm::Late& ranks) {
+  Napi::Array out = Napi::Array::New(env, ranks.size());
+  for (uint32_t i = 0; i < ranks.size(); ++i) out.Set(i, ranks[i]);
+  return out;
+}
+
+// A list of f32 buffers on the CPU. Where `optional`, one may be null.
+std::vector<std::shared_ptr<Buffer>> tensors_of(const Napi::Value& value, const char* name, bool optional) {
+  if (!value.IsArray()) fail(std::string(name) + ": expected a list of buffers, got " + describe(value));
+  const Napi::Array list = value.As<Napi::Array>();
+  std::vector<std::shared_ptr<Buffer>> out;
+  for (uint32_t i = 0; i < list.Length(); ++i) {
+    const Napi::Value item = list.Get(i);
+    if (optional && item.IsNull()) {
+      out.push_back(nullptr);
+      continue;
+    }
+    Handle* handle = handle_from(item);
+    if (!handle || !handle->buffer) fail(std::string(name) + ": expected a live buffer, got " + describe(item));
+    if (handle->buffer->dtype != DType::f32 || handle->buffer->device != Device::cpu)
+      fail(std::string(name) + ": expected an f32 buffer on the CPU");
+    out.push_back(handle->buffer);
+  }
+  return out;
+}
+
+Napi::Value describe_library(const Info& info) {
+  return Napi::String::New(info.Env(), describe_mpi(text_of(info[0], "library")));
+}
+
+// commInit(library, timeout in seconds)
+Napi::Value init(const Info& info) {
+  const comm::World world = comm::init(text_of(info[0], "library"), number_of(info[1], "timeout"));
+  Napi::Object out = Napi::Object::New(info.Env());
+  out.Set("rank", world.rank);
+  out.Set("size", world.size);
+  out.Set("library", world.library);
+  return out;
+}
+
+// commGather(from, into, ranks): `into` has the bytes of `from` for each rank.
+Napi::Value gather(const Info& info) {
+  const Bytes from = bytes_of(info[0], "from"), into = bytes_of(info[1], "into");
+  if (into.count != from.count * static_cast<size_t>(number_of(info[2], "ranks")))
+    fail("into: expected " + std::to_string(from.count) + " bytes for each rank, got " + std::to_string(into.count));
+  return numbers(info.Env(), comm::all_gather(from.data, into.data, from.count));
+}
+
+// commBroadcast(bytes, root)
+Napi::Value broadcast(const Info& info) {
+  const Bytes bytes = bytes_of(info[0], "bytes");
+  return numbers(info.Env(), comm::broadcast(bytes.data, bytes.count, static_cast<int>(number_of(info[1], "root"))));
+}
+
+// commReduce(slices, nodes, sums, fast): a number for commWait
+Napi::Value reduce(const Info& info) {
+  comm::Reduction reduction;
+  reduction.slices = static_cast<int64_t>(number_of(info[0], "slices"));
+  if (!info[1].IsArray()) fail("nodes: expected a list, got " + describe(info[1]));
+  const Napi::Array nodes = info[1].As<Napi::Array>();
+  for (uint32_t i = 0; i < nodes.Length(); ++i) reduction.nodes.push_back(tensors_of(nodes.Get(i), "nodes", true));
+  reduction.sums = tensors_of(info[2], "sums", false);
+  reduction.fast = info[3].ToBoolean();
+  for (const auto& sum : reduction.sums) ++sum->version;
+  return Napi::Number::New(info.Env(), static_cast<double>(comm::reduce(std::move(reduction))));
+}
+
+Napi::Value wait(const Info& info) {
+  return numbers(info.Env(), comm::wait(static_cast<int64_t>(number_of(info[0], "job"))));
+}
+
+Napi::Value traffic(const Info& info) {
+  const comm::Traffic traffic = comm::traffic();
+  Napi::Object out = Napi::Object::New(info.Env());
+  out.Set("bytes", traffic.bytes);
+  out.Set("seconds", traffic.seconds);
+  return out;
+}
+
+Napi::Value finalize(const Info& info) {
+  comm::finalize();
+  return info.Env().Undefined();
+}
+
+Napi::Value abort(const Info& info) {
+  comm::abort(static_cast<int>(number_of(info[0], "status")));
+  return info.Env().Undefined();
+}
+
+template <Napi::Value (*body)(const Info&)>
+Napi::Value named(const Info& info) {
+  try {
+    return body(info);
+  } catch (const Napi::Error&) {
+    throw;
+  } catch (const std::exception& error) {
+    throw Napi::Error::New(info.Env(), std::string(static_cast<const char*>(info.Data())) + ": " + error.what());
+  }
+}
+
+}  // namespace
+
+void export_comm(Napi::Env env, Napi::Object exports) {
+  const auto add = [&](const char* name, Napi::Value (*function)(const Info&)) {
+    exports.Set(name, Napi::Function::New(env, function, name, const_cast<char*>(name)));
+  };
+  add("mpiDescribe", named<describe_library>);
+  add("commInit", named<init>);
+  add("commGather", named<gather>);
+  add("commBroadcast", named<broadcast>);
+  add("commReduce", named<reduce>);
+  add("commWait", named<wait>);
+  add("commTraffic", named<traffic>);
+  add("commFinalize", named<finalize>);
+  add("commAbort", named<abort>);
+}
+
+}  // namespace morphmlp

@@ -1,0 +1,66 @@
+/** Connects the processes that a launcher started. */
+import { writeSync } from 'node:fs';
+import os from 'node:os';
+import { native } from '../core/native';
+import { instructionSet } from '../core/runtime';
+import { packageVersion } from '../core/version';
+import { findLibrary } from './libraries';
+import { detectLaunch, wantsMpi, type Launch, type Mode } from './launch';
+import { ownProcessors, type Seat } from './processors';
+import { ALONE, Ranks } from './ranks';
+import { openSession } from './session';
+
+/** Options of `connect`. */
+export interface ConnectOptions {
+  mode: Mode;
+  /** Seconds to wait for a rank before the job ends. */
+  timeout: number;
+}
+
+function checkSize({ launcher, size }: Launch, connected: number, library: string): void {
+  if (connected === size) return;
+  throw new Error(
+    `launched by ${launcher} as one of ${size}, but ${library} connects ${connected}: it is not the launcher's MPI. ` +
+      'Use the mpirun of that library, or name its library by MORPHMLP_MPI=/path/to/libmpi.so',
+  );
+}
+
+/** @throws on all ranks if a fact differs among them, naming rank and values */
+export function expectSame(ranks: Ranks, facts: Readonly<Record<string, string | number>>): void {
+  const all = ranks.gatherJson(facts);
+  const problems = all.flatMap((other, rank) =>
+    Object.keys(all[0]!)
+      .filter((name) => other[name] !== all[0]![name])
+      .map((name) => `${ranks.name(rank)} has ${name} ${other[name]}, rank 0 has ${all[0]![name]}`),
+  );
+  ranks.throwShared(problems.join('\n'));
+}
+
+/** Ends the job if this process ends without `close`: the others would wait for it. `abort` does not return, so nothing has been said. */
+function abortOnExit(ranks: Ranks): void {
+  process.on('exit', (status) => {
+    if (ranks.isClosed) return;
+    writeSync(2, `morphmlp: ${ranks.label} exited with status ${status} before the others were done\n`);
+    ranks.abort(status || 1);
+  });
+}
+
+/**
+ * Connects this process to the others of its job, if it was launched as one of several (see `wantsMpi`).
+ * @throws if it cannot be connected, or the ranks run different versions
+ */
+export function connect({ mode, timeout }: ConnectOptions): Ranks {
+  const launch = detectLaunch();
+  if (!wantsMpi(mode, launch)) return ALONE;
+  const library = findLibrary(launch!, native.mpiDescribe);
+  const world = native.commInit(library, timeout);
+  checkSize(launch!, world.size, world.library);
+  const seat: Seat = { host: os.hostname(), processors: ownProcessors(), total: os.cpus().length };
+  const unknown = Array.from({ length: world.size }, () => ({ ...seat, host: 'an unknown host' }));
+  const seats = new Ranks(world.rank, unknown, world.library, timeout).gatherJson(seat);
+  const ranks = new Ranks(world.rank, seats, world.library, timeout);
+  openSession(ranks);
+  abortOnExit(ranks);
+  expectSame(ranks, { version: packageVersion(), 'kernels for': instructionSet() });
+  return ranks;
+}
