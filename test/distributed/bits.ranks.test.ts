@@ -75,6 +75,14 @@ const RUNS: Record<string, { args: () => Promise<string[]>; ranks: number[] }> =
       ]),
     ranks: [2, 3],
   },
+  'that trains the head alone first, draws classes evenly and slows lower layers, 4 slices a step': {
+    args: () =>
+      Promise.resolve([
+        ...[...SMALL, '--batch-size', '8', '--micro-batch', '2'],
+        ...['--freeze', '1', '--balance', 'sampling', '--layer-decay', '0.8'],
+      ]),
+    ranks: [2, 4],
+  },
   'that recomputes blocks, 2 slices a step': {
     args: () =>
       Promise.resolve([...SMALL, '--crop', '64', '--memory-budget', '36M', '--batch-size', '8', '--micro-batch', '4']),

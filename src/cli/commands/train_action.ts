@@ -216,7 +216,7 @@ async function trainRun(run: Run, view: TrainingView, config: Config, open?: boo
   await writeRunReport(run, view.log, config, 'finished', await run.evaluateBest());
   const { best } = trainer.state;
   if (trainer.stalled) console.log(`ended early: no epoch was better for ${options.patience} epochs (--patience)`);
-  for (const hint of learningHints(trainer.state.history)) view.warning(hint);
+  for (const hint of learningHints(trainer.state.history)) console.error(pc.yellow(`note: ${hint}`));
   const epoch = trainer.bestEpoch === null ? '' : ` in epoch ${trainer.bestEpoch}`;
   console.log(`best accuracy ${pc.bold(percent(best))}${epoch}  ·  peak tensor memory ${mib(memory().peak)}`);
   console.log(`checkpoint  ${files.best}\nreport      ${files.report}`);
