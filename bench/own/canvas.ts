@@ -62,7 +62,12 @@ export function view(
     for (let column = 0; column < into.width; column++, to += 3) {
       const [sums, across, down] = [[0, 0, 0], column - into.width / 2, row - into.height / 2];
       // Four points a pixel, so that edges do not flicker.
-      for (const [dx, dy] of [[0.25, 0.25], [0.75, 0.25], [0.25, 0.75], [0.75, 0.75]] as const) {
+      for (const [dx, dy] of [
+        [0.25, 0.25],
+        [0.75, 0.25],
+        [0.25, 0.75],
+        [0.75, 0.75],
+      ] as const) {
         const [a, d] = [across + dx, down + dy];
         const px = mirror(x + a * cos - d * sin, scene.width);
         const py = mirror(y + a * sin + d * cos, scene.height);

@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
-import { Philox } from '../../src/core/philox';
+import type { Philox } from '../../src/core/philox';
 import { canvas, fill, grain, leaves, SHAPES, view, type Canvas, type Colour } from './canvas';
 
 export const FPS = 25;
@@ -47,7 +47,14 @@ const camera: OwnSet = {
   },
 };
 
-const ORDERS = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] as const;
+const ORDERS = [
+  [0, 1, 2],
+  [0, 2, 1],
+  [1, 0, 2],
+  [1, 2, 0],
+  [2, 0, 1],
+  [2, 1, 0],
+] as const;
 
 /** Three things that show themselves one after the other, somewhere: the class is their order. */
 const order: OwnSet = {
@@ -55,7 +62,11 @@ const order: OwnSet = {
   draw(label, random) {
     const scene = leaves(WIDTH, HEIGHT, random, 0.35);
     const shapes = [SHAPES.disc, SHAPES.square, SHAPES.triangle];
-    const colours: Colour[] = [[225, 60, 50], [60, 200, 80], [70, 110, 240]];
+    const colours: Colour[] = [
+      [225, 60, 50],
+      [60, 200, 80],
+      [70, 110, 240],
+    ];
     const places = ORDERS[label]!.map(() => [random.uniform(25, 135), random.uniform(25, 95)] as [number, number]);
     const radius = random.uniform(14, 22);
     const begin = [random.uniform(0.02, 0.12), random.uniform(0.34, 0.42), random.uniform(0.66, 0.74)];
@@ -75,7 +86,10 @@ const order: OwnSet = {
 /** Pictures of Fashion-MNIST by class, from its IDX files. */
 function garments(folder: string): Uint8Array[][] {
   const read = (name: string): Buffer => gunzipSync(readFileSync(`${folder}/${name}.gz`));
-  const [pictures, labels] = [read('train-images-idx3-ubyte').subarray(16), read('train-labels-idx1-ubyte').subarray(8)];
+  const [pictures, labels] = [
+    read('train-images-idx3-ubyte').subarray(16),
+    read('train-labels-idx1-ubyte').subarray(8),
+  ];
   const all: Uint8Array[][] = Array.from({ length: 10 }, () => []);
   labels.forEach((label, i) => all[label]!.push(pictures.subarray(i * 784, (i + 1) * 784)));
   return all;
