@@ -8,11 +8,14 @@ const GAP = 0.2;
 /** Epochs after the best one whose validation loss is this many times its loss mean that training went on for too long. */
 const RISE = 1.5;
 
+/** Epochs before which a history says nothing. */
+const EPOCHS = 5;
+
 /** Advice for a person, one sentence each; empty if nothing stands out or there was no validation. */
 export function learningHints(history: readonly EpochRecord[]): string[] {
   const best = bestRecord(history, true);
   const last = history.at(-1);
-  if (best === null || last === undefined || best.valTop1 === null) return [];
+  if (best === null || last === undefined || best.valTop1 === null || last.epoch < EPOCHS) return [];
   const [train, val] = [last.trainTop1, best.valTop1];
   const hints: string[] = [];
   if (train - val > GAP)

@@ -108,7 +108,7 @@ describe('a finished run', () => {
     [['--lr', '1e-4'], 'schedule.baseLr 0.0001 (was 0.001)'],
     [['--label-smoothing', '0.1'], 'labelSmoothing 0.1 (was 0)'],
     [['--drop-path', '0.2', '--weight-decay', '0'], 'optimizer.weightDecay 0 (was 0.05), dropPath 0.2 (was 0)'],
-    [['--no-flip'], 'clips.flip false (was true)'],
+    [['--flip'], 'clips.flip true (was false)'], // a plan mirrors no clips
     [['--augment'], /clips\.resizedCrop\.scale \[0\.08,1\] \(was none\).*clips\.augmentation\.randAugment "rand-m7-n4/],
     [['DATA.MEAN', '[0.5, 0.5, 0.5]'], 'normalisation.mean [0.5,0.5,0.5] (was [0.45,0.45,0.45])'],
     [['--val', 'motion:8'], /validation|has the classes|class/],

@@ -11,7 +11,7 @@ import { testClips } from '../../data/video/clip_plan';
 import { duration } from '../../terminal/format';
 import { withProgress } from '../../terminal/progress';
 import { printable } from '../../terminal/text_width';
-import { withSettings, type Setting } from '../../train/config/config';
+import type { Setting } from '../../train/config/config';
 import type { Config, KeyName } from '../../train/config/keys';
 import { runOptions } from '../../train/config/recipe';
 import { withPlan, type Resolved } from './train_settings';
@@ -49,13 +49,21 @@ function show(choices: readonly Choice[], source: string, say: (line: string) =>
     say(`  ${name.padEnd(width)}  ${pc.bold(text)}  ${pc.dim(printable(why))}`);
 }
 
-/** Validation for files that came without: the test files of an IDX folder, else a share of the files. */
-function chooseValidation(data: string): Choice {
+/** Share of the files for validation, where none were given. */
+const SHARE = 0.2;
+
+/** Validation for files that came without: the test files of an IDX folder, else a share of the files, if every class has two. */
+function chooseValidation(data: string, { items, classNames, blocks }: Listing): Choice {
   const name = 'validation';
   if (isIdx(data))
     return { name, text: 't10k', why: 'the test files of the folder (--val)', settings: { 'RUN.VAL_DATA': data } };
-  const why = 'no validation files were named (--val)';
-  return { name, text: 'a fifth of each class', why, settings: { 'RUN.VAL_DATA': '0.2' } };
+  const counts = classNames.map(() => 0);
+  for (const { label } of items) counts[label]!++;
+  const alone = classNames.find((_, label) => counts[label] === 1);
+  if (alone !== undefined) return { name, text: 'none', why: `class ${alone} has only one file (--val)`, settings: {} };
+  if (blocks) return { name, text: 'none', why: 'prepared clips cannot be split (--val)', settings: {} };
+  const settings = { 'RUN.VAL_DATA': String(SHARE) };
+  return { name, text: 'a fifth of each class', why: 'no validation files were named (--val)', settings };
 }
 
 /** The training list, of pictures if it has nothing else and no model was named. */
@@ -75,14 +83,15 @@ function listingOf(options: RunOptions, modelGiven: boolean): Listing {
 export async function planned(resolved: Resolved, budget: number, say: (line: string) => void): Promise<Config> {
   const { config, given } = resolved;
   const keys = new Set(given.map(({ key }) => key));
-  const split = keys.has('RUN.VAL_DATA') ? [] : [chooseValidation(config['RUN.TRAIN_DATA'])];
-  const base = withSettings(config, settingsOf(split));
-  const listing = listingOf(runOptions(base), keys.has('MORPH.LAYERS'));
+  const options = runOptions(config);
+  const listing = listingOf(options, keys.has('MORPH.LAYERS'));
+  const split = keys.has('RUN.VAL_DATA') ? [] : [chooseValidation(options.train.path, listing)];
+  const left = split.some(({ settings }) => settings['RUN.VAL_DATA'] === String(SHARE)) ? 1 - SHARE : 1;
   const facts = await withProgress({ label: 'looking at files', total: 0 }, (bar) =>
-    surveyList(listing, (done, total) => bar.update(0, [`${done} of ${total}`])),
+    surveyList(listing, left, (done, total) => bar.update(0, [`${done} of ${total}`])),
   );
   const has = (key: KeyName): boolean => keys.has(key);
-  const chosen = choose(facts, { has, frames: base['DATA.NUM_FRAMES'], targetFps: base['DATA.TARGET_FPS'] });
+  const chosen = choose(facts, { has, frames: config['DATA.NUM_FRAMES'], targetFps: config['DATA.TARGET_FPS'] });
   const sized = withPlan(resolved, settingsOf([...split, ...chosen]));
   const perClip = secondsPerClip(runOptions(sized), facts.classes);
   const timed = planTime(facts, { has, perClip, budget, epochs: sized['SOLVER.MAX_EPOCH'] });

@@ -33,8 +33,15 @@ function spread<T>(items: readonly T[], most: number): T[] {
   return Array.from({ length: count }, (_, i) => items[Math.floor((i * items.length) / count)]!);
 }
 
-/** Opens a sample of a list. @throws with the first reason if none of it can be read */
-export async function surveyList(listing: Listing, onFile?: (done: number, total: number) => void): Promise<SetFacts> {
+/**
+ * Opens a sample of a list, of which the share `left` is for training.
+ * @throws with the first reason if none of the sample can be read
+ */
+export async function surveyList(
+  listing: Listing,
+  left: number,
+  onFile?: (done: number, total: number) => void,
+): Promise<SetFacts> {
   const { items, classNames } = listing;
   const counts = classNames.map(() => 0);
   for (const { label } of items) counts[label]!++;
@@ -56,7 +63,7 @@ export async function surveyList(listing: Listing, onFile?: (done: number, total
   const pictures = sample.every((item) => isPicture(itemSource(item)));
   return {
     kind: pictures ? 'pictures' : 'videos',
-    clips: items.length,
+    clips: Math.max(1, Math.round(items.length * left)),
     ...{ classes: present.length, smallest: Math.min(...present), largest: Math.max(...present), classNames },
     ...{ seconds: quantile(seconds, 0.5), shortSeconds: quantile(seconds, 0.1), side: quantile(sides, 0.5) },
     ...{ sampled: sample.length, unreadable: reasons.length },
