@@ -281,10 +281,11 @@ function prepare({ config, notes }: Resolved, given: TrainArguments, ranks: Rank
 /** The configuration of a run: the main rank's plan, where a person's own files and no recipe are given. */
 async function configFor(resolved: Resolved, given: TrainArguments, ranks: Ranks): Promise<Config> {
   const { plan = true, time = DEFAULT_TIME } = given;
-  if (!plan || isWatched() || !ranks.agree(() => isPlanned(resolved))) return resolved.config;
+  if (!plan || !ranks.agree(() => isPlanned(resolved))) return resolved.config;
+  const shownLater = resolved.config['RUN.PLUGINS'].length > 0 && !isWatched(); // by the process that trains
   let [config, problem] = [resolved.config, ''];
   try {
-    const say = given.printConfig ? console.error : console.log;
+    const say = shownLater ? () => undefined : given.printConfig ? console.error : console.log;
     if (ranks.isMain) config = await planned(resolved, time, say);
   } catch (error) {
     if (ranks.size === 1) throw error;
