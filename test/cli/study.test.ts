@@ -52,7 +52,7 @@ test('parts can be studied separately', () => {
 });
 
 test.each([
-  [[], /^morphmlp: expected a model \(quickstart, image-t, .*\) or --checkpoint FILE\n$/],
+  [[], /^morphmlp: expected a model \(quickstart, .*image-t, .*\) or --checkpoint FILE\n$/],
   [['video-x'], /^morphmlp: video-x: no such file, and no model of this name; did you mean video-/],
   [['video-s', 'image-t'], /^morphmlp: expected one model, got video-s and image-t\n$/],
   [['quickstart', 'nothing.mp4'], /nothing\.mp4: no such file/],

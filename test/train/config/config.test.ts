@@ -170,7 +170,7 @@ test('flags are aliases of keys, and pairs override them', () => {
   });
   expect(() => resolveConfig({ cfg: 'a.yaml', preset: 'own' }, [])).toThrow('--cfg and --preset both name a recipe');
   expect(() => resolveConfig({ model: 'video-xl' }, [])).toThrow(
-    "model 'video-xl' is not one of quickstart, video-2m, video-8m, image-t",
+    "model 'video-xl' is not one of quickstart, quickstart-image, video-2m, video-8m, image-t",
   );
 });
 
