@@ -181,5 +181,5 @@ describe('bad input is refused in one sentence', () => {
     expect(() => new MorphMLP({ ...VIDEO, ...change })).toThrow(message),
   );
 
-  test('an unknown variant', () => expect(() => create('video-x')).toThrow("model 'video-x' is not one of image-t, "));
+  test('an unknown variant', () => expect(() => create('video-x')).toThrow("model 'video-x' is not one of quickstart, "));
 });
