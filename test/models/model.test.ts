@@ -181,5 +181,6 @@ describe('bad input is refused in one sentence', () => {
     expect(() => new MorphMLP({ ...VIDEO, ...change })).toThrow(message),
   );
 
-  test('an unknown variant', () => expect(() => create('video-x')).toThrow("model 'video-x' is not one of quickstart, "));
+  test('an unknown variant', () =>
+    expect(() => create('video-x')).toThrow("model 'video-x' is not one of quickstart, "));
 });
