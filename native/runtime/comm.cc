@@ -190,7 +190,16 @@ class Engine {
       if (ended) ++done_;
       changed_.notify_all();
     }
-    mpi_.abort(mpi_.world, abort_);
+    end();
+  }
+
+  // Ends all ranks with the status `abort_`. MPI_Abort leaves by exit(), which runs the destructors of Node's globals
+  // while its threads still use them: a handler that is registered last, and so runs first, leaves before them.
+  void end() {
+    static int status;
+    status = abort_;
+    std::atexit([] { _exit(status); });
+    mpi_.abort(mpi_.world, status);
   }
 
   // Tells rank 0 that this rank has begun the job, so that it can say who has not.
@@ -245,7 +254,7 @@ class Engine {
   }
 
   void check() {
-    if (abort_ >= 0) mpi_.abort(mpi_.world, abort_);
+    if (abort_ >= 0) end();
     // Rank 0 knows who is late and has begun the job at most one `timeout_` after this rank, or is late itself.
     if (!limited_ || seconds_since(since_) < timeout_ * (world_.rank == 0 ? 1 : 2)) return;
     std::lock_guard<std::mutex> lock(mutex_);

@@ -52,6 +52,9 @@ function abortOnExit(ranks: Ranks): void {
 export function connect({ mode, timeout }: ConnectOptions): Ranks {
   const launch = detectLaunch();
   if (!wantsMpi(mode, launch)) return ALONE;
+  // UCX, below MPICH and Open MPI on some machines, would replace the allocator's system calls while Node's threads use them:
+  // about one start in twenty crashed.
+  process.env['UCX_MEM_EVENTS'] ??= 'n';
   const library = findLibrary(launch!, native.mpiDescribe);
   const world = native.commInit(library, timeout);
   checkSize(launch!, world.size, world.library);
