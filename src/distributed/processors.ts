@@ -48,7 +48,7 @@ export function threadShare(seats: readonly Seat[], rank: number, cores: number)
   return Math.max(1, Math.floor(Math.min(cores, seats[rank]!.processors.length) / sharing));
 }
 
-/** A sentence for each host of which the ranks may not use all processors. */
+/** Returns one sentence for each host whose ranks are bound to fewer processors than it has. */
 export function unusedProcessors(seats: readonly Seat[]): string[] {
   return [...new Set(seats.map(({ host }) => host))].flatMap((host) => {
     const local = seats.filter((seat) => seat.host === host);

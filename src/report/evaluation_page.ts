@@ -3,11 +3,11 @@ import { writeFileAtomic } from '../formats/atomic';
 import { classMetrics, macroMetrics } from '../train/class_metrics';
 import { amount, count, percent, significant } from '../terminal/format';
 import { checkEvaluation, classes } from './class_section';
-import { html, renderPage, type Html } from './html';
+import { html, type Html } from './html';
 import { mistakes } from './mistakes';
-import { card, identityList, wrapSection } from './parts';
+import { card, identityList } from './parts';
 import { when } from './run_report';
-import { commandPanel, counted, factsTable, filesTable, type Section } from './sections';
+import { commandPanel, counted, factsTable, filesTable, renderSections, type Section } from './sections';
 import type { Facts, ReportEvaluation, SkippedFile } from './types';
 
 /** All data of an evaluation's page. */
@@ -102,13 +102,7 @@ export async function renderEvaluation(report: EvaluationReport): Promise<string
     dataSection(report),
     setup(report),
   ];
-  return renderPage({
-    title: `${report.title} · MorphMLP`,
-    sections,
-    header: header(report),
-    body: html`${sections.map(wrapSection)}`,
-    charts: sections.flatMap((s) => s.charts ?? []),
-  });
+  return renderSections(report.title, header(report), sections);
 }
 
 /** Writes the page of an evaluation atomically. */

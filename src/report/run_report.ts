@@ -1,11 +1,11 @@
 import { writeFileAtomic } from '../formats/atomic';
 import { amount, duration } from '../terminal/format';
 import { curveCharts } from './charts';
-import { html, renderPage, type Html } from './html';
-import { identityList, wrapSection } from './parts';
+import { html, type Html } from './html';
+import { identityList } from './parts';
 import { mistakes } from './mistakes';
 import { checkEvaluation, classes } from './class_section';
-import { checkpointText, data, setup, summary, training } from './sections';
+import { checkpointText, data, renderSections, setup, summary, training } from './sections';
 import type { RunReport } from './types';
 
 /** A time in UTC: `2026-01-31 12:00 UTC`; other text as it is. */
@@ -61,13 +61,7 @@ export async function renderRunReport(report: RunReport): Promise<string> {
     data(report),
     setup(report),
   ];
-  return renderPage({
-    title: `${report.title} · MorphMLP`,
-    sections,
-    header: header(report),
-    body: html`${sections.map(wrapSection)}`,
-    charts: sections.flatMap((s) => s.charts ?? []),
-  });
+  return renderSections(report.title, header(report), sections);
 }
 
 /** Writes the report of a training run atomically. */

@@ -1,7 +1,7 @@
 import { amount, bytes, count, duration, percent, significant } from '../terminal/format';
 import { checkpointEpoch, type ChartSpec, type CurveChart } from './charts';
-import { html, type Html } from './html';
-import { card, foldedTable, scrollTable } from './parts';
+import { html, renderPage, type Html } from './html';
+import { card, foldedTable, scrollTable, wrapSection } from './parts';
 import type { ConfigValue, Facts, ReportEvaluation, RunReport } from './types';
 
 /** A section of the page with its charts. */
@@ -10,6 +10,17 @@ export interface Section {
   name: string;
   body: Html;
   charts?: ChartSpec[];
+}
+
+/** Renders a page of sections. */
+export function renderSections(title: string, header: Html, sections: readonly Section[]): string {
+  return renderPage({
+    title: `${title} · MorphMLP`,
+    sections,
+    header,
+    body: html`${sections.map(wrapSection)}`,
+    charts: sections.flatMap((s) => s.charts ?? []),
+  });
 }
 
 /** Names the checkpoint that figures are of. */

@@ -382,7 +382,7 @@ export class Trainer {
     throw this.failure(first ?? general);
   }
 
-  /** The op and layer of a batch's first NaN; null if there is none. */
+  /** Names the op and the layer that produced the first NaN of a batch; null if the batch has no NaN. */
   private findNonFinite(batch: Batch): string | null {
     setAnomalyDetection(true, this.options.model.namedParameters());
     try {

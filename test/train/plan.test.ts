@@ -59,6 +59,13 @@ test('what was given is left alone, and goes over the plan', () => {
   expect(options.architecture).toMatchObject({ embedDims: [32, 64, 96, 128], dropPath: 0.4, frames: 16 });
 });
 
+test.each(['0', '1', '1.5', '-0.2'])('a validation share of %s is refused before any file is read', (val) => {
+  const { config } = resolveConfig({ data: 'videos', val }, []);
+  expect(() => runOptions(config)).toThrow(
+    `--val ${val}: expected files, or a share of the training files between 0 and 1`,
+  );
+});
+
 describe('the time of a plan', () => {
   const timing = { has: () => false, perClip: 0.01, budget: 1800, epochs: 60 };
 

@@ -9,7 +9,7 @@ const CLASSES: Readonly<Record<number, string>> = { 16: 'MorphMLP', 32: 'MorphML
 /** The authors' class for a number of frames, or ours for any number. */
 export const classFor = (frames: number): string => CLASSES[frames] ?? 'MorphMLP_any';
 
-/** Keys of a model in `VARIANTS`. @throws if there is none of this name */
+/** Keys of the model `name`. @throws if `VARIANTS` has no such model */
 export function modelKeys(name: string): Values {
   const config = VARIANTS[name]?.config;
   if (!config) throw new Error(`model '${name}' is not one of ${Object.keys(VARIANTS).join(', ')}`);

@@ -1,4 +1,5 @@
 /** Converts a configuration to the options of a training run. */
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { Augmentation, VideoOptions } from '../../data/video/clip_plan';
 import { specOf, type DataSpec } from '../../data/open';
@@ -72,12 +73,20 @@ function layoutPath(config: Config, split: Split): DataSpec {
   return { kind: 'frames', path: path.join(folder, name), root, template: config['DATA.IMAGE_TEMPLATE'] };
 }
 
+/** The share of the training files that `--val` names; null if it names files or nothing. @throws if it is not between 0 and 1 */
+function shareOf(val: string): number | null {
+  const share = val === '' ? NaN : Number(val);
+  if (Number.isNaN(share) || existsSync(val)) return null;
+  if (share > 0 && share < 1) return share;
+  throw new Error(`--val ${val}: expected files, or a share of the training files between 0 and 1`);
+}
+
 function specFor(config: Config, split: Split): DataSpec | null {
   const own = { train: config['RUN.TRAIN_DATA'], val: config['RUN.VAL_DATA'], test: config['RUN.TEST_DATA'] };
   const classesFile = config['RUN.CLASSES_FILE'];
   const named = classesFile === '' ? {} : { classesFile };
-  const share = own.val === '' ? NaN : Number(own.val);
-  if (share > 0 && share < 1 && !(split === 'test' && own.test !== '')) {
+  const share = shareOf(own.val);
+  if (share !== null && !(split === 'test' && own.test !== '')) {
     const part = split === 'train' ? ('train' as const) : ('val' as const);
     return { ...specOf(own.train, config['DATA.PATH_LABEL_SEPARATOR']), ...named, split: { share, part } };
   }

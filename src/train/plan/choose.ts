@@ -110,7 +110,7 @@ const FEWEST = 5;
 /** What a run takes beyond the steps of training: validation and bookkeeping. */
 const BEYOND = 1.2;
 
-/** The choices that depend on time. `perClip`: measured seconds of training per clip; `budget`: most seconds, or null. */
+/** What the time of a run depends on. `perClip`: measured seconds of training per clip; `budget`: most seconds of training. */
 export interface Timing {
   has(key: KeyName): boolean;
   perClip: number;

@@ -34,7 +34,7 @@ function spread<T>(items: readonly T[], most: number): T[] {
 }
 
 /**
- * Opens a sample of a list, of which the share `left` is for training.
+ * Opens a sample of a list. `left` is the share of its files that training uses.
  * @throws with the first reason if none of the sample can be read
  */
 export async function surveyList(

@@ -103,7 +103,7 @@ test.each<[string, Buffer | null, Buffer | null, RegExp]>([
   }
 });
 
-test('missing labels, and gzip that is none or ends early', () => {
+test('refuses missing labels, and files named .gz that are not gzip or are cut short', () => {
   writeIdxSet(folder, 'train', [0, 1], '.gz');
   const [images, labels] = ['images-idx3', 'labels-idx1'].map((what) => at(`train-${what}-ubyte.gz`)) as [
     string,
