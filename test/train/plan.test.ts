@@ -32,6 +32,15 @@ test.each([
   expect(frames.text).toContain(text);
 });
 
+test.each([
+  [1, 1],
+  [5, 2],
+  [15, 7],
+  [16, undefined],
+])('of %i clips a step takes %p', (clips, size) => {
+  expect(find(choose({ ...facts, clips }, nothing), 'batch')?.settings['TRAIN.BATCH_SIZE']).toBe(size);
+});
+
 test('clips are not mirrored, and a class that names a side is named', () => {
   const why = (classNames: string[]) => find(choose({ ...facts, classNames }, nothing), 'mirror')!.why;
   expect(why(['walk', 'turn_left'])).toContain('class turn_left');

@@ -54,7 +54,15 @@ const LONGEST = 8;
 /** Share of a video that a clip spans, so that its start can be drawn. */
 const SPAN = 0.85;
 
+/** Clips per step, unless a set has fewer than two such steps: the batch of configs/own.yaml. */
+const BATCH = 8;
+
 function chooseBatch({ kind, clips }: SetFacts, given: Given): Choice[] {
+  if (clips < 2 * BATCH && !given.has('TRAIN.BATCH_SIZE') && !given.has('RUN.MICRO_BATCH')) {
+    const size = Math.max(1, Math.floor(clips / 2));
+    const why = `there are only ${amount(clips, 'file')} (--batch-size)`;
+    return [{ name: 'batch', text: String(size), why, settings: { 'TRAIN.BATCH_SIZE': size } }];
+  }
   if (kind === 'videos' || clips < 10 * PICTURE_BATCH || given.has('TRAIN.BATCH_SIZE')) return [];
   const why = 'pictures are small (--batch-size)';
   return [{ name: 'batch', text: String(PICTURE_BATCH), why, settings: { 'TRAIN.BATCH_SIZE': PICTURE_BATCH } }];
