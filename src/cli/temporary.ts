@@ -14,7 +14,6 @@ export interface TemporaryFolder {
 
 /** Creates a temporary folder. SIGINT, SIGTERM and SIGHUP remove it and then end the process as they would without it. */
 export function temporaryFolder(): TemporaryFolder {
-  const folder = mkdtempSync(path.join(os.tmpdir(), 'morphmlp-'));
   const dispose = (): void => {
     for (const signal of SIGNALS) process.removeListener(signal, end);
     rmSync(folder, { recursive: true, force: true });
@@ -23,6 +22,8 @@ export function temporaryFolder(): TemporaryFolder {
     dispose();
     if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
   };
+  // Before the folder is there: a signal between the two would leave it behind.
   for (const signal of SIGNALS) process.on(signal, end);
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'morphmlp-'));
   return { path: folder, dispose };
 }

@@ -65,12 +65,13 @@ async function holdPlugins(files: readonly string[], { architecture, classes, cl
 
 /** Starts this command again in its own process group, so that only this process forwards signals, once. */
 function startAgain(): ChildProcess {
+  // Before the child is there: a signal between the two would leave it running alone.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal));
   const child = spawn(process.execPath, [...process.execArgv, ...process.argv.slice(1)], {
     stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
     env: { ...process.env, [WATCHED]: '1' },
     detached: true,
   });
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal));
   return child;
 }
 
