@@ -1,9 +1,12 @@
 /** morphmlp: a tensor engine with autograd over its own kernels, and the MorphMLP networks (Zhang et al., ECCV 2022) on top. */
 export { Tensor, empty, full, getDefaultDevice, ones, setDefaultDevice, tensor, zeros } from './core/tensor';
+export { arange, eye, onesLike, rand, randn, zerosLike } from './core/create';
 export type { Nested, NumericArray, Shape, TensorOptions } from './core/tensor';
 export type { Device, DType, MemoryStats, Precision } from './core/native';
 export { liveTensorReport, liveTensors, trackLiveTensors, type LiveTensors } from './core/live_tensors';
 export { backward, enableGrad, isGradEnabled, noGrad, releaseGraph, setAnomalyDetection } from './core/autograd';
+export { defineOp, type BackwardContext, type Computed, type OpDefinition } from './core/define_op';
+export { gradcheck, type GradcheckOptions } from './core/gradcheck';
 export { checkpoint } from './core/recompute';
 export { manualSeed, rngState, setRngState, type RngState } from './core/generator';
 export {

@@ -27,7 +27,7 @@ def arithmetic(make):
     a, b = make.uniform(2, 3, 5), make.uniform(5, scale=0.5, offset=1)
     dims, whole, row = (1, 1, 1, 2, 3, 5), (0, 0, 0, 15, 5, 1), (0, 0, 0, 0, 0, 1)
     for kind, apply in enumerate((torch.add, torch.sub, torch.mul, torch.div)):
-        given = {'kind': kind, 'dims': dims, 'stride_a': whole, 'stride_b': row, 'length_a': 30, 'length_b': 5}
+        given = {'kind': kind, 'slope': 0, 'dims': dims, 'stride_a': whole, 'stride_b': row, 'length_a': 30, 'length_b': 5}
         y = make.empty(2, 3, 5)
         yield Call('arithmetic_forward', {**given, 'a': a, 'b': b, 'y': y}, {'y': apply(*doubles(a, b))})
     given = {'kept': (1, 1, 1, 1, 1, 5), 'kept_stride': row, 'reduced': (1, 1, 1, 1, 2, 3), 'reduced_stride': (0, 0, 0, 0, 15, 5)}

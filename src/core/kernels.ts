@@ -10,14 +10,17 @@ import type { Handle, KernelArgument, Operand } from './operand';
 export const OPS = {
   accumulate: ['forward', 'copy'],
   adamw: ['step', 'numbers'],
-  arithmetic: ['forward', 'reduce'],
+  arithmetic: ['forward', 'reduce', 'copy'],
   batch_norm: ['forward', 'backward'],
+  batched_matmul: ['forward'],
   cast: ['to_bf16', 'to_f32'],
   clip_input: ['forward'],
   conv3d: ['forward', 'backward'],
   conv_norm: ['forward'],
   cross_entropy: ['forward', 'backward'],
+  cumsum: ['forward'],
   dropout: ['factors', 'apply'],
+  gather: ['forward', 'backward'],
   gelu: ['forward', 'backward'],
   grad_norm: ['measure', 'scale', 'lerp'],
   index_rows: ['forward', 'backward'],
@@ -30,10 +33,12 @@ export const OPS = {
   norm_mlp: ['forward', 'backward'],
   norm_spatial: ['branches', 'branches_backward', 'mix', 'mix_backward', 'pool', 'apply'],
   norm_temporal: ['forward', 'backward'],
+  pointwise: ['forward', 'backward'],
   reweight: ['forward', 'backward'],
   sgd: ['step'],
   softmax: ['forward', 'backward'],
   temporal_fc: ['forward', 'backward'],
+  topk: ['index'],
 } as const;
 
 /** The ops whose activations may be bf16, on CUDA; an op that asks `expectFloats` for more does not compile. */
@@ -44,6 +49,7 @@ export const BF16_OPS = [
   'clip_input',
   'conv3d',
   'conv_norm',
+  'cumsum',
   'dropout',
   'gelu',
   'layer_norm',
@@ -54,6 +60,7 @@ export const BF16_OPS = [
   'norm_mlp',
   'norm_spatial',
   'norm_temporal',
+  'pointwise',
   'reweight',
   'temporal_fc',
 ] as const satisfies readonly (keyof typeof OPS)[];
@@ -124,11 +131,12 @@ export interface AdamwNumbers {
 /*
  * arithmetic
  * y = a (op) b, elementwise over up to six dimensions, with stride 0 for a repeated dimension of an operand (NumPy
- * broadcasting), and the sum that reduces a gradient to an operand's shape.
+ * broadcasting), the sum that reduces a gradient to an operand's shape, and the copy between strided layouts.
  */
 /** The arguments of arithmetic_forward. */
 export interface ArithmeticForward {
   kind: number;
+  slope: number;
   dims: readonly number[];
   strideA: readonly number[];
   strideB: readonly number[];
@@ -152,6 +160,21 @@ export interface ArithmeticReduce {
   /** T [length_x]: read. */
   x: Operand;
   /** T [product(kept)]: written. */
+  y: Operand;
+}
+
+/** The arguments of arithmetic_copy. */
+export interface ArithmeticCopy {
+  dims: readonly number[];
+  strideX: readonly number[];
+  strideY: readonly number[];
+  offsetX: number;
+  offsetY: number;
+  lengthX: number;
+  lengthY: number;
+  /** T [length_x]: read. */
+  x: Operand;
+  /** T [length_y]: read and written. */
   y: Operand;
 }
 
@@ -212,6 +235,27 @@ export interface BatchNormBackward {
   dgamma: Operand;
   /** f32 [cols]: written. */
   dbeta: Operand;
+}
+
+/*
+ * batched_matmul
+ * y[b] = op(a[b]) op(b[b]) for `batch` pairs of matrices [m, k] and [k, n]; `transpose_a`: a is stored as [k, m],
+ * `transpose_b`: b is stored as [n, k]. The gradients are the same kernel: da = dy bᵀ, db = aᵀ dy.
+ */
+/** The arguments of batched_matmul_forward. */
+export interface BatchedMatmulForward {
+  batch: number;
+  m: number;
+  n: number;
+  k: number;
+  transposeA: boolean;
+  transposeB: boolean;
+  /** f32 [batch, m, k]: read. */
+  a: Operand;
+  /** f32 [batch, k, n]: read. */
+  b: Operand;
+  /** f32 [batch, m, n]: written. */
+  y: Operand;
 }
 
 /*
@@ -394,6 +438,23 @@ export interface CrossEntropyBackward {
 }
 
 /*
+ * cumsum
+ * y[o, j, i] = the sum of x[o, :j + 1, i], or with `reverse` of x[o, j:, i]: the gradient of a cumulative sum is the one
+ * in the other direction.
+ */
+/** The arguments of cumsum_forward. */
+export interface CumsumForward {
+  outer: number;
+  n: number;
+  inner: number;
+  reverse: boolean;
+  /** T [outer, n, inner]: read. */
+  x: Operand;
+  /** T [outer, n, inner]: written. */
+  y: Operand;
+}
+
+/*
  * dropout
  * factor[i] = 0 with probability p, else 1 / (1 - p), from the random words of src/core/generator.ts: the factors of
  * dropout (one per element) and of drop path (one per clip).
@@ -420,6 +481,38 @@ export interface DropoutApply {
   factor: Operand;
   /** T [n]: written. */
   y: Operand;
+}
+
+/*
+ * gather
+ * y[o, j, i] = x[o, index[o, j, i], i]. The backward adds dy in the order of j.
+ */
+/** The arguments of gather_forward. */
+export interface GatherForward {
+  outer: number;
+  n: number;
+  inner: number;
+  taken: number;
+  /** f32 [outer, n, inner]: read. */
+  x: Operand;
+  /** i32 [outer, taken, inner]: read. */
+  index: Operand;
+  /** f32 [outer, taken, inner]: written. */
+  y: Operand;
+}
+
+/** The arguments of gather_backward. */
+export interface GatherBackward {
+  outer: number;
+  n: number;
+  inner: number;
+  taken: number;
+  /** f32 [outer, taken, inner]: read. */
+  dy: Operand;
+  /** i32 [outer, taken, inner]: read. */
+  index: Operand;
+  /** f32 [outer, n, inner]: written. */
+  dx: Operand;
 }
 
 /*
@@ -1084,6 +1177,37 @@ export interface NormTemporalBackward {
 }
 
 /*
+ * pointwise
+ * y = f(x) for each element, and its gradient dx = dy f'(x). `kind` is the position of f in ops/pointwise_functions.h; a
+ * and b are its parameters (the bounds of clamp, the exponent of pow).
+ */
+/** The arguments of pointwise_forward. */
+export interface PointwiseForward {
+  kind: number;
+  n: number;
+  a: number;
+  b: number;
+  /** T [n]: read. */
+  x: Operand;
+  /** T [n]: written. */
+  y: Operand;
+}
+
+/** The arguments of pointwise_backward. */
+export interface PointwiseBackward {
+  kind: number;
+  n: number;
+  a: number;
+  b: number;
+  /** T [n]: read. */
+  x: Operand;
+  /** T [n]: read. */
+  dy: Operand;
+  /** T [n]: written. */
+  dx: Operand;
+}
+
+/*
  * reweight
  * y[clip, token, c] = sum over i of branch_i[clip, token, c] * weights[clip, c, i]: the weighted sum of two or three
  * branches (paper section 3.2). weights are those after the softmax over i.
@@ -1212,6 +1336,24 @@ export interface TemporalFcBackward {
   dbias: Operand | null;
 }
 
+/*
+ * topk
+ * index[o, :, i] = the positions of the k largest (or smallest) elements of x[o, :, i], from the first on. A NaN is larger
+ * than any number; of equal elements the first comes first.
+ */
+/** The arguments of topk_index. */
+export interface TopkIndex {
+  outer: number;
+  n: number;
+  inner: number;
+  k: number;
+  largest: boolean;
+  /** f32 [outer, n, inner]: read. */
+  x: Operand;
+  /** i32 [outer, k, inner]: written. */
+  index: Operand;
+}
+
 /** The arguments of each kernel. */
 export interface KernelArguments {
   accumulate_forward: AccumulateForward;
@@ -1220,8 +1362,10 @@ export interface KernelArguments {
   adamw_numbers: AdamwNumbers;
   arithmetic_forward: ArithmeticForward;
   arithmetic_reduce: ArithmeticReduce;
+  arithmetic_copy: ArithmeticCopy;
   batch_norm_forward: BatchNormForward;
   batch_norm_backward: BatchNormBackward;
+  batched_matmul_forward: BatchedMatmulForward;
   cast_to_bf16: CastToBf16;
   cast_to_f32: CastToF32;
   clip_input_forward: ClipInputForward;
@@ -1230,8 +1374,11 @@ export interface KernelArguments {
   conv_norm_forward: ConvNormForward;
   cross_entropy_forward: CrossEntropyForward;
   cross_entropy_backward: CrossEntropyBackward;
+  cumsum_forward: CumsumForward;
   dropout_factors: DropoutFactors;
   dropout_apply: DropoutApply;
+  gather_forward: GatherForward;
+  gather_backward: GatherBackward;
   gelu_forward: GeluForward;
   gelu_backward: GeluBackward;
   grad_norm_measure: GradNormMeasure;
@@ -1260,6 +1407,8 @@ export interface KernelArguments {
   norm_spatial_apply: NormSpatialApply;
   norm_temporal_forward: NormTemporalForward;
   norm_temporal_backward: NormTemporalBackward;
+  pointwise_forward: PointwiseForward;
+  pointwise_backward: PointwiseBackward;
   reweight_forward: ReweightForward;
   reweight_backward: ReweightBackward;
   sgd_step: SgdStep;
@@ -1267,6 +1416,7 @@ export interface KernelArguments {
   softmax_backward: SoftmaxBackward;
   temporal_fc_forward: TemporalFcForward;
   temporal_fc_backward: TemporalFcBackward;
+  topk_index: TopkIndex;
 }
 
 /** The names of all kernels, such as `layer_norm_forward`. */
@@ -1280,8 +1430,10 @@ export const ROLES: Readonly<Record<KernelName, Readonly<Record<'in' | 'out' | '
   adamw_numbers: { in: [], out: ['numbers'], update: [] },
   arithmetic_forward: { in: ['a', 'b'], out: ['y'], update: [] },
   arithmetic_reduce: { in: ['x'], out: ['y'], update: [] },
+  arithmetic_copy: { in: ['x'], out: [], update: ['y'] },
   batch_norm_forward: { in: ['x', 'gamma', 'beta'], out: ['y', 'mean', 'rstd'], update: ['runningMean', 'runningVar'] },
   batch_norm_backward: { in: ['x', 'gamma', 'beta', 'mean', 'rstd', 'dy'], out: ['dx', 'dgamma', 'dbeta'], update: [] },
+  batched_matmul_forward: { in: ['a', 'b'], out: ['y'], update: [] },
   cast_to_bf16: { in: ['x'], out: ['y'], update: [] },
   cast_to_f32: { in: ['x'], out: ['y'], update: [] },
   clip_input_forward: { in: ['pixels', 'settings'], out: ['x'], update: [] },
@@ -1294,8 +1446,11 @@ export const ROLES: Readonly<Record<KernelName, Readonly<Record<'in' | 'out' | '
   },
   cross_entropy_forward: { in: ['logits', 'targets'], out: ['loss', 'probabilities'], update: [] },
   cross_entropy_backward: { in: ['targets', 'probabilities', 'dloss'], out: ['dlogits'], update: [] },
+  cumsum_forward: { in: ['x'], out: ['y'], update: [] },
   dropout_factors: { in: ['start'], out: ['factor'], update: [] },
   dropout_apply: { in: ['x', 'factor'], out: ['y'], update: [] },
+  gather_forward: { in: ['x', 'index'], out: ['y'], update: [] },
+  gather_backward: { in: ['dy', 'index'], out: ['dx'], update: [] },
   gelu_forward: { in: ['x'], out: ['y'], update: [] },
   gelu_backward: { in: ['x', 'dy'], out: ['dx'], update: [] },
   grad_norm_measure: { in: ['gradients'], out: ['norm'], update: [] },
@@ -1356,6 +1511,8 @@ export const ROLES: Readonly<Record<KernelName, Readonly<Record<'in' | 'out' | '
     out: ['dx', 'dgamma', 'dbeta', 'dweight', 'dbias', 'dproj', 'dprojBias'],
     update: [],
   },
+  pointwise_forward: { in: ['x'], out: ['y'], update: [] },
+  pointwise_backward: { in: ['x', 'dy'], out: ['dx'], update: [] },
   reweight_forward: { in: ['weights', 'branch'], out: ['y'], update: [] },
   reweight_backward: { in: ['weights', 'dy', 'branch'], out: ['dweights', 'dbranch'], update: [] },
   sgd_step: { in: ['gradients', 'lrOfStep'], out: [], update: ['parameters', 'buffers'] },
@@ -1363,6 +1520,7 @@ export const ROLES: Readonly<Record<KernelName, Readonly<Record<'in' | 'out' | '
   softmax_backward: { in: ['y', 'dy'], out: ['dx'], update: [] },
   temporal_fc_forward: { in: ['x', 'weight', 'bias'], out: ['y'], update: [] },
   temporal_fc_backward: { in: ['x', 'weight', 'dy'], out: ['dx', 'dweight', 'dbias'], update: [] },
+  topk_index: { in: ['x'], out: ['index'], update: [] },
 };
 
 /** All kernel names, in the addon's order. */
@@ -1400,6 +1558,7 @@ export const launchers = (addon: NativeKernels): { [K in KernelName]: (a: Kernel
   arithmetic_forward: (a: ArithmeticForward) =>
     addon.arithmetic_forward(
       a.kind,
+      a.slope,
       ...a.dims,
       ...a.strideA,
       ...a.strideB,
@@ -1416,6 +1575,18 @@ export const launchers = (addon: NativeKernels): { [K in KernelName]: (a: Kernel
       ...a.reduced,
       ...a.reducedStride,
       a.lengthX,
+      a.x.handle,
+      a.y.handle,
+    ),
+  arithmetic_copy: (a: ArithmeticCopy) =>
+    addon.arithmetic_copy(
+      ...a.dims,
+      ...a.strideX,
+      ...a.strideY,
+      a.offsetX,
+      a.offsetY,
+      a.lengthX,
+      a.lengthY,
       a.x.handle,
       a.y.handle,
     ),
@@ -1451,6 +1622,18 @@ export const launchers = (addon: NativeKernels): { [K in KernelName]: (a: Kernel
       a.dx.handle,
       a.dgamma.handle,
       a.dbeta.handle,
+    ),
+  batched_matmul_forward: (a: BatchedMatmulForward) =>
+    addon.batched_matmul_forward(
+      a.batch,
+      a.m,
+      a.n,
+      a.k,
+      a.transposeA,
+      a.transposeB,
+      a.a.handle,
+      a.b.handle,
+      a.y.handle,
     ),
   cast_to_bf16: (a: CastToBf16) => addon.cast_to_bf16(a.n, a.x.handle, a.y.handle),
   cast_to_f32: (a: CastToF32) => addon.cast_to_f32(a.n, a.x.handle, a.y.handle),
@@ -1538,9 +1721,14 @@ export const launchers = (addon: NativeKernels): { [K in KernelName]: (a: Kernel
       a.dloss.handle,
       a.dlogits.handle,
     ),
+  cumsum_forward: (a: CumsumForward) => addon.cumsum_forward(a.outer, a.n, a.inner, a.reverse, a.x.handle, a.y.handle),
   dropout_factors: (a: DropoutFactors) =>
     addon.dropout_factors(a.n, a.p, a.seed, a.offset, a.factor.handle, a.start && a.start.handle),
   dropout_apply: (a: DropoutApply) => addon.dropout_apply(a.n, a.span, a.x.handle, a.factor.handle, a.y.handle),
+  gather_forward: (a: GatherForward) =>
+    addon.gather_forward(a.outer, a.n, a.inner, a.taken, a.x.handle, a.index.handle, a.y.handle),
+  gather_backward: (a: GatherBackward) =>
+    addon.gather_backward(a.outer, a.n, a.inner, a.taken, a.dy.handle, a.index.handle, a.dx.handle),
   gelu_forward: (a: GeluForward) => addon.gelu_forward(a.n, a.x.handle, a.y.handle),
   gelu_backward: (a: GeluBackward) => addon.gelu_backward(a.n, a.x.handle, a.dy.handle, a.dx.handle),
   grad_norm_measure: (a: GradNormMeasure) => addon.grad_norm_measure(a.norm.handle, a.gradients.map(handleOf)),
@@ -1846,6 +2034,9 @@ export const launchers = (addon: NativeKernels): { [K in KernelName]: (a: Kernel
       a.dproj.handle,
       a.dprojBias.handle,
     ),
+  pointwise_forward: (a: PointwiseForward) => addon.pointwise_forward(a.kind, a.n, a.a, a.b, a.x.handle, a.y.handle),
+  pointwise_backward: (a: PointwiseBackward) =>
+    addon.pointwise_backward(a.kind, a.n, a.a, a.b, a.x.handle, a.dy.handle, a.dx.handle),
   reweight_forward: (a: ReweightForward) =>
     addon.reweight_forward(
       a.clips,
@@ -1908,6 +2099,7 @@ export const launchers = (addon: NativeKernels): { [K in KernelName]: (a: Kernel
       a.dweight && a.dweight.handle,
       a.dbias && a.dbias.handle,
     ),
+  topk_index: (a: TopkIndex) => addon.topk_index(a.outer, a.n, a.inner, a.k, a.largest, a.x.handle, a.index.handle),
 });
 
 /** The kernels as methods that hand their name and arguments to `launch`. */
@@ -1918,8 +2110,10 @@ export const methods = (launch: <K extends KernelName>(kernel: K, a: KernelArgum
   adamwNumbers: (a: AdamwNumbers) => launch('adamw_numbers', a),
   arithmeticForward: (a: ArithmeticForward) => launch('arithmetic_forward', a),
   arithmeticReduce: (a: ArithmeticReduce) => launch('arithmetic_reduce', a),
+  arithmeticCopy: (a: ArithmeticCopy) => launch('arithmetic_copy', a),
   batchNormForward: (a: BatchNormForward) => launch('batch_norm_forward', a),
   batchNormBackward: (a: BatchNormBackward) => launch('batch_norm_backward', a),
+  batchedMatmulForward: (a: BatchedMatmulForward) => launch('batched_matmul_forward', a),
   castToBf16: (a: CastToBf16) => launch('cast_to_bf16', a),
   castToF32: (a: CastToF32) => launch('cast_to_f32', a),
   clipInputForward: (a: ClipInputForward) => launch('clip_input_forward', a),
@@ -1928,8 +2122,11 @@ export const methods = (launch: <K extends KernelName>(kernel: K, a: KernelArgum
   convNormForward: (a: ConvNormForward) => launch('conv_norm_forward', a),
   crossEntropyForward: (a: CrossEntropyForward) => launch('cross_entropy_forward', a),
   crossEntropyBackward: (a: CrossEntropyBackward) => launch('cross_entropy_backward', a),
+  cumsumForward: (a: CumsumForward) => launch('cumsum_forward', a),
   dropoutFactors: (a: DropoutFactors) => launch('dropout_factors', a),
   dropoutApply: (a: DropoutApply) => launch('dropout_apply', a),
+  gatherForward: (a: GatherForward) => launch('gather_forward', a),
+  gatherBackward: (a: GatherBackward) => launch('gather_backward', a),
   geluForward: (a: GeluForward) => launch('gelu_forward', a),
   geluBackward: (a: GeluBackward) => launch('gelu_backward', a),
   gradNormMeasure: (a: GradNormMeasure) => launch('grad_norm_measure', a),
@@ -1958,6 +2155,8 @@ export const methods = (launch: <K extends KernelName>(kernel: K, a: KernelArgum
   normSpatialApply: (a: NormSpatialApply) => launch('norm_spatial_apply', a),
   normTemporalForward: (a: NormTemporalForward) => launch('norm_temporal_forward', a),
   normTemporalBackward: (a: NormTemporalBackward) => launch('norm_temporal_backward', a),
+  pointwiseForward: (a: PointwiseForward) => launch('pointwise_forward', a),
+  pointwiseBackward: (a: PointwiseBackward) => launch('pointwise_backward', a),
   reweightForward: (a: ReweightForward) => launch('reweight_forward', a),
   reweightBackward: (a: ReweightBackward) => launch('reweight_backward', a),
   sgdStep: (a: SgdStep) => launch('sgd_step', a),
@@ -1965,4 +2164,5 @@ export const methods = (launch: <K extends KernelName>(kernel: K, a: KernelArgum
   softmaxBackward: (a: SoftmaxBackward) => launch('softmax_backward', a),
   temporalFcForward: (a: TemporalFcForward) => launch('temporal_fc_forward', a),
   temporalFcBackward: (a: TemporalFcBackward) => launch('temporal_fc_backward', a),
+  topkIndex: (a: TopkIndex) => launch('topk_index', a),
 });

@@ -2,6 +2,7 @@ import { backend } from './dispatch';
 import { isDryRun } from './dry_run';
 import type { Device, DType, Handle } from './native';
 import { noteMade } from './live_tensors';
+import { showValues } from './print';
 import { requireDevice } from './runtime';
 import { keepInScope, type GraphNode } from './scope';
 
@@ -251,9 +252,18 @@ export class Tensor {
     return tensor(this.data(), this.shape, { device, dtype: this.dtype });
   }
 
-  /** Shape, element type and device, for printing. */
+  /** Values (the ends of long dimensions), shape, element type and device; `console.log` prints the same. Reads the elements. */
   toString(): string {
-    return `Tensor(${show(this.shape)}, ${this.dtype}, ${this.device}${this.disposed ? ', freed' : ''})`;
+    const facts = `${show(this.shape)}, ${this.dtype}, ${this.device}`;
+    if (this.disposed) return `Tensor(${facts}, freed)`;
+    const values = this.dtype === 'bf16' ? this.floats() : this.data();
+    const grad = this.node ? ', with a graph' : this.requiresGrad ? ', requiresGrad' : '';
+    return `Tensor(${showValues(values, this.shape, 'Tensor('.length)}, ${facts}${grad})`;
+  }
+
+  /** @internal */
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return this.toString();
   }
 }
 
@@ -268,6 +278,12 @@ function asElements(values: ArrayLike<number>, dtype: DType): NumericArray {
   const bad = dtype === 'f32' ? -1 : array.findIndex((value, i) => value !== values[i]);
   if (bad >= 0) throw new Error(`a tensor of ${dtype} cannot hold ${values[bad]}, at position ${bad}`);
   return array;
+}
+
+/** The 16 bits of a number rounded to bf16, ties to even. */
+function bf16Bits(value: number): number {
+  const bits = new Uint32Array(Float32Array.of(value).buffer)[0] as number;
+  return Number.isNaN(value) ? 0x7fc0 : ((bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16) & 0xffff;
 }
 
 /** A new tensor with uninitialised elements. */
@@ -294,7 +310,7 @@ export function floatsLike(like: Tensor, shape: Shape = like.shape): Tensor {
 
 /** A tensor with one value everywhere. @throws if the element type cannot hold the value */
 export function full(shape: Shape, value: number, options: TensorOptions = {}): Tensor {
-  const [element] = asElements([value], options.dtype ?? 'f32');
+  const [element] = options.dtype === 'bf16' ? [bf16Bits(value)] : asElements([value], options.dtype ?? 'f32');
   const made = empty(shape, options);
   if (isDryRun()) return made;
   return made.fill((piece) => piece.fill(element as number));

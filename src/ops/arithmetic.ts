@@ -6,8 +6,24 @@ import { castLike } from './cast';
 import { expectFloats } from './check';
 
 const MAX_DIMS = 6;
-const KINDS = { add: 0, sub: 1, mul: 2, div: 3 } as const;
-type Kind = keyof typeof KINDS;
+/** The functions of the kernel, in the order of native/ops/pointwise_functions.h, which has their derivatives. */
+const KINDS = [
+  'add',
+  'sub',
+  'mul',
+  'div',
+  'minimum',
+  'maximum',
+  'pow',
+  'equal',
+  'less',
+  'lessEqual',
+  'keep',
+  'drop',
+] as const;
+type Kind = (typeof KINDS)[number];
+/** What the kernel computes: y itself, dy/da or dy/db. */
+const SLOPE = { none: 0, a: 1, b: 2 } as const;
 
 /** A loop over one dimension: its length and the stride of each operand. */
 interface Dim {
@@ -26,7 +42,7 @@ export function broadcastShape(op: string, a: Shape, b: Shape): number[] {
 }
 
 /** Row-major strides of `shape` within the broadcast shape `out`; 0 where it is repeated. */
-function stridesIn(shape: Shape, out: Shape): number[] {
+export function stridesIn(shape: Shape, out: Shape): number[] {
   const offset = out.length - shape.length;
   let stride = elements(shape);
   return out.map((_, i) => {
@@ -74,13 +90,14 @@ function reduceInto(y: Tensor, op: string, x: Tensor, kept: Dim[], reduced: Dim[
   return y;
 }
 
-function compute(kind: Kind, a: Tensor, b: Tensor): Tensor {
+function compute(kind: Kind, a: Tensor, b: Tensor, slope: keyof typeof SLOPE = 'none'): Tensor {
   const shape = broadcastShape(kind, a.shape, b.shape);
   const y = emptyLike(a, shape);
   const dims = collapse(shape, [stridesIn(a.shape, shape), stridesIn(b.shape, shape)]);
   const { sizes, strides } = walk(kind, dims);
   kernels.arithmeticForward({
-    kind: KINDS[kind],
+    kind: KINDS.indexOf(kind),
+    slope: SLOPE[slope],
     dims: sizes,
     strideA: strides(0),
     strideB: strides(1),
@@ -107,13 +124,41 @@ export function sumTo(x: Tensor, shape: Shape): Tensor {
   return reduceInto(emptyLike(x, shape), 'sum', x, part(false), part(true));
 }
 
-/** Copies the strided view of x with this shape into a new tensor. The strides must visit each element once. */
-export function strided(op: string, x: Tensor, shape: Shape, strides: readonly number[]): Tensor {
-  return reduceInto(emptyLike(x, shape), op, x, collapse(shape, [[...strides]]), []);
+/** Elements of a tensor at `offset` plus multiples of strides. */
+export interface Layout {
+  strides: readonly number[];
+  offset: number;
 }
 
-/** Gradients of a and b in the broadcast shape. */
-const RULES: Record<Kind, (dy: Tensor, a: Tensor, b: Tensor) => [() => Tensor, () => Tensor]> = {
+/** Copies elements of x, of this shape, to elements of y. The layout of y must reach each element at most once. */
+export function copyStrided(op: string, shape: Shape, x: Tensor, from: Layout, y: Tensor, to: Layout): void {
+  const { sizes, strides } = walk(op, collapse(shape, [[...from.strides], [...to.strides]]));
+  kernels.arithmeticCopy({
+    dims: sizes,
+    strideX: strides(0),
+    strideY: strides(1),
+    offsetX: from.offset,
+    offsetY: to.offset,
+    lengthX: x.size,
+    lengthY: y.size,
+    x,
+    y,
+  });
+}
+
+/** Gradients of a and b in the broadcast shape; null for an operand without one. */
+type Rule = (dy: Tensor, a: Tensor, b: Tensor) => readonly [(() => Tensor) | null, (() => Tensor) | null];
+
+/** The rule of a function whose derivatives the kernel computes. */
+const bySlopes =
+  (kind: Kind): Rule =>
+  (dy, a, b) => [
+    () => compute('mul', dy, compute(kind, a, b, 'a')),
+    () => compute('mul', dy, compute(kind, a, b, 'b')),
+  ];
+const constant: Rule = () => [null, null];
+
+const RULES: Record<Kind, Rule> = {
   add: (dy) => [() => dy, () => dy],
   sub: (dy) => [() => dy, () => compute('mul', dy, numberLike(-1, dy))],
   mul: (dy, a, b) => [() => compute('mul', dy, b), () => compute('mul', dy, a)],
@@ -121,14 +166,26 @@ const RULES: Record<Kind, (dy: Tensor, a: Tensor, b: Tensor) => [() => Tensor, (
     () => compute('div', dy, b),
     () => compute('mul', compute('div', compute('mul', dy, a), compute('mul', b, b)), numberLike(-1, dy)),
   ],
+  minimum: bySlopes('minimum'),
+  maximum: bySlopes('maximum'),
+  pow: bySlopes('pow'),
+  equal: constant,
+  less: constant,
+  lessEqual: constant,
+  keep: (dy, _, mask) => [() => compute('keep', dy, mask), null],
+  drop: (dy, _, mask) => [() => compute('drop', dy, mask), null],
 };
 
-/** The operands whose gradients read a, and b. */
-const READ_FOR: Record<Kind, (a: Tensor, b: Tensor) => { a: Tensor[]; b: Tensor[] }> = {
+type ReadFor = Record<'a' | 'b', Tensor[]>;
+
+/** The operands whose gradients read a, and b, where those are not both. */
+const READ_FOR: Partial<Record<Kind, (a: Tensor, b: Tensor) => ReadFor>> = {
   add: () => ({ a: [], b: [] }),
   sub: () => ({ a: [], b: [] }),
   mul: (a, b) => ({ a: [b], b: [a] }),
   div: (a, b) => ({ a: [b], b: [a, b] }),
+  keep: (a) => ({ a: [], b: [a] }),
+  drop: (a) => ({ a: [], b: [a] }),
 };
 
 /** A number as a scalar of the type and on the device of what it meets. */
@@ -137,7 +194,8 @@ function numberLike(value: number, other: Tensor | number): Tensor {
   return castLike(tensor([value], [], { device: other.device }), other);
 }
 
-function binary(kind: Kind, x: Tensor | number, y: Tensor | number): Tensor {
+/** A function of two operands, of which at least one should be a tensor, with NumPy's broadcasting. */
+export function binary(kind: Kind, x: Tensor | number, y: Tensor | number): Tensor {
   return scope(() => apply(kind, x, y)); // frees the tensors made of numbers
 }
 
@@ -150,10 +208,10 @@ function apply(kind: Kind, x: Tensor | number, y: Tensor | number): Tensor {
     inputs: [a, b],
     output: compute(kind, a, b),
     saved: { a, b },
-    readFor: READ_FOR[kind](a, b),
+    readFor: READ_FOR[kind]?.(a, b) ?? {},
     backward: (dy, { a, b }, needs) => {
       const [da, db] = RULES[kind](dy, a, b);
-      return [needs[0] ? sumTo(da(), a.shape) : null, needs[1] ? sumTo(db(), b.shape) : null];
+      return [needs[0] && da ? sumTo(da(), a.shape) : null, needs[1] && db ? sumTo(db(), b.shape) : null];
     },
   });
 }
@@ -166,3 +224,7 @@ export const sub = (a: Tensor | number, b: Tensor | number): Tensor => binary('s
 export const mul = (a: Tensor | number, b: Tensor | number): Tensor => binary('mul', a, b);
 /** a / b, element by element with NumPy's broadcasting; either may be a number. */
 export const div = (a: Tensor | number, b: Tensor | number): Tensor => binary('div', a, b);
+/** The smaller of a and b, element by element with NumPy's broadcasting; NaN if either is. Of equals each gets half the gradient. */
+export const minimum = (a: Tensor | number, b: Tensor | number): Tensor => binary('minimum', a, b);
+/** The larger of a and b, element by element with NumPy's broadcasting; NaN if either is. Of equals each gets half the gradient. */
+export const maximum = (a: Tensor | number, b: Tensor | number): Tensor => binary('maximum', a, b);

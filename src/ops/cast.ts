@@ -1,6 +1,7 @@
 import { record } from '../core/autograd';
 import { kernels } from '../core/dispatch';
-import { empty, type Tensor } from '../core/tensor';
+import { scope } from '../core/scope';
+import { empty, tensor, type Tensor } from '../core/tensor';
 
 function converted(x: Tensor, dtype: 'f32' | 'bf16'): Tensor {
   const y = empty(x.shape, { device: x.device, dtype });
@@ -24,4 +25,15 @@ export function cast(x: Tensor, dtype: 'f32' | 'bf16'): Tensor {
 /** Casts x to the type of `other`. */
 export function castLike(x: Tensor, other: Tensor): Tensor {
   return cast(x, other.dtype === 'bf16' ? 'bf16' : 'f32');
+}
+
+/** Computes in f32 for an x in bf16, whose result is rounded once; for kernels without bf16. */
+export function inF32(x: Tensor, body: (x: Tensor) => Tensor): Tensor {
+  return x.dtype === 'bf16' ? scope(() => castLike(body(cast(x, 'f32')), x)) : body(x);
+}
+
+/** x in f32: itself, a cast of bf16, or a copy of i32 and u8, through the host and without gradient; exact up to 2^24. */
+export function float(x: Tensor): Tensor {
+  if (x.dtype === 'f32' || x.dtype === 'bf16') return cast(x, 'f32');
+  return tensor(Float32Array.from(x.data()), x.shape, { device: x.device });
 }

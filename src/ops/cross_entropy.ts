@@ -2,7 +2,12 @@ import { record } from '../core/autograd';
 import { kernels } from '../core/dispatch';
 import { scope } from '../core/scope';
 import { emptyLike, show, tensor, type Tensor } from '../core/tensor';
+import { mul } from './arithmetic';
 import { expectDims, expectF32, expectShape } from './check';
+import type { LossOptions } from './losses';
+import { neg } from './pointwise';
+import { sum } from './reduce';
+import { logSoftmax } from './softmax';
 
 /**
  * Cross entropy with soft targets, the mean over the batch of −Σ target · log softmax(logits).
@@ -67,12 +72,51 @@ export function oneHot(labels: ArrayLike<number>, classes: number, labelSmoothin
   return tensor(labelTargets(labels, classes, labelSmoothing), [labels.length, classes]);
 }
 
-/** Cross entropy with hard labels. @param logits [B, classes] @param labels B class indices, i32 */
-export function crossEntropy(logits: Tensor, labels: Tensor, { labelSmoothing = 0 } = {}): Tensor {
+/** Options of `crossEntropy`, with PyTorch's meaning. */
+export interface CrossEntropyOptions extends LossOptions {
+  /** Share of the target spread over all classes, from 0 to 1. */
+  labelSmoothing?: number;
+  /** [classes], the factor of each class's loss. A mean is divided by the weights of its labels. */
+  weight?: Tensor;
+  /** Labels of this value have no loss and do not count in a mean; default -100. */
+  ignoreIndex?: number;
+}
+
+/** Soft targets in which a label has the weight of its class and an ignored label nothing, and the sum of the labels' weights. */
+function weightedTargets(
+  labels: ArrayLike<number>,
+  classes: number,
+  { labelSmoothing = 0, weight, ignoreIndex = -100 }: CrossEntropyOptions,
+): { targets: Float32Array; total: number } {
+  const known = Array.from(labels, (label) => (label === ignoreIndex ? 0 : label));
+  const soft = labelTargets(known, classes, labelSmoothing);
+  const weights = weight?.floats() ?? new Float32Array(classes).fill(1);
+  const counted = Float64Array.from(labels, (label, i) => (label === ignoreIndex ? 0 : weights[known[i]!]!));
+  const targets = soft.map((t, i) => (labels[Math.floor(i / classes)] === ignoreIndex ? 0 : t * weights[i % classes]!));
+  return { targets, total: counted.reduce((a, b) => a + b, 0) };
+}
+
+/**
+ * Cross entropy with hard labels.
+ * @param logits [B, classes]
+ * @param labels B class indices, i32
+ * @returns a scalar, or [B] with the reduction `none`; a mean is NaN where all labels are ignored, as in PyTorch
+ */
+export function crossEntropy(logits: Tensor, labels: Tensor, options: CrossEntropyOptions = {}): Tensor {
   if (labels.dtype !== 'i32') throw new Error(`crossEntropy: labels must be i32, got ${labels.dtype}`);
   expectDims('crossEntropy', 'logits', logits, 2, '[B, classes]');
-  expectShape('crossEntropy', { labels }, [logits.shape[0] as number]);
-  return scope(() =>
-    softCrossEntropy(logits, oneHot(labels.data(), logits.shape[1] as number, labelSmoothing).to(logits.device)),
-  );
+  const [rows, classes] = logits.shape as readonly [number, number];
+  expectShape('crossEntropy', { labels }, [rows]);
+  const { weight = null, reduction = 'mean' } = options;
+  expectF32('crossEntropy', { weight });
+  expectShape('crossEntropy', { weight }, [classes]);
+  const { targets, total } = weightedTargets(labels.data(), classes, options);
+  return scope(() => {
+    const soft = (factor: number) =>
+      tensor(factor === 1 ? targets : targets.map((t) => t * factor), logits.shape, { device: logits.device });
+    if (reduction === 'none') return neg(sum(mul(soft(1), logSoftmax(logits)), -1));
+    if (reduction === 'sum') return softCrossEntropy(logits, soft(rows));
+    if (reduction === 'mean') return softCrossEntropy(logits, soft(rows / total));
+    throw new Error(`crossEntropy: reduction must be mean, sum or none, got ${String(reduction)}`);
+  });
 }

@@ -1,25 +1,59 @@
-export { add, div, mul, sub } from './arithmetic';
+import './methods';
+export type { TensorMethods } from './methods';
+export { add, div, maximum, minimum, mul, sub } from './arithmetic';
 export { batchNorm, type BatchNormOptions } from './batch_norm';
-export { cast } from './cast';
+export { cast, float } from './cast';
 export { clipInput, clipSettings, type ClipSettings } from './clip_input';
+export { eq, ge, gt, le, lt, maskedFill, ne, where } from './compare';
 export { conv3d, type Conv3dOptions, type Triple } from './conv3d';
 export { convNorm, type ConvNormParameters } from './conv_norm';
-export { crossEntropy, oneHot, softCrossEntropy } from './cross_entropy';
+export { crossEntropy, type CrossEntropyOptions, oneHot, softCrossEntropy } from './cross_entropy';
+export { cumsum } from './cumsum';
 export { dropFactors, dropout, dropPath } from './dropout';
+export { clone, expand } from './expand';
+export { gather } from './gather';
 export { gelu } from './gelu';
 export { indexSelect } from './index_rows';
 export { layerNorm } from './layer_norm';
 export { linear, type LinearOptions } from './linear';
+export {
+  bceWithLogits,
+  focalLoss,
+  klDiv,
+  l1Loss,
+  mseLoss,
+  smoothL1Loss,
+  tripletMarginLoss,
+  type BceOptions,
+  type FocalOptions,
+  type KlOptions,
+  type LossOptions,
+  type Reduction,
+  type SmoothL1Options,
+  type TripletOptions,
+} from './losses';
 export { matmul } from './matmul';
-export { max, type MaxOptions } from './max';
+export { argmax, logsumexp, max, min, type MaxOptions } from './max';
 export { meanPool } from './mean_pool';
 export { morphFc, type MorphFcOptions } from './morph_fc';
 export { normMlp, type NormMlpParameters } from './norm_mlp';
 export { normTemporal, type NormTemporalParameters } from './norm_temporal';
-export { permute } from './permute';
-export { mean, sum, type ReduceOptions } from './reduce';
+export { permute, transpose } from './permute';
+export { abs, clamp, cos, exp, log, neg, pow, relu, rsqrt, sigmoid, sin, softplus, sqrt, tanh } from './pointwise';
+export {
+  mean,
+  norm,
+  std,
+  sum,
+  variance,
+  type NormOptions,
+  type Reduced,
+  type ReduceOptions,
+  type VarianceOptions,
+} from './reduce';
 export { reshape } from './reshape';
 export { reweight } from './reweight';
-export { slice } from './slice';
-export { softmax } from './softmax';
+export { cat, flatten, pad, slice, split, squeeze, stack, unsqueeze } from './slice';
+export { logSoftmax, softmax } from './softmax';
 export { temporalFc } from './temporal_fc';
+export { topk, type TopkOptions } from './topk';

@@ -1,9 +1,16 @@
 import { record } from '../core/autograd';
 import { kernels } from '../core/dispatch';
-import { elements, empty, emptyLike, show, type Tensor } from '../core/tensor';
-import { expectF32 } from './check';
+import { scope } from '../core/scope';
+import { empty, emptyLike, show, type Tensor } from '../core/tensor';
+import { sub, add } from './arithmetic';
+import { around, axisOf, withSize } from './axes';
+import { cast, inF32 } from './cast';
+import { expectF32, expectFloats } from './check';
+import { clamp, exp, log, neg } from './pointwise';
+import { sum } from './reduce';
+import { reshape } from './reshape';
 
-/** Options of `max`. */
+/** Options of `max`, `min`, `argmax` and `logsumexp`. */
 export interface MaxOptions {
   /** The dimension to reduce; a negative one counts from the end. Default: all dimensions. */
   axis?: number;
@@ -11,35 +18,76 @@ export interface MaxOptions {
   keepDims?: boolean;
 }
 
+const optionsOf = (reduced: number | MaxOptions): MaxOptions =>
+  typeof reduced === 'number' ? { axis: reduced } : reduced;
+
+/** The maxima of an f32 tensor and their positions along the dimension. */
+function maxima(op: string, x: Tensor, { axis, keepDims = false }: MaxOptions) {
+  const from = axis === undefined ? null : axisOf(op, x.shape, axis);
+  const at = from === null ? { outer: 1, n: x.size, inner: 1 } : around(x.shape, from);
+  if (at.n === 0) throw new Error(`${op}: nothing to choose from in shape ${show(x.shape)}`);
+  const kept = from === null ? x.shape.map(() => 1) : withSize(x.shape, from, 1);
+  const shape = keepDims ? kept : from === null ? [] : x.shape.filter((_, d) => d !== from);
+  const [y, index] = [emptyLike(x, shape), empty(shape, { device: x.device, dtype: 'i32' })];
+  kernels.maxForward({ x, y, index, ...at });
+  return { y, index, at };
+}
+
 /**
  * The maximum along one dimension, or of all elements. A NaN counts as larger than any number. Of equal elements the first
  * receives the gradient.
+ * @param reduced the dimension or options
  * @returns x's shape without the dimension (size 1 with `keepDims`)
  * @throws if the dimension is empty
  */
-export function max(x: Tensor, { axis, keepDims = false }: MaxOptions = {}): Tensor {
-  expectF32('max', { x });
-  if (axis !== undefined && !(Number.isInteger(axis) && axis >= -x.ndim && axis < x.ndim))
-    throw new Error(`max: axis ${axis} is not a dimension of shape ${show(x.shape)}`);
-  const from = axis === undefined ? 0 : (axis + x.ndim) % x.ndim;
-  const to = axis === undefined ? x.ndim : from + 1;
-  const [before, after] = [x.shape.slice(0, from), x.shape.slice(to)];
-  const reduced = x.shape.slice(from, to);
-  const [outer, n, inner] = [before, reduced, after].map(elements) as [number, number, number];
-  if (n === 0) throw new Error(`max: nothing to choose from in shape ${show(x.shape)}`);
-  const shape = [...before, ...(keepDims ? reduced.map(() => 1) : []), ...after];
-  const [y, index] = [emptyLike(x, shape), empty(shape, { device: x.device, dtype: 'i32' })];
-  kernels.maxForward({ outer, n, inner, x, y, index });
-  const { shape: full } = x;
-  return record({
-    op: 'max',
-    inputs: [x],
-    output: y,
-    saved: { index },
-    backward: (dy, { index }) => {
-      const dx = emptyLike(dy, full);
-      kernels.maxBackward({ outer, n, inner, dy, index, dx });
-      return [dx];
-    },
+export function max(x: Tensor, reduced: number | MaxOptions = {}): Tensor {
+  return inF32(x, (x) => {
+    expectF32('max', { x });
+    const { y, index, at } = maxima('max', x, optionsOf(reduced));
+    const { shape } = x;
+    return record({
+      op: 'max',
+      inputs: [x],
+      output: y,
+      saved: { index },
+      backward: (dy, { index }) => {
+        const dx = emptyLike(dy, shape);
+        kernels.maxBackward({ dy, index, dx, ...at });
+        return [dx];
+      },
+    });
   });
+}
+
+/** The minimum along one dimension, or of all elements; NaN if one of them is. See `max`. */
+export function min(x: Tensor, reduced: number | MaxOptions = {}): Tensor {
+  expectFloats('min', 'pointwise', { x });
+  return scope(() => neg(max(neg(x), reduced)));
+}
+
+/**
+ * The position of the maximum along one dimension, or in all elements in row-major order; of equal elements the first. See `max`.
+ * @returns i32
+ */
+export function argmax(x: Tensor, reduced: number | MaxOptions = {}): Tensor {
+  expectFloats('argmax', 'arithmetic', { x });
+  return scope(() => maxima('argmax', cast(x.detach(), 'f32'), optionsOf(reduced)).index);
+}
+
+/** log Σ eˣ along one dimension, or over all elements, without overflow. @param reduced the dimension or options */
+export function logsumexp(x: Tensor, reduced: number | MaxOptions = {}): Tensor {
+  expectFloats('logsumexp', 'pointwise', { x });
+  const { axis, keepDims = false } = optionsOf(reduced);
+  return inF32(x, (x) =>
+    scope(() => {
+      const most = clamp(max(x.detach(), { ...(axis === undefined ? {} : { axis }), keepDims: true }), -3e38, 3e38);
+      const total = sum(exp(sub(x, most)), { ...(axis === undefined ? {} : { axis }), keepDims: true });
+      const result = add(log(total), most);
+      if (keepDims) return result;
+      return reshape(
+        result,
+        axis === undefined ? [] : result.shape.filter((_, d) => d !== axisOf('logsumexp', x.shape, axis)),
+      );
+    }),
+  );
 }

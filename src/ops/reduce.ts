@@ -1,10 +1,14 @@
 import { record } from '../core/autograd';
 import { scope } from '../core/scope';
 import { elements, show, zeros, type Shape, type Tensor } from '../core/tensor';
-import { add, mul, sumTo } from './arithmetic';
+import { add, mul, sub, sumTo } from './arithmetic';
+import { axisOf } from './axes';
+import { inF32 } from './cast';
 import { expectFloats } from './check';
+import { eq, maskedFill } from './compare';
+import { abs, pow, sqrt } from './pointwise';
 
-/** Options of `sum` and `mean`. */
+/** Options of `sum`, `mean` and other reductions. */
 export interface ReduceOptions {
   /** The dimensions to reduce; negative ones count from the end. Default: all dimensions. */
   axis?: number | readonly number[];
@@ -12,14 +16,24 @@ export interface ReduceOptions {
   keepDims?: boolean;
 }
 
+/** The dimensions to reduce, alone or with options. */
+export type Reduced<Options extends ReduceOptions = ReduceOptions> = number | readonly number[] | Options;
+
+/** The options of a reduction to which dimensions alone may have been given. */
+export function reduceOptions<Options extends ReduceOptions>(given: Reduced<Options>): Options {
+  return (typeof given === 'number' || Array.isArray(given) ? { axis: given } : given) as Options;
+}
+
+/** The dimensions that a reduction reduces. */
 function reducedAxes(op: string, x: Tensor, axis: ReduceOptions['axis']): Set<number> {
   const axes = axis === undefined ? x.shape.map((_, i) => i) : typeof axis === 'number' ? [axis] : axis;
-  return new Set(
-    axes.map((a) => {
-      if (Number.isInteger(a) && a >= -x.ndim && a < x.ndim) return a < 0 ? a + x.ndim : a;
-      throw new Error(`${op}: axis ${a} is not a dimension of shape ${show(x.shape)}`);
-    }),
-  );
+  return new Set(axes.map((a) => axisOf(op, x.shape, a)));
+}
+
+/** The number of elements that make up each result. */
+function reducedCount(op: string, x: Tensor, axis: ReduceOptions['axis']): number {
+  const axes = reducedAxes(op, x, axis);
+  return elements(x.shape.filter((_, i) => axes.has(i)));
 }
 
 /** The gradient of a sum: dy repeated over the reduced dimensions. */
@@ -27,8 +41,13 @@ function spread(dy: Tensor, kept: Shape, shape: Shape): Tensor {
   return scope(() => add(dy.view(kept), zeros(shape, { device: dy.device, dtype: dy.dtype })));
 }
 
-/** The sum over some dimensions, accumulated in double in a fixed order. @returns x's shape without them (size 1 with `keepDims`) */
-export function sum(x: Tensor, { axis, keepDims = false }: ReduceOptions = {}): Tensor {
+/**
+ * The sum over some dimensions, accumulated in double in a fixed order.
+ * @param reduced dimensions or options, default all dimensions
+ * @returns x's shape without them (size 1 with `keepDims`)
+ */
+export function sum(x: Tensor, reduced: Reduced = {}): Tensor {
+  const { axis, keepDims = false } = reduceOptions(reduced);
   expectFloats('sum', 'arithmetic', { x });
   const axes = reducedAxes('sum', x, axis);
   const kept = x.shape.map((size, i) => (axes.has(i) ? 1 : size));
@@ -41,8 +60,53 @@ export function sum(x: Tensor, { axis, keepDims = false }: ReduceOptions = {}): 
 }
 
 /** The mean over some dimensions; see `sum`. */
-export function mean(x: Tensor, options: ReduceOptions = {}): Tensor {
-  const count = elements(x.shape.filter((_, i) => reducedAxes('mean', x, options.axis).has(i)));
+export function mean(x: Tensor, reduced: Reduced = {}): Tensor {
+  const options = reduceOptions(reduced);
+  const count = reducedCount('mean', x, options.axis);
   if (count === 0) throw new Error(`mean: nothing to average in shape ${show(x.shape)}`);
   return scope(() => mul(sum(x, options), 1 / count));
+}
+
+/** Options of `variance` and `std`. */
+export interface VarianceOptions extends ReduceOptions {
+  /** The divisor is the number of elements less this; default 1 (Bessel's correction, as in PyTorch). */
+  correction?: number;
+}
+
+/** The variance over some dimensions; see `sum`. As a method: `x.var()`. @throws if there are no more elements than `correction` */
+export function variance(x: Tensor, reduced: Reduced<VarianceOptions> = {}): Tensor {
+  const { correction = 1, ...options } = reduceOptions(reduced);
+  const divisor = reducedCount('variance', x, options.axis) - correction;
+  if (!(divisor > 0))
+    throw new Error(`variance: expected more than ${correction} elements for each result, got shape ${show(x.shape)}`);
+  return inF32(x, (x) =>
+    scope(() => {
+      const centred = sub(x, mean(x, { ...options, keepDims: true }));
+      return mul(sum(mul(centred, centred), options), 1 / divisor);
+    }),
+  );
+}
+
+/** The standard deviation over some dimensions, the square root of `variance`. */
+export function std(x: Tensor, reduced: Reduced<VarianceOptions> = {}): Tensor {
+  return inF32(x, (x) => scope(() => sqrt(variance(x, reduced))));
+}
+
+/** Options of `norm`. */
+export interface NormOptions extends ReduceOptions {
+  /** The order, above 0; default 2. */
+  p?: number;
+}
+
+/** The norm (Σ|x|ᵖ)^(1/p) over some dimensions; see `sum`. Where it is 0 the gradient is 0. */
+export function norm(x: Tensor, reduced: Reduced<NormOptions> = {}): Tensor {
+  const { p = 2, ...options } = reduceOptions(reduced);
+  if (!(p > 0 && p < Infinity)) throw new Error(`norm: p must be above 0 and finite, got ${p}`);
+  return inF32(x, (x) => scope(() => (p === 1 ? sum(abs(x), options) : rooted(sum(pow(abs(x), p), options), p))));
+}
+
+/** x^(1/p) with the gradient 0 at 0, where the slope of the root is infinite. */
+function rooted(x: Tensor, p: number): Tensor {
+  const zero = eq(x, 0);
+  return maskedFill(pow(maskedFill(x, zero, 1), 1 / p), zero, 0);
 }

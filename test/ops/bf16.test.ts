@@ -1,5 +1,5 @@
 /** Every op that has bf16 (`BF16_OPS`), forward and backward, against float64. */
-import { arithmeticCases } from '../../src/bench/op_cases/arithmetic';
+import { arithmeticCases, whereCases } from '../../src/bench/op_cases/arithmetic';
 import { batchNormCases } from '../../src/bench/op_cases/batch_norm';
 import { BF16_TERMS } from '../../src/bench/op_cases/bf16';
 import { conv3dCase, conv3dCases } from '../../src/bench/op_cases/conv3d';
@@ -7,14 +7,18 @@ import { convNormCase, convNormCases } from '../../src/bench/op_cases/conv_norm'
 import { geluCases } from '../../src/bench/op_cases/gelu';
 import { layerNormCases } from '../../src/bench/op_cases/layer_norm';
 import { linearCase, linearCases } from '../../src/bench/op_cases/linear';
+import { matmulCases, matmulStackCases } from '../../src/bench/op_cases/matmul';
+import { maxCases } from '../../src/bench/op_cases/max';
 import { meanPoolCases } from '../../src/bench/op_cases/mean_pool';
 import { morphFcCase, morphFcCases, morphFcGroupCases } from '../../src/bench/op_cases/morph_fc';
 import { normMlpCase, normMlpCases } from '../../src/bench/op_cases/norm_mlp';
 import { normSpatialCase, normSpatialCases } from '../../src/bench/op_cases/norm_spatial';
 import { normTemporalCase, normTemporalCases } from '../../src/bench/op_cases/norm_temporal';
-import { reduceCases } from '../../src/bench/op_cases/reduce';
-import { reorderCases } from '../../src/bench/op_cases/reorder';
+import { pointwiseCases } from '../../src/bench/op_cases/pointwise';
+import { reduceCases, rowCases } from '../../src/bench/op_cases/reduce';
+import { gatherCases, joinCases, reorderCases } from '../../src/bench/op_cases/reorder';
 import { reweightCases } from '../../src/bench/op_cases/reweight';
+import { softmaxAxisCases, softmaxCases } from '../../src/bench/op_cases/softmax';
 import { temporalFcCase, temporalFcCases } from '../../src/bench/op_cases/temporal_fc';
 import { runBf16Cases } from '../support/run_bf16_cases';
 
@@ -41,11 +45,15 @@ runBf16Cases(
   reduceCases.filter(({ inputs }) => !inputs.index),
   x(1),
 );
-runBf16Cases(
-  'permute',
-  reorderCases.filter(({ name }) => name.startsWith('permute')),
-  x(0),
-);
+runBf16Cases('permute', reorderCases, x(0));
+runBf16Cases('join', joinCases, { activations: ['x', 'a', 'b'], roundings: { forward: 0, gradient: 1 } });
+runBf16Cases('gather', gatherCases, x(1));
+runBf16Cases('where', whereCases, { activations: ['a', 'b'], roundings: { forward: 0, gradient: 1 } });
+runBf16Cases('pointwise', pointwiseCases, x(1));
+runBf16Cases('max', maxCases, x(0));
+runBf16Cases('rows', rowCases, x(1));
+runBf16Cases('softmax', [...softmaxCases, ...softmaxAxisCases], x(1));
+runBf16Cases('matmul', [...matmulCases, ...matmulStackCases], BF16_TERMS.arithmetic);
 runBf16Cases('reweight', reweightCases, BF16_TERMS.reweight);
 runBf16Cases('temporalFc', temporalFcCases, BF16_TERMS.temporal_fc);
 

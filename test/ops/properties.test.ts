@@ -147,12 +147,20 @@ test('matmul agrees with float64 at any sizes, with both gradients', () => {
   });
 });
 
-test('matmul refuses shapes other than two matrices', () => {
-  const fits = (a: Shape, b: Shape) => a.length === 2 && b.length === 2 && a[1] === b[0];
+test('matmul refuses shapes that are not stacks of matrices that fit', () => {
+  const broadcast = (a: Shape, b: Shape) =>
+    a.every((n, i) => {
+      const m = b[i + b.length - a.length];
+      return m === undefined || n === m || n === 1 || m === 1;
+    });
+  const fits = (a: Shape, b: Shape) =>
+    a.length >= 2 && b.length >= 2 && a.at(-1) === b.at(-2) && broadcast(a.slice(0, -2), b.slice(0, -2));
   check(
     fc.tuple(shapes, shapes).filter(([a, b]) => !fits(a, b)),
     ([a, b]) =>
-      void expect(() => matmul(leaf(a, 1), leaf(b, 2))).toThrow(/^matmul: (shapes .* do not fit|[ab] must be \[)/),
+      void expect(() => matmul(leaf(a, 1), leaf(b, 2))).toThrow(
+        /^matmul: (shapes .* do not (fit|broadcast)|[ab] must be \[)/,
+      ),
   );
 });
 

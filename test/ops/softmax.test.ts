@@ -1,9 +1,10 @@
 import { softmax } from '../../src/ops/softmax';
 import { tensor } from '../../src/core/tensor';
-import { softmaxCases } from '../../src/bench/op_cases/softmax';
+import { softmaxAxisCases, softmaxCases } from '../../src/bench/op_cases/softmax';
 import { runCases } from '../support/run_cases';
 
 runCases('softmax', softmaxCases);
+runCases('softmax along axes', softmaxAxisCases);
 
 test('values that overflow exp give the right shares, and a NaN stays in its row', () => {
   const rows = softmax(

@@ -1,6 +1,7 @@
 #include "ops/arithmetic.h"
 
 #include "cpu/rows.h"
+#include "ops/pointwise_functions.h"
 
 namespace morphmlp::MORPHMLP_ISA {
 namespace {
@@ -23,22 +24,47 @@ int64_t product(const int64_t* dims, int count) {
   return n;
 }
 
+// The four operations that have vector instructions.
 V apply(int64_t kind, V a, V b) {
   switch (kind) {
-    case 0:
+    case k_binary_add:
       return add(a, b);
-    case 1:
+    case k_binary_sub:
       return sub(a, b);
-    case 2:
+    case k_binary_mul:
       return mul(a, b);
     default:
       return div(a, b);
   }
 }
 
-// Applies the operation along the last dimension, whose stride in each operand is 1 (contiguous) or 0 (broadcast).
+// y[i] = f(a, b) along the last dimension, whose stride in each operand is 1 (contiguous) or 0 (broadcast).
+template <class T, class F>
+void map_row(const ArithmeticForwardOf<T>& p, const T* a, const T* b, T* y, int64_t n, F&& f) {
+  const int64_t step_a = p.stride_a[kLast], step_b = p.stride_b[kLast];
+  for (int64_t i = 0; i < n; ++i) assign(y + i, f(to_float(a[i * step_a]), to_float(b[i * step_b])));
+}
+
+// A function or one of its derivatives along the last dimension.
+template <class T>
+void apply_function(const ArithmeticForwardOf<T>& p, const T* a, const T* b, T* y, int64_t n) {
+  switch (p.kind * 3 + p.slope) {
+#define MAP(at, value) \
+  case at:             \
+    return map_row(p, a, b, y, n, []([[maybe_unused]] float a, [[maybe_unused]] float b) { return value; });
+#define CASE(name, value, slope_a, slope_b) \
+  MAP(k_binary_##name * 3, value)           \
+  MAP(k_binary_##name * 3 + 1, slope_a)     \
+  MAP(k_binary_##name * 3 + 2, slope_b)
+    ARITHMETIC_FUNCTIONS(CASE)
+#undef CASE
+#undef MAP
+  }
+}
+
 template <class T>
 void apply_row(const ArithmeticForwardOf<T>& p, const T* a, const T* b, T* y, int64_t n) {
+  if (p.kind > k_binary_div || p.slope != 0) return apply_function(p, a, b, y, n);
   const bool fixed_a = p.stride_a[kLast] == 0, fixed_b = p.stride_b[kLast] == 0;
   for_lanes(n, [&](int64_t i, auto get, auto put) {
     put(y + i, apply(p.kind, fixed_a ? set1(to_float(*a)) : get(a + i), fixed_b ? set1(to_float(*b)) : get(b + i)));
@@ -85,5 +111,19 @@ void arithmetic_reduce(const ArithmeticReduceOf<T>& p) {
   });
 }
 FOR_FLOATS(arithmetic_reduce, ArithmeticReduce)
+
+template <class T>
+void arithmetic_copy(const ArithmeticCopyOf<T>& p) {
+  const int64_t n = p.dims[kLast], step_x = p.stride_x[kLast], step_y = p.stride_y[kLast];
+  if (n == 0) return;
+  for_blocks(product(p.dims, kLast), std::max<int64_t>(1, kElementBlock / n), [&](int64_t begin, int64_t end) {
+    for (int64_t o = begin; o < end; ++o) {
+      const T* x = p.x + p.offset_x + offset_of(o, p.dims, p.stride_x, kLast);
+      T* y = p.y + p.offset_y + offset_of(o, p.dims, p.stride_y, kLast);
+      for (int64_t i = 0; i < n; ++i) y[i * step_y] = x[i * step_x];
+    }
+  });
+}
+FOR_FLOATS(arithmetic_copy, ArithmeticCopy)
 
 }  // namespace morphmlp::MORPHMLP_ISA

@@ -1,6 +1,7 @@
 #include "ops/arithmetic.h"
 
 #include "cuda/vectorized.h"
+#include "ops/pointwise_functions.h"
 
 namespace morphmlp::cuda {
 namespace {
@@ -31,26 +32,38 @@ __device__ int64_t offset_of(int64_t at, const Dims& dims, const Dims& strides) 
   return offset;
 }
 
-__device__ float result(int64_t kind, float x, float z) {
-  return kind == 0 ? x + z : kind == 1 ? x - z : kind == 2 ? x * z : x / z;
+// A function, or one of its derivatives: `function` is kind * 3 + slope.
+__device__ float result(int64_t function, float a, float b) {
+  switch (function) {
+#define CASE(name, value, slope_a, slope_b) \
+  case k_binary_##name * 3:                 \
+    return value;                           \
+  case k_binary_##name * 3 + 1:             \
+    return slope_a;                         \
+  case k_binary_##name * 3 + 2:             \
+    return slope_b;
+    ARITHMETIC_FUNCTIONS(CASE)
+#undef CASE
+  }
+  return 0;
 }
 
 template <class T>
 struct Forward {
-  int64_t kind;
+  int64_t function;
   Dims dims, stride_a, stride_b;
   const T *a, *b;
   T* y;
 
   __device__ void operator()(int64_t i) const {
-    store(y + i, result(kind, load(a + offset_of(i, dims, stride_a)), load(b + offset_of(i, dims, stride_b))));
+    store(y + i, result(function, load(a + offset_of(i, dims, stride_a)), load(b + offset_of(i, dims, stride_b))));
   }
 };
 
 // Both operands dense and of one shape.
 template <class T>
 struct Alike {
-  int64_t kind;
+  int64_t function;
   const T *a, *b;
   T* y;
 
@@ -58,7 +71,7 @@ struct Alike {
   __device__ void run(int64_t i) const {
     Vec<N> x = load<N>(a + i);
     const Vec<N> z = load<N>(b + i);
-    for (int j = 0; j < N; ++j) x.at[j] = result(kind, x.at[j], z.at[j]);
+    for (int j = 0; j < N; ++j) x.at[j] = result(function, x.at[j], z.at[j]);
     store(y + i, x);
   }
 };
@@ -92,14 +105,24 @@ struct Reduce {
   }
 };
 
+template <class T>
+struct Copy {
+  Dims dims, stride_x, stride_y;
+  const T* x;
+  T* y;
+
+  __device__ void operator()(int64_t i) const { y[offset_of(i, dims, stride_y)] = x[offset_of(i, dims, stride_x)]; }
+};
+
 }  // namespace
 
 template <class T>
 void arithmetic_forward(const ArithmeticForwardOf<T>& p) {
   if (is_dense(p.dims, p.stride_a) && is_dense(p.dims, p.stride_b))
-    return launch_vectorized<kVecSize<T>>(product(p.dims), aligned(p.a, p.b, p.y), Alike<T>{p.kind, p.a, p.b, p.y});
-  launch_each(product(p.dims),
-              Forward<T>{p.kind, dims_of(p.dims), dims_of(p.stride_a), dims_of(p.stride_b), p.a, p.b, p.y});
+    return launch_vectorized<kVecSize<T>>(product(p.dims), aligned(p.a, p.b, p.y),
+                                          Alike<T>{p.kind * 3 + p.slope, p.a, p.b, p.y});
+  launch_each(product(p.dims), Forward<T>{p.kind * 3 + p.slope, dims_of(p.dims), dims_of(p.stride_a),
+                                          dims_of(p.stride_b), p.a, p.b, p.y});
 }
 FOR_FLOATS(arithmetic_forward, ArithmeticForward)
 
@@ -109,5 +132,12 @@ void arithmetic_reduce(const ArithmeticReduceOf<T>& p) {
                                       dims_of(p.reduced_stride), product(p.reduced), p.x, p.y});
 }
 FOR_FLOATS(arithmetic_reduce, ArithmeticReduce)
+
+template <class T>
+void arithmetic_copy(const ArithmeticCopyOf<T>& p) {
+  launch_each(product(p.dims),
+              Copy<T>{dims_of(p.dims), dims_of(p.stride_x), dims_of(p.stride_y), p.x + p.offset_x, p.y + p.offset_y});
+}
+FOR_FLOATS(arithmetic_copy, ArithmeticCopy)
 
 }  // namespace morphmlp::cuda

@@ -1,4 +1,7 @@
-import { add, div, mul, sub } from '../../ops/arithmetic';
+import { add, div, maximum, minimum, mul, sub } from '../../ops/arithmetic';
+import { eq, ge, gt, le, lt, ne, where } from '../../ops/compare';
+import { pow } from '../../ops/pointwise';
+import type { Tensor } from '../../core/tensor';
 import { array64, type Array64, type OpCase } from './case';
 
 const OPS = {
@@ -6,6 +9,18 @@ const OPS = {
   sub: { op: sub, of: (a: number, b: number) => a - b },
   mul: { op: mul, of: (a: number, b: number) => a * b },
   div: { op: div, of: (a: number, b: number) => a / b },
+  minimum: { op: minimum, of: Math.min },
+  maximum: { op: maximum, of: Math.max },
+  pow: { op: (a: Tensor, b: Tensor) => pow(a, b), of: (a: number, b: number) => a ** b },
+};
+
+const COMPARISONS = {
+  eq: { op: eq, of: (a: number, b: number) => a === b },
+  ne: { op: ne, of: (a: number, b: number) => a !== b },
+  lt: { op: lt, of: (a: number, b: number) => a < b },
+  le: { op: le, of: (a: number, b: number) => a <= b },
+  gt: { op: gt, of: (a: number, b: number) => a > b },
+  ge: { op: ge, of: (a: number, b: number) => a >= b },
 };
 
 /** The element of `x` at flat index `i` of the broadcast shape. */
@@ -31,17 +46,41 @@ function arithmeticCase(name: keyof typeof OPS, a: readonly number[], b: readonl
   const shape = broadcast(a, b);
   return {
     name: `${name} [${a.join(', ')}] and [${b.join(', ')}]`,
-    inputs: { a: { shape: a }, b: { shape: b, scale: 0.5, offset: 1.5 } },
+    inputs: {
+      a: { shape: a, ...(name === 'pow' ? { scale: 0.5, offset: 1 } : {}) },
+      b: { shape: b, scale: 0.5, offset: name.endsWith('imum') ? 0.25 : 1.5 },
+    },
     forward: (t) => OPS[name].op(t.a!, t.b!),
     oracle: (x) => array64(shape, (i) => OPS[name].of(at(x.a!, shape, i), at(x.b!, shape, i))),
   };
 }
 
 /** Equal shapes, and broadcasting of rows, columns, scalars, both operands, leading and middle dimensions. */
-export const arithmeticCases = (['add', 'sub', 'mul', 'div'] as const).flatMap((name) => [
+export const arithmeticCases = (Object.keys(OPS) as (keyof typeof OPS)[]).flatMap((name) => [
   arithmeticCase(name, [3, 17], [3, 17]),
   arithmeticCase(name, [2, 5], [5]),
   arithmeticCase(name, [4], [3, 1]),
   arithmeticCase(name, [2, 1, 3], [4, 1]),
   arithmeticCase(name, [], [2, 3]),
 ]);
+
+/** Each comparison of a column with a row, with equals among them. */
+export const compareCases: OpCase[] = Object.entries(COMPARISONS).map(([name, { op, of }]) => ({
+  name: `${name} [3, 1] and [4]`,
+  inputs: {
+    a: { shape: [3, 1], values: [1, -2, 0.5], grad: false },
+    b: { shape: [4], values: [0.5, 1, -2, 3], grad: false },
+  },
+  forward: ({ a, b }: Record<string, Tensor>) => op(a!, b!),
+  oracle: ({ a, b }) => array64([3, 4], (i) => Number(of(a!.data[Math.floor(i / 4)]!, b!.data[i % 4]!))),
+}));
+
+/** All shapes broadcast; the gradient goes to the chosen operand. */
+export const whereCases: OpCase[] = [
+  {
+    name: 'where of [2, 1], [3] and [2, 3]',
+    inputs: { c: { shape: [2, 1], values: [1, 0], grad: false }, a: { shape: [3] }, b: { shape: [2, 3] } },
+    forward: ({ c, a, b }) => where(c!, a!, b!),
+    oracle: ({ c, a, b }) => array64([2, 3], (i) => (c!.data[Math.floor(i / 3)] ? a!.data[i % 3]! : b!.data[i]!)),
+  },
+];
