@@ -1,11 +1,12 @@
 import { add } from '../ops/arithmetic';
 import { morphFc, type MorphFcOptions } from '../ops/morph_fc';
 import type { WatchWeights } from '../ops/norm_spatial';
-import { Conv3d, Linear } from '../nn/layers';
+import { Conv3d, type Linear } from '../nn/layers';
 import { Module } from '../nn/module';
 import type { Tensor } from '../core/tensor';
 import { ablationOf, ablationWords, branchesOf, convolutionSide, groupScale, groupWindow } from './ablation';
 import type { MorphMlpConfig } from './config';
+import { fullyConnected } from './fully_connected';
 import { Reweight } from './reweight';
 
 /** Configuration of a block's spatial part. */
@@ -45,14 +46,14 @@ export class AblatedFc extends Module {
     if (side !== null) this.conv = frameConvolution(channels, [side, side], 1);
     const branches = side === null ? branchesOf(ablation, stage) : [];
     for (const branch of branches) {
-      if (branch === 'c') this.mlp_c = new Linear(channels, channels, { bias });
+      if (branch === 'c') this.mlp_c = fullyConnected(channels, channels, { bias });
       else this.addSpatial(branch, config, stage);
     }
     const channel = this.mlp_c;
     if (channel) this.branches.push((x) => channel.forward(x));
     if (ablation.weighting === 'softmax' && branches.length > 1)
       this.reweight = new Reweight(channels, branches.length);
-    this.proj = new Linear(channels, channels);
+    this.proj = fullyConnected(channels, channels);
   }
 
   /** @param x [B, T, H, W, C] @param watch called with the branches' weights, if there are any @returns the shape of x */
@@ -74,7 +75,7 @@ export class AblatedFc extends Module {
       this.branches.push((x) => conv.forward(x));
       return;
     }
-    const fc = new Linear(channels * scale, channels * scale, { bias: config.qkvBias });
+    const fc = fullyConnected(channels * scale, channels * scale, { bias: config.qkvBias });
     const at: MorphFcOptions = { axis: stage < 3 && branch === 'h' ? 'height' : 'width', chunk, groups: chunk / scale };
     if (stage === 3) at.order = 'strided'; // as in the published network, which also names it height
     Object.assign(this, { [`mlp_${branch}`]: fc });

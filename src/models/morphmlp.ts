@@ -15,7 +15,7 @@ import { normTemporal } from '../ops/norm_temporal';
 import { reshape } from '../ops/reshape';
 import { temporalFc } from '../ops/temporal_fc';
 import type { Precision } from '../core/native';
-import { LayerNorm, Linear } from '../nn/layers';
+import { LayerNorm, type Linear } from '../nn/layers';
 import { Module } from '../nn/module';
 import { isReplaced } from '../core/dispatch';
 import { scope } from '../core/scope';
@@ -23,6 +23,7 @@ import { show, type Tensor } from '../core/tensor';
 import { AblatedFc } from './ablated_fc';
 import { ablationWords } from './ablation';
 import { checkConfig, temporalGroups, timeSteps, VARIANTS, type MorphMlpConfig } from './config';
+import { fullyConnected } from './fully_connected';
 import { Downsample, PatchEmbed } from './embed';
 import { Reweight } from './reweight';
 import type { BlockPlace, BlockWatch } from './block_watch';
@@ -44,11 +45,11 @@ export class MorphFcS extends Module {
     bias: boolean,
   ) {
     super();
-    this.mlp_h = new Linear(channels, channels, { bias });
-    this.mlp_w = new Linear(channels, channels, { bias });
-    this.mlp_c = new Linear(channels, channels, { bias });
+    this.mlp_h = fullyConnected(channels, channels, { bias });
+    this.mlp_w = fullyConnected(channels, channels, { bias });
+    this.mlp_c = fullyConnected(channels, channels, { bias });
     this.reweight = new Reweight(channels, 3);
-    this.proj = new Linear(channels, channels);
+    this.proj = fullyConnected(channels, channels);
   }
 
   /** The FCs of the branches, in the order of their weights. */
@@ -81,10 +82,10 @@ export class MorphFcS2 extends Module {
     bias: boolean,
   ) {
     super();
-    this.mlp_c = new Linear(channels, channels, { bias });
-    this.mlp_h = new Linear(channels, channels, { bias });
+    this.mlp_c = fullyConnected(channels, channels, { bias });
+    this.mlp_h = fullyConnected(channels, channels, { bias });
     this.reweight = new Reweight(channels, 2);
-    this.proj = new Linear(channels, channels);
+    this.proj = fullyConnected(channels, channels);
   }
 
   /** The FCs of the branches, in the order of their weights. */
@@ -110,8 +111,8 @@ export class MorphFcT extends Module {
     super();
     this.groups = temporalGroups(channels, steps);
     const row = steps * (channels / this.groups);
-    this.mlp_t = new Linear(row, row, { bias });
-    this.proj = new Linear(channels, channels);
+    this.mlp_t = fullyConnected(row, row, { bias });
+    this.proj = fullyConnected(channels, channels);
     this.mlp_t.weight.fill((piece) => piece.fill(0));
     this.proj.weight.fill((piece) => piece.fill(1));
   }
@@ -129,8 +130,8 @@ export class Mlp extends Module {
 
   constructor(channels: number, hidden: number) {
     super();
-    this.fc1 = new Linear(channels, hidden);
-    this.fc2 = new Linear(hidden, channels);
+    this.fc1 = fullyConnected(channels, hidden);
+    this.fc2 = fullyConnected(hidden, channels);
   }
 
   /** @param x [..., C] @returns the same shape */
@@ -293,7 +294,7 @@ export class MorphMLP extends Module {
     this.patch_embed4 = new Downsample(c3, c4);
     this.blocks4 = stageBlocks(config, 3);
     this.norm = new LayerNorm(c4);
-    this.head = new Linear(c4, config.numClasses);
+    this.head = fullyConnected(c4, config.numClasses);
     this.nameTensors();
   }
 

@@ -3,8 +3,9 @@ import type { WatchWeights } from '../ops/norm_spatial';
 import { reshape } from '../ops/reshape';
 import { reweight } from '../ops/reweight';
 import { softmax } from '../ops/softmax';
-import { Linear } from '../nn/layers';
+import type { Linear } from '../nn/layers';
 import { Module } from '../nn/module';
+import { fullyConnected } from './fully_connected';
 import type { Tensor } from '../core/tensor';
 
 /** The FCs that weigh the branches: mean over all tokens → C/4 → GELU → n·C → softmax over the n branches (section 3.2). */
@@ -17,8 +18,8 @@ export class Reweight extends Module {
     private readonly branches: number,
   ) {
     super();
-    this.fc1 = new Linear(channels, channels / 4);
-    this.fc2 = new Linear(channels / 4, channels * branches);
+    this.fc1 = fullyConnected(channels, channels / 4);
+    this.fc2 = fullyConnected(channels / 4, channels * branches);
   }
 
   /** @param branches tensors [B, T, H, W, C] @param watch called with the weights; may replace them @returns the weighted sum */

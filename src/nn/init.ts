@@ -21,6 +21,14 @@ export function truncatedNormal(t: Tensor, std: number): Tensor {
   });
 }
 
+/** Normal with mean 0. */
+export function normal(t: Tensor, std: number): Tensor {
+  if (isDryRun()) return t;
+  return t.fill((values) => {
+    for (let i = 0; i < values.length; i++) values[i] = generator.normal() * std;
+  });
+}
+
 /** Uniform in [-bound, bound). */
 export function uniform(t: Tensor, bound: number): Tensor {
   if (isDryRun()) return t;

@@ -7,7 +7,14 @@ import { empty, ones, zeros, type Tensor } from '../core/tensor';
 import { truncatedNormal, uniform } from './init';
 import { buffer, Module, parameter } from './module';
 
-/** y = x weightᵀ + bias. Weights start truncated-normal (0.02), biases at 0, as all FCs of MorphMLP do. */
+/** Options of `Linear`. */
+export interface LinearModuleOptions {
+  bias?: boolean;
+  /** Weights start truncated normal with this standard deviation and biases at 0, as MorphMLP's do, and not as PyTorch's. */
+  truncatedStd?: number;
+}
+
+/** y = x weightᵀ + bias, with PyTorch's default initialisation (uniform within 1/sqrt(inFeatures)). */
 export class Linear extends Module {
   readonly weight: Tensor;
   readonly bias?: Tensor;
@@ -15,11 +22,14 @@ export class Linear extends Module {
   constructor(
     readonly inFeatures: number,
     readonly outFeatures: number,
-    { bias = true } = {},
+    { bias = true, truncatedStd }: LinearModuleOptions = {},
   ) {
     super();
-    this.weight = parameter(truncatedNormal(empty([outFeatures, inFeatures]), 0.02));
-    if (bias) this.bias = parameter(zeros([outFeatures]));
+    const bound = 1 / Math.sqrt(Math.max(1, inFeatures));
+    const initial = (shape: number[]) => uniform(empty(shape), bound);
+    const weights = [outFeatures, inFeatures];
+    this.weight = parameter(truncatedStd ? truncatedNormal(empty(weights), truncatedStd) : initial(weights));
+    if (bias) this.bias = parameter(truncatedStd ? zeros([outFeatures]) : initial([outFeatures]));
   }
 
   /** @param x [..., inFeatures] @param options `gelu`: apply the exact GELU to the result @returns [..., outFeatures] */

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import type { Device } from '../core/native';
 import { show, Tensor, type NumericArray, type Shape } from '../core/tensor';
 
@@ -45,6 +46,28 @@ type Named<T> = [name: string, value: T];
 /** A tensor under its full name. */
 export type NamedTensor = readonly [name: string, tensor: Tensor];
 
+/** Marks modules of every copy of this package. */
+const BRAND = Symbol.for('morphmlp.module');
+
+/** Whether a value is a module. @throws for one of another copy of this package, whose tensors are not ours */
+function isModule(value: unknown, name: string): value is Module {
+  if (value instanceof Module) return true;
+  if (typeof value !== 'object' || value === null || !(BRAND in value)) return false;
+  throw new Error(
+    `${name} is a module of another copy of morphmlp: install the package once, and import it from there`,
+  );
+}
+
+/** Called after a forward; a returned tensor replaces the output. */
+export type ForwardHook = (module: Module, inputs: readonly unknown[], output: Tensor) => Tensor | void;
+
+/** A module whose forward takes one tensor. */
+export interface Layer extends Module {
+  forward(x: Tensor): Tensor;
+}
+
+const forwardHooks = new WeakMap<Module, ForwardHook[]>();
+
 /**
  * A part of a network, with PyTorch's names and semantics. Its own properties make the tree, in the order they were assigned:
  * tensors are parameters or buffers, as they were marked, modules are children, arrays of modules are children named by index.
@@ -53,18 +76,54 @@ export abstract class Module {
   /** True in training mode: dropout, drop path and batch statistics are active. */
   training = true;
 
+  /** @internal */
+  get [BRAND](): true {
+    return true;
+  }
+
   /** The direct children with their names. */
   children(): [name: string, module: Module][] {
     return Object.entries(this).flatMap(([name, value]): Named<Module>[] => {
-      if (value instanceof Module) return [[name, value]];
+      if (isModule(value, name)) return [[name, value]];
       if (!Array.isArray(value)) return [];
-      return value.flatMap((item, i): Named<Module>[] => (item instanceof Module ? [[`${name}.${i}`, item]] : []));
+      return value.flatMap((item, i): Named<Module>[] => {
+        const place = `${name}.${i}`;
+        return isModule(item, place) ? [[place, item]] : [];
+      });
     });
   }
 
-  /** This module and all below it. */
+  /** This module, named '' (or as given), and all below it with their full names; a shared one once, by its first name. */
+  namedModules(prefix = '', seen = new Set<Module>()): [name: string, module: Module][] {
+    if (seen.has(this)) return [];
+    seen.add(this);
+    const below = (name: string) => (prefix ? `${prefix}.${name}` : name);
+    return [[prefix, this], ...this.children().flatMap(([name, child]) => child.namedModules(below(name), seen))];
+  }
+
+  /** This module and all below it, each once. */
   modules(): Module[] {
-    return [this, ...this.children().flatMap(([, child]) => child.modules())];
+    return this.namedModules().map(([, module]) => module);
+  }
+
+  /** Calls `f` with every module below and then with this one. */
+  apply(f: (module: Module) => void): this {
+    for (const module of this.modules().reverse()) f(module);
+    return this;
+  }
+
+  /**
+   * Adds a hook that is called after each `forward` of this module, in the order of their addition.
+   * @returns a function that removes it
+   * @throws if this module has no forward
+   */
+  registerForwardHook(hook: ForwardHook): () => void {
+    const hooks = forwardHooks.get(this) ?? hooked(this);
+    hooks.push(hook);
+    return () => {
+      const at = hooks.indexOf(hook);
+      if (at >= 0) hooks.splice(at, 1);
+    };
   }
 
   /** Parameters and buffers with their full names, in PyTorch's order (own tensors first, then children). */
@@ -110,9 +169,12 @@ export abstract class Module {
 
   /** Moves every tensor to a device, in place. */
   to(device: Device): this {
+    const there = new Map<Tensor, Tensor>(); // a tensor may be shared by modules
     for (const module of this.modules()) {
       for (const [name, t] of Object.entries(module)) {
-        if (t instanceof Tensor && t.device !== device) Object.assign(module, { [name]: moved(t, device) });
+        if (!(t instanceof Tensor) || (t.device === device && !there.has(t))) continue;
+        if (!there.has(t)) there.set(t, moved(t, device));
+        Object.assign(module, { [name]: there.get(t) });
       }
     }
     return this;
@@ -150,11 +212,44 @@ export abstract class Module {
     return names;
   }
 
+  /** The tree of modules with their settings, as PyTorch prints it; `console.log` prints the same. */
+  toString(): string {
+    const settings = Object.entries(this).flatMap(([name, value]) =>
+      isSetting(value) && name !== 'training' ? [`${name}=${inspect(value, { breakLength: Infinity })}`] : [],
+    );
+    const lines = this.children().map(([name, child]) => `  (${name}): ${String(child).replace(/\n/g, '\n  ')}\n`);
+    return `${this.constructor.name}(${settings.join(', ')}${lines.length > 0 ? `\n${lines.join('')}` : ''})`;
+  }
+
+  /** @internal */
+  [inspect.custom](): string {
+    return this.toString();
+  }
+
   /** Frees all parameters, gradients and buffers. */
   dispose(): void {
     this.zeroGrad();
     for (const [, t] of this.namedTensors()) t.dispose();
   }
+}
+
+/** Replaces the forward of a module by one that calls hooks, and returns their list. */
+function hooked(module: Module): ForwardHook[] {
+  const own = (module as Partial<Layer>).forward as ((...inputs: unknown[]) => Tensor) | undefined;
+  if (typeof own !== 'function') throw new Error(`registerForwardHook: ${module.constructor.name} has no forward`);
+  const hooks: ForwardHook[] = [];
+  const value = (...inputs: unknown[]): Tensor =>
+    [...hooks].reduce((output, hook) => hook(module, inputs, output) ?? output, own.apply(module, inputs));
+  Object.defineProperty(module, 'forward', { value, configurable: true });
+  forwardHooks.set(module, hooks);
+  return hooks;
+}
+
+/** Whether `toString` shows a property: numbers, texts, switches, and lists and plain objects of them. */
+function isSetting(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return ['number', 'string', 'boolean'].includes(typeof value);
+  if (!Array.isArray(value) && Object.getPrototypeOf(value) !== Object.prototype) return false;
+  return Object.values(value).length > 0 && Object.values(value).every(isSetting);
 }
 
 function moved(t: Tensor, device: Device): Tensor {

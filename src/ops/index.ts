@@ -5,6 +5,7 @@ export { batchNorm, type BatchNormOptions } from './batch_norm';
 export { cast, float } from './cast';
 export { clipInput, clipSettings, type ClipSettings } from './clip_input';
 export { eq, ge, gt, le, lt, maskedFill, ne, where } from './compare';
+export { conv2d, type Conv2dOptions, type Pair } from './conv2d';
 export { conv3d, type Conv3dOptions, type Triple } from './conv3d';
 export { convNorm, type ConvNormParameters } from './conv_norm';
 export { crossEntropy, type CrossEntropyOptions, oneHot, softCrossEntropy } from './cross_entropy';
@@ -13,6 +14,7 @@ export { dropFactors, dropout, dropPath } from './dropout';
 export { clone, expand } from './expand';
 export { gather } from './gather';
 export { gelu } from './gelu';
+export { groupNorm } from './group_norm';
 export { indexSelect } from './index_rows';
 export { layerNorm } from './layer_norm';
 export { linear, type LinearOptions } from './linear';
@@ -51,6 +53,7 @@ export {
   type ReduceOptions,
   type VarianceOptions,
 } from './reduce';
+export { avgPool2d, maxPool2d, type PoolOptions } from './pool';
 export { reshape } from './reshape';
 export { reweight } from './reweight';
 export { cat, flatten, pad, slice, split, squeeze, stack, unsqueeze } from './slice';
