@@ -8,7 +8,7 @@ export { backward, enableGrad, isGradEnabled, noGrad, releaseGraph, setAnomalyDe
 export { defineOp, type BackwardContext, type Computed, type OpDefinition } from './core/define_op';
 export { gradcheck, type GradcheckOptions } from './core/gradcheck';
 export { checkpoint } from './core/recompute';
-export { manualSeed, rngState, setRngState, type RngState } from './core/generator';
+export { rngState, setRngState, type RngState } from './core/generator';
 export {
   fmaPeak,
   instructionSet,
@@ -25,6 +25,8 @@ export * as nn from './nn';
 export * as optim from './optim';
 export { readTensors } from './formats/read_tensors';
 export type { Json } from './formats/checkpoint';
+export { collate, DataLoader, type DataLoaderOptions } from './nn/data_loader';
+export { manualSeed } from './nn/init';
 export { load, readMetadata, save, type Metadata } from './nn/save';
 export type { DType as FileDType, TensorData, TypedArray } from './formats/dtypes';
 export { saveWeights } from './train/state';

@@ -1,10 +1,17 @@
 import { isDryRun } from '../core/dry_run';
+import { manualSeed as seedOps } from '../core/generator';
 import { Philox } from '../core/philox';
 import type { Tensor } from '../core/tensor';
 
 let generator = new Philox(0, 1);
 
-/** Seeds the generator of initial parameter values. */
+/** Seeds everything random: initial parameters, dropout, `rand` and the order of a DataLoader. @param seed 0 .. 2^52 - 1 */
+export function manualSeed(seed: number): void {
+  seedOps(seed);
+  seedInit(seed);
+}
+
+/** Seeds the generator of initial parameter values alone. */
 export function seedInit(seed: number): void {
   generator = new Philox(seed, 1);
 }

@@ -28,9 +28,20 @@ export class AdamW extends Optimizer {
   protected readonly numbersOfStep = 3;
 
   /** @internal */
-  protected writeNumbers({ lr, weightDecay }: { lr: number; weightDecay: number }, into: Tensor): void {
+  protected writeNumbers(group: { lr: number; weightDecay: number }, into: Tensor): void {
     const [beta1, beta2] = this.betas;
-    kernels.adamwNumbers({ lr, beta1, beta2, decay: weightDecay, step: this.step_, numbers: into });
+    const { lr } = group;
+    kernels.adamwNumbers({ lr, beta1, beta2, decay: this.decay(group), step: this.step_, numbers: into });
+  }
+
+  /** @internal The decoupled weight decay of a step. */
+  protected decay({ weightDecay }: { weightDecay: number }): number {
+    return weightDecay;
+  }
+
+  /** @internal The gradients of a step. */
+  protected gradients(_group: { weightDecay: number }, params: readonly Tensor[]): Tensor[] {
+    return params.map((p) => p.grad!);
   }
 
   /** @internal */
@@ -46,10 +57,10 @@ export class AdamW extends Optimizer {
       beta1,
       beta2,
       eps: this.eps,
-      decay: group.weightDecay,
+      decay: this.decay(group),
       step: this.step_,
       parameters: params,
-      gradients: params.map((p) => p.grad!),
+      gradients: this.gradients(group, params),
       first: moments('exp_avg'),
       second: moments('exp_avg_sq'),
       numbers: numbers ?? null,

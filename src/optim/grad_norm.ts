@@ -1,6 +1,7 @@
 import { kernels } from '../core/dispatch';
 import { scope } from '../core/scope';
 import { empty, type Tensor } from '../core/tensor';
+import { clamp } from '../ops/pointwise';
 
 const gradients = (params: readonly Tensor[]) => params.flatMap((p) => (p.grad ? [p.grad] : []));
 
@@ -37,6 +38,13 @@ export function clipGradNorm(params: readonly Tensor[], maxNorm: number): number
   const factor = clipFactor(norm, maxNorm);
   if (factor < 1) scaleGradients(params, factor);
   return norm;
+}
+
+/** Limits each element of the gradients to the range from −limit to limit (PyTorch's clip_grad_value_). NaN stays. */
+export function clipGradValue(params: readonly Tensor[], limit: number): void {
+  if (!(limit >= 0)) throw new Error(`clipGradValue: the limit must be 0 or more, got ${limit}`);
+  for (const grad of gradients(params))
+    scope(() => kernels.accumulateCopy({ n: grad.size, from: clamp(grad, -limit, limit), into: grad }));
 }
 
 /** into += weight · (from − into) for each pair: the moving average of weights. */

@@ -1,5 +1,16 @@
 import { setThreads, threads } from '../../src/core/runtime';
-import { AdamW, SGD, clipGradNorm, gradNorm, parameterGroups, scaleGradients, type Optimizer } from '../../src/optim';
+import {
+  Adam,
+  AdamW,
+  RMSprop,
+  SGD,
+  clipGradNorm,
+  clipGradValue,
+  gradNorm,
+  parameterGroups,
+  scaleGradients,
+  type Optimizer,
+} from '../../src/optim';
 import { tensor, type Tensor } from '../../src/core/tensor';
 import { relativeError } from '../../src/bench/op_cases/compare';
 import { uniform } from '../../src/bench/op_cases/random';
@@ -239,4 +250,43 @@ describe('bad input', () => {
     );
     expect(optimizer.stateDict()).toEqual(before);
   });
+});
+
+test('Adam adds its weight decay to the gradient, and leaves the gradient as it was', () => {
+  const [b1, b2, lr, wd] = [0.9, 0.99, 0.01, 0.1];
+  const rule: Rule = (p, g, state, step) => {
+    const grad = g + wd * p;
+    state[0] = b1 * state[0] + (1 - b1) * grad;
+    state[1] = b2 * state[1] + (1 - b2) * grad * grad;
+    return p - (lr * (state[0] / (1 - b1 ** step))) / (Math.sqrt(state[1] / (1 - b2 ** step)) + 1e-8);
+  };
+  const params = makeParameters();
+  const optimizer = new Adam(params, { lr, betas: [b1, b2], weightDecay: wd });
+  expectSame(train(optimizer, params), train64(rule, () => 0)); // prettier-ignore
+  setGradients(params, 1);
+  optimizer.step();
+  expect(params[0]!.grad!.floats()).toEqual(gradientAt(1, 0, params[0]!.size));
+});
+
+test.each([0, 0.9])('RMSprop with a momentum of %d', (momentum) => {
+  const [alpha, lr, wd] = [0.95, 0.01, 0.1];
+  const rule: Rule = (p, g, state) => {
+    const grad = g + wd * p;
+    state[0] = alpha * state[0] + (1 - alpha) * grad * grad;
+    const scaled = grad / (Math.sqrt(state[0]) + 1e-6);
+    state[1] = momentum * state[1] + scaled;
+    return p - lr * (momentum > 0 ? state[1] : scaled);
+  };
+  const params = makeParameters();
+  const optimizer = new RMSprop(params, { lr, alpha, eps: 1e-6, momentum, weightDecay: wd });
+  expectSame(train(optimizer, params), train64(rule, () => 0)); // prettier-ignore
+  expect(() => new RMSprop(params, { alpha: 1 })).toThrow('RMSprop: alpha must be in [0, 1), got 1');
+});
+
+test('clipGradValue limits elements and keeps NaN', () => {
+  const p = tensor([1, 2, 3, 4], [4], { requiresGrad: true });
+  p.grad = tensor([-5, 0.5, NaN, Infinity]);
+  clipGradValue([p], 1);
+  expect([...p.grad.floats()]).toEqual([-1, 0.5, NaN, 1]);
+  expect(() => clipGradValue([p], -1)).toThrow('clipGradValue: the limit must be 0 or more, got -1');
 });
