@@ -222,7 +222,7 @@ export abstract class Module {
   }
 
   /** @internal */
-  [inspect.custom](): string {
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
     return this.toString();
   }
 

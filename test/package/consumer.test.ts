@@ -33,11 +33,30 @@ describe('a project that depends on the package', () => {
   ])('is type-checked with its types (module %s, resolution %s)', (module, resolution) => {
     writeFileSync(
       path.join(consumer, 'use.ts'),
-      `import { tensor, type Tensor } from 'morphmlp';
+      `import { crossEntropy, type DataLoader, defineOp, nn, tensor, type Tensor } from 'morphmlp';
        const t: Tensor = tensor([[1, 2], [3, 4]]);
        export const rows: number | undefined = t.shape[0];
        // @ts-expect-error: a string is not a tensor
-       tensor('wrong');`,
+       tensor('wrong');
+       const loss: Tensor = t.add(1).mul(t).sum(1).mean({ keepDims: true });
+       loss.backward();
+       const net = new nn.Sequential(new nn.Linear(2, 3), new nn.ReLU());
+       const made: Tensor = net.forward(t).softmax(-1);
+       // @ts-expect-error: an option that does not exist
+       made.sum({ dim: 1 });
+       // @ts-expect-error: softmax has one axis
+       made.softmax(0, 1);
+       export const square = defineOp({
+         name: 'square',
+         forward: (x: Tensor, factor: number) => ({ output: x.mul(factor), saved: { x } }),
+         backward: (dy, { x }, { args }) => [dy.mul(x).mul(args[1])],
+       });
+       export const also: Tensor = square(t, 2);
+       // @ts-expect-error: the op takes a number
+       square(t, 'two');
+       export async function train(loader: DataLoader<[Tensor, number], [Tensor, Tensor]>): Promise<void> {
+         for await (const [x, labels] of loader) crossEntropy(net.forward(x), labels, { ignoreIndex: -1 }).backward();
+       }`,
     );
     expect(typeCheck(module, resolution)).toBe('');
   });

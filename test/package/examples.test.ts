@@ -98,6 +98,15 @@ test('own_op.ts finds its gradients right', async () => {
   expect(lines).toEqual(['dx', 'dw', 'dv'].map((name) => expect.stringMatching(`^${name}  right  largest difference`)));
 });
 
+test('vae.ts learns its pictures, and its memory does not grow', async () => {
+  const { status, lines, err } = await run('vae.ts');
+  expect({ status, err }).toEqual({ status: 0, err: '' });
+  const found = lines.map((line) => /^step \d+  loss (\d+\.\d\d)  (\d+) bytes live$/.exec(line)!.slice(1).map(Number));
+  expect(found).toHaveLength(4);
+  expect(found[3]![0]!).toBeLessThan(12); // 44 at the start; 2.8 are the entropy of 16 pictures
+  expect(new Set(found.map(([, live]) => live)).size).toBe(1);
+});
+
 test('own_kernel.ts builds, checks and ranks its kernel', async () => {
   const { status, lines, err } = await run('own_kernel.ts');
   expect({ status, err }).toMatchObject({ status: 0 });
