@@ -1,5 +1,6 @@
 import { backend, kernels, type GradientRule } from './dispatch';
 import type { DType } from './native';
+import { expectOptions } from './options';
 import { keepNodeInScope, refuseAsync, scope, type GraphNode } from './scope';
 import { emptyLike, floatsLike, ones, show, Tensor, type Shape } from './tensor';
 
@@ -452,7 +453,9 @@ function seedGradient(t: Tensor, gradient: Tensor | undefined): Tensor {
  * all it saved (unless `retainGraph`). Contributions are added in a fixed order, so gradients have the same bits every time.
  * @param gradient the gradient of `output`; 1 for a scalar.
  */
-export function backward(output: Tensor, gradient?: Tensor, { retainGraph = false } = {}): void {
+export function backward(output: Tensor, gradient?: Tensor, options: { retainGraph?: boolean } = {}): void {
+  expectOptions('backward', options, { retainGraph: true });
+  const { retainGraph = false } = options;
   const root = rootOf(output);
   const sweep = new Sweep();
   sweep.start(root, seedGradient(output, gradient));

@@ -1,4 +1,5 @@
 import { backward, noGrad } from './autograd';
+import { expectOptions } from './options';
 import { Philox } from './philox';
 import { scope } from './scope';
 import { tensor, type Tensor } from './tensor';
@@ -51,8 +52,10 @@ function analytic(f: (...inputs: Tensor[]) => Tensor, inputs: readonly Tensor[],
 export function gradcheck(
   f: (...inputs: Tensor[]) => Tensor,
   inputs: readonly Tensor[],
-  { tolerance = 1e-3, step = 1 / 32 }: GradcheckOptions = {},
+  options: GradcheckOptions = {},
 ): true {
+  expectOptions('gradcheck', options, { tolerance: true, step: true });
+  const { tolerance = 1e-3, step = 1 / 32 } = options;
   checkInputs(inputs);
   const random = new Philox(1);
   const size = noGrad(() => scope(() => f(...inputs).size));

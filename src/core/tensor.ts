@@ -2,6 +2,7 @@ import { backend } from './dispatch';
 import { isDryRun } from './dry_run';
 import type { Device, DType, Handle } from './native';
 import { noteMade } from './live_tensors';
+import { expectOptions } from './options';
 import { showValues } from './print';
 import { requireDevice } from './runtime';
 import { keepInScope, type GraphNode } from './scope';
@@ -286,8 +287,11 @@ function bf16Bits(value: number): number {
   return Number.isNaN(value) ? 0x7fc0 : ((bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16) & 0xffff;
 }
 
+const TENSOR_OPTIONS = { device: true, dtype: true, requiresGrad: true } as const;
+
 /** A new tensor with uninitialised elements. */
 export function empty(shape: Shape, options: TensorOptions = {}): Tensor {
+  expectOptions('tensor', options, TENSOR_OPTIONS);
   checkShape(shape, 'tensor');
   const { dtype = 'f32', device = defaultDevice, requiresGrad = false } = options;
   if (requiresGrad) checkGradDtype(dtype);

@@ -1,4 +1,5 @@
 import type { Device, Precision } from '../core/native';
+import type { Known } from '../core/options';
 import { checkAblation, checkGroups, type Ablation } from './ablation';
 
 /** Configuration of a MorphMLP with four stages; arrays have one entry per stage. */
@@ -22,6 +23,12 @@ export interface MorphMlpConfig {
   /** Switches of the paper's ablations; absent for the published networks. */
   ablation?: Partial<Ablation>;
 }
+
+/** The keys of a configuration. */
+export const CONFIG_KEYS: Known<MorphMlpConfig> = {
+  ...{ kind: true, layers: true, embedDims: true, segmentDim: true, frames: true, numClasses: true },
+  ...{ mlpRatio: true, qkvBias: true, dropPath: true, ablation: true },
+};
 
 /** A named model. */
 export interface Variant {

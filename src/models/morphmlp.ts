@@ -19,10 +19,11 @@ import { LayerNorm, type Linear } from '../nn/layers';
 import { Module } from '../nn/module';
 import { isReplaced } from '../core/dispatch';
 import { scope } from '../core/scope';
+import { expectOptions } from '../core/options';
 import { show, type Tensor } from '../core/tensor';
 import { AblatedFc } from './ablated_fc';
 import { ablationWords } from './ablation';
-import { checkConfig, temporalGroups, timeSteps, VARIANTS, type MorphMlpConfig } from './config';
+import { checkConfig, CONFIG_KEYS, temporalGroups, timeSteps, VARIANTS, type MorphMlpConfig } from './config';
 import { fullyConnected } from './fully_connected';
 import { Downsample, PatchEmbed } from './embed';
 import { Reweight } from './reweight';
@@ -378,5 +379,6 @@ function stageBlocks(config: MorphMlpConfig, stage: 0 | 1 | 2 | 3): Block[] {
 export function create(name: string, overrides: Partial<MorphMlpConfig> = {}): MorphMLP {
   const variant = VARIANTS[name];
   if (!variant) throw new Error(`model '${name}' is not one of ${Object.keys(VARIANTS).join(', ')}`);
+  expectOptions(`model '${name}'`, overrides, CONFIG_KEYS);
   return new MorphMLP({ ...variant.config, ...overrides });
 }

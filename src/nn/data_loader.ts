@@ -1,4 +1,5 @@
 import { nextRandom } from '../core/generator';
+import { expectOptions } from '../core/options';
 import { Philox } from '../core/philox';
 import { tensor, Tensor } from '../core/tensor';
 import { noGrad } from '../core/autograd';
@@ -49,8 +50,15 @@ export class DataLoader<Item, Batch = unknown> implements AsyncIterable<Batch> {
 
   constructor(
     private readonly source: Iterable<Item | Promise<Item>> | AsyncIterable<Item>,
-    { collate: join, ...options }: DataLoaderOptions<Item, Batch> = {},
+    settings: DataLoaderOptions<Item, Batch> = {},
   ) {
+    expectOptions<DataLoaderOptions<Item, Batch>>('DataLoader', settings, {
+      batchSize: true,
+      shuffle: true,
+      dropLast: true,
+      collate: true,
+    });
+    const { collate: join, ...options } = settings;
     this.options = { batchSize: 1, shuffle: false, dropLast: false, ...options };
     this.join = join ?? (collate as (items: Item[]) => Batch);
     const { batchSize, shuffle } = this.options;

@@ -1,3 +1,4 @@
+import { expectOptions } from '../core/options';
 import { batchNorm } from '../ops/batch_norm';
 import { conv3d, type Conv3dOptions } from '../ops/conv3d';
 import { convNorm } from '../ops/conv_norm';
@@ -22,9 +23,11 @@ export class Linear extends Module {
   constructor(
     readonly inFeatures: number,
     readonly outFeatures: number,
-    { bias = true, truncatedStd }: LinearModuleOptions = {},
+    options: LinearModuleOptions = {},
   ) {
     super();
+    expectOptions('Linear', options, { bias: true, truncatedStd: true });
+    const { bias = true, truncatedStd } = options;
     const bound = 1 / Math.sqrt(Math.max(1, inFeatures));
     const initial = (shape: number[]) => uniform(empty(shape), bound);
     const weights = [outFeatures, inFeatures];

@@ -1,5 +1,6 @@
 import { inspect } from 'node:util';
 import type { Device } from '../core/native';
+import { expectOptions } from '../core/options';
 import { show, Tensor, type NumericArray, type Shape } from '../core/tensor';
 
 /** A tensor of a file. */
@@ -200,7 +201,9 @@ export abstract class Module {
    * @returns the names of this module's tensors that `state` lacks, and those of `state` that this module lacks
    * @throws one error that names every missing, unexpected and mis-shaped tensor; nothing has changed then
    */
-  loadStateDict(state: ReadonlyMap<string, StoredTensor | Tensor>, { strict = true } = {}): KeyMismatch {
+  loadStateDict(state: ReadonlyMap<string, StoredTensor | Tensor>, options: { strict?: boolean } = {}): KeyMismatch {
+    expectOptions('loadStateDict', options, { strict: true });
+    const { strict = true } = options;
     const own = this.stateDict();
     const names = mismatch(own, state);
     const problems = [...misShaped(own, state), ...(strict ? misNamed(names) : [])];

@@ -1,4 +1,5 @@
 /** Layers for pictures, in PyTorch's layout [B, C, H, W]. */
+import { expectOptions } from '../core/options';
 import { empty, ones, zeros, type Tensor } from '../core/tensor';
 import { batchNorm } from '../ops/batch_norm';
 import { conv2d, pairOf, type Conv2dOptions, type Pair } from '../ops/conv2d';
@@ -24,6 +25,7 @@ export class Conv2d extends Module {
     readonly options: Conv2dOptions & { bias?: boolean } = {},
   ) {
     super();
+    expectOptions('Conv2d', options, { stride: true, padding: true, groups: true, bias: true });
     const shape = [outChannels, inChannels / (options.groups ?? 1), ...pairOf(kernel)];
     const bound = 1 / Math.sqrt(shape.slice(1).reduce((a, b) => a * b));
     this.weight = parameter(uniform(empty(shape), bound));

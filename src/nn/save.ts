@@ -1,4 +1,5 @@
 import type { DType } from '../core/native';
+import { expectOptions } from '../core/options';
 import type { Tensor } from '../core/tensor';
 import { readCheckpointMeta, saveCheckpoint, type Json } from '../formats/checkpoint';
 import { toFloat32, type DType as FileDType, type TensorData } from '../formats/dtypes';
@@ -21,8 +22,10 @@ export interface Metadata {
 export function save(
   what: Module | ReadonlyMap<string, Tensor>,
   path: string,
-  { metadata = {} }: { metadata?: Metadata } = {},
+  options: { metadata?: Metadata } = {},
 ): void {
+  expectOptions('save', options, { metadata: true });
+  const { metadata = {} } = options;
   const named = what instanceof Module ? what.stateDict() : what;
   const tensors = new Map(
     [...named].map(([name, t]): [string, TensorData] => [

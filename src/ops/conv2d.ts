@@ -1,3 +1,4 @@
+import { expectOptions } from '../core/options';
 import { scope } from '../core/scope';
 import type { Tensor } from '../core/tensor';
 import { expectDims, expectShape } from './check';
@@ -30,6 +31,7 @@ export const pairOf = (value: Pair): readonly [number, number] => (typeof value 
  */
 export function conv2d(x: Tensor, weight: Tensor, bias: Tensor | null, options: Conv2dOptions = {}): Tensor {
   const { stride = 1, padding = 0, groups = 1 } = options;
+  expectOptions('conv2d', options, { stride: true, padding: true, groups: true });
   expectDims('conv2d', 'x', x, 4, '[B, C, H, W]');
   expectDims('conv2d', 'weight', weight, 4, '[out, in, kh, kw]');
   expectShape('conv2d', { bias }, [weight.shape[0] as number]);

@@ -1,5 +1,6 @@
 import { record } from '../core/autograd';
 import { kernels } from '../core/dispatch';
+import { expectOptions } from '../core/options';
 import { scope } from '../core/scope';
 import { emptyLike, show, tensor, type Tensor } from '../core/tensor';
 import { mul } from './arithmetic';
@@ -103,6 +104,7 @@ function weightedTargets(
  * @returns a scalar, or [B] with the reduction `none`; a mean is NaN where all labels are ignored, as in PyTorch
  */
 export function crossEntropy(logits: Tensor, labels: Tensor, options: CrossEntropyOptions = {}): Tensor {
+  expectOptions('crossEntropy', options, { labelSmoothing: true, weight: true, ignoreIndex: true, reduction: true });
   if (labels.dtype !== 'i32') throw new Error(`crossEntropy: labels must be i32, got ${labels.dtype}`);
   expectDims('crossEntropy', 'logits', logits, 2, '[B, classes]');
   const [rows, classes] = logits.shape as readonly [number, number];

@@ -1,3 +1,4 @@
+import { expectOptions } from '../core/options';
 import { record } from '../core/autograd';
 import { isReplaced, kernels } from '../core/dispatch';
 import { emptyLike, show, type Tensor } from '../core/tensor';
@@ -28,7 +29,9 @@ function checkLinear(x: Tensor, weight: Tensor, bias: Tensor | null): void {
  * @param bias [N] or null
  * @returns [..., N]
  */
-export function linear(x: Tensor, weight: Tensor, bias: Tensor | null, { gelu = false }: LinearOptions = {}): Tensor {
+export function linear(x: Tensor, weight: Tensor, bias: Tensor | null, options: LinearOptions = {}): Tensor {
+  expectOptions('linear', options, { gelu: true });
+  const { gelu = false } = options;
   checkLinear(x, weight, bias);
   if (gelu && isReplaced('linear', 'gelu')) return applyGelu(linear(x, weight, bias));
   const [n, k] = weight.shape as [number, number];

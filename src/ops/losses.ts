@@ -1,3 +1,4 @@
+import { expectOptions } from '../core/options';
 import { scope } from '../core/scope';
 import { show, type Tensor } from '../core/tensor';
 import { add, div, mul, sub } from './arithmetic';
@@ -32,12 +33,16 @@ function elementwise(op: string, operands: Record<string, Tensor>, reduction: Re
 }
 
 /** The squared error (x − target)². @param x of any shape @param target of x's shape */
-export function mseLoss(x: Tensor, target: Tensor, { reduction = 'mean' }: LossOptions = {}): Tensor {
+export function mseLoss(x: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
+  expectOptions('mseLoss', options, { reduction: true });
+  const { reduction = 'mean' } = options;
   return elementwise('mseLoss', { x, target }, reduction, () => pow(sub(x, target), 2));
 }
 
 /** The absolute error |x − target|. @param target of x's shape */
-export function l1Loss(x: Tensor, target: Tensor, { reduction = 'mean' }: LossOptions = {}): Tensor {
+export function l1Loss(x: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
+  expectOptions('l1Loss', options, { reduction: true });
+  const { reduction = 'mean' } = options;
   return elementwise('l1Loss', { x, target }, reduction, () => abs(sub(x, target)));
 }
 
@@ -48,11 +53,9 @@ export interface SmoothL1Options extends LossOptions {
 }
 
 /** With d = |x − target|: d²/(2β) where d < β, else d − β/2. @param target of x's shape */
-export function smoothL1Loss(
-  x: Tensor,
-  target: Tensor,
-  { beta = 1, reduction = 'mean' }: SmoothL1Options = {},
-): Tensor {
+export function smoothL1Loss(x: Tensor, target: Tensor, options: SmoothL1Options = {}): Tensor {
+  expectOptions('smoothL1Loss', options, { beta: true, reduction: true });
+  const { beta = 1, reduction = 'mean' } = options;
   if (!(beta > 0)) throw new Error(`smoothL1Loss: beta must be above 0, got ${beta}`);
   return elementwise('smoothL1Loss', { x, target }, reduction, () => {
     const d = abs(sub(x, target));
@@ -72,11 +75,9 @@ export interface BceOptions extends LossOptions {
  * Binary cross entropy of sigmoid(logits), without overflow: −(t log σ(z) + (1 − t) log(1 − σ(z))).
  * @param targets t from 0 to 1, of the shape of the logits
  */
-export function bceWithLogits(
-  logits: Tensor,
-  targets: Tensor,
-  { weight, posWeight, reduction = 'mean' }: BceOptions = {},
-): Tensor {
+export function bceWithLogits(logits: Tensor, targets: Tensor, options: BceOptions = {}): Tensor {
+  expectOptions('bceWithLogits', options, { weight: true, posWeight: true, reduction: true });
+  const { weight, posWeight, reduction = 'mean' } = options;
   return elementwise('bceWithLogits', { logits, targets }, reduction, () => {
     const negative = sub(softplus(logits), mul(logits, targets)); // softplus(z) = -log(1 - sigmoid(z))
     const loss = posWeight ? add(negative, mul(mul(sub(posWeight, 1), targets), softplus(mul(logits, -1)))) : negative;
@@ -96,11 +97,9 @@ export interface FocalOptions extends LossOptions {
  * The focal loss of sigmoid(logits) (Lin et al., ICCV 2017): α_t (1 − p_t)^γ · binary cross entropy.
  * @param targets 0 or 1, of the shape of the logits
  */
-export function focalLoss(
-  logits: Tensor,
-  targets: Tensor,
-  { alpha = 0.25, gamma = 2, reduction = 'mean' }: FocalOptions = {},
-): Tensor {
+export function focalLoss(logits: Tensor, targets: Tensor, options: FocalOptions = {}): Tensor {
+  expectOptions('focalLoss', options, { alpha: true, gamma: true, reduction: true });
+  const { alpha = 0.25, gamma = 2, reduction = 'mean' } = options;
   if (!(alpha <= 1 && gamma >= 0))
     throw new Error(`focalLoss: alpha must be at most 1 and gamma 0 or more, got ${alpha} and ${gamma}`);
   return elementwise('focalLoss', { logits, targets }, reduction, () => {
@@ -123,7 +122,9 @@ export interface KlOptions {
  * The Kullback-Leibler divergence: target · (log target − x) for each element.
  * @param x log-probabilities @param target probabilities, of x's shape
  */
-export function klDiv(x: Tensor, target: Tensor, { reduction = 'mean', logTarget = false }: KlOptions = {}): Tensor {
+export function klDiv(x: Tensor, target: Tensor, options: KlOptions = {}): Tensor {
+  expectOptions('klDiv', options, { reduction: true, logTarget: true });
+  const { reduction = 'mean', logTarget = false } = options;
   const batch = x.shape[0] ?? 1;
   return scope(() => {
     const total = elementwise('klDiv', { x, target }, reduction === 'batchMean' ? 'sum' : reduction, () => {
@@ -152,8 +153,10 @@ export function tripletMarginLoss(
   anchor: Tensor,
   positive: Tensor,
   negative: Tensor,
-  { margin = 1, p = 2, reduction = 'mean' }: TripletOptions = {},
+  options: TripletOptions = {},
 ): Tensor {
+  expectOptions('tripletMarginLoss', options, { margin: true, p: true, reduction: true });
+  const { margin = 1, p = 2, reduction = 'mean' } = options;
   if (anchor.ndim === 0) throw new Error(`tripletMarginLoss: anchor must be [..., D], got shape ${show(anchor.shape)}`);
   return elementwise('tripletMarginLoss', { anchor, positive, negative }, reduction, () => {
     const distance = (other: Tensor) => norm(add(sub(anchor, other), 1e-6), { p, axis: -1 });

@@ -1,5 +1,6 @@
 import { record } from '../core/autograd';
 import { kernels } from '../core/dispatch';
+import { expectOptions } from '../core/options';
 import { scope } from '../core/scope';
 import { empty, emptyLike, show, type Tensor } from '../core/tensor';
 import { sub, add } from './arithmetic';
@@ -18,8 +19,11 @@ export interface MaxOptions {
   keepDims?: boolean;
 }
 
-const optionsOf = (reduced: number | MaxOptions): MaxOptions =>
-  typeof reduced === 'number' ? { axis: reduced } : reduced;
+function optionsOf(op: string, reduced: number | MaxOptions): MaxOptions {
+  const options = typeof reduced === 'number' ? { axis: reduced } : reduced;
+  expectOptions(op, options, { axis: true, keepDims: true });
+  return options;
+}
 
 /** The maxima of an f32 tensor and their positions along the dimension. */
 function maxima(op: string, x: Tensor, { axis, keepDims = false }: MaxOptions) {
@@ -43,7 +47,7 @@ function maxima(op: string, x: Tensor, { axis, keepDims = false }: MaxOptions) {
 export function max(x: Tensor, reduced: number | MaxOptions = {}): Tensor {
   return inF32(x, (x) => {
     expectF32('max', { x });
-    const { y, index, at } = maxima('max', x, optionsOf(reduced));
+    const { y, index, at } = maxima('max', x, optionsOf('max', reduced));
     const { shape } = x;
     return record({
       op: 'max',
@@ -71,13 +75,13 @@ export function min(x: Tensor, reduced: number | MaxOptions = {}): Tensor {
  */
 export function argmax(x: Tensor, reduced: number | MaxOptions = {}): Tensor {
   expectFloats('argmax', 'arithmetic', { x });
-  return scope(() => maxima('argmax', cast(x.detach(), 'f32'), optionsOf(reduced)).index);
+  return scope(() => maxima('argmax', cast(x.detach(), 'f32'), optionsOf('argmax', reduced)).index);
 }
 
 /** log Σ eˣ along one dimension, or over all elements, without overflow. @param reduced the dimension or options */
 export function logsumexp(x: Tensor, reduced: number | MaxOptions = {}): Tensor {
   expectFloats('logsumexp', 'pointwise', { x });
-  const { axis, keepDims = false } = optionsOf(reduced);
+  const { axis, keepDims = false } = optionsOf('logsumexp', reduced);
   return inF32(x, (x) =>
     scope(() => {
       const most = clamp(max(x.detach(), { ...(axis === undefined ? {} : { axis }), keepDims: true }), -3e38, 3e38);

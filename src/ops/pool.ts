@@ -1,3 +1,4 @@
+import { expectOptions } from '../core/options';
 import { scope } from '../core/scope';
 import { show, type Tensor } from '../core/tensor';
 import { expectDims, expectInteger } from './check';
@@ -15,7 +16,9 @@ export interface PoolOptions {
 }
 
 /** The elements of each window as a new first dimension: [kh · kw, B, C, H', W']. */
-function windows(op: string, x: Tensor, window: Pair, { stride = window, padding = 0 }: PoolOptions, fill: number) {
+function windows(op: string, x: Tensor, window: Pair, options: PoolOptions, fill: number) {
+  expectOptions(op, options, { stride: true, padding: true });
+  const { stride = window, padding = 0 } = options;
   expectDims(op, 'x', x, 4, '[B, C, H, W]');
   const [kernel, step, around] = [pairOf(window), pairOf(stride), pairOf(padding)];
   kernel.forEach((n) => expectInteger(op, 'window', n, 1));

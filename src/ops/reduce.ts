@@ -1,4 +1,5 @@
 import { record } from '../core/autograd';
+import { expectOptions, type Known } from '../core/options';
 import { scope } from '../core/scope';
 import { elements, show, zeros, type Shape, type Tensor } from '../core/tensor';
 import { add, mul, sub, sumTo } from './arithmetic';
@@ -20,9 +21,13 @@ export interface ReduceOptions {
 export type Reduced<Options extends ReduceOptions = ReduceOptions> = number | readonly number[] | Options;
 
 /** The options of a reduction to which dimensions alone may have been given. */
-export function reduceOptions<Options extends ReduceOptions>(given: Reduced<Options>): Options {
-  return (typeof given === 'number' || Array.isArray(given) ? { axis: given } : given) as Options;
+function reduceOptions<Options extends ReduceOptions>(op: string, given: Reduced<Options>, known: Known<Options>) {
+  const options = (typeof given === 'number' || Array.isArray(given) ? { axis: given } : given) as Options;
+  expectOptions(op, options, known);
+  return options;
 }
+
+const KNOWN = { axis: true, keepDims: true } as const;
 
 /** The dimensions that a reduction reduces. */
 function reducedAxes(op: string, x: Tensor, axis: ReduceOptions['axis']): Set<number> {
@@ -47,7 +52,7 @@ function spread(dy: Tensor, kept: Shape, shape: Shape): Tensor {
  * @returns x's shape without them (size 1 with `keepDims`)
  */
 export function sum(x: Tensor, reduced: Reduced = {}): Tensor {
-  const { axis, keepDims = false } = reduceOptions(reduced);
+  const { axis, keepDims = false } = reduceOptions('sum', reduced, KNOWN);
   expectFloats('sum', 'arithmetic', { x });
   const axes = reducedAxes('sum', x, axis);
   const kept = x.shape.map((size, i) => (axes.has(i) ? 1 : size));
@@ -61,7 +66,7 @@ export function sum(x: Tensor, reduced: Reduced = {}): Tensor {
 
 /** The mean over some dimensions; see `sum`. */
 export function mean(x: Tensor, reduced: Reduced = {}): Tensor {
-  const options = reduceOptions(reduced);
+  const options = reduceOptions('mean', reduced, KNOWN);
   const count = reducedCount('mean', x, options.axis);
   if (count === 0) throw new Error(`mean: nothing to average in shape ${show(x.shape)}`);
   return scope(() => mul(sum(x, options), 1 / count));
@@ -75,7 +80,8 @@ export interface VarianceOptions extends ReduceOptions {
 
 /** The variance over some dimensions; see `sum`. As a method: `x.var()`. @throws if there are no more elements than `correction` */
 export function variance(x: Tensor, reduced: Reduced<VarianceOptions> = {}): Tensor {
-  const { correction = 1, ...options } = reduceOptions(reduced);
+  const known = { ...KNOWN, correction: true } as const;
+  const { correction = 1, ...options } = reduceOptions('variance', reduced, known);
   const divisor = reducedCount('variance', x, options.axis) - correction;
   if (!(divisor > 0))
     throw new Error(`variance: expected more than ${correction} elements for each result, got shape ${show(x.shape)}`);
@@ -100,7 +106,7 @@ export interface NormOptions extends ReduceOptions {
 
 /** The norm (Σ|x|ᵖ)^(1/p) over some dimensions; see `sum`. Where it is 0 the gradient is 0. */
 export function norm(x: Tensor, reduced: Reduced<NormOptions> = {}): Tensor {
-  const { p = 2, ...options } = reduceOptions(reduced);
+  const { p = 2, ...options } = reduceOptions('norm', reduced, { ...KNOWN, p: true });
   if (!(p > 0 && p < Infinity)) throw new Error(`norm: p must be above 0 and finite, got ${p}`);
   return inF32(x, (x) => scope(() => (p === 1 ? sum(abs(x), options) : rooted(sum(pow(abs(x), p), options), p))));
 }

@@ -1,3 +1,4 @@
+import { expectOptions } from '../core/options';
 import { kernels } from '../core/dispatch';
 import { scope } from '../core/scope';
 import { empty, type Tensor } from '../core/tensor';
@@ -19,11 +20,9 @@ export interface TopkOptions {
  * first comes first. It takes k passes over x, so it is meant for a small k.
  * @returns the values, with gradient, and their positions (i32); of x's shape with k along the dimension
  */
-export function topk(
-  x: Tensor,
-  k: number,
-  { axis = -1, largest = true }: TopkOptions = {},
-): { values: Tensor; indices: Tensor } {
+export function topk(x: Tensor, k: number, options: TopkOptions = {}): { values: Tensor; indices: Tensor } {
+  expectOptions('topk', options, { axis: true, largest: true });
+  const { axis = -1, largest = true } = options;
   expectFloats('topk', 'arithmetic', { x });
   const d = axisOf('topk', x.shape, axis);
   expectInteger('topk', 'k', k, 0, x.shape[d]);

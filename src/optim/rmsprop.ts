@@ -1,5 +1,6 @@
 import { noGrad } from '../core/autograd';
 import { kernels } from '../core/dispatch';
+import { expectOptions } from '../core/options';
 import { scope } from '../core/scope';
 import type { Tensor } from '../core/tensor';
 import { add, div, mul, sub } from '../ops/arithmetic';
@@ -24,10 +25,9 @@ export class RMSprop extends Optimizer {
   private readonly eps: number;
   private readonly momentum: number;
 
-  constructor(
-    params: readonly Tensor[] | readonly ParameterGroup[],
-    { lr = 1e-2, alpha = 0.99, eps = 1e-8, momentum = 0, weightDecay = 0 }: RMSpropOptions = {},
-  ) {
+  constructor(params: readonly Tensor[] | readonly ParameterGroup[], options: RMSpropOptions = {}) {
+    expectOptions('RMSprop', options, { lr: true, alpha: true, eps: true, momentum: true, weightDecay: true });
+    const { lr = 1e-2, alpha = 0.99, eps = 1e-8, momentum = 0, weightDecay = 0 } = options;
     super(params, lr, weightDecay, ['square_avg', 'momentum_buffer']);
     if (!(alpha >= 0 && alpha < 1)) throw new Error(`RMSprop: alpha must be in [0, 1), got ${alpha}`);
     if (!(eps > 0)) throw new Error(`RMSprop: eps must be above 0, got ${eps}`);

@@ -1,4 +1,5 @@
 /** Learning rates as values: functions of the step, in whatever unit the caller counts. */
+import { expectOptions } from '../core/options';
 
 /** The learning rate of a step, from 0 on: `optimizer.setLr(schedule(step))`. */
 export type Schedule = (step: number) => number;
@@ -23,7 +24,9 @@ export interface CosineSettings {
 }
 
 /** Half a cosine from `lr` to `endLr` (PyTorch's CosineAnnealingLR), after a linear warm-up. */
-export function cosineSchedule({ lr, steps, endLr = 0, warmup = 0 }: CosineSettings): Schedule {
+export function cosineSchedule(settings: CosineSettings): Schedule {
+  expectOptions('cosineSchedule', settings, { lr: true, steps: true, endLr: true, warmup: true });
+  const { lr, steps, endLr = 0, warmup = 0 } = settings;
   checkSteps('cosineSchedule', 'steps - warmup', steps - warmup);
   return (step) => {
     if (step < warmup) return (lr * (step + 1)) / (warmup + 1);
@@ -41,7 +44,9 @@ export interface StepSettings {
 }
 
 /** A rate that falls in steps (PyTorch's StepLR and MultiStepLR). */
-export function stepSchedule({ lr, every, factor = 0.1 }: StepSettings): Schedule {
+export function stepSchedule(settings: StepSettings): Schedule {
+  expectOptions('stepSchedule', settings, { lr: true, every: true, factor: true });
+  const { lr, every, factor = 0.1 } = settings;
   if (typeof every === 'number') {
     checkSteps('stepSchedule', 'every', every);
     return (step) => lr * factor ** Math.floor(step / every);
@@ -64,6 +69,8 @@ export interface OneCycleSettings {
 
 /** One rise and one fall along cosines (PyTorch's OneCycleLR): step 0 has the first rate, step `steps` - 1 the last. */
 export function oneCycleSchedule(settings: OneCycleSettings): Schedule {
+  const known = { lr: true, steps: true, rising: true, startDivisor: true, endDivisor: true } as const;
+  expectOptions('oneCycleSchedule', settings, known);
   const { lr, steps, rising = 0.3, startDivisor = 25, endDivisor = 1e4 } = settings;
   checkSteps('oneCycleSchedule', 'steps - 1', steps - 1);
   if (!(rising * steps > 1 && rising < 1))
@@ -96,6 +103,8 @@ export class PlateauSchedule {
   private waited = 0;
 
   constructor(private readonly settings: PlateauSettings) {
+    const known = { lr: true, mode: true, factor: true, patience: true, threshold: true, minLr: true } as const;
+    expectOptions('PlateauSchedule', settings, known);
     this.lr = settings.lr;
   }
 

@@ -1,4 +1,5 @@
 import { kernels } from '../core/dispatch';
+import { expectOptions } from '../core/options';
 import type { Tensor } from '../core/tensor';
 import { Optimizer, type ParameterGroup } from './optimizer';
 
@@ -15,10 +16,9 @@ export class SGD extends Optimizer {
   private readonly momentum: number;
   private readonly nesterov: boolean;
 
-  constructor(
-    params: readonly Tensor[] | readonly ParameterGroup[],
-    { lr, momentum = 0, weightDecay = 0, nesterov = false }: SGDOptions,
-  ) {
+  constructor(params: readonly Tensor[] | readonly ParameterGroup[], options: SGDOptions) {
+    expectOptions('SGD', options, { lr: true, momentum: true, weightDecay: true, nesterov: true });
+    const { lr, momentum = 0, weightDecay = 0, nesterov = false } = options;
     super(params, lr, weightDecay, ['momentum_buffer']);
     if (!(momentum >= 0)) throw new Error(`SGD: the momentum must be 0 or more, got ${momentum}`);
     if (nesterov && momentum === 0) throw new Error('SGD: nesterov needs a momentum above 0');
