@@ -362,6 +362,7 @@ function dtypeOf(values: NumericArray | Nested): DType {
  * @throws when the array is ragged or does not have the shape's size.
  */
 export function tensor(values: NumericArray | Nested, shape?: Shape, options: TensorOptions = {}): Tensor {
+  expectOptions('tensor', options, TENSOR_OPTIONS);
   const dtype = options.dtype ?? dtypeOf(values);
   const flat = ArrayBuffer.isView(values) ? values : flatten(values, inferShape(values), 0, []);
   const dims = shape ?? (ArrayBuffer.isView(values) ? [values.length] : inferShape(values));

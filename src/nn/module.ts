@@ -197,7 +197,7 @@ export abstract class Module {
   /**
    * Copies values into the parameters and buffers. PyTorch's `num_batches_tracked` counters are ignored.
    * @param state of a file (`load`), or of another module (`stateDict`)
-   * @param strict false allows missing and unexpected tensors, but not wrong shapes
+   * @param options `strict`: false allows missing and unexpected tensors, but not wrong shapes
    * @returns the names of this module's tensors that `state` lacks, and those of `state` that this module lacks
    * @throws one error that names every missing, unexpected and mis-shaped tensor; nothing has changed then
    */
