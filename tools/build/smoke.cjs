@@ -42,7 +42,7 @@ function commandFor({ emulated, out }) {
   if (!nvcc) throw new Error('nvcc is not on the PATH, in $CUDACXX or in /usr/local/cuda/bin');
   const facts = ['-DMORPHMLP_CUDA_ARCHITECTURES="sm_90a"', '-DMORPHMLP_CUDA_FLAGS="smoke"', '-DMORPHMLP_CUDA_DEBUG'];
   const flags = ['-gencode=arch=compute_90a,code=sm_90a', '-O3', '--threads', '0', '-cudart', 'static', ...facts];
-  const linked = ['-Xcompiler=-Wall,-Wextra', '-Xlinker=-static-libstdc++,-static-libgcc', '-ldl', '-lpthread'];
+  const linked = ['-Xcompiler=-Wall,-Wextra', '-Xcompiler=-static-libstdc++,-static-libgcc', '-ldl', '-lpthread'];
   return [nvcc, ...flags, ...linked, ...common, ...cuda, ...cpp];
 }
 
