@@ -24,6 +24,8 @@ const { stepsOf, smokeLines } = jest.requireActual<{
   smokeLines: (text: string) => string[];
 }>('../../tools/bundle/quick.cjs');
 
+const machine = jest.requireActual<{ cuda: () => { status: string } }>('../../tools/bundle/machine.cjs');
+
 let folder: string;
 const at = (name: string) => path.join(folder, name);
 beforeEach(() => {
@@ -206,6 +208,23 @@ describe('the steps of ./run quick', () => {
     expect(ran(stepsOf(context('cuda', 'none', null))).filter((name) => name !== 'smoke')).toEqual(['verify', 'tests']);
     for (const { name, skip } of stepsOf(context('cpu', 'small', null)))
       expect([name, skip ?? 'runs']).toEqual([name, expect.stringMatching(/^(runs|needs|\w+ has no PyTorch)/)]);
+  });
+
+  test('have commands that the program understands', () => {
+    const all = stepsOf(context('cuda', 'full', '2.9')).flatMap(({ commands }) =>
+      commands.map(({ command }) => command),
+    );
+    const ours = all.filter(([program, file]) => program === process.execPath && file!.endsWith('morphmlp.js'));
+    expect(ours.length).toBeGreaterThan(6);
+    // Without a GPU each gets as far as asking for it. Where there is one, they would take minutes.
+    if (machine.cuda().status === 'available') return;
+    for (const command of ours) {
+      const { stderr } = spawnSync(command[0]!, command.slice(1), { encoding: 'utf8' });
+      expect([command.slice(2).join(' '), stderr]).toEqual([
+        command.slice(2).join(' '),
+        expect.stringMatching(/no CUDA device/),
+      ]);
+    }
   });
 
   test.each(FAULTS)('report each step that %s', async (_, fault, status) => {

@@ -62,7 +62,7 @@ function checks({ device, work, scale, torch, extra }) {
       commands: [{ command: [bin('smoke'), '--limit', scale === 'full' ? '10' : '120'] }] },
     { name: 'memcheck', limit: 60, skip: smoke ?? unless(scale === 'full', 'needs a GPU') ?? unless(memcheck, 'compute-sanitizer was not found'),
       commands: [{ command: commands.sanitized(memcheck, 'memcheck', [bin('smoke'), '--one-process']) }] },
-    { name: 'ctypes', limit: 60, skip: unless(torch, `${machine.python()} has no PyTorch`),
+    { name: 'ctypes', limit: 60, skip: unless(torch, `${machine.python()} has no PyTorch`) ?? unless(scale !== 'none', 'PyTorch needs a GPU'),
       commands: [{ command: commands.againstTorch(device, path.join(work, 'torch_check.json')) }] },
     { name: 'verify', limit: 60,
       commands: [{ command: morphmlp('verify', reference(model[0]), '--case', model[1], '--device', device) }] },
