@@ -8,7 +8,7 @@ interface Step {
   name: string;
   limit: number;
   commands: { command: string[]; env?: Record<string, string>; limit?: number }[];
-  skip?: string;
+  skip?: string | undefined;
   background?: boolean;
   after?: string;
   parallel?: number;
