@@ -21,6 +21,7 @@ function addonRows(addon: AddonInfo): [string, string][] {
     ['bf16', multipliesBf16(addon.instructionSet) ? FAST_BF16 : SLOW_BF16],
     ['threads', String(addon.threads)],
     ['MPI', mpiText(addon.mpi)],
+    ['NCCL', found(addon.nccl)],
   ];
 }
 

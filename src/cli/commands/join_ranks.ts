@@ -1,8 +1,10 @@
 import pc from 'picocolors';
+import type { Device } from '../../core/native';
 import { setThreads, threads } from '../../core/runtime';
+import { setDefaultDevice } from '../../core/tensor';
 import { connect } from '../../distributed/connect';
 import type { Mode } from '../../distributed/launch';
-import { threadShare, unusedProcessors } from '../../distributed/processors';
+import { threadShare, unusedProcessors, visibleGpu } from '../../distributed/processors';
 import type { Ranks } from '../../distributed/ranks';
 
 /** Seconds that a rank waits for another: longer than any save or report. */
@@ -31,6 +33,36 @@ export function joinRanks({ mode = 'auto', timeout = RANK_TIMEOUT }: JoinOptions
     console[method] = (...values: unknown[]) => print(`${ranks.label}:`, ...values);
   }
   return ranks;
+}
+
+/**
+ * Sets the default device: with `cuda`, each rank of a host uses a GPU of its own.
+ * @throws if the device is unavailable, or the ranks cannot work on it as they were launched
+ */
+export function useDevice(ranks: Ranks, device: Device, mode: Mode = 'auto'): void {
+  if (ranks.size > 1) checkPairing(ranks, device, mode);
+  const gpu = ranks.size > 1 && device === 'cuda' ? visibleGpu(ranks.seats, ranks.rank, process.env) : null;
+  if (gpu !== null) process.env['CUDA_VISIBLE_DEVICES'] = gpu; // before CUDA is loaded
+  try {
+    setDefaultDevice(device);
+  } catch (error) {
+    if (gpu === null) throw error;
+    const { message } = error as Error;
+    throw new Error(`${message} (with CUDA_VISIBLE_DEVICES=${gpu}: start one rank for each GPU)`, { cause: error });
+  }
+}
+
+function checkPairing({ kind }: Ranks, device: Device, mode: Mode): void {
+  if (device === 'cuda' && mode === 'mpi')
+    throw new Error(
+      '--distributed mpi sums gradients on CPUs: with --device cuda give --distributed nccl, or leave it out',
+    );
+  if (device === 'cpu' && mode === 'nccl')
+    throw new Error('--distributed nccl sums gradients on GPUs: give --device cuda, or leave --distributed out');
+  if (device === 'cpu' && kind === 'tcp')
+    throw new Error(
+      'the variables of torchrun (WORLD_SIZE, RANK) serve NCCL, which needs --device cuda: give it, or start with mpirun -n N or srun -n N',
+    );
 }
 
 /** Sets the threads of this rank: as many as were asked for (0: not), or its share of the host. */
