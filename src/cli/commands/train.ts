@@ -132,6 +132,7 @@ export function registerTrain(program: Command): void {
         'fast',
       ]),
     )
+    .option('--sync-bn', 'BatchNorm by the statistics of all ranks, of which each has one micro-batch a step')
     .option('--out <folder>', 'where checkpoints and the report go (default: runs/train)')
     .addOption(
       new Option('--resume', 'continue the run in --out, with its configuration unless one is given').conflicts(
