@@ -155,6 +155,26 @@ else {
     ]);
   });
 
+  test('--sync-bn on two ranks is the run of one process with the whole batch, within rounding', async () => {
+    const lossesOf = (out: string): number[] =>
+      (readFileSync(path.join(out, 'metrics.jsonl'), 'utf8').match(/"kind":"step".*/g) ?? []).map((line) =>
+        Number(/"loss":([\d.]+)/.exec(line)![1]),
+      );
+    const sgd = ['MORPH.DROP_DEPTH_RATE', '0', 'SOLVER.OPTIMIZING_METHOD', 'sgd'];
+    const [whole, synced] = [newOut(), newOut()];
+    const sizes = (micro: string) => ['--micro-batch', micro, '--lr', '0.05', '--warmup-epochs', '0'];
+    const args = (out: string, micro: string, ...more: string[]) => [
+      ...argumentsFor(out, ...sizes(micro), ...more),
+      ...sgd,
+    ];
+    expect(await runRanks(null, 1, args(whole, '4'))).toMatchObject({ status: 0 });
+    const jobs = await runTorchrun(2, args(synced, '2', '--sync-bn'), { env: standin().env });
+    expect(jobs).toMatchObject([{ status: 0 }, { status: 0 }]);
+    const losses = lossesOf(synced);
+    expect(losses).toHaveLength(2);
+    lossesOf(whole).forEach((loss, i) => expect(losses[i]).toBeCloseTo(loss, 5));
+  });
+
   const failing = async (more: readonly string[], options: JobOptions) => {
     const jobs = await runTorchrun(2, argumentsFor(newOut(), ...more), options);
     expect(jobs.every(({ status }) => status !== 0)).toBe(true);
