@@ -4,11 +4,14 @@ import { setThreads, threads } from '../../core/runtime';
 import { setDefaultDevice } from '../../core/tensor';
 import { connect } from '../../distributed/connect';
 import type { Mode } from '../../distributed/launch';
-import { threadShare, unusedProcessors, visibleGpu } from '../../distributed/processors';
+import { neighbours, threadShare, unusedProcessors, visibleGpu } from '../../distributed/processors';
 import type { Ranks } from '../../distributed/ranks';
 
 /** Seconds that a rank waits for another: longer than any save or report. */
 const RANK_TIMEOUT = 300;
+
+/** Seconds that ranks wait for each other where they share out files, of which one may take long. */
+export const FILE_TIMEOUT = 3600;
 
 /** Options of a command line, absent or undefined where they are not given. */
 export interface JoinOptions {
@@ -64,6 +67,10 @@ function checkPairing({ kind }: Ranks, device: Device, mode: Mode): void {
       'the variables of torchrun (WORLD_SIZE, RANK) serve NCCL, which needs --device cuda: give it, or start with mpirun -n N or srun -n N',
     );
 }
+
+/** The share of a host's workers that a rank has. At least 1. */
+export const workersHere = ({ seats, rank }: Ranks, workers: number): number =>
+  Math.max(1, Math.floor(workers / neighbours(seats, rank).local));
 
 /** Sets the threads of this rank: as many as were asked for (0: not), or its share of the host. */
 export function shareThreads(ranks: Ranks, asked = 0): void {
