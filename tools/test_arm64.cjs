@@ -1,6 +1,7 @@
 'use strict';
 // Cross-compiles the addon for 64-bit ARM Linux into build-arm64/ and runs tests with it under qemu-user: the NEON kernels on any
-// machine. Arguments are passed to jest; by default `verify` of the tiny networks and the tests of ops that convolve less.
+// machine, of a processor without instructions for bf16 and of one with them. Arguments are passed to jest; by default `verify` of the
+// tiny networks and the tests of ops that convolve less.
 // Needs Debian's packages g++-aarch64-linux-gnu and qemu-user; Node for ARM comes from npm.
 const { spawnSync } = require('node:child_process');
 const { existsSync, readFileSync } = require('node:fs');
@@ -73,19 +74,46 @@ const env = {
   MORPHMLP_ADDON: path.join(folder, 'Release', 'morphmlp.node'),
   NAPI_RS_NATIVE_LIBRARY_PATH: binding,
 };
-const emulated = ['-L', '/usr/aarch64-linux-gnu', node];
+
+/** Processors that qemu emulates, and the instruction sets that the addon must find there. */
+const PROCESSORS = [
+  { cpu: 'cortex-a72', isas: ['neon'], tests: `/test/ops/(${OPS}|bf16)\\.test\\.ts$` },
+  { cpu: 'max', isas: ['neon', 'neonbf16'], tests: '/test/ops/bf16\\.test\\.ts$' },
+];
 
 /**
- * Runs a program of Node under the emulator. The limit, which no process reaches, keeps the addon from reserving a terabyte of addresses
- * for its arena: the emulator would keep 24 bytes for each page of them, 6 GB, and take a minute.
+ * Runs a program of Node on an emulated processor. The limit, which no process reaches, keeps the addon from reserving a terabyte of
+ * addresses for its arena: the emulator would keep 24 bytes for each page of them, 6 GB, and take a minute.
  */
-const emulate = (...args) =>
-  run('sh', ['-c', 'ulimit -v 137438953472 && exec "$@"', 'sh', EMULATOR, ...emulated, ...args], env);
+const emulate = (cpu, ...args) =>
+  run(
+    'sh',
+    [
+      '-c',
+      'ulimit -v 137438953472 && exec "$@"',
+      'sh',
+      EMULATOR,
+      '-cpu',
+      cpu,
+      '-L',
+      '/usr/aarch64-linux-gnu',
+      node,
+      ...args,
+    ],
+    env,
+  );
 
 const given = process.argv.slice(2);
-const tests = given.some((arg) => !arg.startsWith('-')) ? [] : [`/test/ops/(${OPS})\\.test\\.ts$`];
-const jest = [require.resolve('jest/bin/jest'), '--runInBand', ...given, ...tests];
+const chosen = given.some((arg) => !arg.startsWith('-'));
+const jest = (tests) => [require.resolve('jest/bin/jest'), '--runInBand', ...given, ...(chosen ? [] : tests)];
 // Compiles the tests and, if it is stale, dist/ into caches: the emulator would take minutes for that.
-run(process.execPath, [...jest, '--silent', '--testNamePattern', '^none$']);
-emulate('bin/morphmlp.js', 'verify', 'test/fixtures/reference/tiny.json');
-emulate(...jest); // in this process: the system cannot start programs for ARM itself
+run(process.execPath, [...jest(PROCESSORS.map(({ tests }) => tests)), '--silent', '--testNamePattern', '^none$']);
+
+// Jest runs in this process: the system cannot start programs for ARM itself.
+for (const { cpu, isas, tests } of PROCESSORS) {
+  console.log(`processor ${cpu}: ${isas.join(', ')}`);
+  const check = `require('node:assert').deepEqual(require(process.env.MORPHMLP_ADDON).isas(), ${JSON.stringify(isas)})`;
+  emulate(cpu, '-e', check);
+  emulate(cpu, 'bin/morphmlp.js', 'verify', 'test/fixtures/reference/tiny.json');
+  emulate(cpu, ...jest([tests]));
+}
