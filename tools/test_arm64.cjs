@@ -120,7 +120,7 @@ const given = process.argv.slice(2);
 const chosen = given.some((arg) => !arg.startsWith('-'));
 const cpus = Object.keys(PROCESSORS);
 const ops = `/test/ops/(${OPS})\\.test\\.ts$`;
-const bf16 = ['/test/ops/bf16\\.test\\.ts$', '--testNamePattern', BF16];
+const bf16 = ['/test/ops/bf16\\.test\\.ts$', '--testNamePattern', BF16, '--verbose=false'];
 
 async function main() {
   // Compiles the tests and, if it is stale, dist/ into caches: the emulator would take minutes for that.
