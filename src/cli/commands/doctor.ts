@@ -141,7 +141,9 @@ async function sysctl(name: string): Promise<string> {
 async function macCpu(): Promise<Partial<CpuInfo>> {
   const physicalCores = Number(await sysctl('hw.physicalcpu'));
   const flags = `${await sysctl('machdep.cpu.features')} ${await sysctl('machdep.cpu.leaf7_features')}`.toLowerCase();
-  const features = process.arch === 'arm64' ? ['asimd'] : KNOWN_FEATURES.filter((name) => flags.includes(name));
+  const bf16 = process.arch === 'arm64' && (await sysctl('hw.optional.arm.FEAT_BF16')) === '1' ? ['bf16'] : [];
+  const features =
+    process.arch === 'arm64' ? ['asimd', ...bf16] : KNOWN_FEATURES.filter((name) => flags.includes(name));
   return { physicalCores, features };
 }
 

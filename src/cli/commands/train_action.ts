@@ -7,7 +7,7 @@ import { runOptions, testingOf } from '../../train/config/recipe';
 import { writeFileAtomic } from '../../formats/atomic';
 import { listingCsv } from '../../data/lists/split';
 import { VideoDataset } from '../../data/video/video_dataset';
-import { multipliesBf16 } from '../../core/instruction_sets';
+import { isFasterInBf16, multipliesBf16 } from '../../core/instruction_sets';
 import { instructionSet, memory, threads } from '../../core/runtime';
 import { getDefaultDevice } from '../../core/tensor';
 import { connectGpus } from '../../distributed/connect';
@@ -81,7 +81,8 @@ function describePrecision({ precision }: RunOptions, recomputed: number): strin
   const again = recomputed > 0 ? `, ${recomputed} blocks recomputed` : '';
   if (precision === 'bf16') return [`precision: bf16 activations, f32 weights${again}`];
   if (getDefaultDevice() === 'cuda' || !multipliesBf16(instructionSet())) return [];
-  return ['precision: f32; this processor trains faster with --precision bf16'];
+  const faster = isFasterInBf16(instructionSet()) ? 'trains' : 'should train';
+  return [`precision: f32; this processor ${faster} faster with --precision bf16`];
 }
 
 function describeRun(run: Run): string {
