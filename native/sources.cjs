@@ -51,6 +51,9 @@ const avx512 = [
   // GCC 12 warns about its own header; the other instruction sets report warnings of this code.
   ...['-Wno-maybe-uninitialized', '-Wno-uninitialized'],
 ];
+// GCC's first scheduling would move loads ahead until the accumulators of a register tile no longer fit. Clang, which
+// has no such option, does not.
+const neon = process.platform === 'darwin' ? [] : ['-fno-schedule-insns'];
 // In link order: the linker keeps the first copy of an inline function of the standard library, which must run on every CPU.
 const isas = {
   x64: {
@@ -59,7 +62,10 @@ const isas = {
     avx512,
     avx512bf16: [...avx512, '-mavx512bf16'],
   },
-  arm64: { neon: [] },
+  arm64: {
+    neon,
+    neonbf16: [...neon, '-march=armv8.2-a+bf16'],
+  },
 };
 
 function match(pattern) {

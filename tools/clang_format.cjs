@@ -5,7 +5,9 @@ const { readdirSync } = require('node:fs');
 const path = require('node:path');
 
 const root = path.join(__dirname, '..');
-const folders = ['native', 'include', 'examples', 'test/emulator', 'test/native'].map((f) => path.join(root, f));
+const folders = ['native', 'include', 'examples', 'test/emulator', 'test/native', 'test/smoke'].map((f) =>
+  path.join(root, f),
+);
 const isSource = (f) => /\.(cc|h|cu|cuh)$/.test(f) && !f.includes('/build/');
 
 function sources(folder) {

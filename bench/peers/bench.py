@@ -74,14 +74,14 @@ def count_gmacs(model, x):
 class Terms:
     """Options of all cases of a process."""
 
-    def __init__(self, device='cpu', dtype=torch.float32, compiled=False):
-        self.device, self.dtype, self.compiled = device, dtype, compiled
+    def __init__(self, device='cpu', dtype=torch.float32, compiled=False, graphs=False):
+        self.device, self.dtype, self.compiled, self.graphs = device, dtype, compiled, graphs
 
 
-def compiled(model, work):
-    """torch.compile of a model; in forward passes on a CPU with frozen weights."""
+def compiled(model, work, graphs=False):
+    """torch.compile of a model, on request replayed as CUDA graphs; in forward passes with frozen weights."""
     torch._inductor.config.freezing = work == 'forward'
-    return torch.compile(model)
+    return torch.compile(model, mode='reduce-overhead' if graphs else None)
 
 
 class Case:
@@ -94,7 +94,7 @@ class Case:
         self.autocast = terms.dtype == torch.bfloat16 and self.work == 'train'
         stored = torch.float32 if self.autocast else terms.dtype
         self.model = fill(MorphMLP(config)).to(terms.device, stored)
-        self.network = compiled(self.model, self.work) if terms.compiled else self.model
+        self.network = compiled(self.model, self.work, terms.graphs) if terms.compiled else self.model
         self.x = value('bench.x', (batch, 3, config['frames'], 224, 224)).to(terms.device, stored)
         self.targets = soft_targets('bench.t', batch, config['num_classes']).to(terms.device, stored)
         # fused is the fastest AdamW on a CPU, where the default loops over parameters
@@ -222,6 +222,7 @@ def drive(args):
     for text in args.cases.split(','):
         command = [sys.executable, __file__, '--one', text.strip(), '--threads', str(args.threads), '--reps', str(args.reps)]
         command += ['--device', args.device, '--precision', args.precision] + ['--compile'] * args.compile
+        command += ['--graphs'] * args.graphs
         subprocess.run(command, check=True)
 
 
@@ -233,13 +234,14 @@ def main():
     parser.add_argument('--device', choices=('cpu', 'cuda'), default='cpu')
     parser.add_argument('--precision', choices=('f32', 'bf16'), default='f32')
     parser.add_argument('--compile', action='store_true', help='time torch.compile of the model')
+    parser.add_argument('--graphs', action='store_true', help='with --compile: replay CUDA graphs (reduce-overhead)')
     parser.add_argument('--serve', action='store_true')
     parser.add_argument('--one', help='measure one case in this process')
     parser.add_argument('--oracle', help='print the float64 output of one case')
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
-    terms = Terms(args.device, {'f32': torch.float32, 'bf16': torch.bfloat16}[args.precision], args.compile)
+    terms = Terms(args.device, {'f32': torch.float32, 'bf16': torch.bfloat16}[args.precision], args.compile, args.graphs)
     if args.oracle:
         print(json.dumps(Case(args.oracle, Terms(args.device, torch.float64)).output()))
     elif args.serve:

@@ -2,5 +2,5 @@
 #pragma once
 
 #ifndef MORPHMLP_ISA
-#error "native/cpu is compiled with -DMORPHMLP_ISA=baseline|avx2|avx512|avx512bf16|neon"
+#error "native/cpu is compiled with -DMORPHMLP_ISA=baseline|avx2|avx512|avx512bf16|neon|neonbf16"
 #endif

@@ -51,20 +51,18 @@ inline void check_grid(const Grid& grid) {
 #ifdef MORPHMLP_CUDA_EMULATED
 
 template <class Kernel>
-void launch(const Grid& grid, const Kernel& kernel) {
+void launch_on(void* stream, const Grid& grid, const Kernel& kernel) {
   if (grid.x == 0 || grid.y == 0 || grid.z == 0) return;
   check_grid(grid);
   const auto body = [](const void* k, void* shared) {
     (*static_cast<const Kernel*>(k))(*static_cast<typename Kernel::Shared*>(shared));
   };
-  static_cast<EmulatedStream*>(native_stream())->submit([=] {
+  static_cast<EmulatedStream*>(stream)->submit([=] {
     shim::run_grid(grid.x, grid.y, grid.z, Kernel::kThreads, sizeof(typename Kernel::Shared), body, &kernel);
   });
 }
 
 #else
-
-cudaStream_t stream();
 
 template <class Kernel, class = void>
 constexpr int kBlocksOf = 1;
@@ -105,17 +103,22 @@ size_t dynamic_bytes() {
 }
 
 template <class Kernel>
-void launch(const Grid& grid, const Kernel& kernel) {
+void launch_on(void* stream, const Grid& grid, const Kernel& kernel) {
   if (grid.x == 0 || grid.y == 0 || grid.z == 0) return;
   check_grid(grid);
   const dim3 blocks(static_cast<unsigned>(grid.x), static_cast<unsigned>(grid.y), static_cast<unsigned>(grid.z));
   // clang-format off
-  entry<<<blocks, Kernel::kThreads, dynamic_bytes<Kernel>(), stream()>>>(kernel);
+  entry<<<blocks, Kernel::kThreads, dynamic_bytes<Kernel>(), static_cast<cudaStream_t>(stream)>>>(kernel);
   // clang-format on
   launched();
 }
 
 #endif
+
+template <class Kernel>
+void launch(const Grid& grid, const Kernel& kernel) {
+  launch_on(native_stream(), grid, kernel);
+}
 
 // Body(i) for i = 0 .. n - 1.
 template <class Body>
@@ -128,6 +131,11 @@ struct Each : Unshared {
     if (i < n) body(i);
   }
 };
+
+template <class Body>
+void launch_each_on(void* stream, int64_t n, const Body& body) {
+  launch_on(stream, {blocks_of(n, Unshared::kThreads)}, Each<Body>{{}, n, body});
+}
 
 template <class Body>
 void launch_each(int64_t n, const Body& body) {

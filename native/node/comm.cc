@@ -4,6 +4,7 @@
 #include "runtime/comm.h"
 #include "runtime/error.h"
 #include "runtime/mpi.h"
+#include "runtime/nccl.h"
 
 namespace morphmlp {
 namespace {
@@ -39,7 +40,7 @@ Napi::Value numbers(Napi::Env env, const comm::Late& ranks) {
   return out;
 }
 
-// A list of f32 buffers on the CPU. Where `optional`, one may be null.
+// A list of f32 buffers. Where `optional`, one may be null.
 std::vector<std::shared_ptr<Buffer>> tensors_of(const Napi::Value& value, const char* name, bool optional) {
   if (!value.IsArray()) fail(std::string(name) + ": expected a list of buffers, got " + describe(value));
   const Napi::Array list = value.As<Napi::Array>();
@@ -52,8 +53,7 @@ std::vector<std::shared_ptr<Buffer>> tensors_of(const Napi::Value& value, const 
     }
     Handle* handle = handle_from(item);
     if (!handle || !handle->buffer) fail(std::string(name) + ": expected a live buffer, got " + describe(item));
-    if (handle->buffer->dtype != DType::f32 || handle->buffer->device != Device::cpu)
-      fail(std::string(name) + ": expected an f32 buffer on the CPU");
+    if (handle->buffer->dtype != DType::f32) fail(std::string(name) + ": expected an f32 buffer");
     out.push_back(handle->buffer);
   }
   return out;
@@ -63,15 +63,35 @@ Napi::Value describe_library(const Info& info) {
   return Napi::String::New(info.Env(), describe_mpi(text_of(info[0], "library")));
 }
 
-// commInit(library, timeout in seconds)
-Napi::Value init(const Info& info) {
-  const comm::World world = comm::init(text_of(info[0], "library"), number_of(info[1], "timeout"));
-  Napi::Object out = Napi::Object::New(info.Env());
+Napi::Value describe_nccl(const Info& info) {
+  return Napi::String::New(info.Env(), load_nccl(text_of(info[0], "library")).version);
+}
+
+Napi::Value object_of(Napi::Env env, const comm::World& world) {
+  Napi::Object out = Napi::Object::New(env);
   out.Set("rank", world.rank);
   out.Set("size", world.size);
-  out.Set("library", world.library);
+  out.Set("name", world.name);
   return out;
 }
+
+// commInitMpi(library, timeout in seconds)
+Napi::Value init_mpi(const Info& info) {
+  return object_of(info.Env(), comm::init_mpi(text_of(info[0], "library"), number_of(info[1], "timeout")));
+}
+
+// commInitTcp(host, port, rank, size, timeout in seconds)
+Napi::Value init_tcp(const Info& info) {
+  Rendezvous at;
+  at.host = text_of(info[0], "host");
+  at.port = static_cast<int>(number_of(info[1], "port"));
+  at.rank = static_cast<int>(number_of(info[2], "rank"));
+  at.size = static_cast<int>(number_of(info[3], "size"));
+  return object_of(info.Env(), comm::init_tcp(at, number_of(info[4], "timeout")));
+}
+
+// commUseNccl(library)
+Napi::Value use_nccl(const Info& info) { return numbers(info.Env(), comm::use_nccl(text_of(info[0], "library"))); }
 
 // commGather(from, into, ranks): `into` has the bytes of `from` for each rank.
 Napi::Value gather(const Info& info) {
@@ -89,7 +109,7 @@ Napi::Value broadcast(const Info& info) {
 
 // commReduce(slices, nodes, sums, fast): a number for commWait
 Napi::Value reduce(const Info& info) {
-  comm::Reduction reduction;
+  Reduction reduction;
   reduction.slices = static_cast<int64_t>(number_of(info[0], "slices"));
   if (!info[1].IsArray()) fail("nodes: expected a list, got " + describe(info[1]));
   const Napi::Array nodes = info[1].As<Napi::Array>();
@@ -140,7 +160,10 @@ void export_comm(Napi::Env env, Napi::Object exports) {
     exports.Set(name, Napi::Function::New(env, function, name, const_cast<char*>(name)));
   };
   add("mpiDescribe", named<describe_library>);
-  add("commInit", named<init>);
+  add("ncclDescribe", named<describe_nccl>);
+  add("commInitMpi", named<init_mpi>);
+  add("commInitTcp", named<init_tcp>);
+  add("commUseNccl", named<use_nccl>);
   add("commGather", named<gather>);
   add("commBroadcast", named<broadcast>);
   add("commReduce", named<reduce>);

@@ -43,6 +43,28 @@ void begin(const char* op);
 void launched();        // after launches: throws errors that are known so far
 void* native_stream();  // cudaStream_t, for plugins
 
+// A point in the work of a stream.
+class Event {
+ public:
+  virtual ~Event() = default;
+  virtual bool passed() = 0;  // throws errors of the work before it
+};
+std::unique_ptr<Event> mark();  // after the work queued so far
+
+// A second stream, for communication beside the kernels: its work runs after that of the events it was told to wait
+// for. Its memory does not come from the cache, whose free blocks queued kernels may still use. One thread makes all
+// calls.
+namespace side {
+void* stream();  // cudaStream_t
+void after(const Event& event);
+std::unique_ptr<Event> mark();
+float* allocate(int64_t n);
+void release(float* data);  // when the stream's work is done
+void copy(float* to, const float* from, int64_t n);
+void fill(float* to, float value, int64_t n);
+void add(float* into, const float* from, int64_t n);  // into += from
+}  // namespace side
+
 // A CUDA graph: launches that were recorded once and are replayed together. It keeps the memory they use.
 class Graph {
  public:

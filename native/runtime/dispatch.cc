@@ -2,6 +2,12 @@
 
 #include <cstdlib>
 
+#if defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+#elif defined(__aarch64__) && defined(__APPLE__)
+#include <sys/sysctl.h>
+#endif
+
 #include "runtime/cuda.h"
 #include "runtime/error.h"
 #include "runtime/threads.h"
@@ -35,9 +41,30 @@ extern const Kernels kernels;
 double fma_peak(double seconds);
 double bf16_peak(double seconds);
 }  // namespace neon
+namespace neonbf16 {
+extern const Kernels kernels;
+double fma_peak(double seconds);
+double bf16_peak(double seconds);
+}  // namespace neonbf16
 #endif
 
 namespace {
+
+#if defined(__aarch64__)
+// Whether the processor has FEAT_BF16, as the system reports it.
+bool has_bf16() {
+#if defined(__linux__)
+  constexpr unsigned long kHwcap2Bf16 = 1ul << 14;  // HWCAP2_BF16, which headers before Linux 5.7 lack
+  return (getauxval(AT_HWCAP2) & kHwcap2Bf16) != 0;
+#elif defined(__APPLE__)
+  int has = 0;
+  size_t size = sizeof(has);
+  return sysctlbyname("hw.optional.arm.FEAT_BF16", &has, &size, nullptr, 0) == 0 && has != 0;
+#else
+  return false;
+#endif
+}
+#endif
 
 struct Isa {
   const char* name;
@@ -61,7 +88,9 @@ std::vector<Isa> supported() {
 #endif
   return found;
 #else
-  return {{"neon", &neon::kernels, &neon::fma_peak, &neon::bf16_peak}};
+  std::vector<Isa> found{{"neon", &neon::kernels, &neon::fma_peak, &neon::bf16_peak}};
+  if (has_bf16()) found.push_back({"neonbf16", &neonbf16::kernels, &neonbf16::fma_peak, &neonbf16::bf16_peak});
+  return found;
 #endif
 }
 

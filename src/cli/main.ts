@@ -78,7 +78,7 @@ for (const method of ['log', 'error', 'warn'] as const) {
 const printError = console.error;
 
 /** Commands that several ranks share out, or that look at one process. */
-const FOR_RANKS = ['train', 'bench distributed', 'evaluate', 'doctor'];
+const FOR_RANKS = ['train', 'bench distributed', 'evaluate', 'data check', 'prepare', 'doctor'];
 program.hook('preAction', (_program, action) => {
   const names: string[] = [];
   for (let command: Command | null = action; command?.parent; command = command.parent) names.unshift(command.name());

@@ -27,7 +27,7 @@ export const deviceOption = (): Option =>
 
 /** Element type of activations. */
 export const precisionOption = (): Option =>
-  new Option('--precision <name>', 'of activations; bf16 is fast on a GPU and on a CPU with AVX512-BF16')
+  new Option('--precision <name>', 'of activations; bf16 is fast on a GPU and on a CPU that multiplies it (see doctor)')
     .choices(['f32', 'bf16'])
     .default('f32');
 

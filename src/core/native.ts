@@ -62,6 +62,14 @@ export interface PluginDescription {
 /** A tensor argument of a plugin: name, shape, buffer (null if absent or not requested). */
 export type PluginTensor = readonly [name: string, shape: readonly number[], buffer: Handle | null];
 
+/** A job that this process belongs to. */
+export interface World {
+  rank: number;
+  size: number;
+  /** What connects its ranks. */
+  name: string;
+}
+
 /**
  * The addon's exports. Only `dispatch.ts` and the tests of the addon call kernels, memory and plugins directly; all other code
  * goes through `dispatch.ts`.
@@ -142,11 +150,18 @@ export interface Addon {
   fmaPeak(seconds: number, device?: Device, precision?: Precision): number;
   /** The version of an MPI library. @throws if it cannot be loaded or is not an MPI */
   mpiDescribe(library: string): string;
+  /** The version of an NCCL library. @throws if it cannot be loaded, is not NCCL or is too old */
+  ncclDescribe(library: string): string;
   /**
-   * Loads an MPI library and connects this process to the others of its job; once for a process. A call that waits longer than
-   * `timeout` seconds (twice as long on ranks other than 0) for a rank returns with the ranks that are late ([-1] if MPI itself hangs), as those below do.
+   * Loads an MPI library and connects this process to the others of its job; once for a process. A call below that waits longer than
+   * `timeout` seconds (twice as long on ranks other than 0) for a rank returns with the ranks that are late ([-1] if the library itself
+   * hangs). @throws there and below if a library reports a fault or a rank has ended
    */
-  commInit(library: string, timeout: number): { rank: number; size: number; library: string };
+  commInitMpi(library: string, timeout: number): World;
+  /** As `commInitMpi`, by TCP: rank 0 listens at the port, the others connect to the host. */
+  commInitTcp(host: string, port: number, rank: number, size: number, timeout: number): World;
+  /** Connects the GPUs of all ranks by NCCL; `commReduce` of tensors on the GPU needs it. */
+  commUseNccl(library: string): number[];
   /** Gathers the bytes of all ranks in their order. */
   commGather(from: ArrayBufferView, into: ArrayBufferView, ranks: number): number[];
   /** Copies the bytes of rank `root` to all others. */

@@ -26,7 +26,7 @@ export function setThreads(n: number): void {
   native.setThreads(n);
 }
 
-/** The instruction set of the CPU kernels in use: baseline, avx2, avx512, avx512bf16 or neon. */
+/** The instruction set of the CPU kernels in use: baseline, avx2, avx512, avx512bf16, neon or neonbf16. */
 export function instructionSet(): string {
   return native.isa();
 }

@@ -4,8 +4,8 @@ import os from 'node:os';
 import { native } from '../core/native';
 import { instructionSet } from '../core/runtime';
 import { packageVersion } from '../core/version';
-import { findLibrary } from './libraries';
-import { detectLaunch, wantsMpi, type Launch, type Mode } from './launch';
+import { findLibrary, findNccl } from './libraries';
+import { detectLaunch, linkFor, rendezvousOf, type Launch, type LinkKind, type Mode } from './launch';
 import { ownProcessors, type Seat } from './processors';
 import { ALONE, Ranks } from './ranks';
 import { openSession } from './session';
@@ -45,25 +45,41 @@ function abortOnExit(ranks: Ranks): void {
   });
 }
 
+function openLink(kind: LinkKind, launch: Launch, timeout: number): ReturnType<typeof native.commInitMpi> {
+  if (kind === 'tcp') {
+    const { host, port, rank, size } = rendezvousOf(launch);
+    return native.commInitTcp(host, port, rank, size, timeout);
+  }
+  // UCX, below MPICH and Open MPI on some machines, would replace the allocator's system calls while Node's threads use them:
+  // about one start in twenty crashed.
+  process.env['UCX_MEM_EVENTS'] ??= 'n';
+  const world = native.commInitMpi(findLibrary(launch, native.mpiDescribe), timeout);
+  checkSize(launch, world.size, world.name);
+  return world;
+}
+
 /**
- * Connects this process to the others of its job, if it was launched as one of several (see `wantsMpi`).
+ * Connects this process to the others of its job, if it was launched as one of several (see `linkFor`).
  * @throws if it cannot be connected, or the ranks run different versions
  */
 export function connect({ mode, timeout }: ConnectOptions): Ranks {
   const launch = detectLaunch();
-  if (!wantsMpi(mode, launch)) return ALONE;
-  // UCX, below MPICH and Open MPI on some machines, would replace the allocator's system calls while Node's threads use them:
-  // about one start in twenty crashed.
-  process.env['UCX_MEM_EVENTS'] ??= 'n';
-  const library = findLibrary(launch!, native.mpiDescribe);
-  const world = native.commInit(library, timeout);
-  checkSize(launch!, world.size, world.library);
+  const kind = linkFor(mode, launch);
+  if (kind === null) return ALONE;
+  const { rank, size, name } = openLink(kind, launch!, timeout);
   const seat: Seat = { host: os.hostname(), processors: ownProcessors(), total: os.cpus().length };
-  const unknown = Array.from({ length: world.size }, () => ({ ...seat, host: 'an unknown host' }));
-  const seats = new Ranks(world.rank, unknown, world.library, timeout).gatherJson(seat);
-  const ranks = new Ranks(world.rank, seats, world.library, timeout);
+  const unknown = Array.from({ length: size }, () => ({ ...seat, host: 'an unknown host' }));
+  const seats = new Ranks(rank, unknown, name, timeout, kind).gatherJson(seat);
+  const ranks = new Ranks(rank, seats, name, timeout, kind);
   openSession(ranks);
   abortOnExit(ranks);
   expectSame(ranks, { version: packageVersion(), 'kernels for': instructionSet() });
   return ranks;
+}
+
+/** Connects the GPUs of all ranks, each with the one that it uses. @throws on all ranks if their NCCL differs */
+export function connectGpus(ranks: Ranks): void {
+  const found = ranks.agree(() => findNccl(native.ncclDescribe));
+  expectSame(ranks, { NCCL: found.version });
+  ranks.useNccl(found);
 }

@@ -116,6 +116,8 @@ export class GradientSum {
     private readonly slices: Slices,
     private readonly ranks: Ranks,
     private readonly fast = false,
+    /** Send no bucket before `finish`: the backward exchanges messages of its own, and one rank may have no backward. */
+    private readonly late = false,
   ) {
     this.buckets = bucketsOf(params.filter((p) => p.requiresGrad));
     this.bucketOf = new Map(this.buckets.flatMap((bucket) => bucket.params.map((p) => [p, bucket])));
@@ -141,6 +143,7 @@ export class GradientSum {
   finish(): void {
     const { first, count } = this.slices;
     while (this.next < first + count) this.take(() => null);
+    if (this.late) this.send();
     if (this.job !== null) this.ranks.finishSums(this.job);
     const learning = this.buckets.reduce((sum, { params }) => sum + params.filter((p) => p.requiresGrad).length, 0);
     if (learning !== this.learning) this.untouched = null; // parameters were frozen or thawed, on all ranks alike
@@ -180,7 +183,7 @@ export class GradientSum {
     const { nodes } = bucket;
     while (isPair(nodes.at(-1), node)) node = merge(nodes.pop()!, node);
     nodes.push(node);
-    if (this.next === this.slices.first + this.slices.count - 1) this.send();
+    if (!this.late && this.next === this.slices.first + this.slices.count - 1) this.send();
   }
 
   /** Starts the sums of complete buckets, always in the order of the buckets: all ranks must agree on it. */

@@ -1,4 +1,4 @@
-/** MPI libraries of this machine, which are loaded at run time. */
+/** MPI and NCCL libraries of this machine, which are loaded at run time. */
 import type { Launch } from './launch';
 
 /** File names by which the dynamic linker finds each kind: the versioned names of their packages, then MPI 5's common ABI. */
@@ -22,7 +22,7 @@ export function libraryNames(mpi: Launch['mpi'], env: NodeJS.ProcessEnv = proces
   return names.filter((name) => name.includes(suffix));
 }
 
-/** The addon's `mpiDescribe`; an argument, so that `doctor` can do without an addon. */
+/** The addon's `mpiDescribe` or `ncclDescribe`; an argument, so that `doctor` can do without an addon. */
 type Describe = (library: string) => string;
 
 /** Looks for a library without connecting. */
@@ -30,7 +30,7 @@ export function describeLibrary(library: string, describe: Describe): FoundLibra
   try {
     return { library, version: describe(library) };
   } catch (error) {
-    return { library, missing: (error as Error).message.replace(/^mpiDescribe: /, '') };
+    return { library, missing: (error as Error).message.replace(/^(mpi|nccl)Describe: /, '') };
   }
 }
 
@@ -52,5 +52,20 @@ export function findLibrary({ launcher, mpi, size }: Launch, describe: Describe)
     `launched by ${launcher} as one of ${size}, but no MPI library can be loaded on this host; install that of the launcher ` +
       `(Debian: openmpi-bin or mpich), name it by MORPHMLP_MPI=/path/to/libmpi.so, or give --distributed off for ` +
       `${size} separate runs:\n${missing.join('\n')}`,
+  );
+}
+
+/** The NCCL library of this machine, or the reason why it cannot be loaded. `MORPHMLP_NCCL` names another file. */
+export function describeNccl(describe: Describe, env: NodeJS.ProcessEnv = process.env): FoundLibrary {
+  return describeLibrary(env['MORPHMLP_NCCL'] || 'libnccl.so.2', describe);
+}
+
+/** The NCCL library. @throws with the reason if it cannot be loaded */
+export function findNccl(describe: Describe): { library: string; version: string } {
+  const found = describeNccl(describe);
+  if ('version' in found) return found;
+  throw new Error(
+    'several ranks on --device cuda need NCCL, which cannot be loaded on this host; install it (package libnccl2 of NVIDIA, or ' +
+      `pip's nvidia-nccl) or name it by MORPHMLP_NCCL=/path/to/libnccl.so.2: ${found.missing}`,
   );
 }

@@ -1,4 +1,4 @@
-/** Processors that the ranks of a host may use. */
+/** Processors and GPUs that the ranks of a host may use. */
 import { readFileSync } from 'node:fs';
 import os from 'node:os';
 
@@ -60,4 +60,23 @@ export function unusedProcessors(seats: readonly Seat[]): string[] {
         '--bind-to none (mpirun) or --cpus-per-task (srun)',
     ];
   });
+}
+
+/**
+ * `CUDA_VISIBLE_DEVICES` of a rank, which has a GPU of its own: the LOCAL_RANK-th of those that it sees, or that of its place among
+ * the ranks of its host. Null leaves the variable as it is: the rank is alone there, or the launcher has given it one GPU.
+ * @throws if there are fewer GPUs than ranks
+ */
+export function visibleGpu(seats: readonly Seat[], rank: number, env: NodeJS.ProcessEnv): string | null {
+  const { host } = seats[rank]!;
+  const here = seats.flatMap((seat, other) => (seat.host === host ? [other] : []));
+  const { LOCAL_RANK: given, CUDA_VISIBLE_DEVICES: list } = env;
+  const visible = list?.split(',').filter((name) => name !== '');
+  if (here.length === 1 || visible?.length === 1) return null;
+  const own = given === undefined ? here.indexOf(rank) : Number(given);
+  const gpu = visible ? visible[own] : String(own);
+  if (gpu !== undefined && Number.isInteger(own)) return gpu;
+  throw new Error(
+    `rank ${rank} is number ${own} on ${host}, where CUDA_VISIBLE_DEVICES has ${visible?.length ?? 0} GPUs (${list}): start one rank for each`,
+  );
 }

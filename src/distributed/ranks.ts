@@ -2,6 +2,7 @@
 import { writeSync } from 'node:fs';
 import { native } from '../core/native';
 import type { Tensor } from '../core/tensor';
+import type { LinkKind } from './launch';
 import type { Seat } from './processors';
 import { SharedError, type Session } from './session';
 
@@ -23,20 +24,22 @@ export interface SumParts {
 }
 
 /**
- * A process among `size`, connected by MPI; alone with `size` 1. All methods that exchange something must be called by every rank in
+ * A process among `size`, connected by MPI or TCP; alone with `size` 1. All methods that exchange something must be called by every rank in
  * the same order. They block. Where a rank does not arrive in time they name it and end the job.
  */
 export class Ranks implements Session {
   /** Milliseconds that this process has waited for others. */
   waited = 0;
   private closed = false;
+  private nccl = '';
 
-  /** @param seats of all ranks @param timeout seconds, for messages */
+  /** @param seats of all ranks @param library what connects them @param timeout seconds, for messages */
   constructor(
     readonly rank: number,
     readonly seats: readonly Seat[],
-    readonly library: string,
+    private readonly library: string,
     private readonly timeout: number,
+    readonly kind: LinkKind = 'mpi',
   ) {}
 
   get size(): number {
@@ -121,6 +124,17 @@ export class Ranks implements Session {
     if (different.size === 1) throw new SharedError(problem);
     const told = problems.flatMap((text, rank) => (text === '' ? [] : [`${this.name(rank)}: ${text}`]));
     throw new SharedError(told.join('\n'));
+  }
+
+  /** Sums tensors on the GPU by NCCL from here on. */
+  useNccl({ library, version }: { library: string; version: string }): void {
+    this.await(() => native.commUseNccl(library));
+    this.nccl = version;
+  }
+
+  /** What connects the ranks: libraries and their versions. */
+  get connection(): string {
+    return this.nccl === '' ? this.library : `${this.library}, ${this.nccl}`;
   }
 
   /** Starts a sum over all ranks. The tensors must not be touched before `finishSums`. */

@@ -10,7 +10,7 @@ type Norm = BatchNormForward | ConvNormForward;
 type Visit = (momentum: number, pairs: readonly (readonly [running: Tensor, batch: Tensor])[]) => void;
 
 /** Zeros like a finite tensor, made by kernels alone: a CUDA graph records no copies from the host. */
-function zerosLike(t: Tensor): Tensor {
+export function zerosLike(t: Tensor): Tensor {
   const made = emptyLike(t);
   kernels.accumulateCopy({ n: t.size, from: t, into: made });
   kernels.gradNormScale({ gradients: [made], factor: 0, factorOfStep: null });
@@ -39,7 +39,8 @@ function intercepting(visit: Visit): Layer {
   };
 }
 
-const moveTowards = (into: readonly Tensor[], from: readonly Tensor[], momentum: number): void =>
+/** Moves tensors towards others by a share of the way. */
+export const moveTowards = (into: readonly Tensor[], from: readonly Tensor[], momentum: number): void =>
   kernels.gradNormLerp({ weight: momentum, into, from });
 
 /** Runs a forward whose running statistics are updated at once, with the bits that `RunningStatistics` gives. */

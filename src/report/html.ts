@@ -90,6 +90,8 @@ export interface Page {
   scripts?: readonly string[];
   /** Style assets of the page. */
   styles?: readonly string[];
+  /** Seconds after which the page loads itself again, for a file that is still rewritten. Default: never. */
+  reloadAfter?: number;
 }
 
 /** Renders the whole document. */
@@ -97,9 +99,10 @@ export function renderPage(page: Page): string {
   const { title, sections, header, body, charts, data = {} } = page;
   const scripts = [echarts(), ...(page.scripts ?? []).map(asset), asset('report.js')];
   const styles = ['report.css', ...(page.styles ?? [])].map((name) => ({ markup: asset(name) }));
+  const reload = page.reloadAfter === undefined ? null : html`data-reload-after="${page.reloadAfter}"`;
   const links = sections.map(({ id, name }) => html`<a href="#${id}">${name}</a>`);
   return html`<!doctype html>
-    <html lang="en">
+    <html lang="en" ${reload}>
       <head>
         <meta charset="utf-8" />
         <meta http-equiv="Content-Security-Policy" content="${policy(scripts)}" />

@@ -46,6 +46,9 @@ function header(report: RunReport): Html {
     ${identity(report)}`;
 }
 
+/** Seconds between two looks of an open page at a run that goes on, whose page is rewritten each epoch. */
+const RELOAD_AFTER = 30;
+
 /**
  * Renders the report of a training run as a self-contained HTML document.
  * @throws if the confusion matrix or a mistake does not match the class names
@@ -61,7 +64,7 @@ export async function renderRunReport(report: RunReport): Promise<string> {
     data(report),
     setup(report),
   ];
-  return renderSections(report.title, header(report), sections);
+  return renderSections(report.title, header(report), sections, report.status === 'running' ? RELOAD_AFTER : undefined);
 }
 
 /** Writes the report of a training run atomically. */

@@ -12,14 +12,20 @@ export interface Section {
   charts?: ChartSpec[];
 }
 
-/** Renders a page of sections. */
-export function renderSections(title: string, header: Html, sections: readonly Section[]): string {
+/** Renders a page of sections. @param reloadAfter see `Page` */
+export function renderSections(
+  title: string,
+  header: Html,
+  sections: readonly Section[],
+  reloadAfter?: number,
+): string {
   return renderPage({
     title: `${title} · MorphMLP`,
     sections,
     header,
     body: html`${sections.map(wrapSection)}`,
     charts: sections.flatMap((s) => s.charts ?? []),
+    ...(reloadAfter === undefined ? {} : { reloadAfter }),
   });
 }
 

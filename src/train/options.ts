@@ -82,6 +82,8 @@ export interface RunOptions {
   cudaGraph: boolean;
   /** Whether ranks sum gradients by plain all-reduce, whose bits depend on their number. */
   fastReduction: boolean;
+  /** Whether the batch statistics of norms are those of the slices of all ranks. */
+  syncNorm: boolean;
   /** Limit of tensor memory in a step, in bytes; null for none. The first blocks are recomputed as needed. */
   memoryBudget: number | null;
   /** Limit of the cache of decoded frames, in bytes; 0 disables it, null means a quarter of the free memory. */

@@ -23,6 +23,7 @@ import { AdamW, MovingAverage, parameterGroups, SGD, type Optimizer } from '../o
 import { manualSeed } from '../core/generator';
 import { layerGroups } from './layer_rates';
 import { slicesOf } from '../distributed/gradient_sum';
+import { checkSyncNorm } from '../distributed/sync_norm';
 import { neighbours } from '../distributed/processors';
 import { ALONE, type Ranks } from '../distributed/ranks';
 import { planMemory, type MemoryPlan } from './memory_plan';
@@ -121,7 +122,8 @@ export class Run {
     const { isMain } = ranks;
     this.continues = isMain && this.goesOn();
     const accumulate = checkBatches(options);
-    slicesOf(accumulate, ranks); // before any data is read
+    const slices = slicesOf(accumulate, ranks); // before any data is read
+    if (options.syncNorm) checkSyncNorm(slices, ranks);
     const weights = this.continues || !options.init || !isMain ? null : this.readStart(options.init.file);
     const { local } = neighbours(ranks.seats, ranks.rank);
     this.cacheMemory = options.cacheMemory ?? Math.floor(defaultCacheMemory() / local);
@@ -332,14 +334,22 @@ export class Run {
   }
 
   private makeTrainer(model: MorphMLP, accumulate: number, events: TrainerEvents): Trainer {
-    const { labelSmoothing, clipNorm, cudaGraph, fastReduction, schedule } = this.options;
+    const { labelSmoothing, clipNorm, cudaGraph, fastReduction, syncNorm, schedule } = this.options;
     const { evalEvery, saveMinutes, microBatch, clips, freezeEpochs, patience } = this.options;
     const classWeights = this.options.balance === 'weights' ? weightsOf(this.loaders.train.dataset) : null;
     const tuning = { freezeEpochs, patience, classWeights };
     const steps = { labelSmoothing, clipNorm, cudaGraph, evalEvery, schedule, accumulate, ...tuning };
     const saving = { saveEvery: saveMinutes * 60_000, clipsPerBatch: microBatch * (clips.samples ?? 1) };
     const { ranks } = this;
-    const parts = { model, optimizer: this.optimizer, average: this.average, ...this.loaders, ranks, fastReduction };
+    const parts = {
+      model,
+      optimizer: this.optimizer,
+      average: this.average,
+      ...this.loaders,
+      ranks,
+      fastReduction,
+      syncNorm,
+    };
     return new Trainer({ ...parts, ...steps, ...saving }, ranks.size === 1 ? events : this.sharing(events));
   }
 

@@ -46,6 +46,7 @@ export function otherSettings(options: RunOptions, val: Dataset | null): Setting
   const reduction = options.fastReduction ? { reduction: 'fast' } : {}; // absent in older runs, which are exact
   const training = {
     ...reduction,
+    ...(options.syncNorm ? { syncNorm: true } : {}),
     schedule,
     optimizer: { ...optimizer, layerDecay },
     clipNorm,

@@ -98,6 +98,12 @@ export class LaunchedSteps implements StepRunner {
     const { sliced } = this;
     const start = performance.now();
     sliced?.begin(slice);
+    const body = () => this.slice(inputs, slice, start);
+    return sliced ? sliced.run(body) : body();
+  }
+
+  private slice(inputs: StepInputs, slice: number, start: number): Outcome {
+    const { sliced } = this;
     return scope(() => {
       const batch = stepTensors(inputs);
       const forward = () => this.parts.model.forward(stepInput(this.parts.model, batch));
@@ -111,8 +117,7 @@ export class LaunchedSteps implements StepRunner {
   }
 
   finish(): void {
-    this.sliced?.sum.finish();
-    this.sliced?.end();
+    this.sliced?.finish();
   }
 
   norm(): number {

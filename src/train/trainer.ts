@@ -7,6 +7,7 @@ import { clipFactor, learningRate, type CosineSchedule, type MovingAverage, type
 import { evaluate, type Evaluation } from './evaluate';
 import { slicesOf, type Slices } from '../distributed/gradient_sum';
 import { ALONE, SharedError, type Ranks } from '../distributed/ranks';
+import { checkSyncNorm } from '../distributed/sync_norm';
 import { addBatch, addMetrics, averages, bestClass, emptyMetrics, type Metrics } from './metrics';
 import { RecordedSteps } from './graph_steps';
 import { NO_STATISTICS, SliceRows } from './slice_rows';
@@ -70,6 +71,8 @@ export interface TrainerOptions {
   ranks?: Ranks;
   /** Sum gradients over ranks by plain all-reduce, whose bits depend on their number. Default false. */
   fastReduction?: boolean;
+  /** Compute the batch statistics of norms over the slices of all ranks, of which each has one. Default false. */
+  syncNorm?: boolean;
 }
 
 /** A completed step: `loss` of its batch, `running` averages of the epoch. Counts: epoch from 0, batch from 1. */
@@ -187,13 +190,15 @@ export class Trainer {
   private epochFrom = 0;
 
   private makeSteps(): StepRunner {
-    const { cudaGraph = false, clipsPerBatch, clipNorm, accumulate = 1, fastReduction: fast = false } = this.options;
+    const { cudaGraph = false, clipsPerBatch, clipNorm, accumulate = 1 } = this.options;
+    const { fastReduction: fast = false, syncNorm = false } = this.options;
     if ((cudaGraph || accumulate > 1) && clipsPerBatch === undefined)
       throw new Error('clipsPerBatch is missing: it says what a full batch is');
     if (cudaGraph) return new RecordedSteps(this.options, clipsPerBatch!, clipNorm > 0, accumulate);
     const { slices, ranks } = this;
+    if (syncNorm) checkSyncNorm(slices, ranks);
     const clips = clipsPerBatch ?? 1;
-    return new LaunchedSteps(this.options, { slices, ranks, clips, fast });
+    return new LaunchedSteps(this.options, { slices, ranks, clips, fast, syncNorm });
   }
 
   /** Ends the run after the current step; among several ranks after the next, when all of them have heard of it. */

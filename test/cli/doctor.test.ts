@@ -65,6 +65,10 @@ describe('doctor', () => {
 
   test.each([
     ['avx512bf16', 'bf16        twice the multiply-adds of f32 per cycle: --precision bf16 is faster'],
+    [
+      'neonbf16',
+      'bf16        two multiply-adds for one of f32 in an instruction: --precision bf16 should be faster (not measured)',
+    ],
     ['avx512', 'bf16        these kernels compute it in f32: --precision bf16 takes less memory, but is not faster'],
   ])('says what bf16 brings with %s', async (instructionSet, line) => {
     const report = await collectDoctor();

@@ -37,13 +37,17 @@ const config: MorphMlpConfig = {
   ...{ mlpRatio: 3, qkvBias: true, dropPath: 0.3, numClasses: 5 },
 };
 
+/** Far above what rounding makes of a gradient: with AdamW's default of 1e-8 the sign of a gradient near zero, which rounding decides, moves
+ * its parameter by the learning rate. */
+const EPS = 1e-3;
+
 /** Losses and final parameters of a few steps with drop path and clipped gradients; buffers too. */
 function train(device: Device, steps: number): Map<string, ArrayLike<number>> {
   setDefaultDevice(device);
   manualSeed(11);
   const model = new MorphMLP(config).train().nameTensors();
   for (const [name, t] of model.namedTensors()) t.copyFrom(fillParameter(name, t.shape));
-  const optimizer = new AdamW(parameterGroups(model.parameters(), 0.05), { lr: 1e-3 });
+  const optimizer = new AdamW(parameterGroups(model.parameters(), 0.05), { lr: 1e-3, eps: EPS });
   const shape = [2, 3, 4, 32, 32];
   const losses = Array.from({ length: steps }, (_, step) =>
     scope(() => {
@@ -63,16 +67,9 @@ function train(device: Device, steps: number): Map<string, ArrayLike<number>> {
   return found;
 }
 
-/** Their true gradients are zero, so AdamW makes steps of rounding (reference README). */
-const undefinedValue = /^patch_embed1\.(proj[12]\.bias|norm[12]\.running_mean)$/;
-
 test('steps of AdamW with drop path go the way of the CPU, and the same way twice', () => {
   const [cpu, cuda, again] = [train('cpu', 3), train('cuda', 3), train('cuda', 3)];
-  const errors = [...cpu]
-    .filter(([name]) => !undefinedValue.test(name))
-    .map(([name, values]) => {
-      return [name, relativeError(cuda.get(name)!, values)] as const;
-    });
-  expect(errors.filter(([, error]) => !(error <= 2e-5))).toEqual([]);
+  const errors = [...cpu].map(([name, values]) => [name, relativeError(cuda.get(name)!, values)] as const);
+  expect(errors.filter(([, error]) => !(error <= 5e-6))).toEqual([]);
   expect([...again]).toEqual([...cuda]);
 });

@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "cuda/epilogue/column_sums.h"
+#include "cuda/gemm/async_copy.h"
+#include "cuda/gemm/mma.h"
 #include "cuda/ops/norm_kernels.h"
 #include "test/emulator/host.h"
 
@@ -73,20 +75,50 @@ bool product() {
   return check("a product", found, expected);
 }
 
-struct ReadFour : Unshared {
-  const float* x;
-  float* y;
-  __device__ void operator()(None&) const { *y = load_words<float4>(x).x; }
+// Every way of the kernels to access several values at once (numbers.h, async_copy.h, mma.h).
+enum Access { kLoad, kLoadHalf, kStore, kStoreHalf, kStorePair, kCopy, kMatrix, kMatrixTransposed };
+
+struct AccessAt {
+  static constexpr int kThreads = kWarpSize;
+  struct alignas(16) Shared {
+    Bf16 to[8];
+  };
+
+  Access how;
+  Bf16* at;
+
+  __device__ void operator()(Shared& s) const {
+    uint32_t words[4];
+    switch (how) {
+      case kLoad:
+        return void(load_words<uint4>(at));
+      case kLoadHalf:
+        return void(load_words<uint2>(at));
+      case kStore:
+        return store_words(at, make_uint4(0, 0, 0, 0));
+      case kStoreHalf:
+        return store_words(at, make_uint2(0, 0));
+      case kStorePair:
+        return store(at, {1.0f, 2.0f});
+      case kCopy:
+        return copy_async(s.to, at), end_copy_group(), wait_for_copies<0>();
+      case kMatrix:
+        return ldmatrix(words, at);
+      default:
+        return ldmatrix_trans(words, at);
+    }
+  }
 };
 
-// Aborts: 16 bytes at a multiple of 4.
-bool misaligned() {
-  alignas(16) const float x[8] = {};
-  float y = 1;
-  launch({1}, ReadFour{{}, x, &y});
-  const bool right = y == 0;
-  launch({1}, ReadFour{{}, x + 1, &y});
-  return right;
+// Accesses memory at its alignment, then `beyond` values further, where the emulation must abort.
+bool misaligned(Access how) {
+  alignas(16) Bf16 x[16] = {};
+  const int beyond = how == kStorePair ? 1 : how == kLoadHalf || how == kStoreHalf ? 2 : 4;
+  const auto access = [&](Bf16* at) { launch({1}, AccessAt{how, at}); };
+  access(x);
+  std::fprintf(stderr, "aligned accesses passed\n");
+  access(x + beyond);
+  return false;
 }
 
 bool norm() {
@@ -121,7 +153,7 @@ bool bf16() {
 int main(int, char** given) {
   using namespace morphmlp::cuda;
   const std::string broken = given[1] ? given[1] : "";
-  if (broken == "misaligned") return misaligned() ? 0 : 1;
+  if (broken == "misaligned") return misaligned(static_cast<Access>(std::atoi(given[2]))) ? 0 : 1;
   if (broken == "forgotten") return without_barrier() ? 0 : 1;
   return with_barrier() && product() && norm() && bf16() ? 0 : 1;
 }

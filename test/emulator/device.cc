@@ -213,6 +213,63 @@ void* native_stream() {
 
 namespace {
 
+// Work of the side stream must follow an event that it waits for, since the kernels before it may still run on a GPU.
+bool side_follows = false;
+
+void submit_beside(std::function<void()> launch) {
+  if (!side_follows) fail("the side stream was used without waiting for the kernels");
+  const OpenMemory open;
+  launch();
+}
+
+struct PastEvent : Event {
+  bool passed() override { return true; }
+};
+
+}  // namespace
+
+std::unique_ptr<Event> mark() {
+  refuse_recording("an event");
+  return std::make_unique<PastEvent>();
+}
+
+namespace side {
+
+void* stream() {
+  static EmulatedStream stream{submit_beside};
+  return &stream;
+}
+
+void after(const Event&) { side_follows = true; }
+
+std::unique_ptr<Event> mark() {
+  side_follows = false;
+  return std::make_unique<PastEvent>();
+}
+
+float* allocate(int64_t n) {
+  const std::lock_guard<std::recursive_mutex> lock(arena().mutex);
+  const size_t bytes = static_cast<size_t>(n) * sizeof(float);
+  void* data = arena_allocate(bytes);
+  if (!data) fail("out of GPU memory: " + std::to_string(bytes) + " bytes asked for");
+  allow(data, bytes);
+  return static_cast<float*>(data);
+}
+
+void release(float* data) {
+  const std::lock_guard<std::recursive_mutex> lock(arena().mutex);
+  forbid(data, arena().sizes[data]);
+  arena_free(data);
+}
+
+void copy(float* to, const float* from, int64_t n) {
+  submit_beside([=] { std::memcpy(to, from, static_cast<size_t>(n) * sizeof(float)); });
+}
+
+}  // namespace side
+
+namespace {
+
 void disown(BlockCache::Pool* pool) {
   const std::lock_guard<std::recursive_mutex> lock(arena().mutex);
   arena().blocks.disown(pool);

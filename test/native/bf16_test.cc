@@ -1,4 +1,5 @@
 // Tests of bf16 for one instruction set: rounding, and the GEMM core on operands in bf16. See gemm_test.sh.
+#include <algorithm>
 #include <limits>
 #include <vector>
 
@@ -121,6 +122,27 @@ void test_tn(int64_t m, int64_t n, int64_t k, bool add) {
   }
 }
 
+// The bits of a row do not depend on the split of rows into calls, hence not on the number of threads.
+void test_splits() {
+  const int64_t rows = 29, n = 70, k = 81;
+  const Matrix a(rows, k, 1, 6), b(k, n, 1, 7);
+  Random random(8);
+  const std::vector<float> w = random.fill(n * k);
+  std::vector<Element> packed(static_cast<size_t>(isa::packed_weight_size<Element>(n, k)));
+  isa::pack_weight(w.data(), n, k, k, 1, packed.data());
+  std::vector<float> whole(static_cast<size_t>(rows * n)), parts = whole, tn(static_cast<size_t>(n * n)), tn_parts = tn;
+  isa::gemm_block(rows, n, k, a.data.data(), a.ld, packed.data(), whole.data(), n, false);
+  for (int64_t i = 0, count = 1; i < rows; i += count, count = std::min(count + 3, rows - i))
+    isa::gemm_block(count, n, k, a.data.data() + i * a.ld, a.ld, packed.data(), parts.data() + i * n, n, false);
+  expect(std::memcmp(whole.data(), parts.data(), whole.size() * sizeof(float)) == 0, "gemm differs in parts");
+  isa::gemm_tn_block(k, n, n, b.data.data(), b.ld, b.data.data(), b.ld, tn.data(), n, false);
+  const int64_t starts[] = {0, 5, 40, n};
+  for (int i = 0; i < 3; ++i)
+    isa::gemm_tn_block_rows(k, n, n, b.data.data(), b.ld, b.data.data(), b.ld, tn_parts.data(), n, false, starts[i],
+                            starts[i + 1]);
+  expect(std::memcmp(tn.data(), tn_parts.data(), tn.size() * sizeof(float)) == 0, "gemm_tn differs in parts");
+}
+
 // NaN in a row of A affects only that row, also as the first element of a last, incomplete pair.
 void test_nan_stays() {
   Matrix a(3, 5, 0, 5);
@@ -146,5 +168,6 @@ void test_bf16() {
   for (int64_t k : {511, 512, 513, 1001}) test_gemm(15, 98, k, k & 1, k & 2);
   for (int64_t m : {511, 513, 1001}) test_tn(m, 29, 84, m & 1);
   test_tn(200, 601, 70, true);
+  test_splits();
   test_nan_stays();
 }

@@ -40,7 +40,7 @@ function composed(t: Record<string, Tensor>, c: SpatialCase): Tensor {
 }
 
 // Several blocks per frame; enough frames for tiles (of whole frames, and several per frame), and so few that threads share one;
-// padding.
+// padding; sums for the pooled mean in several parts, with a shorter chunk in each frame.
 const large: SpatialCase[] = [
   { shape: [2, 3, 14, 14, 56], chunk: 14, branches: 3, scale: [1.5, 0] },
   { shape: [1, 1, 19, 17, 28], chunk: 14, branches: 3, same: true },
@@ -49,6 +49,8 @@ const large: SpatialCase[] = [
   { shape: [3, 1, 15, 13, 24], chunk: 12, branches: 3, bias: false },
   { shape: [2, 4, 7, 7, 98], chunk: 49, branches: 2 },
   { shape: [1, 2, 9, 8, 32], chunk: 16, branches: 2, same: true },
+  { shape: [2, 4, 17, 9, 12], chunk: 4, branches: 3, scale: [0.5, 2] },
+  { shape: [1, 11, 5, 5, 12], chunk: 4, branches: 2 },
 ];
 
 // On the numbers of this case fc2's gradient is a small difference of large sums: both paths differ by 4e-6 to 6e-6 from float64. With the

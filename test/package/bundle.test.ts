@@ -118,7 +118,7 @@ describe('the command line of ./run', () => {
   test.each([
     [
       ['bogus'],
-      "expected one of doctor, build, test, parity, train-200, bench, models, profile, sanitize, all, check, got 'bogus'",
+      "expected one of doctor, build, test, parity, train-200, bench, models, profile, sanitize, all, quick, check, got 'bogus'",
     ],
     [['test', 'parity'], "got 'test parity'"],
     [['test', '--device', 'tpu'], "--device: expected cuda or cpu, got 'tpu'"],

@@ -88,6 +88,33 @@ test('the backgrounds differ, and charts follow a change of the scheme', async (
   await expectLines(page, 'loss', { [train]: 2, [before.train]: 0 });
 });
 
+test('the page of a running training is loaded again until the training ends', async () => {
+  const running: RunReport = { ...sampleReport(), status: 'running' };
+  const file = path.join(folder, 'running.html');
+  await writeRunReport(file, running);
+  const page = await browser.newPage();
+  await page.clock.install();
+  await page.goto(`file://${file}`);
+  let reloads = 0;
+  page.on('load', () => void reloads++);
+  const later = async (seconds: number): Promise<void> => {
+    await page.clock.fastForward(1000 * seconds);
+    await page.waitForLoadState('load');
+    await page.waitForSelector('html[data-ready]', { state: 'attached' });
+  };
+  await later(29);
+  expect(reloads).toBe(0);
+  await writeRunReport(file, { ...running, title: 'after an epoch' });
+  await Promise.all([page.waitForEvent('load'), page.clock.fastForward(2000)]);
+  expect(await page.locator('h1').textContent()).toBe('after an epoch');
+  await writeRunReport(file, { ...running, status: 'finished' });
+  await Promise.all([page.waitForEvent('load'), page.clock.fastForward(30_000)]);
+  expect(await page.locator('.status').textContent()).toBe('finished');
+  await later(300);
+  expect(reloads).toBe(2);
+  await page.close();
+});
+
 test('labels, paths and reasons never become markup or code', async () => {
   const evil = (where: string) =>
     `</script><img src="file:///evil" onerror="window.hacked='${where}'"><script>window.hacked=1</script>${where}`;

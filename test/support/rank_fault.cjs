@@ -8,7 +8,7 @@ const path = require('node:path');
 
 const dist = path.join(__dirname, '..', '..', 'dist', 'train');
 const [rank, kind, n] = (process.env.RANK_FAULT ?? '').split(':');
-const own = process.env.OMPI_COMM_WORLD_RANK ?? process.env.PMI_RANK ?? '0';
+const own = process.env.OMPI_COMM_WORLD_RANK ?? process.env.PMI_RANK ?? process.env.RANK ?? '0';
 
 function changeBits(model, change) {
   const [p] = model.parameters();

@@ -1,6 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
 import path from 'node:path';
 import { loadCheckpoint } from '../../src/formats/checkpoint';
 import { CLI } from './run_cli';
@@ -50,15 +51,42 @@ export function runRanks(
   launcher: Launcher | null,
   ranks: number,
   args: readonly string[],
-  { fault, env = {} }: JobOptions = {},
+  options: JobOptions = {},
 ): Promise<JobResult> {
   const command = [process.execPath, CLI, ...args];
   const [program, ...rest] = launcher
     ? [launcher.program, ...launcher.options, '-n', String(ranks), ...command]
     : command;
+  return runProgram(program!, rest, options);
+}
+
+/** Runs the command line as so many processes with the variables of torchrun. Returns the result of each. */
+export async function runTorchrun(
+  ranks: number,
+  args: readonly string[],
+  options: JobOptions = {},
+): Promise<JobResult[]> {
+  const job = { WORLD_SIZE: String(ranks), MASTER_ADDR: '127.0.0.1', MASTER_PORT: String(await freePort()) };
+  return Promise.all(
+    Array.from({ length: ranks }, (_, rank) => {
+      const env = { ...job, RANK: String(rank), LOCAL_RANK: String(rank), ...options.env };
+      return runProgram(process.execPath, [CLI, ...args], { ...options, env });
+    }),
+  );
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+function runProgram(program: string, args: readonly string[], { fault, env = {} }: JobOptions): Promise<JobResult> {
   const preload = fault === undefined ? {} : { RANK_FAULT: fault, NODE_OPTIONS: `--require ${PRELOAD}` };
   const root = { OMPI_ALLOW_RUN_AS_ROOT: '1', OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: '1' };
-  const child = spawn(program!, rest, { env: { ...process.env, NO_COLOR: '1', ...root, ...preload, ...env } });
+  const child = spawn(program, args, { env: { ...process.env, NO_COLOR: '1', ...root, ...preload, ...env } });
   const pieces: Buffer[] = [];
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (piece: Buffer) => void pieces.push(piece));
   return new Promise((resolve, reject) => {

@@ -4,6 +4,7 @@ const { existsSync, readdirSync, rmSync, statSync } = require('node:fs');
 const path = require('node:path');
 const { parseArgs } = require('node:util');
 const cmake = require('../build/cmake.cjs');
+const smoke = require('../build/smoke.cjs');
 const { pack } = require('./archive.cjs');
 const { commit, layOut, root } = require('./contents.cjs');
 const { writeManifest } = require('./manifest.cjs');
@@ -18,7 +19,7 @@ Needs CMake (unless --libraries is given), GNU tar, xz, strip and readelf here; 
 libraries give the same archive, byte for byte.
 
   --cuda AUTO|ON|OFF   compile for CUDA (AUTO: if nvcc is found)
-  --libraries FOLDER   use morphmlp.node and libmorphmlp.so of this folder instead of compiling them
+  --libraries FOLDER   use morphmlp.node, libmorphmlp.so and, if it is there, smoke of this folder instead of compiling them
   --out FILE           archive (default: build-bundle/morphmlp-bundle-COMMIT.tar.xz)
   --level 0..9         xz level (default: 6)
   --jobs N             parallel compilations
@@ -64,7 +65,9 @@ function librariesOf({ libraries, cuda = 'AUTO', jobs }) {
   const defines = { CMAKE_CUDA_FLAGS: '--no-compress' };
   cmake.build({ folder, cuda, defines, ...(jobs === undefined ? {} : { jobs: Number(jobs) }) });
   const release = path.join(folder, 'Release');
-  return { folder: release, target: targetOf(release) };
+  const target = targetOf(release);
+  if (target !== 'the CPU') smoke.build({ out: path.join(release, 'smoke') });
+  return { folder: release, target };
 }
 
 const TEXT = ['cuda', 'libraries', 'out', 'level', 'jobs'];

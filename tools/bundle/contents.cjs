@@ -7,7 +7,7 @@ const { closure, copyPackages } = require('./packages.cjs');
 
 const root = path.join(__dirname, '..', '..');
 const TRACKED = ['LICENSE', 'README.md', 'CMakeLists.txt', 'package.json', 'bin', 'configs', 'include', 'native'];
-const ALSO_TRACKED = ['bench/peers', 'docs/cuda.md', 'test/fixtures', 'test/emulator', 'tools'];
+const ALSO_TRACKED = ['bench/peers', 'docs/cuda.md', 'test/fixtures', 'test/emulator', 'test/smoke', 'tools'];
 const TESTED = ['ops', 'optim', 'models', 'nn', 'cuda', 'c_api', 'support'];
 // Tests are compiled to JavaScript, so jest needs no ts-jest. tools/build/cmake.cjs replaces cmake-js.
 const TEST_PACKAGES = ['jest', 'fast-check'];
@@ -73,7 +73,7 @@ function needs(files) {
   return { glibc: newest(/\bGLIBC_(\d[\d.]*)/g), libstdcxx: newest(/\bGLIBCXX_(\d[\d.]*)/g) };
 }
 
-/** Lays out the bundle in `to`. `libraries` is the folder of both libraries. Returns the required library versions. */
+/** Lays out the bundle in `to`. `libraries` is the folder of both libraries and, for CUDA, of the smoke test. Returns the required library versions. */
 function layOut(to, libraries) {
   if (!existsSync(path.join(root, 'dist', 'cli', 'main.js'))) throw new Error('dist/ is missing: run npm run build:ts');
   for (const file of tracked(...TRACKED, ...ALSO_TRACKED)) if (!UNUSED_FIXTURES.test(file)) copy(file, to);
@@ -82,9 +82,14 @@ function layOut(to, libraries) {
   const { dependencies } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
   const wanted = Object.keys(dependencies).filter((name) => !UNUSED_PACKAGES.includes(name));
   copyPackages(root, closure(root, [...wanted, ...TEST_PACKAGES]), to);
+  const built = ['morphmlp.node', 'libmorphmlp.so', 'smoke'].map((name) => [
+    path.join(libraries, name),
+    `build/Release/${name}`,
+  ]);
+  // The smoke test is only made for CUDA.
   const programs = [
     [process.execPath, 'runtime/node'],
-    ...['morphmlp.node', 'libmorphmlp.so'].map((name) => [path.join(libraries, name), `build/Release/${name}`]),
+    ...built.filter(([from]) => existsSync(from) || !from.endsWith('smoke')),
   ];
   for (const [from, file] of programs) stripped(from, path.join(to, file));
   const found = needs(programs.map(([, file]) => path.join(to, file)));

@@ -1,6 +1,6 @@
 'use strict';
 // ./run of a bundle: each step runs a few commands and writes a log and a record of the machine.
-const { spawn, spawnSync } = require('node:child_process');
+const { spawn } = require('node:child_process');
 const { createWriteStream, mkdirSync, writeFileSync } = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
@@ -8,29 +8,10 @@ const { differences, readManifest } = require('./manifest.cjs');
 const { findNvcc } = require('../build/cmake.cjs');
 const machine = require('./machine.cjs');
 
-const { root } = machine;
-const program = path.join(root, 'bin', 'morphmlp.js');
-const node = process.execPath;
-const morphmlp = (...args) => [node, program, ...args];
-const reference = (name) => path.join(root, 'test', 'fixtures', 'reference', name);
-const runTests = (...args) => [
-  ...[node, path.join(root, 'node_modules', 'jest', 'bin', 'jest.js'), '-c', path.join(__dirname, 'jest.config.cjs')],
-  ...['--runInBand', ...args],
-];
-const againstTorch = (device, out, ...args) => [
-  ...[
-    machine.python(),
-    path.join(root, 'bench', 'peers', 'ctypes_check.py'),
-    '--device',
-    device,
-    '--out',
-    out,
-    ...args,
-  ],
-];
+const commands = require('./commands.cjs');
+const quick = require('./quick.cjs');
 
-/** Element types of activations on a device. */
-const typesOf = (device) => (device === 'cuda' ? ['f32', 'bf16'] : ['f32']);
+const { root, node, morphmlp, reference, runTests, againstTorch, typesOf, profile } = commands;
 
 /** Trains in each type of the device and compares the losses of bf16 with those of f32. */
 function train200({ device, out, extra }) {
@@ -70,30 +51,12 @@ function benchModels({ device, out, extra }) {
   ]);
 }
 
-/** Profiles forward and training step in the type that networks are trained in. */
-const profile = ({ device, out, extra }) =>
-  ['forward', 'train'].map((work) =>
-    morphmlp(
-      ...['bench', 'profile', '--work', work, '--device', device, '--precision', typesOf(device).at(-1)],
-      ...(device === 'cpu' ? ['--model', 'quickstart', '--steps', '1'] : ['--batch', '32']),
-      ...['--out', path.join(out, `profile_${work}.json`), ...extra],
-    ),
-  );
-
-function findSanitizer() {
-  const found = ['compute-sanitizer', '/usr/local/cuda/bin/compute-sanitizer'];
-  return found.find((name) => spawnSync(name, ['--version']).status === 0);
-}
-
 /** Runs memcheck and racecheck on tests; findings give exit status 86. */
 function sanitizer({ extra }) {
-  const tool = findSanitizer();
+  const tool = commands.findTool('compute-sanitizer');
   if (!tool) throw new Error('expected compute-sanitizer on the PATH or in /usr/local/cuda/bin');
   const tests = extra.length > 0 ? extra : ['test/ops', 'test/optim'];
-  return ['memcheck', 'racecheck'].map((name) => [
-    ...[tool, '--tool', name, '--error-exitcode', '86', '--print-limit', '20'],
-    ...runTests(...tests),
-  ]);
+  return ['memcheck', 'racecheck'].map((name) => commands.sanitized(tool, name, runTests(...tests)));
 }
 
 /** Commands with `needs: 'torch'` are skipped, with a note in the record, if Python has no PyTorch. */
@@ -158,6 +121,8 @@ ${Object.entries(STEPS)
   .join('\n')}
   all        all steps, also after a failure; builds only if the libraries do not load, or lack CUDA and nvcc is found
              (--no-build: never)
+  quick      what a few minutes on a GPU can show, in at most 480 s: smoke test, also under memcheck, kernels against PyTorch,
+             video S, tests of ops, speed beside PyTorch, profile, ncu; writes OUT/summary.txt, quick.json and results.tar.gz. Words after -- select test files
   check      compare the files with MANIFEST.json
 
 Each step writes OUT/STEP.json (device, driver, clocks, commit, exit status, duration) and OUT/STEP.log; OUT is results/. Exit
@@ -302,7 +267,7 @@ function parse(args) {
   }
   if (!['cuda', 'cpu'].includes(options.device))
     throw new Error(`--device: expected cuda or cpu, got '${options.device}'`);
-  const known = [...Object.keys(STEPS), 'all', 'check'];
+  const known = [...Object.keys(STEPS), 'all', 'quick', 'check'];
   if (names.length !== 1 || !known.includes(names[0]))
     throw new Error(`expected one of ${known.join(', ')}, got '${names.join(' ')}' (./run --help)`);
   return { name: names[0], options };
@@ -318,6 +283,7 @@ async function main(args) {
   if (args.length === 0 || args.includes('--help') || args[0] === 'help') return console.log(HELP);
   const { name, options } = parse(args);
   if (name === 'check') return void (process.exitCode = check() ? 0 : 1);
+  if (name === 'quick') return void (process.exitCode = (await quick.run(options)) ? 0 : 1);
   process.on('SIGINT', () => (interrupted = true)); // the running command receives SIGINT too and ends first
   mkdirSync(options.out, { recursive: true });
   const all = [

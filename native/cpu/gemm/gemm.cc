@@ -68,7 +68,7 @@ void pack(const float* w, int64_t n, int64_t k, int64_t row_stride, int64_t col_
   });
 }
 
-#ifdef __AVX512BF16__
+#ifdef MORPHMLP_BF16_DOT
 
 // Rounds kLanes rows of w that are contiguous in k; the pairs are then packed as floats are.
 void pack_pair_rows(const float* w, int64_t k, int64_t row_stride, float* out, int64_t width) {

@@ -30,15 +30,15 @@ inline void clear_rows(std::int64_t rows, std::int64_t n, float* c, std::int64_t
   }
 }
 
-// The arithmetic of one step on elements of type E.
+// The arithmetic of one step on elements of type E: a unit of A and a vector of them of B.
 template <class E>
 struct Step {
-  static MORPHMLP_INLINE V run(V a, V b, V sum) { return fma(a, b, sum); }
+  static MORPHMLP_INLINE V run(float a, V b, V sum) { return fma(set1(a), b, sum); }
 };
-#ifdef __AVX512BF16__
+#ifdef MORPHMLP_BF16_DOT
 template <>
 struct Step<Bf16> {
-  static MORPHMLP_INLINE V run(V a, V b, V sum) { return dot_pairs(a, b, sum); }
+  static MORPHMLP_INLINE V run(float a, V b, V sum) { return dot_pairs(a, b, sum); }
 };
 #endif
 
@@ -47,7 +47,7 @@ template <class E>
 using TileElement = std::conditional_t<std::is_same_v<E, Bf16>, Bf16, float>;
 
 // Instantiates `function` for the operand types of this instruction set.
-#ifdef __AVX512BF16__
+#ifdef MORPHMLP_BF16_DOT
 #define FOR_OPERANDS(function) function(float) function(Bf16)
 #else
 #define FOR_OPERANDS(function) function(float) function(Rounded)
@@ -205,7 +205,7 @@ void tile(const TileArgs& t) {
     for (int v = 0; v < kVecs; ++v) b_row[v] = load(b + v * kLanes);
 #pragma GCC unroll 32
     for (int r = 0; r < kRows; ++r) {
-      const V x = set1(a.at(r));
+      const float x = a.at(r);
 #pragma GCC unroll 2
       for (int v = 0; v < kVecs; ++v) sum[r][v] = Step<E>::run(x, b_row[v], sum[r][v]);
     }
@@ -218,7 +218,7 @@ void tile(const TileArgs& t) {
     if (t.half) {
 #pragma GCC unroll 32
       for (int r = 0; r < kRows; ++r) {
-        const V x = set1(a.half_at(r));
+        const float x = a.half_at(r);
 #pragma GCC unroll 2
         for (int v = 0; v < kVecs; ++v) sum[r][v] = Step<E>::run(x, load(b + v * kLanes), sum[r][v]);
       }

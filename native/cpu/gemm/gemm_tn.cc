@@ -57,7 +57,7 @@ void pack_panel(const ReductionBlock<float>& p, int64_t start, int64_t cols, flo
   pack_panels(p.b + start, cols, p.m, 1, p.ldb, panel, 0, 1);
 }
 
-#ifdef __AVX512BF16__
+#ifdef MORPHMLP_BF16_DOT
 
 // The same for pairs of rows: here A must be packed, since its pairs are not adjacent in memory.
 void pack_group(const ReductionBlock<Bf16>& p, int64_t first, int64_t rows, float* out) {
@@ -65,8 +65,11 @@ void pack_group(const ReductionBlock<Bf16>& p, int64_t first, int64_t rows, floa
   for (int64_t i = 0; i < tiles; ++i) {
     const int64_t start = split_start(rows, tiles, i), count = split_start(rows, tiles, i + 1) - start;
     const Bf16* a = p.a + first + start;
-    for (int64_t r = 0; r < p.m; r += 2, a += 2 * p.lda, out += kTileStep)
-      store(out, pair_rows(a, r + 1 < p.m ? a + p.lda : nullptr, static_cast<int>(count)));
+    for (int64_t r = 0; r < p.m; r += 2, a += 2 * p.lda, out += kTileStep) {
+      const Bf16* odd = r + 1 < p.m ? a + p.lda : nullptr;
+      for (int64_t j = 0; j < count; j += kLanes)
+        store(out + j, pair_rows(a + j, odd ? odd + j : nullptr, static_cast<int>(min_of(kLanes, count - j))));
+    }
   }
 }
 

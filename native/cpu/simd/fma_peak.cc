@@ -6,20 +6,25 @@ namespace morphmlp {
 namespace MORPHMLP_ISA {
 namespace {
 
-// Enough independent chains to hide the latency. Without FMA, half are products and half are sums.
+// Enough independent chains to hide the latency, on Arm of four units. Without FMA, half are products and half are
+// sums.
+#if defined(__aarch64__)
+constexpr int kChains = 24;
+#else
 constexpr int kChains = 12;
+#endif
 constexpr std::int64_t kRounds = 20000;
 
 template <class E>
-MORPHMLP_INLINE void peak_step(V (&x)[kChains], V scale, V shift) {
-#pragma GCC unroll 12
+MORPHMLP_INLINE void peak_step(V (&x)[kChains], float scale, V shift) {
+#pragma GCC unroll 24
   for (int i = 0; i < kChains; ++i) {
     if constexpr (std::is_same_v<E, Bf16>) {
       x[i] = Step<Bf16>::run(scale, shift, x[i]);
     } else if (kHasFma) {
-      x[i] = fma(x[i], scale, shift);
+      x[i] = fma(x[i], set1(scale), shift);
     } else {
-      x[i] = i % 2 ? mul(x[i], scale) : add(x[i], shift);
+      x[i] = i % 2 ? mul(x[i], set1(scale)) : add(x[i], shift);
     }
   }
 }
@@ -27,12 +32,12 @@ MORPHMLP_INLINE void peak_step(V (&x)[kChains], V scale, V shift) {
 template <class E>
 float peak_round(float scale, float shift) {
   V x[kChains];
-#pragma GCC unroll 12
+#pragma GCC unroll 24
   for (int i = 0; i < kChains; ++i) x[i] = set1(static_cast<float>(i));
-  const V s = set1(scale), t = set1(shift);
+  const V t = set1(shift);
   for (std::int64_t round = 0; round < kRounds; ++round) {
-    peak_step<E>(x, s, t);
-    peak_step<E>(x, s, t);
+    peak_step<E>(x, scale, t);
+    peak_step<E>(x, scale, t);
   }
   V total = x[0];
   for (int i = 1; i < kChains; ++i) total = add(total, x[i]);

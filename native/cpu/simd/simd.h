@@ -1,6 +1,6 @@
 // Vectors of kLanes floats for the instruction set of this translation unit. Sources that include this header are
-// compiled once per instruction set, named by MORPHMLP_ISA (baseline, avx2, avx512, avx512bf16, neon); everything is in
-// the namespace of that name, so the linker keeps all copies.
+// compiled once per instruction set, named by MORPHMLP_ISA (baseline, avx2, avx512, avx512bf16, neon, neonbf16);
+// everything is in the namespace of that name, so the linker keeps all copies.
 //
 // Contracts shared by all versions:
 //  - load/store need no alignment; load_n/store_n access exactly n floats (0 < n <= kLanes);
@@ -10,6 +10,14 @@
 //  - hsum adds halves pairwise, always in the same order;
 //  - load and store of Bf16 widen and round to nearest, ties to even; NaN stays NaN. AVX512-BF16 takes denormal floats
 //    as 0.
+//
+// Where an instruction multiplies bf16, MORPHMLP_BF16_DOT is defined, and there are
+//  - dot_pairs(pair, b, sum): sum[i] + even * b[2 i] + odd * b[2 i + 1] for the two bf16 numbers in the bits of a float
+//    and the 2 kLanes of b. Denormal operands and results count as 0. AVX512-BF16 rounds to nearest after each product;
+//    Arm rounds to odd after the sum of the products, which are exact, and after the last sum, where more than the
+//    largest finite float becomes that float instead of infinity;
+//  - pair_rows(even, odd, n): the pairs (even[i], odd[i]) of n <= kLanes elements, of which floats are rounded; odd may
+//    be null, for zeros.
 #pragma once
 
 #include <cstdint>
@@ -33,6 +41,10 @@
 
 #ifndef MORPHMLP_ISA
 #define MORPHMLP_ISA baseline
+#endif
+
+#if defined(__AVX512BF16__) || defined(__ARM_FEATURE_BF16_VECTOR_ARITHMETIC)
+#define MORPHMLP_BF16_DOT
 #endif
 
 #define MORPHMLP_INLINE inline __attribute__((always_inline))

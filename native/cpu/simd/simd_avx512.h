@@ -27,16 +27,13 @@ MORPHMLP_INLINE V load_n(const Bf16* p, int n) { return widen(_mm256_maskz_loadu
 #ifdef __AVX512BF16__
 MORPHMLP_INLINE __m256i narrow(V v) { return (__m256i)_mm512_cvtneps_pbh(v); }
 MORPHMLP_INLINE V round_bf16(V v) { return widen(narrow(v)); }
-// sum[i] + a[2 i] * b[2 i] + a[2 i + 1] * b[2 i + 1] for the bf16 elements of a and b.
-MORPHMLP_INLINE V dot_pairs(V a, V b, V sum) { return _mm512_dpbf16_ps(sum, (__m512bh)a, (__m512bh)b); }
-// The pairs (even[i], odd[i]) of n <= kLanes elements; odd may be null, for zeros.
+MORPHMLP_INLINE V dot_pairs(float pair, V b, V sum) { return _mm512_dpbf16_ps(sum, (__m512bh)set1(pair), (__m512bh)b); }
 MORPHMLP_INLINE V pair_rows(const Bf16* even, const Bf16* odd, int n) {
   const __m512i low = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(first_lanes(n), even));
   if (!odd) return _mm512_castsi512_ps(low);
   const __m512i high = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(first_lanes(n), odd));
   return _mm512_castsi512_ps(_mm512_or_si512(low, _mm512_slli_epi32(high, 16)));
 }
-// The same for floats, which are rounded.
 MORPHMLP_INLINE V pair_rows(const float* even, const float* odd, int n) {
   const __m512i low = _mm512_cvtepu16_epi32(narrow(load_n(even, n)));
   if (!odd) return _mm512_castsi512_ps(low);

@@ -1,7 +1,14 @@
-// AArch64 Advanced SIMD: 4 lanes. Included by simd.h, inside its namespace.
+// AArch64 Advanced SIMD, with or without its instructions for bf16 (FEAT_BF16): 4 lanes. Included by simd.h, inside its
+// namespace.
 constexpr int kLanes = 4;
-constexpr bool kHasFma = true, kHasBf16Dot = false;
+constexpr bool kHasFma = true;
+#ifdef __ARM_FEATURE_BF16_VECTOR_ARITHMETIC
+constexpr bool kHasBf16Dot = true;
+constexpr const char* kIsaName = "neonbf16";
+#else
+constexpr bool kHasBf16Dot = false;
 constexpr const char* kIsaName = "neon";
+#endif
 using V = float32x4_t;
 using Mask = uint32x4_t;
 
@@ -22,16 +29,39 @@ MORPHMLP_INLINE void store_n(float* p, V v, int n) {
   if (n == 3) vst1q_lane_f32(p + 2, v, 2);
 }
 
-MORPHMLP_INLINE V load(const Bf16* p) {
-  return vreinterpretq_f32_u32(vshll_n_u16(vld1_u16(reinterpret_cast<const uint16_t*>(p)), 16));
+MORPHMLP_INLINE V widen(uint16x4_t half) { return vreinterpretq_f32_u32(vshll_n_u16(half, 16)); }
+MORPHMLP_INLINE V load(const Bf16* p) { return widen(vld1_u16(reinterpret_cast<const uint16_t*>(p))); }
+#ifdef __ARM_FEATURE_BF16_VECTOR_ARITHMETIC
+MORPHMLP_INLINE uint16x4_t narrow(V v) { return vreinterpret_u16_bf16(vcvt_bf16_f32(v)); }
+MORPHMLP_INLINE V round_bf16(V v) { return widen(narrow(v)); }
+// By element, so that a scalar load is all that the pair takes; a broadcast would keep a vector unit busy.
+MORPHMLP_INLINE V dot_pairs(float pair, V b, V sum) {
+  uint32_t bits;
+  std::memcpy(&bits, &pair, sizeof(bits));
+  return vbfdotq_lane_f32(sum, vreinterpretq_bf16_f32(b), vcreate_bf16(bits), 0);
 }
+MORPHMLP_INLINE uint16x4_t narrow_n(const float* p, int n) { return narrow(load_n(p, n)); }
+MORPHMLP_INLINE uint16x4_t narrow_n(const Bf16* p, int n) {
+  if (n == 4) return vld1_u16(reinterpret_cast<const uint16_t*>(p));
+  uint16_t all[kLanes] = {};
+  for (int i = 0; i < n; ++i) all[i] = p[i].bits;
+  return vld1_u16(all);
+}
+template <class T>
+MORPHMLP_INLINE V pair_rows(const T* even, const T* odd, int n) {
+  const uint16x4_t none = vdup_n_u16(0), low = narrow_n(even, n), high = odd ? narrow_n(odd, n) : none;
+  return vreinterpretq_f32_u16(vzip1q_u16(vcombine_u16(low, none), vcombine_u16(high, none)));
+}
+#else
 MORPHMLP_INLINE uint32x4_t round_bits(V v) {
   const uint32x4_t bits = vreinterpretq_u32_f32(v), odd = vandq_u32(vshrq_n_u32(bits, 16), vdupq_n_u32(1));
   const uint32x4_t nearest = vaddq_u32(bits, vaddq_u32(odd, vdupq_n_u32(0x7FFF)));
   return vbslq_u32(vceqq_f32(v, v), nearest, vorrq_u32(bits, vdupq_n_u32(0x400000)));
 }
+MORPHMLP_INLINE uint16x4_t narrow(V v) { return vshrn_n_u32(round_bits(v), 16); }
 MORPHMLP_INLINE V round_bf16(V v) { return vreinterpretq_f32_u32(vandq_u32(round_bits(v), vdupq_n_u32(0xFFFF0000u))); }
-MORPHMLP_INLINE void store(Bf16* p, V v) { vst1_u16(reinterpret_cast<uint16_t*>(p), vshrn_n_u32(round_bits(v), 16)); }
+#endif
+MORPHMLP_INLINE void store(Bf16* p, V v) { vst1_u16(reinterpret_cast<uint16_t*>(p), narrow(v)); }
 
 MORPHMLP_INLINE V add(V a, V b) { return vaddq_f32(a, b); }
 MORPHMLP_INLINE V sub(V a, V b) { return vsubq_f32(a, b); }

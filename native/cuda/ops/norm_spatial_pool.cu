@@ -26,35 +26,47 @@ struct ChunkPositions {
   int chunk, channels, kinds;
 };
 
-// Sums of LN(x) over the tokens of a clip, for each slot: sums[clip][kind][l][c].
+// Sums of LN(x) over the chunks of a clip, for each slot, in parts of kEach chunks: sums[part][clip][kind][l][c]. A
+// thread that added all chunks, 1,792 in stage 1, would wait for each, and too few threads would wait beside it.
 template <class T>
 struct SumChunkPositions {
+  static constexpr int kEach = 64;
+
   ChunkPositions at;
   Normed<T> x;
-  int steps;
+  int clips, steps;
   float* sums;
+
+  int64_t size() const { return int64_t{clips} * at.slots() * at.channels; }
+  int64_t parts() const { return blocks_of(int64_t{steps} * at.layout.chunks, kEach); }
 
   __device__ void operator()(int64_t i) const {
     const int c = static_cast<int>(i % at.channels), l = static_cast<int>(i / at.channels % at.chunk);
     const int kind = static_cast<int>(i / (static_cast<int64_t>(at.channels) * at.chunk) % at.kinds);
-    const int64_t clip = i / (static_cast<int64_t>(at.channels) * at.chunk * at.kinds);
+    const int64_t clip = i / (static_cast<int64_t>(at.channels) * at.chunk * at.kinds) % clips;
+    const int part = static_cast<int>(i / (static_cast<int64_t>(at.channels) * at.chunk * at.kinds * clips));
     const int valid = at.valid_of(kind), g = c / at.run(), k = l * at.run() + c % at.run();
-    double sum = 0;
-    for (int t = 0; t < steps && l < valid; ++t) sum += frame(clip * steps + t, valid, g, k);
-    sums[i] = static_cast<float>(sum);
+    const int begin = part * kEach, all = steps * at.layout.chunks, end = begin + kEach < all ? begin + kEach : all;
+    float sum = 0;
+    for (int n = begin; n < end && l < valid; ++n) sum += value(clip * steps, n, valid, g, k);
+    sums[i] = sum;
   }
 
  private:
-  __device__ float frame(int64_t frame, int valid, int g, int k) const {
-    float sum = 0;
-    for (int j = 0; j < at.layout.chunks; ++j) {
-      int64_t token;
-      int channel;
-      if (at.valid(j) == valid && at.layout.locate({frame * at.layout.pixels, j, g}, k, &token, &channel))
-        sum += x.template read<1>(token, channel).at[0];
-    }
-    return sum;
+  // Of chunk n of the clip that begins at frame `first`; zero for a chunk of the other kind.
+  __device__ float value(int64_t first, int n, int valid, int g, int k) const {
+    const int step = at.layout.by_chunks.quotient(n), j = at.layout.by_chunks.remainder(n, step);
+    int64_t token;
+    int channel;
+    if (at.valid(j) != valid || !at.layout.locate({(first + step) * at.layout.pixels, j, g}, k, &token, &channel))
+      return 0;
+    return x.template read<1>(token, channel).at[0];
   }
+};
+
+struct StoreSum {
+  float* to;
+  __device__ void operator()(int64_t i, float value) const { to[i] = value; }
 };
 
 // Weights of an FC summed over the positions of a chunk: weight[kind][s][k] is the sum over positions l of W[l S +
@@ -139,6 +151,15 @@ struct AddChannel : WarpRows {
   }
 };
 
+// Sums over all chunks, for each slot: sums[clip][kind][l][c]. The shape alone decides the order.
+template <class T>
+void sum_chunks(SumChunkPositions<T> sum, float* sums) {
+  const Workspace<float> partial(sum.parts() * sum.size());
+  sum.sums = partial.data();
+  launch_each(sum.parts() * sum.size(), sum);
+  reduce_partials(partial.data(), sum.parts(), sum.size(), StoreSum{sums});
+}
+
 const float* data_of(const Buffer* b) { return static_cast<const float*>(b->data); }
 
 }  // namespace
@@ -153,7 +174,7 @@ void norm_spatial_pool(const NormSpatialPoolOf<T>& p) {
     const ChunkPositions at(p.at, i);
     const int64_t floats = clips * at.slots() * c, weights = at.kinds * (c / at.chunk) * (c + 1);
     const Workspace<float> sums(floats), summed(weights);
-    launch_each(floats, SumChunkPositions<T>{at, normed, steps, sums.data()});
+    sum_chunks(SumChunkPositions<T>{at, normed, as_int(clips), steps, nullptr}, sums.data());
     launch_each(weights, SumWeights{at, data_of(p.weight[i]), p.bias[i], summed.data()});
     const int order = static_cast<int>(channel) - 1 - i;
     launch_rows(clips * c, AddSpatial{{}, at, as_int(clips), steps, order, sums.data(), summed.data(), p.pooled});

@@ -114,8 +114,6 @@ char* at(void* data, size_t offset) { return static_cast<char*>(data) + offset; 
 
 }  // namespace
 
-cudaStream_t stream() { return state().stream; }
-
 void allow_shared(const void* kernel, size_t bytes) {
   check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes)),
         "asking for shared memory");

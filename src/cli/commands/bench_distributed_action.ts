@@ -6,7 +6,7 @@ import { predictStep, type MeasuredStep } from '../../bench/distributed/predict'
 import { writeFileAtomic } from '../../formats/atomic';
 import { create, type MorphMLP } from '../../models/morphmlp';
 import { percent, significant, table } from '../../terminal/format';
-import { joinRanks, shareThreads } from './join_ranks';
+import { joinRanks, shareThreads, useDevice } from './join_ranks';
 import { checkOutputs } from './outputs';
 
 /** Arguments of `morphmlp bench distributed`. */
@@ -55,7 +55,7 @@ function predictions(step: MeasuredStep, { ranks, gbps, latency: latencyUs }: Be
 function showShared({ stepMs, waitedMs, bytes, busyMs }: SharedSteps, own: MeasuredStep, ranks: Ranks): void {
   const rate = `${significant(bytes / 1e6, 3)} MB sent, ${significant(bytes / 1e3 / busyMs, 3)} MB/s while sums are under way`;
   console.log(
-    `${ranks.size} ranks (${ranks.library}): ${significant(stepMs, 4)} ms a step, waiting ${percent(waitedMs / stepMs)}; ${rate}`,
+    `${ranks.size} ranks (${ranks.connection}): ${significant(stepMs, 4)} ms a step, waiting ${percent(waitedMs / stepMs)}; ${rate}`,
   );
   console.log(`efficiency ${percent(own.stepMs / stepMs)} of the step without an exchange, while all ranks take one`);
 }
@@ -65,6 +65,7 @@ export async function benchDistributed(given: BenchDistributedArguments): Promis
   const ranks = joinRanks({ timeout: given.rankTimeout });
   const slices = ranks.agree(() => {
     checkOutputs({ json: given.json });
+    useDevice(ranks, 'cpu');
     shareThreads(ranks, given.threads);
     return slicesFor(given, ranks);
   });

@@ -10,6 +10,8 @@ import { Progress } from '../../terminal/progress';
 import { printable } from '../../terminal/text_width';
 import { isKey } from '../../train/config/config';
 import { runOptions } from '../../train/config/recipe';
+import { expectSame } from '../../distributed/connect';
+import { FILE_TIMEOUT, joinRanks, workersHere } from './join_ranks';
 import { resolveConfig, type TrainFlags } from './train_settings';
 
 /** Arguments of `morphmlp data check`. */
@@ -54,6 +56,9 @@ function openLists(
 }
 
 const SHOWN = 20;
+
+/** What lists are called where those of ranks differ. */
+const LISTS = ['list', 'validation list'];
 
 function classTable({ classes }: ListCheck): string {
   const most = [...classes].sort((a, b) => b.files - a.files);
@@ -144,13 +149,22 @@ function jsonOf(found: DataCheck, warnings: string[]): string {
 
 /** Runs `morphmlp data check`: exit status 0 without findings, 1 for errors, 2 for warnings. */
 export async function check(given: string[], args: CheckArguments): Promise<void> {
-  const { listings, clips, workers } = openLists(given, args);
+  const ranks = joinRanks({ timeout: FILE_TIMEOUT });
+  const { listings, clips, workers } = ranks.agree(() => openLists(given, args));
+  expectSame(ranks, Object.fromEntries(listings.map(({ digest }, i) => [LISTS[i]!, digest])));
   const bar = new Progress({ label: 'checking', total: listings.reduce((sum, { items }) => sum + items.length, 0) });
   const span = ({ fps }: { fps: number }): number =>
     clips.sampling === 'segment' || clips.frames === 1 ? clips.frames : Math.floor(clipSpan(clips, fps));
   const onFile = (done: number): void => bar.update(done);
   const see = args.json ? { see: { clips, views: { clips: args.clips, crops: Number(args.crops) as 1 | 3 } } } : {};
-  const found = await checkData(listings, { span, workers, onFile, ...see }).finally(() => bar.finish());
+  const found = await checkData(listings, {
+    span,
+    workers: workersHere(ranks, workers),
+    onFile,
+    sharing: ranks,
+    ...see,
+  }).finally(() => bar.finish());
+  if (!ranks.isMain) return;
   const warnings = [
     ...warningsOf(found),
     ...(found.shared.length === 0 && listings[1] ? sharedFiles(listings[0]!, listings[1]) : []),

@@ -4,7 +4,7 @@ import os from 'node:os';
 import { promisify } from 'node:util';
 import { loadAddon, type TriedAddon } from '../../core/addon_path';
 import { packageVersion } from '../../core/version';
-import { installedLibraries } from '../../distributed/libraries';
+import { describeNccl, installedLibraries } from '../../distributed/libraries';
 import { decoderVersion } from '../../data/video/choose';
 
 /** A program or library: its version, or the reason why it is unusable. */
@@ -32,6 +32,8 @@ export type AddonInfo =
       cudaCompiled: string;
       /** MPI libraries that can be loaded: what several ranks need. */
       mpi: { library: string; version: string }[];
+      /** NCCL: what several ranks with GPUs need. */
+      nccl: Found;
       tried: TriedAddon[];
     }
   | { missing: string };
@@ -66,6 +68,7 @@ interface AddonStatus {
   cudaCompiled(): string;
   cudaDevice(): string;
   mpiDescribe(library: string): string;
+  ncclDescribe(library: string): string;
 }
 
 const KNOWN_FEATURES = ['sse4_2', 'avx', 'f16c', 'fma', 'avx2', 'avx512f', 'avx512bw', 'avx512vl', 'avx512dq'];
@@ -138,7 +141,9 @@ async function sysctl(name: string): Promise<string> {
 async function macCpu(): Promise<Partial<CpuInfo>> {
   const physicalCores = Number(await sysctl('hw.physicalcpu'));
   const flags = `${await sysctl('machdep.cpu.features')} ${await sysctl('machdep.cpu.leaf7_features')}`.toLowerCase();
-  const features = process.arch === 'arm64' ? ['asimd'] : KNOWN_FEATURES.filter((name) => flags.includes(name));
+  const bf16 = process.arch === 'arm64' && (await sysctl('hw.optional.arm.FEAT_BF16')) === '1' ? ['bf16'] : [];
+  const features =
+    process.arch === 'arm64' ? ['asimd', ...bf16] : KNOWN_FEATURES.filter((name) => flags.includes(name));
   return { physicalCores, features };
 }
 
@@ -203,6 +208,7 @@ function findAddon(): AddonInfo {
       cuda: addon.cudaStatus() === 'available' ? addon.cudaDevice() : `no CUDA device: ${addon.cudaStatus()}`,
       cudaCompiled: addon.cudaCompiled(),
       mpi: installedLibraries(addon.mpiDescribe),
+      nccl: describeNccl(addon.ncclDescribe),
     };
   } catch (error) {
     return { missing: (error as Error).message };

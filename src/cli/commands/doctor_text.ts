@@ -1,11 +1,18 @@
-import { multipliesBf16 } from '../../core/instruction_sets';
+import { isFasterInBf16, multipliesBf16 } from '../../core/instruction_sets';
 import type { AddonInfo, DoctorReport, Found, SelfTest } from './doctor';
 
 const gib = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
 const found = (f: Found) => ('version' in f ? f.version : `none: ${f.missing}`);
 
 const FAST_BF16 = 'twice the multiply-adds of f32 per cycle: --precision bf16 is faster';
+const UNMEASURED_BF16 =
+  'two multiply-adds for one of f32 in an instruction: --precision bf16 should be faster (not measured)';
 const SLOW_BF16 = 'these kernels compute it in f32: --precision bf16 takes less memory, but is not faster';
+
+function bf16Text(isa: string): string {
+  if (isFasterInBf16(isa)) return FAST_BF16;
+  return multipliesBf16(isa) ? UNMEASURED_BF16 : SLOW_BF16;
+}
 
 const mpiText = (found: Extract<AddonInfo, { file: string }>['mpi']): string =>
   found.map(({ library, version }) => `${version} (${library})`).join('\n') ||
@@ -18,9 +25,10 @@ function addonRows(addon: AddonInfo): [string, string][] {
     ['addon', addon.file],
     ...skipped.map(({ file, reason }): [string, string] => ['not loaded', `${file}: ${reason}`]),
     ['kernels', `${addon.instructionSet} (this machine has ${addon.instructionSets.join(', ')})`],
-    ['bf16', multipliesBf16(addon.instructionSet) ? FAST_BF16 : SLOW_BF16],
+    ['bf16', bf16Text(addon.instructionSet)],
     ['threads', String(addon.threads)],
     ['MPI', mpiText(addon.mpi)],
+    ['NCCL', found(addon.nccl)],
   ];
 }
 

@@ -1,10 +1,9 @@
 import { specOf } from '../../data/open';
 import type { Device, Precision } from '../../core/native';
-import { setDefaultDevice } from '../../core/tensor';
 import { writeFileAtomic } from '../../formats/atomic';
 import { checkpointFile } from '../../train/checkpoint_file';
 import { writeEvaluationPage } from './evaluation_page';
-import { joinRanks, shareThreads } from './join_ranks';
+import { joinRanks, shareThreads, useDevice } from './join_ranks';
 import { runTest } from './multi_view_test';
 import { checkOutputs } from './outputs';
 import { predictionsCsv, recordOf, showSkippedVideos, testText } from './test_record';
@@ -31,7 +30,7 @@ export async function evaluate(given: EvaluateArguments): Promise<void> {
   const { data, batchSize, workers, separator, clips, crops, csv, html, json = false } = given;
   const ranks = joinRanks({ timeout: given.rankTimeout });
   const checkpoint = ranks.agree(() => {
-    setDefaultDevice(given.device);
+    useDevice(ranks, given.device);
     shareThreads(ranks);
     if (ranks.isMain) checkOutputs({ csv, html });
     return checkpointFile(given.checkpoint);

@@ -6,10 +6,12 @@ import { byteCount } from '../../train/config/bytes';
 import { readFrameList } from '../../data/lists/frame_list';
 import type { Listing } from '../../data/lists/types';
 import { describeListing, readListing } from '../../data/lists/listing';
-import { prepare, type Prepared } from '../../data/prepare/prepare';
+import { prepare, prepareBeside, type Prepared } from '../../data/prepare/prepare';
 import { isPrepared } from '../../data/shards';
 import { amount, bytes } from '../../terminal/format';
 import { Progress } from '../../terminal/progress';
+import { expectSame } from '../../distributed/connect';
+import { FILE_TIMEOUT, joinRanks, workersHere } from './join_ranks';
 import { printable } from '../../terminal/text_width';
 
 /** Arguments of `morphmlp prepare`. */
@@ -62,20 +64,24 @@ function interruption(): AbortSignal {
 
 /** Runs `morphmlp prepare`. */
 export async function prepareClips(list: string, folder: string, given: PrepareArguments): Promise<void> {
-  const listing = readList(list, given);
+  const ranks = joinRanks({ timeout: FILE_TIMEOUT });
+  const listing = ranks.agree(() => readList(list, given));
+  expectSame(ranks, { list: listing.digest });
+  const { shortSide, crf, keyframes, quality, seed } = given;
+  const bar = new Progress({ label: 'preparing', total: listing.items.length });
+  const options = {
+    encoding: { shortSide, crf, keyframes, quality },
+    shardSize: byteCount(given.shardSize),
+    workers: workersHere(ranks, given.workers ?? os.availableParallelism()),
+    seed,
+    signal: interruption(),
+    onFile: (done: number, failed: number) => bar.update(done, failed > 0 ? [`${failed} unreadable`] : []),
+  };
+  if (!ranks.isMain) return prepareBeside(listing, { ...options, sharing: ranks });
   const [first, ...remarks] = describeListing(listing);
   console.log(printable(first!));
   for (const remark of remarks) console.error(pc.yellow(`note: ${printable(remark)}`));
-  const { shortSide, crf, keyframes, quality, seed } = given;
-  const bar = new Progress({ label: 'preparing', total: listing.items.length });
-  const result = await prepare(listing, folder, {
-    encoding: { shortSide, crf, keyframes, quality },
-    shardSize: byteCount(given.shardSize),
-    workers: given.workers ?? os.availableParallelism(),
-    seed,
-    signal: interruption(),
-    onFile: (done, failed) => bar.update(done, failed > 0 ? [`${failed} unreadable`] : []),
-  }).finally(() => bar.finish());
+  const result = await prepare(listing, folder, { ...options, sharing: ranks }).finally(() => bar.finish());
   showFailed(folder, result.failed);
   const before = result.before > 0 ? `, ${result.before} of them by an earlier run` : '';
   const shards = amount(result.shards, 'shard');

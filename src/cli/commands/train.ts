@@ -120,11 +120,10 @@ export function registerTrain(program: Command): void {
     .option('--precision <name>', 'of activations: f32 or bf16, with f32 weights (default: f32)')
     .option('--cuda-graph <on|off>', 'with --device cuda: record a step once and replay it (default: off)', onOff)
     .addOption(
-      new Option('--distributed <how>', 'connect to the other ranks of mpirun or srun (default: auto)').choices([
-        'auto',
-        'off',
-        'mpi',
-      ]),
+      new Option(
+        '--distributed <how>',
+        'connect to the other ranks of mpirun, srun or torchrun (default: auto)',
+      ).choices(['auto', 'off', 'mpi', 'nccl']),
     )
     .option('--rank-timeout <seconds>', 'longest wait for another rank (default: 300)', numberIn(0.1, 1e6))
     .addOption(
@@ -133,6 +132,7 @@ export function registerTrain(program: Command): void {
         'fast',
       ]),
     )
+    .option('--sync-bn', 'BatchNorm by the statistics of all ranks, of which each has one micro-batch a step')
     .option('--out <folder>', 'where checkpoints and the report go (default: runs/train)')
     .addOption(
       new Option('--resume', 'continue the run in --out, with its configuration unless one is given').conflicts(

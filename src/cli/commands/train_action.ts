@@ -7,9 +7,10 @@ import { runOptions, testingOf } from '../../train/config/recipe';
 import { writeFileAtomic } from '../../formats/atomic';
 import { listingCsv } from '../../data/lists/split';
 import { VideoDataset } from '../../data/video/video_dataset';
-import { multipliesBf16 } from '../../core/instruction_sets';
+import { isFasterInBf16, multipliesBf16 } from '../../core/instruction_sets';
 import { instructionSet, memory, threads } from '../../core/runtime';
-import { getDefaultDevice, setDefaultDevice } from '../../core/tensor';
+import { getDefaultDevice } from '../../core/tensor';
+import { connectGpus } from '../../distributed/connect';
 import { detectLaunch, type Mode } from '../../distributed/launch';
 import { ALONE, type Ranks } from '../../distributed/ranks';
 import type { RunOptions } from '../../train/options';
@@ -18,7 +19,7 @@ import { deviceText } from './device_text';
 import { findLearningRate } from './find_lr';
 import { amount, percent } from '../../terminal/format';
 import { afterQuickstart, thisCommand } from './quickstart';
-import { joinRanks, shareThreads } from './join_ranks';
+import { joinRanks, shareThreads, useDevice } from './join_ranks';
 import type { RunLog } from './run_log';
 import { openOnce } from '../open_file';
 import { writeRunFacts, writeRunReport } from './run_report';
@@ -63,10 +64,10 @@ function describeRanks({ ranks, options }: Run): string[] {
   if (ranks.size === 1) return [];
   const hosts = new Set(ranks.seats.map(({ host }) => host)).size;
   const exact = options.fastReduction
-    ? 'gradients summed as MPI likes: bits depend on the number of ranks'
+    ? 'gradients summed as the library likes: bits depend on the number of ranks'
     : 'exact sums';
   return [
-    `ranks: ${ranks.size} on ${amount(hosts, 'host')}  ·  ${amount(threads(), 'thread')} each  ·  ${ranks.library}  ·  ${exact}`,
+    `ranks: ${ranks.size} on ${amount(hosts, 'host')}  ·  ${amount(threads(), 'thread')} each  ·  ${ranks.connection}  ·  ${exact}`,
   ];
 }
 
@@ -80,7 +81,8 @@ function describePrecision({ precision }: RunOptions, recomputed: number): strin
   const again = recomputed > 0 ? `, ${recomputed} blocks recomputed` : '';
   if (precision === 'bf16') return [`precision: bf16 activations, f32 weights${again}`];
   if (getDefaultDevice() === 'cuda' || !multipliesBf16(instructionSet())) return [];
-  return ['precision: f32; this processor trains faster with --precision bf16'];
+  const faster = isFasterInBf16(instructionSet()) ? 'trains' : 'should train';
+  return [`precision: f32; this processor ${faster} faster with --precision bf16`];
 }
 
 function describeRun(run: Run): string {
@@ -128,12 +130,12 @@ function showSkipped(log: RunLog): void {
   for (const { reason } of skipped) console.error(`  ${printable(reason)}`);
 }
 
-function checkDevice(config: Config, ranks: Ranks): void {
-  setDefaultDevice(config['RUN.DEVICE']);
+function checkDevice(config: Config, mode: Mode | undefined, ranks: Ranks): void {
+  useDevice(ranks, config['RUN.DEVICE'], mode);
   shareThreads(ranks, config['RUN.THREADS']);
   if (ranks.size === 1) return;
-  if (config['RUN.DEVICE'] === 'cuda')
-    throw new Error(`${ranks.size} ranks on --device cuda need NCCL, which is not supported: start one process`);
+  if (config['RUN.CUDA_GRAPH'])
+    throw new Error(`--cuda-graph replays the steps of one process: leave it out, got ${ranks.size} ranks`);
   if (config['RUN.PLUGINS'].length > 0)
     throw new Error(`--plugin: kernels of your own are watched in one process, got ${ranks.size} ranks`);
 }
@@ -272,7 +274,7 @@ function withData(words: readonly string[], given: TrainArguments): [pairs: stri
 /** Shows notes, and checks what needs no data. */
 function prepare({ config, notes }: Resolved, given: TrainArguments, ranks: Ranks): void {
   if (ranks.isMain) for (const note of notes) console.error(pc.yellow(`note: ${printable(note)}`));
-  checkDevice(config, ranks);
+  checkDevice(config, given.distributed, ranks);
   if (given.findLr && ranks.size > 1) throw new Error(`--find-lr runs in one process, got ${ranks.size} ranks`);
   const fresh = config['TRAIN.ENABLE'] && !isWatched() && given.findLr !== true;
   if (fresh && ranks.isMain) checkFree(optionsFor(config, given), given.overwrite);
@@ -306,6 +308,7 @@ export async function train(words: string[], arguments_: TrainArguments): Promis
     return;
   }
   ranks.agree(() => prepare(resolved, given, ranks));
+  if (ranks.size > 1 && getDefaultDevice() === 'cuda') connectGpus(ranks);
   const config = await configFor(resolved, given, ranks);
   const plugins = config['RUN.PLUGINS'];
   if (plugins.length > 0) {

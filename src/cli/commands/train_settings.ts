@@ -58,6 +58,7 @@ export interface TrainFlags {
   precision?: string;
   cudaGraph?: boolean;
   reduction?: string;
+  syncBn?: boolean;
   out?: string;
   resume?: boolean;
 }
@@ -98,6 +99,7 @@ const SAME: Readonly<Partial<Record<keyof TrainFlags, KeyName>>> = {
   precision: 'RUN.PRECISION',
   cudaGraph: 'RUN.CUDA_GRAPH',
   reduction: 'RUN.REDUCTION',
+  syncBn: 'RUN.SYNC_BN',
   out: 'OUTPUT_DIR',
 };
 

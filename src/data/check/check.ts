@@ -2,6 +2,7 @@
 import type { LabelledFile, Listing } from '../lists/types';
 import { imbalance } from '../lists/listing';
 import { surveyFrames } from '../pictures/frame_folder';
+import { inOrder, ownShare, UNSHARED, type Sharing } from '../sharing';
 import { inspectFile, type FileFacts, type SeenViews } from './inspect';
 import { sameContent } from './same_content';
 
@@ -64,9 +65,32 @@ export interface CheckOptions {
   see?: SeenViews;
   onFile?: (done: number, total: number) => void;
   signal?: AbortSignal;
+  /** Processes that share out the files; default this one alone. All of them call `checkData` with the same lists. */
+  sharing?: Sharing;
 }
 
-/** Inspects all items, `workers` at a time; returns facts in the order of items. */
+/** Files that a process inspects before it tells the others. */
+const ROUND = 256;
+
+/** Inspects all items, shared out among processes; every process gets all facts, in the order of items. */
+async function inspectShared(
+  items: readonly LabelledFile[],
+  options: CheckOptions,
+  onFiles: (files: number) => void,
+): Promise<FileFacts[]> {
+  const { sharing = UNSHARED } = options;
+  if (sharing.size === 1) return inspectAll(items, options, () => onFiles(1));
+  const facts: FileFacts[] = [];
+  for (let from = 0; from < items.length; from += ROUND * sharing.size) {
+    const round = items.slice(from, from + ROUND * sharing.size);
+    const own = await inspectAll(ownShare(round, sharing), options, () => undefined);
+    facts.push(...inOrder(sharing.gatherJson(own), round.length));
+    onFiles(round.length);
+  }
+  return facts;
+}
+
+/** Inspects items, `workers` at a time; returns facts in their order. */
 async function inspectAll(
   items: readonly LabelledFile[],
   options: CheckOptions,
@@ -151,21 +175,25 @@ function contradiction(group: readonly Entry[]): string | null {
   return `${first!.item.path} and ${other.item.path} have the same content, and are of class ${first!.name} and ${other.name}`;
 }
 
-/** Checks a training list and, optionally, a validation list with the same classes. Opens every file. */
+/**
+ * Checks a training list and, optionally, a validation list with the same classes. Opens every file. Of several processes only the first
+ * looks for equal content.
+ */
 export async function checkData(listings: readonly Listing[], options: CheckOptions): Promise<DataCheck> {
   const total = listings.reduce((sum, { items }) => sum + items.length, 0);
   let done = 0;
   const lists: Omit<ListCheck, 'equal'>[] = [];
   const entries: Entry[] = [];
   for (const [list, listing] of listings.entries()) {
-    const facts = await inspectAll(listing.items, options, () => options.onFile?.(++done, total));
+    const facts = await inspectShared(listing.items, options, (files) => options.onFile?.((done += files), total));
     lists.push(listCheck(listing, facts, options));
     listing.items.forEach((item, i) => {
       const one = facts[i]!;
       if (isReadable(one)) entries.push({ item, bytes: one.bytes, list, name: listing.classNames[item.label]! });
     });
   }
-  const groups = await sameContent(entries);
+  const { rank } = options.sharing ?? UNSHARED;
+  const groups = rank === 0 ? await sameContent(entries) : [];
   const pathsIn = (group: readonly Entry[], list: number): string[] =>
     group.flatMap((entry) => (entry.list === list ? [entry.item.path] : []));
   return {

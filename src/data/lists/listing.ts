@@ -10,6 +10,7 @@ import { gapHint, resolveFolders, resolveLabels, someNames, type ClassOptions } 
 import { readClassFolders } from './class_folders';
 import { hasKnownEnding, kindOfFile, VIDEO_ENDINGS } from './file_kind';
 import { isIdx, readIdxList } from './idx_list';
+import { firstCopies } from './copies';
 import { lookFor } from './presence';
 import { readTable, splitFields, type Table } from './table';
 import type { LabelledFile, Listing } from './types';
@@ -198,15 +199,37 @@ function emptyMessage(names: string[]): string {
   return `${names.length === 1 ? 'class' : 'classes'} without a file: ${someNames(names)}`;
 }
 
-/** Note on files in both lists, by path; `morphmlp data check` compares contents. */
+/** Files of two lists above which their contents are not compared before a run: looking each up would delay it. */
+const COMPARED = 20_000;
+
+/** Pairs of files of `a` and `b` with the same content under different names, one for each such file of `b`. */
+function copies(a: Listing, b: Listing): [string, string][] {
+  const items = [...a.items, ...b.items];
+  if (items.length > COMPARED) return [];
+  const n = a.items.length;
+  const first = firstCopies(items, (same) => same[0]! < n && same.at(-1)! >= n);
+  return b.items.flatMap((item, i): [string, string][] =>
+    first[n + i]! < n ? [[items[first[n + i]!]!.path, item.path]] : [],
+  );
+}
+
+/** Notes on files that are in both lists: by path, or by content; `morphmlp data check` compares the contents of lists of any length. */
 export function sharedFiles(a: Listing, b: Listing): string[] {
-  const paths = new Set(a.items.map((item) => item.path));
-  const shared = b.items.filter((item) => paths.has(item.path));
-  if (shared.length === 0) return [];
   if (a.source === b.source)
     return [`${a.source} is both training and validation list: accuracy says nothing of other files`];
-  const files = shared.length === 1 ? '1 file is' : `${shared.length} files are`;
-  return [`${files} in both ${a.source} and ${b.source}, the first is ${shared[0]!.path}`];
+  const paths = new Set(a.items.map((item) => item.path));
+  const shared = b.items.filter((item) => paths.has(item.path));
+  const equal = copies(a, { ...b, items: b.items.filter((item) => !paths.has(item.path)) });
+  const notes: string[] = [];
+  if (shared[0])
+    notes.push(
+      `${amount(shared.length, 'file')} ${shared.length === 1 ? 'is' : 'are'} in both ${a.source} and ${b.source}, the first is ${shared[0].path}`,
+    );
+  if (equal[0])
+    notes.push(
+      `${amount(equal.length, 'file')} of ${b.source} ${equal.length === 1 ? 'has' : 'have'} the content of one of ${a.source}, the first is ${equal[0][1]}, equal to ${equal[0][0]}`,
+    );
+  return notes;
 }
 
 /** Ratio of class sizes above which accuracy is misleading. */

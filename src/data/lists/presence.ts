@@ -13,16 +13,21 @@ const folded = (name: string): string => name.normalize().toLowerCase();
  */
 function entriesOf(folder: string): (name: string) => boolean {
   const lookUp = (name: string): boolean => existsSync(folder + name);
-  const [names, alike] = [new Set<string>(), new Set<string>()];
+  const [names, links]: [Set<string>, string[]] = [new Set(), []];
   try {
     for (const entry of readdirSync(folder, { withFileTypes: true })) {
-      if (!entry.isSymbolicLink()) names.add(entry.name);
-      alike.add(folded(entry.name));
+      if (entry.isSymbolicLink()) links.push(entry.name);
+      else names.add(entry.name);
     }
   } catch {
     return lookUp; // it cannot be read: its files may be there nevertheless
   }
-  return (name) => names.has(name) || (alike.has(folded(name)) && lookUp(name));
+  let alike: Set<string> | undefined;
+  const resembles = (name: string): boolean => {
+    alike ??= new Set([...names, ...links].map(folded));
+    return alike.has(folded(name));
+  };
+  return (name) => names.has(name) || (resembles(name) && lookUp(name));
 }
 
 /** Folder of an absolute path, with a trailing /. */
@@ -64,17 +69,18 @@ export interface Presence {
 export function lookFor(files: readonly string[]): Presence {
   const missing = new Uint8Array(files.length);
   const first = new Int32Array(files.length);
-  const firstOf = new Map<string, number>();
   const { folders, order, starts } = byFolder(files);
   folders.forEach((folder, f) => {
     const items = order.subarray(starts[f], starts[f + 1]);
     const exists = items.length >= MANY ? entriesOf(folder) : (name: string) => existsSync(folder + name);
+    // Equal paths are in one folder, whose names are shorter to hash and few enough to stay in the cache.
+    const firstOf = new Map<string, number>();
     for (const i of items) {
-      const file = files[i]!;
-      first[i] = firstOf.get(file) ?? i;
+      const name = files[i]!.slice(folder.length);
+      first[i] = firstOf.get(name) ?? i;
       if (first[i] !== i) continue;
-      firstOf.set(file, i);
-      if (!exists(file.slice(folder.length))) missing[i] = 1;
+      firstOf.set(name, i);
+      if (!exists(name)) missing[i] = 1;
     }
   });
   return { missing, first };

@@ -1,9 +1,9 @@
 /** Splits a list into training and validation. */
 import { createHash } from 'node:crypto';
-import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { Philox } from '../../core/philox';
 import { amount } from '../../terminal/format';
+import { firstCopies } from './copies';
 import type { LabelledFile, Listing } from './types';
 
 /** Which part of a split list to use. */
@@ -11,40 +11,6 @@ export interface Split {
   /** Share of each class that goes to validation, above 0 and below 1. */
   share: number;
   part: 'train' | 'val';
-}
-
-const CHUNK = 1 << 20;
-
-/** SHA-256 of a file. */
-function digestOf(file: string): string {
-  const hash = createHash('sha256');
-  const [handle, buffer] = [openSync(file, 'r'), Buffer.alloc(CHUNK)];
-  try {
-    for (let read = 0; (read = readSync(handle, buffer, 0, CHUNK, null)) > 0;) hash.update(buffer.subarray(0, read));
-  } finally {
-    closeSync(handle);
-  }
-  return hash.digest('hex');
-}
-
-/** For each item the number of the first item with the same content. Files of different sizes are not read. */
-function firstCopies(items: readonly LabelledFile[]): Int32Array {
-  const bySize = new Map<number, number[]>();
-  items.forEach(({ path: file }, i) => {
-    const stats = statSync(file, { throwIfNoEntry: false });
-    if (stats?.isFile()) bySize.set(stats.size, [...(bySize.get(stats.size) ?? []), i]);
-  });
-  const first = Int32Array.from(items, (_, i) => i);
-  for (const same of bySize.values()) {
-    if (same.length === 1) continue;
-    const seen = new Map<string, number>();
-    for (const i of same) {
-      const digest = digestOf(items[i]!.path);
-      first[i] = seen.get(digest) ?? i;
-      seen.set(digest, first[i]);
-    }
-  }
-  return first;
 }
 
 /** Items of validation: of each class `share` of its files, rounded, at least one and not all. Copies of a file go with it. */

@@ -6,6 +6,7 @@ import { Philox } from '../../core/philox';
 import type { LabelledFile, Listing } from '../lists/types';
 import { isPacked, type ShardHeader } from '../shards';
 import { sourceOf } from '../source';
+import { inOrder, ownShare, UNSHARED, type Sharing } from '../sharing';
 import { isUnreadable } from '../types';
 import { pack, type Encoding, type Packed } from './pack';
 import { ShardWriter } from './shard_writer';
@@ -19,6 +20,8 @@ export interface PrepareOptions {
   /** Seed of the order in which clips are written. */
   seed: number;
   signal?: AbortSignal;
+  /** Processes that share out the files; default this one alone. The first writes; the others call `prepareBeside`. */
+  sharing?: Sharing;
   /** Called after every file with the numbers of finished and of unreadable files. */
   onFile?: (done: number, failed: number) => void;
 }
@@ -77,16 +80,65 @@ async function* outcomes(
   }
 }
 
+/** Clips that each worker of a process encodes before they are sent. */
+const ROUND = 2;
+
+/** Outcomes as a message: the length of a JSON text, the text, the clips. */
+function messageOf(outcomes: readonly Outcome[]): Uint8Array {
+  const facts = outcomes.map((one) =>
+    'failed' in one ? one : { packed: { ...one.packed, bytes: one.packed.bytes.length } },
+  );
+  const text = Buffer.from(JSON.stringify(facts));
+  const length = Buffer.alloc(4);
+  length.writeUInt32LE(text.length);
+  return Buffer.concat([length, text, ...outcomes.flatMap((one) => ('packed' in one ? [one.packed.bytes] : []))]);
+}
+
+type Facts = { failed: string } | { packed: Omit<Packed, 'bytes'> & { bytes: number } };
+
+function outcomesOf(message: Uint8Array): Outcome[] {
+  const buffer = Buffer.from(message.buffer, message.byteOffset, message.byteLength);
+  let at = 4 + buffer.readUInt32LE(0);
+  const facts = JSON.parse(buffer.toString('utf8', 4, at)) as Facts[];
+  return facts.map((one) => {
+    if ('failed' in one) return one;
+    const bytes = buffer.subarray(at, (at += one.packed.bytes));
+    return { packed: { ...one.packed, bytes } };
+  });
+}
+
+/** As `outcomes`, of which each process computes a part. All processes yield all of them. */
+async function* sharedOutcomes(
+  items: readonly LabelledFile[],
+  options: PrepareOptions,
+): AsyncGenerator<[LabelledFile, Outcome]> {
+  const { sharing = UNSHARED, workers, signal } = options;
+  if (sharing.size === 1) return yield* outcomes(items, options);
+  for (let from = 0, step = ROUND * workers * sharing.size; from < items.length; from += step) {
+    const round = items.slice(from, from + step);
+    const own: Outcome[] = [];
+    if (signal?.aborted !== true)
+      for await (const [, one] of outcomes(ownShare(round, sharing), options)) own.push(one);
+    if (sharing.gatherJson(signal?.aborted === true).includes(true)) {
+      signal?.throwIfAborted();
+      throw new Error('a process was stopped; the same command continues from here');
+    }
+    const all = inOrder(sharing.gatherBytes(messageOf(own)).map(outcomesOf), round.length);
+    for (const [i, item] of round.entries()) yield [item, all[i]!];
+  }
+}
+
 /** The list in the order in which it is written. */
 function writingOrder({ items }: Listing, seed: number): LabelledFile[] {
   return new Philox(seed).fork('prepare').shuffle([...items]);
 }
 
 async function write(writer: ShardWriter, listing: Listing, options: PrepareOptions): Promise<void> {
+  options.sharing?.gatherJson(writer.entries.length);
   const order = writingOrder(listing, options.seed).slice(writer.entries.length);
   let failed = writer.entries.filter((entry) => !isPacked(entry)).length;
   options.onFile?.(writer.entries.length, failed);
-  for await (const [item, outcome] of outcomes(order, options)) {
+  for await (const [item, outcome] of sharedOutcomes(order, options)) {
     options.signal?.throwIfAborted();
     const [name, label] = [nameOf(listing, item), item.label];
     if ('packed' in outcome) writer.add(name, label, outcome.packed);
@@ -148,4 +200,10 @@ export async function prepare(listing: Listing, folder: string, options: Prepare
   } finally {
     unlock();
   }
+}
+
+/** Takes part in a `prepare` that the first process writes. `options.sharing` is that of all. */
+export async function prepareBeside(listing: Listing, options: PrepareOptions & { sharing: Sharing }): Promise<void> {
+  const [written] = options.sharing.gatherJson(0);
+  for await (const _ of sharedOutcomes(writingOrder(listing, options.seed).slice(written), options)) void _;
 }

@@ -385,8 +385,18 @@
     for (const section of document.querySelectorAll('main > section')) observer.observe(section);
   }
 
+  /** Loads the page of a run that goes on again, at once when it is next looked at if its time has passed unseen. */
+  function reloadLater(seconds) {
+    setTimeout(() => {
+      if (!document.hidden) location.reload();
+      else document.addEventListener('visibilitychange', () => location.reload(), { once: true });
+    }, 1000 * seconds);
+  }
+
   specs.forEach(start);
   followScrolling();
+  const { reloadAfter } = document.documentElement.dataset;
+  if (reloadAfter !== undefined) reloadLater(Number(reloadAfter));
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => charts.forEach(draw));
   document.documentElement.dataset.ready = 'true';
 })();

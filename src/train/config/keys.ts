@@ -197,6 +197,7 @@ export const KEYS = {
     ['exact', 'fast'],
     'sum of gradients over ranks; exact: the same bits for any number of ranks, fast: plain all-reduce',
   ),
+  'RUN.SYNC_BN': flag(false, 'BatchNorm by the statistics of all ranks; needs as many micro-batches a step as ranks'),
   'RUN.THREADS': whole(0, 'threads of the kernels; 0: one per physical core', 0),
   'RUN.PLUGINS': texts([], 'shared libraries of kernels that replace ours (include/morphmlp_kernel.h)'),
   'RUN.MICRO_BATCH': whole(

@@ -251,6 +251,7 @@ export function runOptions(config: Config): RunOptions {
     precision: config['RUN.PRECISION'] as Precision,
     cudaGraph: config['RUN.CUDA_GRAPH'],
     fastReduction: config['RUN.REDUCTION'] === 'fast',
+    syncNorm: config['RUN.SYNC_BN'],
     memoryBudget: budget === '' ? null : byteCount(budget),
     cacheMemory: cache === '' ? null : cacheByteCount(cache),
     init: startOf(config),

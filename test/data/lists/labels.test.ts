@@ -256,6 +256,20 @@ test('files of both lists, and classes of very different sizes, are noted', () =
     `1 file is in both ${train.source} and ${val.source}, the first is ${at('b.mp4')}`,
   ]);
   expect(sharedFiles(train, { ...val, items: [] })).toEqual([]);
+  for (const [name, content] of Object.entries({
+    x: 'same',
+    y: 'same',
+    z: 'else',
+    long: 'longer',
+    none: '',
+    empty: '',
+  }))
+    file(`${name}.mp4`, content);
+  const copied = readListing(file('w.csv', ['y', 'z', 'empty'].map((name) => `${name}.mp4,0\n`).join('')));
+  const first = readListing(file('u.csv', ['x', 'long', 'none'].map((name) => `${name}.mp4,0\n`).join('')));
+  expect(sharedFiles(first, copied)).toEqual([
+    `1 file of ${copied.source} has the content of one of ${first.source}, the first is ${at('y.mp4')}, equal to ${at('x.mp4')}`,
+  ]);
   const many = Array.from({ length: 11 }, (_, i) => ({ path: String(i), label: 0 }));
   const listing = { ...train, classNames: ['x', 'y'], items: [...many, { path: 'z', label: 1 }] };
   expect(imbalance(listing)).toEqual(['class x has 11 files (91.7% of all), class y 1']);

@@ -60,13 +60,18 @@ __device__ inline bool try_wait(Mbarrier& barrier, uint32_t parity) {
 }
 
 // Waits until the phase of this parity has ended. The phase before the first counts as ended: parity 1 returns at once.
-// Compiled with MORPHMLP_CUDA_DEBUG, a wait that lasts about 2^24 tries, some seconds, becomes a fault of the kernel
-// in place of a hang.
+// Compiled with MORPHMLP_CUDA_DEBUG, a wait of four seconds becomes a fault of the kernel in place of a hang. They are
+// measured, since a try may itself wait for as long as the device likes.
 __device__ inline void wait(Mbarrier& barrier, uint32_t parity) {
 #ifdef MORPHMLP_CUDA_DEBUG
-  for (int tries = 0; tries < 1 << 24; ++tries)
-    if (try_wait(barrier, parity)) return;
-  __trap();
+  const auto now = [] {
+    uint64_t nanoseconds;
+    asm volatile("mov.u64 %0, %globaltimer;" : "=l"(nanoseconds));
+    return nanoseconds;
+  };
+  const uint64_t start = now();
+  while (!try_wait(barrier, parity))
+    if (now() - start > 4000000000) __trap();
 #else
   while (!try_wait(barrier, parity)) {
   }

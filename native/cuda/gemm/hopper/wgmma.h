@@ -58,11 +58,13 @@ __device__ void alloc_registers() {
 #define MORPHMLP_28(d, i)                                                                          \
   MORPHMLP_FOUR(d, i), MORPHMLP_FOUR(d, i + 4), MORPHMLP_FOUR(d, i + 8), MORPHMLP_FOUR(d, i + 12), \
       MORPHMLP_FOUR(d, i + 16), MORPHMLP_FOUR(d, i + 20), MORPHMLP_FOUR(d, i + 24)
-#define MORPHMLP_NAMES_56                                                  \
-  "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, "           \
-  "%14, %15, %16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, " \
-  "%28, %29, %30, %31, %32, %33, %34, %35, %36, %37, %38, %39, %40, %41, " \
-  "%42, %43, %44, %45, %46, %47, %48, %49, %50, %51, %52, %53, %54, %55"
+#define MORPHMLP_NAMES_32                                                  \
+  "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, " \
+  "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31"
+#define MORPHMLP_NAMES_56                                                    \
+  MORPHMLP_NAMES_32                                                          \
+  ", %32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, " \
+  "%46, %47, %48, %49, %50, %51, %52, %53, %54, %55"
 #define MORPHMLP_NAMES_84                                                    \
   MORPHMLP_NAMES_56                                                          \
   ", %56, %57, %58, %59, %60, %61, %62, %63, %64, %65, %66, %67, %68, %69, " \
@@ -80,7 +82,9 @@ __device__ void alloc_registers() {
 // warp w holds in d[4 j + 2 h + i] row 16 w + l / 4 + 8 h, column 8 j + 2 (l % 4) + i.
 template <int kN, bool kTransposeA, bool kTransposeB>
 __device__ void wgmma(float (&d)[kN / 2], uint64_t a, uint64_t b) {
-  static_assert(kN == 112 || kN == 168 || kN == 224, "a width that has no instruction here");
+  static_assert(kN == 64 || kN == 112 || kN == 168 || kN == 224, "a width that has no instruction here");
+  if constexpr (kN == 64)  // one whole box: the smoke test's control of transposed operands
+    MORPHMLP_WGMMA("64", MORPHMLP_NAMES_32, "%32, %33, 1, 1, 1, %34, %35", MORPHMLP_28(d, 0), MORPHMLP_FOUR(d, 28));
   if constexpr (kN == 112)
     MORPHMLP_WGMMA("112", MORPHMLP_NAMES_56, "%56, %57, 1, 1, 1, %58, %59", MORPHMLP_28(d, 0), MORPHMLP_28(d, 28));
   if constexpr (kN == 168)
@@ -95,6 +99,7 @@ __device__ void wgmma(float (&d)[kN / 2], uint64_t a, uint64_t b) {
 #undef MORPHMLP_NAMES_112
 #undef MORPHMLP_NAMES_84
 #undef MORPHMLP_NAMES_56
+#undef MORPHMLP_NAMES_32
 #undef MORPHMLP_28
 #undef MORPHMLP_FOUR
 
