@@ -25,7 +25,7 @@ test.each(rows)('%s is %s', (_, ours, gives) => {
       picture: ones([1, 2, 4, 4]),
       net: new nn.Sequential(new nn.Linear(3, 2), new nn.GELU()),
     };
-     
+
     const run = new Function(...Object.keys(scope), `return (${ours});`) as (...values: unknown[]) => unknown;
     const result = shown(run(...Object.values(scope)));
     if (gives !== undefined) expect(result).toEqual(JSON.parse(gives));
