@@ -5,6 +5,7 @@ export type { Nested, NumericArray, Shape, TensorOptions } from './core/tensor';
 export type { Device, DType, MemoryStats, Precision } from './core/native';
 export { liveTensorReport, liveTensors, trackLiveTensors, type LiveTensors } from './core/live_tensors';
 export { backward, enableGrad, isGradEnabled, noGrad, releaseGraph, setAnomalyDetection } from './core/autograd';
+export type { Saved } from './core/autograd';
 export { defineOp, type BackwardContext, type Computed, type OpDefinition } from './core/define_op';
 export { gradcheck, type GradcheckOptions } from './core/gradcheck';
 export { checkpoint } from './core/recompute';

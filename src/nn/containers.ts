@@ -36,6 +36,7 @@ export class ModuleList<M extends Module = Module> extends Module implements Ite
     return this;
   }
 
+  /** The modules in order. */
   *[Symbol.iterator](): Iterator<M> {
     for (const [, module] of this.children()) yield module as M;
   }

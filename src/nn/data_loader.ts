@@ -74,6 +74,7 @@ export class DataLoader<Item, Batch = unknown> implements AsyncIterable<Batch> {
     return dropLast ? Math.floor(this.source.length / batchSize) : Math.ceil(this.source.length / batchSize);
   }
 
+  /** The batches of an epoch, in its order. */
   async *[Symbol.asyncIterator](): AsyncIterator<Batch> {
     const { batchSize, dropLast } = this.options;
     let items: (Item | Promise<Item>)[] = [];

@@ -64,6 +64,7 @@ export type ForwardHook = (module: Module, inputs: readonly unknown[], output: T
 
 /** A module whose forward takes one tensor. */
 export interface Layer extends Module {
+  /** The layer's output for x. */
   forward(x: Tensor): Tensor;
 }
 

@@ -29,7 +29,7 @@ const METHODS = {
 
 type Method<F> = F extends (x: Tensor, ...rest: infer Rest) => infer Result ? (...rest: Rest) => Result : never;
 
-/** The methods that ops add to tensors. */
+/** The methods that ops add to tensors; each is described where its function is. */
 export type TensorMethods = { [Name in keyof typeof METHODS]: Method<(typeof METHODS)[Name]> };
 
 /** The most arguments of each method: more are refused, where they would be ignored. */
