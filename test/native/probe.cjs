@@ -79,7 +79,10 @@ function solve(kernel, sizeOf, most = 4096) {
   }
 }
 
-const ONE = (name) => (name === 'offset' ? 4 : 1);
+// The same size for every argument but offsets: that of random numbers is a multiple of 4, those into buffers are below their
+// lengths.
+const sized = (size) => (name) => (name === 'offset' ? 4 : name.startsWith('offset_') ? 0 : size);
+const ONE = sized(1);
 const valid = (kernel) => solve(kernel, ONE).found;
 const kernels = Object.keys(addon.kernels);
 
@@ -134,7 +137,7 @@ probes.types = () => {
   }
 };
 
-const FREE = /^(seed|step|offset|stride_[ab]|kept_stride|reduced_stride)$/; // not sizes of buffers, so any number is valid
+const FREE = /^(seed|step|offset|stride_[abxy]|kept_stride|reduced_stride)$/; // not sizes of buffers, so any number is valid
 
 // Makes every size in turn negative or huge, so that no buffer fits.
 probes.sizes = () => {
@@ -225,7 +228,7 @@ function callWith(kernel, found, all, shared) {
 probes.aliasing = () => {
   let accepted = 0;
   for (const kernel of kernels) {
-    const { found } = solve(kernel, (name) => (name === 'offset' ? 4 : 2), 1 << 16);
+    const { found } = solve(kernel, sized(2), 1 << 16);
     if (!found) continue;
     const all = places(found);
     const apart = callWith(kernel, found, all);
