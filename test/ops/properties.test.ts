@@ -13,7 +13,10 @@ beforeAll(collectGarbage);
 beforeEach(() => void (live = memory().live));
 afterEach(() => expect(memory().live).toBe(live));
 
-const check = <T>(arbitrary: fc.Arbitrary<T>, body: (value: T) => void, numRuns = 150) =>
+/** On the device `cuda` fewer: each launch of a kernel is slow where it is emulated. */
+const RUNS = process.env['MORPHMLP_TEST_DEVICE'] === 'cuda' ? 25 : 150;
+
+const check = <T>(arbitrary: fc.Arbitrary<T>, body: (value: T) => void, numRuns = RUNS) =>
   fc.assert(
     fc.property(arbitrary, (value) => scope(() => body(value))),
     { seed: 7, numRuns },
