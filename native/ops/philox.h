@@ -4,14 +4,7 @@
 #pragma once
 #include <cstdint>
 
-#ifndef MORPHMLP_ISA
-#define MORPHMLP_ISA cuda
-#endif
-#if defined(__CUDACC__)
-#define MORPHMLP_BOTH __host__ __device__
-#else
-#define MORPHMLP_BOTH
-#endif
+#include "ops/both.h"
 
 namespace morphmlp::MORPHMLP_ISA {
 
@@ -50,7 +43,5 @@ template <class Draw>
 MORPHMLP_BOTH uint64_t philox_offset(const Draw& p) {
   return static_cast<uint64_t>(p.offset) + (p.start ? philox_joined(p.start + 2) : 0);
 }
-
-#undef MORPHMLP_BOTH
 
 }  // namespace morphmlp::MORPHMLP_ISA

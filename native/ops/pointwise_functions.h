@@ -4,14 +4,7 @@
 #include <cmath>
 #include <cstdint>
 
-#ifndef MORPHMLP_ISA
-#define MORPHMLP_ISA cuda
-#endif
-#if defined(__CUDACC__)
-#define MORPHMLP_BOTH __host__ __device__
-#else
-#define MORPHMLP_BOTH
-#endif
+#include "ops/both.h"
 
 // F(name, y, dy/dx) of x, with the parameters a and b. NaN propagates.
 #define POINTWISE_FUNCTIONS(F)                                                   \
@@ -63,5 +56,3 @@ enum ArithmeticKind : int64_t { ARITHMETIC_FUNCTIONS(NAME) };
 #undef NAME
 
 }  // namespace morphmlp::MORPHMLP_ISA
-
-#undef MORPHMLP_BOTH

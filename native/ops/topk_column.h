@@ -1,15 +1,7 @@
 // The k first elements of one column in order, for the CPU and the GPU: k passes, no memory but the result.
 #pragma once
+#include "ops/both.h"
 #include "ops/topk.h"
-
-#ifndef MORPHMLP_ISA
-#define MORPHMLP_ISA cuda
-#endif
-#if defined(__CUDACC__)
-#define MORPHMLP_BOTH __host__ __device__
-#else
-#define MORPHMLP_BOTH
-#endif
 
 namespace morphmlp::MORPHMLP_ISA {
 
@@ -38,5 +30,3 @@ MORPHMLP_BOTH inline void topk_column(const TopkIndex& p, int64_t column) {
 }
 
 }  // namespace morphmlp::MORPHMLP_ISA
-
-#undef MORPHMLP_BOTH
