@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstdlib>
 
 #include "runtime/error.h"
 
@@ -12,7 +13,11 @@ namespace {
 
 constexpr int kMaxVersion = 8192;  // at least MPI_MAX_LIBRARY_VERSION_STRING of every implementation
 
+// UCX, below MPICH and Open MPI on some machines, replaces the allocator's system calls as soon as it is loaded, unless
+// it is told not to. Node's threads use them at that moment: one load in a hundred crashed, and one start of a job in
+// twenty.
 void* open_library(const std::string& library, int scope) {
+  setenv("UCX_MEM_EVENTS", "n", 0);
   void* handle = dlopen(library.c_str(), RTLD_NOW | scope);
   if (!handle) fail(dlerror());
   return handle;

@@ -50,9 +50,6 @@ function openLink(kind: LinkKind, launch: Launch, timeout: number): ReturnType<t
     const { host, port, rank, size } = rendezvousOf(launch);
     return native.commInitTcp(host, port, rank, size, timeout);
   }
-  // UCX, below MPICH and Open MPI on some machines, would replace the allocator's system calls while Node's threads use them:
-  // about one start in twenty crashed.
-  process.env['UCX_MEM_EVENTS'] ??= 'n';
   const world = native.commInitMpi(findLibrary(launch, native.mpiDescribe), timeout);
   checkSize(launch, world.size, world.name);
   return world;
