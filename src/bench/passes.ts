@@ -26,9 +26,9 @@ function joined(a: KernelRow, b: KernelRow): KernelRow {
   };
 }
 
-/** The row of the first variant of the same measurement, against which speedups are computed. */
+/** The row of the first variant of the same measurement, against which speedups are computed; undefined if that variant failed. */
 const baselineOf = (rows: readonly KernelRow[], row: KernelRow) =>
-  rows.find((other) => sameAs({ ...row, variant: other.variant })(other))!;
+  rows.find((other) => other.speed === null && sameAs({ ...row, variant: other.variant })(other));
 
 /** Recomputes speedups from paired rounds. A slow variant has fewer rounds in each pass, so pairing is done pass by pass. */
 function withSpeeds(rows: readonly KernelRow[], passes: readonly KernelRow[][]): KernelRow[] {
@@ -38,7 +38,8 @@ function withSpeeds(rows: readonly KernelRow[], passes: readonly KernelRow[][]):
       return (ours?.ms ?? []).flatMap((ms, i) => (first && i < first.ms.length ? [{ ms, first: first.ms[i]! }] : []));
     });
   return rows.map((row) => {
-    const pairs = row.speed ? turns(row, baselineOf(rows, row)) : [];
+    const baseline = row.speed && baselineOf(rows, row);
+    const pairs = baseline ? turns(row, baseline) : [];
     if (pairs.length === 0) return row;
     const of = (key: 'ms' | 'first') => pairs.map((pair) => pair[key]);
     return { ...row, speed: ratio(of('first'), of('ms')) };

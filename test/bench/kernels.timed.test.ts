@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import type { Failure } from '../../src/bench/kernels/plugin_process';
+import type { Failure } from '../../src/bench/kernels/protocol';
 import type { KernelRow } from '../../src/bench/kernels/measure';
 import { faultyPlugin } from '../support/plugins';
 import { runCli } from '../support/run_cli';

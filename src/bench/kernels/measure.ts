@@ -2,6 +2,7 @@
 import { precisionOf } from '../op_cases/bf16';
 import { native, type Precision } from '../../core/native';
 import { PLUGGABLE, UnsupportedError } from '../../core/plugins';
+import type { OpCase } from '../op_cases/case';
 import type { KernelCase } from './kernel_case';
 import { bestLimits, rooflineMs, measureWithLimits, measureLimits, type Limits } from '../roofline';
 import { measureContention, QUIET_SHARE } from '../cpu_contention';
@@ -53,8 +54,10 @@ export interface KernelOptions {
   check: boolean;
   /** Seed of the random inputs. */
   seed: number;
-  /** Called before a variant is verified, timed or compared. */
-  onStep?: (variant: Variant, doing: string) => void;
+  /** Called before a variant is verified, timed or compared. `ours`: our own code computes now, not the variant. */
+  onStep?: (variant: Variant, doing: string, ours?: boolean) => void;
+  /** Called with a variant that is wrong or not to be believed; the others are still measured. Default: the problem is thrown. */
+  onFailure?: (variant: Variant, problem: Error) => void;
 }
 
 const DIRECTIONS = ['forward', 'backward'] as const;
@@ -129,7 +132,6 @@ function rowOf(m: Measured, time: Timed & { i: number; direction: Direction }): 
   const { c, variants, timings, limits, others, cache, launch } = m;
   const variant = variants[i]!;
   const key = `${direction}Ms` as const;
-  rejectTooFast(`${variant.name}: ${c.op} stage ${c.stage} ${direction}`, time, m);
   const floor = rooflineMs(work.flops, work.bytes, limits);
   const errors = m.errors[i];
   const cpuMs = timings[i]![`${direction}CpuMs`];
@@ -159,13 +161,26 @@ function remeasuredLimits(m: Measured): Limits {
 /** Options of a verification. */
 export type VerifyOptions = Pick<KernelOptions, 'seed' | 'onStep'>;
 
+/** Wraps a case to announce when its float64 oracle computes: that time is ours, however slow the machine. */
+function withAnnouncedOracle(c: OpCase, variant: Variant, { onStep }: VerifyOptions): OpCase {
+  const oracle: OpCase['oracle'] = (inputs) => {
+    onStep?.(variant, `computing the reference of ${c.name}`, true);
+    try {
+      return c.oracle(inputs);
+    } finally {
+      onStep?.(variant, `verifying ${c.name}`);
+    }
+  };
+  return { ...c, oracle };
+}
+
 /** Verifies a plugin on small edge shapes. Shapes that the plugin reports as unsupported are skipped. */
-function verifyEdgeShapes(c: KernelCase, variant: Variant, { seed, onStep }: VerifyOptions): void {
+function verifyEdgeShapes(c: KernelCase, variant: Variant, how: VerifyOptions): void {
   const op = PLUGGABLE.find((name) => name === stemOf(c));
   for (const small of op ? EDGE_SHAPES[op] : []) {
-    onStep?.(variant, `verifying ${small.name}`);
+    how.onStep?.(variant, `verifying ${small.name}`);
     try {
-      verify(small, 1, variant, seed);
+      verify(withAnnouncedOracle(small, variant, how), 1, variant, how.seed);
     } catch (error) {
       if (!(error instanceof UnsupportedError)) throw error;
     }
@@ -179,7 +194,7 @@ export function verifyVariant(c: KernelCase, terms: number, variant: Variant, ho
   try {
     if (variant.foreign) verifyEdgeShapes(c, variant, how);
     how.onStep?.(variant, `verifying ${shape.name}`);
-    return verify(shape, terms, variant, how.seed);
+    return verify(withAnnouncedOracle(shape, variant, how), terms, variant, how.seed);
   } finally {
     native.memoryGuard(false);
   }
@@ -193,26 +208,58 @@ const announced = (variant: Variant, doing: string, onStep: KernelOptions['onSte
   ...variant,
   use: (body) => {
     onStep?.(variant, doing);
-    return variant.use(body);
+    const result = variant.use(body);
+    onStep?.(variant, doing, true);
+    return result;
   },
 });
 
-/** Compares the results of each variant's last timed round with ours on the same inputs. */
+/** Compares the results of each variant's last timed round with ours on the same inputs. Returns the indices of those that agree. */
 function compareTimed(
   c: KernelCase,
   data: CaseData,
   variants: readonly Variant[],
   timings: readonly Timing[],
-  { onStep }: KernelOptions,
-): void {
+  options: KernelOptions,
+): number[] {
   const expected = new Map<number, Results>();
-  variants.forEach((variant, i) => {
+  return [...variants.keys()].filter((i) => {
+    const variant = variants[i]!;
     const { round, results } = timings[i]!;
     const { arrays, upstream } = dataOfRound(c.timed, data, round);
     if (!expected.has(round)) expected.set(round, runVariant(c.timed, OURS, arrays, upstream));
-    onStep?.(variant, 'comparing the timed output');
+    options.onStep?.(variant, 'comparing the timed output', true);
     const terms = termsOf(c, upstream.length);
-    verifyAgainst(c.timed, `${variant.name}, as timed`, results, expected.get(round)!, terms);
+    const compare = () =>
+      verifyAgainst(c.timed, `${variant.name}, as timed`, results, expected.get(round)!, terms) ?? true;
+    return attempt(variant, options, compare) !== null;
+  });
+}
+
+/** Runs `body` for a variant; if it throws, reports the failure of the variant and returns null. */
+function attempt<T>(variant: Variant, { onFailure }: KernelOptions, body: () => T): T | null {
+  try {
+    return body();
+  } catch (error) {
+    // A plugin that threw may have damaged memory: its process ends, and another measures the rest.
+    if (!onFailure || variant.foreign) throw error;
+    onFailure(variant, error as Error);
+    return null;
+  }
+}
+
+/** The rows of the times that the machine's limits allow; the others are failures of their variants. */
+function believable(m: Measured, { onFailure }: KernelOptions): KernelRow[] {
+  return timesOf(m).flatMap((time) => {
+    const variant = m.variants[time.i]!;
+    try {
+      rejectTooFast(`${variant.name}: ${m.c.op} stage ${m.c.stage} ${time.direction}`, time, m);
+      return [rowOf(m, time)];
+    } catch (error) {
+      if (!onFailure) throw error;
+      onFailure(variant, error as Error);
+      return [];
+    }
   });
 }
 
@@ -220,13 +267,20 @@ function compareTimed(
  * Verifies each variant against float64, times all of them, and compares the timed outputs element by element with ours, so that the timed
  * work is the verified work.
  */
-export function benchCase(c: KernelCase, variants: readonly Variant[], options: KernelOptions): KernelRow[] {
+export function benchCase(c: KernelCase, all: readonly Variant[], options: KernelOptions): KernelRow[] {
   const { check, rounds, caches, seed, onStep } = options;
   const arrays = arraysOf(c.timed, seed);
   const outputs = outputSize(c.timed, arrays);
   const terms = termsOf(c, outputs);
   const data = { arrays, upstream: upstreamOf(c.timed, seed, outputs) };
-  const errors = variants.map((variant) => (check ? verifyVariant(c, terms, variant, options) : null));
+  const verified = all.flatMap((variant): { variant: Variant; errors: Errors | null }[] => {
+    if (!check) return [{ variant, errors: null }];
+    const errors = attempt(variant, options, () => verifyVariant(c, terms, variant, options));
+    return errors ? [{ variant, errors }] : [];
+  });
+  const variants = verified.map(({ variant }) => variant);
+  const errors = verified.map((one) => one.errors);
+  if (variants[0] !== all[0]) return []; // the outputs of the others are compared with those of the first
   const launches = options.launches ?? [undefined];
   const regimes = launches.flatMap((launch) => caches.map((cache) => ({ launch, cache })));
   return regimes.flatMap(({ launch, cache }) => {
@@ -234,9 +288,11 @@ export function benchCase(c: KernelCase, variants: readonly Variant[], options: 
     const timed = variants.map((v) => announced(v, `being ${how} with a ${cache} cache`, onStep));
     const time = () => timeCase(c.timed, timed, data, { rounds, clock: CLOCKS[options.clock], cache, launch });
     const { result: around, others } = measureContention(() => measureWithLimits(time, precisionOf(c.timed)));
-    compareTimed(c, data, variants, around.result.timings, options);
-    const measured = { c, variants, ...around.result, limits: around.limits, others, cache, launch, errors };
-    const rated = { ...measured, limits: remeasuredLimits(measured) };
-    return timesOf(rated).map((one) => rowOf(rated, one));
+    const agreeing = compareTimed(c, data, variants, around.result.timings, options);
+    const only = <T>(list: readonly T[]) => agreeing.map((i) => list[i]!);
+    const { timings, bytes } = around.result;
+    const shared = { c, bytes, limits: around.limits, others, cache, launch };
+    const measured = { ...shared, variants: only(variants), timings: only(timings), errors: only(errors) };
+    return believable({ ...measured, limits: remeasuredLimits(measured) }, options);
   });
 }

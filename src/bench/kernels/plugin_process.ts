@@ -5,19 +5,13 @@ import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import type { Activity, Jobs, KernelJob, KernelResult, Message, Outcome, PluginDescription } from './protocol';
 
-/** A plugin that failed. */
-export interface Failure {
-  plugin: string;
-  /** The op and stage at which it failed; empty if it failed earlier. */
-  at: string;
-  problem: string;
-}
-
 /** How the child process is supervised. */
 export interface ProcessOptions {
-  /** Milliseconds without progress after which the process is killed. */
+  /** Milliseconds that a plugin may run without progress; then the process is killed. Our own code may take any time. */
   timeout: number;
   onStep?: (plugin: string | null, doing: string) => void;
+  /** The script of the process; default `plugin_worker.js`. */
+  worker?: string;
 }
 
 const SIGNALS: Partial<Record<NodeJS.Signals, string>> = {
@@ -35,11 +29,11 @@ export function describeExit(code: number | null, signal: NodeJS.Signals | null)
   return `crashed: ${SIGNALS[signal] ?? 'ended by a signal'} (${signal})`;
 }
 
-function start(job: string): ChildProcess {
+const WORKER = path.join(__dirname, 'plugin_worker.js');
+
+function start(job: string, worker: string): ChildProcess {
   // Redirects the plugin's standard output to our standard error, so that it does not mix with our tables.
-  const child = spawn(process.execPath, [path.join(__dirname, 'plugin_worker.js')], {
-    stdio: ['pipe', 2, 'inherit', 'pipe'],
-  });
+  const child = spawn(process.execPath, [worker], { stdio: ['pipe', 2, 'inherit', 'pipe'] });
   child.stdin!.on('error', () => undefined); // the process may have exited; 'close' reports how
   child.stdin!.end(job);
   return child;
@@ -49,23 +43,23 @@ function start(job: string): ChildProcess {
 export function runJob<K extends keyof Jobs>(
   kind: K,
   job: Jobs[K]['job'],
-  { timeout, onStep }: ProcessOptions,
+  { timeout, onStep, worker = WORKER }: ProcessOptions,
 ): Promise<Outcome<Jobs[K]['result']>> {
   return new Promise((resolve, reject) => {
-    const child = start(JSON.stringify({ kind, job }));
+    const child = start(JSON.stringify({ kind, job }), worker);
     type End = Outcome<Jobs[K]['result']>;
-    let [last, outcome]: [Activity, End | null] = [{ doing: 'starting', plugin: null }, null];
+    let [last, outcome]: [Activity, End | null] = [{ doing: 'starting', plugin: null, limited: false }, null];
     const hang = () => {
       const problem = `hangs: no progress for ${timeout / 1000} s while ${last.doing}`;
       outcome ??= { problem, plugin: last.plugin };
       child.kill('SIGKILL');
     };
-    let timer = setTimeout(hang, timeout);
+    let timer: NodeJS.Timeout | undefined;
     createInterface({ input: child.stdio[3] as Readable }).on('line', (text) => {
       const line = JSON.parse(text) as Message<Jobs[K]['result']>;
       clearTimeout(timer);
       if (!('doing' in line)) return void (outcome = line);
-      timer = setTimeout(hang, timeout);
+      timer = line.limited ? setTimeout(hang, timeout) : undefined;
       last = line;
       onStep?.(line.plugin, line.doing);
     });
@@ -88,14 +82,11 @@ export async function describePlugin(file: string, options: ProcessOptions): Pro
  * Runs a job, repeating it without each plugin that fails, until it succeeds: one plugin's failure does not affect the others.
  * @throws if the failure was not caused by a plugin
  */
-export async function runKernelJob(
-  job: KernelJob,
-  options: ProcessOptions,
-): Promise<KernelResult & { failures: Failure[] }> {
+export async function runKernelJob(job: KernelJob, options: ProcessOptions): Promise<KernelResult> {
   const outcome = await runJob('kernel', job, options);
-  if ('result' in outcome) return { ...outcome.result, failures: [] };
+  if ('result' in outcome) return outcome.result;
   const { plugin, problem } = outcome;
-  if (plugin === null) throw new Error(problem);
+  if (plugin === null || !job.plugins.includes(plugin)) throw new Error(problem);
   const hint = problem.startsWith('hangs') ? ' (--timeout waits longer)' : '';
   const failure = { plugin, at: `${job.op} stage ${job.stage}`, problem: problem + hint };
   const rest = await runKernelJob({ ...job, plugins: job.plugins.filter((file) => file !== plugin) }, options);

@@ -10,6 +10,7 @@ import { getDefaultDevice, setDefaultDevice } from '../../core/tensor';
 import type {
   Activity,
   DescribeJob,
+  Failure,
   Jobs,
   KernelJob,
   KernelResult,
@@ -26,11 +27,17 @@ import { blasVariants, naiveVariant, OURS, pluginVariant, type Variant } from '.
 const send = (message: Message<unknown>): void => void writeSync(3, `${JSON.stringify(message)}\n`);
 
 /** The current activity. */
-let now: Activity = { plugin: null, doing: 'starting' };
+let now: Activity = { plugin: null, doing: 'starting', limited: false };
 
-function doing(plugin: string | null, text: string): void {
-  if (plugin === now.plugin && text === now.doing) return;
-  now = { plugin, doing: text };
+/**
+ * Reports an activity, of a plugin or (null) of our own code. A crash in our own code is attributed to the plugin that ran last: what it
+ * damaged may show later. On a GPU, a plugin that hangs shows where our own code waits, so that the timeout always applies.
+ */
+function doing(plugin: string | null, text: string, ours = plugin === null): void {
+  const limited = !ours || getDefaultDevice() === 'cuda';
+  const suspect = plugin ?? now.plugin;
+  if (suspect === now.plugin && text === now.doing && limited === now.limited) return;
+  now = { plugin: suspect, doing: text, limited };
   send(now);
 }
 
@@ -56,27 +63,32 @@ const VERIFYING = 'verifying it against float64';
 /** Reports the running direction during verification, where nothing is timed. */
 function reportDirections(): void {
   const ending = new RegExp(`, (forward|backward|${VERIFYING})$`);
-  watchPlugins((_, direction) => doing(now.plugin, `${now.doing.replace(ending, '')}, ${direction ?? VERIFYING}`));
+  watchPlugins((_, direction) =>
+    doing(now.plugin, `${now.doing.replace(ending, '')}, ${direction ?? VERIFYING}`, direction === null),
+  );
 }
 
 function measure({ op, stage, plugins, seed, time }: KernelJob): KernelResult {
   const opened = plugins.map((file) => ({ file, variant: pluginVariant(openHere(file)) }));
   const files = new Map(opened.map(({ file, variant }) => [variant.name, file]));
-  const onStep = ({ foreign, name }: Variant, text: string) =>
-    foreign ? doing(files.get(name)!, text) : doing(null, `${name} ${text}`);
+  const onStep = ({ foreign, name }: Variant, text: string, ours?: boolean) =>
+    foreign ? doing(files.get(name)!, text, ours) : doing(null, `${name} ${text}`);
+  const failures: Failure[] = [];
+  const onFailure = ({ foreign, name }: Variant, { message }: Error) =>
+    void failures.push({ plugin: foreign ? files.get(name)! : name, at: `${op} stage ${stage}`, problem: message });
   const c = chooseCases([op], [stage]).find((one) => one.op === op)!;
   if (time) {
     const variants = [OURS, ...opened.map(({ variant }) => variant)];
     const replaceable = PLUGGABLE.find((name) => name === stemOf(c));
     if (replaceable) variants.push(...blasVariants(replaceable), naiveVariant(replaceable));
-    return { rows: benchCase(c, variants, { ...time, seed, onStep }), checked: [] };
+    return { rows: benchCase(c, variants, { ...time, seed, onStep, onFailure }), checked: [], failures };
   }
   reportDirections();
   const checked = opened.map(({ file, variant }) => {
     const { forward, gradient } = verifyVariant(c, termsOfTimed(c), variant, { seed, onStep });
     return { plugin: file, forward, gradient: variant.backward ? gradient : null };
   });
-  return { rows: [], checked };
+  return { rows: [], checked, failures };
 }
 
 function compareModels({ model, crop, plugins, seed }: ModelJob): ModelErrors {

@@ -26,7 +26,7 @@ export interface KernelJob {
   /** Seed of the random inputs. */
   seed: number;
   /** How to time them together with our kernel and its peers; null verifies them only. */
-  time: Omit<KernelOptions, 'onStep' | 'seed'> | null;
+  time: Omit<KernelOptions, 'onStep' | 'onFailure' | 'seed'> | null;
   threads: number;
 }
 
@@ -37,9 +37,18 @@ export interface VerifiedPlugin {
   gradient: number | null;
 }
 
+/** A kernel that failed: a plugin by its file, one of ours or a library's by its name. */
+export interface Failure {
+  plugin: string;
+  /** The op and stage at which it failed; empty if it failed earlier. */
+  at: string;
+  problem: string;
+}
+
 /** The result of a `KernelJob`. */
 export interface KernelResult {
   rows: KernelRow[];
+  failures: Failure[];
   checked: VerifiedPlugin[];
 }
 
@@ -68,10 +77,13 @@ export interface Jobs {
   model: { job: ModelJob; result: ModelErrors };
 }
 
-/** The current activity, and the plugin that performs it (null for our own code). */
+/** The current activity. */
 export interface Activity {
   doing: string;
+  /** The plugin to which a crash is attributed: the one that runs, or ran last; null before any has run. */
   plugin: string | null;
+  /** The activity is the plugin's own, so that the timeout governs it. */
+  limited: boolean;
 }
 
 /** The outcome of a job. */

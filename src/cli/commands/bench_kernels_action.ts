@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import path from 'node:path';
-import { describePlugin, runKernelJob, type Failure } from '../../bench/kernels/plugin_process';
+import { describePlugin, runKernelJob } from '../../bench/kernels/plugin_process';
+import type { Failure, KernelResult } from '../../bench/kernels/protocol';
 import type { KernelCase } from '../../bench/kernels/kernel_case';
 import { benchCase, type KernelOptions, type KernelRow } from '../../bench/kernels/measure';
 import { machine, type Machine } from '../../bench/machine';
@@ -97,7 +98,7 @@ function besideOurs(c: KernelCase, device: Device): Variant[] {
 
 const placeOf = ({ op, stage }: Pick<KernelCase, 'op' | 'stage'>) => `${op} stage ${stage}`;
 
-type Timing = Omit<KernelOptions, 'onStep'>;
+type Timing = Omit<KernelOptions, 'onStep' | 'onFailure'>;
 type OnStep = (file: string | null, doing: string) => void;
 
 /** Measures one case in this process, or with plugins in a child process. */
@@ -105,8 +106,13 @@ async function measureCase(
   given: BenchKernelsArguments,
   c: KernelCase,
   { plugins, time, onStep }: { plugins: string[]; time: Timing; onStep: OnStep },
-) {
-  if (!given.plugin) return { rows: benchCase(c, besideOurs(c, given.device), time), failures: [] };
+): Promise<Pick<KernelResult, 'rows' | 'failures'>> {
+  if (!given.plugin) {
+    const failures: Failure[] = [];
+    const onFailure = ({ name }: Variant, { message }: Error) =>
+      void failures.push({ plugin: name, at: placeOf(c), problem: message });
+    return { rows: benchCase(c, besideOurs(c, given.device), { ...time, onFailure }), failures };
+  }
   const { seed, ...rest } = time;
   const { op, stage } = c;
   const job = { op, stage, plugins, device: given.device, seed, time: rest, threads: threads() };
@@ -114,7 +120,7 @@ async function measureCase(
 }
 
 /** As `measureCase`, but records an error as a failure of ours, so that the rows of other cases are kept. */
-async function tryCase(...args: Parameters<typeof measureCase>): Promise<{ rows: KernelRow[]; failures: Failure[] }> {
+async function tryCase(...args: Parameters<typeof measureCase>): ReturnType<typeof measureCase> {
   try {
     return await measureCase(...args);
   } catch (error) {

@@ -1,6 +1,7 @@
 import { machine } from '../../bench/machine';
 import { CASES, PEER_NAMES, type PeerName } from '../../bench/models/case';
 import { measureModel, type ModelRow } from '../../bench/models/measure';
+import type { Failure } from '../../bench/kernels/protocol';
 import type { Launch } from '../../bench/kernels/rounds';
 import { missingPeers } from '../../bench/models/peer';
 import { writeFileAtomic } from '../../formats/atomic';
@@ -8,6 +9,7 @@ import type { Device, Precision } from '../../core/native';
 import { requireDevice, setThreads, threads } from '../../core/runtime';
 import { setDefaultDevice } from '../../core/tensor';
 import { percent, significant, table } from '../../terminal/format';
+import { printFailures } from './kernel_table';
 import { checkOutputs } from './outputs';
 import { withProgress } from '../../terminal/progress';
 
@@ -43,12 +45,13 @@ function printModels(rows: readonly ModelRow[]): void {
   );
 }
 
-function write(out: string, rows: readonly ModelRow[]): void {
-  const text = JSON.stringify({ machine: machine(), rows }, null, 1);
+function write(out: string, rows: readonly ModelRow[], failures: readonly Failure[]): void {
+  const text = JSON.stringify({ machine: machine(), rows, failures }, null, 1);
   writeFileAtomic(out, (to) => to(Buffer.from(`${text}\n`)));
 }
 
-async function measureAll(names: readonly string[], given: BenchModelsArguments): Promise<ModelRow[]> {
+/** Measures all cases; one that fails is added to the failures, and the others are still measured. */
+async function measureAll(names: readonly string[], given: BenchModelsArguments, failures: Failure[]) {
   const { rounds, device, precision, recompute, launch = 'launched', out } = given;
   const [rows, missing]: [ModelRow[], string[]] = [[], []];
   const peers = given.peers === true ? PEER_NAMES : (given.peers ?? []);
@@ -65,8 +68,12 @@ async function measureAll(names: readonly string[], given: BenchModelsArguments)
   await withProgress({ label: 'measuring', total: names.length }, async (bar) => {
     for (const [i, name] of names.entries()) {
       const onStep = (doing: string) => bar.update(i, [name, doing]);
-      rows.push(...(await measureModel(name, { ...terms, onStep, onMissing })));
-      if (out) write(out, rows); // keeps results if a later case fails
+      try {
+        rows.push(...(await measureModel(name, { ...terms, onStep, onMissing })));
+      } catch (error) {
+        failures.push({ plugin: 'morphmlp', at: name, problem: (error as Error).message });
+      }
+      if (out) write(out, rows, failures); // keeps results if the process ends in a later case
       bar.update(i + 1);
     }
   });
@@ -92,13 +99,15 @@ export async function benchModels(given: BenchModelsArguments): Promise<void> {
   setDefaultDevice(given.device);
   setThreads(given.threads ?? threads());
   if (given.peers) missingPeers(given).forEach((hint) => console.log(`absent: ${hint}`));
-  const rows = await measureAll(names, given);
+  const failures: Failure[] = [];
+  const rows = await measureAll(names, given, failures);
   const where = machine();
   const replayed = given.launch === 'graph' ? '; ours replayed as CUDA graphs' : '';
-  const most = Math.max(...rows.map(({ recompute }) => recompute));
+  const most = Math.max(0, ...rows.map(({ recompute }) => recompute));
   const again = most > 0 ? `; training computes up to ${most} blocks of ours again` : '';
-  printModels(rows);
+  if (rows.length > 0) printModels(rows);
   const what = where.gpu ? `${where.gpu.name}, ${given.precision}` : `${where.cpu}, ${where.threads} threads`;
+  printFailures(failures);
   console.log(
     `${what}, ${where.kernels}, commit ${where.commit ?? `of ${where.version}`}; medians of ${given.rounds} rounds${replayed}${again}`,
   );

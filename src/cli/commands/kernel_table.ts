@@ -1,10 +1,10 @@
 import path from 'node:path';
 import pc from 'picocolors';
-import type { Failure } from '../../bench/kernels/plugin_process';
+import type { Failure } from '../../bench/kernels/protocol';
 import type { KernelRow } from '../../bench/kernels/measure';
 import { QUIET_SHARE } from '../../bench/cpu_contention';
 import type { Ratio } from '../../bench/statistics';
-import { wgmmaUnavailable } from '../../bench/kernels/variant';
+import { OURS, wgmmaUnavailable } from '../../bench/kernels/variant';
 import { native, type Device, type Precision } from '../../core/native';
 import { percent, significant, table } from '../../terminal/format';
 
@@ -29,7 +29,7 @@ function cells(row: KernelRow, several: boolean): (string | number)[] {
     ...[inMs(row.median), `${inMs(row.q1)}–${inMs(row.q3)}`],
     ...[row.gflops === 0 ? '–' : significant(row.gflops, 3), significant(row.gbs, 3)],
     ...[`${percent(row.shareOfLimit, 0)} ${row.limit}`, row.error === null ? 'unverified' : row.error.toExponential(1)],
-    ...(several ? [row.speed ? speedText(row.speed) : '1'] : []),
+    ...(several ? [row.speed ? speedText(row.speed) : row.variant === OURS.name ? '1' : '–'] : []),
   ];
 }
 
@@ -67,7 +67,7 @@ export function othersText(rows: readonly KernelRow[]): string {
   return most > QUIET_SHARE ? `${text}: the machine was busy, and times and shares of limits say little` : text;
 }
 
-/** Prints the plugins that failed, and sets exit status 1 if there are any. */
+/** Prints the kernels that failed, and sets exit status 1 if there are any. */
 export function printFailures(failures: readonly Failure[]): void {
   for (const { plugin, at, problem } of failures)
     console.error(`${pc.red('failed')}  ${path.basename(plugin)}${at && ` (${at})`}: ${problem}`);
