@@ -38,9 +38,8 @@ int32_t morphmlp_each(const morphmlp_call* call, int64_t n, Body body) {
 #define MORPHMLP_DEVICE
 #define MORPHMLP_HERE MORPHMLP_CPU
 
-template <class Body>
-int32_t morphmlp_each(const morphmlp_call* call, int64_t n, Body body) {
-  constexpr int64_t kBlock = 1024;  // elements per task
+template <int64_t kBlock, class Body>  // bodies per task
+int32_t morphmlp_each_in_tasks(const morphmlp_call* call, int64_t n, Body body) {
   struct Work {
     int64_t n;
     Body body;
@@ -54,7 +53,22 @@ int32_t morphmlp_each(const morphmlp_call* call, int64_t n, Body body) {
   return MORPHMLP_OK;
 }
 
+template <class Body>
+int32_t morphmlp_each(const morphmlp_call* call, int64_t n, Body body) {
+  return morphmlp_each_in_tasks<1024>(call, n, body);
+}
+
 #endif
+
+// As morphmlp_each, for bodies that do much: few of them are one task on the CPU.
+template <class Body>
+int32_t morphmlp_rows(const morphmlp_call* call, int64_t n, Body body) {
+#if defined(MORPHMLP_EACH_IS_DEFINED) || defined(__CUDACC__)
+  return morphmlp_each(call, n, body);
+#else
+  return morphmlp_each_in_tasks<8>(call, n, body);
+#endif
+}
 
 // Runs body(i) for i = 0 .. n - 1, unless `wanted` is NULL (a gradient that is not needed).
 template <class Body>
@@ -73,9 +87,29 @@ inline int32_t morphmlp_first(std::initializer_list<int32_t> statuses) {
 #ifndef MORPHMLP_KERNEL_ENTRY
 #define MORPHMLP_KERNEL_ENTRY morphmlp_kernel_entry
 #endif
-#define MORPHMLP_KERNEL(op, name, workspace, forward, backward)                                    \
-  extern "C" MORPHMLP_EXPORT const morphmlp_kernel* MORPHMLP_KERNEL_ENTRY() {                      \
-    static const morphmlp_kernel kernel = {MORPHMLP_KERNEL_ABI, MORPHMLP_HERE, op,      name,      \
-                                           MORPHMLP_FLAGS,      workspace,     forward, backward}; \
-    return &kernel;                                                                                \
+#define MORPHMLP_KERNEL(op, name, workspace, forward, backward)                                                  \
+  extern "C" MORPHMLP_EXPORT const morphmlp_kernel* MORPHMLP_KERNEL_ENTRY() {                                    \
+    static const morphmlp_kernel kernel = {                                                                      \
+        MORPHMLP_KERNEL_ABI, MORPHMLP_HERE, op, name, MORPHMLP_FLAGS, workspace, forward, backward, 0, NULL, 0}; \
+    return &kernel;                                                                                              \
+  }
+
+// As MORPHMLP_KERNEL, for a kernel that takes activations in f32 and in bf16, with the block sizes of morphmlp_gemm.h
+// as tuning parameters.
+#define MORPHMLP_TUNED_KERNEL(op, name, workspace, forward, backward)                                                  \
+  extern "C" MORPHMLP_EXPORT const morphmlp_kernel* MORPHMLP_KERNEL_ENTRY() {                                          \
+    static const double rows[] = {0, 24, 48, 96, 192}, columns[] = {1024, 256, 64}, steps[] = {256, 128, 384, 512};    \
+    static const morphmlp_parameter blocks[] = {{"block_m", rows, 5}, {"block_n", columns, 3}, {"block_k", steps, 4}}; \
+    static const morphmlp_kernel kernel = {MORPHMLP_KERNEL_ABI,                                                        \
+                                           MORPHMLP_HERE,                                                              \
+                                           op,                                                                         \
+                                           name,                                                                       \
+                                           MORPHMLP_FLAGS,                                                             \
+                                           workspace,                                                                  \
+                                           forward,                                                                    \
+                                           backward,                                                                   \
+                                           MORPHMLP_TAKES_F32 | MORPHMLP_TAKES_BF16,                                   \
+                                           blocks,                                                                     \
+                                           3};                                                                         \
+    return &kernel;                                                                                                    \
   }

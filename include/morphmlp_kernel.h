@@ -9,10 +9,11 @@
  *
  * The library exports `morphmlp_kernel_entry`, which returns a description with static lifetime.
  *
- * Tensors are f32, row-major and contiguous, aligned to 64 bytes, and valid during the call. A forward reads its inputs
- * and writes all of y. A backward gets the same inputs and `dy`, and writes all of d<input> for each gradient that is
- * needed. `data` is NULL for an absent bias and for a gradient that is not needed. Inputs must not be written. Outputs
- * are uninitialized before the call.
+ * Tensors are row-major and contiguous, aligned to 64 bytes, and valid during the call. All are f32, except that
+ * activations (x, xt, y and their gradients) are bf16 in a bf16 run, if the kernel takes it (`dtypes`). A forward reads
+ * its inputs and writes all of y. A backward gets the same inputs and `dy`, and writes all of d<input> for each gradient
+ * that is needed; `scale` has none. `data` is NULL for an absent tensor, marked ? below, and for a gradient that is not
+ * needed. Inputs must not be written. Outputs are uninitialized before the call.
  *
  * Ops and their tensors (rows are all leading dimensions, flattened into one):
  *
@@ -22,17 +23,41 @@
  *   layer_norm     x[rows, C], gamma[C], beta[C]; attribute eps
  *                  y[rows, C], with the biased variance
  *
- *   linear         x[rows, K], weight[N, K], bias[N]
+ *   linear         x[rows, K], weight[N, K], bias?[N]
  *                  y[rows, N] = x weight^T + bias
  *
- *   morph_fc       x[frames, H, W, C], weight[C, C], bias[C]; attributes chunk (L), vertical, strided
+ *   morph_fc       x[frames, H, W, C], weight[C, C], bias?[C]; attributes chunk (L), vertical, strided
  *                  y[frames, H, W, C]. Token n of a frame is n = h W + w, or w H + h if vertical. Chunk j of the
  *                  J = ceil(H W / L) chunks has the tokens j L + l, or l J + j if strided, l = 0 .. L - 1. With
  *                  S = C / L, element l S + s of row (j, g) of the FC is x[token l][g S + s], and the results are
  *                  scattered to the same elements of y. Tokens past H W read as zero and are not written.
  *
- *   temporal_fc    x[clips, T, positions, C], weight[T S, T S], bias[T S]; attribute groups (G), S = C / G
+ *   temporal_fc    x[clips, T, positions, C], weight[T S, T S], bias?[T S]; attribute groups (G), S = C / G
  *                  y has the shape of x. Element t S + s of row (position, g) of the FC is x[t][g S + s]; likewise for y.
+ *
+ * Fused ops, whole parts of a block. LN is layer_norm with gamma[C], beta[C] and attribute eps; scale?[clips] (drop
+ * path) multiplies what is added to x:
+ *
+ *   norm_mlp       x[clips, rows, C], gamma, beta, w1[hidden, C], b1[hidden], w2[C, hidden], b2[C], scale?
+ *                  y = x + scale (gelu(LN(x) w1^T + b1) w2^T + b2)
+ *
+ *   norm_temporal  x[clips, T, positions, C], gamma, beta, weight[T S, T S], bias?[T S], proj[C, C], proj_bias[C];
+ *                  attributes eps, groups
+ *                  y = x + temporal_fc(LN(x)) proj^T + proj_bias
+ *
+ *   norm_spatial   x[clips, T, H, W, C], xt (like x), gamma, beta, weight0[C, C], bias0?[C], weight1, bias1?, weight2?,
+ *                  bias2?, fc1[hidden, C], fc1_bias[hidden], fc2[C n, hidden], fc2_bias[C n], proj[C, C],
+ *                  proj_bias[C], scale?; attributes eps, chunk, strided, branches (n)
+ *                  branch_i of LN(xt): morph_fc by height (0), by width (1), and linear (2); or, if strided, n is 2:
+ *                  morph_fc in strided order by width (0), and linear (1).
+ *                  w = softmax over i of fc2(gelu(fc1(p))), p[clip, C] = the mean over the clip's tokens of the sum of
+ *                  the branches; score n c + i is of channel c and branch i.
+ *                  y = x + scale ((sum over i of w_i branch_i) proj^T + proj_bias)
+ *
+ *   conv3d         x[B, T, H, W, C], or x[B, C, T, H, W] if planar, weight[out, C / groups, kt, kh, kw], bias?[out];
+ *                  attributes planar, groups, stride_t, _h, _w, padding_t, _h, _w, padding_behind_t, _h, _w
+ *                  y[B, T', H', W', out], zero padding before and behind each axis; with groups, group g of the outputs
+ *                  depends on group g of the channels
  */
 // clang-format on
 #ifndef MORPHMLP_KERNEL_H
@@ -46,11 +71,15 @@
 extern "C" {
 #endif
 
-#define MORPHMLP_KERNEL_ABI 1
+/* Libraries of version 1, which end at `backward`, are loaded too. */
+#define MORPHMLP_KERNEL_ABI 2
 
-/* Element types. This version passes f32 tensors only. */
+/* Element types. */
 enum { MORPHMLP_F32 = 0, MORPHMLP_BF16 = 1, MORPHMLP_I32 = 2, MORPHMLP_U8 = 3 };
 enum { MORPHMLP_CPU = 0, MORPHMLP_CUDA = 1 };
+
+/* Bits of `dtypes`: the activations that a kernel takes. */
+enum { MORPHMLP_TAKES_F32 = 1, MORPHMLP_TAKES_BF16 = 2 };
 
 /* Return values of forward and backward. */
 enum {
@@ -72,6 +101,14 @@ typedef struct {
   const char* name;
   double value; /* integers are exact; true is 1 */
 } morphmlp_attribute;
+
+/* A tuning parameter of a kernel. Calls get its value as an attribute of this name; `morphmlp kernel tune` tries all
+ * values and keeps the best in a file beside the library. */
+typedef struct {
+  const char* name;
+  const double* values; /* the first is the default */
+  int32_t count;
+} morphmlp_parameter;
 
 typedef struct morphmlp_call {
   size_t size; /* sizeof(morphmlp_call); later versions may be larger */
@@ -102,6 +139,10 @@ typedef struct {
   size_t (*workspace)(const morphmlp_call* call, int32_t backward);
   int32_t (*forward)(const morphmlp_call* call);
   int32_t (*backward)(const morphmlp_call* call); /* NULL: no gradients, so no training */
+  /* Since version 2: */
+  int32_t dtypes; /* MORPHMLP_TAKES_F32 | MORPHMLP_TAKES_BF16; 0: f32 */
+  const morphmlp_parameter* parameters;
+  int32_t parameter_count;
 } morphmlp_kernel;
 
 #if defined(_WIN32)

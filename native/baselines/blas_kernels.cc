@@ -10,6 +10,8 @@
 #include "runtime/error.h"
 #define MORPHMLP_FC_BY_GEMM fc_by_blas
 #include "baselines/fc_by_gemm.h"
+#include "morphmlp_gemm.h"
+#include "morphmlp_layers.h"
 
 namespace morphmlp {
 namespace {
@@ -88,6 +90,24 @@ int32_t sum_rows(const morphmlp_call* call, int64_t rows, int64_t n, const float
 
 }  // namespace fc_by_blas
 
+// The fused ops: the starters of `kernel new` with the library's product.
+#define morphmlp_gemm fc_by_blas::gemm
+#undef MORPHMLP_TUNED_KERNEL
+#define MORPHMLP_TUNED_KERNEL(...)
+namespace norm_mlp {
+#include "baselines/starter/norm_mlp.cc"
+}
+namespace norm_temporal {
+#include "baselines/starter/norm_temporal.cc"
+}
+namespace norm_spatial {
+#include "baselines/starter/norm_spatial.cc"
+}
+namespace conv3d {
+#include "baselines/starter/conv3d.cc"
+}
+#undef morphmlp_gemm
+
 namespace {
 
 // One kernel per library, which sets `current`.
@@ -100,9 +120,10 @@ int32_t with_library(const morphmlp_call* call) {
 
 template <size_t library>
 void add_kernels(Library& to) {
-  const auto add = [&](const char* op, auto workspace, auto forward, auto backward) {
-    to.kernels.push_back(std::make_unique<morphmlp_kernel>(morphmlp_kernel{
-        MORPHMLP_KERNEL_ABI, MORPHMLP_CPU, op, to.name.c_str(), to.file.c_str(), workspace, forward, backward}));
+  const auto add = [&](const char* op, auto workspace, auto forward, auto backward, int32_t dtypes = 0) {
+    to.kernels.push_back(std::make_unique<morphmlp_kernel>(morphmlp_kernel{MORPHMLP_KERNEL_ABI, MORPHMLP_CPU, op,
+                                                                           to.name.c_str(), to.file.c_str(), workspace,
+                                                                           forward, backward, dtypes, nullptr, 0}));
   };
   using namespace fc_by_blas;
   add("linear", nullptr, with_library<library, linear_forward>, with_library<library, linear_backward>);
@@ -110,6 +131,15 @@ void add_kernels(Library& to) {
       with_library<library, gathered_backward<MorphRows>>);
   add("temporal_fc", workspace<TemporalRows>, with_library<library, gathered_forward<TemporalRows>>,
       with_library<library, gathered_backward<TemporalRows>>);
+  constexpr int32_t kBoth = MORPHMLP_TAKES_F32 | MORPHMLP_TAKES_BF16;
+  add("norm_mlp", norm_mlp::workspace, with_library<library, norm_mlp::forward>,
+      with_library<library, norm_mlp::backward>, kBoth);
+  add("norm_temporal", norm_temporal::workspace, with_library<library, norm_temporal::forward>,
+      with_library<library, norm_temporal::backward>, kBoth);
+  add("norm_spatial", norm_spatial::workspace, with_library<library, norm_spatial::forward>,
+      with_library<library, norm_spatial::backward>, kBoth);
+  add("conv3d", conv3d::workspace, with_library<library, conv3d::forward>, with_library<library, conv3d::backward>,
+      kBoth);
 }
 
 void make_kernels() {

@@ -46,8 +46,17 @@ const morphmlp_kernel* blas_kernel(const std::string& op) {
   using namespace fc_by_cublaslt;
   static const std::string flags = cublas_lt_name();
   const auto kernel = [](const char* name, auto workspace, auto forward, auto backward) {
-    return morphmlp_kernel{MORPHMLP_KERNEL_ABI, MORPHMLP_CUDA, name,    "cuBLASLt",
-                           flags.c_str(),       workspace,     forward, backward};
+    return morphmlp_kernel{MORPHMLP_KERNEL_ABI,
+                           MORPHMLP_CUDA,
+                           name,
+                           "cuBLASLt",
+                           flags.c_str(),
+                           workspace,
+                           forward,
+                           backward,
+                           0,
+                           nullptr,
+                           0};
   };
   static const morphmlp_kernel kernels[] = {
       kernel("linear", nullptr, linear_forward, linear_backward),

@@ -15,9 +15,9 @@ int32_t sum_rows(const morphmlp_call* call, int64_t rows, int64_t n, const float
 
 // The naive kernels define the index formulas.
 #undef MORPHMLP_KERNEL
-#define MORPHMLP_KERNEL(op, name, workspace, forward, backward)                                              \
-  [[maybe_unused]] static const morphmlp_kernel unused = {MORPHMLP_KERNEL_ABI, MORPHMLP_HERE, op,      name, \
-                                                          MORPHMLP_FLAGS,      workspace,     forward, backward};
+#define MORPHMLP_KERNEL(op, name, workspace, forward, backward) \
+  [[maybe_unused]] static const morphmlp_kernel unused = {      \
+      MORPHMLP_KERNEL_ABI, MORPHMLP_HERE, op, name, MORPHMLP_FLAGS, workspace, forward, backward, 0, nullptr, 0};
 namespace morph_fc {
 #include "baselines/naive/morph_fc.cc"
 }

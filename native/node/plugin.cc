@@ -69,14 +69,14 @@ std::vector<int64_t> strides_of(const std::vector<int64_t>& shape) {
 
 Device device_of(const morphmlp_kernel& kernel) { return kernel.device == MORPHMLP_CUDA ? Device::cuda : Device::cpu; }
 
-// The buffer of a handle; throws unless it is f32, on the device, and has `length` elements. nullptr for null.
+// The buffer of a handle; throws unless it is f32 or bf16, on the device, and has `length` elements. nullptr for null.
 std::shared_ptr<Buffer> buffer_of(const Napi::Value& value, const std::string& name, int64_t length, Device device) {
   if (value.IsNull()) return nullptr;
   const Handle* handle = handle_from(value);
   if (!handle || !handle->buffer) fail(name + ": expected a live buffer, got " + describe(value));
   const Buffer& b = *handle->buffer;
-  if (b.dtype != DType::f32 || b.device != device || b.length != length)
-    fail(name + ": expected " + std::to_string(length) + " x f32 on " + device_name(device) + ", got " +
+  if ((b.dtype != DType::f32 && b.dtype != DType::bf16) || b.device != device || b.length != length)
+    fail(name + ": expected " + std::to_string(length) + " x f32 or bf16 on " + device_name(device) + ", got " +
          std::to_string(b.length) + " x " + dtype_name(b.dtype) + " on " + device_name(b.device));
   return handle->buffer;
 }
@@ -95,7 +95,8 @@ Operands operands(const Napi::Value& value, Device device) {
     out.buffers.push_back(buffer_of(item[2u], out.names.back(), length, device));
   }
   for (size_t i = 0; i < out.names.size(); ++i)
-    out.tensors.push_back({out.names[i].c_str(), out.buffers[i] ? out.buffers[i]->data : nullptr, MORPHMLP_F32,
+    out.tensors.push_back({out.names[i].c_str(), out.buffers[i] ? out.buffers[i]->data : nullptr,
+                           out.buffers[i] && out.buffers[i]->dtype == DType::bf16 ? MORPHMLP_BF16 : MORPHMLP_F32,
                            static_cast<int32_t>(out.shapes[i].size()), out.shapes[i].data(), out.strides[i].data()});
   return out;
 }
@@ -195,7 +196,7 @@ Napi::Value run(const Info& info) {
   const Operands in = operands(info[3], device), out = operands(info[4], device);
   std::array<char, 512> message{};
   morphmlp_call call = call_of(kernel, attributes, in, out);
-  check_plugin_call(call, backward);
+  check_plugin_call(call, kernel, backward);
   count_writes(in, out);
   call.message = message.data();
   call.message_bytes = message.size();
@@ -210,12 +211,35 @@ Napi::Value run(const Info& info) {
   fail((status == MORPHMLP_UNSUPPORTED ? "unsupported: " : "") + reason);
 }
 
+// What version 1 of the header lacks: types of activations, and tuning parameters.
+void describe_since_2(Napi::Env env, Napi::Object out, const morphmlp_kernel& kernel) {
+  const bool has = kernel.abi >= 2;
+  const int32_t takes = has && kernel.dtypes ? kernel.dtypes : static_cast<int32_t>(MORPHMLP_TAKES_F32);
+  Napi::Array dtypes = Napi::Array::New(env), parameters = Napi::Array::New(env);
+  if (takes & MORPHMLP_TAKES_F32) dtypes.Set(dtypes.Length(), "f32");
+  if (takes & MORPHMLP_TAKES_BF16) dtypes.Set(dtypes.Length(), "bf16");
+  for (int32_t i = 0; has && i < kernel.parameter_count; ++i) {
+    const morphmlp_parameter& p = kernel.parameters[i];
+    if (!p.name || !*p.name || p.count < 1 || !p.values)
+      fail("its parameter " + std::to_string(i) + " lacks a name or values");
+    Napi::Array values = Napi::Array::New(env);
+    for (int32_t v = 0; v < p.count; ++v) values.Set(values.Length(), p.values[v]);
+    Napi::Object one = Napi::Object::New(env);
+    one.Set("name", p.name);
+    one.Set("values", values);
+    parameters.Set(parameters.Length(), one);
+  }
+  out.Set("dtypes", dtypes);
+  out.Set("parameters", parameters);
+}
+
 Napi::Value described(Napi::Env env, const morphmlp_kernel* kernel) {
-  if (kernel->abi != MORPHMLP_KERNEL_ABI)
+  if (kernel->abi != MORPHMLP_KERNEL_ABI && kernel->abi != 1)
     fail("it was built for version " + std::to_string(kernel->abi) +
          " of morphmlp_kernel.h; this program has version " + std::to_string(MORPHMLP_KERNEL_ABI));
   if (!kernel->op || !kernel->forward) fail("its description lacks an op or a forward");
   Napi::Object out = Napi::Object::New(env);
+  describe_since_2(env, out, *kernel);
   auto external = Napi::External<morphmlp_kernel>::New(env, const_cast<morphmlp_kernel*>(kernel));
   napi_type_tag_object(env, external, &kPluginTag);
   out.Set("plugin", external);

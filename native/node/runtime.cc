@@ -10,6 +10,7 @@
 #include "runtime/dispatch.h"
 #include "runtime/error.h"
 #include "runtime/guard_pages.h"
+#include "runtime/perf.h"
 #include "runtime/threads.h"
 
 namespace morphmlp {
@@ -187,6 +188,34 @@ Napi::Value fma_peak(const Info& info) {
   return Napi::Number::New(info.Env(), measure(seconds));
 }
 
+// perfOpen([[type, config], ...]): null, or why the system offers no counters.
+Napi::Value open_counters(const Info& info) {
+  if (!info[0].IsArray()) bad("events", "a list of [type, config]", describe(info[0]));
+  const Napi::Array list = info[0].As<Napi::Array>();
+  std::vector<PerfEvent> events;
+  for (uint32_t i = 0; i < list.Length(); ++i) {
+    const Napi::Value item = list[i];
+    if (!item.IsArray()) bad("events", "a list of [type, config]", describe(item));
+    const Napi::Array pair = item.As<Napi::Array>();
+    events.push_back({static_cast<uint32_t>(integer_of(pair[0u], "type", 0, 1000)),
+                      static_cast<uint64_t>(integer_of(pair[1u], "config", 0, 1LL << 52))});
+  }
+  const std::string reason = perf_open(events);
+  return reason.empty() ? info.Env().Null() : Napi::String::New(info.Env(), reason);
+}
+
+Napi::Value read_counters(const Info& info) {
+  const std::vector<double> counts = perf_read();
+  Napi::Array out = Napi::Array::New(info.Env(), counts.size());
+  for (uint32_t i = 0; i < counts.size(); ++i) out.Set(i, counts[i]);
+  return out;
+}
+
+Napi::Value close_counters(const Info& info) {
+  perf_close();
+  return info.Env().Undefined();
+}
+
 // Keeps the library mapped: the pool's threads outlive every environment, including that of a worker that loaded it.
 void stay_loaded() {
   Dl_info self;
@@ -216,6 +245,9 @@ void export_runtime(Napi::Env env, Napi::Object exports) {
   add("setIsa", named<isa_set>);
   add("isas", named<isa_list>);
   add("fmaPeak", named<fma_peak>);
+  add("perfOpen", named<open_counters>);
+  add("perfRead", named<read_counters>);
+  add("perfClose", named<close_counters>);
 }
 
 }  // namespace morphmlp

@@ -7,7 +7,9 @@ import { bestLimits, rooflineMs } from './roofline';
 import { ratio, spread } from './statistics';
 
 const sameAs = (a: KernelRow) => (b: KernelRow) =>
-  (['op', 'stage', 'direction', 'dtype', 'variant', 'cache', 'launch'] as const).every((key) => a[key] === b[key]);
+  (['op', 'stage', 'shape', 'direction', 'dtype', 'variant', 'cache', 'launch'] as const).every(
+    (key) => a[key] === b[key],
+  );
 
 /** Concatenates the rounds of two rows and recomputes every derived figure. */
 function joined(a: KernelRow, b: KernelRow): KernelRow {

@@ -2,7 +2,7 @@
  * The dispatcher: every call from the engine to a device goes through it. Layers (a dry run, a profiler, a plugin, an injected
  * fault) are stacked on the device; ops, tensors and autograd do not know about them.
  */
-import { launchers, methods, type KernelArguments, type KernelName } from './kernels';
+import { launchers, methods, type KernelArguments, type KernelName, type NormSpatialApply } from './kernels';
 import { native, type Addon, type DType } from './native';
 import type { Device, Handle, Operand } from './operand';
 import { refuseAsync } from './scope';
@@ -15,6 +15,41 @@ export interface GradientRule {
   backward: ((dy: Operand, inputs: readonly (Operand | null)[], gradients: readonly (Operand | null)[]) => void) | null;
 }
 
+/** Arguments of `norm_spatial` as a whole. */
+interface WholeNormSpatial extends Pick<
+  NormSpatialApply,
+  | 'clips'
+  | 'steps'
+  | 'height'
+  | 'width'
+  | 'channels'
+  | 'chunk'
+  | 'strided'
+  | 'x'
+  | 'xt'
+  | 'gamma'
+  | 'beta'
+  | 'weight'
+  | 'bias'
+  | 'proj'
+  | 'projBias'
+  | 'scale'
+  | 'y'
+> {
+  eps: number;
+  /** Width of the FCs that weigh the branches. */
+  hidden: number;
+  fc1: Operand;
+  fc1Bias: Operand;
+  fc2: Operand;
+  fc2Bias: Operand;
+}
+
+/** Ops of several kernels that a layer may compute at once, with their arguments. */
+export interface WholeOps {
+  norm_spatial: WholeNormSpatial;
+}
+
 /** Functions that the engine calls: kernels, memory, plugins. */
 export interface Backend extends Pick<
   Addon,
@@ -24,6 +59,8 @@ export interface Backend extends Pick<
   /** Frees a buffer whose handle nobody uses any more: the next `bufferNew` may give it again. */
   bufferFree(handle: Handle): void;
   launch<K extends KernelName>(kernel: K, args: KernelArguments[K]): void;
+  /** Computes an op of several kernels at once; false if no layer does, and its kernels must run. */
+  computeWhole<K extends keyof WholeOps>(op: K, args: WholeOps[K]): boolean;
   /** The replacement gradient of the op that made this output; null if the op's own applies. */
   gradientRule(output: Operand): GradientRule | null;
 }
@@ -43,6 +80,7 @@ const spare: Handle[] = [];
 
 const device: Backend = {
   launch: (kernel, args) => calls[kernel](args),
+  computeWhole: () => false,
   gradientRule: () => null,
   bufferNew: (dtype, where, length) => native.bufferNew(dtype, where, length, spare.pop()),
   bufferFree: (handle) => void (native.bufferFree(handle) && spare.push(handle)),
@@ -83,11 +121,16 @@ export function withLayer<T>(layer: Layer, body: () => T): T {
 export const isReplaced = (...ops: readonly string[]): boolean =>
   layers.some(({ replaces = [] }) => replaces.some((op) => ops.includes(op)));
 
+/** True if a fused op must run as its parts: a layer replaces one of them, and none replaces the op itself. */
+export const runsAsParts = (op: string, ...parts: readonly string[]): boolean =>
+  isReplaced(...parts) && !isReplaced(op);
+
 /** All kernels, as methods with named arguments: `kernels.geluForward({ n, x, y })`. */
 export const kernels = methods((kernel, args) => top.launch(kernel, args));
 
 /** Memory, plugins and gradient rules, through the layers. */
 export const backend: Omit<Backend, 'launch'> = {
+  computeWhole: (op, args) => top.computeWhole(op, args),
   gradientRule: (output) => top.gradientRule(output),
   bufferNew: (dtype, where, length) => top.bufferNew(dtype, where, length),
   bufferFree: (handle) => top.bufferFree(handle),

@@ -57,6 +57,10 @@ export interface PluginDescription {
   device: Device;
   /** True if the kernel has a backward. */
   backward: boolean;
+  /** Types of activations that it takes. */
+  dtypes: Precision[];
+  /** Its tuning parameters, each with the values to try; the first is the default. */
+  parameters: { name: string; values: number[] }[];
 }
 
 /** A tensor argument of a plugin: name, shape, buffer (null if absent or not requested). */
@@ -105,6 +109,11 @@ export interface Addon {
     inputs: readonly PluginTensor[],
     outputs: readonly PluginTensor[],
   ): void;
+  /** Starts counters ([type, config] of perf_event_open) on all threads. Returns null, or why there are none. */
+  perfOpen(events: readonly (readonly [type: number, config: number])[]): string | null;
+  /** The counts since `perfOpen`. */
+  perfRead(): number[];
+  perfClose(): void;
   threads(): number;
   setThreads(n: number): void;
   isa(): string;

@@ -1,16 +1,13 @@
 /** Plugins: kernels of other libraries (`include/morphmlp_kernel.h`) that replace built-in ones, as layers of the dispatcher. */
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { addLayer, withLayer, type Backend, type GradientRule, type Layer } from './dispatch';
-import type { KernelArguments } from './kernels';
 import { native, type PluginDescription, type PluginTensor } from './native';
 import type { Device, Handle, Operand } from './operand';
+import { CONTRACTS, PLUGGABLE, type PluggableOp, type PluginCall } from './plugin_contracts';
 import { requireDevice } from './runtime';
 
-/** Ops that a plugin can replace. */
-export const PLUGGABLE = ['gelu', 'layer_norm', 'linear', 'morph_fc', 'temporal_fc'] as const;
-
-/** An op that a plugin can replace. */
-export type PluggableOp = (typeof PLUGGABLE)[number];
+export { PLUGGABLE, type PluggableOp };
 
 /** A kernel for one op. */
 export interface Plugin extends PluginDescription {
@@ -18,13 +15,43 @@ export interface Plugin extends PluginDescription {
   device: Device;
   /** Path of the library; 'built in' for a naive kernel. */
   file: string;
+  /** Values of its tuning parameters. */
+  values: Readonly<Record<string, number>>;
 }
 
 function checked(found: PluginDescription, file: string): Plugin {
   const { op } = found;
   const known = PLUGGABLE.find((name) => name === op);
   if (!known) throw new Error(`${file}: it is for op '${op}', which is not one of ${PLUGGABLE.join(', ')}`);
-  return { ...found, op: known, file };
+  return { ...found, op: known, file, values: Object.fromEntries(found.parameters.map((p) => [p.name, p.values[0]!])) };
+}
+
+/** The file that `morphmlp kernel tune` writes beside a library: the values of its parameters. */
+export const tunedFile = (file: string): string => `${file}.tuned.json`;
+
+/** The plugin with other values of its parameters. @throws if it has no such parameter, or lacks the value */
+export function withValues(plugin: Plugin, values: Readonly<Record<string, number>>): Plugin {
+  for (const [name, value] of Object.entries(values)) {
+    const parameter = plugin.parameters.find((one) => one.name === name);
+    const known = plugin.parameters.map((one) => one.name).join(', ') || 'none';
+    if (!parameter) throw new Error(`${plugin.file}: it has no parameter '${name}' (its parameters: ${known})`);
+    if (!parameter.values.includes(value))
+      throw new Error(`${plugin.file}: ${name} is one of ${parameter.values.join(', ')}, not ${value}`);
+  }
+  return { ...plugin, values: { ...plugin.values, ...values } };
+}
+
+/** The values that `kernel tune` kept for a library; none if it has not been tuned. */
+function tunedValues(file: string): Record<string, number> {
+  const kept = tunedFile(file);
+  if (!existsSync(kept)) return {};
+  try {
+    const { values } = JSON.parse(readFileSync(kept, 'utf8')) as { values: Record<string, number> };
+    if (Object.values(values).every((value) => typeof value === 'number')) return values;
+  } catch {
+    // reported below
+  }
+  throw new Error(`${kept}: expected {"values": {"parameter": number}}; remove it, or run kernel tune again`);
 }
 
 /** Throws if a plugin is for a device other than `here`, or for an unavailable one. */
@@ -38,7 +65,11 @@ export function requirePluginDevice({ file, device }: Pick<Plugin, 'file' | 'dev
 export function openPlugin(file: string): Plugin {
   const full = path.resolve(file); // the loader searches the system's folders for a name without a slash
   try {
-    return checked(native.pluginOpen(full), full);
+    const plugin = checked(native.pluginOpen(full), full);
+    const values = tunedValues(full);
+    const chosen = Object.entries(values).map(([name, value]) => `${name}=${value}`);
+    const flags = chosen.length > 0 ? `${plugin.flags}; tuned: ${chosen.join(' ')}` : plugin.flags;
+    return withValues({ ...plugin, flags }, values);
   } catch (error) {
     const { message } = error as Error;
     throw new Error(message.startsWith(full) ? message : `${full}: ${message}`, { cause: error });
@@ -59,51 +90,6 @@ export function naivePlugin(op: PluggableOp, device: Device = 'cpu'): Plugin {
 export function blasPlugins(op: PluggableOp, device: Device = 'cpu'): Plugin[] {
   return native.pluginBlas(op, device).map((found) => ({ ...checked(found, op), file: found.flags }));
 }
-
-/** A tensor argument of a plugin, and its shape in the plugin's interface. */
-type Given = readonly [tensor: Operand | null, shape: readonly number[]];
-
-/** Arguments of a plugin call, in the order of the header; an absent bias is null. */
-interface PluginCall {
-  inputs: Readonly<Record<string, Given>>;
-  attributes: Readonly<Record<string, number>>;
-  y: Given;
-}
-
-/** Converts the arguments of a built-in kernel to those of a plugin; null if the built-in kernel must run. */
-type Contract<K extends keyof KernelArguments> = (a: KernelArguments[K]) => PluginCall | null;
-
-const CONTRACTS: { [Op in PluggableOp]: Contract<`${Op}_forward`> } = {
-  gelu: ({ n, x, y }) => ({ inputs: { x: [x, [n]] }, attributes: {}, y: [y, [n]] }),
-  layer_norm: ({ rows, cols, eps, x, gamma, beta, y }) => ({
-    inputs: { x: [x, [rows, cols]], gamma: [gamma, [cols]], beta: [beta, [cols]] },
-    attributes: { eps },
-    y: [y, [rows, cols]],
-  }),
-  linear: ({ rows, n, k, gelu, x, weight, bias, y }) =>
-    gelu
-      ? null // the header's op has no fused GELU
-      : {
-          inputs: { x: [x, [rows, k]], weight: [weight, [n, k]], bias: [bias, [n]] },
-          attributes: {},
-          y: [y, [rows, n]],
-        },
-  morph_fc({ frames, height, width, channels, chunk, groups, vertical, strided, x, weight, bias, y }) {
-    if (groups !== chunk)
-      throw new Error(`morphFc: kernels of others have as many groups as tokens in a chunk, ${chunk}, not ${groups}`);
-    const shape = [frames, height, width, channels];
-    return {
-      inputs: { x: [x, shape], weight: [weight, [channels, channels]], bias: [bias, [channels]] },
-      attributes: { chunk, vertical: Number(vertical), strided: Number(strided) },
-      y: [y, shape],
-    };
-  },
-  temporal_fc({ clips, steps, positions, channels, groups, x, weight, bias, y }) {
-    const [shape, row] = [[clips, steps, positions, channels], steps * (channels / groups)];
-    const inputs = { x: [x, shape], weight: [weight, [row, row]], bias: [bias, [row]] } as const;
-    return { inputs, attributes: { groups }, y: [y, shape] };
-  },
-};
 
 /** Thrown when a plugin does not support the given shapes. */
 export class UnsupportedError extends Error {}
@@ -129,7 +115,8 @@ function run(
   const direction = backward ? 'backward' : 'forward';
   watcher?.(plugin, direction);
   try {
-    pluginRun(plugin.plugin, backward, Object.entries(attributes), inputs, outputs);
+    const given = Object.entries({ ...attributes, ...plugin.values });
+    pluginRun(plugin.plugin, backward, given, inputs, outputs);
     watcher?.(plugin, null);
   } catch (error) {
     const { message } = error as Error;
@@ -144,11 +131,21 @@ const tensorOf = (name: string, shape: readonly number[], t: Operand | null | un
   t?.handle ?? null,
 ];
 
+/** The names and shapes of a call's tensors, in its order. */
+const shapesOf = (tensors: PluginCall['inputs'] = {}) =>
+  Object.entries(tensors).map(([name, [, shape]]) => [name, shape] as const);
+
 /** The plugin's gradient. If the plugin has none, the op has none. */
-function ruleOf(below: Backend, plugin: Plugin, { inputs, attributes, y: [, shape] }: PluginCall): GradientRule {
-  const shapes = Object.entries(inputs).map(([name, [, shape]]) => [name, shape] as const);
+function ruleOf(
+  below: Backend,
+  plugin: Plugin,
+  { inputs, constants, attributes, y: [, shape] }: PluginCall,
+): GradientRule {
+  const [shapes, fixed] = [shapesOf(inputs), shapesOf(constants)];
   const backward: GradientRule['backward'] = (dy, tensors, gradients) => {
-    const given = shapes.map(([name, shape], i) => tensorOf(name, shape, tensors[i]));
+    const given = [...shapes, ...fixed].map(([name, shape], i) => tensorOf(name, shape, tensors[i]));
+    const asked = fixed.find((_, i) => gradients[shapes.length + i]);
+    if (asked) throw new Error(`${plugin.file}: ${plugin.op} has no gradient of ${asked[0]}`);
     const wanted = shapes.map(([name, shape], i) => tensorOf(`d${name}`, shape, gradients[i]));
     run(below, plugin, true, attributes, [...given, tensorOf('dy', shape, dy)], wanted);
   };
@@ -160,15 +157,25 @@ function layerOf(plugin: Plugin): Layer {
   const kernel = `${plugin.op}_forward`;
   const contract = CONTRACTS[plugin.op] as (a: unknown) => PluginCall | null;
   const rules = new WeakMap<Handle, GradientRule>(); // of outputs that are not in the graph yet
+  const forward = (below: Backend, call: PluginCall): void => {
+    const [y, shape] = call.y;
+    requirePluginDevice(plugin, y!.device);
+    const all = Object.entries({ ...call.inputs, ...call.constants });
+    const given = all.map(([input, [tensor, shape]]) => tensorOf(input, shape, tensor));
+    run(below, plugin, false, call.attributes, given, [tensorOf('y', shape, y)]);
+    rules.set(y!.handle, ruleOf(below, plugin, call));
+  };
   const over = (below: Backend): Partial<Backend> => ({
     launch(name, args) {
       const call = name === kernel ? contract(args) : null;
-      if (!call) return below.launch(name, args);
-      const [y, shape] = call.y;
-      requirePluginDevice(plugin, y!.device);
-      const given = Object.entries(call.inputs).map(([input, [tensor, shape]]) => tensorOf(input, shape, tensor));
-      run(below, plugin, false, call.attributes, given, [tensorOf('y', shape, y)]);
-      rules.set(y!.handle, ruleOf(below, plugin, call));
+      if (call) forward(below, call);
+      else below.launch(name, args);
+    },
+    computeWhole(op, args) {
+      const call = op === plugin.op ? contract(args) : null;
+      if (!call) return below.computeWhole(op, args);
+      forward(below, call);
+      return true;
     },
     bufferFree(handle) {
       rules.delete(handle); // handles are used again

@@ -17,7 +17,7 @@ import { temporalFc } from '../ops/temporal_fc';
 import type { Precision } from '../core/native';
 import { LayerNorm, type Linear } from '../nn/layers';
 import { Module } from '../nn/module';
-import { isReplaced } from '../core/dispatch';
+import { runsAsParts } from '../core/dispatch';
 import { scope } from '../core/scope';
 import { expectOptions } from '../core/options';
 import { show, type Tensor } from '../core/tensor';
@@ -194,7 +194,8 @@ export class Block extends Module {
 
   private temporalPart(x: Tensor): Tensor {
     if (!this.t_fc || !this.t_norm1 || this.watch?.skipTemporal) return x;
-    if (isReplaced('layer_norm', 'temporal_fc', 'linear')) return add(x, this.t_fc.forward(this.t_norm1.forward(x)));
+    if (runsAsParts('norm_temporal', 'layer_norm', 'temporal_fc', 'linear'))
+      return add(x, this.t_fc.forward(this.t_norm1.forward(x)));
     const { mlp_t, proj, groups } = this.t_fc;
     const projection = biasedFcOf(proj);
     const p = { ...normOf(this.t_norm1), ...fcOf(mlp_t), proj: projection.weight, projBias: projection.bias };
@@ -202,7 +203,7 @@ export class Block extends Module {
   }
 
   private spatialPart(x: Tensor, xt: Tensor): Tensor {
-    if (this.fc instanceof AblatedFc || isReplaced('layer_norm', 'morph_fc', 'linear', 'gelu'))
+    if (this.fc instanceof AblatedFc || runsAsParts('norm_spatial', 'layer_norm', 'morph_fc', 'linear', 'gelu'))
       return this.residual(x, this.fc.forward(this.norm1.forward(xt), this.watch?.weights));
     const { branches, reweight, proj, chunk } = this.fc;
     const p = {
@@ -216,7 +217,8 @@ export class Block extends Module {
   }
 
   private mlpPart(x: Tensor): Tensor {
-    if (isReplaced('layer_norm', 'linear', 'gelu')) return this.residual(x, this.mlp.forward(this.norm2.forward(x)));
+    if (runsAsParts('norm_mlp', 'layer_norm', 'linear', 'gelu'))
+      return this.residual(x, this.mlp.forward(this.norm2.forward(x)));
     const [first, second] = [biasedFcOf(this.mlp.fc1), biasedFcOf(this.mlp.fc2)];
     const fcs = { w1: first.weight, b1: first.bias, w2: second.weight, b2: second.bias };
     return normMlp(x, { ...normOf(this.norm2), ...fcs }, this.dropScale(x));

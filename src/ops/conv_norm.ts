@@ -1,9 +1,9 @@
 import { isGradEnabled, record } from '../core/autograd';
-import { kernels } from '../core/dispatch';
+import { isReplaced, kernels } from '../core/dispatch';
 import { emptyLike, type Tensor } from '../core/tensor';
-import { batchNormBackward, checkNormed, type BatchNormOptions } from './batch_norm';
+import { batchNorm, batchNormBackward, checkNormed, type BatchNormOptions } from './batch_norm';
 import { expectFloats } from './check';
-import { conv3dBackward, conv3dGeometry, type Conv3dOptions } from './conv3d';
+import { conv3d, conv3dBackward, conv3dGeometry, type Conv3dOptions } from './conv3d';
 
 /** The parameters of `convNorm`: the convolution's, then BatchNorm's [out]. */
 export interface ConvNormParameters {
@@ -26,6 +26,8 @@ export function convNorm(x: Tensor, p: ConvNormParameters, conv: Conv3dOptions, 
   const { weight, bias, gamma, beta, runningMean, runningVar } = p;
   const { training, momentum = 0.1, eps = 1e-5, gelu = false } = options;
   expectFloats('convNorm', 'conv_norm', { x }, { ...p });
+  if (isReplaced('conv3d'))
+    return batchNorm(conv3d(x, weight, bias, conv), gamma, beta, runningMean, runningVar, options);
   const { shape, at } = conv3dGeometry(x, weight, bias, conv);
   const [rows, cols] = checkNormed(shape, { gamma, beta, runningMean, runningVar }, { training, momentum, eps });
   const inputs = [x, weight, bias, gamma, beta];

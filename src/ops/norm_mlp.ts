@@ -35,8 +35,8 @@ export function normMlp(x: Tensor, p: NormMlpParameters, scale: Tensor | null = 
   const [channels, hidden] = [x.shape[x.ndim - 1] as number, p.b1.size];
   const rows = x.size / channels;
   const at = { rows, channels, hidden, rowsPerClip: rows / (x.shape[0] as number) };
-  const inputs = [x, p.gamma, p.beta, p.w1, p.b1, p.w2, p.b2];
-  const keep = isGradEnabled() && inputs.some((t) => t.requiresGrad);
+  const inputs = [x, p.gamma, p.beta, p.w1, p.b1, p.w2, p.b2, scale];
+  const keep = isGradEnabled() && inputs.some((t) => t?.requiresGrad);
   const [y, mean, rstd] = [emptyLike(x), floatsLike(x, [rows]), floatsLike(x, [rows])];
   const z = keep ? emptyLike(x, [rows, hidden]) : null;
   const { gamma, beta, w1, b1, w2, b2 } = p;
@@ -45,13 +45,13 @@ export function normMlp(x: Tensor, p: NormMlpParameters, scale: Tensor | null = 
     op: 'normMlp',
     inputs,
     output: y,
-    saved: { x, gamma, beta, w1, w2, mean, rstd, z, scale: scale && scale.detach() },
+    saved: { x, gamma, beta, w1, w2, mean, rstd, z, scale },
     backward: (dy, { x, gamma, beta, w1, w2, mean, rstd, z, scale }) => {
       const [dx, dgamma, dbeta] = [emptyLike(x), emptyLike(gamma), emptyLike(beta)];
       const [dw1, db1, dw2, db2] = [emptyLike(w1), emptyLike(w1, [hidden]), emptyLike(w2), emptyLike(gamma)];
       const to = { dx, dgamma, dbeta, dw1, db1, dw2, db2 };
       kernels.normMlpBackward({ x, gamma, beta, w1, w2, scale, mean, rstd, z: z!, dy, ...to, ...at });
-      return [dx, dgamma, dbeta, dw1, db1, dw2, db2];
+      return [dx, dgamma, dbeta, dw1, db1, dw2, db2, null];
     },
   });
 }

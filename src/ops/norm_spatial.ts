@@ -1,5 +1,5 @@
 import { isGradEnabled, record } from '../core/autograd';
-import { kernels } from '../core/dispatch';
+import { backend, isReplaced, kernels } from '../core/dispatch';
 import type { NormSpatialMix } from '../core/kernels';
 import { emptyLike, floatsLike, show, type Shape, type Tensor } from '../core/tensor';
 import { expectDims, expectFloats, expectInteger, expectShape } from './check';
@@ -174,6 +174,8 @@ export function normSpatial(
 ): Tensor {
   checkNormSpatial(x, xt, p, chunk, scale);
   const call = callOf(x, p, chunk);
+  const whole = computedWhole(x, xt, p, call, scale, { eps, watch });
+  if (whole) return whole;
   if (!isGradEnabled() || ![x, xt, ...parameterList(p)].some((t) => t?.requiresGrad))
     return withoutBackward(x, xt, p, call, scale, { eps, watch });
   const made = computeBranches(xt, p, call, eps);
@@ -186,6 +188,44 @@ export function normSpatial(
   const fcs = p.branches.map(({ weight }) => weight);
   const saved: Saved = { xt, scale: scale && scale.detach(), fcs, ...weights, ...made, ...weighed };
   return recorded(y, x, p, call, saved);
+}
+
+/** The op by a layer that replaces it; null if there is none. @throws if `watch` asks for the weights, which such a layer keeps */
+function computedWhole(
+  x: Tensor,
+  xt: Tensor,
+  p: NormSpatialParameters,
+  call: Call,
+  scale: Tensor | null,
+  { eps, watch }: { eps: number; watch: WatchWeights | undefined },
+): Tensor | null {
+  if (!isReplaced('norm_spatial')) return null;
+  if (watch)
+    throw new Error('normSpatial: a kernel that replaces the whole op does not show the weights of its branches');
+  const y = emptyLike(x);
+  const { gamma, beta, fc1, fc2, proj } = p;
+  const weights = { fc1: fc1.weight, fc1Bias: fc1.bias, fc2: fc2.weight, fc2Bias: fc2.bias };
+  const projection = { proj: proj.weight, projBias: proj.bias };
+  const args = {
+    ...call.at,
+    hidden: call.hidden,
+    eps,
+    x,
+    xt,
+    gamma,
+    beta,
+    ...fcsOf(p),
+    ...weights,
+    ...projection,
+    scale,
+    y,
+  };
+  if (!backend.computeWhole('norm_spatial', args))
+    throw new Error('normSpatial: the layer that replaces it did not run');
+  const branches = [0, 1, 2].flatMap((i) => [p.branches[i]?.weight ?? null, p.branches[i]?.bias ?? null]);
+  const fcs = [fc1, fc2, proj].flatMap(({ weight, bias }) => [weight, bias]);
+  const inputs = [x, xt, gamma, beta, ...branches, ...fcs, scale];
+  return record({ op: 'normSpatial', inputs, output: y, backward: null });
 }
 
 /** Inference: computes the pooled mean first, then the output, so that the branches are never stored. */

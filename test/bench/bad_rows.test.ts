@@ -94,6 +94,7 @@ function worker(name: string, ...messages: object[]): string {
 const job: KernelJob = {
   ...{ op: 'gelu', stage: 1, plugins: ['mine.so'], seed: 1, time: null, threads: 1 },
   device: 'cpu',
+  precision: 'f32',
 };
 
 test('the timeout governs plugins, not our own kernels', async () => {

@@ -4,10 +4,12 @@ import { native, type Precision } from '../../core/native';
 import { PLUGGABLE, UnsupportedError } from '../../core/plugins';
 import type { OpCase } from '../op_cases/case';
 import type { KernelCase } from './kernel_case';
+import { openCounters, type Counts } from '../perf';
 import { bestLimits, rooflineMs, measureWithLimits, measureLimits, type Limits } from '../roofline';
 import { measureContention, QUIET_SHARE } from '../cpu_contention';
 import { stemOf } from './ops';
-import { EDGE_SHAPES } from './edge_shapes';
+import type { Sizes } from './stages';
+import { edgeCases } from './edge_shapes';
 import { dataOfRound, type CacheState, type Launch, type CaseData, type Timing } from './rounds';
 import { median, ratio, spread, type Ratio, type Spread } from '../statistics';
 import { CLOCKS, timeCase, type CaseBytes } from './time_case';
@@ -19,6 +21,8 @@ export interface KernelRow extends Spread {
   op: string;
   stage: number;
   shape: string;
+  /** Sizes that replaced those of the stage. */
+  sizes?: Sizes;
   direction: 'forward' | 'backward';
   /** Element type of activations. */
   dtype: Precision;
@@ -31,6 +35,8 @@ export interface KernelRow extends Spread {
   ms: number[];
   /** On the CPU: CPU time of all threads in each round, in ms. */
   cpuMs?: number[];
+  /** Medians of the hardware's counts of a run, with `--perf` where the system permits reading them. */
+  counts?: Counts;
   /** The fraction of CPU time that other programs used during the measurement. */
   others: number;
   gflops: number;
@@ -50,6 +56,8 @@ export interface KernelOptions {
   /** On a GPU: the launch modes to measure. */
   launches?: readonly Launch[];
   clock: keyof typeof CLOCKS;
+  /** Read the counters of the hardware, where the system offers them. */
+  perf?: boolean;
   /** Verify the outputs against float64. */
   check: boolean;
   /** Seed of the random inputs. */
@@ -127,6 +135,13 @@ const timesOf = ({ c, variants, timings, bytes }: Measured) =>
     })),
   );
 
+/** The median of each count. */
+const medianCounts = (counts: readonly Counts[]): Counts => ({
+  instructions: median(counts.map((one) => one.instructions)),
+  cycles: median(counts.map((one) => one.cycles)),
+  cacheMisses: median(counts.map((one) => one.cacheMisses)),
+});
+
 function rowOf(m: Measured, time: Timed & { i: number; direction: Direction }): KernelRow {
   const { i, direction, ms: middle, work } = time;
   const { c, variants, timings, limits, others, cache, launch } = m;
@@ -135,10 +150,24 @@ function rowOf(m: Measured, time: Timed & { i: number; direction: Direction }): 
   const floor = rooflineMs(work.flops, work.bytes, limits);
   const errors = m.errors[i];
   const cpuMs = timings[i]![`${direction}CpuMs`];
+  const counted = timings[i]![`${direction}Counts`];
   return {
-    ...{ op: c.op, stage: c.stage, shape: c.timed.name, direction, dtype: precisionOf(c.timed) },
+    ...{
+      op: c.op,
+      stage: c.stage,
+      shape: c.timed.name,
+      ...(c.sizes ? { sizes: c.sizes } : {}),
+      direction,
+      dtype: precisionOf(c.timed),
+    },
     ...{ variant: variant.name, flags: variant.flags, cache, ...(launch ? { launch } : {}) },
-    ...{ ms: timings[i]![key], ...(cpuMs.length > 0 ? { cpuMs } : {}), ...spread(timings[i]![key]), others },
+    ...{
+      ms: timings[i]![key],
+      ...(cpuMs.length > 0 ? { cpuMs } : {}),
+      ...(counted.length > 0 ? { counts: medianCounts(counted) } : {}),
+      ...spread(timings[i]![key]),
+      others,
+    },
     ...{ gflops: work.flops / middle / 1e6, gbs: work.bytes / middle / 1e6 },
     ...{ shareOfLimit: floor.ms / middle, limit: floor.by, limits },
     error: errors ? errors[direction === 'forward' ? 'forward' : 'gradient'] : null,
@@ -177,7 +206,7 @@ function withAnnouncedOracle(c: OpCase, variant: Variant, { onStep }: VerifyOpti
 /** Verifies a plugin on small edge shapes. Shapes that the plugin reports as unsupported are skipped. */
 function verifyEdgeShapes(c: KernelCase, variant: Variant, how: VerifyOptions): void {
   const op = PLUGGABLE.find((name) => name === stemOf(c));
-  for (const small of op ? EDGE_SHAPES[op] : []) {
+  for (const small of op ? edgeCases(op, precisionOf(c.timed)) : []) {
     how.onStep?.(variant, `verifying ${small.name}`);
     try {
       verify(withAnnouncedOracle(small, variant, how), 1, variant, how.seed);
@@ -189,7 +218,7 @@ function verifyEdgeShapes(c: KernelCase, variant: Variant, how: VerifyOptions): 
 
 /** Verifies a variant against float64; a plugin also on edge shapes, with guard pages that detect out-of-bounds access. */
 export function verifyVariant(c: KernelCase, terms: number, variant: Variant, how: VerifyOptions): Errors {
-  const shape = c.verified ?? c.timed;
+  const shape = c.verified ?? (variant === OURS ? c.timed : (c.small ?? c.timed));
   native.memoryGuard(variant.foreign === true);
   try {
     if (variant.foreign) verifyEdgeShapes(c, variant, how);
@@ -286,7 +315,10 @@ export function benchCase(c: KernelCase, all: readonly Variant[], options: Kerne
   return regimes.flatMap(({ launch, cache }) => {
     const how = launch === 'graph' ? 'recorded and timed' : 'timed';
     const timed = variants.map((v) => announced(v, `being ${how} with a ${cache} cache`, onStep));
-    const time = () => timeCase(c.timed, timed, data, { rounds, clock: CLOCKS[options.clock], cache, launch });
+    const opened = options.perf ? openCounters() : '';
+    const counters = typeof opened === 'string' ? undefined : opened;
+    const time = () =>
+      timeCase(c.timed, timed, data, { rounds, clock: CLOCKS[options.clock], cache, launch, counters });
     const { result: around, others } = measureContention(() => measureWithLimits(time, precisionOf(c.timed)));
     const agreeing = compareTimed(c, data, variants, around.result.timings, options);
     const only = <T>(list: readonly T[]) => agreeing.map((i) => list[i]!);

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import type { Activity, Jobs, KernelJob, KernelResult, Message, Outcome, PluginDescription } from './protocol';
+import { placeOf } from './stages';
 
 /** How the child process is supervised. */
 export interface ProcessOptions {
@@ -88,7 +89,7 @@ export async function runKernelJob(job: KernelJob, options: ProcessOptions): Pro
   const { plugin, problem } = outcome;
   if (plugin === null || !job.plugins.includes(plugin)) throw new Error(problem);
   const hint = problem.startsWith('hangs') ? ' (--timeout waits longer)' : '';
-  const failure = { plugin, at: `${job.op} stage ${job.stage}`, problem: problem + hint };
+  const failure = { plugin, at: placeOf(job), problem: problem + hint };
   const rest = await runKernelJob({ ...job, plugins: job.plugins.filter((file) => file !== plugin) }, options);
   return { ...rest, failures: [failure, ...rest.failures] };
 }

@@ -4,7 +4,7 @@
  */
 import { readFileSync, writeSync } from 'node:fs';
 import type { Device } from '../../core/native';
-import { openPlugin, PLUGGABLE, requirePluginDevice, watchPlugins, type Plugin } from '../../core/plugins';
+import { openPlugin, PLUGGABLE, requirePluginDevice, watchPlugins, withValues, type Plugin } from '../../core/plugins';
 import { setThreads } from '../../core/runtime';
 import { getDefaultDevice, setDefaultDevice } from '../../core/tensor';
 import type {
@@ -21,8 +21,9 @@ import type {
 } from './protocol';
 import { benchCase, termsOfTimed, verifyVariant } from './measure';
 import { verifyModel } from '../models/check';
-import { chooseCases, stemOf } from './ops';
-import { blasVariants, naiveVariant, OURS, pluginVariant, type Variant } from './variant';
+import { caseOf, stemOf } from './ops';
+import { OURS, peersOf, pluginVariant, type Variant } from './variant';
+import { placeOf } from './stages';
 
 const send = (message: Message<unknown>): void => void writeSync(3, `${JSON.stringify(message)}\n`);
 
@@ -47,8 +48,8 @@ function open(file: string): Plugin {
 }
 
 function describe({ file }: DescribeJob): PluginDescription {
-  const { op, device, backward, flags } = open(file);
-  return { op, device, backward, flags };
+  const { op, device, backward, flags, dtypes, parameters } = open(file);
+  return { op, device, backward, flags, dtypes, parameters };
 }
 
 /** Opens a plugin for the default device. @throws if the plugin is for another device */
@@ -68,19 +69,22 @@ function reportDirections(): void {
   );
 }
 
-function measure({ op, stage, plugins, seed, time }: KernelJob): KernelResult {
-  const opened = plugins.map((file) => ({ file, variant: pluginVariant(openHere(file)) }));
+function measure({ plugins, values = {}, seed, time, ...choice }: KernelJob): KernelResult {
+  const opened = plugins.map((file) => ({
+    file,
+    variant: pluginVariant(withValues(openHere(file), values[file] ?? {})),
+  }));
   const files = new Map(opened.map(({ file, variant }) => [variant.name, file]));
   const onStep = ({ foreign, name }: Variant, text: string, ours?: boolean) =>
     foreign ? doing(files.get(name)!, text, ours) : doing(null, `${name} ${text}`);
   const failures: Failure[] = [];
   const onFailure = ({ foreign, name }: Variant, { message }: Error) =>
-    void failures.push({ plugin: foreign ? files.get(name)! : name, at: `${op} stage ${stage}`, problem: message });
-  const c = chooseCases([op], [stage]).find((one) => one.op === op)!;
+    void failures.push({ plugin: foreign ? files.get(name)! : name, at: placeOf(choice), problem: message });
+  const c = caseOf(choice);
   if (time) {
     const variants = [OURS, ...opened.map(({ variant }) => variant)];
     const replaceable = PLUGGABLE.find((name) => name === stemOf(c));
-    if (replaceable) variants.push(...blasVariants(replaceable), naiveVariant(replaceable));
+    if (replaceable) variants.push(...peersOf(replaceable, choice.precision));
     return { rows: benchCase(c, variants, { ...time, seed, onStep, onFailure }), checked: [], failures };
   }
   reportDirections();

@@ -1,8 +1,9 @@
 /** The jobs and messages exchanged with the child process that runs plugins. */
 import type { MorphMlpConfig } from '../../models/config';
-import type { Device } from '../../core/native';
+import type { Device, Precision } from '../../core/native';
 import type { PluggableOp } from '../../core/plugins';
 import type { KernelOptions, KernelRow } from './measure';
+import type { CaseChoice } from './ops';
 
 /** Loads a plugin and describes it. */
 export interface DescribeJob {
@@ -15,14 +16,18 @@ export interface PluginDescription {
   device: Device;
   backward: boolean;
   flags: string;
+  /** Types of activations that it takes. */
+  dtypes: Precision[];
+  /** Its tuning parameters and their values. */
+  parameters: { name: string; values: number[] }[];
 }
 
 /** Verifies plugins of one op at one stage, and times them. */
-export interface KernelJob {
-  op: string;
-  stage: number;
+export interface KernelJob extends CaseChoice {
   plugins: readonly string[];
   device: Device;
+  /** Values of tuning parameters, by plugin; default those that `kernel tune` kept. */
+  values?: Readonly<Record<string, Readonly<Record<string, number>>>>;
   /** Seed of the random inputs. */
   seed: number;
   /** How to time them together with our kernel and its peers; null verifies them only. */

@@ -2,6 +2,7 @@
 import type { Array64, OpCase } from '../op_cases/case';
 import { elementsOf } from '../op_cases/tensors';
 import type { Tensor } from '../../core/tensor';
+import type { Counts } from '../perf';
 import type { Results } from './variant';
 
 /** The cache state when the clock starts: `warm` after the previous run, `cold` without any of the inputs. */
@@ -17,6 +18,9 @@ export interface Timing {
   /** On the CPU: CPU time of all threads in the same rounds. */
   forwardCpuMs: number[];
   backwardCpuMs: number[];
+  /** Counts of the hardware in the same rounds, if they were asked for. */
+  forwardCounts: Counts[];
+  backwardCounts: Counts[];
   results: Results;
   /** The round of `results`; see `dataOfRound`. */
   round: number;
@@ -27,6 +31,8 @@ export const newTiming = (): Timing => ({
   backwardMs: [],
   forwardCpuMs: [],
   backwardCpuMs: [],
+  forwardCounts: [],
+  backwardCounts: [],
   results: { y: new Float32Array(), grads: {} },
   round: 0,
 });

@@ -1,13 +1,27 @@
-/** Templates for new kernels: the naive kernels, which are correct, with instructions at the top. */
-import { readFileSync } from 'node:fs';
+/** Templates for new kernels: starters with a blocked matrix product, or naive kernels, with instructions at the top. */
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { PLUGGABLE, type PluggableOp } from '../../core/plugins';
 import { buildCommand, formatCommand, type Language } from './build_kernel';
 
-const NAIVE = path.join(__dirname, '..', '..', '..', 'native', 'baselines', 'naive');
+const BASELINES = path.join(__dirname, '..', '..', '..', 'native', 'baselines');
+
+/** The source that a new kernel of an op starts from, and what its author has to know. */
+function start(op: PluggableOp): { source: string; about: string } {
+  const blocked = path.join(BASELINES, 'starter', `${op}.cc`);
+  if (existsSync(blocked))
+    return {
+      source: readFileSync(blocked, 'utf8').replace('"starter"', '"naive"'),
+      about:
+        'Its matrix products are blocked (morphmlp_gemm.h); `morphmlp kernel tune` chooses the sizes of the blocks.',
+    };
+  const naive = readFileSync(path.join(BASELINES, 'naive', `${op}.cc`), 'utf8');
+  return { source: naive, about: 'It computes one element at a time and is correct; make it fast.' };
+}
 
 /** The op whose name is a suffix of the kernel's name, or undefined. */
-export const opOfName = (name: string): PluggableOp | undefined => PLUGGABLE.find((op) => name.endsWith(op));
+export const opOfName = (name: string): PluggableOp | undefined =>
+  [...PLUGGABLE].sort((a, b) => b.length - a.length).find((op) => name.endsWith(op));
 
 const EXTENSIONS: Record<Language, string> = { 'c++': '.cc', cuda: '.cu' };
 
@@ -16,9 +30,9 @@ export const templateFile = (name: string, language: Language): string => `${nam
 
 /** The source of a working, unoptimised kernel. */
 export function template(name: string, op: PluggableOp, language: Language): string {
-  const source = readFileSync(path.join(NAIVE, `${op}.cc`), 'utf8');
+  const { source, about } = start(op);
   const file = templateFile(name, language);
-  const head = `// ${name}: a kernel for ${op}. It computes one element at a time and is correct; make it fast.
+  const head = `// ${name}: a kernel for ${op}. ${about}
 //
 //   morphmlp kernel build ${file}
 //   morphmlp kernel check ./${name}.so                  verifies it against float64

@@ -3,6 +3,7 @@ import { kernels } from '../../core/dispatch';
 import { native } from '../../core/native';
 import { scope } from '../../core/scope';
 import { tensor, type Tensor } from '../../core/tensor';
+import { countsBetween, type ReadCounts } from '../perf';
 import type { OpCase } from '../op_cases/case';
 import { gradientFor, makeTensor, mapInputs } from '../op_cases/tensors';
 import { newTiming, refresh, type Bench, type CacheState, type Launch, type CaseData, type Timing } from './rounds';
@@ -35,6 +36,8 @@ export interface TimeOptions {
   /** GPU launch mode; GPU work is timed by the GPU's own timer. */
   launch?: Launch | undefined;
   onRound?: (done: number, total: number) => void;
+  /** On the CPU: reads the counters of the hardware around each run. */
+  counters?: ReadCounts | undefined;
 }
 
 /** Measures one round of a prepared variant. */
@@ -52,15 +55,22 @@ function cachePreparation(cache: CacheState): () => void {
   };
 }
 
-function timed(clock: Clock, into: Timing, direction: 'forward' | 'backward', work: () => void): void {
+interface Clocks {
+  clock: Clock;
+  counters?: ReadCounts | undefined;
+}
+
+function timed({ clock, counters }: Clocks, into: Timing, direction: 'forward' | 'backward', work: () => void): void {
+  const before = counters?.();
   const cpu = CLOCKS.cpu();
   const start = clock();
   work();
   into[`${direction}Ms`].push(clock() - start);
   into[`${direction}CpuMs`].push(CLOCKS.cpu() - cpu);
+  if (before) into[`${direction}Counts`].push(countsBetween(before, counters!()));
 }
 
-function onCpu(bench: Bench, variant: Variant, clock: Clock, prepare: () => void): RunRound {
+function onCpu(bench: Bench, variant: Variant, clock: Clocks, prepare: () => void): RunRound {
   const { c, inputs, gy } = bench;
   const once = (into: Timing) => {
     prepare();
@@ -100,14 +110,17 @@ function warmUp(once: RunRound, rounds: number): number {
 function prepareVariants(
   bench: Bench,
   variants: readonly Variant[],
-  { clock = CLOCKS.wall, cache, launch }: TimeOptions,
+  { clock = CLOCKS.wall, cache, launch, counters }: TimeOptions,
 ) {
   if (launch) {
     const ready = variants.map((variant) => onGpu(bench, variant, cache ?? 'warm', launch));
     return { runs: ready.map(({ once }) => once), release: () => ready.forEach((one) => one.release()) };
   }
   const prepare = cachePreparation(cache ?? 'warm');
-  return { runs: variants.map((variant) => onCpu(bench, variant, clock, prepare)), release: () => undefined };
+  return {
+    runs: variants.map((variant) => onCpu(bench, variant, { clock, counters }, prepare)),
+    release: () => undefined,
+  };
 }
 
 /** Runs the variants in interleaved rounds; a slow variant gets fewer rounds. */

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { backward, noGrad } from '../../core/autograd';
 import { scope } from '../../core/scope';
-import { native, type GemmBackend } from '../../core/native';
+import { native, type GemmBackend, type Precision } from '../../core/native';
 import { getDefaultDevice, type Tensor } from '../../core/tensor';
 import type { Array64, OpCase } from '../op_cases/case';
 import { gradientFor, hasGrad, makeInput, makeTensor, mapInputs, rounded } from '../op_cases/tensors';
@@ -82,6 +82,15 @@ export function wgmmaVariants(op: PluggableOp): Variant[] {
 export function naiveVariant(op: PluggableOp): Variant {
   const plugin = naivePlugin(op, getDefaultDevice());
   return { name: 'naive', flags: baseFlags(), backward: true, use: (body) => withPlugin(plugin, body) };
+}
+
+/** The other implementations to rank with plugins: BLAS libraries and the naive kernel, if they take the precision. */
+export function peersOf(op: PluggableOp, precision: Precision): Variant[] {
+  const takes = [...blasPlugins(op, getDefaultDevice()), naivePlugin(op, getDefaultDevice())].filter(({ dtypes }) =>
+    dtypes.includes(precision),
+  );
+  const names = new Set(takes.map(({ file, name }) => (file === 'built in' ? 'naive' : name)));
+  return [...blasVariants(op), naiveVariant(op)].filter(({ name }) => names.has(name));
 }
 
 /** Copies of the output and of each input's gradient by name. */

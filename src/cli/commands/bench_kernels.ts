@@ -1,6 +1,7 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import type { Precision } from '../../core/native';
-import type { BenchKernelsArguments } from './bench_kernels_action';
+import { SWEPT } from '../../bench/kernels/stages';
+import type { BenchKernelsArguments, Swept } from './bench_kernels_action';
 import { collect, deviceOption, precisionOption, wholeNumber } from '../options';
 
 const words = (text: string): string[] => text.split(',').map((word) => word.trim());
@@ -10,6 +11,24 @@ export function stages(text: string): number[] {
   const numbers = words(text).map(Number);
   if (numbers.every((n) => n >= 1 && n <= 4 && Number.isInteger(n))) return numbers;
   throw new InvalidArgumentError('Expected stages from 1 to 4, separated by commas.');
+}
+
+/** A parser for `--shape`: five sizes of 1 or more. */
+function sizes(text: string): number[] {
+  const numbers = text.split(/[,x]/).map(Number);
+  if (numbers.length === 5 && numbers.every((n) => Number.isInteger(n) && n >= 1)) return numbers;
+  throw new InvalidArgumentError('Expected five sizes of tokens, as in 1,8,28,28,224 (B,T,H,W,C).');
+}
+
+/** A parser for `--sweep`, which may be repeated. */
+function swept(text: string, before: Swept[] = []): Swept[] {
+  const [given, list = ''] = text.split('=');
+  const name = SWEPT.find((one) => one === given);
+  const values = list.split(',').map(Number);
+  if (!name || !values.every((n) => Number.isInteger(n) && n >= 1))
+    throw new InvalidArgumentError(`Expected a size and its values, as in chunk=7,14,28 (sizes: ${SWEPT.join(', ')}).`);
+  if (before.some((one) => one.name === name)) throw new InvalidArgumentError(`${name} is given twice.`);
+  return [...before, { name, values }];
 }
 
 /** Adds `morphmlp bench kernels`. */
@@ -50,7 +69,15 @@ export function registerBenchKernels(bench: Command): void {
       1,
     )
     .option('--seed <n>', 'seed of the random inputs (default: random)', wholeNumber(0))
-    .option('--timeout <seconds>', 'time after which a plugin counts as hanging', wholeNumber(1), 60)
+    .option(
+      '--timeout <seconds>',
+      'time that a plugin may run without progress; ours may take any time',
+      wholeNumber(1),
+      60,
+    )
+    .option('--shape <B,T,H,W,C>', 'shape of the tokens, in place of that of each stage', sizes)
+    .option('--sweep <name=values>', `a size to vary: ${SWEPT.join(', ')}; may be repeated`, swept, undefined)
+    .option('--perf', 'also count instructions, cycles and cache misses, where the system permits it (Linux)')
     .option('--no-verify', 'skip the comparison with float64')
     .option('--out <file>', 'write the results as JSON')
     .addHelpText(
@@ -60,6 +87,8 @@ Examples:
   morphmlp bench kernels --op morph_fc --stage 2
   morphmlp bench kernels --op norm_mlp,linear --cache both --out kernels.json
   morphmlp bench kernels --op morph_fc --threads 1 --rounds 31
+  morphmlp bench kernels --op morph_fc --stage 2 --sweep chunk=7,14,28
+  morphmlp bench kernels --op norm_mlp --stage 1 --shape 1,8,32,32,96 --perf
   morphmlp bench kernels --passes 3 --out kernels.json
   morphmlp bench kernels --plugin ./my_morph_fc.so --stage 2    (morphmlp kernel new writes one)
   morphmlp bench kernels --device cuda --op linear --out gpu.json

@@ -5,7 +5,8 @@ import type { Failure, KernelResult } from '../../bench/kernels/protocol';
 import type { KernelCase } from '../../bench/kernels/kernel_case';
 import { benchCase, type KernelOptions, type KernelRow } from '../../bench/kernels/measure';
 import { machine, type Machine } from '../../bench/machine';
-import { casesInBf16, chooseCases, stemOf } from '../../bench/kernels/ops';
+import { casesInBf16, chooseCases, sizedCases, stemOf } from '../../bench/kernels/ops';
+import { placeOf, type Sizes, type SWEPT } from '../../bench/kernels/stages';
 import { joinPasses } from '../../bench/passes';
 import type { CacheState, Launch } from '../../bench/kernels/rounds';
 import { blasVariants, wgmmaVariants, OURS, type Variant } from '../../bench/kernels/variant';
@@ -16,9 +17,15 @@ import { PLUGGABLE, requirePluginDevice } from '../../core/plugins';
 import type { Device, Precision } from '../../core/native';
 import { requireDevice, setThreads, threads } from '../../core/runtime';
 import { setDefaultDevice } from '../../core/tensor';
-import { othersText, printFailures, printMissing, printRows } from './kernel_table';
+import { othersText, printCounts, printFailures, printMissing, printRows } from './kernel_table';
 import { checkOutputs } from './outputs';
 import { withProgress, type Progress } from '../../terminal/progress';
+
+/** A size and the values that it takes in turn. */
+export interface Swept {
+  name: (typeof SWEPT)[number];
+  values: number[];
+}
 
 /** Arguments of `morphmlp bench kernels`. */
 export interface BenchKernelsArguments {
@@ -29,6 +36,9 @@ export interface BenchKernelsArguments {
   precision: Precision;
   cache?: CacheState | 'both';
   launch?: Launch | 'both';
+  /** [B, T, H, W, C] of the tokens, in place of those of the stage. */
+  shape?: number[];
+  sweep?: Swept[];
   clock: 'wall' | 'cpu';
   threads?: number;
   rounds: number;
@@ -36,13 +46,13 @@ export interface BenchKernelsArguments {
   seed?: number;
   timeout: number;
   verify: boolean;
+  perf?: boolean;
   out?: string;
 }
 
 /** Throws if the requested combination cannot be measured; nothing is substituted. */
-function checkAsked({ precision, device, plugin, launch, clock }: BenchKernelsArguments): void {
-  if (plugin && precision === 'bf16')
-    throw new Error('--plugin: kernels of others take f32 alone, not --precision bf16');
+function checkAsked({ device, launch, clock, perf }: BenchKernelsArguments): void {
+  if (perf && device === 'cuda') throw new Error('--perf: expected --device cpu; a GPU has other counters');
   requireDevice(device);
   if (device === 'cpu' && launch) throw new Error(`--launch ${launch}: expected --device cuda; the CPU knows one way`);
   if (device === 'cuda' && clock === 'cpu') throw new Error('--clock cpu: on a GPU its own timer is the clock');
@@ -57,6 +67,14 @@ function regimesOf({ device, cache, launch }: BenchKernelsArguments) {
   return device === 'cuda' ? { caches, launches: either(launch ?? 'both', ['launched', 'graph']) } : { caches };
 }
 
+/** The sizes to measure: those of `--shape` with each combination of the swept ones. */
+function sweep({ shape, sweep: swept = [] }: BenchKernelsArguments): Sizes[] {
+  return swept.reduce<Sizes[]>(
+    (all, { name, values }) => all.flatMap((sizes) => values.map((value) => ({ ...sizes, [name]: value }))),
+    [shape ? { shape } : {}],
+  );
+}
+
 /** Cases to measure, and the plugins for each op. */
 interface Work {
   cases: KernelCase[];
@@ -65,12 +83,14 @@ interface Work {
 }
 
 /** Reads the op of each plugin; plugins that cannot be loaded are added to the failures. */
-async function openAll(files: readonly string[], device: Device, timeout: number) {
+async function openAll(files: readonly string[], { device, precision, timeout }: BenchKernelsArguments) {
   const [ops, failures] = [new Map<string, string>(), [] as Failure[]];
   for (const file of files.map((name) => path.resolve(name))) {
     try {
-      const found = await describePlugin(file, { timeout });
+      const found = await describePlugin(file, { timeout: 1000 * timeout });
       requirePluginDevice({ file, device: found.device }, device);
+      if (!found.dtypes.includes(precision))
+        throw new Error(`it takes activations in ${found.dtypes.join(', ')}, not in ${precision} (--precision)`);
       ops.set(file, found.op);
     } catch (error) {
       failures.push({ plugin: file, at: '', problem: (error as Error).message });
@@ -79,14 +99,16 @@ async function openAll(files: readonly string[], device: Device, timeout: number
   return { ops, failures };
 }
 
-async function workOf({ op, stage, plugin = [], device, precision, timeout }: BenchKernelsArguments): Promise<Work> {
-  const { ops, failures } = await openAll(plugin, device, 1000 * timeout);
+async function workOf(given: BenchKernelsArguments): Promise<Work> {
+  const { op, stage, plugin = [], precision } = given;
+  const { ops, failures } = await openAll(plugin, given);
   const pluginsOf = (c: KernelCase) => [...ops].filter(([, its]) => its === stemOf(c)).map(([file]) => file);
   if (plugin.length > 0 && ops.size === 0) return { cases: [], pluginsOf, failures };
   const cases = chooseCases(op ?? (plugin.length > 0 ? [...new Set(ops.values())] : undefined), stage);
   for (const [file, its] of ops)
     if (!cases.some((c) => stemOf(c) === its)) throw new Error(`${file} is a kernel for ${its}, which --op leaves out`);
-  return { cases: precision === 'bf16' ? casesInBf16(cases) : cases, pluginsOf, failures };
+  const sized = sweep(given).flatMap((sizes) => sizedCases(cases, sizes));
+  return { cases: precision === 'bf16' ? casesInBf16(sized) : sized, pluginsOf, failures };
 }
 
 /** Variants without plugins: ours, and on a GPU the available library products (see `kernel_table.ts`). */
@@ -95,8 +117,6 @@ function besideOurs(c: KernelCase, device: Device): Variant[] {
   if (!op) return [OURS];
   return [OURS, ...(precisionOf(c.timed) === 'bf16' ? wgmmaVariants(op) : blasVariants(op))];
 }
-
-const placeOf = ({ op, stage }: Pick<KernelCase, 'op' | 'stage'>) => `${op} stage ${stage}`;
 
 type Timing = Omit<KernelOptions, 'onStep' | 'onFailure'>;
 type OnStep = (file: string | null, doing: string) => void;
@@ -114,8 +134,9 @@ async function measureCase(
     return { rows: benchCase(c, besideOurs(c, given.device), { ...time, onFailure }), failures };
   }
   const { seed, ...rest } = time;
-  const { op, stage } = c;
-  const job = { op, stage, plugins, device: given.device, seed, time: rest, threads: threads() };
+  const { op, stage, sizes = {} } = c;
+  const choice = { op, stage, precision: given.precision, sizes };
+  const job = { ...choice, plugins, device: given.device, seed, time: rest, threads: threads() };
   return runKernelJob(job, { timeout: 1000 * given.timeout, onStep });
 }
 
@@ -151,7 +172,13 @@ async function onePass(given: BenchKernelsArguments, work: Work, time: Timing, b
 async function measure(given: BenchKernelsArguments, work: Work): Promise<KernelRow[]> {
   const { passes, verify, clock } = given;
   const rounds = Math.ceil(given.rounds / passes);
-  const time = { rounds, clock, ...regimesOf(given), seed: given.seed ?? randomInt(2 ** 20) };
+  const time = {
+    rounds,
+    clock,
+    ...regimesOf(given),
+    seed: given.seed ?? randomInt(2 ** 20),
+    perf: given.perf ?? false,
+  };
   const all: KernelRow[][] = [];
   for (let pass = 1; pass <= passes; pass++) {
     const label = passes > 1 ? `measuring, pass ${pass} of ${passes}` : 'measuring';
@@ -182,6 +209,7 @@ export async function benchKernels(given: BenchKernelsArguments): Promise<void> 
   const where = machine();
   if (rows.length > 0) {
     printRows(rows);
+    if (given.perf) printCounts(rows);
     printMissing(rows, given);
     console.log(
       `${whereText(where)}, commit ${where.commit ?? `of ${where.version}`}; ${given.precision}, medians of ${rounds} rounds`,

@@ -18,7 +18,10 @@ function registerNew(kernel: Command): void {
     .command('new')
     .description('write the source of a correct but slow kernel')
     .argument('<name>', 'name of the kernel and its file; its end selects the op: my_morph_fc')
-    .option('--op <name>', 'gelu, layer_norm, linear, morph_fc or temporal_fc')
+    .option(
+      '--op <name>',
+      'gelu, layer_norm, linear, morph_fc, temporal_fc, norm_mlp, norm_temporal, norm_spatial or conv3d',
+    )
     .addOption(new Option('--lang <name>', 'language of the source').choices(['c++', 'cuda']).default('c++'))
     .option('--out <folder>', 'output folder', '.')
     .addHelpText('after', EXAMPLES)
@@ -31,6 +34,9 @@ function registerCheck(kernel: Command): void {
     .description('compare kernels with float64 on ragged shapes and those of the network, in a child process')
     .argument('<libraries...>', 'shared libraries with morphmlp_kernel_entry')
     .option('--stage <numbers>', 'stages of the network, 1 to 4 (default: all)', stages)
+    .addOption(
+      new Option('--dtype <name>', 'type of activations (default: all that the kernel takes)').choices(['f32', 'bf16']),
+    )
     .option('--threads <n>', 'threads that compute (default: physical cores)', wholeNumber(1))
     .option('--seed <n>', 'seed of the random inputs (default: random)', wholeNumber(0))
     .option('--timeout <seconds>', 'time after which a kernel counts as hanging', wholeNumber(1), 60)

@@ -3,12 +3,13 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { buildCommand, buildKernel, INCLUDE, formatCommand, type Language } from '../../bench/kernels/build_kernel';
 import { describePlugin, runKernelJob } from '../../bench/kernels/plugin_process';
-import type { Failure, VerifiedPlugin } from '../../bench/kernels/protocol';
+import type { Failure, KernelJob, VerifiedPlugin } from '../../bench/kernels/protocol';
 import { chooseCases } from '../../bench/kernels/ops';
 import { opOfName, template, templateFile } from '../../bench/kernels/template';
 import { writeFileAtomic } from '../../formats/atomic';
 import { makeFolder } from '../../formats/folder';
 import { PLUGGABLE, type PluggableOp } from '../../core/plugins';
+import type { Precision } from '../../core/native';
 import { requireDevice, threads } from '../../core/runtime';
 import { table } from '../../terminal/format';
 import { printFailures } from './kernel_table';
@@ -60,30 +61,40 @@ export function printInclude(): void {
 /** Arguments of `morphmlp kernel check`. */
 export interface CheckArguments {
   stage?: number[];
+  dtype?: Precision;
   threads?: number;
   seed?: number;
   timeout: number;
 }
 
 /** An op and stage for which a library passed the check. */
-type Row = VerifiedPlugin & { op: string; stage: number };
+type Row = VerifiedPlugin & { op: string; stage: number; precision: Precision };
 
 interface Check {
   stages: readonly number[] | undefined;
+  /** Default: all that the kernel takes. */
+  dtype: Precision | undefined;
   seed: number;
   threads: number;
   timeout: number;
 }
 
 async function checkLibrary(file: string, check: Check, bar: Progress, failures: Failure[]): Promise<Row[]> {
-  const { op, device } = await describePlugin(file, check);
+  const { op, device, dtypes } = await describePlugin(file, check);
   requireDevice(device);
   const rows: Row[] = [];
-  for (const c of chooseCases([op], check.stages)) {
+  const precisions = check.dtype ? [check.dtype] : dtypes;
+  for (const dtype of precisions)
+    if (!dtypes.includes(dtype))
+      throw new Error(`it takes activations in ${dtypes.join(', ')}, not in ${dtype} (--dtype)`);
+  for (const [c, precision] of chooseCases([op], check.stages).flatMap((c) =>
+    precisions.map((precision) => [c, precision] as const),
+  )) {
     const onStep = (_: string | null, doing: string) => bar.update(rows.length, [`${c.op} stage ${c.stage}`, doing]);
-    const job = {
+    const job: KernelJob = {
       op: c.op,
       stage: c.stage,
+      precision,
       plugins: [file],
       device,
       seed: check.seed,
@@ -92,7 +103,7 @@ async function checkLibrary(file: string, check: Check, bar: Progress, failures:
     };
     const found = await runKernelJob(job, { timeout: check.timeout, onStep });
     failures.push(...found.failures);
-    rows.push(...found.checked.map((one) => ({ ...one, op: c.op, stage: c.stage })));
+    rows.push(...found.checked.map((one) => ({ ...one, op: c.op, stage: c.stage, precision })));
     if (found.failures.length > 0) break; // later shapes are larger and would fail in the same way
   }
   return rows;
@@ -100,18 +111,24 @@ async function checkLibrary(file: string, check: Check, bar: Progress, failures:
 
 function printChecked(rows: readonly Row[]): void {
   if (rows.length === 0) return;
-  const cells = rows.map(({ plugin, op, stage, forward, gradient }) => [
-    ...[path.basename(plugin), op, stage, forward.toExponential(1)],
+  const cells = rows.map(({ plugin, op, stage, precision, forward, gradient }) => [
+    ...[path.basename(plugin), op, stage, precision, forward.toExponential(1)],
     gradient === null ? 'none' : gradient.toExponential(1),
   ]);
-  const head = ['kernel', 'op', 'stage', 'error forward', 'gradient'];
-  console.log(table(cells, { head, align: ['left', 'left', 'right', 'right', 'right'] }));
+  const head = ['kernel', 'op', 'stage', 'dtype', 'error forward', 'gradient'];
+  console.log(table(cells, { head, align: ['left', 'left', 'right', 'left', 'right', 'right'] }));
 }
 
 /** Runs `morphmlp kernel check`; exit status 1 if a library is wrong. */
 export async function checkKernels(libraries: readonly string[], given: CheckArguments): Promise<void> {
   const { seed = randomInt(2 ** 20), timeout } = given;
-  const check = { stages: given.stage, seed, threads: given.threads ?? threads(), timeout: 1000 * timeout };
+  const check = {
+    stages: given.stage,
+    dtype: given.dtype,
+    seed,
+    threads: given.threads ?? threads(),
+    timeout: 1000 * timeout,
+  };
   const failures: Failure[] = [];
   const rows = await withProgress({ label: 'checking', total: 0 }, async (bar) => {
     const found: Row[] = [];

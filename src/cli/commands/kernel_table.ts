@@ -2,7 +2,9 @@ import path from 'node:path';
 import pc from 'picocolors';
 import type { Failure } from '../../bench/kernels/protocol';
 import type { KernelRow } from '../../bench/kernels/measure';
+import { openCounters } from '../../bench/perf';
 import { QUIET_SHARE } from '../../bench/cpu_contention';
+import { sizesText } from '../../bench/kernels/stages';
 import type { Ratio } from '../../bench/statistics';
 import { OURS, wgmmaUnavailable } from '../../bench/kernels/variant';
 import { native, type Device, type Precision } from '../../core/native';
@@ -24,7 +26,7 @@ const inMs = (ms: number): string => (ms < 1 ? significant(ms, 3) : ms.toFixed(2
 
 function cells(row: KernelRow, several: boolean): (string | number)[] {
   return [
-    ...[row.op, row.stage, row.direction, row.variant],
+    ...[row.sizes ? `${row.op}, ${sizesText(row.sizes)}` : row.op, row.stage, row.direction, row.variant],
     ...[row.launch ? `${row.cache}, ${row.launch}` : row.cache],
     ...[inMs(row.median), `${inMs(row.q1)}–${inMs(row.q3)}`],
     ...[row.gflops === 0 ? '–' : significant(row.gflops, 3), significant(row.gbs, 3)],
@@ -35,7 +37,7 @@ function cells(row: KernelRow, several: boolean): (string | number)[] {
 
 /** Groups rows by op, stage, direction and regime, the fastest first. */
 function ranked(rows: readonly KernelRow[]): KernelRow[] {
-  const key = (r: KernelRow) => [r.op, r.stage, r.direction, r.cache, r.launch].join(' ');
+  const key = (r: KernelRow) => [r.op, r.stage, r.shape, r.direction, r.cache, r.launch].join(' ');
   const groups = new Map<string, KernelRow[]>();
   for (const row of rows) groups.set(key(row), [...(groups.get(key(row)) ?? []), row]);
   return [...groups.values()].flatMap((group) => [...group].sort((a, b) => a.median - b.median));
@@ -65,6 +67,45 @@ export function othersText(rows: readonly KernelRow[]): string {
   const most = Math.max(...rows.map(({ others }) => others));
   const text = `others took at most ${percent(most, 0)} of the processors' time beside an op`;
   return most > QUIET_SHARE ? `${text}: the machine was busy, and times and shares of limits say little` : text;
+}
+
+/** Counts for each multiply-add, or why there are none. */
+export function printCounts(rows: readonly KernelRow[]): void {
+  const counted = rows.filter((row) => row.counts);
+  if (counted.length === 0) {
+    const opened = openCounters();
+    native.perfClose();
+    const why = typeof opened === 'string' ? opened : 'no row was counted';
+    console.log(`no hardware counters: ${why}`);
+    return;
+  }
+  const cells = ranked(counted).map(({ counts, ...row }) => {
+    const products = (row.gflops * row.median * 1e6) / 2;
+    const each = (count: number) => (products > 0 ? significant(count / products, 3) : '–');
+    const { instructions, cycles, cacheMisses } = counts!;
+    const perCycle = significant(instructions / cycles, 3);
+    return [
+      row.op,
+      row.stage,
+      row.direction,
+      row.variant,
+      each(instructions),
+      each(cycles),
+      perCycle,
+      cacheMisses.toFixed(0),
+    ];
+  });
+  const head = [
+    'op',
+    'stage',
+    '',
+    'variant',
+    'instructions a multiply-add',
+    'cycles',
+    'instructions a cycle',
+    'cache misses',
+  ];
+  console.log(table(cells, { head }));
 }
 
 /** Prints the kernels that failed, and sets exit status 1 if there are any. */

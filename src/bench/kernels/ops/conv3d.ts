@@ -38,8 +38,7 @@ function grouped({ number, channels: c, size, chunk, tokens }: Stage): KernelCas
 
 const stemMacs = 8 * 112 * 112 * 56 * 81;
 
-/** The stem's convolutions (the first also fused with BatchNorm), the downsampling before each stage, and grouped convolutions. */
-export const conv3d: KernelCase[] = [
+const stemCases: KernelCase[] = [
   {
     ...{ op: 'conv3d stem', stage: 1 },
     timed: conv3dCase({ x: [1, 3, 16, 224, 224], ...stem }),
@@ -52,7 +51,14 @@ export const conv3d: KernelCase[] = [
     verified: convNormCase({ x: [1, 3, 5, 31, 30], ...stem }, { gelu: true }),
     ...{ macs: stemMacs, backwardMacs: stemMacs },
   },
-  halving(1, [56, 112], 112),
-  ...STAGES.slice(1).map(({ number, channels, size }, i) => halving(number, [STAGES[i]!.channels, channels], 2 * size)),
-  ...STAGES.map(grouped),
 ];
+
+/** Channels before the downsampling to each stage. */
+const BEFORE = [56, ...STAGES.map(({ channels }) => channels)];
+
+/** The stem's convolutions (the first also fused with BatchNorm), the downsampling before each stage, and grouped convolutions. */
+export const conv3d = (stage: Stage): KernelCase[] => {
+  const { number, channels, size } = stage;
+  const half = halving(number, [BEFORE[number - 1]!, channels], 2 * size);
+  return [...(number === 1 ? stemCases : []), half, grouped(stage)];
+};

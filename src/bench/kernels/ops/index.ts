@@ -1,5 +1,7 @@
 import { BF16_TERMS, inBf16, type Bf16Terms } from '../../op_cases/bf16';
+import type { Precision } from '../../../core/native';
 import type { KernelCase } from '../kernel_case';
+import { resized, STAGES, type Sizes, type Stage } from '../stages';
 import { conv3d } from './conv3d';
 import { linear } from './linear';
 import { memoryBound } from './memory_bound';
@@ -9,7 +11,40 @@ import { normSpatial } from './norm_spatial';
 import { normTemporal } from './norm_temporal';
 import { temporalFc } from './temporal_fc';
 
-const ALL = [normSpatial, normMlp, normTemporal, morphFc, temporalFc, linear, conv3d, memoryBound].flat();
+/** The cases of each op at a stage. */
+const MAKERS = [normSpatial, normMlp, normTemporal, morphFc, temporalFc, linear, conv3d, memoryBound];
+
+const casesAt = (stages: readonly Stage[]): KernelCase[] => MAKERS.flatMap((make) => stages.flatMap(make));
+
+const ALL = casesAt(STAGES);
+
+/** Identifies a case to another process. */
+export interface CaseChoice {
+  op: string;
+  stage: number;
+  precision: Precision;
+  /** Sizes that replace those of the stage. */
+  sizes?: Sizes;
+}
+
+/** The case of a choice. @throws if there is none, or its sizes do not fit each other */
+export function caseOf({ op, stage, precision, sizes = {} }: CaseChoice): KernelCase {
+  const [made] = sizedCases([ALL.find((c) => c.op === op && c.stage === stage)!], sizes);
+  return precision === 'bf16' ? casesInBf16([made!])[0]! : made!;
+}
+
+/** Ops of one shape, which no size of a stage changes. */
+const FIXED = ['conv3d stem', 'conv_norm stem'];
+
+/** The cases with other sizes of their stages. @throws if one has a shape of its own */
+export function sizedCases(cases: readonly KernelCase[], sizes: Sizes): KernelCase[] {
+  if (Object.keys(sizes).length === 0) return [...cases];
+  return cases.map((c) => {
+    if (FIXED.includes(c.op)) throw new Error(`${c.op} has one shape: --shape and --sweep do not apply to it`);
+    const made = casesAt([resized(STAGES[c.stage - 1]!, sizes)]).find((one) => one.op === c.op)!;
+    return { ...made, sizes };
+  });
+}
 
 /** The op of a case without its variant: `morph_fc` for `morph_fc width`. */
 export const stemOf = ({ op }: KernelCase): string => op.split(' ')[0]!;
@@ -32,6 +67,12 @@ export function chooseCases(ops?: readonly string[], stages?: readonly number[])
   throw new Error(`${ops!.join(', ')} is not timed at stage ${stages!.join(', ')}, only at ${timed.join(', ')}`);
 }
 
+/** The cases that stand for the timed one, in bf16. */
+const converted = (c: KernelCase, opTerms: Bf16Terms) => ({
+  ...(c.verified ? { verified: inBf16(c.verified, opTerms) } : {}),
+  ...(c.small ? { small: inBf16(c.small, opTerms) } : {}),
+});
+
 /** Converts cases to bf16. @throws if an op has no bf16 kernels, naming it */
 export function casesInBf16(cases: readonly KernelCase[]): KernelCase[] {
   const terms: Partial<Record<string, Bf16Terms>> = BF16_TERMS;
@@ -40,6 +81,6 @@ export function casesInBf16(cases: readonly KernelCase[]): KernelCase[] {
     throw new Error(`${[...without].join(', ')}: no kernels in bf16; --precision f32 measures them`);
   return cases.map((c) => {
     const opTerms = terms[stemOf(c)]!;
-    return { ...c, timed: inBf16(c.timed, opTerms), ...(c.verified ? { verified: inBf16(c.verified, opTerms) } : {}) };
+    return { ...c, timed: inBf16(c.timed, opTerms), ...converted(c, opTerms) };
   });
 }

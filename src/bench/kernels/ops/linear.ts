@@ -1,11 +1,11 @@
 import { linearCase } from '../../op_cases/linear';
 import type { KernelCase } from '../kernel_case';
-import { STAGES } from '../stages';
+import type { Stage } from '../stages';
 
 const VERIFIED_ROWS = [2, 170];
 
 /** The channel FC, and the MLP's expanding FC with GELU. */
-export const linear: KernelCase[] = STAGES.flatMap(({ number, channels: c, tokens }) => [
+export const linear = ({ number, channels: c, tokens }: Stage): KernelCase[] => [
   {
     op: 'linear',
     stage: number,
@@ -20,4 +20,4 @@ export const linear: KernelCase[] = STAGES.flatMap(({ number, channels: c, token
     verified: linearCase(VERIFIED_ROWS, 3 * c, c, { gelu: true }),
     macs: 3 * tokens * c * c,
   },
-]);
+];

@@ -1,9 +1,9 @@
 import { morphFcCase } from '../../op_cases/morph_fc';
 import type { KernelCase } from '../kernel_case';
-import { STAGES } from '../stages';
+import type { Stage } from '../stages';
 
 /** The spatial FCs alone: by height and by width, and for stage 4 in strided order. */
-export const morphFc: KernelCase[] = STAGES.flatMap(({ number, shape, channels: c, chunk, tokens }) => {
+export function morphFc({ number, shape, channels: c, chunk, tokens }: Stage): KernelCase[] {
   const one = (name: string, axis: 'height' | 'width', order: 'consecutive' | 'strided') => ({
     ...{ op: `morph_fc ${name}`, stage: number },
     timed: morphFcCase(shape, { axis, chunk, order }),
@@ -12,4 +12,4 @@ export const morphFc: KernelCase[] = STAGES.flatMap(({ number, shape, channels: 
   });
   if (number === 4) return [one('strided', 'width', 'strided')];
   return [one('height', 'height', 'consecutive'), one('width', 'width', 'consecutive')];
-});
+}
