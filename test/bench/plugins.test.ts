@@ -30,7 +30,7 @@ test.each<[string, RegExp]>([
   ['wrong gradient', /gradients of .* are wrong/],
   ['unsupported', /unsupported: it is made for nothing/],
   ['fails', /forward of morph_fc: the moon is full/],
-  ['other version', /it was built for version 2 of morphmlp_kernel.h; this program has version 1/],
+  ['other version', /it was built for version 3 of morphmlp_kernel.h; this program has version 2/],
 ])('a kernel with the fault %s is detected and reported in one line', (fault, message) => {
   const { status, err } = check(plugin(fault), '--timeout', '10');
   expect(err).toMatch(message);
