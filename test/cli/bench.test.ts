@@ -9,10 +9,11 @@ test.each([
   [['--stage', '5'], /Expected stages from 1 to 4/],
   [['--launch', 'graph'], /--launch graph: expected --device cuda; the CPU knows one way/],
   [['--precision', 'f16'], /argument 'f16' is invalid. Allowed choices are f32, bf16/],
-  [
-    ['--device', 'cuda', '--precision', 'bf16', '--plugin', './my_linear.so'],
-    /^morphmlp: --plugin: kernels of others take f32 alone, not --precision bf16\n$/,
-  ],
+  [['--device', 'cuda', '--perf'], /^morphmlp: --perf: expected --device cpu; a GPU has other counters\n$/],
+  [['--shape', '1,8,28,28'], /Expected five sizes of tokens, as in 1,8,28,28,224/],
+  [['--sweep', 'width=7'], /Expected a size and its values, as in chunk=7,14,28/],
+  [['--op', 'morph_fc', '--stage', '2', '--sweep', 'chunk=13'], /224 channels do not divide into chunks of 13/],
+  [['--op', 'conv3d stem', '--sweep', 'chunk=7'], /conv3d stem has one shape: --shape and --sweep do not apply to it/],
 ])('bench kernels %j is one clear sentence', (args, message) => {
   const { status, err } = kernels(...args);
   expect(err).toMatch(message);
