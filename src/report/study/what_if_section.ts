@@ -6,7 +6,7 @@ import { countOps } from '../../models/flops';
 import { STAGES, type Cost } from '../../study/cost';
 import type { Study } from '../../study/types';
 import { compareSpatial, type Measured, type Spatial } from '../../study/what_if';
-import { count, significant } from '../../terminal/format';
+import { count, ratio, significant } from '../../terminal/format';
 import { html, type Content, type Html } from '../html';
 import { scrollTable } from '../parts';
 import { term } from './glossary';
@@ -111,12 +111,16 @@ function comparison({ model }: Study): Html {
       </tr>`;
     },
   );
+  const own = compareSpatial(model.config, model.crop);
+  const [fc, wide, attention] = (['morph_fc', 'conv_7x7', 'attention'] as const).map((wanted) =>
+    own.find(({ spatial }) => spatial === wanted)!,
+  ) as [(typeof own)[0], (typeof own)[0], (typeof own)[0]];
   const head = ['', ...Object.values(SPATIAL_NAMES)].map((name) => html`<th scope="col">${name}</th>`);
   return html`<div class="panel">
     <h3>The same network with convolutions and with attention</h3>
     <p class="lead">
-      A 7 × 7 convolution in place of MorphFC costs several times as much; MorphFC reaches as far for the price of an
-      FC.
+      In ${model.name}, a 7 × 7 convolution in place of MorphFC takes ${ratio(wide.macs / fc.macs)} the multiply-adds,
+      attention over a frame ${ratio(attention.macs / fc.macs)}.
     </p>
     ${scrollTable({ label: 'Spatial operations', head, rows })}
     <p class="muted">
