@@ -58,8 +58,8 @@ function weightLead(weights: readonly BranchWeights[]): string {
   const leaders = weights.map(({ branches }) => branches.reduce((a, b) => (b.channels.mean > a.channels.mean ? b : a)));
   const counts = BRANCHES.map((part) => [part, leaders.filter(({ branch }) => branch === part).length] as const);
   const [[first, most], ...rest] = [...counts].sort(([, a], [, b]) => b - a) as [(typeof counts)[0], ...typeof counts];
-  const others = rest.map(([part, n]) => `${part} in ${n}`).join(', ');
-  return `The ${first} branch weighs most in ${most} of ${weights.length} blocks, ${others}.`;
+  const others = rest.flatMap(([part, n]) => (n > 0 ? [`, ${part} in ${n}`] : [])).join('');
+  return `The ${first} branch weighs most in ${most} of ${weights.length} blocks${others}.`;
 }
 
 function weightsPanel({ name, learned }: NamedLearned, several: boolean): Html | null {
@@ -194,11 +194,13 @@ function cards({ name, learned: { clips, ablation, weights } }: NamedLearned, se
     ablation &&
     ablation.correct !== null &&
     card('Right', percent(ablation.correct / clips), `of ${clips} clips`, true);
-  return html`${several && html`<h3>${name}</h3>`}
+  return html`<div>
+    ${several && html`<h3>${name}</h3>`}
     <dl class="cards">
       ${right} ${without} ${card('Clips', String(clips), clips === 0 ? 'only the weights are looked at' : 'looked at')}
       ${weights && card('Blocks', String(weights.length), 'watched while they ran')}
-    </dl>`;
+    </dl>
+  </div>`;
 }
 
 /** The checkpoint under study, and the one beside it if two were given. */
