@@ -4,7 +4,7 @@ import { PAPER_URL } from '../../src/report/study/network_section';
 import { renderStudy } from '../../src/report/study/page';
 import { chunkOf } from '../../src/study/chunks';
 import { explainInterference, explainStage } from '../../src/study/explain';
-import type { partnersOf} from '../../src/study/receptive_field';
+import type { partnersOf } from '../../src/study/receptive_field';
 import { fieldsOf, levelsOf, type Level, type Ways } from '../../src/study/receptive_field';
 import { STUDY_MODELS } from '../../src/study/subject';
 import type { Study } from '../../src/study/types';

@@ -233,7 +233,7 @@ test('words show their meaning on focus, and lines of code lead to the code', as
   expect(await page.locator(`#${meaning[1]}`).textContent()).toContain('L tokens that follow each other');
   await page.locator('#net-stage-1 summary').press('Enter');
   await page.locator('#net-stage-1 a', { hasText: 'mlp_t' }).first().press('Enter');
-  expect(await page.locator('#code-temporal pre').isVisible()).toBe(true);
+  expect(await page.locator('pre#code-temporal').isVisible()).toBe(true);
 });
 
 const TEXTS = [

@@ -233,7 +233,7 @@
       else button.removeAttribute('aria-current');
     }
     for (const node of root.querySelectorAll('[data-formulas]')) node.hidden = node.dataset.formulas !== current.way;
-    Object.assign(root.dataset, { step: String(state.step), members: current.row.members.join(' ') });
+    root.dataset.members = current.row.members.join(' ');
   }
 
   function toStep(step) {

@@ -210,10 +210,10 @@ function lead(study: Study): Html {
 }
 
 function listingPanel({ id, name, file, section, code }: Listing): Html {
-  return html`<details class="listing" id="${id}">
+  return html`<details class="listing">
     <summary>${name}</summary>
     <p class="muted">${file} · <a href="${PAPER_URL}" rel="noreferrer">paper</a>, ${section}</p>
-    <pre tabindex="0" aria-label="Code of ${name}"><code>${code}</code></pre>
+    <pre id="${id}" tabindex="0" aria-label="Code of ${name}"><code>${code}</code></pre>
   </details>`;
 }
 
