@@ -62,7 +62,6 @@ const networkOf = ({ network: { config } }: Subject): string => JSON.stringify({
 
 /** The second checkpoint with the clips of the first. @throws if its network or its classes are others */
 function secondSubject(file: string, { checkpoint, ...subject }: Subject): Subject {
-  if (checkpoint === null) throw new Error('--against compares two checkpoints: name the first by --checkpoint');
   const second = { ...trainedSubject(file, undefined), clips: subject.clips };
   const differs =
     networkOf(second) !== networkOf({ checkpoint, ...subject })
@@ -111,7 +110,8 @@ async function studyParts(subject: Subject, given: StudyArguments): Promise<Foun
 /** Metadata of a trace: the model and the machine. */
 const aboutOf = ({ model, machine: where }: Study): Record<string, unknown> => ({ model: model.name, ...where });
 
-function checkFiles({ out, json, trace, parts, against }: StudyArguments): void {
+function checkFiles({ out, json, trace, parts, checkpoint, against }: StudyArguments): void {
+  if (against && !checkpoint) throw new Error('--against compares two checkpoints: name the first by --checkpoint');
   if (against && parts && !parts.includes('learned'))
     throw new Error('--against compares what the part learned finds: name it in --parts');
   if (trace && parts && !parts.includes('cost'))
