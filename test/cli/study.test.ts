@@ -95,7 +95,10 @@ test.each([
   [['quickstart', '--parts', 'costs'], /Expected some of cost, mixing/],
   [['quickstart', '--parts', 'mixing', '--trace', 't.json'], /--trace is written from what the part cost measures/],
   [['quickstart', '--against', 'b.safetensors'], /--against compares two checkpoints: name the first by --checkpoint/],
-  [['--checkpoint', 'a.pth', '--parts', 'cost', '--against', 'b.pth'], /--against compares what the part learned finds/],
+  [
+    ['--checkpoint', 'a.pth', '--parts', 'cost', '--against', 'b.pth'],
+    /--against compares what the part learned finds/,
+  ],
   [['quickstart', '--out', 'not/there/page.html'], /--out not\/there\/page\.html: the folder .* does not exist/],
   [['--checkpoint', 'none.safetensors'], /none\.safetensors/],
   [['quickstart', '--data', 'none.csv'], /none\.csv/],
