@@ -51,7 +51,17 @@ function tunedValues(file: string): Record<string, number> {
   } catch {
     // reported below
   }
-  throw new Error(`${kept}: expected {"values": {"parameter": number}}; remove it, or run kernel tune again`);
+  throw new Error(`${kept}: expected {"values": {"parameter": number}}; remove it, and run kernel tune again`);
+}
+
+/** The plugin with the values of its `.tuned.json`. @throws with the name of that file if they are not the plugin's */
+function withKept(plugin: Plugin, values: Readonly<Record<string, number>>): Plugin {
+  try {
+    return withValues(plugin, values);
+  } catch (error) {
+    const { message } = error as Error;
+    throw new Error(`${message}; ${tunedFile(plugin.file)} is of another version of it: remove it`, { cause: error });
+  }
 }
 
 /** Throws if a plugin is for a device other than `here`, or for an unavailable one. */
@@ -69,7 +79,7 @@ export function openPlugin(file: string): Plugin {
     const values = tunedValues(full);
     const chosen = Object.entries(values).map(([name, value]) => `${name}=${value}`);
     const flags = chosen.length > 0 ? `${plugin.flags}; tuned: ${chosen.join(' ')}` : plugin.flags;
-    return withValues({ ...plugin, flags }, values);
+    return withKept({ ...plugin, flags }, values);
   } catch (error) {
     const { message } = error as Error;
     throw new Error(message.startsWith(full) ? message : `${full}: ${message}`, { cause: error });

@@ -11,6 +11,8 @@ export interface ProcessOptions {
   /** Milliseconds that a plugin may run without progress; then the process is killed. Our own code may take any time. */
   timeout: number;
   onStep?: (plugin: string | null, doing: string) => void;
+  /** Ends the process. */
+  signal?: AbortSignal;
   /** The script of the process; default `plugin_worker.js`. */
   worker?: string;
 }
@@ -44,10 +46,12 @@ function start(job: string, worker: string): ChildProcess {
 export function runJob<K extends keyof Jobs>(
   kind: K,
   job: Jobs[K]['job'],
-  { timeout, onStep, worker = WORKER }: ProcessOptions,
+  { timeout, onStep, signal, worker = WORKER }: ProcessOptions,
 ): Promise<Outcome<Jobs[K]['result']>> {
   return new Promise((resolve, reject) => {
     const child = start(JSON.stringify({ kind, job }), worker);
+    const end = () => void child.kill('SIGKILL');
+    signal?.addEventListener('abort', end);
     type End = Outcome<Jobs[K]['result']>;
     let [last, outcome]: [Activity, End | null] = [{ doing: 'starting', plugin: null, limited: false }, null];
     const hang = () => {
@@ -65,9 +69,10 @@ export function runJob<K extends keyof Jobs>(
       onStep?.(line.plugin, line.doing);
     });
     child.on('error', reject);
-    child.on('close', (code, signal) => {
+    child.on('close', (code, by) => {
       clearTimeout(timer);
-      resolve(outcome ?? { problem: `${describeExit(code, signal)} while ${last.doing}`, plugin: last.plugin });
+      signal?.removeEventListener('abort', end);
+      resolve(outcome ?? { problem: `${describeExit(code, by)} while ${last.doing}`, plugin: last.plugin });
     });
   });
 }

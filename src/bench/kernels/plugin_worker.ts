@@ -18,12 +18,14 @@ import type {
   ModelErrors,
   ModelJob,
   PluginDescription,
+  TrialJob,
 } from './protocol';
 import { benchCase, termsOfTimed, verifyVariant } from './measure';
 import { verifyModel } from '../models/check';
 import { caseOf, stemOf } from './ops';
 import { OURS, peersOf, pluginVariant, type Variant } from './variant';
 import { placeOf } from './stages';
+import { valuesText } from './tune';
 
 const send = (message: Message<unknown>): void => void writeSync(3, `${JSON.stringify(message)}\n`);
 
@@ -48,8 +50,8 @@ function open(file: string): Plugin {
 }
 
 function describe({ file }: DescribeJob): PluginDescription {
-  const { op, device, backward, flags, dtypes, parameters } = open(file);
-  return { op, device, backward, flags, dtypes, parameters };
+  const { op, device, backward, flags, dtypes, parameters, values } = open(file);
+  return { op, device, backward, flags, dtypes, parameters, values };
 }
 
 /** Opens a plugin for the default device. @throws if the plugin is for another device */
@@ -69,11 +71,8 @@ function reportDirections(): void {
   );
 }
 
-function measure({ plugins, values = {}, seed, time, ...choice }: KernelJob): KernelResult {
-  const opened = plugins.map((file) => ({
-    file,
-    variant: pluginVariant(withValues(openHere(file), values[file] ?? {})),
-  }));
+function measure({ plugins, seed, time, ...choice }: KernelJob): KernelResult {
+  const opened = plugins.map((file) => ({ file, variant: pluginVariant(openHere(file)) }));
   const files = new Map(opened.map(({ file, variant }) => [variant.name, file]));
   const onStep = ({ foreign, name }: Variant, text: string, ours?: boolean) =>
     foreign ? doing(files.get(name)!, text, ours) : doing(null, `${name} ${text}`);
@@ -95,6 +94,20 @@ function measure({ plugins, values = {}, seed, time, ...choice }: KernelJob): Ke
   return { rows: [], checked, failures };
 }
 
+function tryValues({ file, values, device, seed, rounds, ...choice }: TrialJob): number[][][] {
+  const plugin = openHere(file);
+  const c = caseOf(choice);
+  const variants = values.map((each) => ({ ...pluginVariant(withValues(plugin, each)), name: valuesText(each) }));
+  const onStep = (_: Variant, text: string, ours?: boolean) => doing(file, text, ours);
+  reportDirections();
+  verifyVariant(c, termsOfTimed(c), variants.at(-1)!, { seed, onStep });
+  watchPlugins(null); // the runs are timed
+  const launches = device === 'cuda' ? { launches: ['graph' as const] } : {};
+  const how = { rounds, caches: ['warm' as const], ...launches, clock: 'wall' as const, check: false, seed, onStep };
+  const rows = benchCase(c, variants, how);
+  return variants.map(({ name }) => rows.filter((row) => row.variant === name).map(({ ms }) => ms));
+}
+
 function compareModels({ model, crop, plugins, seed }: ModelJob): ModelErrors {
   const opened = plugins.map(openHere);
   watchPlugins((plugin, direction) =>
@@ -108,6 +121,7 @@ function compareModels({ model, crop, plugins, seed }: ModelJob): ModelErrors {
 const WORK: { [K in keyof Jobs]: (job: Jobs[K]['job']) => Jobs[K]['result'] } = {
   describe,
   kernel: measure,
+  trial: tryValues,
   model: compareModels,
 };
 

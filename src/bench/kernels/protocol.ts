@@ -18,16 +18,16 @@ export interface PluginDescription {
   flags: string;
   /** Types of activations that it takes. */
   dtypes: Precision[];
-  /** Its tuning parameters and their values. */
+  /** Its tuning parameters, each with the values to try. */
   parameters: { name: string; values: number[] }[];
+  /** The value of each: that of its `.tuned.json`, or the default. */
+  values: Readonly<Record<string, number>>;
 }
 
 /** Verifies plugins of one op at one stage, and times them. */
 export interface KernelJob extends CaseChoice {
   plugins: readonly string[];
   device: Device;
-  /** Values of tuning parameters, by plugin; default those that `kernel tune` kept. */
-  values?: Readonly<Record<string, Readonly<Record<string, number>>>>;
   /** Seed of the random inputs. */
   seed: number;
   /** How to time them together with our kernel and its peers; null verifies them only. */
@@ -57,6 +57,16 @@ export interface KernelResult {
   checked: VerifiedPlugin[];
 }
 
+/** Verifies a plugin with the last of `values` of its parameters, and times it with all of them in turn. */
+export interface TrialJob extends CaseChoice {
+  file: string;
+  values: readonly Readonly<Record<string, number>>[];
+  device: Device;
+  seed: number;
+  rounds: number;
+  threads: number;
+}
+
 /** Compares a model that uses plugins with the same model on our kernels, for a clip of crop × crop pixels. */
 export interface ModelJob {
   model: MorphMlpConfig;
@@ -79,6 +89,8 @@ export interface ModelErrors {
 export interface Jobs {
   describe: { job: DescribeJob; result: PluginDescription };
   kernel: { job: KernelJob; result: KernelResult };
+  /** Milliseconds of each round, by values and direction. */
+  trial: { job: TrialJob; result: number[][][] };
   model: { job: ModelJob; result: ModelErrors };
 }
 

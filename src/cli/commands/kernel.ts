@@ -1,6 +1,7 @@
 import { Option, type Command } from 'commander';
 import { stages } from './bench_kernels';
 import type { CheckArguments, NewArguments } from './kernel_action';
+import type { TuneArguments } from './kernel_tune_action';
 import { wholeNumber } from '../options';
 
 const EXAMPLES = `
@@ -47,6 +48,39 @@ function registerCheck(kernel: Command): void {
     .action(async (libraries: string[], given: CheckArguments) => (await action()).checkKernels(libraries, given));
 }
 
+const TUNE_EXAMPLES = `
+Examples:
+  morphmlp kernel tune ./my_norm_mlp.so                          every value of one parameter at a time, on stage 3
+  morphmlp kernel tune ./my_norm_mlp.so --stage 2,3 --trials 100 all combinations, if there are at most 100
+  morphmlp kernel tune ./my_norm_mlp.so --dtype bf16 --threads 2
+
+Each trial is held to float64 as in kernel check, then timed in turn with the best values so far, forward and backward
+together. Values are kept if the interval of the speedup is above 1, in my_norm_mlp.so.tuned.json, which is read
+wherever the library is loaded. Ctrl-C ends it and keeps the best values so far.`;
+
+function registerTune(kernel: Command): void {
+  kernel
+    .command('tune')
+    .description('try the values of the parameters that a kernel declares, and keep the fastest')
+    .argument('<library>', 'shared library with morphmlp_kernel_entry')
+    .option('--stage <numbers>', 'stages of the network to time, 1 to 4', stages, [3])
+    .addOption(
+      new Option('--dtype <name>', 'type of activations (default: the first that the kernel takes)').choices([
+        'f32',
+        'bf16',
+      ]),
+    )
+    .option('--trials <n>', 'the most values to try; more combinations: one parameter at a time', wholeNumber(1), 32)
+    .option('--rounds <n>', 'rounds of each trial', wholeNumber(3), 9)
+    .option('--threads <n>', 'threads that compute (default: physical cores)', wholeNumber(1))
+    .option('--seed <n>', 'seed of the random inputs (default: random)', wholeNumber(0))
+    .option('--timeout <seconds>', 'time after which a kernel counts as hanging', wholeNumber(1), 60)
+    .addHelpText('after', TUNE_EXAMPLES)
+    .action(async (library: string, given: TuneArguments) =>
+      (await import('./kernel_tune_action.js')).tuneKernel(library, given),
+    );
+}
+
 /** Adds `morphmlp kernel`. */
 export function registerKernel(program: Command): void {
   const kernel = program
@@ -62,6 +96,7 @@ export function registerKernel(program: Command): void {
     .addHelpText('after', '\nExamples:\n  morphmlp kernel build my_morph_fc.cc -- -ffast-math -funroll-loops')
     .action(async (source: string, flags: string[]) => (await action()).build(source, flags));
   registerCheck(kernel);
+  registerTune(kernel);
   kernel
     .command('include')
     .description('print the folder of morphmlp_kernel.h, for other build systems')
