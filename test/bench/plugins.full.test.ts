@@ -32,6 +32,10 @@ test.each([
   ['linear', 4],
   ['morph_fc', 4],
   ['temporal_fc', 4],
+  ['norm_mlp', 4],
+  ['norm_temporal', 4],
+  ['norm_spatial', 4],
+  ['conv3d', 4],
 ])('a new kernel for %s compiles and is right on ragged shapes and at stage %i', (op, stage) => {
   const name = `my_${op}`;
   const made = runCli(['kernel', 'new', name, '--out', folder]);
@@ -43,5 +47,6 @@ test.each([
   expect(status === 0 ? 'right' : out + err).toBe('right');
   const rows = out.split('\n').filter((line) => line.startsWith(`${name}.so`));
   expect(rows.map((line) => Number(line.split(/\s{2,}/)[2]))).toEqual(rows.map(() => stage));
-  expect(rows).not.toEqual([]);
+  const dtypes = new Set(rows.map((line) => line.split(/\s{2,}/)[3]));
+  expect([...dtypes]).toEqual(/norm_|conv3d/.test(op) ? ['f32', 'bf16'] : ['f32']);
 });

@@ -5,14 +5,19 @@ import path from 'node:path';
 import { backward, noGrad } from '../../src/core/autograd';
 import { EDGE_SHAPES } from '../../src/bench/kernels/edge_shapes';
 import type { OpCase } from '../../src/bench/op_cases/case';
+import { BF16_TERMS } from '../../src/bench/op_cases/bf16';
 import { relativeError } from '../../src/bench/op_cases/compare';
 import { uniform } from '../../src/bench/op_cases/random';
 import { create } from '../../src/models';
+import { cast } from '../../src/ops/cast';
+import { gelu } from '../../src/ops/gelu';
 import { linear } from '../../src/ops/linear';
 import { naivePlugin, openPlugin, pluginFor, PLUGGABLE, withPlugin, type PluggableOp } from '../../src/core/plugins';
 import { memory, setThreads, threads } from '../../src/core/runtime';
 import { scope } from '../../src/core/scope';
 import { tensor, zeros } from '../../src/core/tensor';
+import { fixturePlugin } from '../support/plugins';
+import { runBf16Cases } from '../support/run_bf16_cases';
 import { runCases } from '../support/run_cases';
 
 const replaced = (op: PluggableOp, c: OpCase): OpCase => ({
@@ -25,6 +30,38 @@ for (const op of PLUGGABLE)
     `naive ${op}`,
     EDGE_SHAPES[op].map((c) => replaced(op, c)),
   );
+
+const IN_BF16 = PLUGGABLE.filter((op) => naivePlugin(op).dtypes.includes('bf16'));
+
+test('the naive kernels of the fused ops and conv3d take bf16', () => {
+  expect(IN_BF16).toEqual(['norm_mlp', 'norm_temporal', 'norm_spatial', 'conv3d']);
+});
+
+for (const op of IN_BF16)
+  runBf16Cases(
+    `naive ${op}`,
+    EDGE_SHAPES[op].map((c) => replaced(op, c)),
+    BF16_TERMS[op as keyof typeof BF16_TERMS],
+  );
+
+test('a library of version 1 of the header is loaded, in f32 and without parameters', () => {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'morphmlp-'));
+  const old = openPlugin(fixturePlugin(folder, 'version_1', 'gelu'));
+  rmSync(folder, { recursive: true });
+  expect(old).toMatchObject({ name: 'old', op: 'gelu', dtypes: ['f32'], parameters: [], backward: true });
+  const run = (dtype: 'f32' | 'bf16') =>
+    scope(() =>
+      withPlugin(old, () => {
+        const x = tensor(Float32Array.of(-1, 0, 2), [3]);
+        return Array.from(gelu(dtype === 'f32' ? x : cast(x, 'bf16')).floats());
+      }),
+    );
+  const [low, zero, high] = run('f32');
+  expect(low).toBeCloseTo(-0.15865525, 6);
+  expect(zero).toBe(0);
+  expect(high).toBeCloseTo(1.9544997, 6);
+  expect(() => run('bf16')).toThrow(/gelu: .*x: .*f32/);
+});
 
 /** A naive BLAS: tests our calls on machines without a BLAS library. */
 test('a BLAS library computes the FCs too, forward and gradients', () => {

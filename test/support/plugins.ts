@@ -34,6 +34,13 @@ export function faultyPlugin(folder: string, fault: string): string {
   return named(folder, 'faulty.so', fault, (library) => compile(process.env['CXX'] ?? 'c++', [...args, library]));
 }
 
+/** Compiles `fixtures/plugins/<name>.cc`, made of the naive kernel of `op`, into `folder`. */
+export function fixturePlugin(folder: string, name: string, op: string): string {
+  const library = path.join(folder, `${name}.so`);
+  compile(process.env['CXX'] ?? 'c++', [...common, '-fPIC', naive(op), fixture(`${name}.cc`), '-o', library]);
+  return library;
+}
+
 /** Compiles plain loops with cuBLASLt's interface into `folder`, for MORPHMLP_CUBLASLT on the emulated device. */
 export function cublasLtStandIn(folder: string): string {
   const library = path.join(folder, 'cublas_lt.so');
