@@ -14,7 +14,7 @@ const kept = tunedFile(library);
 afterEach(() => rmSync(kept, { force: true }));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const quick = ['--stage', '4', '--rounds', '5'];
+const quick = ['--rounds', '3'];
 const valuesIn = (file: string) => (JSON.parse(readFileSync(file, 'utf8')) as { values: Values }).values;
 
 /** The values tried, if those with the least cost are kept. */
@@ -53,41 +53,33 @@ test('no more values are tried than asked for', () => {
 
 test('kernel tune keeps the fastest values, and reports those with which the kernel fails', () => {
   const { status, out, err } = runCli(['kernel', 'tune', library, ...quick, '--trials', '3']);
-  expect(out).toMatch(/naps=60 .*first/);
+  expect(out).toMatch(/naps=2000 .*first/);
   expect(out).toMatch(/naps=0 .*kept/);
-  expect(out).toMatch(/^naps=0, .* times as fast as naps=60\nwrote .*tunable\.so\.tuned\.json/m);
-  expect(err).toMatch(/tunable\.so \(naps=3\): gelu stage 4: .* is wrong/);
+  expect(out).toMatch(/^naps=0, .* times as fast as naps=2000\nwrote .*tunable\.so\.tuned\.json/m);
+  expect(err).toMatch(/tunable\.so \(naps=3\): gelu stage 1: .* is wrong/);
+  expect(err).toMatch(/\(naps=4\): gelu stage 1: ended the process itself, with exit status 7/);
   expect(err).not.toMatch(/\n\s+at /);
   expect(status).toBe(1);
   expect(valuesIn(kept)).toEqual({ naps: 0 });
   expect(openPlugin(library)).toMatchObject({ values: { naps: 0 }, flags: '-O1; tuned: naps=0' });
 });
 
-test('a crash costs one trial', () => {
-  writeFileSync(kept, '{"values": {"naps": 0}}');
-  const { status, out, err } = runCli(['kernel', 'tune', library, ...quick, '--trials', '4']);
-  expect(err).toMatch(/\(naps=4\): gelu stage 4: ended the process itself, with exit status 7/);
-  expect(out).toMatch(/naps=60 /);
-  expect(out).toMatch(/naps=0: no other values are faster; nothing was written/);
-  expect(status).toBe(1);
-});
-
 test('SIGINT ends the tuning and keeps the best values so far', async () => {
   const child = spawn(process.execPath, [CLI, 'kernel', 'tune', library, ...quick], { stdio: ['ignore', 'pipe', 2] });
   let out = '';
-  child.stdout.on('data', (text: Buffer) => (out += text.toString()));
+  child.stdout!.on('data', (text: Buffer) => (out += text.toString()));
   const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
   while (!existsSync(kept) && child.exitCode === null) await sleep(20);
   child.kill('SIGINT');
   await ended;
   expect(out).toMatch(/interrupted after \d trials/);
-  expect(out).not.toMatch(/naps=93/);
+  expect(out).not.toMatch(/naps=2003/);
   expect(out).toMatch(/^naps=0\nwrote /m);
   expect(valuesIn(kept)).toEqual({ naps: 0 });
 });
 
 test.each([
-  ['{"values": {"naps": 5}}', /naps is one of 60, 3, .*, not 5; .*tuned\.json is of another version of it: remove it/],
+  ['{"values": {"naps": 5}}', /naps is one of 2000, 0, .*, not 5; .*tuned\.json is of another version of it: remove it/],
   [
     '{"values": {"size": 1}}',
     /it has no parameter 'size' \(its parameters: naps\); .*tuned\.json is of another version/,

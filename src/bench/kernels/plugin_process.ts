@@ -10,6 +10,7 @@ import { placeOf } from './stages';
 export interface ProcessOptions {
   /** Milliseconds that a plugin may run without progress; then the process is killed. Our own code may take any time. */
   timeout: number;
+  /** Called with each activity and the plugin whose code runs; null for ours. */
   onStep?: (plugin: string | null, doing: string) => void;
   /** Ends the process. */
   signal?: AbortSignal;
@@ -66,7 +67,7 @@ export function runJob<K extends keyof Jobs>(
       if (!('doing' in line)) return void (outcome = line);
       timer = line.limited ? setTimeout(hang, timeout) : undefined;
       last = line;
-      onStep?.(line.plugin, line.doing);
+      onStep?.(line.limited ? line.plugin : null, line.doing);
     });
     child.on('error', reject);
     child.on('close', (code, by) => {

@@ -97,13 +97,20 @@ const bytesOf = (tensors: readonly Tensor[]) =>
 const MAX_MS = 8_000; // for the rounds of one variant, unless MIN_ROUNDS take longer
 const MIN_ROUNDS = 3;
 
-/** Makes two warm-up runs (one if runs are slow) and returns the number of rounds that fit into MAX_MS. */
-function warmUp(once: RunRound, rounds: number): number {
+/**
+ * Makes two warm-up runs (one if runs are slow) and returns the number of rounds that fit into MAX_MS. The only run of a slow baseline counts
+ * as its only round: `timing`.
+ */
+function warmUp(once: RunRound, rounds: number, { baseline }: Variant): { rounds: number; timing: Timing } {
   const start = performance.now();
-  let runs = 0;
-  while (runs < 2 && performance.now() - start < MAX_MS / 8) once(-1 - runs++, newTiming());
+  const isSlow = () => performance.now() - start > MAX_MS / 8;
+  const timing = newTiming();
+  let runs = 1;
+  once(-1, timing);
+  if (baseline && isSlow()) return { rounds: 0, timing };
+  if (!isSlow()) once(-1 - runs++, newTiming());
   const fitting = Math.floor((MAX_MS * runs) / (performance.now() - start));
-  return Math.min(rounds, Math.max(MIN_ROUNDS, fitting));
+  return { rounds: Math.min(rounds, Math.max(MIN_ROUNDS, fitting)), timing: newTiming() };
 }
 
 /** Prepares each variant on the device; `release` frees recorded graphs. */
@@ -124,12 +131,16 @@ function prepareVariants(
 }
 
 /** Runs the variants in interleaved rounds; a slow variant gets fewer rounds. */
-function interleaveRounds(runs: readonly RunRound[], { rounds, onRound }: TimeOptions): Timing[] {
-  const fitting = runs.map((once) => warmUp(once, rounds));
-  const timings = runs.map(newTiming);
+function interleaveRounds(
+  runs: readonly RunRound[],
+  variants: readonly Variant[],
+  { rounds, onRound }: TimeOptions,
+): Timing[] {
+  const warm = runs.map((once, i) => warmUp(once, rounds, variants[i]!));
+  const timings = warm.map(({ timing }) => timing);
   for (let round = 0; round < rounds; round++) {
     runs.forEach((once, i) => {
-      if (round < fitting[i]!) once(round, timings[i]!);
+      if (round < warm[i]!.rounds) once(round, timings[i]!);
     });
     onRound?.(round + 1, rounds);
   }
@@ -153,7 +164,7 @@ export function timeCase(
     const bench = { c, data, inputs, gy: gradientFor({ shape, dtype }, upstream) };
     const { runs, release } = prepareVariants(bench, variants, options);
     try {
-      const timings = interleaveRounds(runs, options);
+      const timings = interleaveRounds(runs, variants, options);
       const all = Object.values(inputs);
       const gradients = bytesOf(all.filter((t) => t.requiresGrad));
       return { timings, bytes: { inputs: bytesOf(all), gradients, output: bytesOf([bench.gy]) } };

@@ -18,6 +18,8 @@ export interface Variant {
   backward: boolean;
   /** From a user's library: verified on more shapes and with guard pages. */
   foreign?: true;
+  /** A slow reference: a run of seconds is measured once. */
+  baseline?: true;
   /** May use faster instructions than those that measure the arithmetic limit. */
   beyondLimit?: true;
   use<T>(body: () => T): T;
@@ -81,7 +83,7 @@ export function wgmmaVariants(op: PluggableOp): Variant[] {
 /** The naive kernel of an op as a variant. */
 export function naiveVariant(op: PluggableOp): Variant {
   const plugin = naivePlugin(op, getDefaultDevice());
-  return { name: 'naive', flags: baseFlags(), backward: true, use: (body) => withPlugin(plugin, body) };
+  return { name: 'naive', flags: baseFlags(), backward: true, baseline: true, use: (body) => withPlugin(plugin, body) };
 }
 
 /** The other implementations to rank with plugins: BLAS libraries and the naive kernel, if they take the precision. */

@@ -63,7 +63,7 @@ function registerTune(kernel: Command): void {
     .command('tune')
     .description('try the values of the parameters that a kernel declares, and keep the fastest')
     .argument('<library>', 'shared library with morphmlp_kernel_entry')
-    .option('--stage <numbers>', 'stages of the network to time, 1 to 4', stages, [3])
+    .option('--stage <numbers>', 'stages of the network to time, 1 to 4 (default: 3)', stages)
     .addOption(
       new Option('--dtype <name>', 'type of activations (default: the first that the kernel takes)').choices([
         'f32',

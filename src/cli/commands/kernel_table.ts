@@ -24,14 +24,26 @@ export function speedText({ median, low, high, verdict }: Ratio): string {
 /** Milliseconds; below 1 ms with three digits. */
 const inMs = (ms: number): string => (ms < 1 ? significant(ms, 3) : ms.toFixed(2));
 
-function cells(row: KernelRow, several: boolean): (string | number)[] {
+/** The name of a row's variant, with its rounds if they are fewer than `most`. */
+function variantText({ variant, ms }: KernelRow, most: number): string {
+  if (ms.length === most) return variant;
+  return `${variant}, ${ms.length} ${ms.length === 1 ? 'round' : 'rounds'}`;
+}
+
+/** Speedup over ours; of a single round without an interval. */
+function besideOurs({ variant, speed, ms }: KernelRow): string {
+  if (!speed) return variant === OURS.name ? '1' : '–';
+  return ms.length === 1 ? significant(speed.median, 3) : speedText(speed);
+}
+
+function cells(row: KernelRow, several: boolean, most: number): (string | number)[] {
   return [
-    ...[row.sizes ? `${row.op}, ${sizesText(row.sizes)}` : row.op, row.stage, row.direction, row.variant],
+    ...[row.sizes ? `${row.op}, ${sizesText(row.sizes)}` : row.op, row.stage, row.direction, variantText(row, most)],
     ...[row.launch ? `${row.cache}, ${row.launch}` : row.cache],
     ...[inMs(row.median), `${inMs(row.q1)}–${inMs(row.q3)}`],
     ...[row.gflops === 0 ? '–' : significant(row.gflops, 3), significant(row.gbs, 3)],
     ...[`${percent(row.shareOfLimit, 0)} ${row.limit}`, row.error === null ? 'unverified' : row.error.toExponential(1)],
-    ...(several ? [row.speed ? speedText(row.speed) : row.variant === OURS.name ? '1' : '–'] : []),
+    ...(several ? [besideOurs(row)] : []),
   ];
 }
 
@@ -47,6 +59,7 @@ function ranked(rows: readonly KernelRow[]): KernelRow[] {
 export function printRows(rows: readonly KernelRow[]): void {
   const flags = new Map(rows.map((r) => [r.variant, r.flags]));
   const several = flags.size > 1;
+  const most = Math.max(...rows.map(({ ms }) => ms.length));
   const [head, align] = several
     ? [
         [...HEAD, 'times as fast'],
@@ -55,7 +68,7 @@ export function printRows(rows: readonly KernelRow[]): void {
     : [HEAD, [...ALIGN]];
   console.log(
     table(
-      ranked(rows).map((row) => cells(row, several)),
+      ranked(rows).map((row) => cells(row, several, most)),
       { head, align },
     ),
   );

@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
 import path from 'node:path';
+import type { KernelCase } from '../../bench/kernels/kernel_case';
 import { chooseCases } from '../../bench/kernels/ops';
 import { describePlugin } from '../../bench/kernels/plugin_process';
 import type { PluginDescription } from '../../bench/kernels/protocol';
@@ -14,7 +15,7 @@ import { printFailures, speedText } from './kernel_table';
 
 /** Arguments of `morphmlp kernel tune`. */
 export interface TuneArguments {
-  stage: number[];
+  stage?: number[];
   dtype?: Precision;
   trials: number;
   rounds: number;
@@ -28,6 +29,13 @@ function precisionFor({ dtypes }: PluginDescription, asked: Precision | undefine
   if (asked && !dtypes.includes(asked))
     throw new Error(`${file}: it takes activations in ${dtypes.join(', ')}, not in ${asked} (--dtype)`);
   return asked ?? dtypes[0]!;
+}
+
+/** The cases of the chosen stages; by default of stage 3, or of the only stages at which the op is timed. */
+function casesOf(op: string, stages: number[] | undefined): KernelCase[] {
+  const all = chooseCases([op], stages);
+  const third = all.filter(({ stage }) => stage === 3);
+  return stages || third.length === 0 ? all : third;
 }
 
 function printTrials(trials: readonly Trial[]): void {
@@ -63,13 +71,17 @@ export async function tuneKernel(library: string, given: TuneArguments): Promise
     throw new Error(`${library}: it declares no parameters (morphmlp_parameter in morphmlp_kernel.h)`);
   requireDevice(device);
   const precision = precisionFor(described, given.dtype, library);
-  const cases = chooseCases([op], given.stage);
+  const cases = casesOf(op, given.stage);
   const ending = new AbortController();
   const { signal } = ending;
   const stop = () => ending.abort();
   process.once('SIGINT', stop);
   const keep = (values: Values) => {
-    const text = JSON.stringify({ op, dtype: precision, stages: given.stage, values }, null, 1);
+    const text = JSON.stringify(
+      { op, dtype: precision, stages: [...new Set(cases.map(({ stage }) => stage))], values },
+      null,
+      1,
+    );
     writeFileAtomic(tunedFile(file), (write) => write(Buffer.from(`${text}\n`)));
   };
   try {
