@@ -102,8 +102,8 @@ typedef struct {
   double value; /* integers are exact; true is 1 */
 } morphmlp_attribute;
 
-/* A tuning parameter of a kernel. Calls get its value as an attribute of this name; `morphmlp kernel tune` tries all
- * values and keeps the best in a file beside the library. */
+/* A tuning parameter of a kernel. Calls get its value as an attribute of this name; `morphmlp kernel tune` tries
+ * the values and keeps the fastest in a file beside the library. */
 typedef struct {
   const char* name;
   const double* values; /* the first is the default */
