@@ -38,7 +38,7 @@ export interface PaperEntry {
   views: ViewCount;
   /** Parameters in millions, and billions of multiply-adds over all views; null if unknown. */
   paper: { params: number | null; gmacs: number | null };
-  /** Top-1 accuracy in percent on the table's data set: of videos by the authors' README, of image L by the paper. Absent if unknown. */
+  /** Top-1 accuracy in percent on the table's data set: of videos by the authors' README, of image L by a listing of the paper's results. Absent if unknown. */
   top1?: number;
   note?: string;
 }
