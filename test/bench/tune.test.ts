@@ -79,10 +79,7 @@ test('SIGINT ends the tuning and keeps the best values so far', async () => {
 }, 600_000);
 
 test.each([
-  [
-    '{"values": {"naps": 5}}',
-    /naps is one of 600, 0, .*, not 5; .*tuned\.json is of another version of it: remove it/,
-  ],
+  ['{"values": {"naps": 5}}', /naps is one of 600, 0, .*, not 5; .*tuned\.json is of another version of it: remove it/],
   [
     '{"values": {"size": 1}}',
     /it has no parameter 'size' \(its parameters: naps\); .*tuned\.json is of another version/,

@@ -60,7 +60,7 @@ test('a library of version 1 of the header is loaded, in f32 and without paramet
   expect(low).toBeCloseTo(-0.15865525, 6);
   expect(zero).toBe(0);
   expect(high).toBeCloseTo(1.9544997, 6);
-  expect(() => run('bf16')).toThrow(/gelu: .*x: .*f32/);
+  expect(() => run('bf16')).toThrow(/forward of gelu: it does not take activations in bf16/);
 });
 
 /** A naive BLAS: tests our calls on machines without a BLAS library. */
