@@ -6,6 +6,7 @@
 #include "node/cuda.h"
 #include "node/js_arguments.h"
 #include "node/plugin.h"
+#include "node/run.h"
 #include "node/runtime.h"
 
 namespace morphmlp {
@@ -14,6 +15,7 @@ namespace {
 // Runs a kernel; C++ exceptions become JavaScript errors.
 Napi::Value call(const Napi::CallbackInfo& info) {
   try {
+    const auto turn = take_turn();
     static_cast<const Callable*>(info.Data())->run(JsArguments(info));
   } catch (const std::exception& error) {
     throw Napi::Error::New(info.Env(), error.what());
@@ -34,6 +36,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   export_cuda(env, exports);
   export_comm(env, exports);
   export_plugins(env, exports);
+  export_runs(env, exports);
   Napi::Object table = Napi::Object::New(env);
   for (const Callable& kernel : callables())
     table.Set(kernel.name, Napi::Function::New(env, call, kernel.name, const_cast<Callable*>(&kernel)));

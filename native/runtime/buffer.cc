@@ -65,6 +65,21 @@ Buffer::~Buffer() {
   if (owned) device == Device::cpu ? release(data, bytes()) : device_release(data, bytes());
 }
 
+namespace {
+
+thread_local const void* current_run = nullptr;
+
+}  // namespace
+
+void set_current_run(const void* run) { current_run = run; }
+
+void expect_idle(const Buffer& buffer, const std::string& name, bool written) {
+  const void* owner = buffer.made_by;
+  if (owner && owner != current_run) fail(name + " is being computed by forwardAsync: await it first");
+  if (written && buffer.read_by > 0)
+    fail(name + " would be written, but is in use by forwardAsync: await it first, and run modules in evaluation mode");
+}
+
 void Buffer::write(const void* from, size_t offset, size_t count) {
   char* to = static_cast<char*>(data) + offset;
   if (count != 0) device == Device::cpu ? void(std::memcpy(to, from, count)) : cuda::upload(to, from, count);

@@ -58,8 +58,8 @@ let layers: readonly Layer[] = [];
 let top = device;
 
 function setLayers(next: readonly Layer[]): void {
+  top = next.reduce((below, layer) => ({ ...below, ...layer.over(below) }), device);
   layers = next;
-  top = layers.reduce((below, layer) => ({ ...below, ...layer.over(below) }), device);
 }
 
 /** Adds a layer on top of all others. Returns a function that removes it. */
@@ -82,6 +82,9 @@ export function withLayer<T>(layer: Layer, body: () => T): T {
 /** True if a layer replaces one of these ops: a kernel that fuses them must then not run. */
 export const isReplaced = (...ops: readonly string[]): boolean =>
   layers.some(({ replaces = [] }) => replaces.some((op) => ops.includes(op)));
+
+/** True if a layer stands between the engine and the device. */
+export const isIntercepted = (): boolean => layers.length > 0;
 
 /** All kernels, as methods with named arguments: `kernels.geluForward({ n, x, y })`. */
 export const kernels = methods((kernel, args) => top.launch(kernel, args));
