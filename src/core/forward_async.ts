@@ -47,7 +47,8 @@ class Recording implements Layer {
       },
       bufferNew: (dtype, device, length) => {
         const kind = device === 'cpu' ? `${dtype} ${length}` : null;
-        const handle = (kind === null ? undefined : this.spare.get(kind)?.pop()) ?? below.bufferNew(dtype, device, length);
+        const handle =
+          (kind === null ? undefined : this.spare.get(kind)?.pop()) ?? below.bufferNew(dtype, device, length);
         this.made.set(handle, kind);
         return handle;
       },
@@ -95,9 +96,14 @@ function record<T>(body: () => T): Recorded<T> {
   if (isIntercepted())
     throw new Error('forwardAsync: not inside of a dry run, of a profile or of another, and not with a plugin in use');
   const recording = new Recording();
+  let kept: readonly Scoped[] = [];
   try {
-    const { result, kept } = withLayer(recording, () => scopeKeeping('forwardAsync', () => noGrad(body)));
-    return { result, kept, run: recording.prepare(), usesGpu: recording.usesGpu };
+    const made = withLayer(recording, () => scopeKeeping('forwardAsync', () => noGrad(body)));
+    kept = made.kept;
+    return { ...made, run: recording.prepare(), usesGpu: recording.usesGpu };
+  } catch (error) {
+    for (const tensor of kept) tensor.dispose();
+    throw error;
   } finally {
     recording.release();
   }

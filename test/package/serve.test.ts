@@ -1,0 +1,127 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { request, type ClientRequest, type IncomingMessage } from 'node:http';
+import os from 'node:os';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import sharp from 'sharp';
+import { models, predict, saveWeights } from '../../src';
+
+const root = path.join(__dirname, '..', '..');
+const folder = mkdtempSync(path.join(os.tmpdir(), 'morphmlp-serve-test-'));
+const checkpoint = path.join(folder, 'model.safetensors');
+const video = path.join(root, 'test', 'fixtures', 'video', 'h264.mp4');
+const picture = path.join(folder, 'picture.png');
+let server: ChildProcess;
+let port = 0;
+
+const input = models.inputSpec({ frames: 4, rate: 2, crop: 64, normalisation: { mean: [0, 0, 0], std: [1, 1, 1] } });
+const classNames = ['a', 'b', 'c', 'd', 'e', 'f'];
+const network = models.create('quickstart', { numClasses: 6, frames: 4 });
+
+beforeAll(async () => {
+  saveWeights(checkpoint, network, { model: network.config, classNames, input });
+  await sharp({ create: { width: 80, height: 64, channels: 3, background: { r: 200, g: 30, b: 90 } } }).toFile(picture);
+});
+
+afterAll(() => rmSync(folder, { recursive: true }));
+
+beforeEach(async () => {
+  const args = ['--import', 'tsx', 'examples/serve.ts', checkpoint, '0', '1', '1']; // 1 MiB, 1 at once
+  server = spawn(process.execPath, args, {
+    cwd: root,
+    env: { ...process.env, TMPDIR: folder },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const [line] = (await once(createInterface(server.stdout!), 'line')) as [string];
+  port = Number(/^port (\d+)$/.exec(line)![1]);
+});
+
+afterEach(async () => {
+  const ended = once(server, 'exit');
+  if (server.exitCode === null) server.kill('SIGINT');
+  expect(server.exitCode ?? (await ended)[0]).toBe(0);
+  expect(readdirSync(folder).filter((name) => name.startsWith('morphmlp-serve-'))).toEqual([]);
+});
+
+interface Answer {
+  status: number;
+  body: unknown;
+}
+
+function open(method: string, url: string, type?: string): { sent: ClientRequest; answer: Promise<Answer> } {
+  const sent = request({ port, host: '127.0.0.1', method, path: url, headers: type ? { 'content-type': type } : {} });
+  const answer = (async (): Promise<Answer> => {
+    const [response] = (await once(sent, 'response')) as [IncomingMessage];
+    const chunks: Buffer[] = [];
+    for await (const chunk of response) chunks.push(chunk as Buffer);
+    return { status: response.statusCode!, body: JSON.parse(Buffer.concat(chunks).toString()) as unknown };
+  })();
+  return { sent, answer };
+}
+
+function send(method: string, url: string, type?: string, body?: Buffer): Promise<Answer> {
+  const { sent, answer } = open(method, url, type);
+  sent.end(body);
+  return answer;
+}
+
+const health = () => send('GET', '/health');
+
+test('classifies pictures and videos as predict does', async () => {
+  const model = { network, classNames, input };
+  for (const [file, type] of [
+    [picture, 'image/png'],
+    [video, 'video/mp4'],
+  ] as const) {
+    const expected = await predict(file, model, { top: 5 });
+    expect(await send('POST', '/', type, readFileSync(file))).toEqual({ status: 200, body: expected });
+    expect(expected).toHaveLength(5);
+  }
+  expect(await health()).toEqual({ status: 200, body: { busy: 0 } });
+});
+
+test('refuses in one sentence what it cannot read', async () => {
+  const error = (status: number, message: unknown) => ({ status, body: { error: message } });
+  expect(await send('PUT', '/', 'image/png', Buffer.of(1))).toEqual(
+    error(405, expect.stringContaining('expected POST')),
+  );
+  expect(await send('POST', '/', 'text/plain', Buffer.of(1))).toEqual(
+    error(415, 'expected a content-type of image/jpeg, image/png, video/mp4, video/webm'),
+  );
+  for (const type of ['image/png', 'video/mp4']) {
+    const found = await send('POST', '/', type, Buffer.from('not what it says'));
+    expect(found).toEqual(error(400, expect.stringMatching(/^upload-\d+\.(png|mp4): /)));
+    expect(JSON.stringify(found.body)).not.toContain(folder);
+  }
+  const large = Buffer.alloc(2 ** 20 + 1);
+  expect(await send('POST', '/', 'image/png', large)).toEqual(error(413, 'expected at most 1 MiB'));
+  expect((await send('POST', '/', 'image/png', readFileSync(picture))).status).toBe(200);
+});
+
+test('bounds what is under way, answers meanwhile, and ends when it is done', async () => {
+  const bytes = readFileSync(picture);
+  const { sent, answer } = open('POST', '/', 'image/png');
+  sent.write(bytes.subarray(0, 10));
+  while (((await health()).body as { busy: number }).busy === 0);
+  expect(await send('POST', '/', 'image/png', bytes)).toEqual({
+    status: 503,
+    body: { error: '1 requests are under way: try again later' },
+  });
+  server.kill('SIGINT');
+  while (await health().then(() => true, () => false)); // prettier-ignore
+  sent.end(bytes.subarray(10));
+  expect((await answer).status).toBe(200);
+});
+
+test('forgets an upload whose sender has gone', async () => {
+  const { sent, answer } = open('POST', '/', 'image/png');
+  answer.catch(() => undefined);
+  sent.on('error', () => undefined);
+  sent.write(Buffer.of(1));
+  while (((await health()).body as { busy: number }).busy === 0);
+  sent.destroy();
+  while (((await health()).body as { busy: number }).busy === 1);
+  expect((await send('POST', '/', 'image/png', readFileSync(picture))).status).toBe(200);
+});
