@@ -43,7 +43,7 @@ function tryLoad(file) {
 
 const BUNDLED = [
   'morphmlp was bundled into another file, but its addon and its decoding threads are files of their own. Keep the package external,',
-  'and install it beside the bundle: esbuild --external:morphmlp; external: [\'morphmlp\'] of rollup; externalsType: \'commonjs\' and',
+  "and install it beside the bundle: esbuild --external:morphmlp; external: ['morphmlp'] of rollup; externalsType: 'commonjs' and",
   "externals: ['morphmlp'] of webpack.",
 ];
 

@@ -9,7 +9,10 @@ import { naivePlugin, withPlugin } from '../../src/core/plugins';
 import { memory, resetPeakMemory } from '../../src/core/runtime';
 import { scope } from '../../src/core/scope';
 import { empty, ones, tensor, type Tensor } from '../../src/core/tensor';
-import { create, MorphMLP } from '../../src/models';
+import type { MorphMLP } from '../../src/models';
+import { create } from '../../src/models';
+import type {
+  Module} from '../../src/nn';
 import {
   BatchNorm,
   BatchNorm2d,
@@ -18,7 +21,6 @@ import {
   Flatten,
   Linear,
   MaxPool2d,
-  Module,
   ReLU,
   Sequential,
 } from '../../src/nn';
