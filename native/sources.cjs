@@ -17,6 +17,8 @@ const kernels = [
   'baselines/cublaslt/*.cc',
 ];
 
+const cuda_runtime = ['cuda/runtime/*.cc'];
+
 const groups = {
   // Compiled once, for the baseline CPU. `core` is in both libraries, the addon and libmorphmlp.
   core: ['runtime/*.cc', 'bindings/*.cc', 'baselines/*.cc'],
@@ -26,8 +28,16 @@ const groups = {
   cpu: ['cpu/*.cc', 'cpu/gemm/*.cc', 'cpu/simd/*.cc', 'cpu/ops/*.cc'],
   // Each of these implements runtime/cuda.h. `emulated` compiles cuda/**/*.cu for the CPU, for tests.
   no_cuda: ['no_cuda.cc'],
-  cuda: [...kernels, 'cuda/runtime/*.cc'],
+  cuda: [...kernels, ...cuda_runtime],
+  cuda_runtime,
   emulated: [...kernels, '../test/emulator/fibers.cc', '../test/emulator/device.cc'],
+  // The smoke test of the CUDA kernels, and what it tests; its launches need no other part of the library.
+  smoke: ['../test/smoke/*.cc', '../test/smoke/*.cu'],
+  smoke_tests: [
+    ...['allocator', 'arena', 'guard_pages'].map((name) => `runtime/${name}.cc`),
+    ...['adamw', 'gelu', 'layer_norm', 'linear', 'norm_mlp', 'temporal_fc'].map((op) => `cuda/ops/${op}.cu`),
+    'cuda/gemm/*.cc',
+  ],
 };
 
 // Not -ffast-math, which assumes that there are no NaNs.

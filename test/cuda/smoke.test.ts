@@ -1,13 +1,10 @@
 /** The smoke test of the CUDA kernels (test/smoke), compiled for the emulation. */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
+import { loadAddon } from '../../src/core/addon_path';
 
 const root = path.join(__dirname, '..', '..');
-const { build } = jest.requireActual<{ build: (options: { emulated: boolean; out: string }) => void }>(
-  '../../tools/build/smoke.cjs',
-);
+const program = path.join(path.dirname(loadAddon().file), 'smoke');
 
 interface Line {
   case: string;
@@ -18,10 +15,6 @@ interface Line {
   seconds: number;
   note: string;
 }
-const folder = mkdtempSync(path.join(os.tmpdir(), 'smoke-'));
-const program = path.join(folder, 'smoke');
-beforeAll(() => build({ emulated: true, out: program }), 900_000);
-afterAll(() => rmSync(folder, { recursive: true }));
 
 function smoke(...args: string[]): { status: number | null; lines: Line[]; stderr: string } {
   const { status, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8', cwd: root });

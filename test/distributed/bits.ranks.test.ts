@@ -1,4 +1,4 @@
-/** Trainings of 1, 2, 3 and 4 processes give the same bits, under each MPI of this machine. */
+/** Trainings of 1, 2, 3 and 4 processes give the same bits, of 1 and 2 under each MPI of this machine. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -117,16 +117,17 @@ if (launchers.length > 0)
       expect(Object.keys(alone).length).toBeGreaterThan(50);
     });
 
-    test.each(launchers.flatMap((launcher) => ranks.map((n) => [n, launcher.name, launcher] as const)))(
-      'is the same on %i ranks of %s',
-      async (n, _name, launcher) => {
-        const job = await train(launcher, n, given);
-        expect(job).toMatchObject({ status: 0 });
-        expect(job.out).toContain(`ranks: ${n} on 1 host`);
-        expect(job.out.match(/^epoch 2\/2 .* validation loss /gm)).toHaveLength(1);
-        expect(resultOf(job.folder)).toEqual(alone);
-      },
+    // How the slices fall to the ranks does not depend on the MPI: the first takes every number of ranks, the others two.
+    const cases = launchers.flatMap((launcher, i) =>
+      (i === 0 ? ranks : [2]).map((n) => [n, launcher.name, launcher] as const),
     );
+    test.each(cases)('is the same on %i ranks of %s', async (n, _name, launcher) => {
+      const job = await train(launcher, n, given);
+      expect(job).toMatchObject({ status: 0 });
+      expect(job.out).toContain(`ranks: ${n} on 1 host`);
+      expect(job.out.match(/^epoch 2\/2 .* validation loss /gm)).toHaveLength(1);
+      expect(resultOf(job.folder)).toEqual(alone);
+    });
   });
 
 if (launchers.length > 0)

@@ -1,6 +1,6 @@
 // The smoke test of the CUDA kernels: cases that launch kernels of native/cuda at ragged sizes and compare all results
-// with a float64 oracle on the host. main.cc runs each case in a process of its own. The same sources run on a GPU and,
-// compiled with MORPHMLP_CUDA_EMULATED, in the emulation (tools/build/smoke.cjs).
+// with a float64 oracle on the host. main.cc runs each case in a process of its own. The same sources run on a GPU
+// (tools/build/smoke.cjs) and, compiled with MORPHMLP_CUDA_EMULATED, in the emulation (CMake's target `emulated`).
 #pragma once
 #include <string>
 #include <vector>

@@ -66,7 +66,7 @@ function librariesOf({ libraries, cuda = 'AUTO', jobs }) {
   cmake.build({ folder, cuda, defines, ...(jobs === undefined ? {} : { jobs: Number(jobs) }) });
   const release = path.join(folder, 'Release');
   const target = targetOf(release);
-  if (target !== 'the CPU') smoke.build({ out: path.join(release, 'smoke') });
+  if (target !== 'the CPU') smoke.build(path.join(release, 'smoke'));
   return { folder: release, target };
 }
 

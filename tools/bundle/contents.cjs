@@ -86,7 +86,7 @@ function layOut(to, libraries) {
     path.join(libraries, name),
     `build/Release/${name}`,
   ]);
-  // The smoke test is only made for CUDA.
+  // The smoke test is only there for CUDA and for the emulation.
   const programs = [
     [process.execPath, 'runtime/node'],
     ...built.filter(([from]) => existsSync(from) || !from.endsWith('smoke')),
