@@ -11,19 +11,8 @@ import { scope } from '../../src/core/scope';
 import { empty, ones, tensor, type Tensor } from '../../src/core/tensor';
 import type { MorphMLP } from '../../src/models';
 import { create } from '../../src/models';
-import type {
-  Module} from '../../src/nn';
-import {
-  BatchNorm,
-  BatchNorm2d,
-  Conv2d,
-  Dropout,
-  Flatten,
-  Linear,
-  MaxPool2d,
-  ReLU,
-  Sequential,
-} from '../../src/nn';
+import type { Module } from '../../src/nn';
+import { BatchNorm, BatchNorm2d, Conv2d, Dropout, Flatten, Linear, MaxPool2d, ReLU, Sequential } from '../../src/nn';
 import { manualSeed } from '../../src/nn/init';
 import * as ops from '../../src/ops';
 import { SGD } from '../../src/optim';

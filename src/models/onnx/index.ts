@@ -54,11 +54,7 @@ function writeData(file: string, places: ReadonlyMap<Initialiser, Place>): void 
  * have the model's names; those of FCs are stored as [in, out].
  * @param exported a network with its input specification and class names, such as `models.load` returns
  */
-export function exportOnnx(
-  exported: Exported,
-  file: string,
-  options: ExportOptions = {},
-): void {
+export function exportOnnx(exported: Exported, file: string, options: ExportOptions = {}): void {
   expectOptions('exportOnnx', options, { version: true, external: true });
   const { version = packageVersion(), external = 2 ** 31 - 2 ** 24 } = options;
   const { network, input, classNames } = exported;
