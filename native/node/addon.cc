@@ -15,7 +15,6 @@ namespace {
 // Runs a kernel; C++ exceptions become JavaScript errors.
 Napi::Value call(const Napi::CallbackInfo& info) {
   try {
-    const auto turn = take_turn();
     static_cast<const Callable*>(info.Data())->run(JsArguments(info));
   } catch (const std::exception& error) {
     throw Napi::Error::New(info.Env(), error.what());

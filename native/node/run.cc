@@ -3,8 +3,11 @@
 #include <atomic>
 #include <cstring>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <set>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -16,20 +19,6 @@ namespace morphmlp {
 namespace {
 
 using Info = Napi::CallbackInfo;
-using Lock = std::unique_lock<std::recursive_mutex>;
-
-std::atomic<int> waiting{0};  // calls of event loops that wait for their turn
-
-// Never destroyed: a run may be under way while the process exits.
-std::recursive_mutex& turns() {
-  static auto* mutex = new std::recursive_mutex;
-  return *mutex;
-}
-
-Lock take_turn_after_others() {
-  while (waiting > 0) std::this_thread::yield();
-  return Lock{turns()};
-}
 
 // The arguments of a recorded call. They share the buffers, which may be freed in JavaScript before the call runs.
 class RecordedArguments : public Source {
@@ -74,6 +63,13 @@ struct Run {
   std::vector<std::weak_ptr<Buffer>> made, read;  // weak: a buffer may be freed after the last step that uses it
   std::atomic<bool> cancelled{false};
   bool started = false;
+  std::thread thread;
+
+  // Ends the run, and waits for the step under way.
+  void stop() {
+    cancelled = true;
+    if (thread.joinable()) thread.join();
+  }
 
   void claim() {
     for_each(made, [this](Buffer& buffer) { buffer.made_by = this; });
@@ -168,54 +164,91 @@ Napi::Value prepare(const Info& info) {
   return external;
 }
 
-class Worker : public Napi::AsyncWorker {
+// A run on its thread. Not a Napi::AsyncWorker: the environment of a terminated worker would wait for all its steps,
+// before it calls its hooks.
+class Execution {
  public:
-  Worker(Napi::Env env, RunPointer run)
-      : Napi::AsyncWorker(env, "morphmlp"), run_(std::move(run)), deferred_(Napi::Promise::Deferred::New(env)) {}
+  Execution(Napi::Env env, RunPointer run) : run_(std::move(run)) {
+    check(napi_create_threadsafe_function(env, nullptr, nullptr, Napi::String::New(env, "morphmlp"), 0, 1, nullptr,
+                                          nullptr, this, done, &done_));
+    check(napi_add_env_cleanup_hook(env, abandon, this));  // called before `done_` is closed, as it is added later
+  }
 
-  Napi::Promise promise() const { return deferred_.Promise(); }
+  Napi::Value start(Napi::Env env) {
+    napi_value promise = nullptr;
+    check(napi_create_promise(env, &deferred_, &promise));
+    try {
+      run_->thread = std::thread([this] { execute(); });
+    } catch (const std::system_error& error) {
+      failure_ = std::string("forwardAsync: the system starts no thread: ") + error.what();
+      napi_call_threadsafe_function(done_, nullptr, napi_tsfn_blocking);
+    }
+    return {env, promise};
+  }
 
-  void Execute() override {
+ private:
+  static void check(napi_status status) {
+    if (status != napi_ok) fail("Node-API refuses a call: status " + std::to_string(status));
+  }
+
+  void execute() {
     set_current_run(run_.get());
     try {
       for (auto& step : run_->steps) {
         if (run_->cancelled) break;
-        const Lock turn = take_turn_after_others();
         step();
         step = nullptr;  // frees what no later step uses
       }
-    } catch (...) {
-      set_current_run(nullptr);
-      throw;
+    } catch (const std::exception& error) {
+      failure_ = error.what();
     }
-    set_current_run(nullptr);
+    napi_call_threadsafe_function(done_, nullptr, napi_tsfn_blocking);
   }
 
-  void OnOK() override { settle(Env().Undefined()); }
-  void OnError(const Napi::Error& error) override { settle(Napi::String::New(Env(), error.Message())); }
+  // On the event loop. Without `env` there is none any more, and `abandon` was called.
+  static void done(napi_env env, napi_value, void* self, void*) {
+    if (!env) return;
+    const std::unique_ptr<Execution> execution(static_cast<Execution*>(self));
+    napi_remove_env_cleanup_hook(env, abandon, self);
+    execution->run_->stop();
+    execution->run_->finish();
+    napi_value value = nullptr;  // the calls below fail if the environment is about to end: nobody waits then
+    const auto& failure = execution->failure_;
+    if (failure)
+      napi_create_string_utf8(env, failure->data(), failure->size(), &value);
+    else
+      napi_get_undefined(env, &value);
+    napi_resolve_deferred(env, execution->deferred_, value);
+    napi_release_threadsafe_function(execution->done_, napi_tsfn_release);
+  }
 
- private:
-  void settle(const Napi::Value& failure) {
-    run_->finish();
-    deferred_.Resolve(failure);
+  // The environment ends.
+  static void abandon(void* self) {
+    const std::unique_ptr<Execution> execution(static_cast<Execution*>(self));
+    execution->run_->stop();
+    execution->run_->finish();
   }
 
   RunPointer run_;
-  Napi::Promise::Deferred deferred_;
+  napi_threadsafe_function done_ = nullptr;
+  napi_deferred deferred_ = nullptr;
+  std::optional<std::string> failure_;
 };
 
 Napi::Value start(const Info& info) {
   RunPointer run = run_of(info[0]);
   if (run->started) fail("it was started before");
   run->started = true;
-  auto* worker = new Worker(info.Env(), std::move(run));
-  const Napi::Promise promise = worker->promise();
-  worker->Queue();
-  return promise;
+  return (new Execution(info.Env(), std::move(run)))->start(info.Env());
 }
 
 Napi::Value cancel(const Info& info) {
   run_of(info[0])->cancelled = true;
+  return info.Env().Undefined();
+}
+
+Napi::Value stop(const Info& info) {
+  run_of(info[0])->stop();
   return info.Env().Undefined();
 }
 
@@ -232,13 +265,6 @@ Napi::Value named(const Info& info) {
 
 }  // namespace
 
-Lock take_turn() {
-  ++waiting;
-  Lock turn(turns());
-  --waiting;
-  return turn;
-}
-
 void export_runs(Napi::Env env, Napi::Object exports) {
   const auto add = [&](const char* name, Napi::Value (*function)(const Info&)) {
     exports.Set(name, Napi::Function::New(env, function, name, const_cast<char*>(name)));
@@ -246,6 +272,7 @@ void export_runs(Napi::Env env, Napi::Object exports) {
   add("runPrepare", named<prepare>);
   add("runStart", named<start>);
   add("runCancel", named<cancel>);
+  add("runStop", named<stop>);
 }
 
 }  // namespace morphmlp

@@ -79,7 +79,9 @@ Napi::Value buffer_free(const Info& info) {
 
 // bufferVersion(handle): how often the buffer was written.
 Napi::Value buffer_version(const Info& info) {
-  return Napi::Number::New(info.Env(), static_cast<double>(live_buffer(info[0]).version));
+  const Buffer& buffer = live_buffer(info[0]);
+  expect_idle(buffer, "the buffer", false);
+  return Napi::Number::New(info.Env(), static_cast<double>(buffer.version));
 }
 
 // The data of a typed array of exactly `bytes` bytes.

@@ -4,6 +4,7 @@
 
 #include "runtime/allocator.h"
 #include "runtime/cuda.h"
+#include "runtime/derived_mutex.h"
 #include "runtime/error.h"
 #include "runtime/guard_pages.h"
 #include "runtime/guard_zones.h"
@@ -63,6 +64,11 @@ Buffer::Buffer(DType dtype, Device device, int64_t length, void* borrowed)
 
 Buffer::~Buffer() {
   if (owned) device == Device::cpu ? release(data, bytes()) : device_release(data, bytes());
+}
+
+std::mutex& derived_mutex() {
+  static auto* mutex = new std::mutex;  // never destroyed: threads may outlive the program's objects
+  return *mutex;
 }
 
 namespace {

@@ -113,12 +113,12 @@ function record<T>(body: () => T): Recorded<T> {
 let last: Promise<unknown> = Promise.resolve();
 const active = new Set<Run>();
 
-/** Runs end with the process: Node waits for the threads of its pool. */
-const cancelAll = (): void => active.forEach(native.runCancel);
+/** Runs end with the process, before the objects that their threads use. */
+const stopAll = (): void => active.forEach(native.runStop);
 
 /** Executes a run when those before it are done. Resolves early if it is aborted. @throws the error of a kernel */
 async function execute(run: Run, signal: AbortSignal | undefined): Promise<void> {
-  if (active.size === 0) process.once('exit', cancelAll);
+  if (active.size === 0) process.once('exit', stopAll);
   active.add(run);
   let stop = (): void => undefined;
   const stopped = new Promise<void>((resolve) => {
@@ -137,7 +137,7 @@ async function execute(run: Run, signal: AbortSignal | undefined): Promise<void>
   } finally {
     signal?.removeEventListener('abort', stop);
     active.delete(run);
-    if (active.size === 0) process.off('exit', cancelAll);
+    if (active.size === 0) process.off('exit', stopAll);
   }
 }
 

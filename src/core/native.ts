@@ -171,6 +171,8 @@ export interface Addon {
   runStart(run: Run): Promise<string | undefined>;
   /** Executes no further call of a run; it must still be started. */
   runCancel(run: Run): void;
+  /** As `runCancel`, and waits for the call under way. */
+  runStop(run: Run): void;
   /** Peak GFLOP/s of all threads or of the whole GPU; for bf16, of its tensor cores. */
   fmaPeak(seconds: number, device?: Device, precision?: Precision): number;
   /** The version of an MPI library. @throws if it cannot be loaded or is not an MPI */
