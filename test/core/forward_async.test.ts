@@ -286,12 +286,41 @@ describe('refuses', () => {
   });
 });
 
-test('a process that exits does not wait for the forward', () => {
-  const program = `
+describe('does not wait for the forward', () => {
+  const forward = `
     const { forwardAsync, randn } = require('${path.join(__dirname, '..', '..', 'dist')}');
     const forward = (x) => Array.from({ length: 20000 }).reduce(() => (x.matmul(x).dispose(), x));
-    forwardAsync({ forward }, randn([512, 512]));
-    setTimeout(() => process.exit(3), 50);`;
-  const { status, stderr } = spawnSync(process.execPath, ['-e', program], { encoding: 'utf8', timeout: 60_000 });
-  expect({ status, stderr }).toEqual({ status: 3, stderr: '' });
+    const pending = forwardAsync({ forward }, randn([512, 512]));`;
+  const worker = (end: string): string => `
+    const { Worker } = require('node:worker_threads');
+    const worker = new Worker(${JSON.stringify(`${forward} require('node:worker_threads').parentPort.on('message', () => { ${end} }).postMessage(0)`)}, { eval: true });
+    worker.once('error', () => undefined);`;
+  const run = (program: string) => spawnSync(process.execPath, ['-e', program], { encoding: 'utf8', timeout: 60_000 });
+
+  test('a process that exits', () => {
+    const { status, stderr } = run(`${forward} setTimeout(() => process.exit(3), 50);`);
+    expect({ status, stderr }).toEqual({ status: 3, stderr: '' });
+  });
+
+  test('a process that exits while its worker computes', () => {
+    const { status, stderr } = run(
+      `${worker('')} worker.once('message', () => setTimeout(() => process.exit(3), 50));`,
+    );
+    expect({ status, stderr }).toEqual({ status: 3, stderr: '' });
+  });
+
+  test.each([
+    ['is terminated', '', 'worker.terminate()', 1],
+    ['exits', 'process.exit(4)', 'worker.postMessage(0)', 4],
+    ['throws', "throw new Error('mine')", 'worker.postMessage(0)', 1],
+  ])('a worker that %s; the process computes on', (_, inside, outside, code) => {
+    const { status, stderr, stdout } = run(`${worker(inside)}
+      worker.once('message', () => setTimeout(() => ${outside}, 50));
+      worker.once('exit', async (code) => {
+        const { forwardAsync, ones } = require('${path.join(__dirname, '..', '..', 'dist')}');
+        const y = await forwardAsync({ forward: (x) => x.matmul(x) }, ones([2, 2]));
+        console.log(code, y.toArray().flat().join());
+      });`);
+    expect({ status, stderr, stdout }).toEqual({ status: 0, stderr: '', stdout: `${code} 2,2,2,2\n` });
+  });
 });

@@ -52,7 +52,9 @@ interface Answer {
 }
 
 function open(method: string, url: string, type?: string): { sent: ClientRequest; answer: Promise<Answer> } {
-  const sent = request({ port, host: '127.0.0.1', method, path: url, headers: type ? { 'content-type': type } : {} });
+  const headers = type ? { 'content-type': type } : {};
+  // Without an agent, which would use a connection again that the server closed while `predicted` held this process.
+  const sent = request({ port, host: '127.0.0.1', method, path: url, headers, agent: false });
   const answer = (async (): Promise<Answer> => {
     const [response] = (await once(sent, 'response')) as [IncomingMessage];
     const chunks: Buffer[] = [];
