@@ -176,12 +176,20 @@ export class Ranks implements Session {
   }
 
   /**
-   * Ends the job at once, so that no clean-up stands in the way. The main rank knows who is late; others blame it only if it has not
-   * spoken for as long again.
+   * Ends the job at once, so that no clean-up stands in the way. The main rank knows who is late, or that all have begun the exchange
+   * (-1); others blame it only if it has not spoken for as long again.
    */
   private endFor(late: readonly number[]): void {
-    const who = late[0] === -1 ? 'the exchange itself' : late.map((rank) => this.name(rank)).join(', ');
-    const advice = 'look for its own message, or give a larger --rank-timeout if a step may take that long';
+    const begun = late[0] === -1;
+    const others =
+      this.size > 5
+        ? 'other ranks'
+        : this.seats.flatMap((_, rank) => (rank === this.rank ? [] : this.name(rank))).join(', ');
+    const who = begun
+      ? `the data of ${others}, though all have begun to send`
+      : late.map((rank) => this.name(rank)).join(', ');
+    const remedy = begun ? 'look at the network between them' : 'look for its own message';
+    const advice = `${remedy}, or give a larger --rank-timeout if a step may take that long`;
     writeSync(
       2,
       `morphmlp: ${this.label} waited ${this.timeout * (this.isMain ? 1 : 2)} s in vain for ${who}; ${advice}\n`,

@@ -12,6 +12,8 @@ export interface CountedOp {
   rows: number;
   in: number;
   out: number;
+  /** Elements of the input tensor, each once: fewer than rows × in for a convolution, whose windows overlap. */
+  inputs: number;
   /** Multiply-adds of one view. */
   macs: number;
   params: number;
@@ -39,7 +41,7 @@ class Counter {
     stage: number,
     kind: CountedOp['kind'],
     [rows, inside, out]: readonly [number, number, number],
-    bias = true,
+    { bias = true, inputs = rows * inside } = {},
   ): void {
     this.ops.push({
       name,
@@ -48,6 +50,7 @@ class Counter {
       rows,
       in: inside,
       out,
+      inputs,
       macs: rows * inside * out,
       params: inside * out + (bias ? out : 0),
     });
@@ -61,16 +64,16 @@ function countSpatial(counter: Counter, config: MorphMlpConfig, stage: Stage, na
   const add = (
     part: string,
     kind: CountedOp['kind'],
-    [rows, inside, out]: readonly [number, number, number],
-    bias = true,
-  ) => counter.add(`${name}.${part}`, at, kind, [rows, inside, out], bias);
-  if (side !== null) add('conv', 'conv', [tokens, c * side * side, c]);
+    shape: readonly [number, number, number],
+    more?: { bias?: boolean; inputs?: number },
+  ) => counter.add(`${name}.${part}`, at, kind, shape, more);
+  if (side !== null) add('conv', 'conv', [tokens, c * side * side, c], { inputs: tokens * c });
   const branches = side === null ? branchesOf(ablation, stage) : [];
   if (stage === 3) branches.sort(); // the channel branch first, as the published network names them
   for (const branch of branches) {
     const row = branch === 'c' ? c : c * groupScale(ablation, stage);
     if (branch !== 'c' && ablation.spatial === 'group_conv') add(`conv_${branch}`, 'conv', [tokens, c, c]);
-    else add(`mlp_${branch}`, 'fc', [(tokens * c) / row, row, row], config.qkvBias);
+    else add(`mlp_${branch}`, 'fc', [(tokens * c) / row, row, row], { bias: config.qkvBias });
   }
   if (ablation.weighting === 'softmax' && branches.length > 1) {
     add('reweight.fc1', 'fc', [1, c, c / 4]);
@@ -83,7 +86,7 @@ function countBlock(counter: Counter, config: MorphMlpConfig, stage: Stage, name
   const [c, steps, bias] = [config.embedDims[stage], timeSteps(config), config.qkvBias];
   const [rows, at] = [steps * frame, stage + 1];
   const fc = (part: string, shape: readonly [number, number, number], own = true) =>
-    counter.add(`${name}.${part}`, at, 'fc', shape, own);
+    counter.add(`${name}.${part}`, at, 'fc', shape, { bias: own });
   if (config.kind === 'video') {
     const groups = temporalGroups(c, steps);
     const row = steps * (c / groups);
@@ -106,19 +109,20 @@ export function countOps(config: MorphMlpConfig, { height = 224, width = 224 } =
   const [steps, kt] = [timeSteps(config), config.kind === 'video' ? 3 : 1];
   const [c1, first] = [config.embedDims[0], Math.trunc(config.embedDims[0] / 2)];
   let size: [number, number] = [half(height), half(width)];
-  counter.add('patch_embed1.proj1', 0, 'conv', [steps * size[0] * size[1], 3 * kt * 9, first]);
+  const pixels = 3 * (config.kind === 'video' ? config.frames : 1) * height * width;
+  counter.add('patch_embed1.proj1', 0, 'conv', [steps * size[0] * size[1], 3 * kt * 9, first], { inputs: pixels });
+  const halved = { inputs: first * steps * size[0] * size[1] };
   size = [half(size[0]), half(size[1])];
-  counter.add('patch_embed1.proj2', 0, 'conv', [steps * size[0] * size[1], first * 9, c1]);
+  counter.add('patch_embed1.proj2', 0, 'conv', [steps * size[0] * size[1], first * 9, c1], halved);
   counter.norms += 2 * first + 2 * c1;
   for (const stage of [0, 1, 2, 3] as const) {
     const c = config.embedDims[stage];
     if (stage > 0) {
+      const before = config.embedDims[(stage - 1) as Stage];
+      const inputs = before * steps * size[0] * size[1];
       size = [half(size[0]), half(size[1])];
-      counter.add(`patch_embed${stage + 1}.proj`, stage + 1, 'conv', [
-        steps * size[0] * size[1],
-        config.embedDims[(stage - 1) as Stage] * 9,
-        c,
-      ]);
+      const shape = [steps * size[0] * size[1], before * 9, c] as const;
+      counter.add(`patch_embed${stage + 1}.proj`, stage + 1, 'conv', shape, { inputs });
       counter.norms += 2 * c;
     }
     for (let i = 0; i < config.layers[stage]; i++)

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { pageModules } from './page_modules';
 
 const ENTITIES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
 
@@ -86,6 +87,8 @@ export interface Page {
   charts: readonly unknown[];
   /** Data for the page's own scripts, embedded as JSON in the elements `data-<name>`. */
   data?: Readonly<Record<string, unknown>>;
+  /** Modules of the library that the page's scripts use by `library(id)`; see `pageModules`. */
+  modules?: readonly string[];
   /** Script assets of the page. They run before report.js and may add chart types to `globalThis.chartTypes`. */
   scripts?: readonly string[];
   /** Style assets of the page. */
@@ -97,7 +100,8 @@ export interface Page {
 /** Renders the whole document. */
 export function renderPage(page: Page): string {
   const { title, sections, header, body, charts, data = {} } = page;
-  const scripts = [echarts(), ...(page.scripts ?? []).map(asset), asset('report.js')];
+  const modules = page.modules?.length ? [pageModules(page.modules)] : [];
+  const scripts = [echarts(), ...modules, ...(page.scripts ?? []).map(asset), asset('report.js')];
   const styles = ['report.css', ...(page.styles ?? [])].map((name) => ({ markup: asset(name) }));
   const reload = page.reloadAfter === undefined ? null : html`data-reload-after="${page.reloadAfter}"`;
   const links = sections.map(({ id, name }) => html`<a href="#${id}">${name}</a>`);

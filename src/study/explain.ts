@@ -23,6 +23,12 @@ function binding({ limit, floorMs }: CostSum, ops: readonly CostOp[]): string {
   return `${name} (${percent(bound / floorMs, 0)} of the least time it could take)`;
 }
 
+/** A stage in a few words: its share of time and of work. `explainStage` has the reasons. */
+export function leadStage({ ms, macs }: CostSum, { total }: Cost): string {
+  const time = `${percent(ms / total.ms, 0)} of the time`;
+  return macs === 0 ? time : `${time} for ${percent(macs / total.macs, 0)} of the multiply-adds`;
+}
+
 /** Describes a stage in a sentence: its share of time and work, the binding limit, its efficiency and the main loss. */
 export function explainStage(stage: CostSum, { ops, total }: Cost): string {
   const own = ops.filter((op) => op.stage === stage.name);

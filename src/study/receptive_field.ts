@@ -155,3 +155,15 @@ export function fieldsOf(levels: readonly Level[], at: number, token: number, wa
 
 /** The fraction of its level that a field covers. */
 export const shareOf = (field: Field): number => field.reduce((sum, v) => sum + v, 0) / field.length;
+
+/**
+ * The tokens that one FC of a block mixes with this one: those of its chunk in a branch, or its position at all time steps (`time`);
+ * for another way only the token itself.
+ */
+export function partnersOf({ size, block }: Level, token: number, way: string): Field {
+  const start = new Uint8Array(size.reduce((a, b) => a * b, 1));
+  start[token] = 1;
+  if (way === 'time') return withTimes(start, size);
+  const cut = block?.branches[way];
+  return cut ? withChunks(start, size, [cut]) : start;
+}

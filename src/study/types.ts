@@ -11,5 +11,8 @@ export interface Study {
   machine: Machine;
   cost?: Cost;
   mixing?: Mixing;
+  /** Absent for random weights, which have learned nothing. */
   learned?: LearnedStudy;
+  /** The second checkpoint, if two are studied side by side. */
+  against?: { checkpoint: string; learned: LearnedStudy };
 }

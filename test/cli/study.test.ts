@@ -1,6 +1,11 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { inputSpec } from '../../src/data/input_spec';
+import { NORMALISATION } from '../../src/data/normalisation';
+import { VARIANTS } from '../../src/models/config';
+import { MorphMLP } from '../../src/models/morphmlp';
+import { saveWeights } from '../../src/train/state';
 import type { Study } from '../../src/study/types';
 import { runCli } from '../support/run_cli';
 
@@ -33,6 +38,37 @@ test('a training step of a model on drawn clips: tables, sentences, page, figure
   expect(readFileSync(file('page.html'), 'utf8')).toContain('data-mixing="grid"');
 });
 
+test('random weights have learned nothing, and that is all that is said', () => {
+  const { status, out, err } = runCli(['study', 'quickstart', '--parts', 'learned', '--out', file('random.html')]);
+  expect({ status, err }).toEqual({ status: 0, err: '' });
+  expect(out).toContain('What was learned: nothing yet, the weights are random (give --checkpoint)');
+  const page = readFileSync(file('random.html'), 'utf8');
+  expect([page.includes('id="network"'), page.includes('id="matrices-view"')]).toEqual([true, false]);
+});
+
+test('two checkpoints of one network are studied side by side; another network is refused', () => {
+  const classNames = Array.from({ length: 8 }, (_, i) => `class ${i}`);
+  const write = (name: string, kind: 'video' | 'image') => {
+    const frames = kind === 'image' ? 1 : 16;
+    const model = new MorphMLP({ ...VARIANTS['quickstart']!.config, kind, frames });
+    const input = inputSpec({ frames, rate: 1, crop: 64, normalisation: NORMALISATION });
+    saveWeights(file(name), model, { model: model.config, classNames, input });
+    model.dispose();
+  };
+  ['a', 'b'].forEach((name) => write(`${name}.safetensors`, 'video'));
+  write('image.safetensors', 'image');
+  const against = (name: string) => {
+    const first = ['--checkpoint', file('a.safetensors'), '--parts', 'learned'];
+    return runCli(['study', ...first, '--against', file(name), '--out', file('two.html')]);
+  };
+  expect(against('b.safetensors').status).toBe(0);
+  const page = readFileSync(file('two.html'), 'utf8');
+  expect(page).toContain(`"checkpoint":"${file('b.safetensors')}"`);
+  expect(against('image.safetensors').err).toMatch(
+    /--against .*image\.safetensors: expected the network of .*a\.safetensors/,
+  );
+});
+
 test('parts can be studied separately', () => {
   const { status, out } = runCli([
     'study',
@@ -58,6 +94,11 @@ test.each([
   [['quickstart', 'nothing.mp4'], /nothing\.mp4: no such file/],
   [['quickstart', '--parts', 'costs'], /Expected some of cost, mixing/],
   [['quickstart', '--parts', 'mixing', '--trace', 't.json'], /--trace is written from what the part cost measures/],
+  [['quickstart', '--against', 'b.safetensors'], /--against compares two checkpoints: name the first by --checkpoint/],
+  [
+    ['--checkpoint', 'a.pth', '--parts', 'cost', '--against', 'b.pth'],
+    /--against compares what the part learned finds/,
+  ],
   [['quickstart', '--out', 'not/there/page.html'], /--out not\/there\/page\.html: the folder .* does not exist/],
   [['--checkpoint', 'none.safetensors'], /none\.safetensors/],
   [['quickstart', '--data', 'none.csv'], /none\.csv/],

@@ -6,7 +6,7 @@ import type { Browser, Page } from 'playwright-core';
 import { percent } from '../../src/terminal/format';
 import type { Clip } from '../../src/data/types';
 import { renderStudy } from '../../src/report/study/page';
-import type { LearnedStudy } from '../../src/study/learned_types';
+import type { LearnedStudy, MatrixNorms } from '../../src/study/learned_types';
 import type { Study } from '../../src/study/types';
 import { launchChromium, openFile, shoot } from '../support/chromium';
 import { contrast } from '../support/contrast';
@@ -32,8 +32,13 @@ async function open(name: string, options: Parameters<typeof openFile>[2] = {}, 
   return openFile(browser, file, options);
 }
 
-const panel = (page: Page, name: string) => page.locator('.matrix-panel', { hasText: name });
-const summary = (page: Page, name: string) => page.locator('#learned summary', { hasText: name });
+const picker = (page: Page, name: string) => page.locator(`[data-matrices="${name}"]`);
+/** Chooses a matrix by the lists of stage, block and branch. */
+async function choose(page: Page, { stage, block, part }: MatrixNorms) {
+  await picker(page, 'stage').selectOption(String(stage));
+  await picker(page, 'block').selectOption(block);
+  await picker(page, 'branch').selectOption(part);
+}
 const focused = (page: Page) => page.evaluate(() => document.activeElement!.textContent!.trim());
 const sizes = (page: Page, selector: string) =>
   page
@@ -69,9 +74,13 @@ test.each(['light', 'dark'] as const)(
     expect(await page.evaluate(() => matchMedia('(prefers-color-scheme: dark)').matches)).toBe(scheme === 'dark');
     for (const selector of [...TEXTS, ...MORE])
       expect({ selector, enough: (await contrast(page, selector)) >= 4.5 }).toEqual({ selector, enough: true });
-    const { matrices, norms, saliency } = learned.pictures!;
-    const drawn = await sizes(page, '#learned img');
-    expect(drawn).toHaveLength(matrices.length + norms.length + 3 * saliency.length);
+    const { saliency } = learned.pictures!;
+    const drawn = await sizes(page, '.saliency img');
+    expect(drawn).toHaveLength(3 * saliency.length);
+    // the first stage of the model has one block with four FCs; the first of them is shown large, as norms and as weights
+    const multiples = await sizes(page, '#matrices-view img');
+    expect(multiples).toHaveLength(4 + 2);
+    expect(multiples.every(([w, h]) => w! > 0 && h! > 0)).toBe(true);
     expect(drawn.every(([w, h]) => w! > 0 && h! > 0)).toBe(true);
     await shoot(page, `learned_${scheme}`);
     expect({ complaints, requests }).toEqual({ complaints: [], requests: [] });
@@ -106,30 +115,39 @@ test('everything is reachable and opens by keyboard', async () => {
   const branches = learned.weights!.reduce((sum, block) => sum + block.branches.length, 0);
   expect(await weights.locator('tbody tr').count()).toBe(branches);
   expect(await weights.locator('tbody tr').first().isVisible()).toBe(true);
-  for (const label of ['Branch weights over the channels', 'Parts switched off']) {
-    await page.keyboard.press('Tab'); // scrolling regions take the focus, so that keys scroll them
-    expect(await page.evaluate(() => document.activeElement!.getAttribute('aria-label'))).toBe(label);
-  }
+  const label = () => page.evaluate(() => document.activeElement!.getAttribute('aria-label'));
+  await page.keyboard.press('Tab'); // scrolling regions take the focus, so that keys scroll them
+  expect(await label()).toBe('Branch weights over the channels');
+  await page.keyboard.press('Tab');
+  expect(await focused(page)).toBe('All parts, with intervals');
+  await page.keyboard.press('Enter');
+  await page.keyboard.press('Tab');
+  expect(await label()).toBe('Parts switched off');
   await page.keyboard.press('Tab');
   expect(await focused(page)).toBe('Size of the activations, and what each part adds to them');
-  for (const { name } of learned.matrices) {
-    await page.keyboard.press('Tab');
-    expect(await focused(page)).toBe(name);
+  await page.keyboard.press('Tab');
+  expect(await focused(page)).toBe('3 more clips');
+  for (const name of ['stage', 'block', 'branch', 'multiples']) {
+    do await page.keyboard.press('Tab');
+    while (await page.evaluate(() => document.activeElement!.className === 'term'));
+    expect(await page.evaluate(() => (document.activeElement as HTMLElement).dataset['matrices'])).toBe(name);
   }
-  await page.keyboard.press('Space');
-  const last = learned.matrices.at(-1)!.name;
-  expect(await panel(page, last).locator('img').first().isVisible()).toBe(true);
-  await page.keyboard.press('Space');
-  expect(await panel(page, last).locator('img').first().isVisible()).toBe(false);
+  const own = learned.matrices.filter(({ stage }) => stage === 1);
+  for (const { name } of own) {
+    expect(await picker(page, 'reading').textContent()).toContain(`${name}.`);
+    expect(await page.locator('.thumb[aria-pressed="true"]').getAttribute('aria-label')).toBe(name);
+    await page.keyboard.press('ArrowRight');
+  }
+  expect(await picker(page, 'branch').inputValue()).toBe(own.at(-1)!.part); // the edge stops it
   expect(complaints).toEqual([]);
 });
 
-test('a click opens a matrix: a pixel for each pair of positions, as strong as its weights', async () => {
+test('a chosen matrix is drawn: a pixel for each pair of positions, as strong as its weights', async () => {
   const { page } = await open('matrix');
   const norms = learned.matrices.find(({ name }) => name === 'blocks3.0.t_fc.mlp_t')!;
-  await summary(page, norms.name).click();
+  await choose(page, norms);
   const { positions, channels, size } = norms;
-  const images = `.matrix-panel[open] img`;
+  const images = '[data-matrices="chosen"] img';
   expect(await sizes(page, images)).toEqual([
     [positions, positions],
     [size, size],
@@ -137,16 +155,55 @@ test('a click opens a matrix: a pixel for each pair of positions, as strong as i
   expect(positions * channels).toBe(size);
   const [most, drawn] = [Math.max(...norms.norms), await strengths(page, norms.name)];
   norms.norms.forEach((norm, i) => expect(Math.abs(drawn[i]! / 255 - norm / most)).toBeLessThan(0.04));
-  expect(await panel(page, norms.name).locator('.note').textContent()).toContain(percent(norms.shares.own));
+  expect(await picker(page, 'reading').textContent()).toContain(percent(norms.shares.own));
   const shown = (await page.locator(images).first().boundingBox())!;
   expect([Math.round(shown.width), Math.round(shown.height)]).toEqual([278, 278]); // 280 with its frame
-  await summary(page, 'blocks1.0.t_fc.mlp_t').click();
-  expect(await panel(page, 'blocks1.0.t_fc.mlp_t').locator('.note').textContent()).toContain('All weights are 0.');
+  expect(await page.locator('.thumb').count()).toBe(2 * 4); // two blocks of stage 3, four FCs each
+  await page.locator('.thumb[aria-label="blocks3.1.fc.mlp_w"]').click();
+  expect(await picker(page, 'reading').textContent()).toMatch(/^blocks3\.1\.fc\.mlp_w\. /);
+  await choose(
+    page,
+    learned.matrices.find(({ name }) => name === 'blocks1.0.t_fc.mlp_t')!,
+  );
+  expect(await picker(page, 'reading').textContent()).toContain('All weights are 0.');
+});
+
+test('two checkpoints stand side by side, each with its own figures', async () => {
+  const halved = learned.matrices.map((one) => ({ ...one, shares: { own: 0.5, before: 0.25, after: 0.25 } }));
+  const ablation = { ...learned.ablation!, correct: 0, off: learned.ablation!.off.map((o) => ({ ...o, correct: 0 })) };
+  const other = { ...learned, matrices: halved, ablation };
+  const against = { checkpoint: 'other.safetensors', learned: other };
+  const { page, complaints } = await open('two', { width: 1440 }, { ...sample.study, against });
+  expect(await page.locator('#learned h3', { hasText: 'other.safetensors' }).count()).toBe(3); // cards, weights, ablation
+  expect(await page.locator('.weight-bars').count()).toBe(2);
+  const leads = await page.locator('#learned .lead').allTextContents();
+  expect(leads.some((lead) => lead.includes('0.0% of 4 clips are right; no part costs accuracy'))).toBe(true);
+  await choose(
+    page,
+    learned.matrices.find(({ name }) => name === 'blocks2.0.fc.mlp_h')!,
+  );
+  const said = (await picker(page, 'reading').textContent())!;
+  const { shares } = learned.matrices.find(({ name }) => name === 'blocks2.0.fc.mlp_h')!;
+  expect(said).toContain(`run.safetensors: 16 × 16 blocks of 4 × 4. Of the squares, ${percent(shares.own)}`);
+  expect(said).toContain('other.safetensors: 16 × 16 blocks of 4 × 4. Of the squares, 50.0%');
+  const boxes = await page.locator('.checkpoint').evaluateAll((all) => all.map((n) => n.getBoundingClientRect().top));
+  expect(boxes).toHaveLength(2);
+  expect(boxes[0]).toBe(boxes[1]);
+  expect(complaints).toEqual([]);
+});
+
+test('random weights show nothing but a sentence', async () => {
+  const untrained: Study = { ...sample.study, model: { ...sample.study.model, checkpoint: null } };
+  const { page } = await open('random', {}, untrained);
+  const shown = (await page.locator('#learned').innerText()).replace(/\s+/g, ' ');
+  expect(shown).toMatch(/^What was learned The weights are random: nothing has been learned yet\. .*\.$/);
+  expect(await page.locator('#learned :is(img, table, dl, select)').count()).toBe(0);
 });
 
 test('the tables of ablations and saliency show the study’s results', async () => {
   const { page } = await open('figures');
   const { ablation, saliency, pictures } = learned;
+  await openAll(page);
   const cells = await page.getByRole('region', { name: 'Parts switched off' }).locator('tbody tr').allInnerTexts();
   expect(cells).toHaveLength(ablation!.off.length);
   ablation!.off.forEach((one, i) => {

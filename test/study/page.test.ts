@@ -1,9 +1,10 @@
-import { readFileSync } from 'node:fs';
-import path from 'node:path';
 import vm from 'node:vm';
+import { pageModules } from '../../src/report/page_modules';
+import { PAPER_URL } from '../../src/report/study/network_section';
 import { renderStudy } from '../../src/report/study/page';
 import { chunkOf } from '../../src/study/chunks';
 import { explainInterference, explainStage } from '../../src/study/explain';
+import type { partnersOf } from '../../src/study/receptive_field';
 import { fieldsOf, levelsOf, type Level, type Ways } from '../../src/study/receptive_field';
 import { STUDY_MODELS } from '../../src/study/subject';
 import type { Study } from '../../src/study/types';
@@ -12,15 +13,15 @@ import { sampleStudy } from './sample';
 const HOSTILE = `</script><img src=x onerror="window.hacked=1">'&`;
 const { study, clips } = sampleStudy();
 
-/** The functions of the page's own script. */
+/** The library's functions as a page has them: compiled, in a context without Node. */
 function pageScript() {
-  const code = readFileSync(path.join(__dirname, '../../src/report/assets/study_fields.js'), 'utf8');
-  const context = vm.createContext({ Uint8Array, Array, Object, Math, Set });
-  vm.runInContext(code, context);
-  return context['studyFields'] as {
+  const context = vm.createContext({});
+  vm.runInContext(pageModules(['study/chunks', 'study/receptive_field']), context);
+  const library = context['library'] as (id: string) => object;
+  return { ...library('study/chunks'), ...library('study/receptive_field') } as {
     chunkOf: typeof chunkOf;
     fieldsOf: typeof fieldsOf;
-    partnersOf: (level: Level, token: number, way: string) => Uint8Array;
+    partnersOf: typeof partnersOf;
   };
 }
 
@@ -66,8 +67,10 @@ test('the page has its sections and permitted scripts, and is self-contained', a
     expect(page).toContain(`id="${id}"`);
   const scripts = page.match(/<script>/g)!.length;
   expect(page.match(/sha256-/g)).toHaveLength(scripts);
-  expect(scripts).toBe(5); // echarts, three of its own, report.js
-  expect(page.replace(/<script>.*?<\/script>/gs, '')).not.toMatch(/(src|href)="(?!#|data:)/);
+  expect(scripts).toBe(7); // echarts, the library's modules, four of its own, report.js
+  const [text, paper] = [page.replace(/<script>.*?<\/script>/gs, ''), `<a href="${PAPER_URL}" rel="noreferrer">`];
+  expect(text.split(paper).length).toBeGreaterThan(5); // the link to the paper: the only one that leaves the page
+  expect(text.replaceAll(paper, '')).not.toMatch(/(src|href)="(?!#|data:)/);
   expect(page.match(/data:image\/webp/g)).toHaveLength(16);
   expect(page.replace(/<script>.*?<\/script>/gs, '')).not.toMatch(/NaN|undefined/);
 });
@@ -83,7 +86,7 @@ test('names and paths remain text', async () => {
   const hostile: Study = { ...study, model, mixing: { ...study.mixing!, clip: HOSTILE } };
   const page = await renderStudy(hostile, [{ ...clips[0]!, path: HOSTILE }]);
   expect(page).not.toContain(HOSTILE);
-  expect(page.match(/<script/g)).toHaveLength(7); // five that run, two of data
+  expect(page.match(/<script/g)).toHaveLength(11); // seven that run, four of data
 });
 
 test('warns of unequal step times and CPU contention', async () => {

@@ -38,10 +38,11 @@ export interface JobResult {
   out: string;
 }
 
-/** Environment of a job: `fault` as in rank_fault.cjs. */
+/** Environment of a job: `fault` as in rank_fault.cjs. Its launcher is killed as soon as the job has printed `until`. */
 export interface JobOptions {
   fault?: string;
   env?: NodeJS.ProcessEnv;
+  until?: RegExp;
 }
 
 const PRELOAD = path.join(__dirname, 'rank_fault.cjs');
@@ -83,15 +84,27 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-function runProgram(program: string, args: readonly string[], { fault, env = {} }: JobOptions): Promise<JobResult> {
+/** Runs a program to its end. */
+export function runProgram(
+  program: string,
+  args: readonly string[],
+  { fault, env = {}, until }: JobOptions,
+): Promise<JobResult> {
   const preload = fault === undefined ? {} : { RANK_FAULT: fault, NODE_OPTIONS: `--require ${PRELOAD}` };
   const root = { OMPI_ALLOW_RUN_AS_ROOT: '1', OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: '1' };
   const child = spawn(program, args, { env: { ...process.env, NO_COLOR: '1', ...root, ...preload, ...env } });
   const pieces: Buffer[] = [];
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (piece: Buffer) => void pieces.push(piece));
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (piece: Buffer) => {
+      pieces.push(piece);
+      if (until?.test(Buffer.concat(pieces).toString())) child.kill('SIGKILL');
+    });
   return new Promise((resolve, reject) => {
+    const settle = (status: number | null): void => resolve({ status, out: Buffer.concat(pieces).toString() });
     child.on('error', reject);
-    child.on('close', (status) => resolve({ status, out: Buffer.concat(pieces).toString() }));
+    child.on('close', settle);
+    // The pipes may outlive the launcher: its daemon on a host that is cut off holds them.
+    child.on('exit', (status) => setTimeout(settle, 2000, status).unref());
   });
 }
 

@@ -17,8 +17,10 @@ Examples:
   morphmlp study quickstart --data motion --work train --trace step.json
   morphmlp study --checkpoint runs/mine/best.safetensors clip.mp4 --out study.html
   morphmlp study --checkpoint runs/mine/best.safetensors --data val.csv --count 64 --json study.json
+  morphmlp study --checkpoint runs/a/best.safetensors --against runs/b/best.safetensors --data val.csv
 
-A model by name has random weights. Without clips the page shows a plain grid, and gradients are those of a clip of noise.`;
+The page explains the network, MorphFC in five steps and what changes would cost, whatever parts are studied.
+A model by name has random weights: then nothing is learned, and the part learned is a sentence. Without clips the page shows a plain grid, and gradients are those of a clip of noise.`;
 
 /** Adds `morphmlp study`. */
 export function registerStudy(program: Command): void {
@@ -27,6 +29,7 @@ export function registerStudy(program: Command): void {
     .description('cost of each op of a model, tokens that it mixes, what it learned; tables and a page')
     .argument('[inputs...]', 'a model by name (quickstart, video-s, image-t, …), and clips: videos, pictures, folders')
     .option('--checkpoint <file>', 'weights that training wrote, or a PyTorch .pth')
+    .option('--against <file>', 'a second checkpoint of the same network, shown beside the first')
     .option('--data <path>', 'labelled clips: a csv, a folder of class folders, or motion')
     .option('--count <n>', 'number of clips from --data', wholeNumber(1), 8)
     .option('--parts <names>', `parts of the study: ${PARTS.join(',')} (default: all)`, parts)

@@ -1,6 +1,7 @@
 import { machine } from '../../bench/machine';
 import { writeFileAtomic } from '../../formats/atomic';
 import { drawLearned } from '../../report/study/learned_pictures';
+import type { LearnedStudy } from '../../study/learned_types';
 import { renderStudy } from '../../report/study/page';
 import type { Precision } from '../../core/native';
 import { setThreads } from '../../core/runtime';
@@ -9,7 +10,7 @@ import type { Others } from '../../study/ablate';
 import { studyLearned } from '../../study/learned';
 import { studyMixing } from '../../study/mixing';
 import { traceOf } from '../../study/trace';
-import { describeSubject, type Subject } from '../../study/subject';
+import { describeSubject, trainedSubject, type Subject } from '../../study/subject';
 import type { Study } from '../../study/types';
 import { showNotes } from './notes';
 import { checkOutputs } from './outputs';
@@ -21,6 +22,7 @@ import { openSubject } from './study_inputs';
 /** Arguments of `morphmlp study`. */
 export interface StudyArguments {
   checkpoint?: string;
+  against?: string;
   data?: string;
   count: number;
   parts?: string[];
@@ -47,13 +49,48 @@ type Part = (subject: Subject, given: StudyArguments, onProgress: OnProgress) =>
 const PARTS: Readonly<Record<string, Part>> = {
   cost: (subject, given, onProgress) => ({ cost: studyCost(subject, given, onProgress) }),
   mixing: (subject, given, onProgress) => ({ mixing: studyMixing(subject, given, onProgress) }),
-  learned: async (subject, given, onProgress) => {
-    const found = await studyLearned(subject, given, onProgress);
-    return {
-      learned: { ...found.learned, pictures: await drawLearned(subject, found, { blocks: given.block ?? [] }) },
-    };
-  },
+  learned: async (subject, given, onProgress) => ({ learned: await learnedOf(subject, given, onProgress) }),
 };
+
+async function learnedOf(subject: Subject, given: StudyArguments, onProgress: OnProgress): Promise<LearnedStudy> {
+  const found = await studyLearned(subject, given, onProgress);
+  return { ...found.learned, pictures: await drawLearned(subject, found, { blocks: given.block ?? [] }) };
+}
+
+/** What makes two networks comparable matrix by matrix. */
+const networkOf = ({ network: { config } }: Subject): string => JSON.stringify({ ...config, dropPath: 0 });
+
+/** The second checkpoint with the clips of the first. @throws if its network or its classes are others */
+function secondSubject(file: string, { checkpoint, ...subject }: Subject): Subject {
+  const second = { ...trainedSubject(file, undefined), clips: subject.clips };
+  const differs =
+    networkOf(second) !== networkOf({ checkpoint, ...subject })
+      ? 'network'
+      : second.classNames.join('\n') !== subject.classNames.join('\n') && 'classes';
+  if (!differs) return second;
+  second.network.dispose();
+  throw new Error(`--against ${file}: expected the ${differs} of ${checkpoint}, got others`);
+}
+
+/** Studies what the second checkpoint has learned. */
+async function studySecond(file: string, subject: Subject, given: StudyArguments): Promise<LearnedStudy> {
+  const second = secondSubject(file, subject);
+  try {
+    return await withProgress({ label: 'against', total: 1 }, (bar) =>
+      learnedOf(second, given, (done, total, doing) => bar.update(done / total, [doing])),
+    );
+  } finally {
+    second.network.dispose();
+  }
+}
+
+/** Prints what was learned, of both checkpoints if there are two. */
+function showLearned({ model, learned, against }: Study, wanted: boolean): void {
+  if (learned) console.log(against ? `\n${model.checkpoint}${learnedText(learned)}` : learnedText(learned));
+  if (against) console.log(`\n${against.checkpoint}${learnedText(against.learned)}`);
+  if (wanted && model.checkpoint === null)
+    console.log('\nWhat was learned: nothing yet, the weights are random (give --checkpoint)');
+}
 
 const write = (file: string, text: string): void => writeFileAtomic(file, (out) => out(Buffer.from(text)));
 
@@ -61,6 +98,7 @@ async function studyParts(subject: Subject, given: StudyArguments): Promise<Foun
   const found: Found = {};
   for (const [name, part] of Object.entries(PARTS)) {
     if (given.parts && !given.parts.includes(name)) continue;
+    if (name === 'learned' && subject.checkpoint === null) continue; // random weights have learned nothing
     const result = await withProgress({ label: name, total: 1 }, (bar) =>
       part(subject, given, (done, total, doing) => bar.update(done / total, [doing])),
     );
@@ -72,7 +110,10 @@ async function studyParts(subject: Subject, given: StudyArguments): Promise<Foun
 /** Metadata of a trace: the model and the machine. */
 const aboutOf = ({ model, machine: where }: Study): Record<string, unknown> => ({ model: model.name, ...where });
 
-function checkFiles({ out, json, trace, parts }: StudyArguments): void {
+function checkFiles({ out, json, trace, parts, checkpoint, against }: StudyArguments): void {
+  if (against && !checkpoint) throw new Error('--against compares two checkpoints: name the first by --checkpoint');
+  if (against && parts && !parts.includes('learned'))
+    throw new Error('--against compares what the part learned finds: name it in --parts');
   if (trace && parts && !parts.includes('cost'))
     throw new Error('--trace is written from what the part cost measures: name it in --parts');
   checkOutputs({ out, json, trace });
@@ -86,10 +127,13 @@ export async function studyModel(inputs: readonly string[], given: StudyArgument
   subject.network.precision = given.precision;
   if (given.checkpoint) showNotes(given.checkpoint, { notes: subject.notes ?? [] });
   try {
-    const study: Study = { model: describeSubject(subject), ...(await studyParts(subject, given)), machine: machine() };
+    const found = await studyParts(subject, given);
+    if (given.against)
+      found.against = { checkpoint: given.against, learned: await studySecond(given.against, subject, given) };
+    const study: Study = { model: describeSubject(subject), ...found, machine: machine() };
     if (study.cost) console.log(costText(study.cost));
     if (study.mixing) console.log(mixingText(study.mixing));
-    if (study.learned) console.log(learnedText(study.learned));
+    showLearned(study, given.parts?.includes('learned') ?? true);
     if (given.trace && study.cost) write(given.trace, JSON.stringify(traceOf(study.cost, aboutOf(study))));
     if (given.json) write(given.json, `${JSON.stringify(study)}\n`);
     write(given.out, await renderStudy(study, subject.clips));

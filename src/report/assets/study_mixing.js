@@ -4,7 +4,8 @@
   const root = document.getElementById('mixing-view');
   if (!root) return;
   const { levels, sensitivities, frames, clip } = JSON.parse(document.getElementById('data-mixing').textContent);
-  const { chunkOf, fieldsOf, partnersOf } = globalThis.studyFields;
+  const { chunkOf } = globalThis.library('study/chunks');
+  const { fieldsOf, partnersOf } = globalThis.library('study/receptive_field');
   const get = (name) => root.querySelector(`[data-mixing="${name}"]`);
   const [levelSelect, showSelect, onSelect, grid, reading] = ['level', 'show', 'on', 'grid', 'reading'].map(get);
   const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();

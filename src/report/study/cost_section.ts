@@ -1,6 +1,6 @@
 import { amount, bytes, duration, macs, percent, significant } from '../../terminal/format';
 import { sumOf, type Cost, type CostFigures, type CostOp, type CostSum } from '../../study/cost';
-import { explainInterference, explainPeak, explainStage } from '../../study/explain';
+import { explainInterference, explainPeak, explainStage, leadStage } from '../../study/explain';
 import type { Study } from '../../study/types';
 import { html, type Html } from '../html';
 import { card, foldedTable } from '../parts';
@@ -49,10 +49,21 @@ function reasons(cost: Cost): Html {
   const rows = stages.map(
     (s) =>
       html`<dt>${swatch(s.name)}${s.name}</dt>
-        <dd>${explainStage(s, cost)}</dd>`,
+        <dd>
+          <details>
+            <summary>${leadStage(s, cost)}</summary>
+            ${explainStage(s, cost)}
+          </details>
+        </dd>`,
   );
+  const slowest = stages.reduce((a, b) => (b.ms > a.ms ? b : a));
   return html`<div class="panel">
     <h3>Where the time goes, and why</h3>
+    <p class="lead">
+      Most time, ${percent(slowest.ms / total.ms, 0)}, goes to ${slowest.name}. The machine could do the whole in
+      ${percent(total.share, 0)} of the time if nothing but ${total.limit === 'FMA' ? 'multiply-adds' : 'memory'}
+      counted.
+    </p>
     <div class="share-bar" aria-hidden="true">${bar}</div>
     <dl class="reasons">${rows}</dl>
   </div>`;

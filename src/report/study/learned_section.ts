@@ -6,15 +6,13 @@ import type {
   BranchWeights,
   ClipSaliency,
   LearnedPictures,
-  LearnedStudy,
-  MatrixNorms,
-  MatrixPicture,
   MixingPart,
   SaliencyStudy,
 } from '../../study/learned_types';
 import type { Study } from '../../study/types';
 import { html, type Content, type Html } from '../html';
 import { card, foldedTable, scrollTable } from '../parts';
+import { matrixPicker, pickedMatrices, type NamedLearned } from './matrix_picker';
 import type { StudySection } from './section';
 
 const BRANCHES: readonly MixingPart[] = ['height', 'width', 'channel'];
@@ -55,20 +53,46 @@ function weightTable(weights: readonly BranchWeights[]): Html {
   return foldedTable('Branch weights over the channels', 'Branch weights over the channels', head(names), rows);
 }
 
-function weightsPanel(weights: readonly BranchWeights[]): Html {
-  const legend = BRANCHES.map((branch) => html`<span><i class="swatch part-${branch}"></i>${branch}</span>`);
-  return html`<div class="panel">
-      <h3>Which branch each block relies on</h3>
-      <p class="note">Softmax weights of the branches, mean over clips and channels. Stage 4 has no width branch.</p>
-      <div class="legend">${legend}</div>
-      <ul class="weight-bars">
-        ${weights.map(weightBar)}
-      </ul>
-    </div>
-    ${weightTable(weights)}`;
+/** Says in how many blocks each branch has the largest mean weight. */
+function weightLead(weights: readonly BranchWeights[]): string {
+  const leaders = weights.map(({ branches }) => branches.reduce((a, b) => (b.channels.mean > a.channels.mean ? b : a)));
+  const counts = BRANCHES.map((part) => [part, leaders.filter(({ branch }) => branch === part).length] as const);
+  const [[first, most], ...rest] = [...counts].sort(([, a], [, b]) => b - a) as [(typeof counts)[0], ...typeof counts];
+  const others = rest.flatMap(([part, n]) => (n > 0 ? [`, ${part} in ${n}`] : [])).join('');
+  return `The ${first} branch weighs most in ${most} of ${weights.length} blocks${others}.`;
 }
 
-function ablationPanel(ablation: AblationStudy): Html {
+function weightsPanel({ name, learned }: NamedLearned, several: boolean): Html | null {
+  const { weights } = learned;
+  if (!weights) return null;
+  const legend = BRANCHES.map((branch) => html`<span><i class="swatch part-${branch}"></i>${branch}</span>`);
+  return html`<div class="panel">
+    <h3>Which branch each block relies on${several && `: ${name}`}</h3>
+    <p class="lead">${weightLead(weights)}</p>
+    <div class="legend">${legend}</div>
+    <ul class="weight-bars">
+      ${weights.map(weightBar)}
+    </ul>
+    <p class="note">Softmax weights of the branches, mean over clips and channels. Stage 4 has no width branch.</p>
+    ${weightTable(weights)}
+  </div>`;
+}
+
+/** Names the part whose absence costs most, or says that none is beyond chance. */
+function ablationLead({ clips, correct, off }: AblationStudy): string {
+  if (correct === null) return 'The clips have no labels: only changes of the predicted class can be counted.';
+  const base = `${percent(correct / clips)} of ${amount(clips, 'clip')} are right`;
+  const worst = off.reduce((a, b) => ((b.correct ?? clips) < (a.correct ?? clips) ? b : a));
+  if (worst.correct === null || worst.correct >= correct)
+    return `${base}; no part costs accuracy when it is switched off.`;
+  const where = worst.stage === null ? 'in all stages' : `in stage ${worst.stage}`;
+  const part = worst.part === 'temporal' ? 'mixing in time' : `the ${worst.part} branch`;
+  return `${base}. Without ${part} ${where} it is ${percent(worst.correct / clips)} (${verdict(worst)}): no other part costs more.`;
+}
+
+function ablationPanel({ name, learned }: NamedLearned, several: boolean): Html | null {
+  const { ablation } = learned;
+  if (!ablation) return null;
   const { clips, others, correct, macs, off } = ablation;
   const rows = off.map((one) =>
     row(`${one.part}, ${one.stage === null ? 'all stages' : `stage ${one.stage}`}`, [
@@ -86,13 +110,17 @@ function ablationPanel(ablation: AblationStudy): Html {
       : `The unchanged model classifies ${percent(correct / clips)} correctly`;
   const names = ['Off', 'Accuracy', '95%', 'Loss', 'Other class', 'Of the GMACs', 'Difference'];
   return html`<div class="panel">
-    <h3>Ablation of parts</h3>
-    <p class="note">
-      ${base}; ${amount(clips, 'clip')}. A branch is switched off by giving it the weight 0; the weights of the others
-      are ${others}. Time is switched off by passing the block's input through. The interval is the 95% Wilson interval;
-      the chance is the p-value of the difference (exact McNemar test).
-    </p>
-    ${scrollTable({ label: 'Parts switched off', head: head(names), rows })}
+    <h3>Ablation of parts${several && `: ${name}`}</h3>
+    <p class="lead">${ablationLead(ablation)}</p>
+    <details class="ops">
+      <summary>All parts, with intervals</summary>
+      <p class="note">
+        ${base}; ${amount(clips, 'clip')}. A branch is switched off by giving it the weight 0; the weights of the others
+        are ${others}. Time is switched off by passing the block's input through. The interval is the 95% Wilson
+        interval; the chance is the p-value of the difference (exact McNemar test).
+      </p>
+      ${scrollTable({ label: several ? `Parts switched off: ${name}` : 'Parts switched off', head: head(names), rows })}
+    </details>
   </div>`;
 }
 
@@ -145,77 +173,70 @@ function saliencyPanels(
 ): Html {
   const how =
     copies > 0 ? `averaged over ${copies} copies with noise of ${percent(noise, 0)} of the range` : 'of the clip alone';
+  const panels = clips.map((clip, i) => saliencyOf(clip, pictures.saliency[i]!, names));
   return html`<h3>Saliency</h3>
+    <p class="lead">Where a small change of the pixels would change the predicted class most.</p>
     <p class="note">Gradients of the logit, ${how}.</p>
-    ${clips.map((clip, i) => saliencyOf(clip, pictures.saliency[i]!, names))}`;
+    ${panels[0]}
+    ${
+      panels.length > 1 &&
+      html`<details class="panel">
+        <summary>${amount(panels.length - 1, 'more clip')}</summary>
+        ${panels.slice(1)}
+      </details>`
+    }`;
 }
 
-function matrixFigure({ image, limit, name }: MatrixPicture, blocks: number, what: string): Html {
-  return html`<figure>
-    <span class="matrix" style="--blocks:${blocks}"><img src="${image}" alt="${what} of ${name}" /></span>
-    <figcaption>${what}; full colour from ±${significant(limit, 2)}</figcaption>
-  </figure>`;
-}
-
-function matrixPanel(norms: MatrixNorms, pictures: LearnedPictures | undefined): Html {
-  const { name, part, positions, channels, size, shares } = norms;
-  const of = (list: readonly MatrixPicture[] | undefined) => list?.find((one) => one.name === name);
-  const [grid, weights] = [of(pictures?.norms), of(pictures?.matrices)];
-  const what = part === 'temporal' ? 'time step' : 'position of the chunk';
-  const where =
-    shares.own + shares.before + shares.after === 0
-      ? 'All weights are 0.'
-      : `Of the squares, ${percent(shares.own)} are on the same ${what}, ${percent(shares.before)} on earlier ones, ${percent(shares.after)} on later ones.`;
-  const note =
-    positions > 1 &&
-    html`<p class="note">${positions} × ${positions} blocks of ${channels} × ${channels}. ${where}</p>`;
-  return html`<details class="panel matrix-panel">
-    <summary>${name}</summary>
-    ${note}
-    <div class="matrices">
-      ${grid && matrixFigure(grid, positions, `${positions} × ${positions} block norms`)}
-      ${weights && matrixFigure(weights, positions, `${size} × ${size} weights`)}
-    </div>
-  </details>`;
-}
-
-function matrixPanels({ matrices, pictures }: LearnedStudy): Html {
-  const left = pictures?.leftOut.length ?? 0;
-  const note =
-    left > 0 &&
-    html`<p class="note">
-      Pictures of all weights take at most ${significant((pictures!.budget ?? 0) / 1e6, 2)} MB of the page: those of
-      ${left} matrices were left out.
-    </p>`;
-  return html`<h3>Weights between positions</h3>
-    <p class="note">
-      Rows are outputs, columns inputs; a cell is the root mean square of the weights between two positions.
-    </p>
-    ${note} ${matrices.map((norms) => matrixPanel(norms, pictures))}`;
-}
-
-function cards({ clips, ablation, weights }: LearnedStudy): Html {
+function cards({ name, learned: { clips, ablation, weights } }: NamedLearned, several: boolean): Html {
   const time = ablation?.off.find(({ part, stage }) => part === 'temporal' && stage === null);
   const without = time && time.correct !== null && card('Without time', percent(time.correct / clips), verdict(time));
   const right =
     ablation &&
     ablation.correct !== null &&
     card('Right', percent(ablation.correct / clips), `of ${clips} clips`, true);
-  return html`<dl class="cards">
-    ${right} ${without} ${card('Clips', String(clips), clips === 0 ? 'only the weights are looked at' : 'looked at')}
-    ${weights && card('Blocks', String(weights.length), 'watched while they ran')}
-  </dl>`;
+  return html`<div>
+    ${several && html`<h3>${name}</h3>`}
+    <dl class="cards">
+      ${right} ${without} ${card('Clips', String(clips), clips === 0 ? 'only the weights are looked at' : 'looked at')}
+      ${weights && card('Blocks', String(weights.length), 'watched while they ran')}
+    </dl>
+  </div>`;
+}
+
+/** The checkpoint under study, and the one beside it if two were given. */
+function checkpointsOf({ model, learned, against }: Study): NamedLearned[] {
+  const first = { name: model.checkpoint ?? model.name, learned: learned! };
+  return against ? [first, { name: against.checkpoint, learned: against.learned }] : [first];
+}
+
+/** The same panel of each checkpoint, side by side if there are two. */
+function beside(all: readonly NamedLearned[], panel: (one: NamedLearned, several: boolean) => Html | null): Html {
+  const panels = all.map((one) => panel(one, all.length > 1));
+  return all.length > 1 ? html`<div class="grid two">${panels}</div>` : html`${panels}`;
+}
+
+/** Random weights have nothing to show but this sentence. */
+function untrained(): StudySection {
+  const body = html`<p class="lead">
+    The weights are random: nothing has been learned yet. Train a model and give its weights, such as
+    <code>morphmlp study --checkpoint runs/mine/best.safetensors --data val.csv</code>.
+  </p>`;
+  return { id: 'learned', name: 'What was learned', body, styles: ['study.css', 'study_network.css'] };
 }
 
 /** The section on what the model has learned. */
-export function learnedSection({ learned, model }: Study): StudySection | null {
+export function learnedSection(study: Study): StudySection | null {
+  const { learned, model } = study;
+  if (model.checkpoint === null) return untrained();
   if (!learned) return null;
-  const { weights, activations, saliency, ablation, pictures } = learned;
-  const random =
-    model.checkpoint === null &&
-    html`<p class="note warn"><b>Random weights</b> the model is untrained: give --checkpoint.</p>`;
-  const body = html`${random} ${cards(learned)} ${weights && weightsPanel(weights)}
-  ${ablation && ablationPanel(ablation)} ${activations && activationTable(activations)}
-  ${saliency && pictures && saliencyPanels(saliency, pictures, model.classNames)} ${matrixPanels(learned)}`;
-  return { id: 'learned', name: 'What was learned', body, styles: ['study.css', 'study_learned.css'] };
+  const { activations, saliency, pictures } = learned;
+  const all = checkpointsOf(study);
+  const body = html`${beside(all, cards)} ${beside(all, weightsPanel)} ${beside(all, ablationPanel)}
+  ${activations && activationTable(activations)}
+  ${saliency && pictures && saliencyPanels(saliency, pictures, model.classNames)} ${matrixPicker(learned)}`;
+  return {
+    ...{ id: 'learned', name: 'What was learned', body, data: pickedMatrices(all) },
+    scripts: ['study_matrices.js'],
+    styles: ['study.css', 'study_network.css', 'study_learned.css'],
+  };
 }

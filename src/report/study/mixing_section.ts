@@ -147,6 +147,7 @@ export async function mixingSection({ mixing, model }: Study, clips: readonly Cl
     ${explorer(mixing)} ${sights(mixing)} ${plot(chart, legend)}`;
   return {
     ...{ id: 'mixing', name: 'Mixing', body, charts: [chart], data: { levels, sensitivities, frames, clip } },
-    ...{ scripts: ['study_cost.js', 'study_fields.js', 'study_mixing.js'], styles: ['study.css'] },
+    ...{ modules: ['study/chunks', 'study/receptive_field'], scripts: ['study_cost.js', 'study_mixing.js'] },
+    styles: ['study.css'],
   };
 }

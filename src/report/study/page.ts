@@ -6,12 +6,14 @@ import { identityList, wrapSection } from '../parts';
 import { costSection } from './cost_section';
 import { learnedSection } from './learned_section';
 import { mixingSection } from './mixing_section';
+import { networkSection } from './network_section';
+import { whatIfSection } from './what_if_section';
 import type { StudySection } from './section';
 
 /** Creates a section from a study, or null if the study lacks its data. A new section is one more entry here. */
 type Maker = (study: Study, clips: readonly Clip[]) => StudySection | null | Promise<StudySection | null>;
 
-const SECTIONS: readonly Maker[] = [costSection, mixingSection, learnedSection];
+const SECTIONS: readonly Maker[] = [networkSection, whatIfSection, costSection, mixingSection, learnedSection];
 
 const joined = (texts: readonly (string | false | null)[]): string => texts.filter(Boolean).join(' · ');
 
@@ -57,6 +59,7 @@ export async function renderStudy(study: Study, clips: readonly Clip[] = []): Pr
     body: html`${sections.map(wrapSection)}`,
     charts: sections.flatMap((s) => s.charts ?? []),
     data: Object.fromEntries(sections.flatMap((s) => (s.data === undefined ? [] : [[s.id, s.data]]))),
+    modules: once(sections.flatMap((s) => s.modules ?? [])),
     scripts: once(sections.flatMap((s) => s.scripts ?? [])),
     styles: once(sections.flatMap((s) => s.styles ?? [])),
   });

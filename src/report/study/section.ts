@@ -9,6 +9,8 @@ export interface StudySection {
   charts?: readonly unknown[];
   /** Data for the section's scripts, embedded as JSON in the element `data-<id>`. */
   data?: unknown;
+  /** Modules of the library required by its scripts. */
+  modules?: readonly string[];
   /** Files of report/assets required by the section. */
   scripts?: readonly string[];
   styles?: readonly string[];
