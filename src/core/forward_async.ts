@@ -153,8 +153,8 @@ async function gpuDone(signal: AbortSignal | undefined): Promise<void> {
  * (a tensor, or tensors in arrays and plain objects) is the caller's; all else that it made is freed.
  *
  * Meanwhile its input and the weights may be read and disposed, also by other forwards; writing them (`optimizer.step()`, `copyFrom`, a BatchNorm
- * that trains) throws. Other ops take turns with its kernels. The forward ends with its process or worker. A forward that reads values (`item()`, `floats()`)
- * of what it computes is refused.
+ * that trains) throws. Other ops take turns with its kernels. It ends with its process or worker. A forward that reads values (`item()`,
+ * `floats()`) of what it computes is refused.
  * @throws what `forward` throws, the error of a kernel, or the reason of `signal`; nothing that forward made is left then
  */
 export async function forwardAsync<Input, Output>(
