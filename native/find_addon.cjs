@@ -3,7 +3,9 @@
 const { existsSync, statSync } = require('node:fs');
 const path = require('node:path');
 
-const root = path.join(__dirname, '..');
+// A bundler that writes ES modules leaves no __dirname.
+const here = typeof __dirname === 'string' ? __dirname : process.cwd();
+const root = path.join(here, '..');
 const cmakeBuild = path.join(root, 'build', 'Release', 'morphmlp.node');
 const gypBuild = path.join(root, 'native', 'build', 'Release', 'morphmlp.node');
 
@@ -39,7 +41,14 @@ function tryLoad(file) {
   }
 }
 
+const BUNDLED = [
+  'morphmlp was bundled into another file, but its addon and its decoding threads are files of their own. Keep the package external,',
+  "and install it beside the bundle: esbuild --external:morphmlp; external: ['morphmlp'] of rollup; externalsType: 'commonjs' and",
+  "externals: ['morphmlp'] of webpack.",
+];
+
 function failure(tried) {
+  if (!existsSync(path.join(here, 'find_addon.cjs'))) return new Error(BUNDLED.join(' '));
   const fix = process.env.MORPHMLP_ADDON
     ? ['MORPHMLP_ADDON is set to this file; unset it to use the addon of the package.']
     : [

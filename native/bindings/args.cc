@@ -77,12 +77,17 @@ void Args::unread(const char* name) {
   for (Given& given : held_) given.unread = given.unread || std::strcmp(given.name, name) == 0;
 }
 
+void Args::keeps(const char* name) {
+  for (Given& given : held_) given.kept = given.kept || std::strcmp(given.name, name) == 0;
+}
+
 void Args::finish() {
   if (position_ != source_.count())
     reject("expected " + std::to_string(position_) + " arguments, got " + std::to_string(source_.count()));
   refuse_overlaps(held_);
   for (const Given& operand : held_) {
-    if (!operand.written) continue;
+    if (!operand.written || operand.kept) continue;
+    expect_idle(*operand.buffer, std::string("argument ") + operand.name, true);
     ++operand.buffer->version;
     for (auto& derived : operand.buffer->derived) derived.reset();  // a stale pack that no later call asks for
   }
@@ -131,6 +136,7 @@ Buffer* Args::check(const char* name, const Argument& given, int64_t length, DTy
   if (b->length != length || b->dtype != dtype) bad(name, wanted, describe(*b));
   if (device_ && *device_ != b->device) bad(name, std::string("a buffer on ") + device_name(*device_), describe(*b));
   device_ = b->device;
+  expect_idle(*b, std::string("argument ") + name, false);
   held_.push_back({given.buffer, name, false, false});
   return b;
 }

@@ -28,6 +28,7 @@ struct Given {
   const char* name;
   bool written;
   bool unread = false;  // by the kernel, with these arguments: anything may overlap it
+  bool kept = false;    // an UPDATE that the kernel only reads, with these arguments
 };
 
 // Throws where one that is written overlaps another: kernels write while other threads still read. What is read and
@@ -84,6 +85,7 @@ class Args {
   Buffer* in_buffer(const char* name, int64_t length);
 
   void unread(const char* name);           // says that the kernel does not read this input
+  void keeps(const char* name);            // says that the kernel does not write this UPDATE
   void finish();                           // throws when arguments are left over or outputs overlap; counts the writes
   bool writes() const { return writes_; }  // whether an output has elements: without one a kernel has nothing to do
   Device device() const { return device_.value_or(Device::cpu); }

@@ -44,6 +44,14 @@ void x_is_for_dweight(Args& args, P& p) {
   if (!p.dweight) args.unread("x");
 }
 
+// Evaluation reads the running statistics.
+template <class P>
+void keeps_statistics(Args& args, const P& p) {
+  if (p.training) return;
+  args.keeps("running_mean");
+  args.keeps("running_var");
+}
+
 // Clips without steps have no elements, so no units.
 inline void drop_clips_without_steps(const Args&, TemporalFcShape& at) {
   if (at.steps == 0) at.clips = 0;

@@ -6,6 +6,7 @@
 #include "node/cuda.h"
 #include "node/js_arguments.h"
 #include "node/plugin.h"
+#include "node/run.h"
 #include "node/runtime.h"
 
 namespace morphmlp {
@@ -34,6 +35,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   export_cuda(env, exports);
   export_comm(env, exports);
   export_plugins(env, exports);
+  export_runs(env, exports);
   Napi::Object table = Napi::Object::New(env);
   for (const Callable& kernel : callables())
     table.Set(kernel.name, Napi::Function::New(env, call, kernel.name, const_cast<Callable*>(&kernel)));

@@ -41,7 +41,8 @@ Napi::Value numbers(Napi::Env env, const comm::Late& ranks) {
 }
 
 // A list of f32 buffers. Where `optional`, one may be null.
-std::vector<std::shared_ptr<Buffer>> tensors_of(const Napi::Value& value, const char* name, bool optional) {
+std::vector<std::shared_ptr<Buffer>> tensors_of(const Napi::Value& value, const char* name, bool optional,
+                                                bool written) {
   if (!value.IsArray()) fail(std::string(name) + ": expected a list of buffers, got " + describe(value));
   const Napi::Array list = value.As<Napi::Array>();
   std::vector<std::shared_ptr<Buffer>> out;
@@ -54,6 +55,7 @@ std::vector<std::shared_ptr<Buffer>> tensors_of(const Napi::Value& value, const 
     Handle* handle = handle_from(item);
     if (!handle || !handle->buffer) fail(std::string(name) + ": expected a live buffer, got " + describe(item));
     if (handle->buffer->dtype != DType::f32) fail(std::string(name) + ": expected an f32 buffer");
+    expect_idle(*handle->buffer, name, written);
     out.push_back(handle->buffer);
   }
   return out;
@@ -113,8 +115,9 @@ Napi::Value reduce(const Info& info) {
   reduction.slices = static_cast<int64_t>(number_of(info[0], "slices"));
   if (!info[1].IsArray()) fail("nodes: expected a list, got " + describe(info[1]));
   const Napi::Array nodes = info[1].As<Napi::Array>();
-  for (uint32_t i = 0; i < nodes.Length(); ++i) reduction.nodes.push_back(tensors_of(nodes.Get(i), "nodes", true));
-  reduction.sums = tensors_of(info[2], "sums", false);
+  for (uint32_t i = 0; i < nodes.Length(); ++i)
+    reduction.nodes.push_back(tensors_of(nodes.Get(i), "nodes", true, false));
+  reduction.sums = tensors_of(info[2], "sums", false, true);
   reduction.fast = info[3].ToBoolean();
   for (const auto& sum : reduction.sums) ++sum->version;
   return Napi::Number::New(info.Env(), static_cast<double>(comm::reduce(std::move(reduction))));

@@ -49,6 +49,25 @@ Napi::Value free_graph(const Info& info) {
   return info.Env().Undefined();
 }
 
+const napi_type_tag kEventTag = {0x6d6f7270686d6c70ULL, 0x6576656e74303031ULL};
+
+// cudaMark(): a point in the work queued so far, for cudaPassed.
+Napi::Value mark(const Info& info) {
+  auto event = cuda::mark();
+  auto external =
+      Napi::External<cuda::Event>::New(info.Env(), event.get(), [](Napi::Env, cuda::Event* e) { delete e; });
+  event.release();  // now owned by the external
+  napi_type_tag_object(info.Env(), external, &kEventTag);
+  return external;
+}
+
+Napi::Value passed(const Info& info) {
+  bool tagged = false;
+  if (info[0].IsExternal()) napi_check_object_type_tag(info.Env(), info[0], &kEventTag, &tagged);
+  if (!tagged) fail("event: expected one of cudaMark, got " + describe(info[0]));
+  return Napi::Boolean::New(info.Env(), info[0].As<Napi::External<cuda::Event>>().Data()->passed());
+}
+
 template <void (*use)(const std::string&)>
 Napi::Value use_named(const Info& info) {
   if (!info[0].IsString()) fail("name: expected a string, got " + describe(info[0]));
@@ -135,6 +154,8 @@ void export_cuda(Napi::Env env, Napi::Object exports) {
   add("cudaRecord", named<record>);
   add("cudaReplay", named<replay>);
   add("cudaForget", named<free_graph>);
+  add("cudaMark", named<mark>);
+  add("cudaPassed", named<passed>);
 }
 
 }  // namespace morphmlp

@@ -27,6 +27,8 @@ const char* type_name(napi_valuetype type) {
   }
 }
 
+}  // namespace
+
 Argument argument_from(const Napi::Value& value) {
   using Kind = Argument::Kind;
   if (value.IsNumber()) return {Kind::number, value.As<Napi::Number>().DoubleValue(), 0, nullptr, ""};
@@ -36,8 +38,6 @@ Argument argument_from(const Napi::Value& value) {
   if (value.IsArray()) return {Kind::list, 0, value.As<Napi::Array>().Length(), nullptr, ""};
   return {Kind::other, 0, 0, nullptr, type_name(value.Type())};
 }
-
-}  // namespace
 
 std::string describe(const Napi::Value& value) {
   if (value.IsNumber()) return "the number " + value.ToString().Utf8Value();

@@ -12,6 +12,9 @@ namespace morphmlp {
 // Describes a value for error messages.
 std::string describe(const Napi::Value& value);
 
+// A value as an argument of a kernel; of a list only its length.
+Argument argument_from(const Napi::Value& value);
+
 class JsArguments : public Source {
  public:
   explicit JsArguments(const Napi::CallbackInfo& info) : info_(info) {}

@@ -136,6 +136,8 @@ void count_writes(const Operands& in, const Operands& out) {
   for (size_t i = 0; i < in.buffers.size(); ++i) all.push_back({in.buffers[i], in.names[i].c_str(), false, false});
   for (size_t i = 0; i < out.buffers.size(); ++i) all.push_back({out.buffers[i], out.names[i].c_str(), true, false});
   refuse_overlaps(all);
+  for (const Given& given : all)
+    if (given.buffer) expect_idle(*given.buffer, given.name, given.written);
   for (const auto& buffer : out.buffers)
     if (buffer) ++buffer->version;
 }

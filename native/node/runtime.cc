@@ -80,7 +80,9 @@ Napi::Value buffer_free(const Info& info) {
 
 // bufferVersion(handle): how often the buffer was written.
 Napi::Value buffer_version(const Info& info) {
-  return Napi::Number::New(info.Env(), static_cast<double>(live_buffer(info[0]).version));
+  const Buffer& buffer = live_buffer(info[0]);
+  expect_idle(buffer, "the buffer", false);
+  return Napi::Number::New(info.Env(), static_cast<double>(buffer.version));
 }
 
 // The data of a typed array of exactly `bytes` bytes.
@@ -96,6 +98,7 @@ void* array_of(const Info& info, size_t bytes, const std::string& whose) {
 // bufferWrite(handle, array) writes the whole buffer; bufferWrite(handle, array, first, length) a range of elements.
 Napi::Value buffer_write(const Info& info) {
   Buffer& buffer = live_buffer(info[0]);
+  expect_idle(buffer, "the buffer", true);
   if (info[2].IsUndefined()) {
     buffer.write(array_of(info, buffer.bytes(), "the buffer"), 0, buffer.bytes());
     return info.Env().Undefined();
@@ -109,6 +112,7 @@ Napi::Value buffer_write(const Info& info) {
 
 Napi::Value buffer_read(const Info& info) {
   const Buffer& buffer = live_buffer(info[0]);
+  expect_idle(buffer, "the buffer", false);
   buffer.read(array_of(info, buffer.bytes(), "the buffer"));
   return info.Env().Undefined();
 }

@@ -4,6 +4,7 @@
 
 #include "runtime/allocator.h"
 #include "runtime/cuda.h"
+#include "runtime/derived_mutex.h"
 #include "runtime/error.h"
 #include "runtime/guard_pages.h"
 #include "runtime/guard_zones.h"
@@ -63,6 +64,26 @@ Buffer::Buffer(DType dtype, Device device, int64_t length, void* borrowed)
 
 Buffer::~Buffer() {
   if (owned) device == Device::cpu ? release(data, bytes()) : device_release(data, bytes());
+}
+
+std::mutex& derived_mutex() {
+  static auto* mutex = new std::mutex;  // never destroyed: threads may outlive the program's objects
+  return *mutex;
+}
+
+namespace {
+
+thread_local const void* current_run = nullptr;
+
+}  // namespace
+
+void set_current_run(const void* run) { current_run = run; }
+
+void expect_idle(const Buffer& buffer, const std::string& name, bool written) {
+  const void* owner = buffer.made_by;
+  if (owner && owner != current_run) fail(name + " is being computed by forwardAsync: await it first");
+  if (written && buffer.read_by > 0)
+    fail(name + " would be written, but is in use by forwardAsync: await it first, and run modules in evaluation mode");
 }
 
 void Buffer::write(const void* from, size_t offset, size_t count) {

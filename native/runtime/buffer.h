@@ -1,5 +1,6 @@
 // Tensor storage: one block of memory on one device, shared by std::shared_ptr.
 #pragma once
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -42,6 +43,15 @@ struct Buffer {
   static constexpr int kDerivedSlots = 3;
   std::shared_ptr<Derived> derived[kDerivedSlots];
   uint64_t derived_version[kDerivedSlots] = {};
+  // Set while a run beside the event loop (node/run.h) is under way.
+  std::atomic<const void*> made_by{nullptr};  // the run that computes the buffer: nothing else may use it
+  std::atomic<int> read_by{0};                // runs that read the buffer: nothing may write it
 };
+
+// The run that the calling thread executes; nullptr on all other threads.
+void set_current_run(const void* run);
+
+// Throws where a run forbids the calling thread to read, or else to write, a buffer that messages call `name`.
+void expect_idle(const Buffer& buffer, const std::string& name, bool written);
 
 }  // namespace morphmlp

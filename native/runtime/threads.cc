@@ -38,6 +38,33 @@ void pause() {
 
 thread_local bool inside_task = false;
 
+// A mutex that threads get in the order in which they ask. With std::mutex, a thread that runs one job after the other
+// keeps all others out.
+class Turns {
+ public:
+  void lock() {
+    const uint32_t mine = next_++;
+    if (now_ == mine) return;
+    std::unique_lock<std::mutex> lock(mutex_);
+    ++waiting_;
+    changed_.wait(lock, [&] { return now_ == mine; });
+    --waiting_;
+  }
+
+  // Reads `waiting_` after it wrote `now_`, and `lock` the other way round: no wake-up is lost.
+  void unlock() {
+    ++now_;
+    if (waiting_ == 0) return;
+    const std::lock_guard<std::mutex> lock(mutex_);
+    changed_.notify_all();
+  }
+
+ private:
+  std::atomic<uint32_t> next_{0}, now_{0}, waiting_{0};
+  std::mutex mutex_;
+  std::condition_variable changed_;
+};
+
 class Pool {
  public:
   static Pool& instance() {
@@ -55,12 +82,12 @@ class Pool {
 
   void resize(int n) {
     if (n < 1 || n > kMaxThreads) fail("threads: expected 1 to 256, got " + std::to_string(n));
-    std::lock_guard<std::mutex> turn(turn_);
+    std::lock_guard<Turns> turn(turn_);
     spawn(n);
   }
 
   void run(int64_t tasks, TaskFunction task, void* context) {
-    std::lock_guard<std::mutex> turn(turn_);
+    std::lock_guard<Turns> turn(turn_);
     open(Job{tasks, task, context});
     drain();
     close();
@@ -80,7 +107,7 @@ class Pool {
   static constexpr int kGenerationShift = 17;
 
   void start() {
-    std::lock_guard<std::mutex> turn(turn_);
+    std::lock_guard<Turns> turn(turn_);
     if (size() > 0) return;
     const char* wanted = std::getenv("MORPHMLP_THREADS");
     spawn(wanted && *wanted ? parsed(wanted) : physical_cores());
@@ -179,7 +206,7 @@ class Pool {
     --sleeping_;
   }
 
-  std::mutex turn_;  // serializes jobs
+  Turns turn_;  // serializes jobs
   std::mutex sleep_;
   std::condition_variable wake_;
   std::atomic<uint64_t> state_{0};

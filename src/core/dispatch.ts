@@ -96,8 +96,8 @@ let layers: readonly Layer[] = [];
 let top = device;
 
 function setLayers(next: readonly Layer[]): void {
+  top = next.reduce((below, layer) => ({ ...below, ...layer.over(below) }), device);
   layers = next;
-  top = layers.reduce((below, layer) => ({ ...below, ...layer.over(below) }), device);
 }
 
 /** Adds a layer on top of all others. Returns a function that removes it. */
@@ -124,6 +124,9 @@ export const isReplaced = (...ops: readonly string[]): boolean =>
 /** True if a fused op must run as its parts: a layer replaces one of them, and none replaces the op itself. */
 export const runsAsParts = (op: string, ...parts: readonly string[]): boolean =>
   isReplaced(...parts) && !isReplaced(op);
+
+/** True if a layer stands between the engine and the device. */
+export const isIntercepted = (): boolean => layers.length > 0;
 
 /** All kernels, as methods with named arguments: `kernels.geluForward({ n, x, y })`. */
 export const kernels = methods((kernel, args) => top.launch(kernel, args));

@@ -1,7 +1,7 @@
 import { isNativeError } from 'node:util/types';
 import { loadAddon } from './addon_path';
 import { BF16_OPS, KERNEL_NAMES, OPS, type NativeKernels } from './kernels';
-import type { Device, Handle } from './operand';
+import type { Device, Handle, KernelArgument } from './operand';
 
 export type { Device, Handle } from './operand';
 
@@ -26,6 +26,19 @@ export interface MemoryStats {
 export interface Graph {
   readonly __graph: unique symbol;
 }
+
+/** A point in the work of the GPU: opaque. */
+export interface GpuEvent {
+  readonly __event: unique symbol;
+}
+
+/** Recorded calls that run beside the event loop: opaque. */
+export interface Run {
+  readonly __run: unique symbol;
+}
+
+/** A call of a kernel by its name, or of `bufferWrite` with a buffer, bytes, and their offset in bytes. */
+export type RunStep = readonly [name: string, ...args: readonly (KernelArgument | Uint8Array)[]];
 
 /** Properties of a GPU; clocks are its maximum clocks. */
 export interface CudaFacts {
@@ -155,6 +168,20 @@ export interface Addon {
   cudaRecord(body: () => void, beside?: Graph): Graph;
   cudaReplay(graph: Graph): void;
   cudaForget(graph: Graph): void;
+  /** The point after all work queued so far, and whether the GPU has passed it. @throws errors of the work before it */
+  cudaMark(): GpuEvent;
+  cudaPassed(event: GpuEvent): boolean;
+  /**
+   * Prepares calls on the CPU that `runStart` executes in their order on a thread beside the event loop. Until they are done, the
+   * buffers in `made` are theirs alone, and all others that they name can only be read: any other use throws. Freeing is harmless.
+   */
+  runPrepare(steps: readonly RunStep[], made: readonly Handle[]): Run;
+  /** Resolves to undefined, or to the message of the call that failed. One run at a time. */
+  runStart(run: Run): Promise<string | undefined>;
+  /** Executes no further call of a run; it must still be started. */
+  runCancel(run: Run): void;
+  /** As `runCancel`, and waits for the call under way. */
+  runStop(run: Run): void;
   /** Peak GFLOP/s of all threads or of the whole GPU; for bf16, of its tensor cores. */
   fmaPeak(seconds: number, device?: Device, precision?: Precision): number;
   /** The version of an MPI library. @throws if it cannot be loaded or is not an MPI */

@@ -61,7 +61,8 @@ function reached(nodes: readonly GraphNode[], tensors: readonly Scoped[]): Set<G
   return found;
 }
 
-function close({ tensors, nodes }: Frame, result: unknown): void {
+/** Frees what a scope does not keep; returns what it keeps. */
+function close({ tensors, nodes }: Frame, result: unknown): Scoped[] {
   const returned = new Set<unknown>();
   collect(result, returned);
   const [kept, rest] = [tensors.filter((t) => returned.has(t)), tensors.filter((t) => !returned.has(t))];
@@ -77,6 +78,7 @@ function close({ tensors, nodes }: Frame, result: unknown): void {
     if (t.grad && !returned.has(t.grad)) t.grad.dispose();
     t.dispose();
   }
+  return kept;
 }
 
 /**
@@ -97,14 +99,20 @@ export function refuseAsync<T>(who: string, result: T): T {
  * promise would outlive its scope.
  */
 export function scope<T>(body: () => T): T {
+  return scopeKeeping('scope', body).result;
+}
+
+/** As `scope`, for the function `who`: the result of `body`, and those of its tensors that were made in it. */
+export function scopeKeeping<T>(who: string, body: () => T): { result: T; kept: readonly Scoped[] } {
   const frame: Frame = { tensors: [], nodes: [] };
   scopes.push(frame);
   let result: T | undefined;
+  let kept: readonly Scoped[];
   try {
-    result = refuseAsync('scope', body());
-    return result;
+    result = refuseAsync(who, body());
   } finally {
     scopes.pop();
-    close(frame, result);
+    kept = close(frame, result);
   }
+  return { result, kept };
 }

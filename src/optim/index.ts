@@ -1,3 +1,4 @@
+export { Adadelta, type AdadeltaOptions } from './adadelta';
 export { Adam } from './adam';
 export { AdamW, type AdamWOptions } from './adamw';
 export { clipFactor, clipGradNorm, clipGradValue, gradNorm, lerp, measureGradNorm, scaleGradients } from './grad_norm';

@@ -1,4 +1,5 @@
 import { noGrad } from '../core/autograd';
+import { forwardAsync } from '../core/forward_async';
 import type { InputSpec } from '../data/input_spec';
 import type { Normalisation } from '../data/normalisation';
 import { stackClips, type Clip } from '../data/types';
@@ -36,14 +37,31 @@ function firstNotFinite(model: MorphMLP, clips: readonly Clip[], normalisation: 
   return `the weights are finite; the first tokens that are not: ${found[0] ?? 'those of the head'}`;
 }
 
+type ClipsOfModel = readonly [model: MorphMLP, clips: readonly Clip[], normalisation: Normalisation];
+
+function expectFinite(logits: Float32Array, ...of: ClipsOfModel): Float32Array {
+  if (isFinite(logits)) return logits;
+  throw new Error(`the scores are NaN or infinite: ${firstNotFinite(...of)}`);
+}
+
 /**
  * Logits of clips [clips, classes] without graph. The model should be in evaluation mode.
  * @throws if a logit is NaN or infinite, with the tensor that causes it
  */
-export function logitsOf(model: MorphMLP, clips: readonly Clip[], normalisation: Normalisation): Float32Array {
-  const logits = forwardClips(model, clips, normalisation);
-  if (isFinite(logits)) return logits;
-  throw new Error(`the scores are NaN or infinite: ${firstNotFinite(model, clips, normalisation)}`);
+export function logitsOf(...of: ClipsOfModel): Float32Array {
+  return expectFinite(forwardClips(...of), ...of);
+}
+
+/** As `logitsOf`, computed beside the event loop. @throws also the reason of `signal` */
+async function logitsBeside(signal: AbortSignal | undefined, ...of: ClipsOfModel): Promise<Float32Array> {
+  const [model, clips, normalisation] = of;
+  const forward = (batch: Parameters<typeof inputOf>[0]): Tensor => model.forward(inputOf(batch, model.precision));
+  const logits = await forwardAsync({ forward }, { ...stackClips(clips), normalisation }, { signal });
+  try {
+    return expectFinite(logits.floats(), ...of);
+  } finally {
+    logits.dispose();
+  }
 }
 
 /** Probabilities out of logits, in float64. */
@@ -71,5 +89,16 @@ export function viewLogits({ network, input }: Classifier, views: readonly Clip[
     const classes = logits.length / some.length;
     some.forEach((_, row) => rows.push(logits.slice(row * classes, (row + 1) * classes)));
   }
+  return rows;
+}
+
+/** As `viewLogits` of one view at a time, computed beside the event loop. @throws also the reason of `signal` */
+export async function viewLogitsAsync(
+  { network, input }: Classifier,
+  views: readonly Clip[],
+  signal?: AbortSignal,
+): Promise<Float32Array[]> {
+  const rows: Float32Array[] = [];
+  for (const view of views) rows.push(await logitsBeside(signal, network, [view], input.normalisation));
   return rows;
 }

@@ -4,6 +4,8 @@ import os from 'node:os';
 import path from 'node:path';
 import { noGrad } from '../../src/core/autograd';
 import { inputSpec } from '../../src/data/input_spec';
+import * as library from '../../src';
+import { packageVersion } from '../../src/core/version';
 import { readFields } from '../../src/formats/protobuf';
 import { VARIANTS, type MorphMlpConfig } from '../../src/models/config';
 import { MorphMLP } from '../../src/models/morphmlp';
@@ -158,5 +160,21 @@ describe('morphmlp export', () => {
     );
     expect(run('export', converted, 'x.bin').stderr).toBe('morphmlp: x.bin: expected a name that ends in .onnx\n');
     expect(run('export', path.join(folder, 'none.safetensors'), out).stderr).toMatch(/none\.safetensors/);
+  });
+
+  test('writes the bytes of exportOnnx of the package', () => {
+    const [ours, theirs] = ['ours.onnx', 'theirs.onnx'].map((name) => path.join(folder, name)) as [string, string];
+    expect(run('convert', weights, converted, '--segment-dim', '8,8,16,4').status).toBe(0);
+    expect(run('export', converted, theirs, '--size', '64').status).toBe(0);
+    const model = library.models.load(converted);
+    const input = { ...model.input, crop: 64, testScale: 64 };
+    library.exportOnnx({ ...model, input }, ours);
+    expect(readFileSync(ours).equals(readFileSync(theirs))).toBe(true);
+    const producer = readFields(readFileSync(ours)).filter(({ field }) => field === 2 || field === 3);
+    expect(producer.map(({ value }) => (value as Buffer).toString())).toEqual(['morphmlp', packageVersion()]);
+    expect(() => library.exportOnnx(model, ours, { opset: 16 } as object)).toThrow(
+      "exportOnnx: unknown option 'opset', expected version, external",
+    );
+    model.network.dispose();
   });
 });

@@ -1,5 +1,6 @@
 import { setThreads, threads } from '../../src/core/runtime';
 import {
+  Adadelta,
   Adam,
   AdamW,
   RMSprop,
@@ -73,6 +74,17 @@ function adamw64(lr: number, [b1, b2]: [number, number], eps: number): Rule {
   };
 }
 
+/** Zeiler's algorithm 1 with PyTorch's rate and decay. */
+function adadelta64(lr: number, rho: number, eps: number): Rule {
+  return (p, gradient, state, _, decay) => {
+    const g = gradient + decay * p;
+    state[0] = rho * state[0] + (1 - rho) * g * g;
+    const delta = (Math.sqrt(state[1] + eps) / Math.sqrt(state[0] + eps)) * g;
+    state[1] = rho * state[1] + (1 - rho) * delta * delta;
+    return p - lr * delta;
+  };
+}
+
 function sgd64(lr: number, momentum: number, nesterov: boolean): Rule {
   return (p, g, state, step, decay) => {
     const d = g + decay * p;
@@ -104,6 +116,15 @@ describe('steps agree with float64', () => {
     );
   });
 
+  test.each([{}, { lr: 0.3, rho: 0.6, eps: 1e-3, weightDecay: 0.05 }])('Adadelta %j', (options) => {
+    const params = makeParameters();
+    const { lr = 1, rho = 0.9, eps = 1e-6, weightDecay = 0 } = options;
+    expectSame(
+      train(new Adadelta(params, options), params),
+      train64(adadelta64(lr, rho, eps), () => weightDecay),
+    );
+  });
+
   test('only parameters of two or more dimensions decay', () => {
     const params = makeParameters();
     const decayOf = (i: number) => (SHAPES[i]!.length > 1 ? 0.5 : 0);
@@ -119,7 +140,9 @@ const MAKERS: [string, (params: Tensor[]) => Optimizer][] = [
   ['SGD', (params) => new SGD(params, { lr: 0.01, momentum: 0.9 })],
 ];
 
-test.each(MAKERS)('%s gives the same bits for 1, 2 and 4 threads', (_, make) => {
+const ADADELTA: (typeof MAKERS)[number] = ['Adadelta', (params) => new Adadelta(params)];
+
+test.each([...MAKERS, ADADELTA])('%s gives the same bits for 1, 2 and 4 threads', (_, make) => {
   const before = threads();
   const results = [1, 2, 4].map((n) => {
     setThreads(n);
@@ -131,7 +154,7 @@ test.each(MAKERS)('%s gives the same bits for 1, 2 and 4 threads', (_, make) => 
   expect(results[2]).toEqual(results[0]);
 });
 
-test.each(MAKERS)('%s continues from a state bit for bit', (_, make) => {
+test.each([...MAKERS, ADADELTA])('%s continues from a state bit for bit', (_, make) => {
   const [whole, stopped] = [makeParameters(), makeParameters()];
   const expected = train(make(whole), whole);
   const first = make(stopped);

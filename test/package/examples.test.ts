@@ -33,12 +33,13 @@ async function picture(side: 'left' | 'right'): Promise<string> {
 
 const programs = readdirSync(examples, { withFileTypes: true }).filter((entry) => entry.isFile());
 
-test.each(programs.map(({ name }) => name).filter((name) => !name.endsWith('.md')))(
-  '%s has less than 40 lines',
-  (name) => {
-    expect(readFileSync(path.join(examples, name), 'utf8').trimEnd().split('\n').length).toBeLessThan(40);
-  },
-);
+/** The lines of larger programs. */
+const LINES: Readonly<Record<string, number>> = { 'serve.ts': 60, 'mnist.ts': 100 };
+
+test.each(programs.map(({ name }) => name).filter((name) => !name.endsWith('.md')))('%s is short', (name) => {
+  const lines = readFileSync(path.join(examples, name), 'utf8').trimEnd().split('\n').length;
+  expect(lines).toBeLessThan(LINES[name] ?? 40);
+});
 
 test('README.md lists every example', () => {
   const page = readFileSync(path.join(examples, 'README.md'), 'utf8');

@@ -1,9 +1,11 @@
 #include "cpu/gemm/packed_weight.h"
 
 #include <cstring>
+#include <mutex>
 
 #include "cpu/blocks.h"
 #include "runtime/allocator.h"
+#include "runtime/derived_mutex.h"
 
 namespace morphmlp::MORPHMLP_ISA {
 
@@ -74,11 +76,15 @@ SharedWeight<E> packed_weight(Buffer& weight, const WeightMatrix& matrix, Use us
 template <class E>
 SharedWeight<E> packed_weight(Buffer& weight, const WeightMatrix& matrix, Use use, const Packing<E>& pack) {
   const int slot = static_cast<int>(use);
+  const auto lock = [] { return std::unique_lock<std::mutex>(derived_mutex()); };
+  auto held = lock();
   const bool unchanged = weight.derived_version[slot] == weight.version + 1;
   const auto cached = std::static_pointer_cast<PackedWeight<E>>(weight.derived[slot]);
   if (unchanged && cached && cached->matches(matrix, PackedWeight<E>::kF32)) return cached;
   weight.derived[slot].reset();
+  held.unlock();  // packing waits for the thread pool: two threads may both pack
   auto packed = pack(static_cast<const float*>(weight.data));
+  held = lock();
   if (unchanged) weight.derived[slot] = packed;
   weight.derived_version[slot] = weight.version + 1;  // + 1: 0 means never used
   return packed;

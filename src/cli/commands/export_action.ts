@@ -3,7 +3,6 @@ import pc from 'picocolors';
 import { describeInput } from '../../data/input_spec';
 import { load, type InputSpec } from '../../models/load';
 import { exportOnnx, OPSET } from '../../models/onnx';
-import { packageVersion } from '../../core/version';
 import { showNotes } from './notes';
 
 /** Arguments of `morphmlp export`. */
@@ -25,7 +24,7 @@ export function exportModel(checkpoint: string, file: string, { opset, size }: E
   const { network, model, classNames, notes, ...info } = load(checkpoint);
   showNotes(checkpoint, { notes });
   const input = resized(info.input, size);
-  exportOnnx({ network, input, classNames }, file, { version: packageVersion() });
+  exportOnnx({ network, input, classNames }, file);
   network.dispose();
   const frames = model.kind === 'video' ? `${model.frames} frames of ` : '';
   console.log(`input: ${describeInput(input)}`);

@@ -1,5 +1,7 @@
 import { rmSync } from 'node:fs';
 import path from 'node:path';
+import { expectOptions } from '../../core/options';
+import { packageVersion } from '../../core/version';
 import { writeFileAtomic } from '../../formats/atomic';
 import type { ModelInfo } from '../load';
 import type { MorphMLP } from '../morphmlp';
@@ -9,10 +11,10 @@ import { writeNetwork } from './network';
 /** A network to export. The side of its frames is `input.crop`; the file fixes it, because the chunks depend on it. */
 export type Exported = Pick<ModelInfo, 'input' | 'classNames'> & { network: MorphMLP };
 
-/** Options of an export. */
+/** Options of `exportOnnx`. */
 export interface ExportOptions {
-  /** The producer's version in the file. */
-  version: string;
+  /** The producer's version in the file; default that of this package. */
+  version?: string;
   /** Total bytes of weights above which they go to a second file, NAME.data: protobuf is limited to 2 GB. */
   external?: number;
 }
@@ -50,12 +52,12 @@ function writeData(file: string, places: ReadonlyMap<Initialiser, Place>): void 
  * Writes a model as ONNX (opset 17) for inference, with its input specification and class names as JSON in `metadata_props`. Its
  * input is `pixels` [batch, 3, T, H, W] (images: [batch, 3, H, W]), its output `logits` [batch, classes], for any batch. Weights
  * have the model's names; those of FCs are stored as [in, out].
+ * @param exported a network with its input specification and class names, such as `models.load` returns
  */
-export function exportOnnx(
-  { network, input, classNames }: Exported,
-  file: string,
-  { version, external = 2 ** 31 - 2 ** 24 }: ExportOptions,
-): void {
+export function exportOnnx(exported: Exported, file: string, options: ExportOptions = {}): void {
+  expectOptions('exportOnnx', options, { version: true, external: true });
+  const { version = packageVersion(), external = 2 ** 31 - 2 ** 24 } = options;
+  const { network, input, classNames } = exported;
   const graph = new Graph();
   const ports = writeNetwork(graph, network, input.crop);
   const total = graph.initialisers.reduce((sum, { data }) => sum + data.byteLength, 0);
