@@ -1,5 +1,6 @@
 /** Forwards beside the event loop: the kernel calls of a forward are recorded, then executed on a thread of the addon. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Signal } from './abort_signal';
 import { noGrad } from './autograd';
 import { backend, isIntercepted, withLayer, type Backend, type Layer } from './dispatch';
 import { KERNEL_NAMES, launchers, type NativeKernels } from './kernels';
@@ -11,7 +12,7 @@ import { scopeKeeping, type Scoped } from './scope';
 /** Options of `forwardAsync`. */
 export interface ForwardAsyncOptions {
   /** Ends the forward before its next kernel: the promise then rejects with the signal's reason, by default an `AbortError`. */
-  signal?: AbortSignal | undefined;
+  signal?: Signal | undefined;
 }
 
 const onGpu = (args: object): boolean =>

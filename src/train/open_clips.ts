@@ -1,4 +1,4 @@
-import type { ClipBatches, ClipBatchesOptions } from './clip_batches';
+import type { ClipBatches, ClipBatchesOptions } from './clip_types';
 
 /**
  * Opens labelled videos or pictures, read and augmented by processes beside this one: a folder with a folder for each class, a csv of path

@@ -1,3 +1,4 @@
+import type { Signal } from '../core/abort_signal';
 import { expectOptions } from '../core/options';
 import type { LoadedModel } from '../models/load';
 import { meanOfRows, probabilities, viewLogitsAsync } from './views';
@@ -20,7 +21,7 @@ export interface PredictOptions {
   /** Crops of each clip: 1, the centre, or 3, from side to side. Default 1. */
   crops?: 1 | 3;
   /** Ends the prediction: the promise then rejects with the signal's reason. */
-  signal?: AbortSignal | undefined;
+  signal?: Signal | undefined;
 }
 
 /**

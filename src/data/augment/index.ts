@@ -1,5 +1,6 @@
 /** Augmentation of clips as bytes, and the mixing of batches. */
 export type { Interpolation } from './affine';
+export type { Augmentation } from './augmentation';
 export { beta, drawMix, softTargets, type Mix, type MixOptions } from './mix';
 export {
   applyAugment,

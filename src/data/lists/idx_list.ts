@@ -63,7 +63,7 @@ function imagesIn(source: string, split: keyof typeof SETS): string {
   );
 }
 
-function labelsOf(images: string): { file: string; labels: Buffer } {
+function labelsOf(images: string): { file: string; labels: Uint8Array } {
   const names = labelNames(images);
   const file = names.find((name) => existsSync(name));
   if (file === undefined) throw new Error(`${images}: its labels, ${names[0]}, do not exist (nor with .gz)`);
@@ -73,7 +73,7 @@ function labelsOf(images: string): { file: string; labels: Buffer } {
 /** Names of the classes, and where they are from. */
 function namesOf(
   images: string,
-  labels: Buffer,
+  labels: Uint8Array,
   options: IdxOptions,
 ): { names: string[]; from: string; note: string[] } {
   const own = ownClasses(path.dirname(images), options);
@@ -88,7 +88,7 @@ function namesOf(
   return { names: Array.from({ length: most + 1 }, (_, i) => String(i)), from: images, note: [] };
 }
 
-function digestOf(images: IdxArray, labels: Buffer): string {
+function digestOf(images: IdxArray, labels: Uint8Array): string {
   return createHash('sha256').update(images.sizes.join()).update(images.bytes).update(labels).digest('hex');
 }
 

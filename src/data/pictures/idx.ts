@@ -32,7 +32,7 @@ export function labelNames(images: string): string[] {
 /** Content of an IDX file: bytes u8 [sizes[0], sizes[1], …]. */
 export interface IdxArray {
   sizes: number[];
-  bytes: Buffer;
+  bytes: Uint8Array;
 }
 
 const isGzip = (file: string): boolean => file.endsWith('.gz');

@@ -1,7 +1,8 @@
 /** Converts a configuration to the options of a training run. */
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import type { Augmentation, VideoOptions } from '../../data/video/clip_plan';
+import type { Augmentation } from '../../data/augment';
+import type { VideoOptions } from '../../data/video/clip_plan';
 import { specOf, type DataSpec } from '../../data/open';
 import { ablationWords, withAblation } from '../../models/ablation';
 import { checkConfig, type MorphMlpConfig } from '../../models/config';
