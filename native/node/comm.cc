@@ -1,6 +1,7 @@
 #include "node/comm.h"
 
 #include "node/js_arguments.h"
+#include "node/named.h"
 #include "runtime/comm.h"
 #include "runtime/error.h"
 #include "runtime/mpi.h"
@@ -145,22 +146,11 @@ Napi::Value abort(const Info& info) {
   return info.Env().Undefined();
 }
 
-template <Napi::Value (*body)(const Info&)>
-Napi::Value named(const Info& info) {
-  try {
-    return body(info);
-  } catch (const Napi::Error&) {
-    throw;
-  } catch (const std::exception& error) {
-    throw Napi::Error::New(info.Env(), std::string(static_cast<const char*>(info.Data())) + ": " + error.what());
-  }
-}
-
 }  // namespace
 
 void export_comm(Napi::Env env, Napi::Object exports) {
-  const auto add = [&](const char* name, Napi::Value (*function)(const Info&)) {
-    exports.Set(name, Napi::Function::New(env, function, name, const_cast<char*>(name)));
+  const auto add = [&](const char* name, Napi::Value (*function)(const Napi::CallbackInfo&)) {
+    add_function(env, exports, name, function);
   };
   add("mpiDescribe", named<describe_library>);
   add("ncclDescribe", named<describe_nccl>);

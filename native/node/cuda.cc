@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "node/js_arguments.h"
+#include "node/named.h"
 #include "runtime/cuda.h"
 #include "runtime/dispatch.h"
 #include "runtime/error.h"
@@ -107,18 +108,6 @@ Napi::Value facts(const Info& info) {
   return out;
 }
 
-// Prefixes C++ exceptions with the name of the function; JavaScript exceptions pass unchanged.
-template <Napi::Value (*body)(const Info&)>
-Napi::Value named(const Info& info) {
-  try {
-    return body(info);
-  } catch (const Napi::Error&) {
-    throw;
-  } catch (const std::exception& error) {
-    throw Napi::Error::New(info.Env(), std::string(static_cast<const char*>(info.Data())) + ": " + error.what());
-  }
-}
-
 // Without the prefix, for errors in user settings such as MORPHMLP_GEMM.
 template <Napi::Value (*body)(const Info&)>
 Napi::Value bare(const Info& info) {
@@ -132,8 +121,8 @@ Napi::Value bare(const Info& info) {
 }  // namespace
 
 void export_cuda(Napi::Env env, Napi::Object exports) {
-  const auto add = [&](const char* name, Napi::Value (*function)(const Info&)) {
-    exports.Set(name, Napi::Function::New(env, function, name, const_cast<char*>(name)));
+  const auto add = [&](const char* name, Napi::Value (*function)(const Napi::CallbackInfo&)) {
+    add_function(env, exports, name, function);
   };
   add("cudaStatus", named<text<cuda_status>>);
   add("cudaCompiled", named<text<cuda::compiled_for>>);

@@ -13,6 +13,7 @@
 
 #include "bindings/table.h"
 #include "node/js_arguments.h"
+#include "node/named.h"
 #include "runtime/error.h"
 
 namespace morphmlp {
@@ -205,7 +206,7 @@ class Execution {
     napi_call_threadsafe_function(done_, nullptr, napi_tsfn_blocking);
   }
 
-  // On the event loop. Without `env` there is none any more, and `abandon` was called.
+  // On the event loop. `env` is null after the environment has ended and `abandon` was called.
   static void done(napi_env env, napi_value, void* self, void*) {
     if (!env) return;
     const std::unique_ptr<Execution> execution(static_cast<Execution*>(self));
@@ -252,22 +253,11 @@ Napi::Value stop(const Info& info) {
   return info.Env().Undefined();
 }
 
-template <Napi::Value (*body)(const Info&)>
-Napi::Value named(const Info& info) {
-  try {
-    return body(info);
-  } catch (const Napi::Error&) {
-    throw;
-  } catch (const std::exception& error) {
-    throw Napi::Error::New(info.Env(), std::string(static_cast<const char*>(info.Data())) + ": " + error.what());
-  }
-}
-
 }  // namespace
 
 void export_runs(Napi::Env env, Napi::Object exports) {
-  const auto add = [&](const char* name, Napi::Value (*function)(const Info&)) {
-    exports.Set(name, Napi::Function::New(env, function, name, const_cast<char*>(name)));
+  const auto add = [&](const char* name, Napi::Value (*function)(const Napi::CallbackInfo&)) {
+    add_function(env, exports, name, function);
   };
   add("runPrepare", named<prepare>);
   add("runStart", named<start>);

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "node/js_arguments.h"
+#include "node/named.h"
 #include "runtime/allocator.h"
 #include "runtime/cuda.h"
 #include "runtime/dispatch.h"
@@ -19,16 +20,6 @@ namespace {
 using Info = Napi::CallbackInfo;
 
 // Turns C++ exceptions into JavaScript errors prefixed with the name of the function.
-template <Napi::Value (*body)(const Info&)>
-Napi::Value named(const Info& info) {
-  try {
-    return body(info);
-  } catch (const std::exception& error) {
-    const std::string name = static_cast<const char*>(info.Data());
-    throw Napi::Error::New(info.Env(), name + ": " + error.what());
-  }
-}
-
 [[noreturn]] void bad(const char* argument, const std::string& expected, const std::string& got) {
   fail(std::string("argument ") + argument + ": expected " + expected + ", got " + got);
 }
@@ -230,8 +221,8 @@ void stay_loaded() {
 
 void export_runtime(Napi::Env env, Napi::Object exports) {
   stay_loaded();
-  const auto add = [&](const char* name, Napi::Value (*function)(const Info&)) {
-    exports.Set(name, Napi::Function::New(env, function, name, const_cast<char*>(name)));
+  const auto add = [&](const char* name, Napi::Value (*function)(const Napi::CallbackInfo&)) {
+    add_function(env, exports, name, function);
   };
   add("bufferNew", named<buffer_new>);
   add("bufferFree", named<buffer_free>);
