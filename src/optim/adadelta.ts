@@ -35,14 +35,6 @@ export class Adadelta extends Optimizer {
   }
 
   /** @internal */
-  protected readonly numbersOfStep = 1;
-
-  /** @internal */
-  protected writeNumbers({ lr }: { lr: number }, into: Tensor): void {
-    into.copyFrom([lr]);
-  }
-
-  /** @internal */
   protected update(
     group: { lr: number; weightDecay: number },
     params: Tensor[],

@@ -27,10 +27,12 @@ export class AdamW extends Optimizer {
   }
 
   /** @internal */
-  protected readonly numbersOfStep = 3;
+  protected override get numbersOfStep(): number {
+    return 3;
+  }
 
   /** @internal */
-  protected writeNumbers(group: { lr: number; weightDecay: number }, into: Tensor): void {
+  protected override writeNumbers(group: { lr: number; weightDecay: number }, into: Tensor): void {
     const [beta1, beta2] = this.betas;
     const { lr } = group;
     kernels.adamwNumbers({ lr, beta1, beta2, decay: this.decay(group), step: this.step_, numbers: into });

@@ -159,10 +159,14 @@ export abstract class Optimizer {
     numbers: Tensor | undefined,
   ): void;
 
-  /** @internal Number of per-step scalars of a group; `writeNumbers` writes those of the current step. */
-  protected abstract readonly numbersOfStep: number;
+  /** @internal Number of per-step scalars of a group; `writeNumbers` writes those of the current step. Here the rate alone. */
+  protected get numbersOfStep(): number {
+    return 1;
+  }
   /** @internal */
-  protected abstract writeNumbers(group: Group, into: Tensor): void;
+  protected writeNumbers({ lr }: Group, into: Tensor): void {
+    into.copyFrom([lr]);
+  }
 
   private all(): Tensor[] {
     return this.groups.flatMap((g) => [...g.params]);

@@ -36,14 +36,6 @@ export class RMSprop extends Optimizer {
   }
 
   /** @internal */
-  protected readonly numbersOfStep = 1;
-
-  /** @internal */
-  protected writeNumbers({ lr }: { lr: number }, into: Tensor): void {
-    into.copyFrom([lr]);
-  }
-
-  /** @internal */
   protected update(
     group: { lr: number; weightDecay: number },
     params: Tensor[],
