@@ -1,7 +1,7 @@
 /** Writes H.264 files with node-av. Runs only in the decoding process. */
 import { check, closeInput, constants, lib, readPacket, select, type Of, openInput, type Input } from './av_input';
 import { Converter, framesOf, openDecoder } from './av_frames';
-import type { Coding, RawFrames, Recoding } from './decoder';
+import { MBTREE, type Coding, type RawFrames, type Recoding } from './decoder';
 import { frameFilters } from './filters';
 import { UnreadableClip } from '../types';
 import path from 'node:path';
@@ -27,7 +27,7 @@ class Writer {
   ) {
     const { Codec, CodecContext, FormatContext, Packet, Rational } = lib();
     const { AV_CODEC_FLAG_GLOBAL_HEADER, AV_PIX_FMT_YUV420P } = constants();
-    const { AV_OPT_SEARCH_CHILDREN, AV_OPT_TYPE_FLOAT, AV_OPT_TYPE_STRING } = constants();
+    const { AV_OPT_SEARCH_CHILDREN, AV_OPT_TYPE_FLOAT, AV_OPT_TYPE_INT, AV_OPT_TYPE_STRING } = constants();
     const codec = Codec.findEncoderByName('libx264' as Parameters<typeof Codec.findEncoderByName>[0]);
     if (codec === null) throw new Error(`${file}: this build of node-av has no libx264`);
     this.encoder = new CodecContext();
@@ -41,6 +41,7 @@ class Writer {
     // Avoids open2Sync's dictionary, which node-av 6.1.1 frees twice.
     this.encoder.setOption('preset', 'veryfast', AV_OPT_TYPE_STRING, AV_OPT_SEARCH_CHILDREN);
     this.encoder.setOption('crf', crf, AV_OPT_TYPE_FLOAT, AV_OPT_SEARCH_CHILDREN);
+    this.encoder.setOption('mbtree', MBTREE, AV_OPT_TYPE_INT, AV_OPT_SEARCH_CHILDREN);
     if (this.encoder.open2Sync(codec, null) < 0)
       throw new Error(`${file}: libx264 takes no frames of ${width}x${height}`);
     this.muxer = new FormatContext();
@@ -79,7 +80,6 @@ class Writer {
   async end(): Promise<void> {
     await this.write(null);
     await check(this.muxer.writeTrailerSync(), this.file);
-    this.free();
   }
 
   free(): void {
@@ -114,6 +114,7 @@ export async function encode({ pixels, width, height, fps }: RawFrames, file: st
     }
     await writer?.end();
   } finally {
+    writer?.free();
     converter.free();
   }
 }
@@ -167,6 +168,7 @@ export async function recode(recoding: Recoding): Promise<void> {
     if (writer === null) throw new UnreadableClip(`${from.path}: it has no frame that can be decoded`);
     await (writer as Writer).end();
   } finally {
+    (writer as Writer | null)?.free();
     closeInput(input);
     converter.free();
     decoder.freeContext();

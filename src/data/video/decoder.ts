@@ -56,6 +56,12 @@ export interface Coding {
   keyframes?: number;
 }
 
+/**
+ * libx264's macroblock tree, which saves bits, is off: its vector code reads memory that it has not written, so that the same
+ * frames give other bytes depending on what was encoded before (core 165).
+ */
+export const MBTREE = 0;
+
 /** Raw frames u8 [count, height, width, 3]. */
 export interface RawFrames {
   pixels: Uint8Array;

@@ -1,8 +1,8 @@
 /** Decodes with the programs ffmpeg and ffprobe. */
 import path from 'node:path';
 import { UnreadableClip } from '../types';
-import { PACKET, type Coding, type Decoder, type FrameRequest, type Pixels, type RawFrames } from './decoder';
-import type { Recoding, Scan, VideoFile } from './decoder';
+import { MBTREE, PACKET, type Coding, type Decoder, type FrameRequest, type Pixels } from './decoder';
+import type { RawFrames, Recoding, Scan, VideoFile } from './decoder';
 import { ffmpegVersion, runProgram } from './ffmpeg';
 import { inputArguments } from './formats';
 import { frameFilters } from './filters';
@@ -171,7 +171,7 @@ async function run(requests: readonly FrameRequest[], call: CallOptions, seeking
 }
 
 const codingArguments = ({ crf, keyframes }: Coding, file: string): string[] => [
-  ...['-c:v', 'libx264', '-preset', 'veryfast', '-pix_fmt', 'yuv420p', '-crf', String(crf)],
+  ...['-c:v', 'libx264', '-preset', 'veryfast', '-pix_fmt', 'yuv420p', '-crf', String(crf), '-mbtree', String(MBTREE)],
   ...(keyframes === undefined ? [] : ['-g', String(keyframes)]),
   ...['-movflags', '+faststart', '-threads', '1', '-y', `file:${file}`],
 ];
