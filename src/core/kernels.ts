@@ -33,7 +33,9 @@ export const OPS = {
   norm_mlp: ['forward', 'backward'],
   norm_spatial: ['branches', 'branches_backward', 'mix', 'mix_backward', 'pool', 'apply'],
   norm_temporal: ['forward', 'backward'],
+  pixel_cross_entropy: ['forward', 'backward'],
   pointwise: ['forward', 'backward'],
+  resize: ['forward', 'backward'],
   reweight: ['forward', 'backward'],
   sgd: ['step'],
   softmax: ['forward', 'backward'],
@@ -61,6 +63,7 @@ export const BF16_OPS = [
   'norm_spatial',
   'norm_temporal',
   'pointwise',
+  'resize',
   'reweight',
   'temporal_fc',
 ] as const satisfies readonly (keyof typeof OPS)[];
@@ -1177,6 +1180,61 @@ export interface NormTemporalBackward {
 }
 
 /*
+ * pixel_cross_entropy
+ * Softmax cross entropy of every pixel of a mask, whose logits are those of a smaller picture, resized bilinearly as they
+ * are read (resize_axis.h): logits of the mask's size are never stored. A label of `classes` or more has no loss. loss is
+ * the sum of weights[label] * loss over that of weights[label] (0 without labels), total the latter; log_sums are the
+ * logarithms of the sums of exp(logit), for the backward; predicted the first class with the largest logit.
+ */
+/** The arguments of pixel_cross_entropy_forward. */
+export interface PixelCrossEntropyForward {
+  batch: number;
+  height: number;
+  width: number;
+  classes: number;
+  outHeight: number;
+  outWidth: number;
+  /** f32 [batch, height, width, classes]: read. */
+  logits: Operand;
+  /** u8 [batch, out_height, out_width]: read. */
+  labels: Operand;
+  /** f32 [classes]: read. */
+  weights: Operand;
+  /** f32 [1]: written. */
+  loss: Operand;
+  /** f32 [1]: written. */
+  total: Operand;
+  /** f32 [batch, out_height, out_width]: written. */
+  logSums: Operand;
+  /** u8 [batch, out_height, out_width]: written. */
+  predicted: Operand;
+}
+
+/** The arguments of pixel_cross_entropy_backward. */
+export interface PixelCrossEntropyBackward {
+  batch: number;
+  height: number;
+  width: number;
+  classes: number;
+  outHeight: number;
+  outWidth: number;
+  /** f32 [batch, height, width, classes]: read. */
+  logits: Operand;
+  /** u8 [batch, out_height, out_width]: read. */
+  labels: Operand;
+  /** f32 [classes]: read. */
+  weights: Operand;
+  /** f32 [1]: read. */
+  total: Operand;
+  /** f32 [batch, out_height, out_width]: read. */
+  logSums: Operand;
+  /** f32 [1]: read. */
+  dloss: Operand;
+  /** f32 [batch, height, width, classes]: written. */
+  dlogits: Operand;
+}
+
+/*
  * pointwise
  * y = f(x) for each element, and its gradient dx = dy f'(x). `kind` is the position of f in ops/pointwise_functions.h; a
  * and b are its parameters (the bounds of clamp, the exponent of pow).
@@ -1204,6 +1262,41 @@ export interface PointwiseBackward {
   /** T [n]: read. */
   dy: Operand;
   /** T [n]: written. */
+  dx: Operand;
+}
+
+/*
+ * resize
+ * y[b, :, :, c] = the picture x[b, :, :, c] at another size: of the nearest element, or bilinear between the four around
+ * it (resize_axis.h). The backward adds the gradients of all outputs that read an element, in their order.
+ */
+/** The arguments of resize_forward. */
+export interface ResizeForward {
+  batch: number;
+  height: number;
+  width: number;
+  channels: number;
+  outHeight: number;
+  outWidth: number;
+  nearest: boolean;
+  /** T [batch, height, width, channels]: read. */
+  x: Operand;
+  /** T [batch, out_height, out_width, channels]: written. */
+  y: Operand;
+}
+
+/** The arguments of resize_backward. */
+export interface ResizeBackward {
+  batch: number;
+  height: number;
+  width: number;
+  channels: number;
+  outHeight: number;
+  outWidth: number;
+  nearest: boolean;
+  /** T [batch, out_height, out_width, channels]: read. */
+  dy: Operand;
+  /** T [batch, height, width, channels]: written. */
   dx: Operand;
 }
 
@@ -1407,8 +1500,12 @@ export interface KernelArguments {
   norm_spatial_apply: NormSpatialApply;
   norm_temporal_forward: NormTemporalForward;
   norm_temporal_backward: NormTemporalBackward;
+  pixel_cross_entropy_forward: PixelCrossEntropyForward;
+  pixel_cross_entropy_backward: PixelCrossEntropyBackward;
   pointwise_forward: PointwiseForward;
   pointwise_backward: PointwiseBackward;
+  resize_forward: ResizeForward;
+  resize_backward: ResizeBackward;
   reweight_forward: ReweightForward;
   reweight_backward: ReweightBackward;
   sgd_step: SgdStep;
@@ -1511,8 +1608,20 @@ export const ROLES: Readonly<Record<KernelName, Readonly<Record<'in' | 'out' | '
     out: ['dx', 'dgamma', 'dbeta', 'dweight', 'dbias', 'dproj', 'dprojBias'],
     update: [],
   },
+  pixel_cross_entropy_forward: {
+    in: ['logits', 'labels', 'weights'],
+    out: ['loss', 'total', 'logSums', 'predicted'],
+    update: [],
+  },
+  pixel_cross_entropy_backward: {
+    in: ['logits', 'labels', 'weights', 'total', 'logSums', 'dloss'],
+    out: ['dlogits'],
+    update: [],
+  },
   pointwise_forward: { in: ['x'], out: ['y'], update: [] },
   pointwise_backward: { in: ['x', 'dy'], out: ['dx'], update: [] },
+  resize_forward: { in: ['x'], out: ['y'], update: [] },
+  resize_backward: { in: ['dy'], out: ['dx'], update: [] },
   reweight_forward: { in: ['weights', 'branch'], out: ['y'], update: [] },
   reweight_backward: { in: ['weights', 'dy', 'branch'], out: ['dweights', 'dbranch'], update: [] },
   sgd_step: { in: ['gradients', 'lrOfStep'], out: [], update: ['parameters', 'buffers'] },
@@ -2034,9 +2143,65 @@ export const launchers = (addon: NativeKernels): { [K in KernelName]: (a: Kernel
       a.dproj.handle,
       a.dprojBias.handle,
     ),
+  pixel_cross_entropy_forward: (a: PixelCrossEntropyForward) =>
+    addon.pixel_cross_entropy_forward(
+      a.batch,
+      a.height,
+      a.width,
+      a.classes,
+      a.outHeight,
+      a.outWidth,
+      a.logits.handle,
+      a.labels.handle,
+      a.weights.handle,
+      a.loss.handle,
+      a.total.handle,
+      a.logSums.handle,
+      a.predicted.handle,
+    ),
+  pixel_cross_entropy_backward: (a: PixelCrossEntropyBackward) =>
+    addon.pixel_cross_entropy_backward(
+      a.batch,
+      a.height,
+      a.width,
+      a.classes,
+      a.outHeight,
+      a.outWidth,
+      a.logits.handle,
+      a.labels.handle,
+      a.weights.handle,
+      a.total.handle,
+      a.logSums.handle,
+      a.dloss.handle,
+      a.dlogits.handle,
+    ),
   pointwise_forward: (a: PointwiseForward) => addon.pointwise_forward(a.kind, a.n, a.a, a.b, a.x.handle, a.y.handle),
   pointwise_backward: (a: PointwiseBackward) =>
     addon.pointwise_backward(a.kind, a.n, a.a, a.b, a.x.handle, a.dy.handle, a.dx.handle),
+  resize_forward: (a: ResizeForward) =>
+    addon.resize_forward(
+      a.batch,
+      a.height,
+      a.width,
+      a.channels,
+      a.outHeight,
+      a.outWidth,
+      a.nearest,
+      a.x.handle,
+      a.y.handle,
+    ),
+  resize_backward: (a: ResizeBackward) =>
+    addon.resize_backward(
+      a.batch,
+      a.height,
+      a.width,
+      a.channels,
+      a.outHeight,
+      a.outWidth,
+      a.nearest,
+      a.dy.handle,
+      a.dx.handle,
+    ),
   reweight_forward: (a: ReweightForward) =>
     addon.reweight_forward(
       a.clips,
@@ -2155,8 +2320,12 @@ export const methods = (launch: <K extends KernelName>(kernel: K, a: KernelArgum
   normSpatialApply: (a: NormSpatialApply) => launch('norm_spatial_apply', a),
   normTemporalForward: (a: NormTemporalForward) => launch('norm_temporal_forward', a),
   normTemporalBackward: (a: NormTemporalBackward) => launch('norm_temporal_backward', a),
+  pixelCrossEntropyForward: (a: PixelCrossEntropyForward) => launch('pixel_cross_entropy_forward', a),
+  pixelCrossEntropyBackward: (a: PixelCrossEntropyBackward) => launch('pixel_cross_entropy_backward', a),
   pointwiseForward: (a: PointwiseForward) => launch('pointwise_forward', a),
   pointwiseBackward: (a: PointwiseBackward) => launch('pointwise_backward', a),
+  resizeForward: (a: ResizeForward) => launch('resize_forward', a),
+  resizeBackward: (a: ResizeBackward) => launch('resize_backward', a),
   reweightForward: (a: ReweightForward) => launch('reweight_forward', a),
   reweightBackward: (a: ReweightBackward) => launch('reweight_backward', a),
   sgdStep: (a: SgdStep) => launch('sgd_step', a),

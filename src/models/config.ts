@@ -5,6 +5,8 @@ import { checkAblation, checkGroups, type Ablation } from './ablation';
 /** Configuration of a MorphMLP with four stages; arrays have one entry per stage. */
 export interface MorphMlpConfig {
   kind: 'video' | 'image';
+  /** `segment`: an image model that classifies pixels (`SemanticFpn`); absent: clips (`MorphMLP`). */
+  task?: 'segment';
   /** Number of blocks. */
   layers: readonly [number, number, number, number];
   /** Number of channels. */
@@ -27,7 +29,7 @@ export interface MorphMlpConfig {
 /** The keys of a configuration. */
 export const CONFIG_KEYS: Known<MorphMlpConfig> = {
   ...{ kind: true, layers: true, embedDims: true, segmentDim: true, frames: true, numClasses: true },
-  ...{ mlpRatio: true, qkvBias: true, dropPath: true, ablation: true },
+  ...{ mlpRatio: true, qkvBias: true, dropPath: true, ablation: true, task: true },
 };
 
 /** A named model. */
@@ -107,6 +109,11 @@ function checkStage(config: MorphMlpConfig, i: 0 | 1 | 2 | 3): void {
   checkGroups(config, i, channels, chunk);
 }
 
+function checkSegmentation({ kind, numClasses }: MorphMlpConfig): void {
+  if (kind !== 'image') throw new Error('model: segmentation is of images: give an image model, such as image-t');
+  if (numClasses > 255) throw new Error(`model: segmentation has at most 255 classes, got ${numClasses}`);
+}
+
 /** Throws if a configuration is invalid. */
 export function checkConfig(config: MorphMlpConfig): void {
   checkAblation(config);
@@ -117,6 +124,7 @@ export function checkConfig(config: MorphMlpConfig): void {
   if (!Number.isInteger(numClasses) || numClasses < 1)
     throw new Error(`model: classes must be a whole number of at least 1, got ${numClasses}`);
   if (!(dropPath >= 0 && dropPath < 1)) throw new Error(`model: drop path must be in [0, 1), got ${dropPath}`);
+  if (config.task === 'segment') checkSegmentation(config);
   if (!(mlpRatio > 0)) throw new Error(`model: MLP ratio must be above 0, got ${mlpRatio}`);
 }
 

@@ -261,11 +261,11 @@ export type FeatureName = 'norm' | `${'patch_embed' | 'blocks'}${1 | 2 | 3 | 4}`
 export type FeatureObserver = (name: FeatureName, tokens: Tensor) => void;
 
 /**
- * The whole network (figure 2): stem, four stages of blocks with a downsampling convolution between them, LayerNorm, mean over all
- * tokens and a linear head. `create` makes one from a published variant.
+ * The stages of the network (figure 2): stem and blocks, with a downsampling convolution between them. A network adds what it makes
+ * of their tokens. Its tensors stand beside those of the stages, so that weights move from one network to another by their names.
  * @throws in the constructor if the configuration is invalid
  */
-export class MorphMLP extends Module {
+export abstract class Backbone extends Module {
   readonly patch_embed1: PatchEmbed;
   readonly blocks1: Block[];
   readonly patch_embed2: Downsample;
@@ -274,8 +274,6 @@ export class MorphMLP extends Module {
   readonly blocks3: Block[];
   readonly patch_embed4: Downsample;
   readonly blocks4: Block[];
-  readonly norm: LayerNorm;
-  readonly head: Linear;
   /** Number of blocks, from the first, that save only their input and are recomputed in the backward. Default 0. */
   recompute = 0;
   /**
@@ -296,9 +294,14 @@ export class MorphMLP extends Module {
     this.blocks3 = stageBlocks(config, 2);
     this.patch_embed4 = new Downsample(c3, c4);
     this.blocks4 = stageBlocks(config, 3);
-    this.norm = new LayerNorm(c4);
-    this.head = fullyConnected(c4, config.numClasses);
-    this.nameTensors();
+  }
+
+  /** @param x [B, 3, T, H, W], or [B, 3, H, W] for an image model @returns logits */
+  abstract forward(x: Tensor): Tensor;
+
+  /** Whether a child module is part of the head, which learns while the rest is frozen. */
+  protected isHead(name: string): boolean {
+    return name === 'head';
   }
 
   /**
@@ -307,44 +310,48 @@ export class MorphMLP extends Module {
    */
   freezeBackbone(frozen: boolean): void {
     for (const [name, module] of this.children()) {
-      if (name === 'head') continue;
+      if (this.isHead(name)) continue;
       module.train(this.training && !frozen);
       for (const p of module.parameters()) p.requiresGrad = !frozen;
     }
   }
 
-  /**
-   * @param x [B, 3, T, H, W], or [B, 3, H, W] for an image model; any H and W of at least 32
-   * @returns logits [B, classes]
-   */
-  forward(x: Tensor, observe?: FeatureObserver): Tensor {
-    return scope(() => this.classify(this.tokens(cast(this.checkInput(x), this.precision), observe), observe));
+  /** The clips in the element type of the activations, [B, 3, T, H, W]. @throws if they are not of the model's kind */
+  protected input(x: Tensor): Tensor {
+    return cast(this.checkInput(x), this.precision);
   }
 
   private checkInput(x: Tensor): Tensor {
+    const { name } = this.constructor;
     if (x.dtype !== 'f32' && x.dtype !== this.precision)
-      throw new Error(`MorphMLP: x must be f32${this.precision === 'bf16' ? ' or bf16' : ''}, got ${x.dtype}`);
+      throw new Error(`${name}: x must be f32${this.precision === 'bf16' ? ' or bf16' : ''}, got ${x.dtype}`);
     const { kind, frames } = this.config;
     const clip = kind === 'image' && x.ndim === 4 ? reshape(x, [x.shape[0]!, 3, 1, x.shape[2]!, x.shape[3]!]) : x;
     const expected = kind === 'image' ? 1 : frames;
     const [, channels, t, h = 0, w = 0] = clip.shape;
     if (clip.ndim === 5 && channels === 3 && t === expected && h >= 32 && w >= 32) return clip;
-    throw new Error(`MorphMLP: x must be [B, 3, ${expected}, H, W] with H and W of at least 32, got ${show(x.shape)}`);
+    throw new Error(`${name}: x must be [B, 3, ${expected}, H, W] with H and W of at least 32, got ${show(x.shape)}`);
   }
 
-  private tokens(x: Tensor, observe?: FeatureObserver): Tensor {
-    const stages = [
+  /**
+   * The tokens of the last stage, [B, T, H, W, C].
+   * @param observe is called with each feature map
+   * @param stages receives the tokens of every stage, which are otherwise freed on the way
+   */
+  protected tokens(x: Tensor, observe?: FeatureObserver, stages?: Tensor[]): Tensor {
+    const parts = [
       { embed: this.patch_embed1, blocks: this.blocks1 },
       { embed: this.patch_embed2, blocks: this.blocks2 },
       { embed: this.patch_embed3, blocks: this.blocks3 },
       { embed: this.patch_embed4, blocks: this.blocks4 },
     ];
-    return stages.reduce((before, { embed, blocks }, i) => {
+    return parts.reduce((before, { embed, blocks }, i) => {
       const stage = (i + 1) as 1 | 2 | 3 | 4;
-      const start = release(before, x, embed.forward(before));
+      const start = stages && i > 0 ? embed.forward(before) : release(before, x, embed.forward(before));
       observe?.(`patch_embed${stage}`, start);
       const end = blocks.reduce((tokens, block) => release(tokens, x, this.runBlock(block, tokens)), start);
       observe?.(`blocks${stage}`, end);
+      stages?.push(end);
       return end;
     }, x);
   }
@@ -352,6 +359,30 @@ export class MorphMLP extends Module {
   private runBlock(block: Block, tokens: Tensor): Tensor {
     const again = block.index < this.recompute && this.training && isGradEnabled();
     return again ? checkpoint((t) => block.forward(t), tokens) : block.forward(tokens);
+  }
+}
+
+/**
+ * The classifier (figure 2): the stages, LayerNorm, mean over all tokens and a linear head. `create` makes one from a published variant.
+ * @throws in the constructor if the configuration is invalid
+ */
+export class MorphMLP extends Backbone {
+  readonly norm: LayerNorm;
+  readonly head: Linear;
+
+  constructor(config: MorphMlpConfig) {
+    super(config);
+    this.norm = new LayerNorm(config.embedDims[3]);
+    this.head = fullyConnected(config.embedDims[3], config.numClasses);
+    this.nameTensors();
+  }
+
+  /**
+   * @param x [B, 3, T, H, W], or [B, 3, H, W] for an image model; any H and W of at least 32
+   * @returns logits [B, classes]
+   */
+  forward(x: Tensor, observe?: FeatureObserver): Tensor {
+    return scope(() => this.classify(this.tokens(this.input(x), observe), observe));
   }
 
   private classify(tokens: Tensor, observe?: FeatureObserver): Tensor {

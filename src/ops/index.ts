@@ -41,6 +41,7 @@ export { morphFc, type MorphFcOptions } from './morph_fc';
 export { normMlp, type NormMlpParameters } from './norm_mlp';
 export { normTemporal, type NormTemporalParameters } from './norm_temporal';
 export { permute, transpose } from './permute';
+export { pixelCrossEntropy, type PixelLoss } from './pixel_cross_entropy';
 export { abs, clamp, cos, exp, log, neg, pow, relu, rsqrt, sigmoid, sin, softplus, sqrt, tanh } from './pointwise';
 export {
   mean,
@@ -55,6 +56,7 @@ export {
 } from './reduce';
 export { avgPool2d, maxPool2d, type PoolOptions } from './pool';
 export { reshape } from './reshape';
+export { resize, type ResizeMode } from './resize';
 export { reweight } from './reweight';
 export { cat, flatten, pad, slice, split, squeeze, stack, unsqueeze } from './slice';
 export { logSoftmax, softmax } from './softmax';

@@ -19,9 +19,17 @@ const byClasses = elementwise(({ rows, classes }: { rows: number; classes: numbe
 const byTokens = elementwise(({ clips, tokens, channels }: Record<'clips' | 'tokens' | 'channels', number>) =>
   shown(clips, tokens, channels),
 );
+type PictureSizes = Record<'batch' | 'height' | 'width' | 'outHeight' | 'outWidth', number> & {
+  channels?: number;
+  classes?: number;
+};
 const byReduced = elementwise(({ outer, n, inner }: Record<'outer' | 'n' | 'inner', number>) => shown(outer, n, inner));
 const byTaken = elementwise(
   ({ rows, width, taken }: Record<'rows' | 'width' | 'taken', number>) => `${shown(rows, width)}, ${taken} rows`,
+);
+const byPictures = elementwise(
+  ({ batch, height, width, outHeight, outWidth, ...of }: PictureSizes) =>
+    `${shown(batch, height, width, of.channels ?? of.classes!)} → ${outHeight}×${outWidth}`,
 );
 const lists = (shape: string): Work<unknown> => elementwise(() => shape);
 
@@ -131,8 +139,12 @@ const WORK: { readonly [K in KernelName]: Work<KernelArguments[K]> } = {
   norm_spatial_apply: { macs: (a) => (branches(a) + 1) * tokenFc(a), shape: spatialShape },
   norm_temporal_forward: { macs: projected, shape: temporalShape },
   norm_temporal_backward: { macs: (a) => 2 * projected(a), shape: temporalShape },
+  pixel_cross_entropy_forward: byPictures,
+  pixel_cross_entropy_backward: byPictures,
   pointwise_forward: byLength,
   pointwise_backward: byLength,
+  resize_forward: byPictures,
+  resize_backward: byPictures,
   reweight_forward: byTokens,
   reweight_backward: byTokens,
   sgd_step: lists('all parameters'),

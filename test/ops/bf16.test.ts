@@ -17,6 +17,7 @@ import { normTemporalCase, normTemporalCases } from '../../src/bench/op_cases/no
 import { pointwiseCases } from '../../src/bench/op_cases/pointwise';
 import { reduceCases, rowCases } from '../../src/bench/op_cases/reduce';
 import { gatherCases, joinCases, reorderCases } from '../../src/bench/op_cases/reorder';
+import { resizeCases } from '../../src/bench/op_cases/resize';
 import { reweightCases } from '../../src/bench/op_cases/reweight';
 import { softmaxAxisCases, softmaxCases } from '../../src/bench/op_cases/softmax';
 import { temporalFcCase, temporalFcCases } from '../../src/bench/op_cases/temporal_fc';
@@ -54,6 +55,7 @@ runBf16Cases('max', maxCases, x(0));
 runBf16Cases('rows', rowCases, x(1));
 runBf16Cases('softmax', [...softmaxCases, ...softmaxAxisCases], x(1));
 runBf16Cases('matmul', [...matmulCases, ...matmulStackCases], BF16_TERMS.arithmetic);
+runBf16Cases('resize', resizeCases, BF16_TERMS.resize);
 runBf16Cases('reweight', reweightCases, BF16_TERMS.reweight);
 runBf16Cases('temporalFc', temporalFcCases, BF16_TERMS.temporal_fc);
 

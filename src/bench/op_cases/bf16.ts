@@ -35,6 +35,7 @@ export const BF16_TERMS = {
   // The gradient through the softmax of branch weights is a small difference of large sums.
   norm_spatial: terms(['x', 'xt'], 2, 8),
   norm_temporal: terms(['x'], 2, 2),
+  resize: terms(['x'], 1, 1),
   reweight: terms(['branch0', 'branch1', 'branch2'], 1, 1),
   temporal_fc: terms(['x'], 1, 1),
 } as const satisfies Partial<Record<Bf16Op, Bf16Terms>>;
