@@ -4,6 +4,9 @@ import type { Philox } from '../core/philox';
 import type { Mix } from './augment/mix';
 import type { Views } from './sampling';
 
+/** Class of the pixels of a mask that have none: no loss, and in no measure. */
+export const IGNORED = 255;
+
 /** One decoded clip. Pixels stay bytes until they become the input of a network. */
 export interface Clip {
   /** u8 [frames, height, width, 3]: red, green, blue. */
@@ -13,6 +16,8 @@ export interface Clip {
   width: number;
   /** Class index, from 0; -1 if unknown. */
   label: number;
+  /** u8 [height, width], classes of the pixels of a picture, 255 for none; label is then -1. Absent for clips of one class. */
+  mask?: Uint8Array;
   /** The file, or the name of a synthetic clip. */
   path: string;
   /** The file's frames in the clip, if requested. */
@@ -69,6 +74,8 @@ export interface ClipBatch {
   shape: readonly [number, number, number, number, 3];
   /** i32 [B]. */
   labels: Int32Array;
+  /** u8 [B, H, W], if the clips have masks. */
+  masks?: Uint8Array;
   clips: readonly Clip[];
 }
 
@@ -103,10 +110,25 @@ function commonSize(clips: readonly Clip[]): Clip {
 
 const labelsOf = (clips: readonly Clip[]): Int32Array => Int32Array.from(clips, (clip) => clip.label);
 
+/** The masks of clips, one after the other; undefined if they have none. @throws if one has the size of no picture of its own */
+function masksOf(clips: readonly Clip[]): Uint8Array | undefined {
+  if (clips[0]?.mask === undefined) return undefined;
+  const area = clips[0].height * clips[0].width;
+  const masks = new Uint8Array(clips.length * area);
+  clips.forEach(({ mask, path }, i) => {
+    if (mask?.length !== area)
+      throw new Error(`clips of a batch: the mask of ${path} has ${mask?.length ?? 0} pixels, expected ${area}`);
+    masks.set(mask, i * area);
+  });
+  return masks;
+}
+
 /** Clips of one size, one after the other, as bytes. */
 export function stackClips(clips: readonly Clip[]): ClipBatch {
   const { frames, height, width, pixels: first } = commonSize(clips);
   const pixels = new Uint8Array(clips.length * first.length);
   clips.forEach((clip, i) => pixels.set(clip.pixels, i * first.length));
-  return { pixels, shape: [clips.length, frames, height, width, 3], labels: labelsOf(clips), clips };
+  const masks = masksOf(clips);
+  const shape = [clips.length, frames, height, width, 3] as const;
+  return { pixels, shape, labels: labelsOf(clips), clips, ...(masks ? { masks } : {}) };
 }

@@ -1,6 +1,6 @@
 import type { StoredTensor } from '../nn/module';
 import type { Shape } from '../core/tensor';
-import type { MorphMLP } from './morphmlp';
+import type { Backbone } from './morphmlp';
 import { describeModel, expectSizes, recognise, type Hints } from './recognise';
 
 /** Options of `initialise`. */
@@ -26,7 +26,7 @@ export interface Initialised {
 type State = Map<string, StoredTensor>;
 
 const isTemporal = (name: string) => /\.(t_fc|t_norm1)\./.test(name);
-const isHead = (name: string) => name.startsWith('head.');
+const isHead = (name: string) => /^(head|neck)\./.test(name);
 
 /** Inflates [out, in, 1, h, w] to [out, in, times, h, w]. */
 function inflated({ shape, data }: StoredTensor, times: number, how: 'centre' | 'mean'): StoredTensor {
@@ -48,9 +48,14 @@ function startStem(state: State, own: ReadonlyMap<string, { shape: Shape }>, how
   if (stored && wanted && stored.shape[2] === 1 && wanted.shape[2] === 3) state.set(name, inflated(stored, 3, how));
 }
 
-function checkHead(state: State, model: MorphMLP, resetHead: boolean): string[] {
-  const classes = state.get('head.weight')?.shape[0];
-  const wanted = model.config.numClasses;
+function checkHead(state: State, model: Backbone, resetHead: boolean): string[] {
+  const { task, numClasses: wanted } = model.config;
+  if (task === 'segment' && state.has('head.weight')) {
+    for (const name of state.keys()) if (isHead(name) || name.startsWith('norm.')) state.delete(name);
+    return ['pyramid and head: a classifier has none'];
+  }
+  const last = task === 'segment' ? 'head.predict.weight' : 'head.weight';
+  const classes = state.get(last)?.shape[0];
   if (classes === wanted) return [];
   if (!resetHead)
     throw new Error(`the head has ${classes} classes, this model ${wanted}: --reset-head initialises the head`);
@@ -66,7 +71,7 @@ function checkHead(state: State, model: MorphMLP, resetHead: boolean): string[] 
  * @throws if depths or widths differ, or the head differs and `resetHead` is not set; the model is then unchanged
  */
 export function initialise(
-  model: MorphMLP,
+  model: Backbone,
   stored: ReadonlyMap<string, StoredTensor>,
   options: InitialiseOptions = {},
 ): Initialised {
@@ -76,6 +81,7 @@ export function initialise(
   const from = describeModel(found);
   expectSizes(found.config, ours);
   const fresh = checkHead(state, model, options.resetHead ?? false);
+  const anew = fresh.length > 0;
   if (ours.kind === 'video' && found.config.frames !== ours.frames) {
     for (const name of [...state.keys()]) if (isTemporal(name)) state.delete(name);
     fresh.push(
@@ -85,7 +91,7 @@ export function initialise(
   const own = model.stateDict();
   startStem(state, own, options.inflate ?? 'centre');
   const kept = [...own.keys()].filter(
-    (name) => !state.has(name) && !isTemporal(name) && !(isHead(name) && options.resetHead),
+    (name) => !state.has(name) && !isTemporal(name) && !(isHead(name) && anew),
   );
   if (kept.length > 0) throw new Error(`tensors are missing from it: ${kept.join(', ')}`);
   model.loadStateDict(state, { strict: false });

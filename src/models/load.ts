@@ -6,7 +6,9 @@ import type { StoredTensor } from '../nn/module';
 import type { MorphMlpConfig } from './config';
 import { foreignInput, readCfg, type Cfg, type InputGiven } from './foreign_input';
 import { checkClassNames, expectSame, readInput, readModelInfo, type ModelInfo } from './model_info';
-import { MorphMLP } from './morphmlp';
+import type { Backbone, MorphMLP } from './morphmlp';
+import { buildNetwork } from './network';
+import type { SemanticFpn } from './semantic_fpn';
 import { describeModel, expectVariant, recognise, type Hints } from './recognise';
 
 export type { InputSpec } from '../data/input_spec';
@@ -41,9 +43,9 @@ export interface LoadOptions extends Hints {
   weightsKey?: string | undefined;
 }
 
-/** A network with its class names and input specification. */
-export interface LoadedModel extends ModelInfo {
-  network: MorphMLP;
+/** A network with its class names and input specification. @typeParam N the network */
+export interface LoadedModel<N extends Backbone = MorphMLP> extends ModelInfo {
+  network: N;
   /** See `Weights`. */
   notes: string[];
   /** See `Weights`. */
@@ -195,12 +197,31 @@ export function readWeights(path: string, options: LoadOptions = {}): Weights {
 }
 
 /**
- * Builds a model from a checkpoint of this program, a foreign safetensors file or a PyTorch file (`.pth`).
- * @throws if the file is not a MorphMLP, or not the variant `options.model`
+ * Builds a classifier from a checkpoint of this program, a foreign safetensors file or a PyTorch file (`.pth`).
+ * @throws if the file is not a MorphMLP, not the variant `options.model`, or a segmentation model
  */
 export function load(path: string, options: LoadOptions = {}): LoadedModel {
-  const { tensors, info, notes, key } = readWeights(path, options);
-  const network = new MorphMLP(info.model);
+  const weights = readWeights(path, options);
+  if (weights.info.model.task === 'segment')
+    throw new Error(`${path}: expected a model that classifies clips, got one that segments pictures`);
+  return networkOf(path, weights) as LoadedModel;
+}
+
+/** As `load`, of a model that segments pictures. */
+export function loadSegmenter(path: string, options: LoadOptions = {}): LoadedModel<SemanticFpn> {
+  const weights = readWeights(path, options);
+  if (weights.info.model.task !== 'segment')
+    throw new Error(`${path}: expected a model that segments pictures, got one that classifies clips`);
+  return networkOf(path, weights) as LoadedModel<SemanticFpn>;
+}
+
+/** As `load`, of a model of any task. */
+export function loadNetwork(path: string, options: LoadOptions = {}): LoadedModel<Backbone> {
+  return networkOf(path, readWeights(path, options));
+}
+
+function networkOf(path: string, { tensors, info, notes, key }: Weights): LoadedModel<Backbone> {
+  const network = buildNetwork(info.model);
   try {
     network.loadStateDict(tensors);
   } catch (error) {

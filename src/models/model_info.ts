@@ -114,6 +114,7 @@ function modelIn(value: unknown): MorphMlpConfig {
     mlpRatio: fields.real('mlpRatio', [0, 1000], true),
     qkvBias: fields.flag('qkvBias'),
     dropPath: fields.real('dropPath', [0, 0.9999]),
+    ...(fields.has('task') ? { task: fields.choice('task', ['segment'] as const) } : {}),
     ...(fields.has('ablation') ? { ablation: ablationIn(fields.raw('ablation')) } : {}),
   };
 }
@@ -195,6 +196,7 @@ export function expectSame(said: MorphMlpConfig, found: MorphMlpConfig): void {
     ]),
     ['frames', said.kind === 'video' ? said.frames : 1, said.kind === 'video' ? found.frames : 1],
     ['mlpRatio', hidden(said), hidden(found)],
+    ['task', said.task ?? 'classify', found.task ?? 'classify'],
     ['ablation', ablationOf(said), ablationOf(found)],
   ];
   for (const [name, ours, theirs] of pairs)

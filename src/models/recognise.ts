@@ -113,13 +113,15 @@ function chunksFor(channels: Four<number>, hint: Hints['segmentDim']): MorphMlpC
 export function recognise(tensors: Shapes, hints: Hints = {}): Recognised {
   const read = new Reader(tensors);
   const embedDims = four((stage) => read.size(`blocks${stage}.0.norm1.weight`));
+  const segments = read.has('neck.lateral.0.weight');
   const kind = read.has('blocks1.0.t_fc.mlp_t.weight') ? 'video' : 'image';
   const rows = () => four((stage) => read.size(`blocks${stage}.0.t_fc.mlp_t.weight`));
   const config: MorphMlpConfig = {
     ...{ kind, layers: four((stage) => read.blocks(stage)), embedDims },
     segmentDim: chunksFor(embedDims, hints.segmentDim),
     frames: kind === 'image' ? 1 : framesFor(embedDims, rows(), hints.frames),
-    numClasses: read.size('head.weight'),
+    numClasses: read.size(segments ? 'head.predict.weight' : 'head.weight'),
+    ...(segments ? { task: 'segment' as const } : {}),
     mlpRatio: read.size('blocks1.0.mlp.fc1.weight') / embedDims[0],
     qkvBias: biasIn(read),
     dropPath: 0,

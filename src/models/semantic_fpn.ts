@@ -6,6 +6,7 @@
 import { scope } from '../core/scope';
 import type { Tensor } from '../core/tensor';
 import { BatchNorm, Conv3d, convNormed, Linear } from '../nn/layers';
+import { ModuleList } from '../nn/containers';
 import { Module } from '../nn/module';
 import { add, mul } from '../ops/arithmetic';
 import { cast, castLike } from '../ops/cast';
@@ -19,7 +20,7 @@ import { Backbone } from './morphmlp';
 /** Channels of the pyramid and of the head. */
 export const FPN_WIDTHS = { pyramid: 256, head: 128 } as const;
 
-/** Probability that the head drops a channel of its features in training. */
+/** The published dropout of the head. */
 const DROPOUT = 0.1;
 
 type Size = readonly [height: number, width: number];
@@ -76,14 +77,16 @@ export class ConvNormRelu extends Module {
 /** The head: each level is brought to the finest by convolutions and bilinear doubling, and their sum classified. */
 export class SemanticHead extends Module {
   /** One convolution for the finest level, and for each other one a step of doubling. */
-  readonly levels: ConvNormRelu[][];
+  readonly levels: ModuleList<ConvNormRelu>[];
   readonly predict: Linear;
+  /** Probability that a channel of the sum is dropped in training. */
+  dropout = DROPOUT;
 
   constructor(levels: number, inside: number, width: number, classes: number) {
     super();
-    this.levels = Array.from({ length: levels }, (_, level) =>
-      Array.from({ length: Math.max(1, level) }, (_, step) => new ConvNormRelu(step === 0 ? inside : width, width)),
-    );
+    const convs = (count: number) =>
+      Array.from({ length: count }, (_, step) => new ConvNormRelu(step === 0 ? inside : width, width));
+    this.levels = Array.from({ length: levels }, (_, level) => new ModuleList(convs(Math.max(1, level))));
     this.predict = new Linear(width, classes);
   }
 
@@ -91,7 +94,7 @@ export class SemanticHead extends Module {
   forward(pyramid: readonly Tensor[]): Tensor {
     const sizes = pyramid.map(sizeOf);
     const raised = pyramid.map((x, level) =>
-      this.levels[level]!.reduce((y, part, step) => {
+      [...this.levels[level]!].reduce((y, part, step) => {
         const z = part.forward(y);
         return level === 0 ? z : resized(z, sizes[level - step - 1]!, 'bilinear');
       }, x),
@@ -103,9 +106,9 @@ export class SemanticHead extends Module {
 
   /** Drops whole channels, so that what is drawn does not depend on the size. */
   private dropped(x: Tensor): Tensor {
-    if (!this.training) return x;
+    if (!this.training || this.dropout === 0) return x;
     const [batch, channels] = [x.shape[0]!, x.shape[4]!];
-    return mul(x, castLike(reshape(dropFactors(batch * channels, DROPOUT, x), [batch, 1, 1, 1, channels]), x));
+    return mul(x, castLike(reshape(dropFactors(batch * channels, this.dropout, x), [batch, 1, 1, 1, channels]), x));
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Loader } from '../data/loader';
 import { ALONE, type Ranks } from '../distributed/ranks';
-import type { MorphMLP } from '../models/morphmlp';
+import type { Backbone } from '../models/morphmlp';
+import { evaluateMasks } from './evaluate_masks';
 import { SharedTally } from './shared_tally';
 import type { Evaluation } from './tally';
 import { forwardClips } from './views';
@@ -12,11 +13,12 @@ export { Tally, type Evaluation, type Mistake } from './tally';
  * has a loader of its part, and all return the same result.
  */
 export async function evaluate(
-  model: MorphMLP,
+  model: Backbone,
   loader: Loader,
   onBatch?: (done: number) => void,
   ranks: Ranks = ALONE,
 ): Promise<Evaluation> {
+  if (model.config.task === 'segment') return evaluateMasks(model, loader, onBatch, ranks);
   const tally = new SharedTally(loader.dataset.classNames.length, ranks);
   const wasTraining = model.training;
   model.eval();

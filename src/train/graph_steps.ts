@@ -87,8 +87,8 @@ export class RecordedSteps implements StepRunner {
   private replay(inputs: StepInputs, add: boolean): Outcome {
     if (this.graphs) this.fill(inputs);
     else this.graphs = this.graphsOf(stepTensors(inputs));
-    const { loss, logits } = this.graphs.steps.gradients(add);
-    return { loss: loss.item(), logits: logits.floats(), forwardMs: null };
+    const { loss, scores } = this.graphs.steps.gradients(add);
+    return { loss: loss.item(), scores: scores.data() as Outcome['scores'], forwardMs: null };
   }
 
   private graphsOf(batch: StepTensors) {

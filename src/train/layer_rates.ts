@@ -1,9 +1,9 @@
 /** Learning rates that fall from the head down, for fine-tuning. */
-import type { MorphMLP } from '../models/morphmlp';
+import type { Backbone } from '../models/morphmlp';
 import { parameterGroups, type ParameterGroup } from '../optim';
 
 /** Number of each parameter's layer: the head is 0, the last block 1, …; a stage's embedding goes with its first block. */
-export function layersFromHead(model: MorphMLP): Map<string, number> {
+export function layersFromHead(model: Backbone): Map<string, number> {
   const { layers } = model.config;
   const blocks = layers.reduce((a, b) => a + b, 0);
   const first = layers.map((_, stage) => layers.slice(0, stage).reduce((a, b) => a + b, 0));
@@ -21,7 +21,7 @@ export function layersFromHead(model: MorphMLP): Map<string, number> {
  * decay as in `parameterGroups`, or on all.
  */
 export function layerGroups(
-  model: MorphMLP,
+  model: Backbone,
   { lr, decay, weightDecay, decayAll }: { lr: number; decay: number; weightDecay: number; decayAll: boolean },
 ): ParameterGroup[] {
   const layers = layersFromHead(model);

@@ -1,4 +1,6 @@
-/** Running sums over the clips of an epoch. */
+import { IGNORED } from '../data/types';
+
+/** Running sums over the clips of an epoch. Of a segmentation, `top1` sums the shares of right pixels, and `top5` is not used. */
 export interface Metrics {
   clips: number;
   loss: number;
@@ -35,6 +37,19 @@ export function addBatch(into: Metrics, loss: number, scores: Float32Array, labe
     if (rank < 1) into.top1 += 1;
     if (rank < 5) into.top5 += 1;
   });
+}
+
+/** Adds a batch of masks: its mean loss, and the predicted and the true classes of its pixels. */
+export function addMasks(into: Metrics, loss: number, predicted: Uint8Array, masks: Uint8Array, pictures: number): void {
+  let [right, labelled] = [0, 0];
+  for (let i = 0; i < masks.length; i++) {
+    if (masks[i] === IGNORED) continue;
+    labelled++;
+    if (masks[i] === predicted[i]) right++;
+  }
+  into.clips += pictures;
+  into.loss += loss * pictures;
+  into.top1 += labelled > 0 ? (right / labelled) * pictures : 0;
 }
 
 /** Adds sums over other clips. */

@@ -2,7 +2,7 @@
 import { crc32 } from 'node:zlib';
 import type { Skipped } from '../data/loader';
 import { SharedError, type Ranks } from '../distributed/ranks';
-import type { MorphMLP } from '../models/morphmlp';
+import type { Backbone } from '../models/morphmlp';
 
 /** Facts of a rank about an epoch. */
 export interface RankFacts {
@@ -14,7 +14,7 @@ export interface RankFacts {
 }
 
 /** CRC-32 of a model's parameters and buffers. */
-export function checksumOf(model: MorphMLP): number {
+export function checksumOf(model: Backbone): number {
   return model.namedTensors().reduce((sum, [, t]) => {
     const { buffer, byteOffset, byteLength } = t.data();
     return crc32(new Uint8Array(buffer, byteOffset, byteLength), sum);

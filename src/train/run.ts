@@ -15,8 +15,9 @@ import { makeFolder } from '../formats/folder';
 import { getDefaultDevice } from '../core/tensor';
 import { defaultRecompute, type MorphMlpConfig } from '../models/config';
 import { initialise, type Initialised } from '../models/initialise';
-import { load, readWeights, type ModelInfo, type Weights } from '../models/load';
-import { MorphMLP } from '../models/morphmlp';
+import { loadNetwork, readWeights, type ModelInfo, type Weights } from '../models/load';
+import type { Backbone } from '../models/morphmlp';
+import { buildNetwork } from '../models/network';
 import { expectSizes } from '../models/recognise';
 import { seedInit } from '../nn/init';
 import { AdamW, MovingAverage, parameterGroups, SGD, type Optimizer } from '../optim';
@@ -51,7 +52,7 @@ function checkBatches({ batchSize, microBatch }: RunOptions): number {
   throw new Error(`a batch of ${batchSize} cannot be summed of parts of ${microBatch}: give a divisor`);
 }
 
-function makeOptimizer(model: MorphMLP, { optimizer, schedule }: RunOptions): Optimizer {
+function makeOptimizer(model: Backbone, { optimizer, schedule }: RunOptions): Optimizer {
   const { method, momentum, nesterov, weightDecay, decayAll, layerDecay } = optimizer;
   const parameters = model.parameters();
   const plain = decayAll ? [{ params: parameters, weightDecay }] : parameterGroups(parameters, weightDecay);
@@ -134,7 +135,7 @@ export class Run {
     seedInit(options.seed);
     const config: MorphMlpConfig = { ...options.architecture, numClasses: options.classes ?? train.classNames.length };
     this.plan = this.planFor(config);
-    const model = new MorphMLP(config);
+    const model = buildNetwork(config);
     model.recompute = this.plan?.recompute ?? defaultRecompute(config, options.precision, getDefaultDevice());
     model.precision = options.precision;
     this.info = { model: model.config, classNames: [...train.classNames], input: runInput(options) };
@@ -261,7 +262,7 @@ export class Run {
     const { bestEvaluation, bestEpoch } = this.trainer;
     if (bestEvaluation || bestEpoch === null || !this.options.val) return bestEvaluation;
     const pool = new DecodePool(this.options.workers);
-    const best = load(this.files.best);
+    const best = loadNetwork(this.files.best);
     try {
       best.network.precision = this.options.precision;
       return await evaluate(best.network, this.valLoader(this.options.val, this.info.classNames, pool, ALONE));
@@ -333,7 +334,7 @@ export class Run {
     return memoryBudget === null ? null : planMemory(config, size, memoryBudget);
   }
 
-  private makeTrainer(model: MorphMLP, accumulate: number, events: TrainerEvents): Trainer {
+  private makeTrainer(model: Backbone, accumulate: number, events: TrainerEvents): Trainer {
     const { labelSmoothing, clipNorm, cudaGraph, fastReduction, syncNorm, schedule } = this.options;
     const { evalEvery, saveMinutes, microBatch, clips, freezeEpochs, patience } = this.options;
     const classWeights = this.options.balance === 'weights' ? weightsOf(this.loaders.train.dataset) : null;

@@ -3,13 +3,13 @@ import { rngState, setRngState, type RngState } from '../core/generator';
 import { expectSame } from '../distributed/connect';
 import type { Ranks } from '../distributed/ranks';
 import { load, type LoadedModel, type ModelInfo } from '../models/load';
-import { MorphMLP } from '../models/morphmlp';
+import { MorphMLP, type Backbone } from '../models/morphmlp';
 import type { Settings } from './settings';
 import type { Learned } from './state';
 import type { TrainerState } from './trainer';
 
 /** Overwrites the tensors of a model on all ranks by those of rank 0. */
-export function shareTensors(model: MorphMLP, ranks: Ranks): void {
+export function shareTensors(model: Backbone, ranks: Ranks): void {
   for (const [, t] of model.namedTensors()) {
     const values = t.floats();
     ranks.broadcast(values);

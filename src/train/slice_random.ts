@@ -2,10 +2,10 @@ import { dryRun } from '../core/dry_run';
 import { rngState, setRngState } from '../core/generator';
 import { scope } from '../core/scope';
 import { zeros } from '../core/tensor';
-import type { MorphMLP } from '../models/morphmlp';
+import type { Backbone } from '../models/morphmlp';
 
 /** Random words that a training forward of `clips` clips draws. */
-export function wordsOfForward(model: MorphMLP, clips: number): number {
+export function wordsOfForward(model: Backbone, clips: number): number {
   const { kind, frames } = model.config;
   const before = rngState();
   try {

@@ -2,7 +2,7 @@ import { GradientSum, type Slices } from '../distributed/gradient_sum';
 import type { Ranks } from '../distributed/ranks';
 import { RunningStatistics, updatingStatistics } from '../distributed/running_statistics';
 import type { Tensor } from '../core/tensor';
-import type { MorphMLP } from '../models/morphmlp';
+import type { Backbone } from '../models/morphmlp';
 import { SyncNorm, type NormTensors } from '../distributed/sync_norm';
 import { SliceRandom, wordsOfForward } from './slice_random';
 
@@ -19,7 +19,7 @@ export interface Slicing {
 }
 
 /** The norms of a network, by the names of their tensors, which come in the order of the forward. */
-function normsOf(model: MorphMLP): NormTensors[] {
+function normsOf(model: Backbone): NormTensors[] {
   const named = new Map(model.namedTensors());
   return [...named].flatMap(([name, mean]) => {
     const of = (other: string): Tensor => named.get(name.replace(/running_mean$/, other))!;
@@ -37,7 +37,7 @@ export class SlicedStep {
   private readonly random: SliceRandom;
   private hasClips = false;
 
-  constructor(model: MorphMLP, { slices, ranks, clips, fast, syncNorm = false }: Slicing) {
+  constructor(model: Backbone, { slices, ranks, clips, fast, syncNorm = false }: Slicing) {
     this.sum = new GradientSum(model.parameters(), slices, ranks, fast, syncNorm);
     const buffers = () => model.namedBuffers().map(([, t]) => t);
     this.norms = syncNorm ? new SyncNorm(normsOf(model), ranks) : null;
@@ -74,6 +74,6 @@ export class SlicedStep {
 }
 
 /** What a step is divided into; null where it is a single slice of one process. */
-export function slicedStep(model: MorphMLP, slicing: Slicing | null): SlicedStep | null {
+export function slicedStep(model: Backbone, slicing: Slicing | null): SlicedStep | null {
   return slicing && slicing.slices.total > 1 ? new SlicedStep(model, slicing) : null;
 }

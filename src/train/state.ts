@@ -1,7 +1,7 @@
 import { loadCheckpoint, readCheckpointMeta, saveCheckpoint, type Json } from '../formats/checkpoint';
 import { toFloat32, type TensorData } from '../formats/dtypes';
 import { storedTensors, type ModelInfo } from '../models/load';
-import type { MorphMLP } from '../models/morphmlp';
+import type { Backbone } from '../models/morphmlp';
 import { expectSizes } from '../models/recognise';
 import type { MovingAverage, Optimizer } from '../optim';
 import { rngState, setRngState, type RngState } from '../core/generator';
@@ -18,7 +18,7 @@ function asData(data: Float32Array, shape: readonly number[]): TensorData {
   return { dtype: 'F32', shape: [...shape], data };
 }
 
-function weightsOf(model: MorphMLP): Map<string, TensorData> {
+function weightsOf(model: Backbone): Map<string, TensorData> {
   return new Map([...model.stateDict()].map(([name, t]) => [name, asData(t.floats(), t.shape)]));
 }
 
@@ -28,7 +28,7 @@ function weightsOf(model: MorphMLP): Map<string, TensorData> {
  * @param epoch number of the epoch after which a run had these weights, from 1
  * @throws if writing fails; the path then holds what it held before
  */
-export function saveWeights(path: string, model: MorphMLP, info: ModelInfo, epoch?: number): void {
+export function saveWeights(path: string, model: Backbone, info: ModelInfo, epoch?: number): void {
   const meta = { ...(info as unknown as Record<string, Json>), ...(epoch === undefined ? {} : { epoch }) };
   saveCheckpoint(path, { tensors: weightsOf(model), meta });
 }
@@ -41,7 +41,7 @@ export function savedEpoch(path: string): number | undefined {
 
 /** State that training changes, besides the random state: weights, moments, averaged weights. */
 export interface Learned {
-  model: MorphMLP;
+  model: Backbone;
   optimizer: Optimizer;
   average: MovingAverage | null;
 }
@@ -64,7 +64,7 @@ export function readRunState(path: string): RunState {
 }
 
 /** Throws one sentence with both models if depth, width or a switch differs, in place of a list of tensors. */
-function expectModel(path: string, { model: saved }: Partial<ModelInfo>, model: MorphMLP): void {
+function expectModel(path: string, { model: saved }: Partial<ModelInfo>, model: Backbone): void {
   try {
     if (saved) expectSizes(saved, model.config);
   } catch (error) {

@@ -1,18 +1,18 @@
 /** Computation of a training step: gradients of each batch, the norm of their sum, and the new weights. */
 import { backward } from '../core/autograd';
-import type { MorphMLP } from '../models/morphmlp';
+import type { Backbone } from '../models/morphmlp';
 import { clipInput, clipSettings } from '../ops/clip_input';
-import { softCrossEntropy } from '../ops/cross_entropy';
 import { gradNorm, scaleGradients, type MovingAverage, type Optimizer } from '../optim';
 import type { RunningStatistics } from '../distributed/running_statistics';
 import { scope } from '../core/scope';
 import { tensor, type Tensor } from '../core/tensor';
 import type { ClipInput } from './input';
+import { isMasks, lossOf, type Targets } from './loss';
 import { slicedStep, type SlicedStep, type Slicing } from './sliced_step';
 
 /** Model, optimizer and average that a step updates. */
 export interface StepParts {
-  model: MorphMLP;
+  model: Backbone;
   optimizer: Optimizer;
   average?: MovingAverage | null;
 }
@@ -20,8 +20,7 @@ export interface StepParts {
 /** Input of a step for one batch. */
 export interface StepInputs {
   clips: ClipInput;
-  /** f32 [B, classes] */
-  targets: Float32Array;
+  targets: Targets;
   /** Weight of the batch in the sum of gradients. */
   weight: number;
 }
@@ -29,7 +28,8 @@ export interface StepInputs {
 /** Results of a batch. */
 export interface Outcome {
   loss: number;
-  logits: Float32Array;
+  /** Logits of the clips, or predicted classes of the pixels. */
+  scores: Float32Array | Uint8Array;
   /** Milliseconds of the forward; null if it is not measured apart from the backward. */
   forwardMs: number | null;
   /** Batch statistics for `StepRunner.statistics`; absent where they are not exchanged. */
@@ -64,7 +64,7 @@ export interface StepTensors {
 /** Copies a batch to the device. */
 export function stepTensors({ clips, targets, weight }: StepInputs): StepTensors {
   const { pixels, shape, ...settings } = clips;
-  const rows = [shape[0], targets.length / shape[0]];
+  const rows = isMasks(targets) ? [shape[0], shape[2], shape[3]] : [shape[0], targets.length / shape[0]];
   return {
     pixels: tensor(pixels, shape),
     settings: tensor(clipSettings(settings)),
@@ -74,7 +74,7 @@ export function stepTensors({ clips, targets, weight }: StepInputs): StepTensors
 }
 
 /** The network's input from a batch on the device. */
-export function stepInput(model: MorphMLP, { pixels, settings }: StepTensors): Tensor {
+export function stepInput(model: Backbone, { pixels, settings }: StepTensors): Tensor {
   return clipInput(pixels, settings, model.precision);
 }
 
@@ -108,8 +108,9 @@ export class LaunchedSteps implements StepRunner {
       const batch = stepTensors(inputs);
       const forward = () => this.parts.model.forward(stepInput(this.parts.model, batch));
       const [logits, statistics] = sliced ? sliced.forward(forward) : [forward(), null];
-      const loss = softCrossEntropy(logits, batch.targets);
-      const outcome = { loss: loss.item(), logits: logits.floats(), forwardMs: performance.now() - start, statistics };
+      const { loss, scores } = lossOf(logits, batch.targets);
+      const found = { loss: loss.item(), scores: scores.data() as Outcome['scores'] };
+      const outcome = { ...found, forwardMs: performance.now() - start, statistics };
       if (sliced) sliced.sum.collect(slice, () => backward(loss, batch.weight));
       else backward(loss, batch.weight);
       return outcome;
@@ -136,7 +137,7 @@ export class LaunchedSteps implements StepRunner {
     scope(() => {
       const batch = stepTensors(inputs);
       const logits = this.parts.model.forward(stepInput(this.parts.model, batch));
-      backward(softCrossEntropy(logits, batch.targets), batch.weight);
+      backward(lossOf(logits, batch.targets).loss, batch.weight);
     });
   }
 

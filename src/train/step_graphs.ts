@@ -1,11 +1,11 @@
 import { backward } from '../core/autograd';
 import { native, type Graph } from '../core/native';
-import { softCrossEntropy } from '../ops/cross_entropy';
 import { measureGradNorm, scaleGradients } from '../optim';
 import { drawStart, recordDraws, rngState, setRngState } from '../core/generator';
 import { scope } from '../core/scope';
 import { zeros, type Tensor } from '../core/tensor';
 import { updatingStatistics } from '../distributed/running_statistics';
+import { lossOf } from './loss';
 import type { StepParts } from './step';
 
 /** A recorded graph, its results in fixed memory, and the number of random words it draws. */
@@ -18,7 +18,7 @@ interface Recorded<T> {
 /** Results of a batch; each replay overwrites them. */
 interface Found {
   loss: Tensor;
-  logits: Tensor;
+  scores: Tensor;
 }
 
 /** A batch in fixed device memory that replays read; `input` is recorded too. */
@@ -89,9 +89,9 @@ export class StepGraphs {
     return scope(() => {
       const forward = () => this.parts.model.forward(input());
       const logits = sliced ? updatingStatistics(forward) : forward();
-      const loss = softCrossEntropy(logits, targets);
+      const { loss, scores } = lossOf(logits, targets);
       backward(loss, weight);
-      return { loss: kept(loss.detach()), logits: kept(logits.detach()) };
+      return { loss: kept(loss.detach()), scores: kept(scores.detach()) };
     });
   }
 

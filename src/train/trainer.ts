@@ -1,19 +1,22 @@
 import { setAnomalyDetection } from '../core/autograd';
 import type { Loader } from '../data/loader';
 import type { Batch } from '../data/types';
-import type { MorphMLP } from '../models/morphmlp';
+import type { Backbone } from '../models/morphmlp';
 import { labelTargets, weighTargets } from '../ops/cross_entropy';
 import { clipFactor, learningRate, type CosineSchedule, type MovingAverage, type Optimizer } from '../optim';
 import { evaluate, type Evaluation } from './evaluate';
 import { slicesOf, type Slices } from '../distributed/gradient_sum';
 import { ALONE, SharedError, type Ranks } from '../distributed/ranks';
 import { checkSyncNorm } from '../distributed/sync_norm';
-import { addBatch, addMetrics, averages, bestClass, emptyMetrics, type Metrics } from './metrics';
+import { addBatch, addMasks, addMetrics, averages, bestClass, emptyMetrics, type Metrics } from './metrics';
 import { RecordedSteps } from './graph_steps';
 import { NO_STATISTICS, SliceRows } from './slice_rows';
 import { LaunchedSteps, type StepInputs, type StepRunner } from './step';
 
-/** One finished epoch. Accuracies are shares in [0, 1]; `seconds` is the training part alone. */
+/**
+ * One finished epoch. Accuracies are shares in [0, 1]; `seconds` is the training part alone. Of a segmentation, `trainTop1` and
+ * `valTop5` are the share of right pixels, and `valTop1` is the mean IoU.
+ */
 export interface EpochRecord {
   epoch: number;
   learningRate: number;
@@ -41,7 +44,7 @@ export interface Shares {
 
 /** Options of a trainer. */
 export interface TrainerOptions {
-  model: MorphMLP;
+  model: Backbone;
   optimizer: Optimizer;
   schedule: CosineSchedule;
   train: Loader;
@@ -325,9 +328,10 @@ export class Trainer {
   }
 
   private inputsOf(batch: Batch): StepInputs {
-    const { labels, targets } = batch;
+    const { labels, targets, masks } = batch;
     const { model, labelSmoothing, accumulate = 1, clipsPerBatch = labels.length, classWeights } = this.options;
     const weight = accumulate === 1 ? 1 : labels.length / (clipsPerBatch * accumulate);
+    if (masks) return { clips: batch, targets: masks, weight };
     const plain = targets ?? labelTargets(labels, model.config.numClasses, labelSmoothing);
     return { clips: batch, targets: classWeights ? weighTargets(plain, classWeights) : plain, weight };
   }
@@ -335,9 +339,10 @@ export class Trainer {
   /** Runs forward and backward of a slice, whose gradients go to those of its step and whose figures to a row. */
   private gradients(batch: Batch, slice: number, rows: SliceRows): void {
     const start = performance.now();
-    const { loss, logits, forwardMs, statistics } = this.steps.gradients(this.inputsOf(batch), slice);
+    const { loss, scores, forwardMs, statistics } = this.steps.gradients(this.inputsOf(batch), slice);
     const metrics = emptyMetrics();
-    addBatch(metrics, loss, logits, primaryLabels(batch));
+    if (batch.masks) addMasks(metrics, loss, scores as Uint8Array, batch.masks, batch.labels.length);
+    else addBatch(metrics, loss, scores as Float32Array, primaryLabels(batch));
     rows.set(slice, { loss, metrics, statistics: statistics ?? NO_STATISTICS });
     const all = performance.now() - start;
     this.shares.forward += forwardMs ?? all;

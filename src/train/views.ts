@@ -3,7 +3,7 @@ import { forwardAsync } from '../core/forward_async';
 import type { InputSpec } from '../data/input_spec';
 import type { Normalisation } from '../data/normalisation';
 import { stackClips, type Clip } from '../data/types';
-import type { MorphMLP } from '../models/morphmlp';
+import type { Backbone, MorphMLP } from '../models/morphmlp';
 import { watchBlocks } from '../models/watch';
 import { scope } from '../core/scope';
 import type { Tensor } from '../core/tensor';
@@ -16,7 +16,7 @@ export interface Classifier {
 }
 
 /** Logits of clips [clips, classes] without graph, unchecked (may be NaN). The model should be in evaluation mode. */
-export function forwardClips(model: MorphMLP, clips: readonly Clip[], normalisation: Normalisation): Float32Array {
+export function forwardClips(model: Backbone, clips: readonly Clip[], normalisation: Normalisation): Float32Array {
   const batch = { ...stackClips(clips), normalisation };
   return scope(() => noGrad(() => model.forward(inputOf(batch, model.precision)).floats()));
 }

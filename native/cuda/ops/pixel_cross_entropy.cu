@@ -79,7 +79,7 @@ struct Mean {
 };
 
 // A thread has one class of one element and reads the pixels around it.
-struct Gather {
+struct Elements {
   PixelCrossEntropyBackward p;
 
   __device__ void operator()(int64_t index) const {
@@ -118,7 +118,7 @@ void pixel_cross_entropy_forward(const PixelCrossEntropyForward& p) {
 }
 
 void pixel_cross_entropy_backward(const PixelCrossEntropyBackward& p) {
-  launch_each(p.batch * p.height * p.width * p.classes, Gather{p});
+  launch_each(p.batch * p.height * p.width * p.classes, Elements{p});
 }
 
 }  // namespace morphmlp::cuda
