@@ -2,7 +2,7 @@
 import { setMaxListeners } from 'node:events';
 import { Philox } from '../core/philox';
 import { drawMix, softTargets, type MixOptions } from './augment';
-import { isUnreadable, stackClips } from './types';
+import { isUnreadable, stackClips, stackMasks } from './types';
 import type { Normalisation } from './normalisation';
 import type { Batch, Clip, Dataset } from './types';
 
@@ -117,7 +117,9 @@ export class Loader {
   async *epoch(epoch: number, first = 0): AsyncGenerator<{ index: number; batch: Batch }> {
     for await (const { index, clips } of this.clips(epoch, first)) {
       const { normalisation } = this;
-      yield { index, batch: this.mixed({ ...stackClips(clips), normalisation, mix: null }, epoch, index) };
+      const masks = clips[0]!.mask ? { masks: stackMasks(clips).pixels } : {};
+      const batch = { ...stackClips(clips), ...masks, normalisation, mix: null };
+      yield { index, batch: this.mixed(batch, epoch, index) };
     }
   }
 

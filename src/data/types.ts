@@ -1,5 +1,6 @@
 /** The interface of datasets, and collation of clips to batches. Independent of models and tensors. */
 import type { Normalisation } from './normalisation';
+import type { Mask } from './masks/png';
 import type { Philox } from '../core/philox';
 import type { Mix } from './augment/mix';
 import type { Views } from './sampling';
@@ -16,8 +17,8 @@ export interface Clip {
   width: number;
   /** Class index, from 0; -1 if unknown. */
   label: number;
-  /** u8 [height, width], classes of the pixels of a picture, 255 for none; label is then -1. Absent for clips of one class. */
-  mask?: Uint8Array;
+  /** Classes of the pixels of a picture, 255 for none; label is then -1. Absent for clips of one class. */
+  mask?: Mask;
   /** The file, or the name of a synthetic clip. */
   path: string;
   /** The file's frames in the clip, if requested. */
@@ -74,8 +75,6 @@ export interface ClipBatch {
   shape: readonly [number, number, number, number, 3];
   /** i32 [B]. */
   labels: Int32Array;
-  /** u8 [B, H, W], if the clips have masks. */
-  masks?: Uint8Array;
   clips: readonly Clip[];
 }
 
@@ -84,6 +83,8 @@ export interface Batch extends ClipBatch {
   normalisation: Normalisation;
   /** Mix of the batch with its reverse; null if it is not mixed. */
   mix: Mix | null;
+  /** u8 [B, H, W], of clips with masks. */
+  masks?: Uint8Array;
   /** f32 [B, classes]: soft targets, if clips are mixed or labels smoothed. */
   targets?: Float32Array;
 }
@@ -110,17 +111,18 @@ function commonSize(clips: readonly Clip[]): Clip {
 
 const labelsOf = (clips: readonly Clip[]): Int32Array => Int32Array.from(clips, (clip) => clip.label);
 
-/** The masks of clips, one after the other; undefined if they have none. @throws if one has the size of no picture of its own */
-function masksOf(clips: readonly Clip[]): Uint8Array | undefined {
-  if (clips[0]?.mask === undefined) return undefined;
-  const area = clips[0].height * clips[0].width;
-  const masks = new Uint8Array(clips.length * area);
+/** Masks of clips, one after the other. @throws if a clip has none, or their sizes differ */
+export function stackMasks(clips: readonly Clip[]): Mask {
+  const { height, width } = clips[0]?.mask ?? { height: 0, width: 0 };
+  const area = height * width;
+  const pixels = new Uint8Array(clips.length * area);
   clips.forEach(({ mask, path }, i) => {
-    if (mask?.length !== area)
-      throw new Error(`clips of a batch: the mask of ${path} has ${mask?.length ?? 0} pixels, expected ${area}`);
-    masks.set(mask, i * area);
+    if (!mask) throw new Error(`masks of a batch: ${path} has no mask`);
+    if (mask.height !== height || mask.width !== width)
+      throw new Error(`masks of a batch: that of ${path} is ${mask.height}x${mask.width}, the first ${height}x${width}`);
+    pixels.set(mask.pixels, i * area);
   });
-  return masks;
+  return { pixels, height, width };
 }
 
 /** Clips of one size, one after the other, as bytes. */
@@ -128,7 +130,5 @@ export function stackClips(clips: readonly Clip[]): ClipBatch {
   const { frames, height, width, pixels: first } = commonSize(clips);
   const pixels = new Uint8Array(clips.length * first.length);
   clips.forEach((clip, i) => pixels.set(clip.pixels, i * first.length));
-  const masks = masksOf(clips);
-  const shape = [clips.length, frames, height, width, 3] as const;
-  return { pixels, shape, labels: labelsOf(clips), clips, ...(masks ? { masks } : {}) };
+  return { pixels, shape: [clips.length, frames, height, width, 3], labels: labelsOf(clips), clips };
 }

@@ -26,6 +26,9 @@ export interface MorphMlpConfig {
   ablation?: Partial<Ablation>;
 }
 
+/** Channels of the pyramid of a segmentation and of its head. */
+export const FPN_WIDTHS = { pyramid: 256, head: 128 } as const;
+
 /** The keys of a configuration. */
 export const CONFIG_KEYS: Known<MorphMlpConfig> = {
   ...{ kind: true, layers: true, embedDims: true, segmentDim: true, frames: true, numClasses: true },

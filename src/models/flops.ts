@@ -1,5 +1,5 @@
 import { ablationOf, branchesOf, convolutionSide, groupScale } from './ablation';
-import { temporalGroups, timeSteps, type MorphMlpConfig } from './config';
+import { FPN_WIDTHS, temporalGroups, timeSteps, type MorphMlpConfig } from './config';
 
 /** One FC or convolution of a model. */
 export interface CountedOp {
@@ -100,6 +100,22 @@ function countBlock(counter: Counter, config: MorphMlpConfig, stage: Stage, name
   counter.norms += (config.kind === 'video' ? 6 : 4) * c;
 }
 
+/** Counts pyramid and head. @param tokens of the stages */
+function countSegmentation(counter: Counter, config: MorphMlpConfig, tokens: readonly number[]): void {
+  const { pyramid, head } = FPN_WIDTHS;
+  const conv = (name: string, rows: number, inside: number, out: number): void =>
+    counter.add(name, 5, 'conv', [rows, inside * 9, out], { inputs: rows * inside });
+  tokens.forEach((rows, i) => counter.add(`neck.lateral.${i}`, 5, 'fc', [rows, config.embedDims[i as Stage], pyramid]));
+  tokens.forEach((rows, i) => conv(`neck.output.${i}`, rows, pyramid, pyramid));
+  tokens.forEach((_, level) => {
+    for (let step = 0; step < Math.max(1, level); step++) {
+      conv(`head.levels.${level}.${step}.conv`, tokens[level - step]!, step === 0 ? pyramid : head, head);
+      counter.norms += 2 * head;
+    }
+  });
+  counter.add('head.predict', 5, 'fc', [tokens[0]!, head, config.numClasses]);
+}
+
 /**
  * Counts the FCs and convolutions of a model on one view of height × width, without building it. Padded chunks are counted in
  * full.
@@ -115,6 +131,7 @@ export function countOps(config: MorphMlpConfig, { height = 224, width = 224 } =
   size = [half(size[0]), half(size[1])];
   counter.add('patch_embed1.proj2', 0, 'conv', [steps * size[0] * size[1], first * 9, c1], halved);
   counter.norms += 2 * first + 2 * c1;
+  const frames: number[] = [];
   for (const stage of [0, 1, 2, 3] as const) {
     const c = config.embedDims[stage];
     if (stage > 0) {
@@ -125,11 +142,15 @@ export function countOps(config: MorphMlpConfig, { height = 224, width = 224 } =
       counter.add(`patch_embed${stage + 1}.proj`, stage + 1, 'conv', shape, { inputs });
       counter.norms += 2 * c;
     }
+    frames.push(size[0] * size[1]);
     for (let i = 0; i < config.layers[stage]; i++)
       countBlock(counter, config, stage, `blocks${stage + 1}.${i}`, size[0] * size[1]);
   }
-  counter.add('head', 5, 'fc', [1, config.embedDims[3], config.numClasses]);
-  counter.norms += 2 * config.embedDims[3];
+  if (config.task === 'segment') countSegmentation(counter, config, frames);
+  else {
+    counter.add('head', 5, 'fc', [1, config.embedDims[3], config.numClasses]);
+    counter.norms += 2 * config.embedDims[3];
+  }
   const sum = (pick: (op: CountedOp) => number) => counter.ops.reduce((total, op) => total + pick(op), 0);
   return { ops: counter.ops, params: sum((op) => op.params) + counter.norms, macs: sum((op) => op.macs) };
 }

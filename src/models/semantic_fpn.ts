@@ -14,11 +14,8 @@ import { dropFactors } from '../ops/dropout';
 import { relu } from '../ops/pointwise';
 import { reshape } from '../ops/reshape';
 import { resize, type ResizeMode } from '../ops/resize';
-import type { MorphMlpConfig } from './config';
+import { FPN_WIDTHS, type MorphMlpConfig } from './config';
 import { Backbone } from './morphmlp';
-
-/** Channels of the pyramid and of the head. */
-export const FPN_WIDTHS = { pyramid: 256, head: 128 } as const;
 
 /** The published dropout of the head. */
 const DROPOUT = 0.1;

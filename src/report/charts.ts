@@ -172,6 +172,8 @@ export function checkpointEpoch({ checkpoint, epochs }: RunReport): EpochPoint |
 }
 
 function accuracyChart(report: RunReport, axis: Axis): CurveChart {
+  const segments = report.model.task === 'segment';
+  const title = segments ? 'Pixel accuracy in training, mean IoU in validation' : 'Accuracy';
   const best = checkpointEpoch(report);
   const curves = [
     trainCurve(
@@ -181,7 +183,8 @@ function accuracyChart(report: RunReport, axis: Axis): CurveChart {
       (e) => e.trainTop1,
     ),
     ...valCurve('validation', '--val', report, axis, (e) => e.valTop1),
-    ...(report.classNames.length > 10 ? valCurve('validation, top 5', '--val2', report, axis, (e) => e.valTop5) : []),
+    ...(segments ? valCurve('validation, pixel accuracy', '--val2', report, axis, (e) => e.valTop5) : []),
+    ...(!segments && report.classNames.length > 10 ? valCurve('validation, top 5', '--val2', report, axis, (e) => e.valTop5) : []),
   ];
   const height = best && finite(best.valTop1);
   const mark = height !== null && {
@@ -190,10 +193,10 @@ function accuracyChart(report: RunReport, axis: Axis): CurveChart {
     text: `best ${percent(height)}`,
     color: '--val',
   };
-  const chance = 1 / report.classNames.length;
+  const chance = segments ? 0 : 1 / report.classNames.length;
   return {
-    ...{ type: 'curves', id: 'accuracy', title: 'Accuracy', kind: 'share', ...xOf(axis), curves, range: [0, 1] },
-    description: describe('Accuracy', curves, (y) => percent(y)),
+    ...{ type: 'curves', id: 'accuracy', title, kind: 'share', ...xOf(axis), curves, range: [0, 1] },
+    description: describe(title, curves, (y) => percent(y)),
     ...(mark ? { mark } : {}),
     ...(chance >= 0.04 && chance < 1 ? { level: { y: chance, text: `chance ${percent(chance)}` } } : {}),
   };

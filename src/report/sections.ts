@@ -41,15 +41,26 @@ const missedText = (missed: number | undefined): string =>
 
 const joined = (...texts: string[]): string => texts.filter((text) => text !== '').join(', ');
 
+/** What the measures of a run are called. */
+function measureNames({ model }: RunReport) {
+  return model.task === 'segment'
+    ? { first: 'Mean IoU', trained: 'Training pixel accuracy', second: 'Pixel accuracy', of: 'pictures' }
+    : { first: 'Accuracy', trained: 'Training accuracy', second: 'Top 5', of: 'clips' };
+}
+
+/** Whether the second measure is shown: top 5 of few classes says nothing. */
+const hasSecond = ({ model, classNames }: RunReport): boolean => model.task === 'segment' || classNames.length > 10;
+
 function accuracyCard(report: RunReport): Html {
   const { evaluation } = report;
+  const { first, of } = measureNames(report);
   const best = checkpointEpoch(report);
   if (best && best.valTop1 !== null) {
     const what = joined('validation', checkpointText(report), missedText(best.valMissed));
-    return card('Best accuracy', percent(best.valTop1), what, true);
+    return card(`Best ${first === 'Accuracy' ? 'accuracy' : first}`, percent(best.valTop1), what, true);
   }
-  if (evaluation) return card('Accuracy', percent(evaluation.top1), `of ${evaluation.clips} clips`, true);
-  return card('Accuracy', '–', 'not validated', true);
+  if (evaluation) return card(first, percent(evaluation.top1), `of ${evaluation.clips} ${of}`, true);
+  return card(first, '–', 'not validated', true);
 }
 
 function lossCard(report: RunReport): Html {
@@ -71,11 +82,12 @@ function viewsText(evaluation: ReportEvaluation | null): string {
 
 /** The cards at the top and the run's warnings. */
 export function summary(report: RunReport): Section {
-  const { model, evaluation, classNames } = report;
+  const { model, evaluation } = report;
+  const { second, of } = measureNames(report);
   const top5 =
     evaluation &&
-    classNames.length > 10 &&
-    card('Top 5', percent(evaluation.top5), `of ${evaluation.clips.toLocaleString('en')} clips`);
+    hasSecond(report) &&
+    card(second, percent(evaluation.top5), `of ${evaluation.clips.toLocaleString('en')} ${of}`);
   const warnings = (report.warnings ?? []).map((text) => html`<p class="note warn"><b>Warning</b> ${text}</p>`);
   const late =
     !evaluation && report.checkpoint && checkpointEpoch(report)?.valTop1 !== null
@@ -133,7 +145,8 @@ const cell = (value: number | null | undefined, format: (v: number) => string) =
 
 function epochTable(report: RunReport): Html {
   const best = checkpointEpoch(report);
-  const top5 = report.classNames.length > 10;
+  const top5 = hasSecond(report);
+  const { first, trained, second } = measureNames(report);
   const rows = report.epochs.map(
     (e) =>
       html`<tr class="${e === best ? 'best' : ''}">
@@ -147,9 +160,9 @@ function epochTable(report: RunReport): Html {
     'Epoch',
     'Training loss',
     'Validation loss',
-    'Training accuracy',
-    'Validation accuracy',
-    ...(top5 ? ['Top 5'] : []),
+    trained,
+    first === 'Accuracy' ? 'Validation accuracy' : `Validation ${first}`,
+    ...(top5 ? [second] : []),
     'Learning rate',
     'Time',
   ];

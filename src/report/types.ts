@@ -110,6 +110,8 @@ export interface RunReport {
   command?: string;
   model: {
     name: string;
+    /** `segment`: top1 of the evaluation and of epochs is the mean IoU, trainTop1 and top5 are shares of right pixels. */
+    task?: 'segment';
     parameters: number;
     /** Multiply-adds of one forward pass of one view. */
     macs: number;

@@ -2,7 +2,7 @@ import { noGrad } from '../core/autograd';
 import { scope } from '../core/scope';
 import { tensor } from '../core/tensor';
 import type { Loader } from '../data/loader';
-import { stackClips, type Clip } from '../data/types';
+import { stackClips, stackMasks, type Clip } from '../data/types';
 import type { Ranks } from '../distributed/ranks';
 import type { Backbone } from '../models/morphmlp';
 import type { Normalisation } from '../data/normalisation';
@@ -16,13 +16,12 @@ type BatchRow = readonly [at: number, loss: number, pixels: number, pictures: nu
 
 function scored(model: Backbone, clips: readonly Clip[], normalisation: Normalisation) {
   const batch = { ...stackClips(clips), normalisation };
-  const { masks, shape } = batch;
-  if (!masks) throw new Error(`segmentation: ${clips[0]!.path} has no mask`);
+  const { pixels, height, width } = stackMasks(clips);
   return scope(() =>
     noGrad(() => {
       const logits = model.forward(inputOf(batch, model.precision));
-      const { loss, scores } = lossOf(logits, tensor(masks, [shape[0], shape[2], shape[3]]));
-      return { loss: loss.item(), predicted: scores.data() as Uint8Array, masks };
+      const { loss, scores } = lossOf(logits, tensor(pixels, [clips.length, height, width]));
+      return { loss: loss.item(), predicted: scores.data() as Uint8Array, masks: pixels };
     }),
   );
 }

@@ -1,7 +1,8 @@
 import { backward } from '../core/autograd';
 import { dryRun } from '../core/dry_run';
 import type { MorphMlpConfig } from '../models/config';
-import { MorphMLP } from '../models/morphmlp';
+import type { Backbone } from '../models/morphmlp';
+import { buildNetwork } from '../models/network';
 import type { Precision } from '../core/native';
 import { crossEntropy } from '../ops/cross_entropy';
 import { AdamW, parameterGroups } from '../optim';
@@ -9,6 +10,7 @@ import { memory, resetPeakMemory } from '../core/runtime';
 import { scope } from '../core/scope';
 import { extraGradients, type Slices } from '../distributed/gradient_sum';
 import { zeros } from '../core/tensor';
+import { lossOf } from './loss';
 
 /** Size and element type of a training step. */
 export interface StepSize {
@@ -29,11 +31,13 @@ export interface MemoryPlan {
   full: number;
 }
 
-function step(model: MorphMLP, optimizer: AdamW, { batch, crop }: StepSize): void {
-  const { kind, frames } = model.config;
+function step(model: Backbone, optimizer: AdamW, { batch, crop }: StepSize): void {
+  const { kind, frames, task } = model.config;
   scope(() => {
     const x = zeros([batch, 3, kind === 'video' ? frames : 1, crop, crop]);
-    backward(crossEntropy(model.forward(x), zeros([batch], { dtype: 'i32' })));
+    const logits = model.forward(x);
+    if (task === 'segment') backward(lossOf(logits, zeros([batch, crop, crop], { dtype: 'u8' })).loss);
+    else backward(crossEntropy(logits, zeros([batch], { dtype: 'i32' })));
   });
   optimizer.step();
   optimizer.zeroGrad();
@@ -45,7 +49,7 @@ function step(model: MorphMLP, optimizer: AdamW, { batch, crop }: StepSize): voi
  */
 export function predictPeaks(config: MorphMlpConfig, size: StepSize): number[] {
   return dryRun(() => {
-    const model = new MorphMLP(config).train() as MorphMLP;
+    const model = buildNetwork(config).train() as Backbone;
     model.precision = size.precision ?? 'f32';
     const optimizer = new AdamW(parameterGroups(model.parameters(), 0.05));
     const blocks = config.layers.reduce((a, b) => a + b, 0);

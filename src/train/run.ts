@@ -8,6 +8,7 @@ import { Loader, type Skipped } from '../data/loader';
 import { openDataset, type DataSpec } from '../data/open';
 import { otherNormalisation } from '../data/normalisation';
 import type { Dataset } from '../data/types';
+import { PairDataset } from '../data/masks/pair_dataset';
 import { VideoDataset } from '../data/video/video_dataset';
 import { clearTemporaries } from '../formats/atomic';
 import { isUnchecked, UNCHECKED } from '../formats/checkpoint';
@@ -193,7 +194,9 @@ export class Run {
       describeListing(listing)
         .slice(1)
         .map((line) => `${listing.source}: ${line}`);
+    const alone = sets.flatMap((set) => (set instanceof PairDataset ? set.list.alone : []));
     return [
+      ...alone.map(({ reason }) => reason),
       ...listings.flatMap(about),
       ...(train ? imbalance(train) : []),
       ...(train && val ? sharedFiles(train, val) : []),
@@ -323,8 +326,9 @@ export class Run {
   private valLoader(val: DataSpec, classNames: readonly string[], pool: DecodePool, ranks: Ranks): Loader {
     const { seed, microBatch, normalisation } = this.options;
     const dataset = this.dataset(val, false, classNames, pool);
+    const batchSize = val.kind === 'pairs' ? 1 : microBatch; // whole pictures differ in size
     const part = ranks.size > 1 ? { part: { of: ranks.size, first: ranks.rank, count: 1 } } : {};
-    return new Loader(dataset, { batchSize: microBatch, seed, normalisation, shuffle: false, ...part });
+    return new Loader(dataset, { batchSize, seed, normalisation, shuffle: false, ...part });
   }
 
   private planFor(config: MorphMlpConfig): MemoryPlan | null {

@@ -20,7 +20,7 @@ interface Reference {
   train_logits: Digest;
   train_loss: number;
   grads: Record<string, Digest>;
-  steps: { rate: number; weight_decay: number; losses: number[]; final: Record<string, Digest> };
+  steps: { rate: number; eps: number; weight_decay: number; losses: number[]; final: Record<string, Digest> };
 }
 
 /** Made by make.py beside it: the same network in PyTorch and float64. Its picture pads the chunks of stages 2 and 4. */
@@ -107,8 +107,8 @@ test('logits, loss and gradients agree with PyTorch in float64', () => {
 
 test('three steps of AdamW agree with PyTorch in float64', () => {
   const net = model().train() as SemanticFpn;
-  const { rate, weight_decay, losses, final } = reference.steps;
-  const optimizer = new AdamW(parameterGroups(net.parameters(), weight_decay), { lr: rate });
+  const { rate, eps, weight_decay, losses, final } = reference.steps;
+  const optimizer = new AdamW(parameterGroups(net.parameters(), weight_decay), { lr: rate, eps });
   const found = losses.map((_, step) =>
     scope(() => {
       const loss = lossOf(net.forward(input(`segment.x${step}`)), labels(`segment.t${step}`));

@@ -61,7 +61,7 @@ test('equals resize and crossEntropy', () => {
       predicted = result.predicted.data();
       return result.loss;
     });
-    let rows = new Float32Array();
+    let rows: Float32Array = new Float32Array();
     const plain = run((logits) => {
       const full = reshape(resize(logits, size, 'bilinear'), [-1, 7]);
       rows = full.floats();

@@ -87,7 +87,7 @@ describe('the bookkeeping of steps', () => {
       gradients: (inputs: StepInputs) => {
         weights.push(inputs.weight);
         const rows = inputs.clips.shape[0];
-        return { loss: 1, logits: Float32Array.from(Array<number[]>(rows).fill(logits).flat()), forwardMs: null };
+        return { loss: 1, scores: Float32Array.from(Array<number[]>(rows).fill(logits).flat()), forwardMs: null };
       },
       finish: () => undefined,
       norm: () => 1,

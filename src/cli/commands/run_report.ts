@@ -20,6 +20,7 @@ function factsOf(run: Run, config: Config, status: RunReport['status'], evaluati
     command: `morphmlp ${process.argv.slice(2).join(' ')}`,
     model: {
       name: options.name,
+      ...(info.model.task ? { task: info.model.task } : {}),
       parameters: run.parameters,
       macs: countOps(info.model, { height: crop, width: crop }).macs,
       input: `${frames} × ${crop} × ${crop}`,

@@ -8,6 +8,8 @@ Examples:
   morphmlp train my_videos/ --time 2h --model video-2m
   morphmlp train my_videos/ --find-lr
   morphmlp train --preset quickstart
+  morphmlp train --preset segment-shapes
+  morphmlp train my_pictures/ --task segment --model image-t --crop 512
   morphmlp train --data train.csv --val val.csv --model video-s --frames 16 --crop 224 --out runs/mine
   morphmlp train --data videos/train --val videos/val --epochs 30 --batch-size 16 --micro-batch 4 --lr 1e-4
   morphmlp train --out runs/mine --resume
@@ -36,13 +38,20 @@ export function registerTrain(program: Command): void {
       "a folder or list to train on, then KEY VALUE pairs that go over the recipe, as the authors' command line takes them",
     )
     .option('--cfg <file>', "a recipe: one of the authors' YAML files, or your own of the same form")
-    .option('--preset <name>', 'a recipe that comes with the program: quickstart, k400_s16, ssv2_b32, imagenet_t, …')
+    .option('--preset <name>', 'a recipe that comes with the program: quickstart, segment-shapes, k400_s16, imagenet_t, …')
     .option('--print-config', 'print the resulting configuration and exit')
     .option('--data <path>', 'training clips: a csv, a folder of class folders, or motion (motion:N for N clips)')
     .option('--val <path>', 'validation clips, in the same forms, or a share of the training files, such as 0.2')
     .option('--time <time>', 'most time that a plan takes, such as 90s, 30m or 2h (default: 30m)', timeSpan)
     .option('--no-plan', "do not look at the files: the recipe's settings for what is not given")
     .option('--separator <text>', 'separator between path and label in a csv')
+    .addOption(
+      new Option('--task <name>', 'classify clips, or segment pictures by folders of images/ and masks/').choices([
+        'classify',
+        'segment',
+      ]),
+    )
+    .option('--reduce-zero-label', 'with --task segment: classes of masks count from 1, and 0 is ignored (ADE20K)')
     .option('--model <name>', 'quickstart, video-s, video-b, image-t, … (default: video-s)')
     .option('--frames <n>', 'frames of a clip (default: 16)', wholeNumber(1))
     .option('--rate <n>', 'distance between frames (default: 4)', wholeNumber(1))

@@ -92,7 +92,7 @@ function describeRun(run: Run): string {
   const input = `${clips.frames > 1 ? `${clips.frames} frames of ` : ''}${clips.crop}x${clips.crop}`;
   return [
     `${options.name}: ${(run.parameters / 1e6).toFixed(2)}M parameters, ${input}, ${run.info.classNames.length} classes`,
-    `data: ${loaders.train.dataset.length} clips${val}  ·  ${deviceText()}  ·  seed ${options.seed}`,
+    `data: ${loaders.train.dataset.length} ${run.info.model.task === 'segment' ? 'pictures' : 'clips'}${val}  ·  ${deviceText()}  ·  seed ${options.seed}`,
     ...describeBatches(options),
     ...describeRanks(run),
     describeCache(run),
@@ -218,9 +218,11 @@ async function trainRun(run: Run, view: TrainingView, config: Config, open?: boo
   await writeRunReport(run, view.log, config, 'finished', await run.evaluateBest());
   const { best } = trainer.state;
   if (trainer.stalled) console.log(`ended early: no epoch was better for ${options.patience} epochs (--patience)`);
-  for (const hint of learningHints(trainer.state.history)) console.error(pc.yellow(`note: ${hint}`));
+  const hints = run.info.model.task === 'segment' ? [] : learningHints(trainer.state.history);
+  for (const hint of hints) console.error(pc.yellow(`note: ${hint}`));
   const epoch = trainer.bestEpoch === null ? '' : ` in epoch ${trainer.bestEpoch}`;
-  console.log(`best accuracy ${pc.bold(percent(best))}${epoch}  ·  peak tensor memory ${mib(memory().peak)}`);
+  const measure = run.info.model.task === 'segment' ? 'mIoU' : 'accuracy';
+  console.log(`best ${measure} ${pc.bold(percent(best))}${epoch}  ·  peak tensor memory ${mib(memory().peak)}`);
   console.log(`checkpoint  ${files.best}\nreport      ${files.report}`);
   return true;
 }

@@ -22,6 +22,8 @@ export interface TrainFlags {
   data?: string;
   val?: string;
   separator?: string;
+  task?: string;
+  reduceZeroLabel?: boolean;
   model?: string;
   frames?: number;
   rate?: number;
@@ -68,6 +70,7 @@ const SAME: Readonly<Partial<Record<keyof TrainFlags, KeyName>>> = {
   data: 'RUN.TRAIN_DATA',
   val: 'RUN.VAL_DATA',
   separator: 'DATA.PATH_LABEL_SEPARATOR',
+  reduceZeroLabel: 'RUN.REDUCE_ZERO_LABEL',
   rate: 'DATA.SAMPLING_RATE',
   flip: 'DATA.RANDOM_FLIP',
   init: 'TRAIN.CHECKPOINT_FILE_PATH',
@@ -115,11 +118,16 @@ const AUGMENTED: Values = {
   'MODEL.LOSS_FUNC': 'soft_cross_entropy',
 };
 
+/** Segmentation is of pictures. */
+const IMAGES: Values = { 'MODEL.MODEL_NAME': 'MorphMLP_image', 'DATA.NUM_FRAMES': 1, 'TEST.ENABLE': false };
+
 function flagSettings(flags: TrainFlags): Setting[] {
   const settings: Setting[] = [];
   const add = (flag: string, values: Values) => {
     for (const [key, value] of Object.entries(values)) settings.push({ key, value, where: flag });
   };
+  if (flags.task !== undefined) add('--task', { 'RUN.TASK': flags.task });
+  if (flags.task === 'segment') add('--task', IMAGES);
   if (flags.model !== undefined)
     add('--model', { ...modelKeys(flags.model), ...cropKeys(VARIANTS[flags.model]!.crop) });
   if (flags.frames !== undefined)

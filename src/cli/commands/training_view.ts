@@ -89,11 +89,12 @@ export class TrainingView implements TrainerEvents {
     this.log.epoch(record);
     this.bar?.finish();
     this.bar = null;
+    const segments = this.run!.info.model.task === 'segment';
     const val =
       record.valTop1 === null
         ? ''
-        : `  validation loss ${record.valLoss!.toFixed(3)} acc ${pc.bold(percent(record.valTop1))}${missed(record)}`;
-    const train = `loss ${record.trainLoss.toFixed(3)} acc ${percent(record.trainTop1)}`;
+        : `  validation loss ${record.valLoss!.toFixed(3)} ${segments ? 'mIoU' : 'acc'} ${pc.bold(percent(record.valTop1))}${missed(record)}`;
+    const train = `loss ${record.trainLoss.toFixed(3)} ${segments ? 'pixel acc' : 'acc'} ${percent(record.trainTop1)}`;
     const { options, waits } = this.run!;
     const { maxEpoch } = options.schedule;
     const left = this.secondsLeft(maxEpoch - record.epoch);

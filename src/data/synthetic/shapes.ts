@@ -89,8 +89,8 @@ export interface Figure {
   colours: readonly [Rgb, Rgb];
 }
 
-/** Draws `figure` at `pose` over `picture` (float [size, size, 3], values 0..255), in place. */
-export function drawFigure(picture: Float32Array, size: number, figure: Figure, pose: Pose): void {
+/** Calls `each` with every pixel near a shape, and its place (u, v) in the shape's own coordinates. */
+function eachPixel(size: number, pose: Pose, each: (pixel: number, u: number, v: number) => void): void {
   const reach = ceil(pose.radius * 1.3) + 1;
   const across = cos(pose.angle) / pose.radius;
   const down = sin(pose.angle) / pose.radius;
@@ -100,9 +100,21 @@ export function drawFigure(picture: Float32Array, size: number, figure: Figure, 
     for (let px = from(pose.x); px <= to(pose.x); px++) {
       const dx = px + 0.5 - pose.x;
       const dy = py + 0.5 - pose.y;
-      blend(picture, (py * size + px) * 3, figure, dx * across + dy * down, dy * across - dx * down, pose.radius);
+      each(py * size + px, dx * across + dy * down, dy * across - dx * down);
     }
   }
+}
+
+/** Draws `figure` at `pose` over `picture` (float [size, size, 3], values 0..255), in place. */
+export function drawFigure(picture: Float32Array, size: number, figure: Figure, pose: Pose): void {
+  eachPixel(size, pose, (pixel, u, v) => blend(picture, pixel * 3, figure, u, v, pose.radius));
+}
+
+/** Writes `label` to the pixels of a mask [size, size] whose centres are inside a shape at `pose`. */
+export function markFigure(mask: Uint8Array, size: number, outline: Outline, pose: Pose, label: number): void {
+  eachPixel(size, pose, (pixel, u, v) => {
+    if (outline(u, v) <= 0) mask[pixel] = label;
+  });
 }
 
 /** Mixes the figure's colour at (u, v) into one pixel by the share of it that the outline covers. */

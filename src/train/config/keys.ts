@@ -189,6 +189,12 @@ export const KEYS = {
     '',
     'file of class names, one per line; empty: classes.txt in the folder of the list, if there',
   ),
+  'RUN.TASK': choice(
+    'classify',
+    ['classify', 'segment'],
+    'classify: a class for each clip; segment: one for each pixel of a picture, by masks',
+  ),
+  'RUN.REDUCE_ZERO_LABEL': flag(false, 'segment: classes of masks count from 1, and 0 is ignored (ADE20K)'),
   'RUN.DEVICE': choice('cpu', ['cpu', 'cuda'], 'device'),
   'RUN.PRECISION': choice('f32', ['f32', 'bf16'], 'precision of activations; weights are f32'),
   'RUN.CUDA_GRAPH': flag(false, 'record a training step as CUDA graphs and replay it; requires cuda'),

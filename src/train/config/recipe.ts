@@ -42,6 +42,7 @@ function architectureOf(config: Config): Omit<MorphMlpConfig, 'numClasses'> {
     mlpRatio: ratios[0]!,
     qkvBias: config['MORPH.QKV_BIAS'],
     dropPath: config['MORPH.DROP_DEPTH_RATE'],
+    ...(config['RUN.TASK'] === 'segment' ? { task: 'segment' as const } : {}),
     ...withAblation({
       groupDim: config['MORPH.GROUP_DIM'],
       branches: config['MORPH.BRANCHES'],
@@ -56,7 +57,8 @@ function architectureOf(config: Config): Omit<MorphMlpConfig, 'numClasses'> {
 /** Name of a model: the published name if there is one. */
 export function modelName(architecture: Omit<MorphMlpConfig, 'numClasses'>): string {
   const name = variantName({ ...architecture, ablation: {} }) ?? `a ${architecture.kind} model`;
-  return [name, ...ablationWords(architecture)].join(', ');
+  const task = architecture.task === 'segment' ? ['Semantic FPN'] : [];
+  return [name, ...task, ...ablationWords(architecture)].join(', ');
 }
 
 const FOLDER_NAMES: Record<Split, string> = { train: 'train', val: 'val', test: 'val' };
@@ -82,7 +84,19 @@ function shareOf(val: string): number | null {
   throw new Error(`--val ${val}: expected files, or a share of the training files between 0 and 1`);
 }
 
+/** The data of a split; of a segmentation a folder of pairs, unless they are drawn. */
 function specFor(config: Config, split: Split): DataSpec | null {
+  const spec = listFor(config, split);
+  const drawn = spec?.kind === 'segment-shapes';
+  const segments = config['RUN.TASK'] === 'segment';
+  if (spec === null || !(segments || drawn)) return spec;
+  if (drawn && segments) return spec;
+  if (drawn) throw new Error(`${spec.path} has masks: it is for RUN.TASK segment (--task segment)`);
+  if (spec.kind !== 'list') throw new Error(`${spec.path} has no masks: RUN.TASK segment takes a folder of pictures and masks, or segment-shapes`);
+  return { ...spec, kind: 'pairs', reduceZeroLabel: config['RUN.REDUCE_ZERO_LABEL'] };
+}
+
+function listFor(config: Config, split: Split): DataSpec | null {
   const own = { train: config['RUN.TRAIN_DATA'], val: config['RUN.VAL_DATA'], test: config['RUN.TEST_DATA'] };
   const classesFile = config['RUN.CLASSES_FILE'];
   const named = classesFile === '' ? {} : { classesFile };
@@ -216,9 +230,22 @@ function checkDevice(config: Config): void {
     throw new Error('RUN.PRECISION bf16: kernels of your own (RUN.PLUGINS) are f32');
 }
 
+/** Settings that a segmentation has not, with what they are of. */
+function checkTask(config: Config): void {
+  if (config['RUN.TASK'] === 'classify') return;
+  const not = (key: string, is: boolean, why: string): void => {
+    if (is) throw new Error(`${key}: ${why}, which RUN.TASK segment has not`);
+  };
+  not('MIXUP.ENABLE', config['MIXUP.ENABLE'], 'mixes the labels of clips');
+  not('RUN.BALANCE', config['RUN.BALANCE'] !== 'none', 'balances the classes of clips');
+  not('RUN.LABEL_SMOOTHING', config['RUN.LABEL_SMOOTHING'] > 0, 'smooths the labels of clips');
+  not('TEST.ENABLE', config['TEST.ENABLE'], 'tests views of clips');
+}
+
 /** Options of a training run. Reads nothing but the configuration. @throws if the configuration is inconsistent */
 export function runOptions(config: Config): RunOptions {
   checkDevice(config);
+  checkTask(config);
   const [batchSize, budget] = [config['TRAIN.BATCH_SIZE'], config['RUN.MEMORY_BUDGET']];
   const cache = config['RUN.CACHE_MEMORY'];
   const out = config['OUTPUT_DIR'];
