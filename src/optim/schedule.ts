@@ -1,4 +1,4 @@
-/** A learning rate with linear warm-up and cosine decay. All counts are in the same unit, epochs or steps. */
+/** A learning rate with linear warm-up and cosine or polynomial decay. All counts are in the same unit, epochs or steps. */
 export interface CosineSchedule {
   baseLr: number;
   /** Learning rate at the end of the cosine. */
@@ -9,11 +9,14 @@ export interface CosineSchedule {
   maxEpoch: number;
   /** true: the cosine starts at the end of the warm-up (the authors' COSINE_AFTER_WARMUP); false: at 0. */
   cosineAfterWarmup: boolean;
+  /** Decay by this power of the share that is left, in place of the cosine. */
+  power?: number;
 }
 
 function cosineAt(s: CosineSchedule, epoch: number): number {
   const offset = s.cosineAfterWarmup ? s.warmupEpochs : 0;
   const progress = (epoch - offset) / (s.maxEpoch - offset);
+  if (s.power !== undefined) return s.endLr + (s.baseLr - s.endLr) * Math.max(0, 1 - progress) ** s.power;
   return s.endLr + (s.baseLr - s.endLr) * (Math.cos(Math.PI * progress) + 1) * 0.5;
 }
 

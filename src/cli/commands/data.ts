@@ -20,6 +20,8 @@ function registerCheck(data: Command): void {
     .option('--template <text>', 'for lists of frame folders: names of the frames, such as {:05d}.jpg')
     .option('--classes-file <file>', 'class names, one per line (default: classes.txt in the folder of the list)')
     .option('--model <name>', 'quickstart, video-s, image-t, …: models of images take pictures from class folders')
+    .addOption(new Option('--task <name>', 'segment: pictures with index masks').choices(['classify', 'segment']))
+    .option('--reduce-zero-label', 'with --task segment: classes of masks count from 1, and 0 is ignored (ADE20K)')
     .option('--frames <n>', 'frames of a clip', wholeNumber(1))
     .option('--rate <n>', 'distance between frames, at 30 frames per second', wholeNumber(1))
     .option('--clips <n>', 'test clips per video; --json lists their frames', wholeNumber(1), 1)
@@ -30,6 +32,7 @@ function registerCheck(data: Command): void {
       'after',
       '\nExit status: 0 without findings, 1 for errors (a run would stop or learn wrong labels), 2 for warnings.' +
         '\n\nExamples:\n  morphmlp data check train.csv --val val.csv\n  morphmlp data check photos/train --val photos/val --model image-t' +
+        '\n  morphmlp data check pictures/ --val pictures/ --task segment' +
         '\n  morphmlp data check sthv1/train.txt --template {:05d}.jpg --root /data/frames' +
         '\n  morphmlp data check --cfg K400_MLP_S16x4.yaml DATA.PATH_TO_DATA_DIR lists DATA.PATH_PREFIX /data/k400 --json > check.json',
     )

@@ -39,7 +39,7 @@ function captionOf(batch: Batch, row: number, names: readonly string[]): string 
         .sort((a, b) => b.share - a.share)
         .slice(0, 2)
         .map(({ share, name }) => `${name} ${percent(share)}`)
-    : [names[labels[row]!]!];
+    : [names[labels[row]!] ?? 'mask'];
   return `${shares.join(' · ')}    ${clips[row]!.path}`;
 }
 

@@ -10,6 +10,8 @@ import { Progress } from '../../terminal/progress';
 import { printable } from '../../terminal/text_width';
 import { isKey } from '../../train/config/config';
 import { runOptions } from '../../train/config/recipe';
+import type { RunOptions } from '../../train/options';
+import { checkMasks } from './data_check_pairs';
 import { expectSame } from '../../distributed/connect';
 import { FILE_TIMEOUT, joinRanks, workersHere } from './join_ranks';
 import { resolveConfig, type TrainFlags } from './train_settings';
@@ -17,7 +19,7 @@ import { resolveConfig, type TrainFlags } from './train_settings';
 /** Arguments of `morphmlp data check`. */
 export type CheckArguments = Pick<
   TrainFlags,
-  'cfg' | 'preset' | 'val' | 'separator' | 'model' | 'frames' | 'rate' | 'workers'
+  'cfg' | 'preset' | 'val' | 'separator' | 'model' | 'frames' | 'rate' | 'workers' | 'task' | 'reduceZeroLabel'
 > & {
   root?: string;
   template?: string;
@@ -37,23 +39,30 @@ function specWith(spec: DataSpec, { root, template, classesFile }: CheckArgument
   };
 }
 
+/** The options of a run on the data of the command line. */
+function optionsOf(given: readonly string[], args: CheckArguments): RunOptions {
+  const [list, pairs] = given[0] === undefined || isKey(given[0]) ? [undefined, given] : [given[0], given.slice(1)];
+  const { cfg, preset, val, separator, model, frames, rate, workers, task, reduceZeroLabel } = args;
+  const all = { cfg, preset, data: list, val, separator, model, frames, rate, workers, task, reduceZeroLabel };
+  const flags = Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)) as TrainFlags;
+  return runOptions(resolveConfig(flags, [...pairs]).config);
+}
+
 /** The lists, training first, and the sampling of clips. */
 function openLists(
-  given: readonly string[],
+  options: RunOptions,
   args: CheckArguments,
 ): { listings: Listing[]; clips: VideoOptions; workers: number } {
-  const [list, pairs] = given[0] === undefined || isKey(given[0]) ? [undefined, given] : [given[0], given.slice(1)];
-  const { cfg, preset, val, separator, model, frames, rate, workers } = args;
-  const all = { cfg, preset, data: list, val, separator, model, frames, rate, workers };
-  const flags = Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)) as TrainFlags;
-  const { config } = resolveConfig(flags, [...pairs]);
-  const options = runOptions(config);
   const opening = { clips: { ...options.clips, train: false }, classes: options.classes ?? undefined };
   const train = openList(specWith(options.train, args), { ...opening, split: 'train' });
   const known = { known: train.classNames, knownFrom: train.source };
   const second = options.val && [openList(specWith(options.val, args), { ...opening, ...known })];
   return { listings: [train, ...(second ?? [])], clips: opening.clips, workers: options.workers };
 }
+
+/** Names of the classes of masks by `--classes-file`. */
+const withClasses = (options: RunOptions, { classesFile }: CheckArguments): RunOptions =>
+  classesFile === undefined ? options : { ...options, train: { ...options.train, classesFile } };
 
 const SHOWN = 20;
 
@@ -150,7 +159,9 @@ function jsonOf(found: DataCheck, warnings: string[]): string {
 /** Runs `morphmlp data check`: exit status 0 without findings, 1 for errors, 2 for warnings. */
 export async function check(given: string[], args: CheckArguments): Promise<void> {
   const ranks = joinRanks({ timeout: FILE_TIMEOUT });
-  const { listings, clips, workers } = ranks.agree(() => openLists(given, args));
+  const options = ranks.agree(() => optionsOf(given, args));
+  if (options.architecture.task === 'segment') return ranks.isMain ? checkMasks(withClasses(options, args), args.json ?? false) : undefined;
+  const { listings, clips, workers } = ranks.agree(() => openLists(options, args));
   expectSame(ranks, Object.fromEntries(listings.map(({ digest }, i) => [LISTS[i]!, digest])));
   const bar = new Progress({ label: 'checking', total: listings.reduce((sum, { items }) => sum + items.length, 0) });
   const span = ({ fps }: { fps: number }): number =>

@@ -1,14 +1,15 @@
 import os from 'node:os';
 import { Option, type Command } from 'commander';
+import { addSegmentOptions } from './segment_options';
 import type { EvaluateArguments } from './evaluate_action';
 import { deviceOption, precisionOption, numberIn, wholeNumber } from '../options';
 
 /** Adds `morphmlp evaluate`. */
 export function registerEvaluate(program: Command): void {
-  program
+  const command = program
     .command('evaluate')
-    .description('measure a trained model on labelled clips: accuracy, precision, recall and F1 of each class')
-    .requiredOption('--data <path>', 'clips: a csv, a folder of class folders, or motion (motion:N for N clips)')
+    .description('measure a trained model: accuracy, precision, recall and F1 of classes of clips, or IoU of those of pixels')
+    .requiredOption('--data <path>', 'clips: a csv, a folder of class folders, or motion (motion:N for N clips); segmentation: a folder of images/ and masks/')
     .requiredOption('--checkpoint <path>', 'a .safetensors file that training wrote, or the folder of a run: its best')
     .option('--batch-size <n>', 'views of a video per forward pass', wholeNumber(1), 8)
     .option('--workers <n>', 'threads that decode videos', wholeNumber(1), Math.max(1, os.cpus().length - 1))
@@ -25,6 +26,8 @@ export function registerEvaluate(program: Command): void {
     .option('--csv <file>', 'write the prediction for every file: label, predicted class, scores')
     .option('--html <file>', 'write a page: measures and confusion of the classes, the surest mistakes')
     .option('--json', 'print as JSON: measures of every class, confusion matrix, predictions')
+    .option('--reduce-zero-label', 'segmentation: classes of masks count from 1, and 0 is ignored (ADE20K)');
+  addSegmentOptions(command)
     .addHelpText(
       'after',
       '\nExamples:\n  morphmlp evaluate --data val.csv --checkpoint runs/mine/best.safetensors\n  morphmlp evaluate --data val.csv --checkpoint runs/mine/best.safetensors --clips 4 --crops 3\n  morphmlp evaluate --data val.csv --checkpoint runs/mine --csv predictions.csv --html evaluation.html\n  morphmlp evaluate --data motion --checkpoint runs/quickstart\n  mpirun -n 4 --bind-to none morphmlp evaluate --data val.csv --checkpoint runs/mine',

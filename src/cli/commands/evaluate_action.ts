@@ -1,15 +1,18 @@
 import { specOf } from '../../data/open';
 import type { Device, Precision } from '../../core/native';
 import { writeFileAtomic } from '../../formats/atomic';
+import { detectLaunch } from '../../distributed/launch';
 import { checkpointFile } from '../../train/checkpoint_file';
 import { writeEvaluationPage } from './evaluation_page';
 import { joinRanks, shareThreads, useDevice } from './join_ranks';
 import { runTest } from './multi_view_test';
+import { evaluateMasks } from './evaluate_masks_action';
+import { expectNoSegmentFlags, isSegmenter, type SegmentFlags } from './segment_options';
 import { checkOutputs } from './outputs';
 import { predictionsCsv, recordOf, showSkippedVideos, testText } from './test_record';
 
 /** Arguments of `morphmlp evaluate`. */
-export interface EvaluateArguments {
+export interface EvaluateArguments extends SegmentFlags {
   data: string;
   checkpoint: string;
   batchSize: number;
@@ -23,11 +26,20 @@ export interface EvaluateArguments {
   html?: string;
   json?: boolean;
   rankTimeout?: number;
+  reduceZeroLabel?: boolean;
 }
 
 /** Runs `morphmlp evaluate`. */
 export async function evaluate(given: EvaluateArguments): Promise<void> {
   const { data, batchSize, workers, separator, clips, crops, csv, html, json = false } = given;
+  const segmenter = checkpointFile(given.checkpoint);
+  if (isSegmenter(segmenter)) {
+    const other = (['csv', 'html'] as const).find((name) => given[name] !== undefined);
+    if (other) throw new Error(`--${other} is of models that classify clips; give --json`);
+    if (detectLaunch() !== null) throw new Error('evaluate of a segmentation model runs in one process');
+    return evaluateMasks(segmenter, given);
+  }
+  expectNoSegmentFlags(segmenter, given);
   const ranks = joinRanks({ timeout: given.rankTimeout });
   const checkpoint = ranks.agree(() => {
     useDevice(ranks, given.device);

@@ -1,3 +1,4 @@
+import { addSegmentOptions } from './segment_options';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { deviceOption, precisionOption, wholeNumber } from '../options';
 import type { Distance } from '../../data/video/windows';
@@ -37,9 +38,9 @@ lies in the video.`;
 
 /** Adds `morphmlp predict`. */
 export function registerPredict(program: Command): void {
-  program
+  const command = program
     .command('predict')
-    .description('classify videos and pictures with a trained model')
+    .description('classify videos and pictures, or segment a picture, with a trained model')
     .argument('<inputs...>', 'videos, pictures, folders of them, or - for standard input')
     .requiredOption(
       '--checkpoint <path>',
@@ -63,6 +64,9 @@ export function registerPredict(program: Command): void {
     .option('--ignore-sar', 'treat the stored pixels of videos as square, as decord and torchvision do')
     .addOption(deviceOption())
     .addOption(precisionOption())
+    .option('--out <file.png>', 'segmentation: write the mask, a palette of the classes')
+    .option('--overlay <file.png>', 'segmentation: write the picture with the colours of its classes over it');
+  addSegmentOptions(command)
     .addHelpText('after', EXAMPLES)
     .action(async (inputs: string[], given: PredictArguments) =>
       (await import('./predict_action.js')).predict(inputs, given),

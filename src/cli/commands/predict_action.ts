@@ -13,12 +13,17 @@ import { meanOfRows, probabilities, viewLogits } from '../../train/views';
 import { showNotes } from './notes';
 import { checkOutputs } from './outputs';
 import { fileInputs, standardInput, type Input, type StreamInput } from './predict_inputs';
+import { predictMask } from './predict_mask_action';
 import { PredictOutput } from './predict_output';
+import { expectNoSegmentFlags, isSegmenter, type SegmentFlags } from './segment_options';
 import { Progress } from '../../terminal/progress';
 import { printable } from '../../terminal/text_width';
 
 /** Arguments of `morphmlp predict`. */
-export interface PredictArguments {
+export interface PredictArguments extends SegmentFlags {
+  /** Files of a segmentation: the mask, and the picture with its colours. */
+  out?: string;
+  overlay?: string;
   checkpoint: string;
   top: number;
   json?: boolean;
@@ -170,6 +175,9 @@ function checkFiles({ sheet, csv, timeline, every, window }: PredictArguments): 
 
 /** Runs `morphmlp predict`. */
 export async function predict(given: string[], args: PredictArguments): Promise<void> {
+  const segmenter = checkpointFile(args.checkpoint);
+  if (isSegmenter(segmenter)) return predictMask(given, segmenter, args);
+  expectNoSegmentFlags(segmenter, args);
   setDefaultDevice(args.device);
   checkFiles(args);
   const { every, window, top, json = false, csv, sheet } = args;

@@ -144,7 +144,8 @@ export const KEYS = {
 
   'SOLVER.BASE_LR': real(0.1, 'learning rate after the warm-up', 0),
   'SOLVER.BASE_LR_SCALE_NUM_SHARDS': flag(false, 'multiply the learning rate by NUM_SHARDS'),
-  'SOLVER.LR_POLICY': only('cosine', 'cosine is the only schedule'),
+  'SOLVER.LR_POLICY': choice('cosine', ['cosine', 'poly'], 'decay of the learning rate'),
+  'SOLVER.POLY_POWER': real(0.9, 'power of the decay poly', 0),
   'SOLVER.COSINE_END_LR': real(0, 'final learning rate', 0),
   'SOLVER.COSINE_AFTER_WARMUP': flag(false, 'the cosine starts where the warm-up ends'),
   'SOLVER.WARMUP_EPOCHS': real(0, 'epochs of linear warm-up', 0),

@@ -197,6 +197,7 @@ function scheduleOf(config: Config): RunOptions['schedule'] {
     warmupEpochs,
     maxEpoch,
     cosineAfterWarmup: config['SOLVER.COSINE_AFTER_WARMUP'],
+    ...(config['SOLVER.LR_POLICY'] === 'poly' ? { power: config['SOLVER.POLY_POWER'] } : {}),
   };
 }
 

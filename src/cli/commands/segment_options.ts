@@ -1,0 +1,57 @@
+/** Options of the commands that segment pictures. */
+import { InvalidArgumentError, Option, type Command } from 'commander';
+import { readCheckpointMeta } from '../../formats/checkpoint';
+import type { SegmentOptions } from '../../train/segment';
+import { numberIn, wholeNumber } from '../options';
+
+/** Flags of `evaluate` and `predict` for segmentation models. */
+export interface SegmentFlags {
+  scales?: number[];
+  mirror?: boolean;
+  slide?: number;
+}
+
+function scaleList(text: string): number[] {
+  const read = numberIn(0.05, 20);
+  try {
+    return text.split(',').map((one) => read(one));
+  } catch {
+    throw new InvalidArgumentError('Expected numbers from 0.05 to 20, such as 0.5,1,1.5.');
+  }
+}
+
+/** Adds the flags to a command. */
+export function addSegmentOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--scales <list>', 'segmentation: sizes whose probabilities are averaged, such as 0.5,1,1.5').argParser(
+        scaleList,
+      ),
+    )
+    .option('--mirror', 'segmentation: average with the mirrored picture')
+    .option('--slide <pixels>', 'segmentation: side of windows that slide by two thirds of it', wholeNumber(32));
+}
+
+/** How pictures are segmented by the flags. */
+export function segmentOptionsOf({ scales = [1], mirror = false, slide }: SegmentFlags): SegmentOptions {
+  const window = slide === undefined ? null : { side: slide, stride: Math.max(1, Math.round((slide * 2) / 3)) };
+  return { scales, flip: mirror, window };
+}
+
+/** Whether a file is a checkpoint of this program of a segmentation model. Other files are for `load` to judge. */
+export function isSegmenter(file: string): boolean {
+  try {
+    return (readCheckpointMeta(file)['model'] as { task?: unknown } | undefined)?.task === 'segment';
+  } catch {
+    return false;
+  }
+}
+
+/** Throws if flags of segmentation are given with another model. */
+export function expectNoSegmentFlags(checkpoint: string, flags: object): void {
+  const names = ['scales', 'mirror', 'slide', 'out', 'overlay', 'reduceZeroLabel'] as const;
+  const given = names.find((name) => (flags as Record<string, unknown>)[name] !== undefined);
+  if (given === undefined) return;
+  const flag = given.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  throw new Error(`--${flag} is of models that segment pictures; ${checkpoint} classifies clips`);
+}
