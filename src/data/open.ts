@@ -72,7 +72,8 @@ function openMotion(spec: DataSpec, { clips, seed = 0 }: OpenOptions, pool: Deco
 }
 
 function openShapes(spec: DataSpec, { clips, seed = 0 }: OpenOptions): Dataset {
-  if (spec.split) throw new Error(`${spec.path}: a share for validation needs files; name a set, such as segment-shapes:64`);
+  if (spec.split)
+    throw new Error(`${spec.path}: a share for validation needs files; name a set, such as segment-shapes:64`);
   const length = Number(SEGMENT_SHAPES.exec(spec.path)?.[1] ?? SEGMENT_SIZES[clips.train ? 'train' : 'val']);
   const flip = clips.train && clips.flip;
   return new SegmentShapes({ seed, stream: clips.train ? 0 : 1, length, size: clips.crop, flip });
@@ -84,9 +85,14 @@ function maskClasses({ path: root, classesFile }: DataSpec, { known, classes }: 
   const file = classesFile ?? path.join(root, 'classes.txt');
   if (classesFile === undefined && !existsSync(file)) {
     if (classes) return Array.from({ length: classes }, (_, i) => `class ${i}`);
-    throw new Error(`${root}: the classes of the masks are not known: write their names to ${file}, one a line, or give MODEL.NUM_CLASSES`);
+    throw new Error(
+      `${root}: the classes of the masks are not known: write their names to ${file}, one a line, or give MODEL.NUM_CLASSES`,
+    );
   }
-  const names = readFileSync(file, 'utf8').split(/\r?\n/).map((name) => name.trim()).filter((name) => name !== '');
+  const names = readFileSync(file, 'utf8')
+    .split(/\r?\n/)
+    .map((name) => name.trim())
+    .filter((name) => name !== '');
   if (classes && names.length !== classes)
     throw new Error(`${file}: expected ${classes} names of classes (MODEL.NUM_CLASSES), got ${names.length}`);
   return names;
@@ -94,7 +100,8 @@ function maskClasses({ path: root, classesFile }: DataSpec, { known, classes }: 
 
 function openPairs(spec: DataSpec, options: OpenOptions): Dataset {
   const { clips } = options;
-  if (spec.split) throw new Error(`${spec.path}: a share for validation is of labelled clips: name a folder of pairs (--val)`);
+  if (spec.split)
+    throw new Error(`${spec.path}: a share for validation is of labelled clips: name a folder of pairs (--val)`);
   const { train, flip, crop: size, testScale, augmentation } = clips;
   return new PairDataset(listPairs(spec.path, train ? 'train' : 'val'), {
     ...{ classNames: maskClasses(spec, options), reduceZeroLabel: spec.reduceZeroLabel ?? false, train, flip },
@@ -130,7 +137,8 @@ export function openDataset(spec: DataSpec, options: OpenOptions, pool: DecodePo
 export function openList(spec: DataSpec, options: OpenOptions): Listing {
   if (spec.split) return splitListing(openList({ ...spec, split: undefined }, options), spec.split, options.seed ?? 0);
   const reading = listingOptions(spec, options);
-  if (spec.kind === 'motion' || spec.kind === 'segment-shapes') throw new Error(`${spec.path}: drawn clips have no list`);
+  if (spec.kind === 'motion' || spec.kind === 'segment-shapes')
+    throw new Error(`${spec.path}: drawn clips have no list`);
   if (spec.kind === 'list') return readListing(spec.path, reading);
   if (!existsSync(spec.path))
     throw new Error(`${spec.path}: no such file; expected a list of folder number-of-frames label`);

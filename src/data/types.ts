@@ -119,7 +119,9 @@ export function stackMasks(clips: readonly Clip[]): Mask {
   clips.forEach(({ mask, path }, i) => {
     if (!mask) throw new Error(`masks of a batch: ${path} has no mask`);
     if (mask.height !== height || mask.width !== width)
-      throw new Error(`masks of a batch: that of ${path} is ${mask.height}x${mask.width}, the first ${height}x${width}`);
+      throw new Error(
+        `masks of a batch: that of ${path} is ${mask.height}x${mask.width}, the first ${height}x${width}`,
+      );
     pixels.set(mask.pixels, i * area);
   });
   return { pixels, height, width };

@@ -90,9 +90,7 @@ export function initialise(
   }
   const own = model.stateDict();
   startStem(state, own, options.inflate ?? 'centre');
-  const kept = [...own.keys()].filter(
-    (name) => !state.has(name) && !isTemporal(name) && !(isHead(name) && anew),
-  );
+  const kept = [...own.keys()].filter((name) => !state.has(name) && !isTemporal(name) && !(isHead(name) && anew));
   if (kept.length > 0) throw new Error(`tensors are missing from it: ${kept.join(', ')}`);
   model.loadStateDict(state, { strict: false });
   return { from, copied: [...own.keys()].filter((name) => state.has(name)).length, fresh };

@@ -184,7 +184,9 @@ function accuracyChart(report: RunReport, axis: Axis): CurveChart {
     ),
     ...valCurve('validation', '--val', report, axis, (e) => e.valTop1),
     ...(segments ? valCurve('validation, pixel accuracy', '--val2', report, axis, (e) => e.valTop5) : []),
-    ...(!segments && report.classNames.length > 10 ? valCurve('validation, top 5', '--val2', report, axis, (e) => e.valTop5) : []),
+    ...(!segments && report.classNames.length > 10
+      ? valCurve('validation, top 5', '--val2', report, axis, (e) => e.valTop5)
+      : []),
   ];
   const height = best && finite(best.valTop1);
   const mark = height !== null && {

@@ -62,7 +62,9 @@ export async function renderRunReport(report: RunReport): Promise<string> {
     summary(report),
     training(report, curveCharts(report)),
     ...(evaluation && report.model.task === 'segment' ? [segmentClasses(evaluation, classNames, of)] : []),
-    ...(evaluation && report.model.task !== 'segment' ? [classes(evaluation, classNames, of), await mistakes(evaluation, classNames, of)] : []),
+    ...(evaluation && report.model.task !== 'segment'
+      ? [classes(evaluation, classNames, of), await mistakes(evaluation, classNames, of)]
+      : []),
     data(report),
     setup(report),
   ];

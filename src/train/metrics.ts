@@ -40,7 +40,13 @@ export function addBatch(into: Metrics, loss: number, scores: Float32Array, labe
 }
 
 /** Adds a batch of masks: its mean loss, and the predicted and the true classes of its pixels. */
-export function addMasks(into: Metrics, loss: number, predicted: Uint8Array, masks: Uint8Array, pictures: number): void {
+export function addMasks(
+  into: Metrics,
+  loss: number,
+  predicted: Uint8Array,
+  masks: Uint8Array,
+  pictures: number,
+): void {
   let [right, labelled] = [0, 0];
   for (let i = 0; i < masks.length; i++) {
     if (masks[i] === IGNORED) continue;

@@ -71,7 +71,9 @@ class Segmenter {
     const [sums, counts] = [new Float32Array(height * width * classes), new Float32Array(height * width)];
     for (const y of windowStarts(height, rows, stride))
       for (const x of windowStarts(width, columns, stride)) {
-        const part = scope(() => resize(this.whole(cut(picture, x, y, columns, rows)), [rows, columns], 'bilinear').floats());
+        const part = scope(() =>
+          resize(this.whole(cut(picture, x, y, columns, rows)), [rows, columns], 'bilinear').floats(),
+        );
         for (let row = 0; row < rows; row++)
           for (let column = 0; column < columns; column++) {
             const at = (y + row) * width + x + column;
@@ -105,7 +107,11 @@ function cut({ pixels, width }: Picture, x: number, y: number, columns: number, 
 /** The class of each pixel of [height, width] by the largest of logits of another size. */
 function largest(logits: Tensor, { height, width }: Pick<Mask, 'height' | 'width'>): Uint8Array {
   const none = tensor(new Uint8Array(height * width).fill(IGNORED), [1, height, width], { device: logits.device });
-  return pixelCrossEntropy(logits, none, ones([logits.shape[3]!], { device: logits.device })).predicted.data() as Uint8Array;
+  return pixelCrossEntropy(
+    logits,
+    none,
+    ones([logits.shape[3]!], { device: logits.device }),
+  ).predicted.data() as Uint8Array;
 }
 
 /**
@@ -132,7 +138,9 @@ export async function segmentPicture(
       if (scaled.length === 1 && !flip) return largest(segmenter.logits(scaled[0]!), size);
       const shares = (logits: Tensor): Tensor => softmax(resize(logits, [size.height, size.width], 'bilinear'));
       const sum = scaled
-        .flatMap((one) => (flip ? [() => segmenter.logits(one), () => segmenter.flipped(one)] : [() => segmenter.logits(one)]))
+        .flatMap((one) =>
+          flip ? [() => segmenter.logits(one), () => segmenter.flipped(one)] : [() => segmenter.logits(one)],
+        )
         .map((view) => scope(() => shares(view())))
         .reduce((a, b) => add(a, b));
       return Uint8Array.from(argmax(sum, 3).data());

@@ -6,6 +6,9 @@ import { memory } from '../../src/core/runtime';
 import { stillPicture } from '../../src/data/pictures/stills';
 import { SegmentShapes } from '../../src/data/synthetic/segment_shapes';
 import { Philox } from '../../src/core/philox';
+import { initialise } from '../../src/models/initialise';
+import { create } from '../../src/models/morphmlp';
+import { SemanticFpn } from '../../src/models/semantic_fpn';
 import { load, loadSegmenter } from '../../src/models/load';
 import { defaults, presetSettings, withSettings } from '../../src/train/config/config';
 import { runOptions } from '../../src/train/config/recipe';
@@ -43,7 +46,8 @@ async function train(given: RunOptions, stopAfter = Infinity): Promise<Run> {
 /** All tensors and the state, without what may differ: seconds. */
 function state(run: Run): object {
   const { tensors, optimizer, meta } = loadCheckpoint(run.files.last);
-  const bits = (map: typeof tensors) => [...map].map(([name, { data }]) => [name, Buffer.from(data.buffer).toString('base64')]);
+  const bits = (map: typeof tensors) =>
+    [...map].map(([name, { data }]) => [name, Buffer.from(data.buffer).toString('base64')]);
   return [JSON.stringify(meta).replace(/"seconds":[\d.e-]+/g, ''), bits(tensors), bits(optimizer)];
 }
 
@@ -86,13 +90,9 @@ test('validation counts every pixel; the best weights segment as they did in it'
   run.dispose();
 });
 
-test('weights of a classifier start the stages; pyramid and head are new', async () => {
-  const classifier = options('classifier', { 'RUN.TASK': 'classify', 'RUN.TRAIN_DATA': 'motion:8', 'RUN.VAL_DATA': '' });
-  expect(classifier.architecture.task).toBeUndefined();
-  const { create } = await import('../../src/models/morphmlp.js');
-  const { initialise } = await import('../../src/models/initialise.js');
-  const { SemanticFpn } = await import('../../src/models/semantic_fpn.js');
-  const [from, to] = [create('quickstart-image'), new SemanticFpn({ ...create('quickstart-image').config, numClasses: 3, task: 'segment' })];
+test('weights of a classifier start the stages; pyramid and head are new', () => {
+  const from = create('quickstart-image');
+  const to = new SemanticFpn({ ...from.config, numClasses: 3, task: 'segment' });
   const stored = new Map([...from.stateDict()].map(([name, t]) => [name, { shape: t.shape, data: t.floats() }]));
   const { fresh } = initialise(to, stored);
   expect(fresh).toEqual(['pyramid and head: a classifier has none']);
@@ -107,7 +107,6 @@ describe('whole pictures', () => {
   const NORMALISATION = { mean: [0.45, 0.45, 0.45], std: [0.225, 0.225, 0.225] } as const;
 
   test('one size, a window that covers the picture, and several views agree where they must', async () => {
-    const { SemanticFpn } = await import('../../src/models/semantic_fpn.js');
     const { architecture } = options('views');
     const model = new SemanticFpn({ ...architecture, numClasses: 5 });
     model.eval();
@@ -124,9 +123,13 @@ describe('whole pictures', () => {
 });
 
 test('settings of clips are refused with the task', () => {
-  expect(() => options('balanced', { 'RUN.BALANCE': 'weights' })).toThrow('RUN.BALANCE: balances the classes of clips, which RUN.TASK segment has not');
+  expect(() => options('balanced', { 'RUN.BALANCE': 'weights' })).toThrow(
+    'RUN.BALANCE: balances the classes of clips, which RUN.TASK segment has not',
+  );
   expect(() => options('motion', { 'RUN.TRAIN_DATA': 'motion' })).toThrow(/motion has no masks/);
-  expect(() => options('clips', { 'RUN.TASK': 'classify' })).toThrow(/segment-shapes has masks: it is for RUN.TASK segment/);
+  expect(() => options('clips', { 'RUN.TASK': 'classify' })).toThrow(
+    /segment-shapes has masks: it is for RUN.TASK segment/,
+  );
 });
 
 test('targets of bytes have the loss of pixels, others that of clips', () => {

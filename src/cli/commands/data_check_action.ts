@@ -160,7 +160,8 @@ function jsonOf(found: DataCheck, warnings: string[]): string {
 export async function check(given: string[], args: CheckArguments): Promise<void> {
   const ranks = joinRanks({ timeout: FILE_TIMEOUT });
   const options = ranks.agree(() => optionsOf(given, args));
-  if (options.architecture.task === 'segment') return ranks.isMain ? checkMasks(withClasses(options, args), args.json ?? false) : undefined;
+  if (options.architecture.task === 'segment')
+    return ranks.isMain ? checkMasks(withClasses(options, args), args.json ?? false) : undefined;
   const { listings, clips, workers } = ranks.agree(() => openLists(options, args));
   expectSame(ranks, Object.fromEntries(listings.map(({ digest }, i) => [LISTS[i]!, digest])));
   const bar = new Progress({ label: 'checking', total: listings.reduce((sum, { items }) => sum + items.length, 0) });

@@ -26,7 +26,11 @@ export async function checkMasks({ train, val, clips, classes }: RunOptions, jso
   try {
     for (const [spec, isTrain] of [[train, true] as const, ...(val ? [[val, false] as const] : [])]) {
       const known = found[0] ? { known: found[0].names } : {};
-      const set = openDataset(spec, { clips: { ...clips, train: isTrain }, classes: classes ?? undefined, ...known }, pool);
+      const set = openDataset(
+        spec,
+        { clips: { ...clips, train: isTrain }, classes: classes ?? undefined, ...known },
+        pool,
+      );
       if (!(set instanceof PairDataset)) throw new Error(`${spec.path}: drawn pictures have no files to check`);
       const bar = new Progress({ label: 'checking', total: set.length });
       let done = 0;

@@ -8,8 +8,13 @@ import { deviceOption, precisionOption, numberIn, wholeNumber } from '../options
 export function registerEvaluate(program: Command): void {
   const command = program
     .command('evaluate')
-    .description('measure a trained model: accuracy, precision, recall and F1 of classes of clips, or IoU of those of pixels')
-    .requiredOption('--data <path>', 'clips: a csv, a folder of class folders, or motion (motion:N for N clips); segmentation: a folder of images/ and masks/')
+    .description(
+      'measure a trained model: accuracy, precision, recall and F1 of classes of clips, or IoU of those of pixels',
+    )
+    .requiredOption(
+      '--data <path>',
+      'clips: a csv, a folder of class folders, or motion (motion:N for N clips); segmentation: a folder of images/ and masks/',
+    )
     .requiredOption('--checkpoint <path>', 'a .safetensors file that training wrote, or the folder of a run: its best')
     .option('--batch-size <n>', 'views of a video per forward pass', wholeNumber(1), 8)
     .option('--workers <n>', 'threads that decode videos', wholeNumber(1), Math.max(1, os.cpus().length - 1))

@@ -22,10 +22,15 @@ export interface EvaluateMasksArguments extends SegmentFlags {
   json?: boolean;
 }
 
-function openMasks({ data, reduceZeroLabel = false }: EvaluateMasksArguments, model: ReturnType<typeof loadSegmenter>, pool: DecodePool) {
+function openMasks(
+  { data, reduceZeroLabel = false }: EvaluateMasksArguments,
+  model: ReturnType<typeof loadSegmenter>,
+  pool: DecodePool,
+) {
   const spec = specOf(data);
   const kind = spec.kind === 'list' ? ('pairs' as const) : spec.kind;
-  if (kind === 'motion') throw new Error(`${data} has no masks: give a folder of pictures and masks, or segment-shapes`);
+  if (kind === 'motion')
+    throw new Error(`${data} has no masks: give a folder of pictures and masks, or segment-shapes`);
   const opening = { clips: testClips(model.input), known: model.classNames, knownFrom: 'the checkpoint' };
   return openDataset({ ...spec, kind, reduceZeroLabel }, opening, pool);
 }
@@ -40,7 +45,8 @@ export async function evaluateMasks(checkpoint: string, given: EvaluateMasksArgu
     model.network.eval();
     const dataset = openMasks(given, model, pool);
     const { confusion, skipped } = await count(dataset, model, given);
-    if (confusion.pixels === 0) throw new Error(`${given.data}: no picture could be evaluated: ${skipped[0] ?? 'no pixel has a class'}`);
+    if (confusion.pixels === 0)
+      throw new Error(`${given.data}: no picture could be evaluated: ${skipped[0] ?? 'no pixel has a class'}`);
     show(confusion, dataset, skipped, given.json ?? false);
   } finally {
     model.network.dispose();
@@ -48,7 +54,11 @@ export async function evaluateMasks(checkpoint: string, given: EvaluateMasksArgu
   }
 }
 
-async function count(dataset: Dataset, { network, input }: ReturnType<typeof loadSegmenter>, given: EvaluateMasksArguments) {
+async function count(
+  dataset: Dataset,
+  { network, input }: ReturnType<typeof loadSegmenter>,
+  given: EvaluateMasksArguments,
+) {
   const confusion = new PixelConfusion(dataset.classNames.length);
   const skipped: string[] = [];
   const options = segmentOptionsOf(given);
@@ -74,13 +84,22 @@ function show(confusion: PixelConfusion, dataset: Dataset, skipped: readonly str
   const pictures = dataset.length - skipped.length;
   if (json)
     return console.log(
-      JSON.stringify({ ...means, pictures, pixels: confusion.pixels, classes: named, confusion: confusion.rows(), skipped }),
+      JSON.stringify({
+        ...means,
+        pictures,
+        pixels: confusion.pixels,
+        classes: named,
+        confusion: confusion.rows(),
+        skipped,
+      }),
     );
   const shown = (share: number | null): string => (share === null ? '–' : percent(share)).padStart(8);
   const width = Math.max(5, ...named.map(({ name }) => name.length));
   console.log(`${'class'.padEnd(width)}      IoU  accuracy       pixels`);
   for (const { name, iou, accuracy, pixels } of named)
-    console.log(`${printable(name).padEnd(width)} ${shown(iou)}  ${shown(accuracy)} ${pixels.toLocaleString('en').padStart(12)}`);
+    console.log(
+      `${printable(name).padEnd(width)} ${shown(iou)}  ${shown(accuracy)} ${pixels.toLocaleString('en').padStart(12)}`,
+    );
   console.log(
     `mIoU ${percent(means.miou)}  pixel accuracy ${percent(means.pixelAccuracy)}  mean accuracy ${percent(means.meanAccuracy)}  of ${pictures} pictures`,
   );

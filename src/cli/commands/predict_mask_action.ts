@@ -21,10 +21,13 @@ const COVER = 0.5;
 
 function check(inputs: readonly string[], args: PredictArguments): string {
   const wrong = OF_CLIPS.find((name) => args[name] !== undefined);
-  if (wrong) throw new Error(`--${wrong.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)} is of models that classify clips`);
+  if (wrong)
+    throw new Error(`--${wrong.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)} is of models that classify clips`);
   const [file, more] = inputs;
   if (file === undefined || more !== undefined || file === '-')
-    throw new Error(`segmentation: expected one picture, got ${more === undefined ? 'standard input' : `${inputs.length} inputs`}`);
+    throw new Error(
+      `segmentation: expected one picture, got ${more === undefined ? 'standard input' : `${inputs.length} inputs`}`,
+    );
   for (const name of ['out', 'overlay'] as const)
     if (args[name] !== undefined && extname(args[name]).toLowerCase() !== '.png')
       throw new Error(`--${name} ${args[name]}: expected a name that ends in .png`);
@@ -33,19 +36,30 @@ function check(inputs: readonly string[], args: PredictArguments): string {
 }
 
 /** Writes the picture with the colours of its classes over it. */
-async function writeOverlay(file: string, picture: string, { pixels, height, width }: Mask, classes: number): Promise<void> {
+async function writeOverlay(
+  file: string,
+  picture: string,
+  { pixels, height, width }: Mask,
+  classes: number,
+): Promise<void> {
   const colours = classColours(classes);
   const seen = await readPicture({ path: picture }, [width, height]);
   const mixed = Uint8Array.from(seen, (value, i) => {
     const colour = colours[pixels[Math.floor(i / 3)]!]![i % 3]!;
     return Math.round((1 - COVER) * value + COVER * colour);
   });
-  const png = await sharp(mixed, { raw: { width, height, channels: 3 } }).png().toBuffer();
+  const png = await sharp(mixed, { raw: { width, height, channels: 3 } })
+    .png()
+    .toBuffer();
   writeFileAtomic(file, (write) => write(png));
 }
 
 /** Runs `morphmlp predict` for a segmentation model: the share of each class, its mask and an overlay. */
-export async function predictMask(inputs: readonly string[], checkpoint: string, args: PredictArguments): Promise<void> {
+export async function predictMask(
+  inputs: readonly string[],
+  checkpoint: string,
+  args: PredictArguments,
+): Promise<void> {
   setDefaultDevice(args.device);
   const file = check(inputs, args);
   const { network, input, classNames } = loadSegmenter(checkpoint);
@@ -55,7 +69,13 @@ export async function predictMask(inputs: readonly string[], checkpoint: string,
     const size = await pictureSize({ path: file });
     const [width, height] = scaleShortSide(size.width, size.height, input.testScale);
     const pixels = await readPicture({ path: file }, [width, height]);
-    const mask = await segmentPicture(network, { pixels, height, width }, input.normalisation, size, segmentOptionsOf(args));
+    const mask = await segmentPicture(
+      network,
+      { pixels, height, width },
+      input.normalisation,
+      size,
+      segmentOptionsOf(args),
+    );
     const { out, overlay } = args;
     if (out !== undefined) writeFileAtomic(out, (write) => write(encodeMask(mask, classColours(classNames.length))));
     if (overlay !== undefined) await writeOverlay(overlay, file, mask, classNames.length);
@@ -65,7 +85,12 @@ export async function predictMask(inputs: readonly string[], checkpoint: string,
   }
 }
 
-function show(file: string, { pixels, height, width }: Mask, names: readonly string[], { json, out, overlay }: PredictArguments): void {
+function show(
+  file: string,
+  { pixels, height, width }: Mask,
+  names: readonly string[],
+  { json, out, overlay }: PredictArguments,
+): void {
   const counts = new Float64Array(names.length);
   for (const label of pixels) counts[label]! += 1;
   const classes = names

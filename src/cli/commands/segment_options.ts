@@ -24,9 +24,10 @@ function scaleList(text: string): number[] {
 export function addSegmentOptions(command: Command): Command {
   return command
     .addOption(
-      new Option('--scales <list>', 'segmentation: sizes whose probabilities are averaged, such as 0.5,1,1.5').argParser(
-        scaleList,
-      ),
+      new Option(
+        '--scales <list>',
+        'segmentation: sizes whose probabilities are averaged, such as 0.5,1,1.5',
+      ).argParser(scaleList),
     )
     .option('--mirror', 'segmentation: average with the mirrored picture')
     .option('--slide <pixels>', 'segmentation: side of windows that slide by two thirds of it', wholeNumber(32));

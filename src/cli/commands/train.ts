@@ -38,7 +38,10 @@ export function registerTrain(program: Command): void {
       "a folder or list to train on, then KEY VALUE pairs that go over the recipe, as the authors' command line takes them",
     )
     .option('--cfg <file>', "a recipe: one of the authors' YAML files, or your own of the same form")
-    .option('--preset <name>', 'a recipe that comes with the program: quickstart, segment-shapes, k400_s16, imagenet_t, …')
+    .option(
+      '--preset <name>',
+      'a recipe that comes with the program: quickstart, segment-shapes, k400_s16, imagenet_t, …',
+    )
     .option('--print-config', 'print the resulting configuration and exit')
     .option('--data <path>', 'training clips: a csv, a folder of class folders, or motion (motion:N for N clips)')
     .option('--val <path>', 'validation clips, in the same forms, or a share of the training files, such as 0.2')

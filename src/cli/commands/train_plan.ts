@@ -35,7 +35,10 @@ export function splitFolders(folder: string): { data: string; val?: string } {
 
 /** Whether a plan is made: for a person's own files, where no recipe is named. */
 export const isPlanned = ({ config, open }: Resolved): boolean =>
-  open && config['RUN.TASK'] === 'classify' && config['RUN.TRAIN_DATA'] !== '' && runOptions(config).train.kind === 'list';
+  open &&
+  config['RUN.TASK'] === 'classify' &&
+  config['RUN.TRAIN_DATA'] !== '' &&
+  runOptions(config).train.kind === 'list';
 
 const settingsOf = (choices: readonly Choice[]): Setting[] =>
   choices.flatMap(({ settings, name }) =>

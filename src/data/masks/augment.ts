@@ -44,7 +44,13 @@ function isMixed(mask: Uint8Array): boolean {
 }
 
 /** Cuts a square out of rows of `channels` bytes; what lies beyond them is `fill`. */
-function cut(from: Uint8Array, size: readonly [number, number], { x, y, flip }: Crop, side: number, fill: number): Uint8Array {
+function cut(
+  from: Uint8Array,
+  size: readonly [number, number],
+  { x, y, flip }: Crop,
+  side: number,
+  fill: number,
+): Uint8Array {
   const [height, width] = size;
   const channels = from.length / (height * width);
   const to = new Uint8Array(side * side * channels).fill(fill);

@@ -34,5 +34,12 @@ export async function checkPairs(
     onPair();
   }
   const pixels = [...counts.subarray(0, classes)];
-  return { source, pairs: pairs.length, pixels, ignored: counts[IGNORED]!, alone: alone.map(({ reason }) => reason), bad };
+  return {
+    source,
+    pairs: pairs.length,
+    pixels,
+    ignored: counts[IGNORED]!,
+    alone: alone.map(({ reason }) => reason),
+    bad,
+  };
 }

@@ -32,7 +32,11 @@ const cityscapes = (stem: string): string => stem.replace(/_leftImg8bit$/, '_gtF
 
 function pascalNames(root: string, split: 'train' | 'val'): ReadonlySet<string> {
   const file = path.join(root, 'ImageSets', 'Segmentation', `${split}.txt`);
-  return new Set(readFileSync(file, 'utf8').split(/\s+/).filter((name) => name !== ''));
+  return new Set(
+    readFileSync(file, 'utf8')
+      .split(/\s+/)
+      .filter((name) => name !== ''),
+  );
 }
 
 function layoutOf(root: string, split: 'train' | 'val'): Layout {
@@ -71,7 +75,8 @@ function filesBelow(folder: string, fits: (file: string) => boolean): Map<string
 /** Lists the pairs of a part of a folder, by name. @throws if it has none of the layouts, or no pair */
 export function listPairs(root: string, split: 'train' | 'val'): PairList {
   const { pictures, masks, maskOf, names } = layoutOf(root, split);
-  const isMask = (file: string): boolean => /\.png$/i.test(file) && (maskOf === same || /_labelTrainIds\.png$/.test(file));
+  const isMask = (file: string): boolean =>
+    /\.png$/i.test(file) && (maskOf === same || /_labelTrainIds\.png$/.test(file));
   const [left, right] = [filesBelow(pictures, isImage), filesBelow(masks, isMask)];
   const list: PairList = { source: pictures, pairs: [], alone: [] };
   const taken = new Set<string>();
@@ -81,7 +86,8 @@ export function listPairs(root: string, split: 'train' | 'val'): PairList {
     const mask = right.get(wanted);
     taken.add(wanted);
     if (mask !== undefined) list.pairs.push({ picture, mask });
-    else list.alone.push({ name: picture, reason: `${picture}: its mask ${path.join(masks, wanted)}.png does not exist` });
+    else
+      list.alone.push({ name: picture, reason: `${picture}: its mask ${path.join(masks, wanted)}.png does not exist` });
   }
   for (const [stem, mask] of names ? [] : right)
     if (!taken.has(stem)) list.alone.push({ name: mask, reason: `${mask}: its picture in ${pictures} does not exist` });

@@ -29,7 +29,9 @@ function readHeader(data: Buffer): Header {
   if (data.length !== 13) throw new Error('not a PNG file that can be read: its header is damaged');
   const [width, height, depth, colour] = [data.readUInt32BE(0), data.readUInt32BE(4), data[8]!, data[9]!];
   if (colour !== GREY && colour !== PALETTE)
-    throw new Error(`expected a mask of class numbers, grey or with a palette, got ${COLOURS[colour] ?? 'another kind'}`);
+    throw new Error(
+      `expected a mask of class numbers, grey or with a palette, got ${COLOURS[colour] ?? 'another kind'}`,
+    );
   if (depth > 8) throw new Error(`expected a mask of at most 8 bits a pixel, got ${depth}`);
   if (data[12] !== 0) throw new Error('an interlaced mask cannot be read: save it without interlacing');
   if (width < 1 || height < 1 || width > MOST_SIDE || height > MOST_SIDE)
@@ -42,11 +44,14 @@ function readChunks(file: Buffer): { header: Header; data: Buffer } {
   if (!file.subarray(0, 8).equals(SIGNATURE)) throw new Error('not a PNG file');
   let header: Header | null = null;
   const parts: Buffer[] = [];
-  for (let at = 8; at + 12 <= file.length; ) {
+  for (let at = 8; at + 12 <= file.length;) {
     const length = file.readUInt32BE(at);
     const name = file.toString('latin1', at + 4, at + 8);
     const data = file.subarray(at + 8, at + 8 + length);
-    if (at + 12 + length > file.length || crc32(file.subarray(at + 4, at + 8 + length)) !== file.readUInt32BE(at + 8 + length))
+    if (
+      at + 12 + length > file.length ||
+      crc32(file.subarray(at + 4, at + 8 + length)) !== file.readUInt32BE(at + 8 + length)
+    )
       throw new Error('not a PNG file that can be read: it is damaged');
     if (name === 'IHDR') header = readHeader(data);
     if (name === 'IDAT') parts.push(data);
@@ -86,7 +91,8 @@ export function decodeMask(file: Buffer): Mask {
   } catch (error) {
     throw new Error(`not a PNG file that can be read: ${(error as Error).message}`, { cause: error });
   }
-  if (rows.length !== size) throw new Error(`not a PNG file that can be read: it has ${rows.length} bytes, not ${size}`);
+  if (rows.length !== size)
+    throw new Error(`not a PNG file that can be read: it has ${rows.length} bytes, not ${size}`);
   const pixels = new Uint8Array(width * height);
   let above: Uint8Array = new Uint8Array(stride);
   for (let y = 0; y < height; y++) {

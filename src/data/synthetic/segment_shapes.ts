@@ -30,7 +30,10 @@ function drawPose(size: number, corner: number, rng: Philox): Pose {
 }
 
 /** Draws picture `index` with its mask: up to three shapes, in different corners. The same options give the same bytes. */
-export function segmentPicture(index: number, { seed, stream, size }: SegmentShapesOptions): Pick<Clip, 'pixels' | 'mask'> {
+export function segmentPicture(
+  index: number,
+  { seed, stream, size }: SegmentShapesOptions,
+): Pick<Clip, 'pixels' | 'mask'> {
   const rng = new Philox(seed, stream).fork('segment').fork(index);
   const picture = drawBackground(size, rng);
   const mask = new Uint8Array(size * size);
@@ -66,8 +69,7 @@ export class SegmentShapes implements Dataset {
   constructor(private readonly options: SegmentShapesOptions) {
     const { size, length } = options;
     if (!Number.isInteger(size) || size < 32) throw new Error(`shapes: expected a size of at least 32, got ${size}`);
-    if (!Number.isInteger(length) || length < 1)
-      throw new Error(`shapes: expected at least 1 picture, got ${length}`);
+    if (!Number.isInteger(length) || length < 1) throw new Error(`shapes: expected at least 1 picture, got ${length}`);
     this.length = length;
   }
 

@@ -92,7 +92,10 @@ function specFor(config: Config, split: Split): DataSpec | null {
   if (spec === null || !(segments || drawn)) return spec;
   if (drawn && segments) return spec;
   if (drawn) throw new Error(`${spec.path} has masks: it is for RUN.TASK segment (--task segment)`);
-  if (spec.kind !== 'list') throw new Error(`${spec.path} has no masks: RUN.TASK segment takes a folder of pictures and masks, or segment-shapes`);
+  if (spec.kind !== 'list')
+    throw new Error(
+      `${spec.path} has no masks: RUN.TASK segment takes a folder of pictures and masks, or segment-shapes`,
+    );
   return { ...spec, kind: 'pairs', reduceZeroLabel: config['RUN.REDUCE_ZERO_LABEL'] };
 }
 

@@ -1,8 +1,10 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { crc32 } from 'node:zlib';
 import sharp from 'sharp';
 import { Philox } from '../../../src/core/philox';
+import { checkPairs } from '../../../src/data/masks/check';
 import { randomCrop, resizeMask } from '../../../src/data/masks/augment';
 import { PairDataset, readMask } from '../../../src/data/masks/pair_dataset';
 import { listPairs } from '../../../src/data/masks/pairs';
@@ -63,7 +65,15 @@ describe('PNG masks', () => {
   });
 
   test.each([
-    ['colours', async () => sharp(await grey(8, 8).png().toBuffer()).toColourspace('srgb').png().toBuffer(), /got colours/],
+    [
+      'colours',
+      async () =>
+        sharp(await grey(8, 8).png().toBuffer())
+          .toColourspace('srgb')
+          .png()
+          .toBuffer(),
+      /got colours/,
+    ],
     ['16 bits', async () => grey(8, 8).toColourspace('grey16').png().toBuffer(), /at most 8 bits a pixel, got 16/],
     ['interlaced', () => grey(8, 8).png({ progressive: true }).toBuffer(), /an interlaced mask cannot be read/],
     ['JPEG', () => grey(8, 8).jpeg().toBuffer(), /not a PNG file/],
@@ -82,7 +92,6 @@ function damaged(file: Buffer): Buffer {
 
 /** A grey PNG of fewer bits, by the encoder for 8 with its header changed. */
 function packed(labels: Uint8Array, width: number, height: number, depth: number): Buffer {
-  const { crc32 } = jest.requireActual<typeof import('node:zlib')>('node:zlib');
   const stride = Math.ceil((width * depth) / 8);
   const rows = new Uint8Array(stride * height);
   labels.forEach((label, i) => {
@@ -100,7 +109,16 @@ describe('lists of pairs', () => {
   const layouts: [string, string[], string][] = [
     ['plain', ['images/a.jpg', 'masks/a.png'], ''],
     ['split folders', ['train/images/a.jpg', 'train/masks/a.png'], ''],
-    ['ADE20K', ['images/training/a.jpg', 'annotations/training/a.png', 'images/validation/b.jpg', 'annotations/validation/b.png'], ''],
+    [
+      'ADE20K',
+      [
+        'images/training/a.jpg',
+        'annotations/training/a.png',
+        'images/validation/b.jpg',
+        'annotations/validation/b.png',
+      ],
+      '',
+    ],
     [
       'Cityscapes',
       [
@@ -110,23 +128,34 @@ describe('lists of pairs', () => {
       ],
       '',
     ],
-    ['Pascal VOC', ['JPEGImages/a.jpg', 'JPEGImages/b.jpg', 'SegmentationClass/a.png', 'SegmentationClass/b.png'], 'a\n'],
+    [
+      'Pascal VOC',
+      ['JPEGImages/a.jpg', 'JPEGImages/b.jpg', 'SegmentationClass/a.png', 'SegmentationClass/b.png'],
+      'a\n',
+    ],
   ];
 
   test.each(layouts)('%s', (_, files, split) => {
     for (const file of files) write(file, '');
     if (split) write('ImageSets/Segmentation/train.txt', split);
     const { pairs, alone } = listPairs(folder, 'train');
-    expect(pairs).toEqual([{ picture: path.join(folder, files[0]!), mask: path.join(folder, files.find((f, i) => i > 0 && f.endsWith('.png'))!) }]);
+    expect(pairs).toEqual([
+      {
+        picture: path.join(folder, files[0]!),
+        mask: path.join(
+          folder,
+          files.find((f, i) => i > 0 && f.endsWith('.png'))!,
+        ),
+      },
+    ]);
     expect(alone).toEqual([]);
   });
 
   test('files without a partner are named, on both sides', () => {
     for (const file of ['images/a.jpg', 'masks/a.png', 'images/b.jpg', 'masks/c.png']) write(file, '');
-    expect(listPairs(folder, 'train').alone.map(({ reason }) => reason.replaceAll(`${folder}${path.sep}`, ''))).toEqual([
-      'images/b.jpg: its mask masks/b.png does not exist',
-      'masks/c.png: its picture in images does not exist',
-    ]);
+    expect(listPairs(folder, 'train').alone.map(({ reason }) => reason.replaceAll(`${folder}${path.sep}`, ''))).toEqual(
+      ['images/b.jpg: its mask masks/b.png does not exist', 'masks/c.png: its picture in images does not exist'],
+    );
   });
 
   test.each([
@@ -139,7 +168,8 @@ describe('lists of pairs', () => {
 });
 
 describe('masks of a dataset', () => {
-  const png = (values: number[]) => encodeMask({ pixels: Uint8Array.from(values), height: 1, width: values.length }, []);
+  const png = (values: number[]) =>
+    encodeMask({ pixels: Uint8Array.from(values), height: 1, width: values.length }, []);
 
   test('classes that count from 1: 0 and 255 are ignored', async () => {
     const file = write('m.png', png([0, 1, 3, 255]));
@@ -157,7 +187,9 @@ describe('masks of a dataset', () => {
 
   const options = { classNames: ['a', 'b'], reduceZeroLabel: false, flip: true, colour: 0.4 };
   const picture = (width: number, height: number) =>
-    sharp({ create: { width, height, channels: 3, background: '#406080' } }).png().toBuffer();
+    sharp({ create: { width, height, channels: 3, background: '#406080' } })
+      .png()
+      .toBuffer();
 
   test('a mask of another size than its picture is refused with both sizes', async () => {
     write('images/a.png', await picture(40, 30));
@@ -171,7 +203,11 @@ describe('masks of a dataset', () => {
     write('masks/a.png', encodeMask({ pixels: gradient(80, 60).map((v) => v % 2), height: 60, width: 80 }, []));
     const list = listPairs(folder, 'train');
     const train = new PairDataset(list, { ...options, size: 48, train: true });
-    const [one, again, other] = [await train.clip(0, new Philox(3)), await train.clip(0, new Philox(3)), await train.clip(0, new Philox(4))];
+    const [one, again, other] = [
+      await train.clip(0, new Philox(3)),
+      await train.clip(0, new Philox(3)),
+      await train.clip(0, new Philox(4)),
+    ];
     expect(again).toEqual(one);
     expect(other).not.toEqual(one);
     expect([one.height, one.width, one.mask!.pixels.length]).toEqual([48, 48, 48 * 48]);
@@ -224,10 +260,11 @@ describe('augmentation', () => {
 });
 
 test('a check counts the pixels of the classes, and names what cannot be used', async () => {
-  const { checkPairs } = await import('../../../src/data/masks/check.js');
   const png = (width: number, ...values: number[]) =>
     encodeMask({ pixels: Uint8Array.from(values), height: values.length / width, width }, []);
-  const picture = await sharp({ create: { width: 2, height: 2, channels: 3, background: '#123456' } }).png().toBuffer();
+  const picture = await sharp({ create: { width: 2, height: 2, channels: 3, background: '#123456' } })
+    .png()
+    .toBuffer();
   for (const name of ['good', 'wide', 'high', 'lost', 'alone']) write(`images/${name}.png`, picture);
   write('masks/good.png', png(2, 0, 1, 1, 255));
   write('masks/wide.png', png(4, 0, 0, 0, 0));
