@@ -42,7 +42,7 @@ export function pixelCrossEntropy(logits: Tensor, labels: Tensor, weights?: Tens
   const at = { batch, height, width, classes, outHeight, outWidth };
   const [loss, total, logSums] = [emptyLike(logits, []), emptyLike(logits, []), emptyLike(logits, labels.shape)];
   const predicted = empty(labels.shape, { device: logits.device, dtype: 'u8' });
-  kernels.pixelCrossEntropyForward({ ...at, logits, labels, weights: factors, loss, total, logSums, predicted });
+  kernels.pixelCrossEntropyForward({ logits, labels, weights: factors, loss, total, logSums, predicted, ...at });
   const output = record({
     op: 'pixelCrossEntropy',
     inputs: [logits],
@@ -50,7 +50,7 @@ export function pixelCrossEntropy(logits: Tensor, labels: Tensor, weights?: Tens
     saved: { logits, labels: labels.detach(), weights: weights ? weights.detach() : factors, total, logSums },
     backward: (dloss, { logits, labels, weights, total, logSums }) => {
       const dlogits = emptyLike(logits);
-      kernels.pixelCrossEntropyBackward({ ...at, logits, labels, weights, total, logSums, dloss, dlogits });
+      kernels.pixelCrossEntropyBackward({ logits, labels, weights, total, logSums, dloss, dlogits, ...at });
       return [dlogits];
     },
   });

@@ -13,6 +13,7 @@ import { runOptions } from '../../train/config/recipe';
 import type { RunOptions } from '../../train/options';
 import { checkMasks } from './data_check_pairs';
 import { expectSame } from '../../distributed/connect';
+import type { Ranks } from '../../distributed/ranks';
 import { FILE_TIMEOUT, joinRanks, workersHere } from './join_ranks';
 import { resolveConfig, type TrainFlags } from './train_settings';
 
@@ -160,8 +161,11 @@ function jsonOf(found: DataCheck, warnings: string[]): string {
 export async function check(given: string[], args: CheckArguments): Promise<void> {
   const ranks = joinRanks({ timeout: FILE_TIMEOUT });
   const options = ranks.agree(() => optionsOf(given, args));
-  if (options.architecture.task === 'segment')
-    return ranks.isMain ? checkMasks(withClasses(options, args), args.json ?? false) : undefined;
+  if (options.architecture.task !== 'segment') await checkLists(options, args, ranks);
+  else if (ranks.isMain) await checkMasks(withClasses(options, args), args.json ?? false);
+}
+
+async function checkLists(options: RunOptions, args: CheckArguments, ranks: Ranks): Promise<void> {
   const { listings, clips, workers } = ranks.agree(() => openLists(options, args));
   expectSame(ranks, Object.fromEntries(listings.map(({ digest }, i) => [LISTS[i]!, digest])));
   const bar = new Progress({ label: 'checking', total: listings.reduce((sum, { items }) => sum + items.length, 0) });

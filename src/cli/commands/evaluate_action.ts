@@ -7,7 +7,7 @@ import { writeEvaluationPage } from './evaluation_page';
 import { joinRanks, shareThreads, useDevice } from './join_ranks';
 import { runTest } from './multi_view_test';
 import { evaluateMasks } from './evaluate_masks_action';
-import { expectNoSegmentFlags, isSegmenter, type SegmentFlags } from './segment_options';
+import { expectNoSegmentFlags, segmenterFile, type SegmentFlags } from './segment_options';
 import { checkOutputs } from './outputs';
 import { predictionsCsv, recordOf, showSkippedVideos, testText } from './test_record';
 
@@ -32,14 +32,14 @@ export interface EvaluateArguments extends SegmentFlags {
 /** Runs `morphmlp evaluate`. */
 export async function evaluate(given: EvaluateArguments): Promise<void> {
   const { data, batchSize, workers, separator, clips, crops, csv, html, json = false } = given;
-  const segmenter = checkpointFile(given.checkpoint);
-  if (isSegmenter(segmenter)) {
+  const segmenter = segmenterFile(given.checkpoint);
+  if (segmenter !== null) {
     const other = (['csv', 'html'] as const).find((name) => given[name] !== undefined);
     if (other) throw new Error(`--${other} is of models that classify clips; give --json`);
     if (detectLaunch() !== null) throw new Error('evaluate of a segmentation model runs in one process');
     return evaluateMasks(segmenter, given);
   }
-  expectNoSegmentFlags(segmenter, given);
+  expectNoSegmentFlags(given.checkpoint, given);
   const ranks = joinRanks({ timeout: given.rankTimeout });
   const checkpoint = ranks.agree(() => {
     useDevice(ranks, given.device);

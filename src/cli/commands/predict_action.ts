@@ -2,10 +2,9 @@ import { DecodePool } from '../../data/video/decode_pool';
 import type { Views } from '../../data/sampling';
 import type { InputSpec } from '../../data/input_spec';
 import { allViews, testClips } from '../../data/video/clip_plan';
-import { checkSliding, slidingClips, type Distance, type Sliding } from '../../data/video/windows';
+import { checkSliding, slidingClips, type Sliding } from '../../data/video/windows';
 import type { Clip } from '../../data/types';
 import { load, type LoadedModel } from '../../models/load';
-import type { Device, Precision } from '../../core/native';
 import { setDefaultDevice } from '../../core/tensor';
 import { TimelineData, writeTimeline } from '../../report/timeline';
 import { checkpointFile } from '../../train/checkpoint_file';
@@ -13,33 +12,14 @@ import { meanOfRows, probabilities, viewLogits } from '../../train/views';
 import { showNotes } from './notes';
 import { checkOutputs } from './outputs';
 import { fileInputs, standardInput, type Input, type StreamInput } from './predict_inputs';
+import type { PredictArguments } from './predict_arguments';
 import { predictMask } from './predict_mask_action';
 import { PredictOutput } from './predict_output';
-import { expectNoSegmentFlags, isSegmenter, type SegmentFlags } from './segment_options';
+import { expectNoSegmentFlags, segmenterFile } from './segment_options';
 import { Progress } from '../../terminal/progress';
 import { printable } from '../../terminal/text_width';
 
-/** Arguments of `morphmlp predict`. */
-export interface PredictArguments extends SegmentFlags {
-  /** Files of a segmentation: the mask, and the picture with its colours. */
-  out?: string;
-  overlay?: string;
-  checkpoint: string;
-  top: number;
-  json?: boolean;
-  csv?: string;
-  sheet?: string;
-  every?: Distance;
-  window?: Distance;
-  timeline?: string;
-  framesAsClip?: boolean;
-  frameSize?: [number, number];
-  clips: number;
-  crops: '1' | '3';
-  ignoreSar?: boolean;
-  device: Device;
-  precision: Precision;
-}
+export type { PredictArguments } from './predict_arguments';
 
 async function gather(given: readonly string[], args: PredictArguments): Promise<(Input | StreamInput)[]> {
   const { inputs, notes } = fileInputs(
@@ -175,9 +155,9 @@ function checkFiles({ sheet, csv, timeline, every, window }: PredictArguments): 
 
 /** Runs `morphmlp predict`. */
 export async function predict(given: string[], args: PredictArguments): Promise<void> {
-  const segmenter = checkpointFile(args.checkpoint);
-  if (isSegmenter(segmenter)) return predictMask(given, segmenter, args);
-  expectNoSegmentFlags(segmenter, args);
+  const segmenter = segmenterFile(args.checkpoint);
+  if (segmenter !== null) return predictMask(given, segmenter, args);
+  expectNoSegmentFlags(args.checkpoint, args);
   setDefaultDevice(args.device);
   checkFiles(args);
   const { every, window, top, json = false, csv, sheet } = args;

@@ -10,7 +10,7 @@ import { percent } from '../../terminal/format';
 import { printable } from '../../terminal/text_width';
 import { segmentPicture } from '../../train/segment';
 import { checkOutputs } from './outputs';
-import type { PredictArguments } from './predict_action';
+import type { PredictArguments } from './predict_arguments';
 import { segmentOptionsOf } from './segment_options';
 
 /** Flags of `predict` that are of clips. */

@@ -1,6 +1,7 @@
 /** Options of the commands that segment pictures. */
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { readCheckpointMeta } from '../../formats/checkpoint';
+import { checkpointFile } from '../../train/checkpoint_file';
 import type { SegmentOptions } from '../../train/segment';
 import { numberIn, wholeNumber } from '../options';
 
@@ -39,12 +40,13 @@ export function segmentOptionsOf({ scales = [1], mirror = false, slide }: Segmen
   return { scales, flip: mirror, window };
 }
 
-/** Whether a file is a checkpoint of this program of a segmentation model. Other files are for `load` to judge. */
-export function isSegmenter(file: string): boolean {
+/** The checkpoint at a path, if it is one of this program of a segmentation model; null for all else, which `load` judges. */
+export function segmenterFile(given: string): string | null {
   try {
-    return (readCheckpointMeta(file)['model'] as { task?: unknown } | undefined)?.task === 'segment';
+    const file = checkpointFile(given);
+    return (readCheckpointMeta(file)['model'] as { task?: unknown } | undefined)?.task === 'segment' ? file : null;
   } catch {
-    return false;
+    return null;
   }
 }
 

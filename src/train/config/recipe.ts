@@ -243,6 +243,7 @@ function checkTask(config: Config): void {
   not('MIXUP.ENABLE', config['MIXUP.ENABLE'], 'mixes the labels of clips');
   not('RUN.BALANCE', config['RUN.BALANCE'] !== 'none', 'balances the classes of clips');
   not('RUN.LABEL_SMOOTHING', config['RUN.LABEL_SMOOTHING'] > 0, 'smooths the labels of clips');
+  not('RUN.CUDA_GRAPH', config['RUN.CUDA_GRAPH'], 'replays steps of clips');
   not('TEST.ENABLE', config['TEST.ENABLE'], 'tests views of clips');
 }
 
