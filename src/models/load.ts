@@ -1,3 +1,4 @@
+import { expectOptions, type Known } from '../core/options';
 import { UNCHECKED } from '../formats/checkpoint';
 import { toFloat32, type TensorData } from '../formats/dtypes';
 import { weightSet } from '../formats/weight_sets';
@@ -7,7 +8,7 @@ import type { MorphMlpConfig } from './config';
 import { foreignInput, readCfg, type Cfg, type InputGiven } from './foreign_input';
 import { checkClassNames, expectSame, readInput, readModelInfo, type ModelInfo } from './model_info';
 import { MorphMLP } from './morphmlp';
-import { describeModel, expectVariant, recognise, type Hints } from './recognise';
+import { describeModel, expectVariant, HINTS, recognise, type Hints } from './recognise';
 
 export type { InputSpec } from '../data/input_spec';
 export type { ModelInfo } from './model_info';
@@ -40,6 +41,11 @@ export interface LoadOptions extends Hints {
   /** Key of the weights to read if the file holds several sets, such as `model_ema`. */
   weightsKey?: string | undefined;
 }
+
+const LOAD_OPTIONS: Known<LoadOptions> = {
+  ...HINTS,
+  ...{ model: true, classNames: true, input: true, channelOrder: true, weightsKey: true },
+};
 
 /** A network with its class names and input specification. */
 export interface LoadedModel extends ModelInfo {
@@ -182,6 +188,7 @@ function understand(
  * @throws in one sentence that names the file, and the field or the tensor that is wrong
  */
 export function readWeights(path: string, options: LoadOptions = {}): Weights {
+  expectOptions('readWeights', options, LOAD_OPTIONS);
   const contents = readFile(path, options.weightsKey);
   try {
     const { info, notes } = understand(contents, options);
@@ -199,6 +206,7 @@ export function readWeights(path: string, options: LoadOptions = {}): Weights {
  * @throws if the file is not a MorphMLP, or not the variant `options.model`
  */
 export function load(path: string, options: LoadOptions = {}): LoadedModel {
+  expectOptions('load', options, LOAD_OPTIONS);
   const { tensors, info, notes, key } = readWeights(path, options);
   const network = new MorphMLP(info.model);
   try {

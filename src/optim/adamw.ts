@@ -17,7 +17,7 @@ export class AdamW extends Optimizer {
   private readonly eps: number;
 
   constructor(params: readonly Tensor[] | readonly ParameterGroup[], options: AdamWOptions = {}) {
-    expectOptions('AdamW', options, { lr: true, betas: true, eps: true, weightDecay: true });
+    expectOptions(new.target.name, options, { lr: true, betas: true, eps: true, weightDecay: true });
     super(params, options.lr ?? 1e-3, options.weightDecay ?? 1e-2, ['exp_avg', 'exp_avg_sq']);
     this.betas = options.betas ?? [0.9, 0.999];
     this.eps = options.eps ?? 1e-8;
