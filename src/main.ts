@@ -1,6 +1,7 @@
 /** The package as it is loaded: the exports of index.ts, which has the types, with functions that refuse surplus arguments. */
 import type * as library from './index';
 import { limitExports, type Limits } from './core/arguments';
+import * as ops from './ops';
 import { METHOD_LIMITS } from './ops/methods';
 
 const NN: Limits<typeof library.nn> = {
@@ -24,28 +25,32 @@ const MODELS: Limits<typeof library.models> = {
   ...{ describeModel: 1, inputSpec: 1, create: 2, load: 2, readWeights: 2, recognise: 2, initialise: 3 },
 };
 
-const { var: variance, ...ops } = METHOD_LIMITS;
+const { var: variance, backward, ...methods } = METHOD_LIMITS;
+const OPS: Limits<typeof ops> = {
+  ...methods,
+  ...{ clipSettings: 1, meanPool: 1, cat: 2, reweight: 2, softCrossEntropy: 2, stack: 2, variance },
+  ...{ avgPool2d: 3, bceWithLogits: 3, clipInput: 3, crossEntropy: 3, dropFactors: 3, dropout: 3, dropPath: 3 },
+  ...{ focalLoss: 3, klDiv: 3, l1Loss: 3, maxPool2d: 3, mseLoss: 3, oneHot: 3, smoothL1Loss: 3, where: 3 },
+  ...{ conv2d: 4, conv3d: 4, convNorm: 4, layerNorm: 4, linear: 4, morphFc: 4, normMlp: 4, normTemporal: 4 },
+  ...{ temporalFc: 4, tripletMarginLoss: 4, groupNorm: 5, batchNorm: 6 },
+};
+
 const ROOT: Limits<typeof library> = {
-  ...ops,
-  variance,
-  ...{ Tensor: 4, DataLoader: 2 },
+  ...OPS,
+  ...{ Tensor: 4, DataLoader: 2, backward },
   ...{ getDefaultDevice: 0, instructionSet: 0, isGradEnabled: 0, liveTensorReport: 0, liveTensors: 0 },
   ...{ releaseMemoryCache: 0, resetPeakMemory: 0, rngState: 0, threads: 0 },
-  ...{ clipSettings: 1, collate: 1, defineOp: 1, enableGrad: 1, load: 1, manualSeed: 1, meanPool: 1, memory: 1 },
+  ...{ collate: 1, defineOp: 1, enableGrad: 1, load: 1, manualSeed: 1, memory: 1 },
   ...{ noGrad: 1, readMetadata: 1, readTensors: 1, releaseGraph: 1, scope: 1, setDefaultDevice: 1, setRngState: 1 },
   ...{ setThreads: 1, trackLiveTensors: 1 },
-  ...{ cat: 2, empty: 2, ones: 2, onesLike: 2, openClips: 2, rand: 2, randn: 2, readIdx: 2, reweight: 2 },
-  ...{ setAnomalyDetection: 2, softCrossEntropy: 2, stack: 2, zeros: 2, zerosLike: 2 },
-  ...{ arange: 3, avgPool2d: 3, bceWithLogits: 3, clipInput: 3, crossEntropy: 3, dropFactors: 3, dropout: 3 },
-  ...{ dropPath: 3, exportOnnx: 3, eye: 3, fmaPeak: 3, focalLoss: 3, forwardAsync: 3, full: 3, gradcheck: 3 },
-  ...{ klDiv: 3, l1Loss: 3, maxPool2d: 3, mseLoss: 3, oneHot: 3, predict: 3, save: 3, smoothL1Loss: 3 },
-  ...{ tensor: 3, where: 3 },
-  ...{ conv2d: 4, conv3d: 4, convNorm: 4, layerNorm: 4, linear: 4, morphFc: 4, normMlp: 4, normTemporal: 4 },
-  ...{ saveWeights: 4, temporalFc: 4, tripletMarginLoss: 4, groupNorm: 5, batchNorm: 6, checkpoint: Infinity },
+  ...{ empty: 2, ones: 2, onesLike: 2, openClips: 2, rand: 2, randn: 2, readIdx: 2, setAnomalyDetection: 2 },
+  ...{ zeros: 2, zerosLike: 2, arange: 3, exportOnnx: 3, eye: 3, fmaPeak: 3, forwardAsync: 3, full: 3 },
+  ...{ gradcheck: 3, predict: 3, save: 3, tensor: 3, saveWeights: 4, checkpoint: Infinity },
 };
 
 function limited(exports: typeof library): typeof library {
-  const root = limitExports(exports, ROOT); // first: gelu is named so, and not nn.gelu
+  limitExports(ops, OPS, '', true); // the first name is that of messages: `gelu`, and not `nn.gelu`
+  const root = limitExports(exports, ROOT);
   const [nn, optim] = [limitExports(exports.nn, NN, 'nn.'), limitExports(exports.optim, OPTIM, 'optim.')];
   return { ...root, nn, optim, models: limitExports(exports.models, MODELS, 'models.') };
 }

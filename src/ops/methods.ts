@@ -1,5 +1,5 @@
 /** Ops as methods of tensors: `x.add(y).mean().backward()`. A method takes its function's arguments after the first. */
-import { expectAtMost, type Limits } from '../core/arguments';
+import { callAs, expectAtMost, type Limits } from '../core/arguments';
 import { backward } from '../core/autograd';
 import { Tensor } from '../core/tensor';
 import { add, div, maximum, minimum, mul, sub } from './arithmetic';
@@ -52,7 +52,8 @@ declare module '../core/tensor' {
 for (const [name, op] of Object.entries(METHODS)) {
   const value = function (this: Tensor, ...rest: unknown[]): unknown {
     expectAtMost(name, METHOD_LIMITS[name as keyof TensorMethods] - 1, rest.length);
-    return (op as (x: Tensor, ...rest: unknown[]) => unknown)(this, ...rest);
+    const call = op as (x: Tensor, ...rest: unknown[]) => unknown;
+    return name === 'backward' ? call(this, ...rest) : callAs(name, call, this, ...rest);
   };
   Object.defineProperty(Tensor.prototype, name, { value, writable: true, configurable: true });
 }
