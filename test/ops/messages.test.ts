@@ -9,7 +9,7 @@ const tokens = ones([1, 2, 2, 2, 4]);
 const vector = (n: number): Tensor => ones([n]);
 const norm = { gamma: vector(4), beta: vector(4), runningMean: vector(4), runningVar: vector(4) };
 const conv = { stride: [1, 1, 1], padding: [0, 0, 0], input: 'NTHWC' } as const;
-const mlp = { gamma: vector(4), beta: vector(4), fc1: ones([8, 4]), fc1Bias: vector(8), fc2: ones([4, 8]), fc2Bias: vector(4) }; // prettier-ignore
+const mlp = { gamma: vector(4), beta: vector(4), w1: ones([8, 4]), b1: vector(8), w2: ones([4, 8]), b2: vector(4) };
 
 /** Right arguments of every op. */
 const ARGUMENTS: Readonly<Record<string, readonly unknown[]>> = {
@@ -48,7 +48,7 @@ const ARGUMENTS: Readonly<Record<string, readonly unknown[]>> = {
   avgPool2d: [picture, 2],
   maxPool2d: [picture, 2],
   reshape: [x, [3, 2]],
-  reweight: [[tokens, tokens], ones([1, 2, 4])],
+  reweight: [[tokens, tokens], ones([1, 4, 2])],
   cat: [[x, x], 0],
   stack: [[x, x], 0],
   flatten: [x, 0, 1],
