@@ -7,13 +7,21 @@ import sharp from 'sharp';
 const root = path.join(__dirname, '..', '..');
 const examples = path.join(root, 'examples');
 const folder = mkdtempSync(path.join(os.tmpdir(), 'morphmlp-examples-'));
+const live = path.join(folder, 'live.json');
 const checkpoint = path.join(folder, 'left-right.safetensors');
 afterAll(() => rmSync(folder, { recursive: true }));
 
 /** Runs an example as its README says. */
 function run(name: string, ...args: string[]): Promise<{ status: number; lines: string[]; err: string }> {
-  const env = { ...process.env, NO_COLOR: '1' };
-  const command = ['--import', 'tsx', path.join('examples', name), ...args];
+  const env = { ...process.env, NO_COLOR: '1', LIVE_BYTES: live };
+  const command = [
+    '--require',
+    './test/support/live_bytes.cjs',
+    '--import',
+    'tsx',
+    path.join('examples', name),
+    ...args,
+  ];
   return new Promise((resolve) =>
     execFile(process.execPath, command, { cwd: root, env }, (error, out, err) =>
       resolve({ status: error ? Number(error.code) : 0, lines: out.trimEnd().split('\n'), err }),
@@ -48,13 +56,16 @@ test('README.md lists every example', () => {
 });
 
 describe('a model that train_step.ts saves', () => {
-  test('has learned its two classes', async () => {
+  test('has learned its two classes, in constant memory', async () => {
     const { status, lines, err } = await run('train_step.ts', checkpoint);
     expect({ status, err }).toEqual({ status: 0, err: '' });
     const losses = lines.map((line, i) => Number(new RegExp(`^step ${i + 1}  loss (\\d+\\.\\d{3})$`).exec(line)?.[1]));
     expect(losses).toHaveLength(10);
     expect(losses[0]).toBeCloseTo(Math.log(2), 0);
     expect(losses[9]).toBeLessThan(0.2);
+    const after = JSON.parse(readFileSync(live, 'utf8')) as number[];
+    expect(after).toHaveLength(10);
+    expect(new Set(after).size).toBe(1);
   });
 
   test('is listed by read_checkpoint.ts', async () => {
