@@ -1,5 +1,6 @@
 /** Compiles the source of a plugin kernel into a shared library. */
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import path from 'node:path';
 
 /** The language of a kernel's source. */
@@ -45,14 +46,18 @@ export function buildCommand(
 export const formatCommand = (command: readonly string[]): string =>
   command.map((word) => (/["[\]]/.test(word) ? `'${word}'` : word.includes(' ') ? `"${word}"` : word)).join(' ');
 
-/** Compiles a kernel and returns the library's path. Compiler output goes to standard error. @throws if the compiler is missing or fails */
-export function buildKernel(file: string, extra: readonly string[]): string {
+/**
+ * Compiles a kernel and returns the library's path. Compiler output goes to standard error; `signal` ends the compiler.
+ * @throws if the compiler is missing or fails
+ */
+export async function buildKernel(file: string, extra: readonly string[], signal?: AbortSignal): Promise<string> {
   const [compiler, ...args] = buildCommand(file, { extra }) as [string, ...string[]];
-  const { error, status } = spawnSync(compiler, args, { stdio: ['ignore', 2, 2] });
-  if (error)
-    throw new Error(
-      `${compiler}: ${(error as NodeJS.ErrnoException).code === 'ENOENT' ? 'compiler not found' : error.message} (set CXX or NVCC to choose another)`,
-    );
-  if (status !== 0) throw new Error(`${file}: ${compiler} exited with status ${status}`);
+  const running = spawn(compiler, args, { stdio: ['ignore', 2, 2], signal });
+  const [status] = (await once(running, 'close').catch((error: NodeJS.ErrnoException) => {
+    const why = error.code === 'ENOENT' ? 'compiler not found' : error.message;
+    throw new Error(`${compiler}: ${why} (set CXX or NVCC to choose another)`, { cause: error });
+  })) as [number | null];
+  if (status !== 0)
+    throw new Error(`${file}: ${compiler} ${status === null ? 'was ended' : `exited with status ${status}`}`);
   return libraryOf(file);
 }

@@ -1,22 +1,18 @@
-/** Templates for new kernels: starters with a blocked matrix product, or naive kernels, with instructions at the top. */
-import { existsSync, readFileSync } from 'node:fs';
+/** Templates for new kernels: starters with instructions at the top. */
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { PLUGGABLE, type PluggableOp } from '../../core/plugins';
 import { buildCommand, formatCommand, type Language } from './build_kernel';
 
-const BASELINES = path.join(__dirname, '..', '..', '..', 'native', 'baselines');
+const STARTERS = path.join(__dirname, '..', '..', '..', 'native', 'baselines', 'starter');
 
 /** The source that a new kernel of an op starts from, and what its author has to know. */
 function start(op: PluggableOp): { source: string; about: string } {
-  const blocked = path.join(BASELINES, 'starter', `${op}.cc`);
-  if (existsSync(blocked))
-    return {
-      source: readFileSync(blocked, 'utf8').replace('"starter"', '"naive"'),
-      about:
-        'Its matrix products are blocked (morphmlp_gemm.h); `morphmlp kernel tune` chooses the sizes of the blocks.',
-    };
-  const naive = readFileSync(path.join(BASELINES, 'naive', `${op}.cc`), 'utf8');
-  return { source: naive, about: 'It computes one element at a time and is correct; make it fast.' };
+  const source = readFileSync(path.join(STARTERS, `${op}.cc`), 'utf8').replace('"starter"', '"naive"');
+  const about = source.includes('morphmlp_gemm.h')
+    ? 'Its matrix products are blocked (morphmlp_gemm.h); `morphmlp kernel tune` chooses the sizes of the blocks.'
+    : 'It computes a row or an element at a time, in loops that vectorize.';
+  return { source, about };
 }
 
 /** The op whose name is a suffix of the kernel's name, or undefined. */
@@ -28,7 +24,7 @@ const EXTENSIONS: Record<Language, string> = { 'c++': '.cc', cuda: '.cu' };
 /** The file name of a kernel's source. */
 export const templateFile = (name: string, language: Language): string => `${name}${EXTENSIONS[language]}`;
 
-/** The source of a working, unoptimised kernel. */
+/** The source of a working kernel that leaves room to improve. */
 export function template(name: string, op: PluggableOp, language: Language): string {
   const { source, about } = start(op);
   const file = templateFile(name, language);
