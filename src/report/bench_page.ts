@@ -103,6 +103,7 @@ function limitChart(
   if (points.length === 0) return null;
   const all = points.map(({ intensity }) => intensity);
   const limits = points.find(({ rates }) => rates.limits)?.rates.limits;
+  const ridge = limits ? limits.gflops / limits.gbs / 2 : null;
   const series = [...colors].map(([name, color]) => ({
     ...{ name, color },
     points: points
@@ -118,27 +119,28 @@ function limitChart(
       `${p.name}, ${name}: ${significant(p.intensity, 3)} multiply-adds a byte, ${percent(p.share, 0)} of the limit`,
     ]),
   );
-  const ridge = limits ? limits.gflops / limits.gbs / 2 : null;
   return {
     ...{ type: 'limits', id: 'limits', title: 'Every kernel under the limit of the machine' },
     description: `Shares of the limit from ${percent(Math.min(...points.map((p) => p.rates.share)), 0)} to ${percent(Math.max(...points.map((p) => p.rates.share)), 0)}, by arithmetic intensity.`,
-    range: [10 ** Math.floor(Math.log10(Math.min(...all))), 10 ** Math.ceil(Math.log10(Math.max(...all)))],
+    range: [Math.min(...all, ridge ?? Infinity) / 1.6, Math.max(...all, ridge ?? 0) * 1.6],
     top: Math.max(1.1, Math.ceil(10 * Math.max(...points.map((p) => p.rates.share))) / 10),
     ...{ ridge, series, readings },
   };
 }
 
-/** A bar to the median, with the middle half on it. */
-function timeBar({ ms: rounds }: ResultRow, most: number, color: string): Html {
+/** A bar whose length is the speed relative to the fastest, with the middle half of the rounds on it. */
+function speedBar({ ms: rounds }: ResultRow, fastest: number, color: string): Html {
   const { median: middle, q1, q3 } = spread(rounds);
-  const at = (value: number) => `${((100 * value) / most).toFixed(2)}%`;
+  const at = (time: number) => Math.min(100, (90 * fastest) / time);
+  const percents = (value: number) => `${value.toFixed(2)}%`;
   return html`<span class="time" aria-hidden="true"
-    ><i class="c${color}" style="left:0;width:${at(middle)}"></i><b style="left:${at(q1)};width:${at(q3 - q1)}"></b
+    ><i class="c${color}" style="left:0;width:${percents(at(middle))}"></i
+    ><b style="left:${percents(at(q3))};width:${percents(at(q1) - at(q3))}"></b
   ></span>`;
 }
 
 function rankedRows(group: Group, colors: Map<string, string>): Html[] {
-  const most = Math.max(...group.rows.map((row) => Math.max(median(row.ms), spread(row.ms).q3)));
+  const fastest = Math.min(...group.rows.map((row) => median(row.ms)));
   const sorted = [...group.rows].sort((a, b) => median(a.ms) - median(b.ms));
   return sorted.map((row) => {
     const { q1, q3 } = spread(row.ms);
@@ -146,7 +148,7 @@ function rankedRows(group: Group, colors: Map<string, string>): Html[] {
     const { rates } = row;
     return html`<tr>
       <th scope="row"><span class="named">${swatch(color)}${row.variant}</span></th>
-      <td>${timeBar(row, most, color)}</td>
+      <td>${speedBar(row, fastest, color)}</td>
       <td>${ms(median(row.ms))}</td>
       <td>${significant(q1, 3)}–${significant(q3, 3)}</td>
       <td>${rates ? significant(rates.gflops, 3) : '–'}</td>
@@ -177,8 +179,8 @@ function rankingOf(op: string, groups: readonly Group[], colors: Map<string, str
 function rankingSection(groups: readonly Group[], colors: Map<string, string>): StudySection {
   const ops = [...new Set(groups.map(({ op }) => op))];
   const body = html`<p class="muted note">
-      The bar ends at the median, the mark on it spans the middle half of the rounds. Speedups are medians over rounds
-      in which all variants take turns, with a 95% interval; if it contains 1, there is no difference.
+      A bar is the speed by the median; the mark on it spans the middle half of the rounds. Speedups are medians over
+      rounds in which all variants take turns, with a 95% interval; if it contains 1, there is no difference.
     </p>
     <div class="ops">
       ${ops.map((op, i) =>

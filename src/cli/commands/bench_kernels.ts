@@ -4,7 +4,8 @@ import { SWEPT } from '../../bench/kernels/stages';
 import type { BenchKernelsArguments, Swept } from './bench_kernels_action';
 import { collect, deviceOption, precisionOption, wholeNumber } from '../options';
 
-const words = (text: string): string[] => text.split(',').map((word) => word.trim());
+/** A parser for words separated by commas. */
+export const words = (text: string): string[] => text.split(',').map((word) => word.trim());
 
 /** A parser for stages of the network, separated by commas. */
 export function stages(text: string): number[] {
@@ -107,7 +108,7 @@ on an idle GPU, or replayed as a CUDA graph (GPU time only), each with a warm or
 the sum of the op's roundings, and the limit is that of bf16 products (on a GPU by mma.sync). Plugins run in a child process: one that crashes, hangs,
 writes out of bounds or is wrong is reported, and the others are still measured.`,
     )
-    .action(async ({ dtype, ...given }: BenchKernelsArguments & { dtype?: Precision }) =>
-      (await import('./bench_kernels_action.js')).benchKernels({ ...given, precision: dtype ?? given.precision }),
-    );
+    .action(async ({ dtype, ...given }: BenchKernelsArguments & { dtype?: Precision }) => {
+      await (await import('./bench_kernels_action.js')).benchKernels({ ...given, precision: dtype ?? given.precision });
+    });
 }

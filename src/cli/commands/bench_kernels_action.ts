@@ -209,8 +209,8 @@ function whereText({ gpu, cpu, threads: count, kernels }: Machine): string {
   return `${gpu.name}, ${gpu.architecture}, ${clocks}, L2 ${(gpu.l2Bytes / 2 ** 20).toFixed(0)} MiB, ${driver}, kernels for ${kernels}`;
 }
 
-/** Runs `morphmlp bench kernels`. */
-export async function benchKernels(given: BenchKernelsArguments): Promise<void> {
+/** Runs `morphmlp bench kernels`, and returns its rows. */
+export async function benchKernels(given: BenchKernelsArguments): Promise<KernelRow[]> {
   checkAsked(given);
   const { rounds, clock, out } = given;
   const earlier = openHistory(given);
@@ -233,4 +233,5 @@ export async function benchKernels(given: BenchKernelsArguments): Promise<void> 
   if (out) writeFileAtomic(out, (write) => write(Buffer.from(`${text}\n`)));
   if (rows.length > 0) writePage(given, earlier, { text, failures });
   printFailures(failures);
+  return rows;
 }

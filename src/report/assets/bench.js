@@ -45,7 +45,7 @@
     xAxis: {
       type: 'log',
       ...axis(tools, {
-        axisLabel: { formatter: digits },
+        axisLabel: { formatter: digits, showMinLabel: false, showMaxLabel: false },
         min: spec.range[0],
         max: spec.range[1],
         name: 'multiply-adds a byte',
