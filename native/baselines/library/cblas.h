@@ -18,6 +18,8 @@ __attribute__((weak)) void openblas_set_num_threads(int);
 __attribute__((weak)) char* openblas_get_config();
 __attribute__((weak)) void bli_thread_set_num_threads(int64_t);
 __attribute__((weak)) char* bli_info_get_version_str();
+__attribute__((weak)) int bli_arch_query_id();
+__attribute__((weak)) char* bli_arch_string(int);
 __attribute__((weak)) void MKL_Set_Num_Threads(int);
 __attribute__((weak)) void MKL_Get_Version_String(char*, int);
 }
@@ -32,7 +34,8 @@ static const char* library_version() {
   static char text[256];
   if (openblas_get_config) return openblas_get_config();
   if (bli_info_get_version_str) {
-    snprintf(text, sizeof text, "BLIS %s", bli_info_get_version_str());
+    const char* kernels = bli_arch_query_id && bli_arch_string ? bli_arch_string(bli_arch_query_id()) : "";
+    snprintf(text, sizeof text, "BLIS %s %s", bli_info_get_version_str(), kernels);
     return text;
   }
   if (!MKL_Get_Version_String) return "version unknown";

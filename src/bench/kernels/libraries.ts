@@ -17,6 +17,8 @@ export interface BlasLibrary {
   flags: readonly string[];
   /** How to install it. */
   packages: string;
+  /** Sets of environment variables to try on AVX-512, for releases that do not know a newer processor and choose slower kernels. */
+  environments?: readonly Readonly<Record<string, string>>[];
 }
 
 /** A flag that links a library by its file, so that no development package is needed; by its name where there is no GNU linker. */
@@ -26,6 +28,7 @@ export const LIBRARIES: readonly BlasLibrary[] = [
   {
     ...{ name: 'OpenBLAS', product: 'cblas.h', flags: [linked('libopenblas.so.0', 'openblas')] },
     packages: 'libopenblas0-pthread (Debian, Ubuntu), openblas (Fedora, conda, brew)',
+    environments: [{ OPENBLAS_CORETYPE: 'SkylakeX' }],
   },
   {
     ...{ name: 'BLIS', product: 'cblas.h', flags: [linked('libblis.so.4', 'blis')] },

@@ -3,19 +3,20 @@ import os from 'node:os';
 import path from 'node:path';
 import { buildLibrary, LIBRARIES, LIBRARY_OPS, libraryAt, type BlasLibrary } from '../../bench/kernels/libraries';
 import type { KernelRow } from '../../bench/kernels/measure';
-import { describePlugin } from '../../bench/kernels/plugin_process';
-import { tune } from '../../bench/kernels/tune';
+import { describePlugin, runJob } from '../../bench/kernels/plugin_process';
+import type { Failure, PluginDescription } from '../../bench/kernels/protocol';
 import { OURS } from '../../bench/kernels/variant';
 import { median } from '../../bench/statistics';
 import { tunedFile } from '../../core/plugins';
 import type { Precision } from '../../core/native';
-import { threads } from '../../core/runtime';
+import { instructionSet, threads } from '../../core/runtime';
 import { writeFileAtomic } from '../../formats/atomic';
 import { percent, significant, table } from '../../terminal/format';
 import { withProgress } from '../../terminal/progress';
 import { benchKernels } from './bench_kernels_action';
 import { openHistory } from './bench_page_output';
 import { defaultCases } from './kernel_choice';
+import { printFailures } from './kernel_table';
 
 /** Arguments of `morphmlp bench blas`. */
 export interface BenchBlasArguments {
@@ -35,7 +36,8 @@ export interface BenchBlasArguments {
 const TIMEOUT_S = 120;
 
 /** Plugins of the installed libraries, by op. */
-async function buildAll(libraries: readonly BlasLibrary[], folder: string, { precision }: BenchBlasArguments) {
+async function buildAll(libraries: readonly BlasLibrary[], folder: string, given: BenchBlasArguments) {
+  const { precision } = given;
   const files: { op: string; file: string }[] = [];
   for (const library of libraries) {
     const built = await buildLibrary(library, folder);
@@ -45,23 +47,56 @@ async function buildAll(libraries: readonly BlasLibrary[], folder: string, { pre
     }
     const found = [...built].map(([op, file]) => ({ op, file }));
     const { dtypes } = await describePlugin(found[0]!.file, { timeout: 1000 * TIMEOUT_S });
-    if (dtypes.includes(precision)) files.push(...found);
-    else console.log(`${library.name}: its product takes ${dtypes.join(', ')}, not ${precision}`);
+    if (dtypes.includes(precision)) {
+      await chooseEnvironment(library, built.get('linear')!, given);
+      files.push(...found);
+    } else console.log(`${library.name}: its product takes ${dtypes.join(', ')}, not ${precision}`);
   }
   return files;
 }
 
-/** Tries the settings of a library for an op at stage 3, and keeps the fastest beside the plugin. */
+/** A setting of a library's plugin, and its time. */
+interface Timed {
+  values: Record<string, number>;
+  ms: number;
+}
+
+/** Times the settings of a library for an op in turn, forward and backward together. The fastest is first. */
+async function timeSettings(op: string, file: string, given: BenchBlasArguments): Promise<Timed[]> {
+  const options = { timeout: 1000 * TIMEOUT_S };
+  const { device, parameters } = await describePlugin(file, options);
+  const [{ name, values }] = parameters as [PluginDescription['parameters'][number]];
+  const settings = values.map((value) => ({ [name]: value }));
+  const what = { op: defaultCases(op, undefined)[0]!.op, stage: 3, precision: given.precision, device, file };
+  const how = { rounds: 9, seed: given.seed ?? 1, threads: given.threads ?? threads() };
+  const outcome = await runJob('trial', { ...what, ...how, values: settings }, options);
+  if ('problem' in outcome) throw new Error(outcome.problem);
+  const times = outcome.result.map((directions) => directions.reduce((sum, ms) => sum + median(ms), 0));
+  return settings.map((values, i) => ({ values, ms: times[i]! })).sort((a, b) => a.ms - b.ms);
+}
+
+/** Keeps the fastest settings of a library for an op beside the plugin, which reads them when it is loaded. */
 async function chooseSettings(op: string, file: string, given: BenchBlasArguments): Promise<void> {
-  const { device, parameters, values: start } = await describePlugin(file, { timeout: 1000 * TIMEOUT_S });
-  const what = { file, cases: defaultCases(op, undefined), precision: given.precision, device, parameters, start };
-  const how = { trials: 8, rounds: 7, seed: given.seed ?? 1, threads: given.threads ?? threads() };
-  const nothing = () => undefined;
-  const { best } = await tune({
-    ...{ ...what, ...how, timeout: 1000 * TIMEOUT_S, signal: new AbortController().signal },
-    ...{ onStep: nothing, onBetter: nothing },
-  });
-  writeFileAtomic(tunedFile(file), (write) => write(Buffer.from(JSON.stringify({ op, values: best }))));
+  const [best] = await timeSettings(op, file, given);
+  writeFileAtomic(tunedFile(file), (write) => write(Buffer.from(JSON.stringify({ op, values: best!.values }))));
+}
+
+/** Sets the environment of a library with which its product is fastest; variables that the user has set stay. */
+async function chooseEnvironment({ name, environments = [] }: BlasLibrary, file: string, given: BenchBlasArguments) {
+  let best = Infinity;
+  if (environments.length > 0 && instructionSet().startsWith('avx512'))
+    best = (await timeSettings('linear', file, given))[0]!.ms;
+  for (const environment of best === Infinity ? [] : environments) {
+    const names = Object.keys(environment);
+    if (names.some((variable) => process.env[variable] !== undefined)) continue;
+    Object.assign(process.env, environment);
+    const [first] = await timeSettings('linear', file, given).catch(() => []); // a release may not know the value
+    if (first && first.ms < best) {
+      best = first.ms;
+      for (const [variable, value] of Object.entries(environment))
+        console.log(`${name}: faster with ${variable}=${value}, which is set`);
+    } else for (const variable of names) delete process.env[variable];
+  }
 }
 
 /** For each variant: how often it is the fastest, its median share of the limit, and its median speed relative to ours. */
@@ -100,24 +135,34 @@ function checkAsked({ op = [], library = [] }: BenchBlasArguments): void {
 export async function benchBlas(given: BenchBlasArguments): Promise<void> {
   checkAsked(given);
   openHistory(given);
+  const failures: Failure[] = [];
   const folder = mkdtempSync(path.join(os.tmpdir(), 'morphmlp-blas-'));
   try {
     const all = [...LIBRARIES, ...(given.library ?? []).map(libraryAt)];
     const files = (await buildAll(all, folder, given)).filter(({ op }) => given.op?.includes(op) ?? true);
     if (files.length === 0) throw new Error(`bench blas: no library here has a product in ${given.precision}`);
-    await withProgress({ label: 'choosing settings', total: files.length }, async (bar) => {
+    const usable = await withProgress({ label: 'choosing settings', total: files.length }, async (bar) => {
+      const right: typeof files = [];
       for (const [i, { op, file }] of files.entries()) {
         bar.update(i, [`${path.parse(file).name} ${op}`]);
-        await chooseSettings(op, file, given);
+        try {
+          await chooseSettings(op, file, given);
+          right.push({ op, file });
+        } catch (error) {
+          failures.push({ plugin: path.parse(file).name, at: op, problem: (error as Error).message });
+        }
       }
+      return right;
     });
+    if (usable.length === 0) return;
     const rows = await benchKernels({
       ...given,
-      ...{ plugin: files.map(({ file }) => file), device: 'cpu', clock: 'wall', peers: false, verify: true },
+      ...{ plugin: usable.map(({ file }) => file), device: 'cpu', clock: 'wall', peers: false, verify: true },
       timeout: TIMEOUT_S,
     });
     if (rows.length > 0) printWinners(rows);
   } finally {
+    printFailures(failures);
     rmSync(folder, { recursive: true });
   }
 }

@@ -1,4 +1,5 @@
 import { Option, type Command } from 'commander';
+import { LANGUAGES } from '../../bench/kernels/build_kernel';
 import { stages } from './bench_kernels';
 import type { CheckArguments, NewArguments } from './kernel_action';
 import type { TuneArguments } from './kernel_tune_action';
@@ -7,7 +8,7 @@ import { wholeNumber } from '../options';
 
 const EXAMPLES = `
 Examples, five minutes from nothing to a trained model:
-  morphmlp kernel new my_morph_fc                      writes my_morph_fc.cc: right, and slow
+  morphmlp kernel new my_morph_fc                      writes my_morph_fc.cc: right, and blocked
   morphmlp kernel build my_morph_fc.cc                 compiles it
   morphmlp kernel check ./my_morph_fc.so               holds it to float64
   morphmlp bench kernels --plugin ./my_morph_fc.so     ranks it beside ours and others
@@ -18,13 +19,13 @@ const action = async () => import('./kernel_action.js');
 function registerNew(kernel: Command): void {
   kernel
     .command('new')
-    .description('write the source of a correct but slow kernel')
+    .description('write the source of a correct kernel, as a start')
     .argument('<name>', 'name of the kernel and its file; its end selects the op: my_morph_fc')
     .option(
       '--op <name>',
       'gelu, layer_norm, linear, morph_fc, temporal_fc, norm_mlp, norm_temporal, norm_spatial or conv3d',
     )
-    .addOption(new Option('--lang <name>', 'language of the source').choices(['c++', 'cuda']).default('c++'))
+    .addOption(new Option('--lang <name>', 'language of the source').choices(LANGUAGES).default('c++'))
     .option('--out <folder>', 'output folder', '.')
     .addHelpText('after', EXAMPLES)
     .action(async (name: string, given: NewArguments) => (await action()).newKernel(name, given));
@@ -124,7 +125,7 @@ export function registerKernel(program: Command): void {
   kernel
     .command('build')
     .description('compile a kernel to a library in the folder of its source')
-    .argument('<source>', 'C++ (.cc) or CUDA (.cu)')
+    .argument('<source>', 'C++ (.cc), C (.c), Rust (.rs), CUDA (.cu) or assembly (.S)')
     .argument('[flags...]', 'further compiler flags, after --')
     .addHelpText('after', '\nExamples:\n  morphmlp kernel build my_morph_fc.cc -- -ffast-math -funroll-loops')
     .action(async (source: string, flags: string[]) => (await action()).build(source, flags));
