@@ -165,7 +165,7 @@ function rankingOf(op: string, groups: readonly Group[], colors: Map<string, str
   const rows = groups.map(
     (group) =>
       html`<tr class="group">
-          <th scope="rowgroup" colspan="${HEAD.length}">${group.of}</th>
+          <th scope="rowgroup" colspan="${HEAD.length}"><span>${group.of}</span></th>
         </tr>
         ${rankedRows(group, colors)}`,
   );

@@ -7,20 +7,20 @@ import { template } from '../../src/bench/kernels/template';
 import { CLI, runCli } from '../support/run_cli';
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'morphmlp-'));
-const source = path.join(folder, 'my_gelu.cc');
+const source = path.join(folder, 'my_temporal_fc.cc');
 let child: ChildProcess | null = null;
 afterAll(() => {
   child?.kill('SIGKILL');
   rmSync(folder, { recursive: true });
 });
 
-const right = template('my_gelu', 'gelu', 'c++');
+const right = template('my_temporal_fc', 'temporal_fc', 'c++');
 /** The kernel with `body` at the start of its forward. */
 const withForward = (body: string) => right.replace(/(int32_t forward\(const morphmlp_call\* call\) \{)/, `$1 ${body}`);
 
 test('kernel watch builds, checks and times at each save, survives every fault, and ends by Ctrl-C with status 0', async () => {
   writeFileSync(source, right);
-  const options = ['--stage', '1', '--rounds', '3', '--timeout', '4', '--threads', '1'];
+  const options = ['--stage', '4', '--rounds', '3', '--timeout', '10', '--threads', '1'];
   const env = { ...process.env, NO_COLOR: '1' };
   child = spawn(process.execPath, [CLI, 'kernel', 'watch', source, ...options], {
     env,
@@ -40,9 +40,11 @@ test('kernel watch builds, checks and times at each save, survives every fault, 
   };
 
   const first = await linesUntil(/^\S+ {2}bench .*\n/m);
-  expect(first).toMatch(/^\S+ {2}build {2}my_gelu\.so in [\d.]+ s$/m);
-  expect(first).toMatch(/^\S+ {2}check {2}right at stage 1: error forward \d\.\de-\d, gradient \d\.\de-\d$/m);
-  expect(first).toMatch(/^\S+ {2}bench {2}gelu stage 1: forward [\d.]+ ms \([\d.]+ of ours\); backward [\d.]+ ms/m);
+  expect(first).toMatch(/^\S+ {2}build {2}my_temporal_fc\.so in [\d.]+ s$/m);
+  expect(first).toMatch(/^\S+ {2}check {2}right at stage 4: error forward \d\.\de-\d, gradient \d\.\de-\d$/m);
+  expect(first).toMatch(
+    /^\S+ {2}bench {2}temporal_fc stage 4: forward [\d.]+ ms \([\d.]+ of ours\); backward [\d.]+ ms/m,
+  );
   expect(first).not.toMatch(/as before/);
 
   writeFileSync(source, `${right}\n// saved again\n`);
@@ -50,10 +52,16 @@ test('kernel watch builds, checks and times at each save, survives every fault, 
   expect(second).toMatch(/forward .* times as fast as before; backward .* times as fast as before/);
 
   const faults: [string, RegExp][] = [
-    ['x;', /^\S+ {2}build {2}failed: .*my_gelu\.cc: c\+\+ exited with status 1\n/m],
-    ['*(volatile int*)0 = 1;', /^\S+ {2}check {2}failed: gelu stage 1: crashed: accessed memory out of bounds .*\n/m],
-    ['for (volatile int i = 0;;) i = 1;', /^\S+ {2}check {2}failed: gelu stage 1: hangs: no progress for 4 s .*\n/m],
-    ['return MORPHMLP_OK;', /^\S+ {2}check {2}failed: gelu stage 1: my_gelu: .* is wrong.*\n/m],
+    ['x;', /^\S+ {2}build {2}failed: .*my_temporal_fc\.cc: c\+\+ exited with status 1\n/m],
+    [
+      '*(volatile int*)0 = 1;',
+      /^\S+ {2}check {2}failed: temporal_fc stage 4: crashed: accessed memory out of bounds .*\n/m,
+    ],
+    [
+      'for (volatile int i = 0;;) i = 1;',
+      /^\S+ {2}check {2}failed: temporal_fc stage 4: hangs: no progress for 10 s .*\n/m,
+    ],
+    ['return MORPHMLP_OK;', /^\S+ {2}check {2}failed: temporal_fc stage 4: my_temporal_fc: .* is wrong.*\n/m],
   ];
   for (const [body, line] of faults) {
     writeFileSync(source, withForward(body));

@@ -45,7 +45,7 @@ export function template(name: string, op: PluggableOp, language: Language): str
   morphmlp kernel build ${file}
   morphmlp kernel check ./${name}.so                  verifies it against float64
   morphmlp bench kernels --plugin ./${name}.so        compares it with ours
-  morphmlp kernel watch ${file}                       all three whenever it is saved
+  morphmlp kernel watch ${file}                        all three whenever it is saved
 
 The first runs ${compiled}
 

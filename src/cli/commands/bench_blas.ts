@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { LIBRARY_OPS } from '../../bench/kernels/libraries';
 import { collect, precisionOption, wholeNumber } from '../options';
 import type { BenchBlasArguments } from './bench_blas_action';
@@ -8,6 +8,7 @@ const NOTES = `
 Examples:
   morphmlp bench blas
   morphmlp bench blas --op linear --stage 3 --rounds 31
+  morphmlp bench blas --clock cpu                            on a machine that others use too
   morphmlp bench blas --precision bf16                       oneDNN, whose product takes bf16
   morphmlp bench blas --library /opt/mkl/lib/libmkl_rt.so.2
   morphmlp bench blas --out blas.json --html blas.html
@@ -27,6 +28,9 @@ export function registerBenchBlas(bench: Command): void {
     .addOption(precisionOption())
     .option('--library <file>', 'another library with the C interface of BLAS; may be repeated', collect)
     .option('--threads <n>', 'threads that compute (default: physical cores)', wholeNumber(1))
+    .addOption(
+      new Option('--clock <name>', "cpu: the process's time, one thread").choices(['wall', 'cpu']).default('wall'),
+    )
     .option('--rounds <n>', 'measurements (the median is reported)', wholeNumber(3), 15)
     .option('--passes <n>', 'passes over all ops, which divide the rounds', wholeNumber(1), 1)
     .option('--seed <n>', 'seed of the random inputs (default: random)', wholeNumber(0))

@@ -24,6 +24,7 @@ export interface BenchBlasArguments {
   stage?: number[];
   precision: Precision;
   library?: string[];
+  clock: 'wall' | 'cpu';
   threads?: number;
   rounds: number;
   passes: number;
@@ -68,7 +69,7 @@ async function timeSettings(op: string, file: string, given: BenchBlasArguments)
   const [{ name, values }] = parameters as [PluginDescription['parameters'][number]];
   const settings = values.map((value) => ({ [name]: value }));
   const what = { op: defaultCases(op, undefined)[0]!.op, stage: 3, precision: given.precision, device, file };
-  const how = { rounds: 9, seed: given.seed ?? 1, threads: given.threads ?? threads() };
+  const how = { rounds: 9, seed: given.seed ?? 1, threads: given.clock === 'cpu' ? 1 : (given.threads ?? threads()) };
   const outcome = await runJob('trial', { ...what, ...how, values: settings }, options);
   if ('problem' in outcome) throw new Error(outcome.problem);
   const times = outcome.result.map((directions) => directions.reduce((sum, ms) => sum + median(ms), 0));
@@ -157,7 +158,7 @@ export async function benchBlas(given: BenchBlasArguments): Promise<void> {
     if (usable.length === 0) return;
     const rows = await benchKernels({
       ...given,
-      ...{ plugin: usable.map(({ file }) => file), device: 'cpu', clock: 'wall', peers: false, verify: true },
+      ...{ plugin: usable.map(({ file }) => file), device: 'cpu', peers: false, verify: true },
       timeout: TIMEOUT_S,
     });
     if (rows.length > 0) printWinners(rows);
