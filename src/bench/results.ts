@@ -129,18 +129,22 @@ function ratesOf(timed: Fields): Rates | null {
   };
 }
 
+/** The roofline time in ms; null without a share of the limit. */
+function rooflineOf(timed: Fields): number | null {
+  const share = timed.shareOfLimit ?? timed.shareOfPeak;
+  const middle = timed.median ?? timed.medianMs ?? timed.ms;
+  return isTime(share) && isTime(middle) ? share * middle : null;
+}
+
 function readRow(kind: Kind, row: Fields, timed: Fields, flags: unknown): ResultRow {
   const what = kind.what(row);
   const ms = Array.isArray(timed.ms) ? (timed.ms as unknown[]) : timed.allMs;
   if (!Array.isArray(ms) || ms.length === 0 || !ms.every(isTime))
     throw new Error(`${what}: expected the times of its rounds in ms`);
-  const share = timed.shareOfLimit ?? timed.shareOfPeak;
-  const middle = timed.median ?? timed.medianMs ?? timed.ms;
-  const rooflineMs = isTime(share) && isTime(middle) ? share * middle : null;
   const cpuMs = Array.isArray(timed.cpuMs) && timed.cpuMs.every(isTime) ? timed.cpuMs : null;
   const others = typeof timed.others === 'number' ? timed.others : null;
   return {
-    ...{ what, ms, cpuMs, others, rooflineMs, flags: typeof flags === 'string' ? flags : '' },
+    ...{ what, ms, cpuMs, others, rooflineMs: rooflineOf(timed), flags: typeof flags === 'string' ? flags : '' },
     ...{ of: kind.of(row), op: kind.op(row), variant: String(kind.variant(row) ?? 'morphmlp') },
     rates: ratesOf(timed),
     speed: isObject(timed.speed) ? (timed.speed as unknown as Ratio) : null,
