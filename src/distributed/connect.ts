@@ -19,9 +19,10 @@ export interface ConnectOptions {
 
 function checkSize({ launcher, size }: Launch, connected: number, library: string): void {
   if (connected === size) return;
+  const start = launcher === 'srun' ? 'Choose its plugin (srun --mpi=pmix or pmi2)' : 'Use the mpirun of that library';
   throw new Error(
     `launched by ${launcher} as one of ${size}, but ${library} connects ${connected}: it is not the launcher's MPI. ` +
-      'Use the mpirun of that library, or name its library by MORPHMLP_MPI=/path/to/libmpi.so',
+      `${start}, or name its library by MORPHMLP_MPI=/path/to/libmpi.so`,
   );
 }
 

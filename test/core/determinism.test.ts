@@ -1,14 +1,7 @@
 import { backward } from '../../src/core/autograd';
-import { MorphMLP } from '../../src/models/morphmlp';
-import type { MorphMlpConfig } from '../../src/models/config';
-import { native, type Precision } from '../../src/core/native';
-import { seedInit } from '../../src/nn/init';
-import { crossEntropy } from '../../src/ops/cross_entropy';
-import { AdamW, clipGradNorm, parameterGroups } from '../../src/optim';
-import { manualSeed } from '../../src/core/generator';
+import { native } from '../../src/core/native';
 import { setThreads, threads } from '../../src/core/runtime';
 import { scope } from '../../src/core/scope';
-import { tensor } from '../../src/core/tensor';
 import { conv3dCases } from '../../src/bench/op_cases/conv3d';
 import type { OpCase } from '../../src/bench/op_cases/case';
 import { linearCases } from '../../src/bench/op_cases/linear';
@@ -21,11 +14,7 @@ import { bf16Tolerance, BF16_TERMS, inBf16 } from '../../src/bench/op_cases/bf16
 import { judge } from '../../src/bench/kernels/verify';
 import { relativeError } from '../../src/bench/op_cases/compare';
 import { uniform } from '../../src/bench/op_cases/random';
-
-const CONFIG: MorphMlpConfig = {
-  ...{ kind: 'video', layers: [1, 1, 2, 1], embedDims: [28, 56, 84, 196], segmentDim: [14, 28, 28, 49] },
-  ...{ frames: 8, numClasses: 5, mlpRatio: 3, qkvBias: true, dropPath: 0.4 },
-};
+import { expectSameBits, trainSteps } from '../support/train_steps';
 
 const start = { threads: threads(), isa: native.isa() };
 afterEach(() => {
@@ -33,50 +22,10 @@ afterEach(() => {
   native.setIsa(start.isa);
 });
 
-/** Two training steps with drop path and clipping: every loss, and all parameters and buffers after them. */
-function trainSteps(precision: Precision = 'f32'): Float32Array[] {
-  seedInit(1);
-  manualSeed(2);
-  const model = new MorphMLP(CONFIG).train() as MorphMLP;
-  model.precision = precision;
-  const optimizer = new AdamW(parameterGroups(model.parameters(), 0.05), { lr: 1e-2 });
-  const losses = [0, 1].map((step) => {
-    const loss = scope(() => {
-      const x = tensor(uniform(step, 2 * 3 * 8 * 61 * 56), [2, 3, 8, 61, 56]);
-      const made = crossEntropy(model.forward(x), tensor(Int32Array.of(0, 4)));
-      backward(made);
-      return made.item();
-    });
-    clipGradNorm(model.parameters(), 1);
-    optimizer.step();
-    optimizer.zeroGrad();
-    return loss;
-  });
-  const state = model.namedTensors().map(([, t]) => t.floats());
-  model.dispose();
-  optimizer.dispose();
-  return [Float32Array.from(losses), ...state];
-}
-
-const ISAS = native.isas().flatMap((isa) => [[isa, 'f32'] as const, [isa, 'bf16'] as const]);
-
-test.each(ISAS)('training on %s in %s has the same bits for 1, 2 and 4 threads', (isa, precision) => {
-  native.setIsa(isa);
-  const [one, ...more] = [1, 2, 4].map((n) => {
-    setThreads(n);
-    return trainSteps(precision);
-  });
-  expect(one!.every((values) => values.every(Number.isFinite))).toBe(true); // NaNs would equal each other
-  more.forEach((other) => expect(other).toEqual(one));
-});
+test.each(['f32', 'bf16'] as const)('training in %s has the same bits for 1, 2 and 4 threads', expectSameBits);
 
 test('drop path was at work in those steps', () => {
-  const dropped = trainSteps()[0];
-  const config = { ...CONFIG };
-  Object.assign(CONFIG, { dropPath: 0 });
-  const whole = trainSteps()[0];
-  Object.assign(CONFIG, config);
-  expect(dropped).not.toEqual(whole);
+  expect(trainSteps()[0]).not.toEqual(trainSteps('f32', 0)[0]);
 });
 
 const CASES: OpCase[] = [

@@ -26,9 +26,11 @@ async function pictures(name: string, count: number): Promise<string> {
   return root;
 }
 
-/** Lines of a report, without progress and what an MPI adds. */
+/** Lines of a report, without progress and what an MPI adds: of standard output, then of standard error, which a launcher interleaves. */
 const linesOf = (out: string): string[] =>
-  out.split('\n').filter((line) => /^(warning|error|note|[{]|sizes|on disk|.* files in \d+ class)/.test(line));
+  [/^([{]|sizes|on disk|.* files in \d+ class)/, /^(warning|error|note)/].flatMap((stream) =>
+    out.split('\n').filter((line) => stream.test(line)),
+  );
 
 if (launchers.length > 0) {
   let train: string;

@@ -1,25 +1,13 @@
-import { execFile } from 'node:child_process';
 import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import sharp from 'sharp';
+import { runExample as run } from '../support/run_example';
 
-const root = path.join(__dirname, '..', '..');
-const examples = path.join(root, 'examples');
+const examples = path.join(__dirname, '..', '..', 'examples');
 const folder = mkdtempSync(path.join(os.tmpdir(), 'morphmlp-examples-'));
 const checkpoint = path.join(folder, 'left-right.safetensors');
 afterAll(() => rmSync(folder, { recursive: true }));
-
-/** Runs an example as its README says. */
-function run(name: string, ...args: string[]): Promise<{ status: number; lines: string[]; err: string }> {
-  const env = { ...process.env, NO_COLOR: '1' };
-  const command = ['--import', 'tsx', path.join('examples', name), ...args];
-  return new Promise((resolve) =>
-    execFile(process.execPath, command, { cwd: root, env }, (error, out, err) =>
-      resolve({ status: error ? Number(error.code) : 0, lines: out.trimEnd().split('\n'), err }),
-    ),
-  );
-}
 
 /** A picture whose left or right half is white and the other black. */
 async function picture(side: 'left' | 'right'): Promise<string> {
@@ -106,12 +94,4 @@ test('vae.ts learns its pictures, and its memory does not grow', async () => {
   expect(found).toHaveLength(4);
   expect(found[3]![0]!).toBeLessThan(12); // 44 at the start; 2.8 are the entropy of 16 pictures
   expect(new Set(found.map(([, live]) => live)).size).toBe(1);
-});
-
-test('own_kernel.ts builds, checks and ranks its kernel', async () => {
-  const { status, lines, err } = await run('own_kernel.ts');
-  expect({ status, err }).toMatchObject({ status: 0 });
-  expect(lines).toContain('built my_gelu.so');
-  expect(lines).toContainEqual(expect.stringMatching(/^right, on numbers of seed \d+$/));
-  expect(lines).toContainEqual(expect.stringMatching(/^gelu .* my_gelu /));
 });

@@ -6,7 +6,7 @@
 
 struct Sizes {
   int64_t clips, rows, cols, hidden;
-  int64_t clip_rows() const { return clips ? rows / clips : 0; }
+  MORPHMLP_DEVICE int64_t clip_rows() const { return clips ? rows / clips : 0; }
 };
 
 static Sizes sizes_of(const morphmlp_call* call) {
