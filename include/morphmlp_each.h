@@ -94,6 +94,23 @@ inline int32_t morphmlp_first(std::initializer_list<int32_t> statuses) {
     return &kernel;                                                                                              \
   }
 
+// As MORPHMLP_KERNEL, for a kernel that takes activations in f32 and in bf16.
+#define MORPHMLP_BF16_KERNEL(op, name, workspace, forward, backward)                 \
+  extern "C" MORPHMLP_EXPORT const morphmlp_kernel* MORPHMLP_KERNEL_ENTRY() {        \
+    static const morphmlp_kernel kernel = {MORPHMLP_KERNEL_ABI,                      \
+                                           MORPHMLP_HERE,                            \
+                                           op,                                       \
+                                           name,                                     \
+                                           MORPHMLP_FLAGS,                           \
+                                           workspace,                                \
+                                           forward,                                  \
+                                           backward,                                 \
+                                           MORPHMLP_TAKES_F32 | MORPHMLP_TAKES_BF16, \
+                                           NULL,                                     \
+                                           0};                                       \
+    return &kernel;                                                                  \
+  }
+
 // As MORPHMLP_KERNEL, for a kernel that takes activations in f32 and in bf16, with the block sizes of morphmlp_gemm.h
 // as tuning parameters.
 #define MORPHMLP_TUNED_KERNEL(op, name, workspace, forward, backward)                                                  \

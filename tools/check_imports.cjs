@@ -8,10 +8,10 @@ const src = path.join(__dirname, '..', 'src');
 
 /** The rooms from the bottom up: a room imports from those before it and from itself. */
 const ROOMS = 'terminal core formats data ops nn optim models distributed train bench study report cli'.split(' ');
-/** The package's root, which exports from any room. */
-const ROOT = 'index.ts';
+/** The package's roots, which export from any room. */
+const ROOT = ['index.ts', 'main.ts'];
 
-const room = (file) => (file === ROOT ? 'cli' : file.split(path.sep)[0]);
+const room = (file) => (ROOT.includes(file) ? 'cli' : file.split(path.sep)[0]);
 
 /** The file of src/ that an import names, or null for a package or a file outside. */
 function target(from, specifier) {

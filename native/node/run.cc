@@ -165,6 +165,8 @@ Napi::Value prepare(const Info& info) {
   return external;
 }
 
+std::atomic<int> executing{0};
+
 // A run on its thread. Not a Napi::AsyncWorker: the environment of a terminated worker would wait for all its steps,
 // before it calls its hooks.
 class Execution {
@@ -230,6 +232,13 @@ class Execution {
     execution->run_->finish();
   }
 
+  // Counts the executions of all environments of the process.
+  struct Counted {
+    Counted() { ++executing; }
+    ~Counted() { --executing; }
+  };
+
+  Counted counted_;
   RunPointer run_;
   napi_threadsafe_function done_ = nullptr;
   napi_deferred deferred_ = nullptr;
@@ -254,6 +263,8 @@ Napi::Value stop(const Info& info) {
 }
 
 }  // namespace
+
+bool run_executes() { return executing > 0; }
 
 void export_runs(Napi::Env env, Napi::Object exports) {
   const auto add = [&](const char* name, Napi::Value (*function)(const Napi::CallbackInfo&)) {

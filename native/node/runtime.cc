@@ -6,6 +6,7 @@
 
 #include "node/js_arguments.h"
 #include "node/named.h"
+#include "node/run.h"
 #include "runtime/allocator.h"
 #include "runtime/cuda.h"
 #include "runtime/dispatch.h"
@@ -158,6 +159,7 @@ Napi::Value threads_set(const Info& info) {
 Napi::Value isa_get(const Info& info) { return Napi::String::New(info.Env(), current_isa()); }
 
 Napi::Value isa_set(const Info& info) {
+  if (run_executes()) fail("forwardAsync computes with the present one: await it first");
   set_isa(string_of(info[0], "name", "the name of an instruction set"));
   return info.Env().Undefined();
 }

@@ -84,15 +84,20 @@ function without(rows: readonly ResultRow[], others: readonly ResultRow[]): stri
   return rows.map(({ what }) => what).filter((what) => !there.has(what));
 }
 
+/** Throws unless both files are of one benchmark. */
+export function requireSameKind(before: Results, after: Results): void {
+  if (before.kind !== after.kind)
+    throw new Error(
+      `expected two files of one benchmark, got bench ${before.kind} (${before.path}) and bench ${after.kind} (${after.path})`,
+    );
+}
+
 /**
  * Compares two files of the same kind row by row.
  * @throws if their kinds differ or they have no row in common
  */
 export function compareResults(before: Results, after: Results): Comparison {
-  if (before.kind !== after.kind)
-    throw new Error(
-      `expected two files of one benchmark, got bench ${before.kind} (${before.path}) and bench ${after.kind} (${after.path})`,
-    );
+  requireSameKind(before, after);
   const common = pairs(before, after);
   if (common.length === 0)
     throw new Error(

@@ -1,5 +1,6 @@
 import { noGrad, record, type Saved } from './autograd';
 import { kernels } from './dispatch';
+import { expectOptions } from './options';
 import { scope } from './scope';
 import { emptyLike, Tensor } from './tensor';
 
@@ -64,11 +65,11 @@ function separate(gradients: readonly (Tensor | null)[], dy: Tensor, saved: Save
  *
  * @throws from the op, if an input needs a gradient and there is no backward, or the backward returns another number of gradients
  */
-export function defineOp<Args extends readonly unknown[], S extends Saved = Record<never, never>>({
-  name,
-  forward,
-  backward,
-}: OpDefinition<Args, S>): (...args: Args) => Tensor {
+export function defineOp<Args extends readonly unknown[], S extends Saved = Record<never, never>>(
+  definition: OpDefinition<Args, S>,
+): (...args: Args) => Tensor {
+  expectOptions('defineOp', definition, { name: true, forward: true, backward: true });
+  const { name, forward, backward } = definition;
   return (...args) => {
     const inputs = args.filter((arg): arg is Tensor => arg instanceof Tensor);
     const { output, saved } = scope(() => {

@@ -287,12 +287,13 @@ function bf16Bits(value: number): number {
   return Number.isNaN(value) ? 0x7fc0 : ((bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16) & 0xffff;
 }
 
-const TENSOR_OPTIONS = { device: true, dtype: true, requiresGrad: true } as const;
+/** The options of functions that make tensors. */
+export const TENSOR_OPTIONS = { device: true, dtype: true, requiresGrad: true } as const;
 
-/** A new tensor with uninitialised elements. */
-export function empty(shape: Shape, options: TensorOptions = {}): Tensor {
-  expectOptions('tensor', options, TENSOR_OPTIONS);
-  checkShape(shape, 'tensor');
+/** `empty` for the function `who` of messages. */
+export function emptyFor(who: string, shape: Shape, options: TensorOptions): Tensor {
+  expectOptions(who, options, TENSOR_OPTIONS);
+  checkShape(shape, who);
   const { dtype = 'f32', device = defaultDevice, requiresGrad = false } = options;
   if (requiresGrad) checkGradDtype(dtype);
   const storage = new Storage(backend.bufferNew(dtype, device, elements(shape)));
@@ -301,6 +302,9 @@ export function empty(shape: Shape, options: TensorOptions = {}): Tensor {
   made.requiresGrad = requiresGrad;
   return made;
 }
+
+/** A new tensor with uninitialised elements. */
+export const empty = (shape: Shape, options: TensorOptions = {}): Tensor => emptyFor('empty', shape, options);
 
 /** A new tensor on the device of `like` and of its element type, of its shape or another; contents undefined, no gradient. */
 export function emptyLike(like: Tensor, shape: Shape = like.shape): Tensor {
@@ -312,23 +316,24 @@ export function floatsLike(like: Tensor, shape: Shape = like.shape): Tensor {
   return empty(shape, { device: like.device });
 }
 
-/** A tensor with one value everywhere. @throws if the element type cannot hold the value */
-export function full(shape: Shape, value: number, options: TensorOptions = {}): Tensor {
+/** `full` for the function `who` of messages. */
+export function fullFor(who: string, shape: Shape, value: number, options: TensorOptions): Tensor {
+  expectOptions(who, options, TENSOR_OPTIONS);
   const [element] = options.dtype === 'bf16' ? [bf16Bits(value)] : asElements([value], options.dtype ?? 'f32');
-  const made = empty(shape, options);
+  const made = emptyFor(who, shape, options);
   if (isDryRun()) return made;
   return made.fill((piece) => piece.fill(element as number));
 }
 
+/** A tensor with one value everywhere. @throws if the element type cannot hold the value */
+export const full = (shape: Shape, value: number, options: TensorOptions = {}): Tensor =>
+  fullFor('full', shape, value, options);
+
 /** A tensor of zeros. */
-export function zeros(shape: Shape, options: TensorOptions = {}): Tensor {
-  return full(shape, 0, options);
-}
+export const zeros = (shape: Shape, options: TensorOptions = {}): Tensor => fullFor('zeros', shape, 0, options);
 
 /** A tensor of ones. */
-export function ones(shape: Shape, options: TensorOptions = {}): Tensor {
-  return full(shape, 1, options);
-}
+export const ones = (shape: Shape, options: TensorOptions = {}): Tensor => fullFor('ones', shape, 1, options);
 
 /** A number, or arrays of numbers nested to one depth. */
 export type Nested = number | readonly Nested[];

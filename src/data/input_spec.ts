@@ -1,4 +1,5 @@
 /** Input specification of a network: sampling and normalisation of its clips. */
+import { expectOptions, type Known } from '../core/options';
 import { shortNumbers, type Normalisation } from './normalisation';
 
 /**
@@ -33,8 +34,14 @@ export type InputSettings = Pick<InputSpec, 'frames' | 'rate' | 'crop' | 'normal
   [Name in keyof InputSpec]?: InputSpec[Name] | undefined;
 };
 
+const KNOWN: Known<InputSettings> = {
+  ...{ frames: true, rate: true, crop: true, normalisation: true, sampling: true, targetFps: true, offset: true },
+  ...{ testScale: true, ignoreSar: true, channelOrder: true },
+};
+
 /** A whole specification: dense sampling at 30 frames a second, whole steps, and a short side of the crop where nothing else is given. */
 export function inputSpec(given: InputSettings): InputSpec {
+  expectOptions('inputSpec', given, KNOWN);
   const { frames, rate, crop, normalisation } = given;
   const { sampling = 'dense', targetFps = 30, offset = true, testScale = crop } = given;
   const { ignoreSar = false, channelOrder = 'rgb' } = given;

@@ -1,7 +1,8 @@
+import { expectOptions } from '../core/options';
 import type { StoredTensor } from '../nn/module';
 import type { Shape } from '../core/tensor';
 import type { Backbone } from './morphmlp';
-import { describeModel, expectSizes, recognise, type Hints } from './recognise';
+import { describeModel, expectSizes, HINTS, recognise, type Hints } from './recognise';
 
 /** Options of `initialise`. */
 export interface InitialiseOptions extends Hints {
@@ -75,6 +76,7 @@ export function initialise(
   stored: ReadonlyMap<string, StoredTensor>,
   options: InitialiseOptions = {},
 ): Initialised {
+  expectOptions('initialise', options, { ...HINTS, resetHead: true, inflate: true });
   const state: State = new Map(stored);
   const ours = model.config;
   const found = recognise(state, { segmentDim: ours.segmentDim, frames: options.frames });

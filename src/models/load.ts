@@ -1,3 +1,4 @@
+import { expectOptions, type Known } from '../core/options';
 import { UNCHECKED } from '../formats/checkpoint';
 import { toFloat32, type TensorData } from '../formats/dtypes';
 import { weightSet } from '../formats/weight_sets';
@@ -9,7 +10,7 @@ import { checkClassNames, expectSame, readInput, readModelInfo, type ModelInfo }
 import type { Backbone, MorphMLP } from './morphmlp';
 import { buildNetwork } from './network';
 import type { SemanticFpn } from './semantic_fpn';
-import { describeModel, expectVariant, recognise, type Hints } from './recognise';
+import { describeModel, expectVariant, HINTS, recognise, type Hints } from './recognise';
 
 export type { InputSpec } from '../data/input_spec';
 export type { ModelInfo } from './model_info';
@@ -42,6 +43,11 @@ export interface LoadOptions extends Hints {
   /** Key of the weights to read if the file holds several sets, such as `model_ema`. */
   weightsKey?: string | undefined;
 }
+
+const LOAD_OPTIONS: Known<LoadOptions> = {
+  ...HINTS,
+  ...{ model: true, classNames: true, input: true, channelOrder: true, weightsKey: true },
+};
 
 /** A network with its class names and input specification. @typeParam N the network */
 export interface LoadedModel<N extends Backbone = MorphMLP> extends ModelInfo {
@@ -184,6 +190,7 @@ function understand(
  * @throws in one sentence that names the file, and the field or the tensor that is wrong
  */
 export function readWeights(path: string, options: LoadOptions = {}): Weights {
+  expectOptions('readWeights', options, LOAD_OPTIONS);
   const contents = readFile(path, options.weightsKey);
   try {
     const { info, notes } = understand(contents, options);
@@ -201,7 +208,7 @@ export function readWeights(path: string, options: LoadOptions = {}): Weights {
  * @throws if the file is not a MorphMLP, not the variant `options.model`, or a segmentation model
  */
 export function load(path: string, options: LoadOptions = {}): LoadedModel {
-  const weights = readWeights(path, options);
+  const weights = checkedWeights('load', path, options);
   if (weights.info.model.task === 'segment')
     throw new Error(`${path}: expected a model that classifies clips, got one that segments pictures`);
   return networkOf(path, weights) as LoadedModel;
@@ -209,7 +216,7 @@ export function load(path: string, options: LoadOptions = {}): LoadedModel {
 
 /** As `load`, of a model that segments pictures. */
 export function loadSegmenter(path: string, options: LoadOptions = {}): LoadedModel<SemanticFpn> {
-  const weights = readWeights(path, options);
+  const weights = checkedWeights('loadSegmenter', path, options);
   if (weights.info.model.task !== 'segment')
     throw new Error(`${path}: expected a model that segments pictures, got one that classifies clips`);
   return networkOf(path, weights) as LoadedModel<SemanticFpn>;
@@ -217,7 +224,12 @@ export function loadSegmenter(path: string, options: LoadOptions = {}): LoadedMo
 
 /** As `load`, of a model of any task. */
 export function loadNetwork(path: string, options: LoadOptions = {}): LoadedModel<Backbone> {
-  return networkOf(path, readWeights(path, options));
+  return networkOf(path, checkedWeights('loadNetwork', path, options));
+}
+
+function checkedWeights(caller: string, path: string, options: LoadOptions): Weights {
+  expectOptions(caller, options, LOAD_OPTIONS);
+  return readWeights(path, options);
 }
 
 function networkOf(path: string, { tensors, info, notes, key }: Weights): LoadedModel<Backbone> {

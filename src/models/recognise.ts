@@ -1,3 +1,4 @@
+import { expectOptions, type Known } from '../core/options';
 import type { Shape } from '../core/tensor';
 import { ablationWords, SWITCHES, withAblation, type Ablation } from './ablation';
 import { checkConfig, temporalGroups, VARIANTS, type MorphMlpConfig } from './config';
@@ -12,6 +13,9 @@ export interface Hints {
   /** Chunk lengths, on which no weight's shape depends. */
   segmentDim?: MorphMlpConfig['segmentDim'] | undefined;
 }
+
+/** The names of hints. */
+export const HINTS: Known<Hints> = { frames: true, segmentDim: true };
 
 /** A model recognised from its tensors. */
 export interface Recognised {
@@ -111,6 +115,7 @@ function chunksFor(channels: Four<number>, hint: Hints['segmentDim']): MorphMlpC
  * @throws if a tensor of every MorphMLP is missing, or sizes contradict each other
  */
 export function recognise(tensors: Shapes, hints: Hints = {}): Recognised {
+  expectOptions('recognise', hints, HINTS);
   const read = new Reader(tensors);
   const embedDims = four((stage) => read.size(`blocks${stage}.0.norm1.weight`));
   const segments = read.has('neck.lateral.0.weight');

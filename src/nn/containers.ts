@@ -44,7 +44,7 @@ export class ModuleList<M extends Module = Module> extends Module implements Ite
 
 /** Modules that run one after the other, each on the output of the one before. */
 export class Sequential extends ModuleList<Layer> {
-  constructor(...modules: readonly Layer[]) {
+  constructor(...modules: Layer[]) {
     super(modules);
   }
 

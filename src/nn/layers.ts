@@ -1,6 +1,6 @@
 import { expectOptions } from '../core/options';
 import { batchNorm } from '../ops/batch_norm';
-import { conv3d, type Conv3dOptions } from '../ops/conv3d';
+import { conv3d, expectConv3dOptions, type Conv3dOptions } from '../ops/conv3d';
 import { convNorm } from '../ops/conv_norm';
 import { layerNorm } from '../ops/layer_norm';
 import { linear } from '../ops/linear';
@@ -70,6 +70,7 @@ export class Conv3d extends Module {
     readonly options: Conv3dOptions,
   ) {
     super();
+    expectConv3dOptions('Conv3d', options);
     const ins = inChannels / (options.groups ?? 1);
     const fanIn = ins * kernel[0] * kernel[1] * kernel[2];
     this.weight = parameter(uniform(empty([outChannels, ins, ...kernel]), 1 / Math.sqrt(fanIn)));

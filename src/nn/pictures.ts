@@ -5,7 +5,7 @@ import { batchNorm } from '../ops/batch_norm';
 import { conv2d, pairOf, type Conv2dOptions, type Pair } from '../ops/conv2d';
 import { groupNorm } from '../ops/group_norm';
 import { permute } from '../ops/permute';
-import { avgPool2d, maxPool2d, type PoolOptions } from '../ops/pool';
+import { avgPool2d, expectPoolOptions, maxPool2d, type PoolOptions } from '../ops/pool';
 import { mean } from '../ops/reduce';
 import { expectDims } from '../ops/check';
 import { scope } from '../core/scope';
@@ -79,6 +79,7 @@ export class MaxPool2d extends Module {
     readonly options: PoolOptions = {},
   ) {
     super();
+    expectPoolOptions('MaxPool2d', options);
   }
 
   /** @param x [B, C, H, W] @returns [B, C, H', W'] */
@@ -94,6 +95,7 @@ export class AvgPool2d extends Module {
     readonly options: PoolOptions = {},
   ) {
     super();
+    expectPoolOptions('AvgPool2d', options);
   }
 
   /** @param x [B, C, H, W] @returns [B, C, H', W'] */

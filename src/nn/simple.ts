@@ -1,4 +1,5 @@
 /** Layers without state, and the table of an embedding. */
+import { callAs } from '../core/arguments';
 import { scope } from '../core/scope';
 import { empty, type Tensor } from '../core/tensor';
 import { dropout } from '../ops/dropout';
@@ -78,7 +79,7 @@ export class Embedding extends Module {
   /** @param index i32 of any shape, each from 0 to count − 1 @returns [...shape, features] */
   forward(index: Tensor): Tensor {
     return scope(() => {
-      const rows = indexSelect(this.weight, reshape(index, [index.size]));
+      const rows = callAs('Embedding', indexSelect, this.weight, reshape(index, [index.size]));
       return reshape(rows, [...index.shape, this.features]);
     });
   }

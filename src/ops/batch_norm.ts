@@ -1,6 +1,7 @@
 import { record } from '../core/autograd';
 import { kernels } from '../core/dispatch';
 import type { BatchNormBackward } from '../core/kernels';
+import { expectOptions } from '../core/options';
 import { emptyLike, show, type Shape, type Tensor } from '../core/tensor';
 import { expectFloats, expectShape } from './check';
 
@@ -14,22 +15,34 @@ export interface BatchNormOptions {
   gelu?: boolean;
 }
 
+/** The options, with their defaults. */
+export function batchNormOptions(op: string, options: BatchNormOptions): Required<BatchNormOptions> {
+  expectOptions(op, options, { training: true, momentum: true, eps: true, gelu: true });
+  const { training, momentum = 0.1, eps = 1e-5, gelu = false } = options;
+  return { training, momentum, eps, gelu };
+}
+
 type Checked = BatchNormOptions & { momentum: number; eps: number };
 
-function checkNumbers({ momentum, eps }: Checked): void {
-  if (!(momentum >= 0 && momentum <= 1)) throw new Error(`batchNorm: momentum must be from 0 to 1, got ${momentum}`);
-  if (!(eps >= 0)) throw new Error(`batchNorm: eps must be a number of 0 or more, got ${eps}`);
+function checkNumbers(op: string, { momentum, eps }: Checked): void {
+  if (!(momentum >= 0 && momentum <= 1)) throw new Error(`${op}: momentum must be from 0 to 1, got ${momentum}`);
+  if (!(eps >= 0)) throw new Error(`${op}: eps must be a number of 0 or more, got ${eps}`);
 }
 
 /** Checks the operands except the type of x, which has this shape. Returns its rows and columns. */
-export function checkNormed(shape: Shape, vectors: Record<string, Tensor>, options: Checked): [number, number] {
-  checkNumbers(options);
+export function checkNormed(
+  op: string,
+  shape: Shape,
+  vectors: Record<string, Tensor>,
+  options: Checked,
+): [number, number] {
+  checkNumbers(op, options);
   const cols = shape[shape.length - 1] ?? 0;
-  if (cols === 0) throw new Error(`batchNorm: x must be [..., C], got ${show(shape)}`);
-  expectShape('batchNorm', vectors, [cols]);
+  if (cols === 0) throw new Error(`${op}: x must be [..., C], got ${show(shape)}`);
+  expectShape(op, vectors, [cols]);
   const rows = shape.slice(0, -1).reduce((a, b) => a * b, 1);
   if (options.training && rows < 2)
-    throw new Error(`batchNorm: training needs more than one value a channel, got shape ${show(shape)}`);
+    throw new Error(`${op}: training needs more than one value a channel, got shape ${show(shape)}`);
   return [rows, cols];
 }
 
@@ -44,11 +57,12 @@ export function batchNorm(
   beta: Tensor,
   runningMean: Tensor,
   runningVar: Tensor,
-  { training, momentum = 0.1, eps = 1e-5, gelu = false }: BatchNormOptions,
+  options: BatchNormOptions,
 ): Tensor {
+  const { training, momentum, eps, gelu } = batchNormOptions('batchNorm', options);
   const vectors = { gamma, beta, runningMean, runningVar };
   expectFloats('batchNorm', 'batch_norm', { x }, vectors);
-  const [rows, cols] = checkNormed(x.shape, vectors, { training, momentum, eps });
+  const [rows, cols] = checkNormed('batchNorm', x.shape, vectors, { training, momentum, eps });
   const at = { rows, cols, training, gelu };
   const [y, mean, rstd] = [emptyLike(x), emptyLike(gamma), emptyLike(gamma)];
   kernels.batchNormForward({ momentum, eps, x, gamma, beta, runningMean, runningVar, y, mean, rstd, ...at });

@@ -1,5 +1,6 @@
 import { record } from '../core/autograd';
 import { kernels } from '../core/dispatch';
+import { expectOptions } from '../core/options';
 import { empty, show, type Tensor } from '../core/tensor';
 
 /** Normalisation and mixing of a batch of clips. */
@@ -19,14 +20,16 @@ function pixelTables({ mean, std }: ClipSettings['normalisation']): Float32Array
   for (const channel of [0, 1, 2]) {
     const [m, s] = [mean[channel] ?? NaN, std[channel] ?? NaN];
     if (!(s > 0) || !Number.isFinite(m))
-      throw new Error(`clipInput: expected a finite mean and a positive std, got mean ${m}, std ${s}`);
+      throw new Error(`clipSettings: expected a finite mean and a positive std, got mean ${m}, std ${s}`);
     for (let byte = 0; byte < 256; byte++) tables[channel * 256 + byte] = (byte / 255 - m) / s;
   }
   return tables;
 }
 
 /** Packs settings for `clipInput`: f32 [774]. @throws unless means are finite and standard deviations positive */
-export function clipSettings({ normalisation, mix }: ClipSettings): Float32Array {
+export function clipSettings(settings: ClipSettings): Float32Array {
+  expectOptions('clipSettings', settings, { normalisation: true, mix: true });
+  const { normalisation, mix } = settings;
   const [keep, take] = !mix || mix.box ? [0, 1] : [mix.lambda, 1 - mix.lambda];
   const { x, y, width, height } = !mix ? NOWHERE : (mix.box ?? EVERYWHERE);
   return Float32Array.from([...pixelTables(normalisation), keep, take, x, y, width, height]);

@@ -3,6 +3,7 @@ import { scope } from '../core/scope';
 import type { Tensor } from '../core/tensor';
 import { add, binary, sub } from './arithmetic';
 import { castLike, float } from './cast';
+import { expectFloats } from './check';
 
 /** Floats as they are, integers as f32. */
 const floats = (t: Tensor | number): Tensor | number =>
@@ -31,7 +32,11 @@ export const ge = (a: Tensor | number, b: Tensor | number): Tensor => comparison
  */
 export function where(condition: Tensor, a: Tensor | number, b: Tensor | number): Tensor {
   return scope(() => {
-    const like = [a, b].find((t): t is Tensor => typeof t !== 'number');
+    const operands = Object.entries({ a, b }).filter(
+      (entry): entry is [string, Tensor] => typeof entry[1] !== 'number',
+    );
+    expectFloats('where', 'arithmetic', Object.fromEntries(operands));
+    const like = operands[0]?.[1];
     const mask = like ? castLike(condition.detach(), like) : condition.detach();
     return add(binary('keep', a, mask), binary('drop', b, mask));
   });

@@ -1,6 +1,7 @@
 import { record } from '../core/autograd';
 import { kernels } from '../core/dispatch';
 import type { Conv3dForward } from '../core/kernels';
+import { expectOptions, type Known } from '../core/options';
 import { emptyLike, show, type Tensor } from '../core/tensor';
 import { expectDims, expectFloats, expectInteger, expectShape } from './check';
 
@@ -19,6 +20,17 @@ export interface Conv3dOptions {
   input: 'NCTHW' | 'NTHWC';
 }
 
+const KNOWN: Known<Conv3dOptions> = {
+  stride: true,
+  padding: true,
+  paddingBehind: true,
+  groups: true,
+  input: true,
+};
+
+/** Throws unless these are options of a convolution. */
+export const expectConv3dOptions = (who: string, options: Conv3dOptions): void => expectOptions(who, options, KNOWN);
+
 /** The checked sizes of a convolution. */
 export interface Conv3dGeometry {
   /** The output's shape. */
@@ -27,13 +39,19 @@ export interface Conv3dGeometry {
   at: Omit<Conv3dForward, 'x' | 'weight' | 'bias' | 'y'>;
 }
 
-/** Checks the operands of a convolution and computes its sizes. */
-export function conv3dGeometry(x: Tensor, weight: Tensor, bias: Tensor | null, options: Conv3dOptions): Conv3dGeometry {
-  checkConv3d(x, weight, bias, options);
-  return geometry(x, weight, options);
+/** Checks the operands of a convolution and computes its sizes. @param op for messages */
+export function conv3dGeometry(
+  op: string,
+  x: Tensor,
+  weight: Tensor,
+  bias: Tensor | null,
+  options: Conv3dOptions,
+): Conv3dGeometry {
+  checkConv3d(op, x, weight, bias, options);
+  return geometry(op, x, weight, options);
 }
 
-function geometry(x: Tensor, weight: Tensor, options: Conv3dOptions): Conv3dGeometry {
+function geometry(op: string, x: Tensor, weight: Tensor, options: Conv3dOptions): Conv3dGeometry {
   const { stride, padding, paddingBehind = padding, groups = 1, input } = options;
   const planar = input === 'NCTHW';
   const [batch, ...rest] = x.shape as [number, ...number[]];
@@ -44,42 +62,42 @@ function geometry(x: Tensor, weight: Tensor, options: Conv3dOptions): Conv3dGeom
   if (channels !== inChannels) {
     const taken = groups === 1 ? `${inChannels}` : `${groups} groups of ${own}`;
     throw new Error(
-      `conv3d: the weight takes ${taken} channels, x of shape ${show(x.shape)} (${input}) has ${channels}`,
+      `${op}: the weight takes ${taken} channels, x of shape ${show(x.shape)} (${input}) has ${channels}`,
     );
   }
   if (outChannels % groups !== 0)
-    throw new Error(`conv3d: ${outChannels} outputs are not a multiple of ${groups} groups`);
+    throw new Error(`${op}: ${outChannels} outputs are not a multiple of ${groups} groups`);
   const padded = size.map((length, i) => length + padding[i]! + paddingBehind[i]!);
   const out = padded.map((length, i) => Math.floor((length - kernel[i]!) / stride[i]!) + 1);
-  if (kernel.includes(0)) throw new Error(`conv3d: kernel ${show(kernel)} has a size of 0`);
+  if (kernel.includes(0)) throw new Error(`${op}: kernel ${show(kernel)} has a size of 0`);
   if (out.some((length) => length < 1))
-    throw new Error(`conv3d: kernel ${show(kernel)} does not fit an input of ${show(size)}`);
+    throw new Error(`${op}: kernel ${show(kernel)} does not fit an input of ${show(size)}`);
   return {
     shape: [batch, ...out, outChannels],
     at: { batch, inChannels, outChannels, groups, in: size, kernel, stride, padding, paddingBehind, planar },
   };
 }
 
-function expectTriple(name: string, values: readonly number[], min: number): void {
+function expectTriple(op: string, name: string, values: readonly number[], min: number): void {
   if (values.length !== 3)
-    throw new Error(`conv3d: ${name} must be three numbers (time, height, width), got ${values.length}`);
-  values.forEach((value) => expectInteger('conv3d', name, value, min));
+    throw new Error(`${op}: ${name} must be three numbers (time, height, width), got ${values.length}`);
+  values.forEach((value) => expectInteger(op, name, value, min));
 }
 
-function checkConv3d(x: Tensor, weight: Tensor, bias: Tensor | null, options: Conv3dOptions): void {
+function checkConv3d(op: string, x: Tensor, weight: Tensor, bias: Tensor | null, options: Conv3dOptions): void {
+  expectConv3dOptions(op, options);
   const { stride, padding, paddingBehind = padding, groups = 1, input } = options;
-  expectFloats('conv3d', 'conv3d', { x }, { weight, bias });
+  expectFloats(op, 'conv3d', { x }, { weight, bias });
   if (input !== 'NCTHW' && input !== 'NTHWC')
-    throw new Error(`conv3d: input must be 'NCTHW' or 'NTHWC', got ${String(input)}`);
-  expectDims('conv3d', 'x', x, 5, input === 'NCTHW' ? '[B, C, T, H, W] (NCTHW)' : '[B, T, H, W, C] (NTHWC)');
-  expectDims('conv3d', 'weight', weight, 5, '[out, in, kt, kh, kw]');
-  expectShape('conv3d', { bias }, [weight.shape[0] as number]);
-  expectTriple('stride', stride, 1);
-  expectTriple('padding', padding, 0);
-  expectTriple('paddingBehind', paddingBehind, 0);
-  expectInteger('conv3d', 'groups', groups, 1);
-  if (groups > 1 && input === 'NCTHW')
-    throw new Error(`conv3d: ${groups} groups need channels last (NTHWC), got NCTHW`);
+    throw new Error(`${op}: input must be 'NCTHW' or 'NTHWC', got ${String(input)}`);
+  expectDims(op, 'x', x, 5, input === 'NCTHW' ? '[B, C, T, H, W] (NCTHW)' : '[B, T, H, W, C] (NTHWC)');
+  expectDims(op, 'weight', weight, 5, '[out, in, kt, kh, kw]');
+  expectShape(op, { bias }, [weight.shape[0] as number]);
+  expectTriple(op, 'stride', stride, 1);
+  expectTriple(op, 'padding', padding, 0);
+  expectTriple(op, 'paddingBehind', paddingBehind, 0);
+  expectInteger(op, 'groups', groups, 1);
+  if (groups > 1 && input === 'NCTHW') throw new Error(`${op}: ${groups} groups need channels last (NTHWC), got NCTHW`);
 }
 
 /**
@@ -90,7 +108,7 @@ function checkConv3d(x: Tensor, weight: Tensor, bias: Tensor | null, options: Co
  * @returns [B, T', H', W', out], always channels last
  */
 export function conv3d(x: Tensor, weight: Tensor, bias: Tensor | null, options: Conv3dOptions): Tensor {
-  const { shape, at } = conv3dGeometry(x, weight, bias, options);
+  const { shape, at } = conv3dGeometry('conv3d', x, weight, bias, options);
   const y = emptyLike(x, shape);
   kernels.conv3dForward({ x, weight, bias, y, ...at });
   return record({

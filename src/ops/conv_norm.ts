@@ -1,9 +1,9 @@
 import { isGradEnabled, record } from '../core/autograd';
 import { isReplaced, kernels } from '../core/dispatch';
 import { emptyLike, type Tensor } from '../core/tensor';
-import { batchNorm, batchNormBackward, checkNormed, type BatchNormOptions } from './batch_norm';
+import { batchNorm, batchNormBackward, batchNormOptions, checkNormed, type BatchNormOptions } from './batch_norm';
 import { expectFloats } from './check';
-import { conv3d, conv3dBackward, conv3dGeometry, type Conv3dOptions } from './conv3d';
+import { conv3d, conv3dBackward, conv3dGeometry, expectConv3dOptions, type Conv3dOptions } from './conv3d';
 
 /** The parameters of `convNorm`: the convolution's, then BatchNorm's [out]. */
 export interface ConvNormParameters {
@@ -23,13 +23,19 @@ export interface ConvNormParameters {
  * @returns [B, T', H', W', out]
  */
 export function convNorm(x: Tensor, p: ConvNormParameters, conv: Conv3dOptions, options: BatchNormOptions): Tensor {
+  expectConv3dOptions('convNorm', conv);
   const { weight, bias, gamma, beta, runningMean, runningVar } = p;
-  const { training, momentum = 0.1, eps = 1e-5, gelu = false } = options;
+  const { training, momentum, eps, gelu } = batchNormOptions('convNorm', options);
   expectFloats('convNorm', 'conv_norm', { x }, { ...p });
   if (isReplaced('conv3d'))
     return batchNorm(conv3d(x, weight, bias, conv), gamma, beta, runningMean, runningVar, options);
-  const { shape, at } = conv3dGeometry(x, weight, bias, conv);
-  const [rows, cols] = checkNormed(shape, { gamma, beta, runningMean, runningVar }, { training, momentum, eps });
+  const { shape, at } = conv3dGeometry('convNorm', x, weight, bias, conv);
+  const [rows, cols] = checkNormed(
+    'convNorm',
+    shape,
+    { gamma, beta, runningMean, runningVar },
+    { training, momentum, eps },
+  );
   const inputs = [x, weight, bias, gamma, beta];
   const keep = isGradEnabled() && inputs.some((t) => t?.requiresGrad);
   const [y, u] = [emptyLike(x, shape), keep ? emptyLike(x, shape) : null];

@@ -4,6 +4,7 @@ import { expectOptions } from '../core/options';
 import { scope } from '../core/scope';
 import { emptyLike, show, tensor, type Tensor } from '../core/tensor';
 import { mul } from './arithmetic';
+import { cast } from './cast';
 import { expectDims, expectF32, expectShape } from './check';
 import type { LossOptions } from './losses';
 import { neg } from './pointwise';
@@ -99,7 +100,7 @@ function weightedTargets(
 
 /**
  * Cross entropy with hard labels.
- * @param logits [B, classes]
+ * @param logits [B, classes], f32 or bf16; the loss is f32
  * @param labels B class indices, i32
  * @returns a scalar, or [B] with the reduction `none`; a mean is NaN where all labels are ignored, as in PyTorch
  */
@@ -114,11 +115,12 @@ export function crossEntropy(logits: Tensor, labels: Tensor, options: CrossEntro
   expectShape('crossEntropy', { weight }, [classes]);
   const { targets, total } = weightedTargets(labels.data(), classes, options);
   return scope(() => {
+    const scores = cast(logits, 'f32');
     const soft = (factor: number) =>
       tensor(factor === 1 ? targets : targets.map((t) => t * factor), logits.shape, { device: logits.device });
-    if (reduction === 'none') return neg(sum(mul(soft(1), logSoftmax(logits)), -1));
-    if (reduction === 'sum') return softCrossEntropy(logits, soft(rows));
-    if (reduction === 'mean') return softCrossEntropy(logits, soft(rows / total));
+    if (reduction === 'none') return neg(sum(mul(soft(1), logSoftmax(scores)), -1));
+    if (reduction === 'sum') return softCrossEntropy(scores, soft(rows));
+    if (reduction === 'mean') return softCrossEntropy(scores, soft(rows / total));
     throw new Error(`crossEntropy: reduction must be mean, sum or none, got ${String(reduction)}`);
   });
 }

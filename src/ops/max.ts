@@ -45,9 +45,14 @@ function maxima(op: string, x: Tensor, { axis, keepDims = false }: MaxOptions) {
  * @throws if the dimension is empty
  */
 export function max(x: Tensor, reduced: number | MaxOptions = {}): Tensor {
+  return maxFor('max', x, optionsOf('max', reduced));
+}
+
+/** `max` for the function `op` of messages. */
+function maxFor(op: string, x: Tensor, options: MaxOptions): Tensor {
   return inF32(x, (x) => {
-    expectF32('max', { x });
-    const { y, index, at } = maxima('max', x, optionsOf('max', reduced));
+    expectF32(op, { x });
+    const { y, index, at } = maxima(op, x, options);
     const { shape } = x;
     return record({
       op: 'max',
@@ -65,8 +70,9 @@ export function max(x: Tensor, reduced: number | MaxOptions = {}): Tensor {
 
 /** The minimum along one dimension, or of all elements; NaN if one of them is. See `max`. */
 export function min(x: Tensor, reduced: number | MaxOptions = {}): Tensor {
+  const options = optionsOf('min', reduced);
   expectFloats('min', 'pointwise', { x });
-  return scope(() => neg(max(neg(x), reduced)));
+  return scope(() => neg(maxFor('min', neg(x), options)));
 }
 
 /**
@@ -74,17 +80,22 @@ export function min(x: Tensor, reduced: number | MaxOptions = {}): Tensor {
  * @returns i32
  */
 export function argmax(x: Tensor, reduced: number | MaxOptions = {}): Tensor {
+  const options = optionsOf('argmax', reduced);
   expectFloats('argmax', 'arithmetic', { x });
-  return scope(() => maxima('argmax', cast(x.detach(), 'f32'), optionsOf('argmax', reduced)).index);
+  return scope(() => maxima('argmax', cast(x.detach(), 'f32'), options).index);
 }
 
 /** log Σ eˣ along one dimension, or over all elements, without overflow. @param reduced the dimension or options */
 export function logsumexp(x: Tensor, reduced: number | MaxOptions = {}): Tensor {
-  expectFloats('logsumexp', 'pointwise', { x });
   const { axis, keepDims = false } = optionsOf('logsumexp', reduced);
+  expectFloats('logsumexp', 'pointwise', { x });
   return inF32(x, (x) =>
     scope(() => {
-      const most = clamp(max(x.detach(), { ...(axis === undefined ? {} : { axis }), keepDims: true }), -3e38, 3e38);
+      const most = clamp(
+        maxFor('logsumexp', x.detach(), { ...(axis === undefined ? {} : { axis }), keepDims: true }),
+        -3e38,
+        3e38,
+      );
       const total = sum(exp(sub(x, most)), { ...(axis === undefined ? {} : { axis }), keepDims: true });
       const result = add(log(total), most);
       if (keepDims) return result;

@@ -1,4 +1,5 @@
 /** Ops as methods of tensors: `x.add(y).mean().backward()`. A method takes its function's arguments after the first. */
+import { callAs, expectAtMost, type Limits } from '../core/arguments';
 import { backward } from '../core/autograd';
 import { Tensor } from '../core/tensor';
 import { add, div, maximum, minimum, mul, sub } from './arithmetic';
@@ -32,15 +33,15 @@ type Method<F> = F extends (x: Tensor, ...rest: infer Rest) => infer Result ? (.
 /** The methods that ops add to tensors; each is described where its function is. */
 export type TensorMethods = { [Name in keyof typeof METHODS]: Method<(typeof METHODS)[Name]> };
 
-/** The most arguments of each method: more are refused, where they would be ignored. */
-const MOST: { readonly [Name in keyof TensorMethods]: Parameters<TensorMethods[Name]>['length'] } = {
-  ...{ abs: 0, cos: 0, exp: 0, log: 0, neg: 0, relu: 0, rsqrt: 0, sigmoid: 0, sin: 0, softplus: 0, sqrt: 0, tanh: 0 },
-  ...{ clone: 0, float: 0, gelu: 0 },
-  ...{ add: 1, sub: 1, mul: 1, div: 1, minimum: 1, maximum: 1, eq: 1, ne: 1, lt: 1, le: 1, gt: 1, ge: 1, pow: 1 },
-  ...{ sum: 1, mean: 1, var: 1, std: 1, norm: 1, max: 1, min: 1, argmax: 1, logsumexp: 1, cumsum: 1 },
-  ...{ softmax: 1, logSoftmax: 1, reshape: 1, expand: 1, permute: 1, squeeze: 1, unsqueeze: 1, cast: 1, matmul: 1 },
-  ...{ backward: 2, clamp: 2, flatten: 2, gather: 2, indexSelect: 2, maskedFill: 2, pad: 2, split: 2, topk: 2 },
-  ...{ transpose: 2, slice: 4 },
+/** The most arguments of each function; its method takes one less. */
+export const METHOD_LIMITS: Limits<typeof METHODS> = {
+  ...{ abs: 1, cos: 1, exp: 1, log: 1, neg: 1, relu: 1, rsqrt: 1, sigmoid: 1, sin: 1, softplus: 1, sqrt: 1, tanh: 1 },
+  ...{ clone: 1, float: 1, gelu: 1 },
+  ...{ add: 2, sub: 2, mul: 2, div: 2, minimum: 2, maximum: 2, eq: 2, ne: 2, lt: 2, le: 2, gt: 2, ge: 2, pow: 2 },
+  ...{ sum: 2, mean: 2, var: 2, std: 2, norm: 2, max: 2, min: 2, argmax: 2, logsumexp: 2, cumsum: 2 },
+  ...{ softmax: 2, logSoftmax: 2, reshape: 2, expand: 2, permute: 2, squeeze: 2, unsqueeze: 2, cast: 2, matmul: 2 },
+  ...{ backward: 3, clamp: 3, flatten: 3, gather: 3, indexSelect: 3, maskedFill: 3, pad: 3, split: 3, topk: 3 },
+  ...{ transpose: 3, slice: 5 },
 };
 
 declare module '../core/tensor' {
@@ -50,9 +51,9 @@ declare module '../core/tensor' {
 
 for (const [name, op] of Object.entries(METHODS)) {
   const value = function (this: Tensor, ...rest: unknown[]): unknown {
-    const most = MOST[name as keyof TensorMethods];
-    if (rest.length > most) throw new Error(`${name}: expected at most ${most} arguments, got ${rest.length}`);
-    return (op as (x: Tensor, ...rest: unknown[]) => unknown)(this, ...rest);
+    expectAtMost(name, METHOD_LIMITS[name as keyof TensorMethods] - 1, rest.length);
+    const call = op as (x: Tensor, ...rest: unknown[]) => unknown;
+    return name === 'backward' ? call(this, ...rest) : callAs(name, call, this, ...rest);
   };
   Object.defineProperty(Tensor.prototype, name, { value, writable: true, configurable: true });
 }

@@ -1,5 +1,6 @@
 import { record } from '../core/autograd';
 import { kernels } from '../core/dispatch';
+import { expectOptions } from '../core/options';
 import { emptyLike, type Tensor } from '../core/tensor';
 import { expectDims, expectFloats, expectInteger, expectShape } from './check';
 import { fcGradients } from './fc_gradients';
@@ -46,6 +47,7 @@ function checkMorphFc(x: Tensor, weight: Tensor, bias: Tensor | null, { chunk, g
  * @returns [B, T, H, W, C]
  */
 export function morphFc(x: Tensor, weight: Tensor, bias: Tensor | null, options: MorphFcOptions): Tensor {
+  expectOptions('morphFc', options, { axis: true, chunk: true, groups: true, order: true });
   checkMorphFc(x, weight, bias, options);
   const at = shapeArguments(x, options);
   const y = emptyLike(x);

@@ -15,9 +15,13 @@ export interface PoolOptions {
   padding?: Pair;
 }
 
+/** Throws unless these are options of a pooling. */
+export const expectPoolOptions = (who: string, options: PoolOptions): void =>
+  expectOptions(who, options, { stride: true, padding: true });
+
 /** The elements of each window as a new first dimension: [kh · kw, B, C, H', W']. */
 function windows(op: string, x: Tensor, window: Pair, options: PoolOptions, fill: number) {
-  expectOptions(op, options, { stride: true, padding: true });
+  expectPoolOptions(op, options);
   const { stride = window, padding = 0 } = options;
   expectDims(op, 'x', x, 4, '[B, C, H, W]');
   const [kernel, step, around] = [pairOf(window), pairOf(stride), pairOf(padding)];

@@ -52,9 +52,13 @@ function spread(dy: Tensor, kept: Shape, shape: Shape): Tensor {
  * @returns x's shape without them (size 1 with `keepDims`)
  */
 export function sum(x: Tensor, reduced: Reduced = {}): Tensor {
-  const { axis, keepDims = false } = reduceOptions('sum', reduced, KNOWN);
-  expectFloats('sum', 'arithmetic', { x });
-  const axes = reducedAxes('sum', x, axis);
+  return sumFor('sum', x, reduceOptions('sum', reduced, KNOWN));
+}
+
+/** `sum` for the function `op` of messages. */
+function sumFor(op: string, x: Tensor, { axis, keepDims = false }: ReduceOptions): Tensor {
+  expectFloats(op, 'arithmetic', { x });
+  const axes = reducedAxes(op, x, axis);
   const kept = x.shape.map((size, i) => (axes.has(i) ? 1 : size));
   const shape = keepDims ? kept : x.shape.filter((_, i) => !axes.has(i));
   const total = x.size === 0 ? zeros(kept, { device: x.device, dtype: x.dtype }) : sumTo(x, kept);
@@ -66,10 +70,15 @@ export function sum(x: Tensor, reduced: Reduced = {}): Tensor {
 
 /** The mean over some dimensions; see `sum`. */
 export function mean(x: Tensor, reduced: Reduced = {}): Tensor {
-  const options = reduceOptions('mean', reduced, KNOWN);
-  const count = reducedCount('mean', x, options.axis);
-  if (count === 0) throw new Error(`mean: nothing to average in shape ${show(x.shape)}`);
-  return scope(() => mul(sum(x, options), 1 / count));
+  return meanFor('mean', x, reduceOptions('mean', reduced, KNOWN));
+}
+
+/** `mean` for the function `op` of messages. */
+function meanFor(op: string, x: Tensor, options: ReduceOptions): Tensor {
+  expectFloats(op, 'arithmetic', { x });
+  const count = reducedCount(op, x, options.axis);
+  if (count === 0) throw new Error(`${op}: nothing to average in shape ${show(x.shape)}`);
+  return scope(() => mul(sumFor(op, x, options), 1 / count));
 }
 
 /** Options of `variance` and `std`. */
@@ -80,11 +89,17 @@ export interface VarianceOptions extends ReduceOptions {
 
 /** The variance over some dimensions; see `sum`. As a method: `x.var()`. @throws if there are no more elements than `correction` */
 export function variance(x: Tensor, reduced: Reduced<VarianceOptions> = {}): Tensor {
-  const known = { ...KNOWN, correction: true } as const;
-  const { correction = 1, ...options } = reduceOptions('variance', reduced, known);
-  const divisor = reducedCount('variance', x, options.axis) - correction;
+  return varianceFor('variance', x, reduceOptions('variance', reduced, VARIANCE));
+}
+
+const VARIANCE = { ...KNOWN, correction: true } as const;
+
+/** `variance` for the function `op` of messages. */
+function varianceFor(op: string, x: Tensor, { correction = 1, ...options }: VarianceOptions): Tensor {
+  expectFloats(op, 'arithmetic', { x });
+  const divisor = reducedCount(op, x, options.axis) - correction;
   if (!(divisor > 0))
-    throw new Error(`variance: expected more than ${correction} elements for each result, got shape ${show(x.shape)}`);
+    throw new Error(`${op}: expected more than ${correction} elements for each result, got shape ${show(x.shape)}`);
   return inF32(x, (x) =>
     scope(() => {
       const centred = sub(x, mean(x, { ...options, keepDims: true }));
@@ -95,7 +110,8 @@ export function variance(x: Tensor, reduced: Reduced<VarianceOptions> = {}): Ten
 
 /** The standard deviation over some dimensions, the square root of `variance`. */
 export function std(x: Tensor, reduced: Reduced<VarianceOptions> = {}): Tensor {
-  return inF32(x, (x) => scope(() => sqrt(variance(x, reduced))));
+  const options = reduceOptions('std', reduced, VARIANCE);
+  return inF32(x, (x) => scope(() => sqrt(varianceFor('std', x, options))));
 }
 
 /** Options of `norm`. */
@@ -108,6 +124,8 @@ export interface NormOptions extends ReduceOptions {
 export function norm(x: Tensor, reduced: Reduced<NormOptions> = {}): Tensor {
   const { p = 2, ...options } = reduceOptions('norm', reduced, { ...KNOWN, p: true });
   if (!(p > 0 && p < Infinity)) throw new Error(`norm: p must be above 0 and finite, got ${p}`);
+  expectFloats('norm', 'arithmetic', { x });
+  reducedAxes('norm', x, options.axis);
   return inF32(x, (x) => scope(() => (p === 1 ? sum(abs(x), options) : rooted(sum(pow(abs(x), p), options), p))));
 }
 

@@ -1,13 +1,15 @@
 import { noGrad } from '../core/autograd';
+import { expectOptions } from '../core/options';
 import { scope } from '../core/scope';
 import type { Tensor } from '../core/tensor';
 import { add, mul } from '../ops/arithmetic';
-import { AdamW, type AdamWOptions } from './adamw';
+import { AdamW, ADAMW_OPTIONS, type AdamWOptions } from './adamw';
 import type { ParameterGroup } from './optimizer';
 
 /** Adam (Kingma and Ba, 2015), PyTorch's formula: weight decay, by default 0, is added to the gradients. `AdamW` decouples it. */
 export class Adam extends AdamW {
   constructor(params: readonly Tensor[] | readonly ParameterGroup[], options: AdamWOptions = {}) {
+    expectOptions(new.target.name, options, ADAMW_OPTIONS);
     super(params, { weightDecay: 0, ...options });
   }
 

@@ -1,5 +1,5 @@
 import { kernels } from '../core/dispatch';
-import { expectOptions } from '../core/options';
+import { expectOptions, type Known } from '../core/options';
 import type { Tensor } from '../core/tensor';
 import { Optimizer, type ParameterGroup } from './optimizer';
 
@@ -11,13 +11,16 @@ export interface AdamWOptions {
   weightDecay?: number;
 }
 
+/** The names of options. */
+export const ADAMW_OPTIONS: Known<AdamWOptions> = { lr: true, betas: true, eps: true, weightDecay: true };
+
 /** Adam with decoupled weight decay (Loshchilov and Hutter, 2019), PyTorch's formula; each group is one pass over memory. */
 export class AdamW extends Optimizer {
   private readonly betas: readonly [number, number];
   private readonly eps: number;
 
   constructor(params: readonly Tensor[] | readonly ParameterGroup[], options: AdamWOptions = {}) {
-    expectOptions('AdamW', options, { lr: true, betas: true, eps: true, weightDecay: true });
+    expectOptions(new.target.name, options, ADAMW_OPTIONS);
     super(params, options.lr ?? 1e-3, options.weightDecay ?? 1e-2, ['exp_avg', 'exp_avg_sq']);
     this.betas = options.betas ?? [0.9, 0.999];
     this.eps = options.eps ?? 1e-8;

@@ -1,3 +1,4 @@
+import { expectOptions, type Known } from '../core/options';
 import { Tensor, zeros } from '../core/tensor';
 import { isParameter } from '../nn/module';
 
@@ -9,6 +10,8 @@ export interface ParameterGroup {
   /** Name for messages. */
   name?: string;
 }
+
+const GROUP: Known<ParameterGroup> = { params: true, lr: true, weightDecay: true, name: true };
 
 /** A parameter group of an optimizer, with its options filled in. */
 export interface Group {
@@ -57,6 +60,7 @@ export abstract class Optimizer {
   ) {
     const groups =
       params[0] instanceof Tensor ? [{ params: params as readonly Tensor[] }] : (params as readonly ParameterGroup[]);
+    for (const group of groups) expectOptions(`${new.target.name}: a group of parameters`, group, GROUP);
     checkParameters(groups);
     this.groups = groups.map((g) => {
       const rate = g.lr ?? lr;

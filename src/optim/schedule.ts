@@ -1,3 +1,5 @@
+import { expectOptions, type Known } from '../core/options';
+
 /** A learning rate with linear warm-up and cosine or polynomial decay. All counts are in the same unit, epochs or steps. */
 export interface CosineSchedule {
   baseLr: number;
@@ -13,6 +15,18 @@ export interface CosineSchedule {
   power?: number;
 }
 
+const KNOWN: Known<CosineSchedule> = {
+  ...{
+    baseLr: true,
+    endLr: true,
+    warmupStartLr: true,
+    warmupEpochs: true,
+    maxEpoch: true,
+    cosineAfterWarmup: true,
+    power: true,
+  },
+};
+
 function cosineAt(s: CosineSchedule, epoch: number): number {
   const offset = s.cosineAfterWarmup ? s.warmupEpochs : 0;
   const progress = (epoch - offset) / (s.maxEpoch - offset);
@@ -22,6 +36,7 @@ function cosineAt(s: CosineSchedule, epoch: number): number {
 
 /** The learning rate at a fractional epoch: linear from `warmupStartLr` up to the cosine at the end of the warm-up, then the cosine. */
 export function learningRate(schedule: CosineSchedule, epoch: number): number {
+  expectOptions('learningRate', schedule, KNOWN);
   const { warmupEpochs, warmupStartLr } = schedule;
   if (epoch >= warmupEpochs) return cosineAt(schedule, epoch);
   return warmupStartLr + ((cosineAt(schedule, warmupEpochs) - warmupStartLr) * epoch) / warmupEpochs;

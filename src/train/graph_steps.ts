@@ -102,7 +102,7 @@ export class RecordedSteps implements StepRunner {
   private fill({ clips, targets, weight }: StepInputs): void {
     const { batch } = this.graphs!;
     batch.pixels.copyFrom(clips.pixels);
-    batch.settings.copyFrom(clipSettings(clips));
+    batch.settings.copyFrom(clipSettings({ normalisation: clips.normalisation, mix: clips.mix ?? null }));
     batch.targets.copyFrom(targets);
     batch.weight.copyFrom([weight]);
   }

@@ -9,8 +9,11 @@ import { tensor, type Tensor } from '../core/tensor';
 export type ClipInput = Pick<Batch, 'pixels' | 'shape' | 'normalisation'> & Partial<Pick<Batch, 'mix'>>;
 
 /** Input [B, 3, T, H, W] of the network for a batch, on the current device. */
-export function inputOf({ pixels, shape, ...settings }: ClipInput, dtype: 'f32' | 'bf16' = 'f32'): Tensor {
-  return clipInput(tensor(pixels, shape), tensor(clipSettings(settings)), dtype);
+export function inputOf(
+  { pixels, shape, normalisation, mix = null }: ClipInput,
+  dtype: 'f32' | 'bf16' = 'f32',
+): Tensor {
+  return clipInput(tensor(pixels, shape), tensor(clipSettings({ normalisation, mix })), dtype);
 }
 
 /** The network's input as f32 on the host. */

@@ -63,11 +63,11 @@ export interface StepTensors {
 
 /** Copies a batch to the device. */
 export function stepTensors({ clips, targets, weight }: StepInputs): StepTensors {
-  const { pixels, shape, ...settings } = clips;
+  const { pixels, shape, normalisation, mix = null } = clips;
   const rows = isMasks(targets) ? [shape[0], shape[2], shape[3]] : [shape[0], targets.length / shape[0]];
   return {
     pixels: tensor(pixels, shape),
-    settings: tensor(clipSettings(settings)),
+    settings: tensor(clipSettings({ normalisation, mix })),
     targets: tensor(targets, rows),
     weight: tensor(Float32Array.of(weight), []),
   };

@@ -6,7 +6,7 @@ import { dryRun } from '../../src/core/dry_run';
 import { forwardAsync } from '../../src/core/forward_async';
 import { native, type RunStep } from '../../src/core/native';
 import { naivePlugin, withPlugin } from '../../src/core/plugins';
-import { memory, resetPeakMemory } from '../../src/core/runtime';
+import { memory, resetPeakMemory, setThreads, threads } from '../../src/core/runtime';
 import { scope } from '../../src/core/scope';
 import { empty, ones, tensor, type Tensor } from '../../src/core/tensor';
 import type { MorphMLP } from '../../src/models';
@@ -165,6 +165,22 @@ describe('while it computes', () => {
     scope(() => made!.add(1).floats());
     x.dispose();
     made!.dispose();
+  });
+
+  test('the number of threads may change, with the same bits, and the instruction set may not', async () => {
+    const [x, count, isa] = [slowInput(), threads(), native.isa()];
+    const wanted = bits(scope(() => noGrad(() => slow(x))));
+    const pending = forwardAsync({ forward: slow }, x);
+    await turn();
+    const refused = 'setIsa: forwardAsync computes with the present one: await it first';
+    for (const n of [1, 3, 2, count]) {
+      setThreads(n);
+      expect(() => native.setIsa(isa)).toThrow(refused);
+      await turn();
+    }
+    expect(bits(await pending)).toEqual(wanted);
+    native.setIsa(isa);
+    x.dispose();
   });
 
   test('a second forward waits for its turn, with the weights of its call', async () => {

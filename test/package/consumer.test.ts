@@ -33,7 +33,7 @@ describe('a project that depends on the package', () => {
   ])('is type-checked with its types (module %s, resolution %s)', (module, resolution) => {
     writeFileSync(
       path.join(consumer, 'use.ts'),
-      `import { crossEntropy, type DataLoader, defineOp, nn, tensor, type Tensor } from 'morphmlp';
+      `import { type ClipBatches, crossEntropy, type DataLoader, defineOp, forwardAsync, nn, optim, tensor, type Tensor, topk } from 'morphmlp';
        const t: Tensor = tensor([[1, 2], [3, 4]]);
        export const rows: number | undefined = t.shape[0];
        // @ts-expect-error: a string is not a tensor
@@ -54,6 +54,15 @@ describe('a project that depends on the package', () => {
        export const also: Tensor = square(t, 2);
        // @ts-expect-error: the op takes a number
        square(t, 'two');
+       export const best: Tensor = topk(made, 1, { largest: false }).indices;
+       export const optimizer = new optim.Adadelta(net.parameters(), { rho: 0.9 });
+       // @ts-expect-error: ReLU takes no arguments
+       new nn.ReLU(true);
+       export async function served(clips: ClipBatches): Promise<Tensor[]> {
+         const found: Tensor[] = [];
+         for await (const { x } of clips) found.push(await forwardAsync(net, x));
+         return found;
+       }
        export async function train(loader: DataLoader<[Tensor, number], [Tensor, Tensor]>): Promise<void> {
          for await (const [x, labels] of loader) crossEntropy(net.forward(x), labels, { ignoreIndex: -1 }).backward();
        }`,

@@ -6,6 +6,7 @@ import { runExample as run } from '../support/run_example';
 
 const examples = path.join(__dirname, '..', '..', 'examples');
 const folder = mkdtempSync(path.join(os.tmpdir(), 'morphmlp-examples-'));
+const live = (process.env.LIVE_BYTES = path.join(folder, 'live.json'));
 const checkpoint = path.join(folder, 'left-right.safetensors');
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -36,13 +37,16 @@ test('README.md lists every example', () => {
 });
 
 describe('a model that train_step.ts saves', () => {
-  test('has learned its two classes', async () => {
+  test('has learned its two classes, in constant memory', async () => {
     const { status, lines, err } = await run('train_step.ts', checkpoint);
     expect({ status, err }).toEqual({ status: 0, err: '' });
     const losses = lines.map((line, i) => Number(new RegExp(`^step ${i + 1}  loss (\\d+\\.\\d{3})$`).exec(line)?.[1]));
     expect(losses).toHaveLength(10);
     expect(losses[0]).toBeCloseTo(Math.log(2), 0);
     expect(losses[9]).toBeLessThan(0.2);
+    const after = JSON.parse(readFileSync(live, 'utf8')) as number[];
+    expect(after).toHaveLength(10);
+    expect(new Set(after).size).toBe(1);
   });
 
   test('is listed by read_checkpoint.ts', async () => {

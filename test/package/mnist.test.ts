@@ -52,9 +52,12 @@ test("mnist.ts has the losses of PyTorch's example from the same weights, and fr
   const weights = path.join(folder, 'initial.safetensors');
   writeWeights(weights);
   const given = ['--plain', '--epochs', '2', '--batch-size', '32', '--weights', weights];
-  const out = execFileSync(process.execPath, ['--import', 'tsx', 'examples/mnist.ts', folder, ...given], {
+  const live = path.join(folder, 'live.json');
+  const flags = ['--require', './test/support/live_bytes.cjs', '--import', 'tsx'];
+  const out = execFileSync(process.execPath, [...flags, 'examples/mnist.ts', folder, ...given], {
     cwd: root,
     encoding: 'utf8',
+    env: { ...process.env, LIVE_BYTES: live },
   });
   const losses = [...out.matchAll(/^epoch \d+ {2}step \d+ {2}loss (\S+)$/gm)].map(([, loss]) => Number(loss));
   expect(losses).toHaveLength(pytorch.losses.length);
@@ -66,4 +69,7 @@ test("mnist.ts has the losses of PyTorch's example from the same weights, and fr
   });
   expect(tests).toHaveLength(2);
   expect(out).toMatch(/^0 bytes live$/m);
+  const after = JSON.parse(readFileSync(live, 'utf8')) as number[]; // in each of two epochs of eight equal batches
+  expect(after).toHaveLength(16);
+  expect(new Set(after).size).toBe(1);
 });

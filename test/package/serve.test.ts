@@ -29,11 +29,12 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 beforeEach(async () => {
   interrupted = false;
-  const args = ['--import', 'tsx', 'examples/serve.ts', checkpoint, '0', '1', '1']; // 1 MiB, 1 at once
+  const flags = ['--require', './test/support/live_bytes.cjs', '--import', 'tsx'];
+  const args = [...flags, 'examples/serve.ts', checkpoint, '0', '1', '1']; // 1 MiB, 1 at once
   server = spawn(process.execPath, args, {
     cwd: root,
     env: { ...process.env, TMPDIR: folder },
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
   });
   const [line] = (await once(createInterface(server.stdout!), 'line')) as [string];
   port = Number(/^port (\d+)$/.exec(line)![1]);
@@ -89,6 +90,22 @@ test('classifies pictures and videos as predict does', async () => {
     expect(expected).toHaveLength(5);
   }
   expect(await health()).toEqual({ status: 200, body: { busy: 0 } });
+});
+
+test('has as many live bytes after every answer', async () => {
+  const live = async (): Promise<unknown> => {
+    const heard = once(server, 'message');
+    server.send('live');
+    return (await heard)[0] as unknown;
+  };
+  const found: unknown[] = [];
+  expect((await send('POST', '/', 'image/png', readFileSync(picture))).status).toBe(200); // packs the weights
+  for (let i = 0; i < 3; i++) {
+    expect((await send('POST', '/', 'image/png', readFileSync(picture))).status).toBe(200);
+    found.push(await live());
+  }
+  expect(found[0]).toBeGreaterThan(0);
+  expect(new Set(found).size).toBe(1);
 });
 
 test('refuses in one sentence what it cannot read', async () => {

@@ -1,3 +1,4 @@
+import type { Bf16Terms } from '../op_cases/bf16';
 import type { OpCase } from '../op_cases/case';
 import type { Sizes } from './stages';
 
@@ -18,6 +19,8 @@ export interface KernelCase {
   macs: number;
   /** Multiply-adds of the backward pass; default twice those of the forward. */
   backwardMacs?: number;
+  /** How it runs in bf16; default: as its op in `BF16_TERMS`. */
+  bf16?: Bf16Terms;
   /** The backward reads only the upstream gradient. */
   backwardReadsNothing?: true;
 }

@@ -53,6 +53,7 @@ export function runJob<K extends keyof Jobs>(
     const child = start(JSON.stringify({ kind, job }), worker);
     const end = () => void child.kill('SIGKILL');
     signal?.addEventListener('abort', end);
+    if (signal?.aborted) end();
     type End = Outcome<Jobs[K]['result']>;
     let [last, outcome]: [Activity, End | null] = [{ doing: 'starting', plugin: null, limited: false }, null];
     const hang = () => {

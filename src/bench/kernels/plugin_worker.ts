@@ -46,7 +46,9 @@ function doing(plugin: string | null, text: string, ours = plugin === null): voi
 
 function open(file: string): Plugin {
   doing(file, 'being loaded');
-  return openPlugin(file);
+  const plugin = openPlugin(file);
+  doing(null, 'making the inputs');
+  return plugin;
 }
 
 function describe({ file }: DescribeJob): PluginDescription {
@@ -71,7 +73,7 @@ function reportDirections(): void {
   );
 }
 
-function measure({ plugins, seed, time, ...choice }: KernelJob): KernelResult {
+function measure({ plugins, seed, time, withoutPeers, ...choice }: KernelJob): KernelResult {
   const opened = plugins.map((file) => ({ file, variant: pluginVariant(openHere(file)) }));
   const files = new Map(opened.map(({ file, variant }) => [variant.name, file]));
   const onStep = ({ foreign, name }: Variant, text: string, ours?: boolean) =>
@@ -82,7 +84,7 @@ function measure({ plugins, seed, time, ...choice }: KernelJob): KernelResult {
   const c = caseOf(choice);
   if (time) {
     const variants = [OURS, ...opened.map(({ variant }) => variant)];
-    const replaceable = PLUGGABLE.find((name) => name === stemOf(c));
+    const replaceable = withoutPeers ? undefined : PLUGGABLE.find((name) => name === stemOf(c));
     if (replaceable) variants.push(...peersOf(replaceable, choice.precision));
     return { rows: benchCase(c, variants, { ...time, seed, onStep, onFailure }), checked: [], failures };
   }

@@ -32,6 +32,8 @@ export interface KernelJob extends CaseChoice {
   seed: number;
   /** How to time them together with our kernel and its peers; null verifies them only. */
   time: Omit<KernelOptions, 'onStep' | 'onFailure' | 'seed'> | null;
+  /** Time the plugins beside our kernel alone, without the BLAS libraries and the naive kernel. */
+  withoutPeers?: boolean;
   threads: number;
 }
 

@@ -26,6 +26,7 @@ export const BF16_TERMS = {
   conv3d: terms(['x'], 1, 1),
   // Training rounds after the convolution and again after BatchNorm; evaluation rounds once.
   conv_norm: terms(['x'], 2, 2),
+  cumsum: terms(['x'], 1, 2),
   gelu: terms(['x'], 1, 1),
   layer_norm: terms(['x'], 1, 1),
   linear: terms(['x'], 1, 2),

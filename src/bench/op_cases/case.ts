@@ -46,6 +46,8 @@ export interface OpCase {
   addends?(inputs: Record<string, Array64>): number;
   /** Largest relative L2 error of the output and of each gradient; default 1e-6 and 1e-5. */
   tolerance?: { forward?: number; gradient?: number };
+  /** The gradient jumps where elements are equal, which differences step over: it is verified by the op's tests, where none are. */
+  jumps?: true;
   /** For a bf16 case (`bf16.ts`): determines the tolerance. */
   roundings?: Roundings;
 }

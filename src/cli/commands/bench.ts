@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { BenchDataArguments } from './bench_data_action';
+import { registerBenchBlas } from './bench_blas';
 import { registerBenchCompare } from './bench_compare';
 import { registerBenchDistributed } from './bench_distributed';
 import { registerBenchKernels } from './bench_kernels';
@@ -43,6 +44,7 @@ function registerBenchData(bench: Command): void {
 export function registerBench(program: Command): void {
   const bench = program.command('bench').description('measure kernels, networks and data');
   registerBenchKernels(bench);
+  registerBenchBlas(bench);
   registerBenchModels(bench);
   registerBenchProfile(bench);
   registerBenchPaper(bench);

@@ -1,15 +1,25 @@
 import pc from 'picocolors';
-import { compareResults, differingTerms, regressions, type Compared, type Comparison } from '../../bench/compare';
+import {
+  compareResults,
+  differingTerms,
+  regressions,
+  requireSameKind,
+  type Compared,
+  type Comparison,
+} from '../../bench/compare';
 import { readResults, type Results } from '../../bench/results';
-import type { Ratio } from '../../bench/statistics';
+import { median, type Ratio } from '../../bench/statistics';
 import { writeFileAtomic } from '../../formats/atomic';
+import { writeBenchPage } from '../../report/bench_page';
 import { percent, significant, table } from '../../terminal/format';
+import { checkOutputs } from './outputs';
 
 /** Arguments of `morphmlp bench compare`. */
 export interface BenchCompareArguments {
   failAbove?: number;
   force?: boolean;
   out?: string;
+  html?: string;
 }
 
 /** Differences in the conditions of the two files: an error, or a warning with --force. */
@@ -71,13 +81,35 @@ function print({ rows, onlyBefore, onlyAfter, overall }: Comparison, before: Res
   console.log(`before: ${whenceText(before)}  ·  after: ${whenceText(after)}`);
 }
 
+/** Medians of the rows of more than two files. */
+function printHistory(all: readonly Results[]): void {
+  const of = all.map(({ rows }) => new Map(rows.map((row) => [row.what, significant(median(row.ms), 4)])));
+  const names = [...new Set(all.flatMap(({ rows }) => rows.map(({ what }) => what)))];
+  const head = ['ms', ...all.map(({ commit, date }) => `${commit} ${date.slice(5, 10)}`)];
+  console.log(
+    table(
+      names.map((what) => [what, ...of.map((file) => file.get(what) ?? '–')]),
+      { head },
+    ),
+  );
+  console.log(`from ${all[0]!.path} to ${all.at(-1)!.path}:`);
+}
+
 /** Runs `morphmlp bench compare`. */
-export function benchCompare(first: string, second: string, given: BenchCompareArguments): void {
-  const [before, after] = [readResults(first), readResults(second)];
+export function benchCompare(files: readonly string[], given: BenchCompareArguments): void {
+  if (files.length < 2) throw new Error(`bench compare: expected two or more results files, got ${files.length}`);
+  checkOutputs({ out: given.out, html: given.html });
+  const all = files.map(readResults);
+  const [before, after] = [all[0]!, all.at(-1)!];
   const comparison = compareResults(before, after);
-  checkTerms(before, after, given.force ?? false);
+  for (const later of all.slice(1)) {
+    requireSameKind(before, later);
+    checkTerms(before, later, given.force ?? false);
+  }
+  if (all.length > 2) printHistory(all);
   print(comparison, before, after);
   if (given.out) writeFileAtomic(given.out, (write) => write(Buffer.from(`${JSON.stringify(comparison, null, 1)}\n`)));
+  if (given.html) writeBenchPage(given.html, all);
   if (given.failAbove === undefined) return;
   const worse = regressions(comparison, given.failAbove);
   for (const { what, slowdown } of worse) console.error(`${pc.red('slower')}  ${what}: ${percent(slowdown)} more time`);

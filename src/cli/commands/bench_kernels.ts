@@ -4,7 +4,8 @@ import { SWEPT } from '../../bench/kernels/stages';
 import type { BenchKernelsArguments, Swept } from './bench_kernels_action';
 import { collect, deviceOption, precisionOption, wholeNumber } from '../options';
 
-const words = (text: string): string[] => text.split(',').map((word) => word.trim());
+/** A parser for words separated by commas. */
+export const words = (text: string): string[] => text.split(',').map((word) => word.trim());
 
 /** A parser for stages of the network, separated by commas. */
 export function stages(text: string): number[] {
@@ -78,8 +79,11 @@ export function registerBenchKernels(bench: Command): void {
     .option('--shape <B,T,H,W,C>', 'shape of the tokens, in place of that of each stage', sizes)
     .option('--sweep <name=values>', `a size to vary: ${SWEPT.join(', ')}; may be repeated`, swept, undefined)
     .option('--perf', 'also count instructions, cycles and cache misses, where the system permits it (Linux)')
+    .option('--no-peers', 'measure plugins beside ours alone, without BLAS libraries and the naive kernel')
     .option('--no-verify', 'skip the comparison with float64')
     .option('--out <file>', 'write the results as JSON')
+    .option('--html <file>', 'write a page: shares of the limit, ranking, and the history of --history')
+    .option('--history <file>', 'an earlier results file for the page, the oldest first; may be repeated', collect)
     .addHelpText(
       'after',
       `
@@ -91,6 +95,7 @@ Examples:
   morphmlp bench kernels --op norm_mlp --stage 1 --shape 1,8,32,32,96 --perf
   morphmlp bench kernels --passes 3 --out kernels.json
   morphmlp bench kernels --plugin ./my_morph_fc.so --stage 2    (morphmlp kernel new writes one)
+  morphmlp bench kernels --html kernels.html --history last_week.json
   morphmlp bench kernels --device cuda --op linear --out gpu.json
   morphmlp bench kernels --device cuda --op norm_mlp --launch graph --cache cold
   morphmlp bench kernels --device cuda --precision bf16 --out gpu_bf16.json
@@ -103,7 +108,7 @@ on an idle GPU, or replayed as a CUDA graph (GPU time only), each with a warm or
 the sum of the op's roundings, and the limit is that of bf16 products (on a GPU by mma.sync). Plugins run in a child process: one that crashes, hangs,
 writes out of bounds or is wrong is reported, and the others are still measured.`,
     )
-    .action(async ({ dtype, ...given }: BenchKernelsArguments & { dtype?: Precision }) =>
-      (await import('./bench_kernels_action.js')).benchKernels({ ...given, precision: dtype ?? given.precision }),
-    );
+    .action(async ({ dtype, ...given }: BenchKernelsArguments & { dtype?: Precision }) => {
+      await (await import('./bench_kernels_action.js')).benchKernels({ ...given, precision: dtype ?? given.precision });
+    });
 }

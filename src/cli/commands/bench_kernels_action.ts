@@ -18,7 +18,7 @@ import type { Device, Precision } from '../../core/native';
 import { requireDevice, setThreads, threads } from '../../core/runtime';
 import { setDefaultDevice } from '../../core/tensor';
 import { othersText, printCounts, printFailures, printMissing, printRows } from './kernel_table';
-import { checkOutputs } from './outputs';
+import { openHistory, writePage } from './bench_page_output';
 import { withProgress, type Progress } from '../../terminal/progress';
 
 /** A size and the values that it takes in turn. */
@@ -46,8 +46,12 @@ export interface BenchKernelsArguments {
   seed?: number;
   timeout: number;
   verify: boolean;
+  /** false: plugins beside ours alone. */
+  peers?: boolean;
   perf?: boolean;
   out?: string;
+  html?: string;
+  history?: string[];
 }
 
 /** Throws if the requested combination cannot be measured; nothing is substituted. */
@@ -136,7 +140,15 @@ async function measureCase(
   const { seed, ...rest } = time;
   const { op, stage, sizes = {} } = c;
   const choice = { op, stage, precision: given.precision, sizes };
-  const job = { ...choice, plugins, device: given.device, seed, time: rest, threads: threads() };
+  const job = {
+    ...choice,
+    plugins,
+    device: given.device,
+    seed,
+    time: rest,
+    threads: threads(),
+    withoutPeers: given.peers === false,
+  };
   return runKernelJob(job, { timeout: 1000 * given.timeout, onStep });
 }
 
@@ -197,11 +209,11 @@ function whereText({ gpu, cpu, threads: count, kernels }: Machine): string {
   return `${gpu.name}, ${gpu.architecture}, ${clocks}, L2 ${(gpu.l2Bytes / 2 ** 20).toFixed(0)} MiB, ${driver}, kernels for ${kernels}`;
 }
 
-/** Runs `morphmlp bench kernels`. */
-export async function benchKernels(given: BenchKernelsArguments): Promise<void> {
+/** Runs `morphmlp bench kernels`, and returns its rows. */
+export async function benchKernels(given: BenchKernelsArguments): Promise<KernelRow[]> {
   checkAsked(given);
   const { rounds, clock, out } = given;
-  checkOutputs({ out });
+  const earlier = openHistory(given);
   setDefaultDevice(given.device);
   setThreads(clock === 'cpu' ? 1 : (given.threads ?? threads()));
   const work = await workOf(given);
@@ -217,9 +229,9 @@ export async function benchKernels(given: BenchKernelsArguments): Promise<void> 
     console.log(othersText(rows));
   }
   const { failures } = work;
-  if (out) {
-    const text = JSON.stringify({ machine: where, clock, rows, failures }, null, 1);
-    writeFileAtomic(out, (write) => write(Buffer.from(`${text}\n`)));
-  }
+  const text = JSON.stringify({ machine: where, clock, rows, failures }, null, 1);
+  if (out) writeFileAtomic(out, (write) => write(Buffer.from(`${text}\n`)));
+  if (rows.length > 0) writePage(given, earlier, { text, failures });
   printFailures(failures);
+  return rows;
 }

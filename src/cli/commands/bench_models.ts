@@ -1,7 +1,7 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { CASES, parseCase, PEER_NAMES, type PeerName } from '../../bench/models/case';
 import type { BenchModelsArguments } from './bench_models_action';
-import { deviceOption, precisionOption, wholeNumber } from '../options';
+import { collect, deviceOption, precisionOption, wholeNumber } from '../options';
 
 function cases(text: string): string[] {
   try {
@@ -44,7 +44,9 @@ export function registerBenchModels(bench: Command): void {
       'blocks that training computes again in its backward, for less memory (default: as train does)',
       wholeNumber(0),
     )
-    .option('--out <file>', 'write the figures as JSON (morphmlp bench compare takes two of these)')
+    .option('--out <file>', 'write the figures as JSON (morphmlp bench compare takes these)')
+    .option('--html <file>', 'write a page: ranking, and the history of --history')
+    .option('--history <file>', 'an earlier results file for the page, the oldest first; may be repeated', collect)
     .addHelpText(
       'after',
       `
@@ -55,6 +57,7 @@ Examples:
   morphmlp bench models --cases 'video-s-16 train 1' --recompute 2
   morphmlp bench models --device cuda --precision bf16 --peers
   morphmlp bench models --device cuda --launch graph
+  morphmlp bench models --peers --html models.html --history last_week.json
 
 Every output is compared with float64 before it is timed, and ours with the peers'; in bf16 the error of ours may be twice that of
 PyTorch. torch.compile takes minutes a case to compile; --peers pytorch leaves it out. Each runs in its own process, and all take turns, so that noise affects all of them. GFLOPs count two operations per

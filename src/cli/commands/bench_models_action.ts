@@ -10,7 +10,7 @@ import { requireDevice, setThreads, threads } from '../../core/runtime';
 import { setDefaultDevice } from '../../core/tensor';
 import { percent, significant, table } from '../../terminal/format';
 import { printFailures } from './kernel_table';
-import { checkOutputs } from './outputs';
+import { openHistory, writePage } from './bench_page_output';
 import { withProgress } from '../../terminal/progress';
 
 /** Arguments of `morphmlp bench models`. */
@@ -24,6 +24,8 @@ export interface BenchModelsArguments {
   launch?: Launch;
   threads?: number;
   out?: string;
+  html?: string;
+  history?: string[];
 }
 
 function cells(row: ModelRow, ours: ModelRow): string[] {
@@ -45,9 +47,11 @@ function printModels(rows: readonly ModelRow[]): void {
   );
 }
 
+const textOf = (rows: readonly ModelRow[], failures: readonly Failure[]): string =>
+  JSON.stringify({ machine: machine(), rows, failures }, null, 1);
+
 function write(out: string, rows: readonly ModelRow[], failures: readonly Failure[]): void {
-  const text = JSON.stringify({ machine: machine(), rows, failures }, null, 1);
-  writeFileAtomic(out, (to) => to(Buffer.from(`${text}\n`)));
+  writeFileAtomic(out, (to) => to(Buffer.from(`${textOf(rows, failures)}\n`)));
 }
 
 /** Measures all cases; one that fails is added to the failures, and the others are still measured. */
@@ -81,21 +85,21 @@ async function measureAll(names: readonly string[], given: BenchModelsArguments,
   return rows;
 }
 
-/** Throws if an option does not apply or the output file cannot be written. */
-function checkAsked(names: readonly string[], { recompute, device, launch, out }: BenchModelsArguments): void {
+/** Throws if an option does not apply. */
+function checkAsked(names: readonly string[], { recompute, device, launch }: BenchModelsArguments): void {
   if (recompute && !names.some((name) => name.includes(' train ')))
     throw new Error(
       `--recompute ${recompute}: expected a training step among --cases, but they are ${names.join(', ')}`,
     );
   if (device === 'cpu' && launch) throw new Error(`--launch ${launch}: expected --device cuda; the CPU knows one way`);
   requireDevice(device);
-  checkOutputs({ out });
 }
 
 /** Runs `morphmlp bench models`. */
 export async function benchModels(given: BenchModelsArguments): Promise<void> {
   const names = given.cases ?? CASES[given.device];
   checkAsked(names, given);
+  const earlier = openHistory(given);
   setDefaultDevice(given.device);
   setThreads(given.threads ?? threads());
   if (given.peers) missingPeers(given).forEach((hint) => console.log(`absent: ${hint}`));
@@ -105,7 +109,10 @@ export async function benchModels(given: BenchModelsArguments): Promise<void> {
   const replayed = given.launch === 'graph' ? '; ours replayed as CUDA graphs' : '';
   const most = Math.max(0, ...rows.map(({ recompute }) => recompute));
   const again = most > 0 ? `; training computes up to ${most} blocks of ours again` : '';
-  if (rows.length > 0) printModels(rows);
+  if (rows.length > 0) {
+    printModels(rows);
+    writePage(given, earlier, { text: textOf(rows, failures), failures });
+  }
   const what = where.gpu ? `${where.gpu.name}, ${given.precision}` : `${where.cpu}, ${where.threads} threads`;
   printFailures(failures);
   console.log(

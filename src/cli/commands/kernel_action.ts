@@ -47,10 +47,10 @@ export function newKernel(name: string, { op: asked, lang, out }: NewArguments):
 }
 
 /** Runs `morphmlp kernel build`. */
-export function build(source: string, flags: readonly string[]): void {
+export async function build(source: string, flags: readonly string[]): Promise<void> {
   if (!existsSync(source)) throw new Error(`${source}: no such file`);
   console.log(formatCommand(buildCommand(source, { extra: flags })));
-  console.log(`built ${buildKernel(source, flags)}`);
+  console.log(`built ${await buildKernel(source, flags)}`);
 }
 
 /** Runs `morphmlp kernel include`. */

@@ -1,9 +1,7 @@
 import { randomInt } from 'node:crypto';
 import path from 'node:path';
-import type { KernelCase } from '../../bench/kernels/kernel_case';
-import { chooseCases } from '../../bench/kernels/ops';
 import { describePlugin } from '../../bench/kernels/plugin_process';
-import type { PluginDescription } from '../../bench/kernels/protocol';
+import { defaultCases, precisionFor } from './kernel_choice';
 import { tune, valuesText, type Trial, type Tuned, type Values } from '../../bench/kernels/tune';
 import type { Precision } from '../../core/native';
 import { tunedFile } from '../../core/plugins';
@@ -22,20 +20,6 @@ export interface TuneArguments {
   threads?: number;
   seed?: number;
   timeout: number;
-}
-
-/** The type of activations to tune for: that of `--dtype`, or the first that the kernel takes. */
-function precisionFor({ dtypes }: PluginDescription, asked: Precision | undefined, file: string): Precision {
-  if (asked && !dtypes.includes(asked))
-    throw new Error(`${file}: it takes activations in ${dtypes.join(', ')}, not in ${asked} (--dtype)`);
-  return asked ?? dtypes[0]!;
-}
-
-/** The cases of the chosen stages; by default of stage 3, or of the only stages at which the op is timed. */
-function casesOf(op: string, stages: number[] | undefined): KernelCase[] {
-  const all = chooseCases([op], stages);
-  const third = all.filter(({ stage }) => stage === 3);
-  return stages || third.length === 0 ? all : third;
 }
 
 function printTrials(trials: readonly Trial[]): void {
@@ -71,7 +55,7 @@ export async function tuneKernel(library: string, given: TuneArguments): Promise
     throw new Error(`${library}: it declares no parameters (morphmlp_parameter in morphmlp_kernel.h)`);
   requireDevice(device);
   const precision = precisionFor(described, given.dtype, library);
-  const cases = casesOf(op, given.stage);
+  const cases = defaultCases(op, given.stage);
   const ending = new AbortController();
   const { signal } = ending;
   const stop = () => ending.abort();

@@ -2,6 +2,7 @@ import { BF16_TERMS, inBf16, type Bf16Terms } from '../../op_cases/bf16';
 import type { Precision } from '../../../core/native';
 import type { KernelCase } from '../kernel_case';
 import { resized, STAGES, type Sizes, type Stage } from '../stages';
+import { basic } from './basic';
 import { conv3d } from './conv3d';
 import { linear } from './linear';
 import { memoryBound } from './memory_bound';
@@ -12,7 +13,7 @@ import { normTemporal } from './norm_temporal';
 import { temporalFc } from './temporal_fc';
 
 /** The cases of each op at a stage. */
-const MAKERS = [normSpatial, normMlp, normTemporal, morphFc, temporalFc, linear, conv3d, memoryBound];
+const MAKERS = [normSpatial, normMlp, normTemporal, morphFc, temporalFc, linear, conv3d, memoryBound, basic];
 
 const casesAt = (stages: readonly Stage[]): KernelCase[] => MAKERS.flatMap((make) => stages.flatMap(make));
 
@@ -76,11 +77,11 @@ const converted = (c: KernelCase, opTerms: Bf16Terms) => ({
 /** Converts cases to bf16. @throws if an op has no bf16 kernels, naming it */
 export function casesInBf16(cases: readonly KernelCase[]): KernelCase[] {
   const terms: Partial<Record<string, Bf16Terms>> = BF16_TERMS;
-  const without = new Set(cases.map(stemOf).filter((op) => !terms[op]));
+  const without = new Set(cases.filter((c) => !(c.bf16 ?? terms[stemOf(c)])).map(stemOf));
   if (without.size > 0)
     throw new Error(`${[...without].join(', ')}: no kernels in bf16; --precision f32 measures them`);
   return cases.map((c) => {
-    const opTerms = terms[stemOf(c)]!;
+    const opTerms = (c.bf16 ?? terms[stemOf(c)])!;
     return { ...c, timed: inBf16(c.timed, opTerms), ...converted(c, opTerms) };
   });
 }
