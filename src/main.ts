@@ -22,7 +22,16 @@ const OPTIM: Limits<typeof library.optim> = {
 const MODELS: Limits<typeof library.models> = {
   ...{ MorphMLP: 1, AblatedFc: 2, Downsample: 2, Mlp: 2, PatchEmbed: 2, Reweight: 2 },
   ...{ MorphFcS: 3, MorphFcS2: 3, MorphFcT: 3, Block: 4 },
-  ...{ describeModel: 1, inputSpec: 1, create: 2, load: 2, loadSegmenter: 2, readWeights: 2, recognise: 2, initialise: 3 },
+  ...{
+    describeModel: 1,
+    inputSpec: 1,
+    create: 2,
+    load: 2,
+    loadSegmenter: 2,
+    readWeights: 2,
+    recognise: 2,
+    initialise: 3,
+  },
   ...{ Backbone: 1, SemanticFpn: 1, ConvNormRelu: 2, FeaturePyramid: 2, SemanticHead: 4 },
 };
 

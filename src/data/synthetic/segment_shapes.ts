@@ -26,7 +26,7 @@ export interface SegmentShapesOptions {
 function drawPose(size: number, corner: number, rng: Philox): Pose {
   const [right, down] = [corner % 2, corner >> 1];
   const at = (side: number): number => size * (rng.uniform(0.24, 0.3) + 0.46 * side);
-  return { x: at(right), y: at(down), radius: size * rng.uniform(0.22, 0.3), angle: rng.uniform(-0.6, 0.6) };
+  return { x: at(right), y: at(down), radius: size * rng.uniform(0.25, 0.3), angle: rng.uniform(-0.15, 0.15) };
 }
 
 /** Draws picture `index` with its mask: up to three shapes, in different corners. The same options give the same bytes. */
