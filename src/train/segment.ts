@@ -146,5 +146,5 @@ export async function segmentPicture(
       return Uint8Array.from(argmax(sum, 3).data());
     }),
   );
-  return { pixels, ...size };
+  return { pixels, height: size.height, width: size.width }; // `size` may be a mask, with pixels of its own
 }
