@@ -159,6 +159,11 @@ test('reads rows of bench paper, bench models and older files', () => {
       others: null,
       rooflineMs: 1,
       flags: '',
+      of: 'gelu stage 1 [2] forward f32 warm',
+      op: 'gelu',
+      variant: 'morphmlp',
+      rates: null,
+      speed: null,
     },
   ]);
 });

@@ -58,7 +58,10 @@ test.each([
   [['new', 'mine', '--op', 'conv'], /--op conv is not one of gelu/],
   [['new', '../gelu'], /'..\/gelu' cannot name a kernel/],
   [['build', 'missing.cc'], /missing.cc: no such file/],
-  [['build', __filename], /expected C\+\+ \(.cc, .cpp, .cxx\) or CUDA \(.cu\)/],
+  [
+    ['build', __filename],
+    /expected C\+\+ \(.cc, .cpp, .cxx\), C \(.c\), Rust \(.rs\), CUDA \(.cu\) or assembly \(.S\)/,
+  ],
 ])('kernel %j is one clear sentence', (args, message) => {
   const { status, err } = runCli(['kernel', ...args]);
   expect(err).toMatch(message);
