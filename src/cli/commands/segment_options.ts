@@ -3,13 +3,12 @@ import { InvalidArgumentError, Option, type Command } from 'commander';
 import { readCheckpointMeta } from '../../formats/checkpoint';
 import { checkpointFile } from '../../train/checkpoint_file';
 import type { SegmentOptions } from '../../train/segment';
-import { numberIn, wholeNumber } from '../options';
+import { numberIn } from '../options';
 
 /** Flags of `evaluate` and `predict` for segmentation models. */
 export interface SegmentFlags {
   scales?: number[];
   mirror?: boolean;
-  slide?: number;
 }
 
 function scaleList(text: string): number[] {
@@ -30,14 +29,12 @@ export function addSegmentOptions(command: Command): Command {
         'segmentation: sizes whose probabilities are averaged, such as 0.5,1,1.5',
       ).argParser(scaleList),
     )
-    .option('--mirror', 'segmentation: average with the mirrored picture')
-    .option('--slide <pixels>', 'segmentation: side of windows that slide by two thirds of it', wholeNumber(32));
+    .option('--mirror', 'segmentation: average with the mirrored picture');
 }
 
 /** How pictures are segmented by the flags. */
-export function segmentOptionsOf({ scales = [1], mirror = false, slide }: SegmentFlags): SegmentOptions {
-  const window = slide === undefined ? null : { side: slide, stride: Math.max(1, Math.round((slide * 2) / 3)) };
-  return { scales, flip: mirror, window };
+export function segmentOptionsOf({ scales = [1], mirror = false }: SegmentFlags): SegmentOptions {
+  return { scales, flip: mirror };
 }
 
 /** The checkpoint at a path, if it is one of this program of a segmentation model; null for all else, which `load` judges. */
@@ -52,7 +49,7 @@ export function segmenterFile(given: string): string | null {
 
 /** Throws if flags of segmentation are given with another model. */
 export function expectNoSegmentFlags(checkpoint: string, flags: object): void {
-  const names = ['scales', 'mirror', 'slide', 'out', 'overlay', 'reduceZeroLabel'] as const;
+  const names = ['scales', 'mirror', 'out', 'overlay', 'reduceZeroLabel'] as const;
   const given = names.find((name) => (flags as Record<string, unknown>)[name] !== undefined);
   if (given === undefined) return;
   const flag = given.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
