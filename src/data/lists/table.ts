@@ -1,7 +1,7 @@
 /** Tables of `path,label`: detects separator and columns, parses quoted fields. Labels stay text; `class_names.ts` resolves them. */
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { countLines, eachLine, readText } from './text_file';
+import { TextFile } from './text_file';
 
 /** A label as written in the list. */
 export interface ListedLabel {
@@ -139,11 +139,9 @@ interface Layout {
 }
 
 /** Detects the format from the first lines. */
-function layoutOf(source: string, text: string, preferred: string, exists: (file: string) => boolean): Layout {
+function layoutOf(source: string, text: TextFile, preferred: string, exists: (file: string) => boolean): Layout {
   const sample: string[] = [];
-  eachLine(text.slice(0, text.indexOf('\n', 65_536) + 1 || undefined), (line) => {
-    if (sample.length < SAMPLE) sample.push(line);
-  });
+  text.eachLine((line) => sample.push(line) < SAMPLE);
   if (sample.length === 0) throw new Error(`${source}: the list is empty; expected lines of path${preferred}label`);
   const separator = separatorOf(sample, preferred, exists);
   const heading = headingOf(source, sample[0]!, separator, exists);
@@ -183,16 +181,19 @@ function absolute(root: string, file: string): string {
  * separator from another. @throws with file and line if a row lacks path or label
  */
 export function readTable(source: string, root: string, preferred: string): Table {
-  const text = readText(source);
+  const text = new TextFile(source);
   const layout = layoutOf(source, text, preferred, (file) => existsSync(absolute(root, file)));
   const read = rowReader(source, layout);
   const files: string[] = [];
-  const most = countLines(text);
+  const most = text.mostLines;
   const [labelOf, lines] = [new Int32Array(most), new Int32Array(most)];
   const [numbers, labels]: [Map<string, number>, ListedLabel[]] = [new Map(), []];
   let [heading, firstFile] = [layout.heading !== null, ''];
-  eachLine(text, (line, number) => {
-    if (heading) return void (heading = false);
+  text.eachLine((line, number) => {
+    if (heading) {
+      heading = false;
+      return;
+    }
     const [file, label] = read(line, number);
     if (file === '' || label === '')
       throw new Error(`${source}:${number}: expected path${layout.separator}label, got "${line.slice(0, 80)}"`);

@@ -49,14 +49,15 @@ function firstBadLine(data: Buffer): { line: number; byte: number } {
   return { line, byte: bad.find((byte) => byte >= 0x80) ?? 0 };
 }
 
-function decode(file: string, data: Buffer): string {
+/** The bytes of a text in UTF-8, without byte order mark. @throws if the file is not text, or of another encoding */
+function utf8Of(file: string, data: Buffer): Buffer {
   const what = NOT_TEXT.find(([bytes]) => startsWith(data, bytes))?.[1];
   if (what !== undefined) throw new Error(`${file}: expected text, and the file is ${what}`);
   const order = utf16Order(data);
-  if (order !== null) return decodeUtf16(data, order);
+  if (order !== null) return withoutMark(Buffer.from(decodeUtf16(data, order)));
   const zero = data.indexOf(0);
   if (zero >= 0) throw new Error(`${file}: expected text, and byte ${zero} is 0`);
-  if (isUtf8(data)) return data.toString('utf8');
+  if (isUtf8(data)) return withoutMark(data);
   const { line, byte } = firstBadLine(data);
   throw new Error(
     `${file}:${line}: expected UTF-8, got the invalid byte 0x${byte.toString(16)}; if the list is Latin-1 (Windows-1252), ` +
@@ -64,36 +65,48 @@ function decode(file: string, data: Buffer): string {
   );
 }
 
-/**
- * Reads a UTF-8 or UTF-16 file. Line breaks become \n; the byte order mark is removed.
- * @throws if the file is not text or its encoding is ambiguous
- */
-export function readText(file: string): string {
-  const text = decode(file, readWholeFile(file)).replace(/^\uFEFF/, '');
-  return text.includes('\r') ? text.replace(/\r\n?/g, '\n') : text;
-}
+const withoutMark = (data: Buffer): Buffer => (startsWith(data, [0xef, 0xbb, 0xbf]) ? data.subarray(3) : data);
 
-/** Lines of a text, also those that are empty. */
-export function countLines(text: string): number {
-  let lines = 1;
-  for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', end + 1)) lines++;
-  return lines;
-}
+/** Bytes of text that are decoded at a time: a list of a million lines is never whole in memory as a string. */
+const BLOCK = 1 << 18;
 
-/** Calls `line` for every non-empty line, trimmed, with its number from 1. */
-export function eachLine(text: string, line: (text: string, number: number) => void): void {
-  for (let [start, number] = [0, 1]; start < text.length; number++) {
-    const end = text.indexOf('\n', start);
-    const next = end < 0 ? text.length : end;
-    const trimmed = text.slice(start, next).trim();
-    if (trimmed !== '') line(trimmed, number);
-    start = next + 1;
+/** A text file in UTF-8 or UTF-16. Lines end in \n, \r\n or \r. */
+export class TextFile {
+  private readonly data: Buffer;
+
+  /** @throws if the file is not text or its encoding is ambiguous */
+  constructor(file: string) {
+    this.data = utf8Of(file, readWholeFile(file));
+  }
+
+  /** Upper bound of the number of lines, also of those that are empty. */
+  get mostLines(): number {
+    let lines = 1;
+    for (const end of [10, 13])
+      for (let at = this.data.indexOf(end); at >= 0; at = this.data.indexOf(end, at + 1)) lines++;
+    return lines;
+  }
+
+  /** Calls `line` for every non-empty line, trimmed, with its number from 1, until it returns false. */
+  eachLine(line: (text: string, number: number) => boolean | void): void {
+    let number = 1;
+    for (let start = 0, end; start < this.data.length; start = end) {
+      end = this.data.indexOf(10, start + BLOCK) + 1 || this.data.length;
+      const raw = this.data.toString('utf8', start, end);
+      const text = raw.includes('\r') ? raw.replace(/\r\n?/g, '\n') : raw;
+      for (let from = 0, to; from < text.length; from = to + 1, number++) {
+        to = text.indexOf('\n', from);
+        if (to < 0) to = text.length;
+        const one = text.slice(from, to).trim();
+        if (one !== '' && line(one, number) === false) return;
+      }
+    }
   }
 }
 
 /** Non-empty lines of a text file, trimmed, with their numbers from 1. */
 export function readLines(file: string): { text: string; number: number }[] {
   const lines: { text: string; number: number }[] = [];
-  eachLine(readText(file), (text, number) => lines.push({ text, number }));
+  new TextFile(file).eachLine((text, number) => void lines.push({ text, number }));
   return lines;
 }
