@@ -136,10 +136,7 @@ Napi::Value traffic(const Info& info) {
   return out;
 }
 
-Napi::Value finalize(const Info& info) {
-  comm::finalize();
-  return info.Env().Undefined();
-}
+Napi::Value finalize(const Info& info) { return Napi::Boolean::New(info.Env(), comm::finalize()); }
 
 Napi::Value abort(const Info& info) {
   comm::abort(static_cast<int>(number_of(info[0], "status")));

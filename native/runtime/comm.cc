@@ -22,6 +22,7 @@ constexpr std::chrono::microseconds kPause{50};
 constexpr std::chrono::milliseconds kSpin{2};    // of a thread that is waited for, before it begins to pause
 constexpr std::chrono::milliseconds kIdle{200};  // between looks at the other ranks while there are no jobs
 constexpr double kGrace = 4;                     // seconds in which the engine's thread must have noticed
+constexpr double kClose = 20;                    // seconds that a library may take to disconnect, when all is done
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
@@ -73,6 +74,7 @@ class Engine {
   void abort(int status) {
     {
       std::lock_guard<std::mutex> lock(mutex_);
+      if (stuck_) _exit(status);
       if (!started_ || finalized_) return;
       abort_ = status;
       changed_.notify_all();
@@ -81,19 +83,28 @@ class Engine {
     _exit(status);
   }
 
-  void finalize() {
+  bool finalize() {
     limited_ = false;
-    wait(submit([this] {
+    const int64_t job = submit([this] {
       char token = 0;
       std::vector<char> all(static_cast<size_t>(link_->size));
       gather(&token, all.data(), 1);
       if (nccl_) nccl_->close();
       meet();  // no exchange is allowed after `close`
+      since_ = Clock::now();
+      closing_ = true;
       link_->close();
       closed_ = true;
-    }));
-    std::lock_guard<std::mutex> lock(mutex_);
+    });
+    std::unique_lock<std::mutex> lock(mutex_);
+    waiting_ = true;
+    while (done_ < job && !failed_ && !stuck_) {
+      changed_.wait_for(lock, kIdle);
+      stuck_ = done_ < job && closing_ && seconds_since(since_) > kClose;
+    }
     finalized_ = true;
+    if (!problem_.empty()) fail(problem_);
+    return !stuck_;
   }
 
   void check(const Reduction& r) const {
@@ -238,8 +249,9 @@ class Engine {
   std::deque<std::function<void()>> jobs_, ended_;
   int64_t submitted_ = 0, done_ = 0;
   bool started_ = false, finalized_ = false, failed_ = false;
+  bool stuck_ = false;   // the library did not disconnect in time
   bool closed_ = false;  // of the engine's thread
-  std::atomic<bool> waiting_{false}, limited_{true};
+  std::atomic<bool> waiting_{false}, limited_{true}, closing_{false};
   std::atomic<int> abort_{-1};
   Late late_;
   std::string problem_;
@@ -284,7 +296,7 @@ Late broadcast(void* data, size_t bytes, int root) {
 
 Traffic traffic() { return Engine::get().traffic(); }
 
-void finalize() { Engine::get().finalize(); }
+bool finalize() { return Engine::get().finalize(); }
 
 void abort(int status) { Engine::get().abort(status); }
 

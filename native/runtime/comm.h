@@ -43,9 +43,12 @@ struct Traffic {
 };
 Traffic traffic();
 
-// Disconnects when all ranks have come this far; without a time limit, as rank 0 may have work left.
-void finalize();
-// Ends the whole job with this status. Does nothing before init and after finalize.
+// Disconnects when all ranks have come this far; without a time limit, as rank 0 may have work left. Returns whether
+// the library let go within 20 seconds from then on: UCX over TCP may wait for a rank that has disconnected
+// (openucx/ucx#8738).
+bool finalize();
+// Ends the whole job with this status. Does nothing before init and after a finalize that returned true; after one that
+// did not it ends this process alone.
 void abort(int status);
 
 }  // namespace morphmlp::comm

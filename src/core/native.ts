@@ -216,9 +216,12 @@ export interface Addon {
   commWait(job: number): number[];
   /** Bytes sent in sums so far, and seconds in which one was under way. */
   commTraffic(): { bytes: number; seconds: number };
-  /** Disconnects, when all ranks have come this far. */
-  commFinalize(): void;
-  /** Ends the job with this exit status: all ranks. Does nothing if they are not connected. */
+  /** Disconnects, when all ranks have come this far. Returns false if the library does not let go. */
+  commFinalize(): boolean;
+  /**
+   * Ends the job with this exit status: all ranks. Does nothing if they are not connected; ends this process alone if it did not
+   * disconnect.
+   */
   commAbort(status: number): void;
   kernels: NativeKernels;
   /** Kernels that also take bf16. */

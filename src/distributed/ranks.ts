@@ -156,7 +156,11 @@ export class Ranks implements Session {
   /** Disconnects, when all ranks have come this far. */
   close(): void {
     this.closed = true;
-    if (this.size > 1) native.commFinalize();
+    if (this.size === 1 || native.commFinalize()) return;
+    process.stderr.write(
+      `warning: ${this.name(this.rank)}: all ranks have finished, but ${this.library} does not disconnect: leaving it after 20 s\n`,
+    );
+    process.on('exit', (code) => native.commAbort(code)); // past the library's own handlers, which would wait for it
   }
 
   get isClosed(): boolean {

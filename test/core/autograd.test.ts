@@ -52,6 +52,7 @@ test('a backward without a graph throws', () =>
     const y = noGrad(() => sum(x));
     expect(() => backward(y)).toThrow(/was not computed from anything that requires a gradient/);
     expect(() => backward(mul(x, 2))).toThrow(/is not a scalar: pass its gradient/);
+    expect(() => backward(mul(x, 2), zeros([x.size + 1]))).toThrow(/expected a gradient of shape \[\d+\], got \[\d+\]/);
   }));
 
 test('hooks receive and replace gradients of leaves and intermediate tensors', () =>

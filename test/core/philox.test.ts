@@ -57,6 +57,14 @@ describe('Philox', () => {
     expect(new Set(words).size).toBe(5);
   });
 
+  test('a normal number is that of Box and Muller from the next two words', () => {
+    const [rng, plain] = [new Philox(11), new Philox(11)];
+    for (let i = 0; i < 20; i++) {
+      const [u, v] = [(plain.word() + 1) / 2 ** 32, plain.word() / 2 ** 32];
+      expect(rng.normal(3, 2)).toBeCloseTo(3 + 2 * Math.sqrt(-2 * Math.log(u)) * Math.cos(2 * Math.PI * v), 12);
+    }
+  });
+
   test('uniform and normal have the expected moments', () => {
     const rng = new Philox(3);
     const n = 40000;

@@ -64,7 +64,7 @@ test.each([
   [() => pad(zeros([2]), [1]), 'pad: expected pairs for at most 1 dimensions, got 1 numbers'],
   [() => pad(zeros([2]), [-1, 0]), 'pad: padding must be a whole number of at least 0, got -1'],
   [() => expand(zeros([2]), [3]), 'expand: shape [2] does not expand to [3]'],
-  [() => expand(zeros([2]), [-1, 2]), 'tensor: shape [-1, 2] has a size that is not a whole number of 0 or more'],
+  [() => expand(zeros([2]), [-1, 2]), 'empty: shape [-1, 2] has a size that is not a whole number of 0 or more'],
   [() => squeeze(zeros([2]), 0), 'squeeze: axis 0 of [2] is not of size 1'],
   [() => flatten(zeros([2, 2]), 1, 0), 'flatten: axis 0 is before axis 1 in shape [2, 2]'],
   [() => reshape(zeros([6]), [4, -1]), 'reshape: [6] does not have a multiple of the elements of [4, -1]'],

@@ -12,10 +12,13 @@ interface Terms extends BatchNormTerms {
  * Creates a case. The bias gradient is checked only in evaluation mode: in training BatchNorm subtracts the channel mean, so the exact
  * gradient is zero.
  */
-export function convNormCase(conv: Parameters<typeof conv3dCase>[0], changes: Partial<Terms>): OpCase {
+export function convNormCase(
+  { x, weight, bias = true, grad = true, ...options }: Parameters<typeof conv3dCase>[0],
+  changes: Partial<Terms>,
+): OpCase {
   const { offset, ...terms } = { training: true, gelu: false, eps: 1e-3, offset: 0, ...changes };
-  const { inputs, name } = conv3dCase(conv);
-  const c = [conv.weight[0]!];
+  const { inputs, name } = conv3dCase({ x, weight, bias, grad, ...options });
+  const c = [weight[0]!];
   const words = [terms.training ? 'training' : 'evaluation', ...(terms.gelu ? ['gelu'] : [])];
   return {
     name: `${name}, ${words.join(', ')}${offset ? ` around ${offset}` : ''}`,
@@ -31,10 +34,10 @@ export function convNormCase(conv: Parameters<typeof conv3dCase>[0], changes: Pa
       convNorm(
         x!,
         { weight: weight!, bias, gamma: gamma!, beta: beta!, runningMean: runningMean!, runningVar: runningVar! },
-        conv,
+        options,
         terms,
       ),
-    oracle: (inputs) => batchNorm64({ ...inputs, x: conv3d64(inputs, conv) }, terms),
+    oracle: (inputs) => batchNorm64({ ...inputs, x: conv3d64(inputs, options) }, terms),
   };
 }
 

@@ -67,6 +67,8 @@ describe('RandAugment', () => {
     expect(new Set(values('rand-m7-n2-inc1', 'solarize'))).toEqual(new Set([256 - 179]));
     expect(new Set(values('rand-m7-n2', 'solarize'))).toEqual(new Set([179]));
     expect(new Set(values('rand-m10-n2', 'solarizeAdd'))).toEqual(new Set([110]));
+    expect(new Set(values('rand-m10-n2', 'brightness'))).toEqual(new Set([1.8 + 0.1]));
+    expect(new Set(values('rand-m0-n2', 'brightness'))).toEqual(new Set([0.1]));
   });
 
   test('every frame of a clip gets the same operations', () => {
@@ -90,6 +92,24 @@ test('colour jitter: three factors within the strength, in every order', () => {
 });
 
 describe('resized crops', () => {
+  test('a box as wide or as high as the frame is taken; one that is larger or empty is not', () => {
+    const boxes = (share: number, ratio: number) =>
+      many(200, (random) =>
+        drawResizedCrop(SIZE.width, SIZE.height, { scale: [share, share], aspect: [ratio, ratio] }, random),
+      );
+    const wide = boxes(2 / 3, 2);
+    expect(wide.every((box) => box.width === 40 && box.height === 20 && box.x === 0)).toBe(true);
+    expect(new Set(wide.map(({ y }) => y)).size).toBe(11);
+    const high = boxes(3 / 8, 1 / 2);
+    expect(high.every((box) => box.width === 15 && box.height === 30 && box.y === 0)).toBe(true);
+    expect(new Set(high.map(({ x }) => x)).size).toBe(26);
+    // None of the tries fits: the largest box of the ratio in the middle.
+    for (const share of [1, 1e-6]) {
+      expect(boxes(share, 4)).toEqual(Array(200).fill({ x: 0, y: 10, width: 40, height: 10 }));
+      expect(boxes(share, 1 / 4)).toEqual(Array(200).fill({ x: 16, y: 0, width: 8, height: 30 }));
+    }
+  });
+
   const options = { scale: [0.08, 1] as const, aspect: [0.75, 1.3333] as const };
 
   test('lie within the frame and cover the range of areas and aspects', () => {
@@ -190,6 +210,22 @@ describe('mixing', () => {
     );
     expect(drawMix({ ...options, alpha: 0 }, SIZE, new Philox(1))?.kind).toBe('cutmix');
     expect(drawMix({ ...options, cutmixAlpha: 0 }, SIZE, new Philox(1))?.kind).toBe('mixup');
+  });
+
+  test('the box of CutMix has the share 1 - lambda of each side about its centre, cut off at the border', () => {
+    const { width: w, height: h } = SIZE;
+    const clip = (value: number, most: number): number => Math.min(Math.max(value, 0), most);
+    for (let i = 0; i < 300; i++) {
+      const [random, same] = [new Philox(i), new Philox(i)];
+      const mix = drawMix({ alpha: 0, cutmixAlpha: 1, prob: 1, switchProb: 0.5 }, SIZE, random)!;
+      same.uniform();
+      const side = Math.sqrt(1 - beta(1, same));
+      const [cy, cx] = [same.int(h), same.int(w)];
+      const [dy, dx] = [h, w].map((length) => Math.floor(Math.floor(length * side) / 2)) as [number, number];
+      const [x, y] = [clip(cx - dx, w), clip(cy - dy, h)];
+      const box = { x, y, width: clip(cx + dx, w) - x, height: clip(cy + dy, h) - y };
+      expect(mix).toEqual({ kind: 'cutmix', lambda: 1 - (box.width * box.height) / (w * h), box });
+    }
   });
 
   test('targets are smoothed, weighted and sum to 1', () => {
