@@ -17,6 +17,7 @@ void cblas_sgemm(int order, int ta, int tb, int m, int n, int k, float alpha, co
 __attribute__((weak)) void openblas_set_num_threads(int);
 __attribute__((weak)) char* openblas_get_config();
 __attribute__((weak)) void bli_thread_set_num_threads(int64_t);
+__attribute__((weak)) void bli_init();
 __attribute__((weak)) char* bli_info_get_version_str();
 __attribute__((weak)) int bli_arch_query_id();
 __attribute__((weak)) char* bli_arch_string(int);
@@ -34,6 +35,7 @@ static const char* library_version() {
   static char text[256];
   if (openblas_get_config) return openblas_get_config();
   if (bli_info_get_version_str) {
+    if (bli_init) bli_init();  // with BLIS_ARCH_TYPE the query below ends the process before it
     const char* kernels = bli_arch_query_id && bli_arch_string ? bli_arch_string(bli_arch_query_id()) : "";
     snprintf(text, sizeof text, "BLIS %s %s", bli_info_get_version_str(), kernels);
     return text;

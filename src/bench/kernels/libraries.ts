@@ -33,6 +33,7 @@ export const LIBRARIES: readonly BlasLibrary[] = [
   {
     ...{ name: 'BLIS', product: 'cblas.h', flags: [linked('libblis.so.4', 'blis')] },
     packages: 'libblis4-pthread or libblis4-openmp (Debian, Ubuntu), blis (Fedora, conda)',
+    environments: [{ BLIS_ARCH_TYPE: 'skx' }],
   },
   {
     ...{ name: 'oneDNN', product: 'onednn.h', flags: ['-fopenmp', '-ldnnl'] },

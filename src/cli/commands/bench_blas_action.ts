@@ -84,20 +84,19 @@ async function chooseSettings(op: string, file: string, given: BenchBlasArgument
 
 /** Sets the environment of a library with which its product is fastest; variables that the user has set stay. */
 async function chooseEnvironment({ name, environments = [] }: BlasLibrary, file: string, given: BenchBlasArguments) {
-  let best = Infinity;
-  if (environments.length > 0 && instructionSet().startsWith('avx512'))
-    best = (await timeSettings('linear', file, given))[0]!.ms;
-  for (const environment of best === Infinity ? [] : environments) {
-    const names = Object.keys(environment);
-    if (names.some((variable) => process.env[variable] !== undefined)) continue;
+  const free = environments.filter((one) => Object.keys(one).every((variable) => process.env[variable] === undefined));
+  if (free.length === 0 || !instructionSet().startsWith('avx512')) return;
+  const time = async (): Promise<number> => (await timeSettings('linear', file, given))[0]!.ms;
+  let [best, least] = [{}, await time()];
+  for (const environment of free) {
     Object.assign(process.env, environment);
-    const [first] = await timeSettings('linear', file, given).catch(() => []); // a release may not know the value
-    if (first && first.ms < best) {
-      best = first.ms;
-      for (const [variable, value] of Object.entries(environment))
-        console.log(`${name}: faster with ${variable}=${value}, which is set`);
-    } else for (const variable of names) delete process.env[variable];
+    const ms = await time().catch(() => Infinity); // a release may not know the value
+    for (const variable in environment) delete process.env[variable];
+    if (ms < least) [best, least] = [environment, ms];
   }
+  Object.assign(process.env, best);
+  for (const [variable, value] of Object.entries(best))
+    console.log(`${name}: fastest with ${variable}=${value}, which is set`);
 }
 
 /** For each variant: how often it is the fastest, its median share of the limit, and its median speed relative to ours. */
