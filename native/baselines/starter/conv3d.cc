@@ -18,8 +18,11 @@ struct Sizes {
     return planar ? (b * in_channels + c) * pixels + pixel : (b * pixels + pixel) * in_channels + c;
   }
 
-  // Index in x of channel c (of group g) and a tap of output row r; -1 for padding.
-  MORPHMLP_DEVICE int64_t offset(int64_t r, int64_t g, int64_t c, int64_t tap) const {
+  // Distance in x from a channel to the next.
+  MORPHMLP_DEVICE int64_t step() const { return planar ? in[0] * in[1] * in[2] : 1; }
+
+  // Index in x of the first channel of group g and a tap of output row r; -1 for padding.
+  MORPHMLP_DEVICE int64_t offset(int64_t r, int64_t g, int64_t tap) const {
     const int64_t o[3] = {r / out[2] / out[1] % out[0], r / out[2] % out[1], r % out[2]};
     const int64_t k[3] = {tap / kernel[2] / kernel[1], tap / kernel[2] % kernel[1], tap % kernel[2]};
     int64_t p[3];
@@ -27,7 +30,7 @@ struct Sizes {
       p[d] = o[d] * stride[d] + k[d] - padding[d];
       if (p[d] < 0 || p[d] >= in[d]) return -1;
     }
-    return index(r / out[2] / out[1] / out[0], g * ins() + c, p);
+    return index(r / out[2] / out[1] / out[0], g * ins(), p);
   }
 };
 
@@ -82,11 +85,12 @@ struct Gather {
   morphmlp_values x;
   float* columns;
   MORPHMLP_DEVICE void operator()(int64_t r) const {
-    for (int64_t tap = 0; tap < at.taps(); ++tap)
-      for (int64_t c = 0; c < at.ins(); ++c) {
-        const int64_t from = at.offset(r, g, c, tap);
-        columns[r * at.width() + c * at.taps() + tap] = from < 0 ? 0 : x.get(from);
-      }
+    const int64_t ins = at.ins(), taps = at.taps(), step = at.step();
+    for (int64_t tap = 0; tap < taps; ++tap) {
+      const int64_t from = at.offset(r, g, tap);
+      float* to = columns + r * at.width() + tap;
+      for (int64_t c = 0; c < ins; ++c) to[c * taps] = from < 0 ? 0 : x.get(from + c * step);
+    }
   }
 };
 
@@ -117,6 +121,7 @@ struct Take {
 
 // dx of input pixel i in group g: the sum of the columns that were gathered from it.
 struct Return {
+  static constexpr int64_t kSums = 64;  // channels that share the search for the rows
   Sizes at;
   int64_t g;
   const float* columns;
@@ -137,13 +142,17 @@ struct Return {
   MORPHMLP_DEVICE void operator()(int64_t i) const {
     const int64_t pixels = at.in[0] * at.in[1] * at.in[2], b = i / pixels, q = i % pixels;
     const int64_t p[3] = {q / at.in[2] / at.in[1], q / at.in[2] % at.in[1], q % at.in[2]};
-    for (int64_t c = 0; c < at.ins(); ++c) {
-      float sum = 0;
-      for (int64_t tap = 0; tap < at.taps(); ++tap) {
+    const int64_t ins = at.ins(), taps = at.taps(), step = at.step(), first = at.index(b, g * ins, p);
+    for (int64_t begin = 0; begin < ins; begin += kSums) {
+      const int64_t count = ins - begin < kSums ? ins - begin : kSums;
+      float sums[kSums] = {};
+      for (int64_t tap = 0; tap < taps; ++tap) {
         const int64_t r = row(b, p, tap);
-        if (r >= 0) sum += columns[r * at.width() + c * at.taps() + tap];
+        if (r < 0) continue;
+        const float* from = columns + r * at.width() + begin * taps + tap;
+        for (int64_t c = 0; c < count; ++c) sums[c] += from[c * taps];
       }
-      dx.set(at.index(b, g * at.ins() + c, p), sum);
+      for (int64_t c = 0; c < count; ++c) dx.set(first + (begin + c) * step, sums[c]);
     }
   }
 };
