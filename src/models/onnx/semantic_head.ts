@@ -2,7 +2,7 @@
 import type { Graph, Port } from '../../formats/onnx/graph';
 import type { Conv3d } from '../../nn/layers';
 import type { SemanticFpn } from '../semantic_fpn';
-import type { Tokens, Writer } from './network';
+import type { Tokens, Writer } from './writer';
 
 /** A picture's features [B, channels, side, side]. */
 interface Features {
