@@ -1,6 +1,7 @@
 import { percent } from '../terminal/format';
 import { contactStrip } from './contact_sheet';
 import { html, type Html } from './html';
+import { withDrawing } from './segment_pictures';
 import type { Section } from './sections';
 import type { ReportEvaluation, ReportMistake, ReportStrip } from './types';
 
@@ -12,14 +13,15 @@ async function stripOf({ clip, strip }: ReportMistake): Promise<ReportStrip> {
   return { png: png.toString('base64'), width, height };
 }
 
-/** An evaluation whose mistakes have their pictures in place of their pixels, so that it can be stored as JSON. */
+/** An evaluation whose mistakes and samples have their pictures in place of their pixels, so that it can be stored as JSON. */
 export async function withStrips<T extends ReportEvaluation>(evaluation: T): Promise<T> {
   const drawn = evaluation.mistakes.map(async (mistake) => ({
     ...mistake,
     clip: { ...mistake.clip, pixels: new Uint8Array(0), seen: undefined },
     strip: await stripOf(mistake),
   }));
-  return { ...evaluation, mistakes: await Promise.all(drawn) };
+  const samples = evaluation.samples && { samples: await Promise.all(evaluation.samples.map(withDrawing)) };
+  return { ...evaluation, mistakes: await Promise.all(drawn), ...samples };
 }
 
 async function mistakeCard(mistake: ReportMistake, names: readonly string[]): Promise<Html> {

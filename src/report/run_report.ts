@@ -5,6 +5,7 @@ import { html, type Html } from './html';
 import { identityList } from './parts';
 import { mistakes } from './mistakes';
 import { checkEvaluation, classes } from './class_section';
+import { segmentPictures } from './segment_pictures';
 import { segmentClasses } from './segment_section';
 import { checkpointText, data, renderSections, setup, summary, training } from './sections';
 import type { RunReport } from './types';
@@ -61,7 +62,9 @@ export async function renderRunReport(report: RunReport): Promise<string> {
   const sections = [
     summary(report),
     training(report, curveCharts(report)),
-    ...(evaluation && report.model.task === 'segment' ? [segmentClasses(evaluation, classNames, of)] : []),
+    ...(evaluation && report.model.task === 'segment'
+      ? [segmentClasses(evaluation, classNames, of), ...(await segmentPictures(evaluation, classNames, of))]
+      : []),
     ...(evaluation && report.model.task !== 'segment'
       ? [classes(evaluation, classNames, of), await mistakes(evaluation, classNames, of)]
       : []),

@@ -33,6 +33,38 @@ export interface ReportStrip {
   height: number;
 }
 
+/** A picture of a segmentation with its masks, all of one size. */
+export interface ReportSample {
+  path: string;
+  /** Share of right pixels among the labelled ones. */
+  right: number;
+  /** Whether it is shown for being among those with the fewest right pixels. */
+  worst: boolean;
+  height: number;
+  width: number;
+  /** RGB bytes [height, width, 3]. */
+  pixels: Uint8Array;
+  /** True classes [height, width], 255 for none. */
+  truth: Uint8Array;
+  /** Predicted classes [height, width]. */
+  predicted: Uint8Array;
+  /** The pictures drawn already, in place of the bytes. */
+  drawn?: DrawnSample;
+}
+
+/** A sample as files: base64. */
+export interface DrawnSample {
+  /** JPEG */
+  picture: string;
+  /** PNG of classes in their colours. */
+  truth: string;
+  predicted: string;
+  /** PNG of wrong, right and unlabelled pixels. */
+  errors: string;
+  /** Classes that occur in truth or prediction, ascending. */
+  classes: number[];
+}
+
 /** One training step. */
 export interface StepPoint {
   /** Step number from 1 over the whole run. */
@@ -69,6 +101,8 @@ export interface ReportEvaluation {
   /** [true class][predicted class], counts of clips */
   confusion: readonly (readonly number[])[];
   mistakes: readonly ReportMistake[];
+  /** Of a segmentation. */
+  samples?: readonly ReportSample[];
   /** Clips × crops per video, if several views were averaged. */
   views?: { clips: number; crops: number };
 }

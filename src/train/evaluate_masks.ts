@@ -9,6 +9,7 @@ import type { Normalisation } from '../data/normalisation';
 import { inputOf } from './input';
 import { lossOf } from './loss';
 import { PixelConfusion, segmentMeasures } from './segment_metrics';
+import { SegmentSamples } from './segment_samples';
 import type { Evaluation } from './tally';
 
 /** Place of a batch in the order of the dataset, the sum of its pixels' losses, their number, and that of its pictures. */
@@ -37,6 +38,7 @@ export async function evaluateMasks(
   ranks: Ranks,
 ): Promise<Evaluation> {
   const confusion = new PixelConfusion(loader.dataset.classNames.length);
+  const samples = new SegmentSamples(loader.batches);
   const rows: BatchRow[] = [];
   const wasTraining = model.training;
   model.eval();
@@ -47,6 +49,7 @@ export async function evaluateMasks(
       confusion.add(masks, predicted);
       const pixels = confusion.pixels - before;
       rows.push([index, loss * pixels, pixels, clips.length]);
+      await samples.add(index, clips, predicted);
       onBatch?.(index + 1);
     }
   } finally {
@@ -59,7 +62,8 @@ export async function evaluateMasks(
   const { miou, pixelAccuracy } = segmentMeasures(confusion.rows());
   const missed = loader.dataset.length - clips;
   const loss = sum(1) / Math.max(1, sum(2));
-  return { clips, missed, loss, top1: miou, top5: pixelAccuracy, confusion: confusion.rows(), mistakes: [] };
+  const measures = { loss, top1: miou, top5: pixelAccuracy, confusion: confusion.rows() };
+  return { clips, missed, ...measures, mistakes: [], samples: samples.gathered(ranks) };
 }
 
 /** The rows of all ranks in the order of the dataset; `confusion` becomes the sum over them. */

@@ -1,5 +1,6 @@
 import type { Clip } from '../data/types';
 import { bestClass, crossEntropyOf, rankOf } from './metrics';
+import type { SegmentSample } from './segment_samples';
 import { probabilities } from './views';
 
 /** A misclassified clip. */
@@ -22,6 +23,8 @@ export interface Evaluation<C = Clip> {
   confusion: number[][];
   /** The mistakes with the highest predicted probability, at most 12. */
   mistakes: Mistake<C>[];
+  /** Pictures of a segmentation with their masks; absent of clips. */
+  samples?: SegmentSample[];
 }
 
 const MISTAKES = 12;

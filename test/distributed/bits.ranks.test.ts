@@ -96,6 +96,14 @@ const RUNS: Record<string, { args: () => Promise<string[]>; ranks: number[] }> =
     },
     ranks: [2, 4],
   },
+  'that segments pictures, with an average and drop path, 4 slices a step': {
+    args: () =>
+      Promise.resolve([
+        ...['--preset', 'segment-shapes', '--data', 'segment-shapes:16', '--val', 'segment-shapes:10', '--crop', '32'],
+        ...['--epochs', '2', '--ema', '0.9', '--batch-size', '8', '--micro-batch', '2', ...IMAGE],
+      ]),
+    ranks: [2, 4],
+  },
 };
 
 async function train(launcher: Launcher | null, ranks: number, args: readonly string[], fault?: string) {

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import pc from 'picocolors';
 import { describeInput } from '../../data/input_spec';
-import { load, type InputSpec } from '../../models/load';
+import { loadNetwork, type InputSpec } from '../../models/load';
 import { exportOnnx, OPSET } from '../../models/onnx';
 import { showNotes } from './notes';
 
@@ -9,6 +9,7 @@ import { showNotes } from './notes';
 export interface ExportArguments {
   opset: number;
   size?: number;
+  argmax?: boolean;
 }
 
 /** Input specification for another crop, with the short side scaled in proportion. */
@@ -18,13 +19,13 @@ function resized(input: InputSpec, size: number | undefined): InputSpec {
 }
 
 /** Runs `morphmlp export`. */
-export function exportModel(checkpoint: string, file: string, { opset, size }: ExportArguments): void {
+export function exportModel(checkpoint: string, file: string, { opset, size, argmax = false }: ExportArguments): void {
   if (opset !== OPSET) throw new Error(`--opset ${opset}: expected ${OPSET}, the version that is written`);
   if (!file.endsWith('.onnx')) throw new Error(`${file}: expected a name that ends in .onnx`);
-  const { network, model, classNames, notes, ...info } = load(checkpoint);
+  const { network, model, classNames, notes, ...info } = loadNetwork(checkpoint);
   showNotes(checkpoint, { notes });
   const input = resized(info.input, size);
-  exportOnnx({ network, input, classNames }, file);
+  exportOnnx({ network, input, classNames }, file, { argmax });
   network.dispose();
   const frames = model.kind === 'video' ? `${model.frames} frames of ` : '';
   console.log(`input: ${describeInput(input)}`);

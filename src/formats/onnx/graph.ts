@@ -10,13 +10,15 @@ export interface Initialiser {
   type: 'float' | 'int64';
 }
 
-/** Attributes of a node: integers, lists of integers, or a float as `{ float }`. */
-export type Attributes = Record<string, number | readonly number[] | { float: number }>;
+/** Attributes of a node: integers, lists of integers, text, or a float as `{ float }`. */
+export type Attributes = Record<string, number | string | readonly number[] | { float: number }>;
 
 /** An input or output: its name and sizes; a string names a dynamic size. */
 export interface Port {
   name: string;
   shape: readonly (number | string)[];
+  /** Default float. */
+  type?: Initialiser['type'];
 }
 
 /** Location of a weight's bytes in an external data file, for models above protobuf's limit; null for a weight in the model file. */
@@ -28,13 +30,14 @@ const INT64 = 7;
 function attribute(name: string, value: Attributes[string]): Buffer {
   const head = bytesField(1, name);
   if (typeof value === 'number') return Buffer.concat([head, intField(3, value), intField(20, 2)]);
+  if (typeof value === 'string') return Buffer.concat([head, bytesField(4, value), intField(20, 3)]);
   if ('float' in value) return Buffer.concat([head, floatField(2, value.float), intField(20, 1)]);
   return Buffer.concat([head, ...value.map((v) => intField(8, v)), intField(20, 7)]);
 }
 
-function port({ name, shape }: Port): Buffer {
+function port({ name, shape, type: element = 'float' }: Port): Buffer {
   const dims = shape.map((d) => bytesField(1, typeof d === 'number' ? intField(1, d) : bytesField(2, d)));
-  const type = Buffer.concat([intField(1, FLOAT), bytesField(2, Buffer.concat(dims))]);
+  const type = Buffer.concat([intField(1, element === 'float' ? FLOAT : INT64), bytesField(2, Buffer.concat(dims))]);
   return Buffer.concat([bytesField(1, name), bytesField(2, bytesField(1, type))]);
 }
 

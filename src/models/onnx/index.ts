@@ -4,12 +4,12 @@ import { expectOptions } from '../../core/options';
 import { packageVersion } from '../../core/version';
 import { writeFileAtomic } from '../../formats/atomic';
 import type { ModelInfo } from '../load';
-import type { MorphMLP } from '../morphmlp';
+import type { Backbone } from '../morphmlp';
 import { Graph, type Initialiser, type Place } from '../../formats/onnx/graph';
 import { writeNetwork } from './network';
 
 /** A network to export. The side of its frames is `input.crop`; the file fixes it, because the chunks depend on it. */
-export type Exported = Pick<ModelInfo, 'input' | 'classNames'> & { network: MorphMLP };
+export type Exported = Pick<ModelInfo, 'input' | 'classNames'> & { network: Backbone };
 
 /** Options of `exportOnnx`. */
 export interface ExportOptions {
@@ -17,6 +17,8 @@ export interface ExportOptions {
   version?: string;
   /** Total bytes of weights above which they go to a second file, NAME.data: protobuf is limited to 2 GB. */
   external?: number;
+  /** Of a segmentation: the output is `classes`, those of the pixels, instead of `logits`. Default false. */
+  argmax?: boolean;
 }
 
 /** ONNX operator set version of exported files. */
@@ -51,15 +53,16 @@ function writeData(file: string, places: ReadonlyMap<Initialiser, Place>): void 
 /**
  * Writes a model as ONNX (opset 17) for inference, with its input specification and class names as JSON in `metadata_props`. Its
  * input is `pixels` [batch, 3, T, H, W] (images: [batch, 3, H, W]), its output `logits` [batch, classes], for any batch. Weights
- * have the model's names; those of FCs are stored as [in, out].
+ * have the model's names; those of FCs are stored as [in, out]. Of a segmentation, `logits` are [batch, classes, H, W], bilinear at
+ * the picture's size; with `argmax` the output is `classes` instead, int64 [batch, H, W].
  * @param exported a network with its input specification and class names, such as `models.load` returns
  */
 export function exportOnnx(exported: Exported, file: string, options: ExportOptions = {}): void {
-  expectOptions('exportOnnx', options, { version: true, external: true });
-  const { version = packageVersion(), external = 2 ** 31 - 2 ** 24 } = options;
+  expectOptions('exportOnnx', options, { version: true, external: true, argmax: true });
+  const { version = packageVersion(), external = 2 ** 31 - 2 ** 24, argmax = false } = options;
   const { network, input, classNames } = exported;
   const graph = new Graph();
-  const ports = writeNetwork(graph, network, input.crop);
+  const ports = writeNetwork(graph, network, input.crop, argmax);
   const total = graph.initialisers.reduce((sum, { data }) => sum + data.byteLength, 0);
   const places = layOut(total > external ? graph.initialisers : [], `${path.basename(file)}.data`);
   const metadata = { input: JSON.stringify(input), classNames: JSON.stringify(classNames) };
