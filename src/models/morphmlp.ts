@@ -284,7 +284,7 @@ export abstract class Backbone extends Module {
 
   constructor(readonly config: MorphMlpConfig) {
     super();
-    expectOptions('MorphMLP', config, CONFIG_KEYS);
+    expectOptions(new.target.name, config, CONFIG_KEYS);
     checkConfig(config);
     const [c1, c2, c3, c4] = config.embedDims;
     this.patch_embed1 = new PatchEmbed(c1, config.kind);

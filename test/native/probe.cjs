@@ -106,6 +106,7 @@ probes.arguments = () => {
 };
 
 const HALF = buffer(1, 'bf16');
+const BYTE = buffer(1, 'u8');
 const refusalOf = (name) => new RegExp(`argument ${name}: expected .+, got .+`);
 // With one bf16 activation a kernel expects all of them in bf16: these have only this one, so that it is valid.
 const ONLY_ACTIVATION = {
@@ -119,7 +120,7 @@ const WRONG = {
   size: [...ANYWHERE, null, NaN, 1.5, Infinity, -Infinity, 2 ** 53 + 2, true, [], buffer()],
   number: [...ANYWHERE, null, NaN, true, [], buffer()],
   flag: [...ANYWHERE, null, 0, 1, [], buffer()],
-  buffer: [...ANYWHERE, 0, true, [], freed, [buffer()], buffer(0), buffer(2), buffer(1, 'u8'), HALF],
+  buffer: [...ANYWHERE, 0, true, [], freed, [buffer()], buffer(0), buffer(2), BYTE, HALF],
   list: [...ANYWHERE, null, 0, buffer(), [undefined], [null], [{}], [freed], [foreign], [buffer(1, 'i32')]],
 };
 
@@ -128,8 +129,11 @@ probes.types = () => {
   for (const kernel of kernels) {
     const found = valid(kernel) ?? [];
     found.forEach(({ name, kind, dtype }, i) => {
-      const halfIsValid = dtype === 'bf16' || ONLY_ACTIVATION[kernel] === name;
-      for (const other of WRONG[kind].filter((other) => !halfIsValid || other !== HALF)) {
+      const allowed = [
+        ...(dtype === 'bf16' || ONLY_ACTIVATION[kernel] === name ? [HALF] : []),
+        ...(dtype === 'u8' ? [BYTE] : []),
+      ];
+      for (const other of WRONG[kind].filter((other) => !allowed.includes(other))) {
         const args = found.map((a, j) => (i === j ? other : a.value));
         expectMessage(kernel, args, `${name} is ${show(other)}`, refusalOf(other === HALF ? '\\w+' : name));
       }

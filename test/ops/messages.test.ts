@@ -48,6 +48,8 @@ const ARGUMENTS: Readonly<Record<string, readonly unknown[]>> = {
   avgPool2d: [picture, 2],
   maxPool2d: [picture, 2],
   reshape: [x, [3, 2]],
+  pixelCrossEntropy: [ones([1, 2, 2, 3]), ones([1, 4, 4], { dtype: 'u8' })],
+  resize: [ones([1, 2, 2, 3]), [4, 4], 'bilinear'],
   reweight: [[tokens, tokens], ones([1, 4, 2])],
   cat: [[x, x], 0],
   stack: [[x, x], 0],

@@ -39,6 +39,8 @@ struct RowLoss {
 }  // namespace
 
 void pixel_cross_entropy_forward(const PixelCrossEntropyForward& p) {
+  p.total[0] = p.loss[0] = 0;
+  if (p.batch == 0) return;  // no buffer bounds the other sizes
   const ResizeAxis down{p.height, p.out_height, false};
   const std::vector<ResizeTap> columns = taps_of({p.width, p.out_width, false});
   std::vector<RowLoss> rows(static_cast<size_t>(p.batch * p.out_height));
@@ -64,11 +66,12 @@ void pixel_cross_entropy_forward(const PixelCrossEntropyForward& p) {
     all.total += row.total;
   }
   p.total[0] = static_cast<float>(all.total);
-  p.loss[0] = all.total > 0 ? static_cast<float>(all.loss / all.total) : 0.0f;
+  if (all.total > 0) p.loss[0] = static_cast<float>(all.loss / all.total);
 }
 
 // A row of dlogits is written by one task, in the order of the pixels that read it.
 void pixel_cross_entropy_backward(const PixelCrossEntropyBackward& p) {
+  if (p.batch == 0) return;
   const ResizeAxis down{p.height, p.out_height, false};
   const std::vector<ResizeTap> rows = taps_of(down), columns = taps_of({p.width, p.out_width, false});
   const float scale = p.total[0] > 0 ? p.dloss[0] / p.total[0] : 0.0f;

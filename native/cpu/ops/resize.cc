@@ -9,6 +9,7 @@ namespace morphmlp::MORPHMLP_ISA {
 
 template <class T>
 void resize_forward(const ResizeForwardOf<T>& p) {
+  if (p.batch == 0 || p.channels == 0) return;  // the taps of a size that no buffer bounds
   const ResizeAxis rows{p.height, p.out_height, p.nearest};
   const std::vector<ResizeTap> columns = taps_of({p.width, p.out_width, p.nearest});
   for_blocks(p.batch * p.out_height, 4, [&](int64_t begin, int64_t end) {
@@ -31,6 +32,7 @@ FOR_FLOATS(resize_forward, ResizeForward)
 
 template <class T>
 void resize_backward(const ResizeBackwardOf<T>& p) {
+  if (p.batch == 0 || p.channels == 0) return;
   const ResizeAxis down{p.height, p.out_height, p.nearest}, across{p.width, p.out_width, p.nearest};
   const std::vector<ResizeTap> rows = taps_of(down), columns = taps_of(across);
   for_blocks(p.batch * p.height, 4, [&](int64_t begin, int64_t end) {

@@ -7,7 +7,8 @@ import { writeEvaluationPage } from './evaluation_page';
 import { joinRanks, shareThreads, useDevice } from './join_ranks';
 import { runTest } from './multi_view_test';
 import { evaluateMasks } from './evaluate_masks_action';
-import { expectNoSegmentFlags, segmenterFile, type SegmentFlags } from './segment_options';
+import type { SegmentFlags } from './segment_options';
+import { expectNoSegmentFlags, segmenterFile } from './segmenter_file';
 import { checkOutputs } from './outputs';
 import { predictionsCsv, recordOf, showSkippedVideos, testText } from './test_record';
 

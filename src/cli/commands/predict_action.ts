@@ -15,7 +15,7 @@ import { fileInputs, standardInput, type Input, type StreamInput } from './predi
 import type { PredictArguments } from './predict_arguments';
 import { predictMask } from './predict_mask_action';
 import { PredictOutput } from './predict_output';
-import { expectNoSegmentFlags, segmenterFile } from './segment_options';
+import { expectNoSegmentFlags, segmenterFile } from './segmenter_file';
 import { Progress } from '../../terminal/progress';
 import { printable } from '../../terminal/text_width';
 
