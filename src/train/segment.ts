@@ -31,9 +31,9 @@ export interface Picture {
   width: number;
 }
 
-/** Reverses the rows of [height, width, channels]. */
+/** A reversed copy of the rows of [height, width, channels]. */
 function mirrored<T extends Uint8Array | Float32Array>(from: T, width: number, channels: number): T {
-  const to = from.slice() as T;
+  const to = (from instanceof Float32Array ? new Float32Array(from.length) : new Uint8Array(from.length)) as T; // slice() of a Buffer copies nothing
   for (let start = 0; start < from.length; start += width * channels)
     for (let x = 0; x < width; x++)
       to.set(from.subarray(start + x * channels, start + (x + 1) * channels), start + (width - 1 - x) * channels);

@@ -21,6 +21,8 @@ const COVER = 0.5;
 
 function check(inputs: readonly string[], args: PredictArguments): string {
   const wrong = OF_CLIPS.find((name) => args[name] !== undefined);
+  if (wrong === 'window')
+    throw new Error('--window is a time, for models that classify clips; --sliding-window is a number of pixels');
   if (wrong)
     throw new Error(`--${wrong.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)} is of models that classify clips`);
   const [file, more] = inputs;

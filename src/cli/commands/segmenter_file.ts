@@ -13,7 +13,7 @@ export function segmenterFile(given: string): string | null {
 
 /** Throws if flags of segmentation are given with another model. */
 export function expectNoSegmentFlags(checkpoint: string, flags: object): void {
-  const names = ['scales', 'mirror', 'out', 'overlay', 'reduceZeroLabel'] as const;
+  const names = ['scales', 'mirror', 'slidingWindow', 'out', 'overlay', 'reduceZeroLabel'] as const;
   const given = names.find((name) => (flags as Record<string, unknown>)[name] !== undefined);
   if (given === undefined) return;
   const flag = given.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);

@@ -135,7 +135,7 @@ export function colour(frame: Uint8Array, factor: number): void {
 
 /** Pillow's SMOOTH: the pixel five times and its eight neighbours, over 13; the border stays as it is. */
 function smoothed(frame: Uint8Array, width: number): Uint8Array {
-  const smooth = frame.slice();
+  const smooth = new Uint8Array(frame); // slice() of a Buffer copies nothing
   const row = width * 3;
   for (let y = row; y < frame.length - row; y += row) {
     for (let i = y + 3; i < y + row - 3; i++) {
