@@ -6,6 +6,7 @@ const base = {
   testEnvironment: 'node',
   globalSetup: '<rootDir>/tools/build/build_ts.cjs',
   roots: ['<rootDir>/test'],
+  setupFilesAfterEnv: ['<rootDir>/test/support/collect_before.ts'],
   transform: { '^.+\\.ts$': ['ts-jest', { tsconfig: 'tsconfig.json', diagnostics: false }] },
 };
 const slow = ['/node_modules/', '\\.(full|soak|timed|ranks)\\.test\\.ts$'];

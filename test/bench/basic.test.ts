@@ -2,11 +2,8 @@ import { casesInBf16, chooseCases } from '../../src/bench/kernels/ops';
 import { basic } from '../../src/bench/kernels/ops/basic';
 import { STAGES } from '../../src/bench/kernels/stages';
 import { verify } from '../../src/bench/kernels/verify';
-import { collectGarbage } from '../support/collect';
 
 const names = basic(STAGES[0]!).map(({ op }) => op);
-
-beforeAll(collectGarbage);
 
 test('bench kernels has a row for each kind of op', () => {
   expect(names.length).toBeGreaterThan(25);

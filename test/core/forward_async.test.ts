@@ -16,10 +16,8 @@ import { BatchNorm, BatchNorm2d, Conv2d, Dropout, Flatten, Linear, MaxPool2d, Re
 import { manualSeed } from '../../src/nn/init';
 import * as ops from '../../src/ops';
 import { SGD } from '../../src/optim';
-import { collectGarbage } from '../support/collect';
 
 let live = 0;
-beforeAll(collectGarbage);
 beforeEach(() => {
   manualSeed(1);
   live = memory().live;

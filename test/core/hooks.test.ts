@@ -3,11 +3,9 @@ import { memory } from '../../src/core/runtime';
 import { scope } from '../../src/core/scope';
 import { ones, tensor, zeros, type Tensor } from '../../src/core/tensor';
 import { add, gelu, mul, sum } from '../../src/ops';
-import { collectGarbage } from '../support/collect';
 
 let live = 0;
 let x: Tensor;
-beforeAll(collectGarbage);
 beforeEach(() => {
   live = memory().live;
   x = tensor([1, 2], [2], { requiresGrad: true });

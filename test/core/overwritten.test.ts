@@ -6,10 +6,8 @@ import { tensor, zeros, type Tensor } from '../../src/core/tensor';
 import { Linear } from '../../src/nn';
 import { AdamW, SGD } from '../../src/optim';
 import { add, batchNorm, conv3d, div, gelu, layerNorm, linear, mul, sum } from '../../src/ops';
-import { collectGarbage } from '../support/collect';
 
 let live = 0;
-beforeAll(collectGarbage);
 beforeEach(() => void (live = memory().live));
 afterEach(() => expect(memory().live).toBe(live));
 

@@ -3,11 +3,9 @@ import { memory } from '../../src/core/runtime';
 import { scope } from '../../src/core/scope';
 import { tensor, type Tensor } from '../../src/core/tensor';
 import { gelu, mul, sum } from '../../src/ops';
-import { collectGarbage } from '../support/collect';
 
 let live = 0;
 let w: Tensor;
-beforeAll(collectGarbage);
 beforeEach(() => {
   live = memory().live;
   w = tensor([1, 2], [2], { requiresGrad: true });

@@ -3,10 +3,8 @@ import { crossEntropy, oneHot } from '../../src/ops';
 import { memory, requireDevice } from '../../src/core/runtime';
 import { scope } from '../../src/core/scope';
 import { empty, full, ones, tensor, zeros, type Shape } from '../../src/core/tensor';
-import { collectGarbage } from '../support/collect';
 
 let live = 0;
-beforeAll(collectGarbage);
 beforeEach(() => void (live = memory().live));
 afterEach(() => expect(memory().live).toBe(live));
 

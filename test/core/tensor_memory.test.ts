@@ -6,10 +6,8 @@ import { add, mul, reshape, sum } from '../../src/ops';
 import { memory, releaseMemoryCache, resetPeakMemory } from '../../src/core/runtime';
 import { scope } from '../../src/core/scope';
 import { full, ones, tensor, zeros, type Tensor } from '../../src/core/tensor';
-import { collectGarbage } from '../support/collect';
 
 let live = 0;
-beforeAll(collectGarbage);
 beforeEach(() => void (live = memory().live));
 afterEach(() => expect(memory().live).toBe(live));
 

@@ -12,11 +12,8 @@ import { manualSeed } from '../../src/core/generator';
 import { memory } from '../../src/core/runtime';
 import { scope } from '../../src/core/scope';
 import { ones, tensor, type Tensor } from '../../src/core/tensor';
-import { collectGarbage } from '../support/collect';
 import { simpleModel } from '../support/simple_model';
 import { ROUNDING } from '../../src/bench/op_cases/bf16';
-
-beforeAll(collectGarbage);
 
 const config: MorphMlpConfig = {
   ...{ kind: 'video', layers: [1, 1, 1, 1], frames: 4, embedDims: [8, 8, 12, 12], segmentDim: [4, 4, 4, 4] },

@@ -6,10 +6,8 @@ import { scope } from '../../src/core/scope';
 import { elements, tensor, type Shape, type Tensor } from '../../src/core/tensor';
 import { relativeError, worstElement } from '../../src/bench/op_cases/compare';
 import { uniform } from '../../src/bench/op_cases/random';
-import { collectGarbage } from '../support/collect';
 
 let live = 0;
-beforeAll(collectGarbage);
 beforeEach(() => void (live = memory().live));
 afterEach(() => expect(memory().live).toBe(live));
 

@@ -9,7 +9,6 @@ import { memory, releaseMemoryCache, resetPeakMemory } from '../../src/core/runt
 import { scope } from '../../src/core/scope';
 import { tensor, zeros } from '../../src/core/tensor';
 import { planMemory, predictPeaks } from '../../src/train/memory_plan';
-import { collectGarbage } from '../support/collect';
 import { relativeError } from '../../src/bench/op_cases/compare';
 import { uniform } from '../../src/bench/op_cases/random';
 
@@ -18,8 +17,6 @@ const CONFIG: MorphMlpConfig = {
   ...{ frames: 8, numClasses: 5, mlpRatio: 3, qkvBias: true, dropPath: 0.2 },
 };
 const SIZE = { batch: 2, crop: 160 };
-
-beforeAll(collectGarbage);
 
 /** A training step on this model: its peak, and the gradients it leaves. */
 function trainStep(model: MorphMLP): { peak: number; gradients: Map<string, Float32Array> } {

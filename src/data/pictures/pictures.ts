@@ -76,10 +76,16 @@ function scaled(picture: Sharp, [width, height]: readonly [number, number]): Sha
   return picture.resize(width, height, { fit: 'fill', kernel: 'cubic', fastShrinkOnLoad: false }).toColourspace('srgb');
 }
 
+/** The raw bytes of a picture; no Buffer, whose `slice` would not copy. */
+async function rawBytes(picture: Sharp): Promise<Uint8Array> {
+  const { buffer, byteOffset, byteLength } = await picture.raw().toBuffer();
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}
+
 /** A picture file as u8 [height, width, 3] of the size [width, height]; see `rgbPicture`. */
 export async function readPicture(file: PictureFile, size: readonly [number, number]): Promise<Uint8Array> {
   try {
-    return await (await rgbPicture(file, size)).raw().toBuffer();
+    return await rawBytes(await rgbPicture(file, size));
   } catch (error) {
     throw unreadable(file.path, error);
   }
@@ -105,9 +111,7 @@ export async function resizePicture(
   to: readonly [width: number, height: number],
 ): Promise<Uint8Array> {
   if (from[0] === to[0] && from[1] === to[1]) return pixels;
-  return scaled(sharp(pixels, { raw: { width: from[0], height: from[1], channels: 3 } }), to)
-    .raw()
-    .toBuffer();
+  return rawBytes(scaled(sharp(pixels, { raw: { width: from[0], height: from[1], channels: 3 } }), to));
 }
 
 /** Frame numbers as file names: `{:05d}.jpg` and 12 make `00012.jpg` (the recipes' IMAGE_TEMPLATE). */
