@@ -62,6 +62,7 @@ test.each([
   [() => split(zeros([5]), [2, 2]), 'split: sizes [2, 2] do not add up to 5, the size of axis 0 of [5]'],
   [() => split(zeros([5]), 0), 'split: size must be a whole number of at least 1, got 0'],
   [() => pad(zeros([2]), [1]), 'pad: expected pairs for at most 1 dimensions, got 1 numbers'],
+  [() => pad(zeros([2]), [1, 0, 1, 0]), 'pad: expected pairs for at most 1 dimensions, got 4 numbers'],
   [() => pad(zeros([2]), [-1, 0]), 'pad: padding must be a whole number of at least 0, got -1'],
   [() => expand(zeros([2]), [3]), 'expand: shape [2] does not expand to [3]'],
   [() => expand(zeros([2]), [-1, 2]), 'empty: shape [-1, 2] has a size that is not a whole number of 0 or more'],
