@@ -1,4 +1,5 @@
 /** A rank that fails ends the job soon, with one message and a status other than 0; the last checkpoint stays whole. */
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -29,6 +30,19 @@ async function fail(launcher: Launcher, fault: string, more: readonly string[] =
 }
 
 const HOST = os.hostname();
+
+/** A library that is the launcher's own but for MPI_Finalize, which does not return. */
+function libraryThatStays({ name }: Launcher): string {
+  const file = path.join(folder, `${name.replace(' ', '_')}_stays.so`);
+  const own = name === 'MPICH' ? '-l:libmpich.so.12' : '-l:libmpi.so.40';
+  const options = ['-shared', '-fPIC', '-x', 'c', '-', '-x', 'none', '-Wl,--no-as-needed', own, '-o', file];
+  const { status, stderr } = spawnSync(process.env['CC'] ?? 'cc', options, {
+    input: '#include <unistd.h>\nint MPI_Finalize(void) { for (;;) pause(); }\n',
+    encoding: 'utf8',
+  });
+  if (status !== 0) throw new Error(stderr);
+  return file;
+}
 
 if (launchers.length > 0)
   describe.each(launchers.map((launcher) => [launcher.name, launcher] as const))('under %s', (_, launcher) => {
@@ -69,6 +83,15 @@ if (launchers.length > 0)
       expect(job).toMatchObject({ status, epochs: 1 });
       expect(job.own).toHaveLength(1);
       expect(job.own[0]).toContain(message);
+    });
+
+    test('a library that does not disconnect is left, with all written', async () => {
+      const out = path.join(folder, `${launcher.name} stays`);
+      const env = { MORPHMLP_MPI: libraryThatStays(launcher) };
+      const job = await runRanks(launcher, 2, [...ARGS, '--out', out], { env });
+      expect(job.out).toMatch(/warning: rank \d on .*: all ranks have finished, but .* does not disconnect/);
+      expect(readRunState(path.join(out, 'last.safetensors')).epoch).toBe(3);
+      expect(existsSync(path.join(out, 'report.html'))).toBe(true);
     });
 
     test('a rank that is killed ends the job, and the run goes on from its last epoch', async () => {

@@ -53,7 +53,7 @@ const ours = (x: Float32Array, batch: number, size: number): Float32Array =>
     }),
   );
 
-// 64: every level is doubled; 50 and 77: odd sides, of which the coarser level is more than a half.
+// At 64 pixels each level has twice the side of the next; at 50 and 77 some sides are odd and round up.
 test.each([
   [1, 64],
   [2, 50],
